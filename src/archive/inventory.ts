@@ -1,0 +1,31 @@
+/**
+ * What is in a finished part of an image (a package, a base, the top layer), without the bytes.
+ *
+ * An inventory is stored beside each finished layer fragment; the view, the linkage check, `ld.so.cache` and warm rebuilds
+ * work from inventories alone. It is plain JSON data, sorted by path.
+ */
+import type { ElfFacts } from "../elf/facts.ts";
+
+export interface InventoryEntry {
+  /** Relative to the image's root (see `Entry.path`). */
+  readonly path: string;
+  readonly type: "directory" | "file" | "symlink" | "hardlink";
+  readonly mode: number;
+  /** Bytes; 0 for all but files. */
+  readonly size: number;
+  /** Symbolic link: its text. Hard link: path of the file. */
+  readonly target?: string;
+  /** Present for ELF files. */
+  readonly elf?: ElfFacts;
+  /** First line without `#!` of an executable file that starts with it; as it is in the image. */
+  readonly shebang?: string;
+  /**
+   * The whole text of small scripts (executable, starts with `#!`, ≤ 64 KiB, directly in the prefix's `bin`) and of
+   * `pyvenv.cfg`: a view may have to copy and rewrite them. Latin-1: one character a byte.
+   */
+  readonly text?: string;
+}
+
+export interface Inventory {
+  readonly entries: readonly InventoryEntry[];
+}

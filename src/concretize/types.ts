@@ -1,0 +1,22 @@
+/** The result of choosing: one concrete DAG for an environment. */
+import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
+
+export interface Resolution {
+  /** In the order of the environment's specs. `request` is the user's spec as text. */
+  readonly roots: readonly { readonly request: string; readonly hash: DagHash }[];
+  /** Every spec of the closure of the roots, build dependencies included where known. */
+  readonly graph: SpecGraph;
+  /** Where it came from. */
+  readonly origin: "lock" | "caches";
+}
+
+/** The part of a resolution that goes into an image. */
+export interface RuntimeClosure {
+  /**
+   * Packages of the link/run closure of the roots, externals left out, dependents before dependencies
+   * (Spack's topological order: breadth-first as possible, children by name).
+   */
+  readonly packages: readonly ConcreteSpec[];
+  /** External packages of the closure: requirements on the base. */
+  readonly externals: readonly ConcreteSpec[];
+}

@@ -1,0 +1,42 @@
+/** The interface of install: one package archive in, one relocated, stripped, deterministic stream of entries out. */
+import type { Inventory } from "../archive/inventory.ts";
+import type { DagHash } from "../spec/concrete.ts";
+
+/** What decides the bytes of an installed package, besides the archive itself. */
+export interface InstallOptions {
+  /** Remove debug sections and symbol tables of executables and shared objects. */
+  readonly strip: boolean;
+  /**
+   * What to do with scripts whose over-long first line Spack replaced by its `sbang` script: `undo` restores the line
+   * where it now fits (127 bytes) and keeps sbang elsewhere, `keep` only relocates, as Spack does.
+   */
+  readonly sbang: "keep" | "undo";
+  /** Keep the package's `.spack` folder; otherwise nothing of it goes into the image. */
+  readonly metadata: boolean;
+}
+
+/** One package to install. Plain data: it is sent to worker threads. */
+export interface InstallRequest {
+  readonly name: string;
+  readonly version: string;
+  readonly hash: DagHash;
+  /** A verified archive in the download store. */
+  readonly archivePath: string;
+  /** New install root, absolute, such as `/opt/software`. */
+  readonly root: string;
+  /** New prefixes, absolute, by hash: of the package itself and of its link/run dependencies that are not external. */
+  readonly prefixes: Readonly<Record<string, string>>;
+  /** Hashes in Spack's relocation order: itself, the transitive link closure breadth-first, the direct run dependencies. */
+  readonly relocationOrder: readonly DagHash[];
+  /** Spack generation of the archive: 2 (≤ 0.23) or 3 (≥ 1.0). Their relocation rules differ in details. */
+  readonly layout: 2 | 3;
+  readonly options: InstallOptions;
+}
+
+/** A finished, compressed tar fragment in a file: the entries of one package without the end-of-archive blocks. */
+export interface LayerFragment {
+  readonly path: string;
+  readonly inventory: Inventory;
+  /** Bytes of the uncompressed tar. */
+  readonly tarSize: number;
+}

@@ -1,0 +1,163 @@
+/**
+ * The one error family of the program.
+ *
+ * Every failure a user can meet is a {@link SpacktainersError}: a stable code, one sentence that says what is wrong,
+ * where it is wrong, and, when we know one, a hint that says what to do. The code decides the exit status.
+ */
+
+/** What the process exit status means. Documented in `docs/errors.md`; scripts depend on these numbers. */
+export const exitStatus = {
+  failed: 1,
+  usage: 2,
+  definition: 3,
+  unavailable: 4,
+  trust: 5,
+} as const;
+
+/** Kind of failure: the key of {@link exitStatus}. */
+export type FailureKind = keyof typeof exitStatus;
+
+/** Stable error codes and the kind of failure each stands for. Codes are never renamed. */
+export const errorCodes = {
+  // 1: the work itself failed
+  INTERNAL: "failed",
+  INTERRUPTED: "failed",
+  ARCHIVE_INVALID: "failed",
+  ARCHIVE_UNSAFE: "failed",
+  BUILDINFO_INVALID: "failed",
+  ELF_INVALID: "failed",
+  PREFIX_TOO_LONG: "failed",
+  RELOCATION_FAILED: "failed",
+  VIEW_CONFLICT: "failed",
+  LINKAGE_UNRESOLVED: "failed",
+  LIBC_TOO_OLD: "failed",
+  DISK_FULL: "failed",
+  IO: "failed",
+  LOCK_BUSY: "failed",
+  PROCESS_FAILED: "failed",
+  OUTPUT_EXISTS: "failed",
+  NOT_SUPPORTED: "failed",
+  // 2: the command line was wrong
+  USAGE: "usage",
+  UNKNOWN_CONTAINER: "usage",
+  // 3: a definition, lock or configuration is wrong
+  CONFIG_INVALID: "definition",
+  DEFINITION_INVALID: "definition",
+  MANIFEST_INVALID: "definition",
+  SPEC_SYNTAX: "definition",
+  SPEC_CONTRADICTION: "definition",
+  VERSION_SYNTAX: "definition",
+  LOCK_INVALID: "definition",
+  LOCK_STALE: "definition",
+  NO_SOLUTION: "definition",
+  BASE_INVALID: "definition",
+  BASE_UNSATISFIABLE: "definition",
+  // 4: something needed could not be reached or is not there
+  NETWORK: "unavailable",
+  NOT_FOUND: "unavailable",
+  ACCESS_DENIED: "unavailable",
+  CACHE_UNAVAILABLE: "unavailable",
+  CACHE_INVALID: "unavailable",
+  PACKAGE_NOT_CACHED: "unavailable",
+  RUNTIME_MISSING: "unavailable",
+  // 5: refused for trust
+  SIGNATURE_MISSING: "trust",
+  SIGNATURE_INVALID: "trust",
+  KEY_UNKNOWN: "trust",
+  KEY_INVALID: "trust",
+  CHECKSUM_MISMATCH: "trust",
+  IDENTITY_MISMATCH: "trust",
+} as const satisfies Record<string, FailureKind>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** Where a problem is. Lines and columns count from 1, as editors do. */
+export interface Place {
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  /** The spec or package (`name/hash`) concerned. */
+  readonly spec?: string;
+  /** A URL without credentials (see `redactUrl`). */
+  readonly url?: string;
+}
+
+/** Optional parts of a {@link SpacktainersError}. */
+export interface ErrorDetails {
+  readonly place?: Place;
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** An error a user sees: one line, never a stack trace. */
+export class SpacktainersError extends Error {
+  override readonly name = "SpacktainersError";
+  readonly code: ErrorCode;
+  readonly place: Place;
+  readonly hint: string | undefined;
+
+  /**
+   * @param code stable code, key of {@link errorCodes}
+   * @param message one sentence without a final full stop, naming the offending thing
+   */
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.place = details.place ?? {};
+    this.hint = details.hint;
+  }
+
+  /** The exit status this error asks for. */
+  get exitStatus(): number {
+    return exitStatus[errorCodes[this.code]];
+  }
+}
+
+/** Several problems found in one pass (for example by `check`), reported together. */
+export class SpacktainersErrors extends AggregateError {
+  override readonly name = "SpacktainersErrors";
+  override readonly errors: SpacktainersError[];
+
+  constructor(errors: readonly SpacktainersError[]) {
+    super(errors, `${errors.length} problem${errors.length === 1 ? "" : "s"}`);
+    this.errors = [...errors];
+  }
+
+  get exitStatus(): number {
+    return Math.max(1, ...this.errors.map((e) => e.exitStatus));
+  }
+}
+
+/** `file:line:column`, a URL or a spec: whatever part of the place is known; empty when nothing is. */
+export function formatPlace(place: Place): string {
+  if (place.file !== undefined) {
+    const line = place.line === undefined ? "" : `:${place.line}`;
+    const column = place.line === undefined || place.column === undefined ? "" : `:${place.column}`;
+    return `${place.file}${line}${column}`;
+  }
+  return [place.spec, place.url].filter((part) => part !== undefined).join(" ");
+}
+
+/** Turns anything thrown into a {@link SpacktainersError}; system errors get a readable message, the rest `INTERNAL`. */
+export function asSpacktainersError(thrown: unknown, place: Place = {}): SpacktainersError {
+  if (thrown instanceof SpacktainersError) return thrown;
+  if (thrown instanceof Error) {
+    const { code, path } = thrown as NodeJS.ErrnoException;
+    const at = path === undefined ? place : { ...place, file: path };
+    if (code === "ENOSPC" || code === "EDQUOT") {
+      return new SpacktainersError("DISK_FULL", "the disk is full", {
+        place: at,
+        hint: "free some space, or point XDG_CACHE_HOME at a larger disk; finished work is kept",
+        cause: thrown,
+      });
+    }
+    if (code === "ENOENT")
+      return new SpacktainersError("NOT_FOUND", "no such file", { place: at, cause: thrown });
+    if (code === "EACCES" || code === "EPERM")
+      return new SpacktainersError("ACCESS_DENIED", "permission denied", { place: at, cause: thrown });
+    if (code !== undefined && path !== undefined)
+      return new SpacktainersError("IO", thrown.message, { place: at, cause: thrown });
+    return new SpacktainersError("INTERNAL", thrown.message, { place, cause: thrown });
+  }
+  return new SpacktainersError("INTERNAL", String(thrown), { place });
+}

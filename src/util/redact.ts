@@ -1,0 +1,16 @@
+/**
+ * A URL fit for logs and errors: no user name or password, no query (signed URLs carry credentials there).
+ *
+ * @param url any URL or URL-like text; text that is no URL is returned up to its first `?`
+ */
+export function redactUrl(url: string): string {
+  const withoutQuery = url.split(/[?#]/, 1)[0] ?? "";
+  // A linear scan rather than a regular expression over the whole: URLs come from servers.
+  const scheme = withoutQuery.indexOf("://");
+  if (scheme < 0) return withoutQuery;
+  const rest = withoutQuery.slice(scheme + 3);
+  const slash = rest.indexOf("/");
+  const authority = slash < 0 ? rest : rest.slice(0, slash);
+  const at = authority.lastIndexOf("@");
+  return withoutQuery.slice(0, scheme + 3) + rest.slice(at + 1);
+}
