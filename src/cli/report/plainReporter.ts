@@ -1,0 +1,42 @@
+import type { WorkEvent } from "../../util/events.ts";
+import { formatBytes } from "../../util/formatBytes.ts";
+import { retryText, taskDone, warningText } from "./eventText.ts";
+import type { Reporter } from "./reporter.ts";
+
+type TaskStart = Extract<WorkEvent, { type: "task-start" }>;
+
+/** One line for every stage and every finished task: for logs and terminals that cannot move the cursor. */
+export function plainReporter(out: NodeJS.WritableStream): Reporter {
+  const running = new Map<string, TaskStart>();
+  const print = (text: string): void => void out.write(`${text}\n`);
+  return {
+    emit: (event) => {
+      switch (event.type) {
+        case "stage":
+          print(event.total === undefined ? event.stage : `${event.stage} (${event.total})`);
+          break;
+        case "task-start":
+          running.set(event.id, event);
+          break;
+        case "task-progress":
+          break;
+        case "task-end": {
+          const task = running.get(event.id);
+          running.delete(event.id);
+          if (task === undefined || event.outcome === "failed") break;
+          const size = event.bytes === undefined ? "" : `  ${formatBytes(event.bytes)}`;
+          if (event.outcome === "done") print(`  ${taskDone[task.kind]} ${task.label}${size}`);
+          break;
+        }
+        case "warning":
+          print(warningText(event));
+          break;
+        case "retry":
+          print(retryText(event));
+          break;
+      }
+    },
+    line: print,
+    close: () => {},
+  };
+}

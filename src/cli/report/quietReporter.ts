@@ -1,0 +1,13 @@
+import { warningText } from "./eventText.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** Warnings only. */
+export function quietReporter(out: NodeJS.WritableStream): Reporter {
+  return {
+    emit: (event) => {
+      if (event.type === "warning") out.write(`${warningText(event)}\n`);
+    },
+    line: () => {},
+    close: () => {},
+  };
+}

@@ -1,0 +1,141 @@
+import type { WorkEvent } from "../../util/events.ts";
+import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
+import { retryText, taskVerb, warningText } from "./eventText.ts";
+import type { Reporter } from "./reporter.ts";
+
+interface RunningTask {
+  readonly start: Extract<WorkEvent, { type: "task-start" }>;
+  done: number;
+}
+
+/** How often the live lines are drawn again. */
+const frameMilliseconds = 80;
+/** At most this many running tasks are shown; more are counted. */
+const shownTasks = 6;
+const barWidth = 24;
+
+/**
+ * The live display: what runs now, how far it is, how long the stage will still take. Lines that stay (warnings,
+ * retries, results) scroll above it.
+ */
+export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Reporter {
+  const running = new Map<string, RunningTask>();
+  let stage = "";
+  let stageTotal: number | undefined;
+  let stageDone = 0;
+  let stageReused = 0;
+  let stageStart = Date.now();
+  let drawn = 0;
+  let dirty = false;
+  let closed = false;
+
+  const dim = (text: string): string => (color ? `\u001b[2m${text}\u001b[22m` : text);
+  const bold = (text: string): string => (color ? `\u001b[1m${text}\u001b[22m` : text);
+  const yellow = (text: string): string => (color ? `\u001b[33m${text}\u001b[39m` : text);
+
+  const erase = (): void => {
+    if (drawn > 0) out.write(`\u001b[${drawn}A\u001b[J`);
+    drawn = 0;
+  };
+  const clip = (text: string): string => {
+    const width = Math.max(20, (out.columns ?? 80) - 1);
+    return text.length > width ? `${text.slice(0, width - 1)}…` : text;
+  };
+  const draw = (): void => {
+    erase();
+    const lines = liveLines();
+    if (lines.length > 0) out.write(`${lines.join("\n")}\n`);
+    drawn = lines.length;
+    dirty = false;
+  };
+  const liveLines = (): string[] => {
+    if (stage === "") return [];
+    const lines = [bold(clip(stageLine()))];
+    const tasks = [...running.values()];
+    for (const task of tasks.slice(0, shownTasks)) lines.push(clip(taskLine(task)));
+    if (tasks.length > shownTasks) lines.push(dim(`  and ${tasks.length - shownTasks} more`));
+    return lines;
+  };
+  const stageLine = (): string => {
+    if (stageTotal === undefined) return stage;
+    const reused = stageReused === 0 ? "" : `, ${stageReused} reused`;
+    return `${stage}  ${stageDone} of ${stageTotal}${reused}${timeLeft()}`;
+  };
+  const timeLeft = (): string => {
+    const made = stageDone - stageReused;
+    if (stageTotal === undefined || made < 3) return "";
+    const each = (Date.now() - stageStart) / made;
+    return `, about ${formatDuration(each * (stageTotal - stageDone))} left`;
+  };
+  const taskLine = ({ start, done }: RunningTask): string => {
+    const what = `  ${taskVerb[start.kind]} ${start.label}`;
+    if (start.bytes === undefined || start.bytes === 0)
+      return done === 0 ? what : `${what}  ${formatBytes(done)}`;
+    const share = Math.min(1, done / start.bytes);
+    const filled = Math.round(share * barWidth);
+    const bar = `${"█".repeat(filled)}${"░".repeat(barWidth - filled)}`;
+    return `  ${bar} ${taskVerb[start.kind]} ${start.label}  ${formatBytes(done)} of ${formatBytes(start.bytes)}`;
+  };
+  const settleStage = (): void => {
+    if (stage === "" || stageTotal === undefined) return;
+    const reused = stageReused === 0 ? "" : `, ${stageReused} reused`;
+    erase();
+    out.write(
+      `${clip(`${stage}  ${stageDone} of ${stageTotal}${reused}`)} ${dim(formatDuration(Date.now() - stageStart))}\n`,
+    );
+  };
+  const above = (text: string): void => {
+    erase();
+    out.write(`${text}\n`);
+    dirty = true;
+  };
+
+  const timer = setInterval(() => {
+    if (dirty || running.size > 0) draw();
+  }, frameMilliseconds);
+  timer.unref();
+
+  return {
+    emit: (event) => {
+      if (closed) return;
+      switch (event.type) {
+        case "stage":
+          settleStage();
+          stage = event.stage;
+          stageTotal = event.total;
+          stageDone = 0;
+          stageReused = 0;
+          stageStart = Date.now();
+          break;
+        case "task-start":
+          running.set(event.id, { start: event, done: 0 });
+          break;
+        case "task-progress": {
+          const task = running.get(event.id);
+          if (task !== undefined) task.done += event.bytes;
+          break;
+        }
+        case "task-end":
+          running.delete(event.id);
+          stageDone++;
+          if (event.outcome === "reused") stageReused++;
+          break;
+        case "warning":
+          above(yellow(warningText(event)));
+          break;
+        case "retry":
+          above(dim(retryText(event)));
+          break;
+      }
+      dirty = true;
+    },
+    line: above,
+    close: () => {
+      if (closed) return;
+      closed = true;
+      clearInterval(timer);
+      settleStage();
+      erase();
+    },
+  };
+}
