@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    reporters: ["default", "./test/support/closingLineReporter.ts"],
     projects: [
       { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/integration/**"] } },
       {

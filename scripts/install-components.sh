@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that integration tests use when they are present. Needs root; otherwise says so and leaves.
+# The program itself needs none of them.
+set -u
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+  echo "components: not root on a Debian-like system: integration tests use what is installed already"
+  exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+packages=(
+  podman buildah skopeo umoci crun runc conmon golang-github-containers-common uidmap   # images and containers
+  mmdebstrap binutils patchelf file                                                    # what we compare with
+  nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
+  python3-venv
+)
+apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}\n' "$package" 2>/dev/null | grep -q 'install ok installed' && continue
+  apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 || echo "components: $package cannot be installed"
+done
+exit 0
