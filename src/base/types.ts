@@ -1,0 +1,134 @@
+/** What lies underneath the Spack packages, and how it is asked for. */
+import type { Inventory } from "../archive/inventory.ts";
+import type { Digest } from "../util/digest.ts";
+import type { EmitEvent } from "../util/events.ts";
+
+/** A processor architecture, by its OCI and Debian name. */
+export type BaseArchitecture = "amd64" | "arm64";
+
+export type Distribution = "debian" | "ubuntu";
+
+/** Packages of a Debian or Ubuntu archive, resolved and unpacked by us. */
+export interface DebianBaseSpec {
+  readonly kind: "debian";
+  readonly distribution: Distribution;
+  /** A suite or code name (`bookworm`, `stable`, `noble`) or an Ubuntu version (`24.04`). */
+  readonly suite: string;
+  /** Names to install, with their dependencies; `defaultBasePackages` is a useful choice. */
+  readonly packages: readonly string[];
+  /** Archive roots (they hold `dists/` and `pool/`), tried in order; default: the machine's apt sources, then the distribution's own. */
+  readonly mirrors?: readonly string[];
+  /** Roots for `<suite>-security`; default: derived from `mirrors`, else as for `mirrors`. */
+  readonly securityMirrors?: readonly string[];
+  /** Archive components; default `main`. */
+  readonly components?: readonly string[];
+  /** Files with the OpenPGP keys to trust, instead of the distribution's own keys. */
+  readonly keyring?: readonly string[];
+  /** A moment such as `20250520T000000Z`: packages are taken from the distribution's snapshot service. */
+  readonly snapshot?: string;
+  /**
+   * Which files stay out, as globs over paths relative to the root (`*` matches `/` too); a leading `!` takes back in;
+   * the last match decides. Default `defaultExcludes`.
+   */
+  readonly excludes?: readonly string[];
+}
+
+/** A root file system in a tar file (plain, gzip, xz or zstd). */
+export interface RootfsBaseSpec {
+  readonly kind: "rootfs";
+  readonly path: string;
+}
+
+/** An OCI image layout directory; its layers are reused as they are. */
+export interface OciBaseSpec {
+  readonly kind: "oci";
+  readonly path: string;
+  /** The image in the layout, by `org.opencontainers.image.ref.name`; needed when there are several. */
+  readonly reference?: string;
+}
+
+/** Nothing underneath. */
+export interface ScratchBaseSpec {
+  readonly kind: "scratch";
+}
+
+export type BaseSpec = DebianBaseSpec | RootfsBaseSpec | OciBaseSpec | ScratchBaseSpec;
+
+/** One finished layer of a base. */
+export interface BaseLayer {
+  /** The blob, compressed as `mediaType` says. */
+  readonly path: string;
+  readonly digest: Digest;
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** Digest of the uncompressed tar. */
+  readonly diffId: Digest;
+  /** OCI layer media type. */
+  readonly mediaType: string;
+  /** What this layer adds, whiteouts left out. */
+  readonly inventory: Inventory;
+}
+
+/** One OS package of a base; also what a lock file keeps. */
+export interface BasePackage {
+  readonly name: string;
+  readonly version: string;
+  /** Of the package: `amd64`, `arm64` or `all`. */
+  readonly architecture: string;
+  /** SHA-256 of the `.deb`; absent when the package was found in a finished root file system. */
+  readonly digest?: Digest;
+  /** Bytes of the `.deb`. */
+  readonly size?: number;
+  /** Path below the archive's root, such as `pool/main/b/bash/bash_5.2.15-2_amd64.deb`. */
+  readonly filename?: string;
+  /** Which archive it lies in. */
+  readonly archive?: "main" | "security";
+  /** Public address in the distribution's own archive (never the mirror that was used). */
+  readonly url?: string;
+  /** Source package, where it differs in name or version. */
+  readonly source?: { readonly name: string; readonly version: string };
+}
+
+/** Packages with versions and digests, decided earlier: no index is read. */
+export interface BaseLock {
+  readonly packages: readonly BasePackage[];
+}
+
+/** The parts of a base image's own configuration that a container made from it inherits. */
+export interface BaseImageConfig {
+  /** `NAME=value`. */
+  readonly env: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly cmd?: readonly string[];
+  readonly user?: string;
+  readonly workingDir?: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface Base {
+  /** From bottom to top. */
+  readonly layers: readonly BaseLayer[];
+  /** What the layers together show, whiteouts applied. */
+  readonly inventory: Inventory;
+  /** The OS packages, sorted by name; of a root file system or image, those its dpkg status names. */
+  readonly packages: readonly BasePackage[];
+  /** Version of the GNU C library, such as `2.36`; absent when there is none. */
+  readonly libcVersion?: string;
+  readonly config?: BaseImageConfig;
+  /** Decides the layers' bytes: same key, same layers. */
+  readonly key: Digest;
+}
+
+export interface BuildBaseOptions {
+  readonly architecture: BaseArchitecture;
+  /** Where finished bases and downloads are kept; `baseCacheDirectory()` is the usual place. */
+  readonly cacheDir: string;
+  readonly emit: EmitEvent;
+  readonly signal?: AbortSignal;
+  /** Ask the archive whether its index changed, however recently that was done. */
+  readonly refresh?: boolean;
+  /** How long an archive's index is taken as current without asking, in hours; default 24. */
+  readonly maxAgeHours?: number;
+  /** Exactly these packages instead of the newest ones. */
+  readonly lock?: BaseLock;
+}
