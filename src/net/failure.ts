@@ -1,0 +1,96 @@
+/** What can go wrong between us and a server, in words for people, and whether trying again may help. */
+import { SpacktainersError } from "../util/errors.ts";
+import { redactUrl } from "../util/redact.ts";
+import { interruption, parseRetryAfter, TransientFailure } from "./retry.ts";
+
+const connectionFailures: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the connection was reset",
+  EPIPE: "the connection was closed",
+  ETIMEDOUT: "the connection timed out",
+  EHOSTUNREACH: "the host is unreachable",
+  ENETUNREACH: "the network is unreachable",
+  EAI_AGAIN: "the host name could not be resolved for now",
+  UND_ERR_CONNECT_TIMEOUT: "the connection timed out",
+  UND_ERR_HEADERS_TIMEOUT: "the server did not answer in time",
+  UND_ERR_BODY_TIMEOUT: "the server stopped sending",
+  UND_ERR_SOCKET: "the connection was closed",
+  UND_ERR_CLOSED: "the connection was closed",
+  UND_ERR_ABORTED: "the connection was aborted",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the server sent a body of another length than it announced",
+  UND_ERR_PRX_TLS: "no secure connection to the proxy",
+};
+
+const certificateFailure = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT|HOSTNAME_MISMATCH)/;
+
+/**
+ * Turns what the transport threw into a {@link TransientFailure} (worth another attempt) or a final error.
+ *
+ * @param url where the request went; credentials and query are removed from the message
+ */
+export function transportFailure(
+  thrown: unknown,
+  url: string,
+  signal: AbortSignal | undefined,
+): TransientFailure | SpacktainersError {
+  if (thrown instanceof TransientFailure || thrown instanceof SpacktainersError) return thrown;
+  if (signal?.aborted) return interruption(signal, url);
+  const place = { url: redactUrl(url) };
+  const code = systemCode(thrown);
+  const host = hostOf(url);
+  if (code === "ENOTFOUND")
+    return new SpacktainersError("NETWORK", `there is no host named ${host}`, { place, cause: thrown });
+  if (certificateFailure.test(code)) {
+    const message = `no secure connection to ${host}: its certificate is not accepted (${code})`;
+    const hint = "if the certificate is your site's own, name its authority with NODE_EXTRA_CA_CERTS";
+    return new SpacktainersError("NETWORK", message, { place, hint, cause: thrown });
+  }
+  const words = connectionFailures[code] ?? (code.startsWith("HPE_") ? "the server does not speak HTTP" : "");
+  const reason = words !== "" ? words : code !== "" ? code : "the request failed";
+  return new TransientFailure(
+    new SpacktainersError("NETWORK", `${host}: ${reason}`, { place, cause: thrown }),
+  );
+}
+
+/** The error (or passing failure) that an HTTP status stands for; undefined for 2xx and those callers know: 304, 404, 410, 416. */
+export function statusFailure(
+  status: number,
+  url: string,
+  retryAfter: string | undefined,
+): TransientFailure | SpacktainersError | undefined {
+  if ((status >= 200 && status < 300) || [304, 404, 410, 416].includes(status)) return undefined;
+  const place = { url: redactUrl(url) };
+  const host = hostOf(url);
+  if (status === 401 || status === 403) {
+    return new SpacktainersError("ACCESS_DENIED", `${host} refuses access (HTTP ${status})`, {
+      place,
+      hint: status === 401 ? "credentials are needed" : "these credentials, if any, do not suffice",
+    });
+  }
+  if (status === 407)
+    return new SpacktainersError("ACCESS_DENIED", "the proxy asks for credentials (HTTP 407)", { place });
+  const final = new SpacktainersError("NETWORK", `${host} answered with HTTP status ${status}`, { place });
+  const passing = status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
+  return passing ? new TransientFailure(final, parseRetryAfter(retryAfter, Date.now())) : final;
+}
+
+/** The error for something that is not there. */
+export function notFound(url: string): SpacktainersError {
+  return new SpacktainersError("NOT_FOUND", "there is no such file on the server", {
+    place: { url: redactUrl(url) },
+  });
+}
+
+/** `host:port` of a URL for messages; the redacted text itself when it is no URL. */
+export function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : redactUrl(url);
+}
+
+function systemCode(thrown: unknown): string {
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth++) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (typeof code === "string") return code;
+    if (error instanceof AggregateError && error.errors.length > 0) return systemCode(error.errors[0]);
+  }
+  return "";
+}
