@@ -1,0 +1,267 @@
+/** Reading `spacktainers.yaml`: from text to a typed configuration with defaults, or every problem in it. */
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { Place } from "../util/errors.ts";
+import { checkBase, checkCaches, reportIssue } from "./configurationProblems.ts";
+import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
+import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
+import type { ProblemList } from "./problems.ts";
+
+/** Processor architectures of containers, by their OCI names. */
+export const architectures = ["amd64", "arm64"] as const;
+export type Architecture = (typeof architectures)[number];
+
+/** What packages of an architecture may be. */
+export interface PlatformConfiguration {
+  /** Newest microarchitecture that packages may be built for. */
+  readonly target: string;
+  readonly os: string | undefined;
+}
+
+/** A file named in the configuration. */
+export interface ConfiguredFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly place: Place;
+}
+
+/** A build cache. Key files are not read here. */
+export interface CacheConfiguration {
+  /** A URL; a path is made absolute. */
+  readonly url: string;
+  readonly trust: readonly ConfiguredFile[];
+  readonly unsigned: boolean;
+  readonly push: boolean;
+  readonly s3: {
+    readonly endpoint?: string;
+    readonly region?: string;
+    readonly profile?: string;
+    readonly anonymous?: boolean;
+  };
+  readonly place: Place;
+}
+
+/** What lies underneath; the first four have the shape of `BaseSpec` in `src/base/types.ts`. */
+export type BaseConfiguration =
+  | {
+      readonly kind: "debian";
+      readonly distribution: "debian" | "ubuntu";
+      readonly suite: string;
+      /** Undefined: the base's own default choice. */
+      readonly packages: readonly string[] | undefined;
+      readonly mirrors?: readonly string[];
+      readonly securityMirrors?: readonly string[];
+      readonly components?: readonly string[];
+      readonly keyring?: readonly string[];
+      readonly snapshot?: string;
+    }
+  | { readonly kind: "rootfs"; readonly path: string }
+  | { readonly kind: "oci"; readonly path: string; readonly reference?: string }
+  | { readonly kind: "scratch" }
+  | { readonly kind: "image"; readonly reference: string };
+
+/** The name of an environment variable that holds a secret. */
+export interface SecretReference {
+  readonly environmentVariable: string;
+}
+
+export interface RegistryConfiguration {
+  readonly type: "oci" | "ecr" | "ghcr";
+  readonly url: string;
+  readonly repository: string;
+  readonly tags: readonly string[];
+  readonly username: SecretReference | undefined;
+  readonly password: SecretReference | undefined;
+}
+
+/** A cluster. */
+export type SiteConfiguration = NonNullable<ConfigurationFile["sites"]>[string];
+
+/** The configuration of a repository, complete. */
+export interface Configuration {
+  /** The file it was read from; undefined for the built-in defaults. */
+  readonly file: string | undefined;
+  /** Absolute folder that relative paths start from. */
+  readonly root: string;
+  /** Absolute folder of the container definitions. */
+  readonly definitions: string;
+  /** Absolute folder for finished images. */
+  readonly output: string;
+  readonly platforms: Readonly<Record<Architecture, PlatformConfiguration>>;
+  readonly caches: readonly CacheConfiguration[];
+  readonly base: BaseConfiguration;
+  readonly registries: readonly RegistryConfiguration[];
+  readonly layers: {
+    readonly budget: number;
+    readonly compression: "gzip" | "zstd" | "none";
+    /** Undefined: the compressor's default. */
+    readonly level: number | undefined;
+  };
+  readonly strip: boolean;
+  readonly spack: {
+    readonly url: string | undefined;
+    readonly ref: string | undefined;
+    readonly dialect: "0.x" | "1.x" | undefined;
+    readonly repos: readonly NonNullable<NonNullable<ConfigurationFile["spack"]>["repos"]>[number][];
+  };
+  readonly sites: ReadonlyMap<string, SiteConfiguration>;
+  readonly install: {
+    readonly root: string;
+    /** In the order of the file: spec (or `all`) to format. Undefined: as the package's Spack generation has it. */
+    readonly projections: readonly (readonly [string, string])[] | undefined;
+  };
+  readonly view: { readonly root: string };
+  readonly linkage: { readonly allowUnresolved: readonly string[] };
+}
+
+/** Name of the configuration file at a repository's root. */
+export const configurationFileName = "spacktainers.yaml";
+
+/** A configuration, or what is wrong with the file. */
+export interface ConfigurationReading {
+  /** Undefined when there are errors. */
+  readonly configuration: Configuration | undefined;
+  readonly problems: ProblemList;
+}
+
+/** The configuration of a repository that has no `spacktainers.yaml`. */
+export function defaultConfiguration(root: string): Configuration {
+  return complete({}, undefined, root, () => ({}));
+}
+
+/**
+ * Reads the text of a `spacktainers.yaml`. Nothing else is read: whether files it names exist is checked by
+ * `loadRepository`.
+ *
+ * @param file path of the file, for places; relative paths in it start from its folder
+ * @param root absolute folder of the file, when `file` is not absolute
+ */
+export function readConfiguration(
+  text: string,
+  file: string,
+  root: string = resolve(dirname(file)),
+): ConfigurationReading {
+  const { root: tree, problems } = parsePositionedYaml(text, file, "CONFIG_INVALID");
+  if (tree === undefined) return { configuration: undefined, problems };
+  const value = tree.kind === "scalar" && tree.value === null ? Object.create(null) : plainValue(tree);
+  const parsed = configurationSchema.safeParse(value);
+  if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(issue, tree, [], problems);
+  checkBase(tree, problems);
+  checkCaches(tree, problems);
+  if (!parsed.success || problems.errors.length > 0) return { configuration: undefined, problems };
+  const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
+  return { configuration: complete(parsed.data, file, root, placeOf), problems };
+}
+
+/** Fills in the defaults and makes paths absolute. */
+function complete(
+  file: ConfigurationFile,
+  path: string | undefined,
+  root: string,
+  placeOf: (path: readonly PropertyKey[]) => Place,
+): Configuration {
+  const absolute = (relative: string) => (isAbsolute(relative) ? relative : join(root, relative));
+  const projections = file.install?.projections;
+  return {
+    file: path,
+    root,
+    definitions: absolute(file.definitions ?? "container_definitions"),
+    output: absolute(file.output ?? "dist"),
+    platforms: {
+      amd64: { target: file.platforms?.amd64?.target ?? "x86_64_v3", os: file.platforms?.amd64?.os },
+      arm64: { target: file.platforms?.arm64?.target ?? "aarch64", os: file.platforms?.arm64?.os },
+    },
+    caches: (file.caches ?? []).map((cache, index) => completeCache(cache, index, absolute, placeOf)),
+    base: completeBase(file.base ?? { debian: "bookworm" }, absolute),
+    registries: (file.registries ?? []).map((registry) => ({
+      type: registry.type ?? "oci",
+      url: registry.url,
+      repository: registry.repository ?? "{name}",
+      tags: registry.tags ?? ["{version}", "latest"],
+      username: secretReference(registry.username),
+      password: secretReference(registry.password),
+    })),
+    layers: {
+      budget: file.layers?.budget ?? 60,
+      compression: file.layers?.compression ?? "gzip",
+      level: file.layers?.level,
+    },
+    strip: file.strip ?? true,
+    spack: {
+      url: file.spack?.url,
+      ref: file.spack?.ref,
+      dialect: file.spack?.dialect,
+      repos: file.spack?.repos ?? [],
+    },
+    sites: new Map(Object.entries(file.sites ?? {})),
+    install: {
+      root: file.install?.root ?? "/opt/software",
+      projections: projections === undefined ? undefined : Object.entries(projections),
+    },
+    view: { root: file.view?.root ?? "/opt/view" },
+    linkage: { allowUnresolved: file.linkage?.["allow-unresolved"] ?? [] },
+  };
+}
+
+function completeCache(
+  cache: NonNullable<ConfigurationFile["caches"]>[number],
+  index: number,
+  absolute: (path: string) => string,
+  placeOf: (path: readonly PropertyKey[]) => Place,
+): CacheConfiguration {
+  const given = typeof cache === "string" ? { url: cache } : cache;
+  const trust = given.trust === undefined ? [] : many(given.trust);
+  const isUrl = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(given.url) || given.url.startsWith("file:");
+  return {
+    url: isUrl ? given.url : absolute(given.url),
+    trust: trust.map((path, at) => ({
+      path: absolute(path),
+      place: placeOf(["caches", index, "trust", ...(typeof given.trust === "string" ? [] : [at])]),
+    })),
+    unsigned: given.unsigned ?? false,
+    push: given.push ?? false,
+    s3: {
+      ...(given.endpoint === undefined ? {} : { endpoint: given.endpoint }),
+      ...(given.region === undefined ? {} : { region: given.region }),
+      ...(given.profile === undefined ? {} : { profile: given.profile }),
+      ...(given.anonymous === undefined ? {} : { anonymous: given.anonymous }),
+    },
+    place: placeOf(["caches", index]),
+  };
+}
+
+function completeBase(
+  base: NonNullable<ConfigurationFile["base"]>,
+  absolute: (path: string) => string,
+): BaseConfiguration {
+  if (base.rootfs !== undefined) return { kind: "rootfs", path: absolute(base.rootfs) };
+  if (base.oci !== undefined)
+    return {
+      kind: "oci",
+      path: absolute(base.oci),
+      ...(base.reference === undefined ? {} : { reference: base.reference }),
+    };
+  if (base.image !== undefined) return { kind: "image", reference: base.image };
+  if (base.scratch === true) return { kind: "scratch" };
+  const mirror = base.mirror;
+  const security = base["security-mirror"];
+  const keyring = base.keyring;
+  return {
+    kind: "debian",
+    distribution: base.ubuntu === undefined ? "debian" : "ubuntu",
+    suite: base.ubuntu ?? base.debian ?? "bookworm",
+    packages: base.packages,
+    ...(mirror === undefined ? {} : { mirrors: many(mirror) }),
+    ...(security === undefined ? {} : { securityMirrors: many(security) }),
+    ...(base.components === undefined ? {} : { components: base.components }),
+    ...(keyring === undefined ? {} : { keyring: many(keyring).map(absolute) }),
+    ...(base.snapshot === undefined ? {} : { snapshot: base.snapshot }),
+  };
+}
+
+function many(value: string | readonly string[]): readonly string[] {
+  return typeof value === "string" ? [value] : value;
+}
+
+function secretReference(text: string | undefined): SecretReference | undefined {
+  return text === undefined ? undefined : { environmentVariable: text.replace(/[${}]/g, "") };
+}

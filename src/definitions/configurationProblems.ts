@@ -1,0 +1,247 @@
+/** What is wrong with a `spacktainers.yaml`: the schema's findings as problems with places, and what no schema can say. */
+import type { z } from "zod";
+import { configurationSchema, configurationVersion } from "./configurationSchema.ts";
+import { didYouMean, nearestNames } from "./nearest.ts";
+import { placeOfPath, type YamlNode, yamlEntry } from "./positionedYaml.ts";
+import type { ProblemList } from "./problems.ts";
+
+const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as const;
+const archiveKeys = ["packages", "mirror", "security-mirror", "components", "keyring", "snapshot"] as const;
+const s3Keys = ["endpoint", "region", "profile", "anonymous"] as const;
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * Turns one finding of the schema into a problem with a place and, for a misspelt key, the nearest known one.
+ *
+ * @param before path of the value that the issue's own path starts from
+ */
+export function reportIssue(
+  issue: Issue,
+  tree: YamlNode,
+  before: readonly PropertyKey[],
+  problems: ProblemList,
+): void {
+  const path = [...before, ...issue.path];
+  const where = path.length === 0 ? "the file" : `\`${path.map(String).join(".")}\``;
+  if (issue.code === "unrecognized_keys") {
+    for (const key of issue.keys) {
+      const known = knownKeys(path);
+      const hint =
+        didYouMean(key, known) ?? (known.length > 0 ? `known here: ${known.join(", ")}` : undefined);
+      const within = path.length === 0 ? "" : ` in ${where}`;
+      problems.error(
+        "CONFIG_INVALID",
+        `unknown key \`${key}\`${within}`,
+        placeOfPath(tree, [...path, key], "key"),
+        hint,
+      );
+    }
+    return;
+  }
+  if (issue.code === "invalid_union") {
+    // Report the findings of the alternative that fits best: the one whose first complaint is not about the type.
+    const best = issue.errors.find((issues) =>
+      issues.every((i) => i.code !== "invalid_type" || i.path.length > 0),
+    );
+    if (best !== undefined && best.length > 0) {
+      for (const inner of best) reportIssue(inner, tree, path, problems);
+      return;
+    }
+    const expected = issue.errors.flatMap((issues) =>
+      issues.map((i) => ("expected" in i ? String(i.expected) : "")),
+    );
+    const kinds = [...new Set(expected.filter((kind) => kind !== ""))].map(kindName);
+    problems.error(
+      "CONFIG_INVALID",
+      `${where} must be ${kinds.length > 0 ? kinds.join(" or ") : "something else"}`,
+      placeOfPath(tree, path, "value"),
+    );
+    return;
+  }
+  const place = placeOfPath(tree, path, "value");
+  if (issue.code === "invalid_type") {
+    const missing = issue.input === undefined && yamlMissing(tree, path);
+    if (missing) {
+      const key = String(path.at(-1));
+      problems.error("CONFIG_INVALID", `the key \`${key}\` is missing here`, placeOfPath(tree, path, "key"));
+    } else problems.error("CONFIG_INVALID", `${where} must be ${kindName(issue.expected)}`, place);
+    return;
+  }
+  if (issue.code === "invalid_value") {
+    const values = issue.values.map(String);
+    const given = valueAt(tree, path);
+    const near = given === undefined ? [] : nearestNames(given, values);
+    const isVersion = path.length === 1 && path[0] === "spacktainers";
+    problems.error(
+      "CONFIG_INVALID",
+      isVersion
+        ? `this program reads version ${configurationVersion} of the configuration format, not \`${given}\``
+        : `${where} must be ${values.length === 1 ? values[0] : `one of ${values.join(", ")}`}`,
+      place,
+      near.length > 0 ? `did you mean \`${near[0]}\`?` : undefined,
+    );
+    return;
+  }
+  if (issue.code === "too_small" || issue.code === "too_big") {
+    const bound = issue.code === "too_small" ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
+    const what =
+      issue.origin === "string"
+        ? `${where} must have ${bound} characters`
+        : issue.origin === "array"
+          ? `${where} must have ${bound} items`
+          : `${where} must be ${bound}`;
+    problems.error("CONFIG_INVALID", what, place);
+    return;
+  }
+  problems.error("CONFIG_INVALID", `${where} ${issue.message}`, place);
+}
+
+function kindName(expected: string): string {
+  if (expected === "object" || expected === "record") return "a mapping";
+  if (expected === "array") return "a list";
+  if (expected === "string") return "text";
+  if (expected === "boolean") return "true or false";
+  if (expected === "int" || expected === "number") return "a whole number";
+  return expected;
+}
+
+function valueAt(tree: YamlNode, path: readonly PropertyKey[]): string | undefined {
+  let node: YamlNode | undefined = tree;
+  for (const part of path)
+    node = node?.kind === "list" ? node.items[Number(part)] : yamlEntry(node, String(part))?.value;
+  return node?.kind === "scalar" ? node.text : undefined;
+}
+
+function yamlMissing(tree: YamlNode, path: readonly PropertyKey[]): boolean {
+  let node: YamlNode | undefined = tree;
+  for (const part of path) {
+    node = node?.kind === "list" ? node.items[Number(part)] : yamlEntry(node, String(part))?.value;
+    if (node === undefined) return true;
+  }
+  return false;
+}
+
+/** Keys that the schema knows at a path. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  interface Definition {
+    readonly type: string;
+    readonly innerType?: Schema;
+    readonly shape?: Readonly<Record<string, Schema>>;
+    readonly element?: Schema;
+    readonly valueType?: Schema;
+    readonly options?: readonly Schema[];
+  }
+  interface Schema {
+    readonly def: Definition;
+  }
+  let schemas: readonly Schema[] = [configurationSchema as unknown as Schema];
+  const open = (schema: Schema): readonly Schema[] => {
+    if (schema.def.type === "optional" && schema.def.innerType !== undefined)
+      return open(schema.def.innerType);
+    if (schema.def.type === "union") return (schema.def.options ?? []).flatMap(open);
+    return [schema];
+  };
+  for (const part of path) {
+    schemas = schemas.flatMap(open).flatMap(({ def }) => {
+      const next =
+        def.type === "array"
+          ? def.element
+          : def.type === "record"
+            ? def.valueType
+            : def.shape?.[String(part)];
+      return next === undefined ? [] : [next];
+    });
+  }
+  return schemas.flatMap(open).flatMap(({ def }) => Object.keys(def.shape ?? {}));
+}
+
+/** What the schema cannot say about `base`: exactly one kind, and only keys that belong to it. */
+export function checkBase(tree: YamlNode, problems: ProblemList): void {
+  const entry = yamlEntry(tree, "base");
+  if (entry?.value.kind !== "map") return;
+  const base = entry.value;
+  const kinds = baseKinds.flatMap((kind) => yamlEntry(base, kind) ?? []);
+  if (kinds.length === 0)
+    problems.error(
+      "CONFIG_INVALID",
+      "`base` does not say what lies underneath",
+      entry.keyPlace,
+      `add one of ${baseKinds.join(", ")}`,
+    );
+  for (const extra of kinds.slice(1))
+    problems.error(
+      "CONFIG_INVALID",
+      `\`base\` has both \`${kinds[0]?.key}\` and \`${extra.key}\`: only one can lie underneath`,
+      extra.keyPlace,
+    );
+  const kind = kinds[0]?.key;
+  if (kind === undefined) return;
+  if (kind !== "debian" && kind !== "ubuntu")
+    for (const key of archiveKeys) {
+      const wrong = yamlEntry(base, key);
+      if (wrong !== undefined)
+        problems.error(
+          "CONFIG_INVALID",
+          `\`base.${key}\` belongs to \`debian\` and \`ubuntu\`, not to \`${kind}\``,
+          wrong.keyPlace,
+        );
+    }
+  const reference = yamlEntry(base, "reference");
+  if (kind !== "oci" && reference !== undefined)
+    problems.error("CONFIG_INVALID", "`base.reference` belongs to `oci`", reference.keyPlace);
+}
+
+/** What the schema cannot say about `caches`: schemes, s3 settings, keys or `unsigned`. */
+export function checkCaches(tree: YamlNode, problems: ProblemList): void {
+  const caches = yamlEntry(tree, "caches")?.value;
+  if (caches?.kind !== "list") return;
+  for (const item of caches.items) {
+    const urlNode = item.kind === "map" ? yamlEntry(item, "url")?.value : item;
+    if (urlNode?.kind !== "scalar" || typeof urlNode.value !== "string") continue;
+    const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(urlNode.value)?.[1]?.toLowerCase();
+    if (scheme !== undefined && !["file", "http", "https", "s3"].includes(scheme))
+      problems.error(
+        "CONFIG_INVALID",
+        `\`${scheme}:\` is not a kind of cache`,
+        urlNode.place,
+        "known are file:, http:, https: and s3:",
+      );
+    if (scheme === "http" || scheme === "https") {
+      if (/^https?:\/\/[^/]*@/i.test(urlNode.value))
+        problems.error("CONFIG_INVALID", "a URL in this file must not carry a password", urlNode.place);
+    }
+    if (item.kind !== "map") {
+      problems.error(
+        "CONFIG_INVALID",
+        "this cache has neither keys to trust nor `unsigned: true`",
+        item.place,
+        `write { url: ${urlNode.value}, trust: [key-file] }`,
+      );
+      continue;
+    }
+    const trust = yamlEntry(item, "trust");
+    const unsigned = yamlEntry(item, "unsigned");
+    const isUnsigned = unsigned?.value.kind === "scalar" && unsigned.value.value === true;
+    if (trust === undefined && !isUnsigned)
+      problems.error(
+        "CONFIG_INVALID",
+        "this cache has neither keys to trust nor `unsigned: true`",
+        item.place,
+        "add `trust:` with the files of the public keys that sign it",
+      );
+    if (trust !== undefined && isUnsigned)
+      problems.error(
+        "CONFIG_INVALID",
+        "`unsigned: true` contradicts `trust`",
+        unsigned?.keyPlace ?? item.place,
+        "remove one of them",
+      );
+    if (scheme !== "s3")
+      for (const key of s3Keys) {
+        const wrong = yamlEntry(item, key);
+        if (wrong !== undefined)
+          problems.error("CONFIG_INVALID", `\`${key}\` belongs to s3: caches only`, wrong.keyPlace);
+      }
+  }
+}

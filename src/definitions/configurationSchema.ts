@@ -1,0 +1,170 @@
+/**
+ * The format of `spacktainers.yaml`, as a schema. The JSON Schema for editors (`schema/spacktainers.json`) is made from
+ * it by `scripts/schema.mjs`. Nothing is transformed here: {@link ./configuration.ts} turns what was read into a
+ * `Configuration` with defaults.
+ */
+import { z } from "zod";
+
+/** Version of the configuration format that this program reads. */
+export const configurationVersion = 1;
+
+const text = z.string().min(1).max(4096);
+const name = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be a name of letters, digits, `.`, `_` and `-`");
+const absolutePath = z
+  .string()
+  .max(512)
+  .regex(/^\/[^\0]*$/, "must be an absolute path");
+const secret = z
+  .string()
+  .regex(
+    /^\$\{?[A-Za-z_][A-Za-z0-9_]*\}?$/,
+    "must name an environment variable, such as `$TOKEN`, never the secret itself",
+  );
+const oneOrMore = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(1000)]);
+const list = <T extends z.ZodType>(item: T) => z.array(item).max(1000);
+
+const platform = z.strictObject({
+  target: name
+    .optional()
+    .describe("Newest microarchitecture that packages may be built for, such as `x86_64_v3`."),
+  os: name
+    .optional()
+    .describe("Operating system that packages must be built on, such as `debian12`; default any."),
+});
+
+const cache = z.strictObject({
+  url: text.describe("`file:`, `http(s):` or `s3:` URL, or a path relative to this file."),
+  trust: oneOrMore(text)
+    .optional()
+    .describe("Files with the OpenPGP public keys that may sign, relative to this file."),
+  unsigned: z
+    .boolean()
+    .optional()
+    .describe("True when this cache has no signatures and is to be used all the same."),
+  push: z.boolean().optional().describe("Packages that are built go here."),
+  endpoint: text.optional().describe("s3 only: URL of an S3-compatible server."),
+  region: name.optional().describe("s3 only."),
+  profile: name.optional().describe("s3 only: profile of the AWS configuration."),
+  anonymous: z.boolean().optional().describe("s3 only: send no credentials."),
+});
+
+const base = z
+  .strictObject({
+    debian: text.optional().describe("A Debian suite, such as `bookworm`."),
+    ubuntu: text.optional().describe("An Ubuntu suite, such as `noble`."),
+    rootfs: text.optional().describe("A tar file with a root file system, relative to this file."),
+    oci: text.optional().describe("An OCI image layout directory, relative to this file."),
+    image: text.optional().describe("A registry image, such as `docker.io/library/debian:12`."),
+    scratch: z.literal(true).optional().describe("Nothing underneath."),
+    reference: text.optional().describe("oci only: which image of the layout."),
+    packages: list(name.or(z.string().regex(/^[a-z0-9][a-z0-9.+-]*$/)))
+      .optional()
+      .describe("debian and ubuntu only: OS packages to install, with what they need."),
+    mirror: oneOrMore(text).optional().describe("debian and ubuntu only: archive roots, tried in order."),
+    "security-mirror": oneOrMore(text).optional().describe("debian and ubuntu only."),
+    components: list(name).optional().describe("debian and ubuntu only: archive components; default `main`."),
+    keyring: oneOrMore(text)
+      .optional()
+      .describe("debian and ubuntu only: files with the keys to trust instead of the distribution's own."),
+    snapshot: z
+      .string()
+      .regex(/^\d{8}T\d{6}Z$/, "must be a moment such as `20250520T000000Z`")
+      .optional()
+      .describe("debian and ubuntu only: packages as they were at this moment."),
+  })
+  .describe("What lies underneath the packages: exactly one of debian, ubuntu, rootfs, oci, image, scratch.");
+
+const registry = z.strictObject({
+  type: z.enum(["oci", "ecr", "ghcr"]).optional().describe("Default `oci`: any registry."),
+  url: text.describe("Host, with a path where the registry has one."),
+  repository: text
+    .optional()
+    .describe("Name of the repository; `{name}` and `{arch}` stand for the container's."),
+  tags: list(text).optional().describe("Tags to publish; `{version}` stands for the container's version."),
+  username: secret.optional(),
+  password: secret.optional(),
+});
+
+const layers = z.strictObject({
+  budget: z.int().min(2).max(127).optional().describe("Most layers an image may have."),
+  compression: z.enum(["gzip", "zstd", "none"]).optional(),
+  level: z.int().min(1).max(19).optional().describe("Compression level."),
+});
+
+const spack = z.strictObject({
+  url: text.optional().describe("Where to get Spack."),
+  ref: text.optional().describe("Branch, tag or commit."),
+  dialect: z
+    .enum(["0.x", "1.x"])
+    .optional()
+    .describe("Generation of the spec language in definitions; default either."),
+  repos: list(
+    z.strictObject({ url: text, ref: text.optional(), path: text.optional(), paths: list(text).optional() }),
+  ).optional(),
+});
+
+const site = z.strictObject({
+  runtime: z.enum(["apptainer", "singularity", "podman", "docker", "sarus", "native"]).optional(),
+  mpi: name.optional().describe("Process manager interface of `srun --mpi=…`."),
+  binds: list(text).optional().describe("Directories of the host to see in the container."),
+  target: name.optional(),
+  account: text.optional(),
+  partition: text.optional(),
+  constraint: text.optional(),
+  qos: text.optional(),
+  time: text.optional(),
+  nodes: z.int().min(1).optional(),
+  "tasks-per-node": z.int().min(1).optional(),
+  exclusive: z.boolean().optional(),
+  environment: z.record(z.string(), z.string()).optional(),
+});
+
+/** The whole file. */
+export const configurationSchema = z
+  .strictObject({
+    spacktainers: z.literal(configurationVersion).optional().describe("Version of this format."),
+    definitions: text
+      .optional()
+      .describe("Folder with the container definitions; default `container_definitions`."),
+    output: text.optional().describe("Folder for finished images; default `dist`."),
+    platforms: z.strictObject({ amd64: platform.optional(), arm64: platform.optional() }).optional(),
+    caches: list(z.union([text, cache]))
+      .optional()
+      .describe("Build caches, in order."),
+    base: base.optional(),
+    registries: list(registry).optional(),
+    layers: layers.optional(),
+    strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
+    spack: spack.optional().describe("Only for building what the caches lack."),
+    sites: z.record(name, site).optional(),
+    install: z
+      .strictObject({
+        root: absolutePath.optional().describe("Install tree in the image; default `/opt/software`."),
+        projections: z
+          .record(z.string(), text)
+          .optional()
+          .describe(
+            "Prefixes below the root: spec to format; default that of the package's Spack generation.",
+          ),
+      })
+      .optional(),
+    view: z
+      .strictObject({ root: absolutePath.optional().describe("The merged view; default `/opt/view`.") })
+      .optional(),
+    linkage: z
+      .strictObject({
+        "allow-unresolved": list(text)
+          .optional()
+          .describe(
+            "Libraries, interpreters or packages that may stay unresolved; `*` matches any characters.",
+          ),
+      })
+      .optional(),
+  })
+  .describe("Configuration of Spacktainers: spacktainers.yaml at the root of a repository.");
+
+/** The file as written. */
+export type ConfigurationFile = z.input<typeof configurationSchema>;

@@ -1,0 +1,69 @@
+/** "Did you mean": which known names are close to one that is not known. */
+
+/** Longest name that is compared; anything longer is no misspelling of ours. */
+const longestName = 100;
+
+/**
+ * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each counting 1.
+ *
+ * @param limit give up (and return `limit + 1`) once the distance is known to exceed this
+ */
+export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
+  if (Math.abs(a.length - b.length) > limit) return limit + 1;
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    let smallest = row;
+    for (let column = 1; column <= b.length; column++) {
+      const same = a[row - 1] === b[column - 1];
+      let cost = Math.min(
+        (last[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (last[column - 1] ?? 0) + (same ? 0 : 1),
+      );
+      if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1])
+        cost = Math.min(cost, (beforeLast[column - 2] ?? 0) + 1);
+      current.push(cost);
+      smallest = Math.min(smallest, cost);
+    }
+    if (smallest > limit) return limit + 1;
+    beforeLast = last;
+    last = current;
+  }
+  return last[b.length] ?? 0;
+}
+
+/**
+ * The known names closest to an unknown one, best first (ties in alphabetical order). A name qualifies when at most a
+ * third of its characters (at least one, at most four) differ, or when one contains the other.
+ *
+ * @param most how many to return
+ */
+export function nearestNames(unknown: string, known: Iterable<string>, most = 3): string[] {
+  if (unknown.length === 0 || unknown.length > longestName) return [];
+  const wanted = unknown.toLowerCase();
+  const limit = Math.min(4, Math.max(1, Math.floor(unknown.length / 3)));
+  const found: { readonly name: string; readonly distance: number }[] = [];
+  for (const name of known) {
+    if (name.length === 0 || name.length > longestName) continue;
+    const lower = name.toLowerCase();
+    const distance = editDistance(wanted, lower, limit);
+    if (distance <= limit) found.push({ name, distance });
+    else if (wanted.length >= 3 && (lower.includes(wanted) || (lower.length >= 3 && wanted.includes(lower))))
+      found.push({ name, distance: limit + 1 });
+  }
+  return found
+    .sort((x, y) => x.distance - y.distance || (x.name < y.name ? -1 : 1))
+    .slice(0, most)
+    .map(({ name }) => name);
+}
+
+/** A hint that names the nearest known names, or undefined when nothing is near. */
+export function didYouMean(unknown: string, known: Iterable<string>): string | undefined {
+  const near = nearestNames(unknown, known);
+  const quoted = near.map((name) => `\`${name}\``);
+  const last = quoted.pop();
+  if (last === undefined) return undefined;
+  return `did you mean ${quoted.length === 0 ? last : `${quoted.join(", ")} or ${last}`}?`;
+}
