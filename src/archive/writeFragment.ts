@@ -1,0 +1,184 @@
+/**
+ * Finished parts of an image: one package (or the view, or a base) as a compressed tar file that is a whole layer by
+ * itself, and from which a layer of several packages can be put together without compressing anything again.
+ *
+ * The file is a sequence of gzip members, which is gzip again (RFC 1952, 2.2):
+ *   head     directories above the first entry (`opt`, `opt/software`, …), absent when there are none
+ *   body     the entries, without the end of the archive
+ *   trailer  the end of the archive
+ * A layer of several packages is one head, their bodies, one trailer.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+import { type Digest, digestOfHex } from "../util/digest.ts";
+import type { DirectoryEntry, Entry, EntryStream } from "./entry.ts";
+import { type GzipOptions, gzipStream, hashing } from "./gzip.ts";
+import { formatEntryHeader, trailerSize, writeTar } from "./writeTar.ts";
+
+/** Facts of a fragment file: plain JSON data, stored beside it. */
+export interface FragmentFacts {
+  /** Of the file: the layer's digest. */
+  readonly digest: Digest;
+  /** Bytes of the file. */
+  readonly size: number;
+  /** Of the uncompressed tar, end included: the layer's entry in `rootfs.diff_ids`. */
+  readonly diffId: Digest;
+  /** Bytes of the uncompressed tar, end included. */
+  readonly tarSize: number;
+  /** Where in the file the members of the body begin and end, in bytes. */
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
+  /** The directories of the head, parents first. */
+  readonly parents: readonly string[];
+}
+
+/** The gzip member that ends every layer. Made once; the same for every level, since it is nothing but zeros. */
+export const trailerMember: Uint8Array = member(Buffer.alloc(trailerSize));
+
+/** Directories on the way to something: `rwxr-xr-x`, root's, of no particular time. */
+export function parentDirectory(path: string): DirectoryEntry {
+  return { type: "directory", path, mode: 0o755, uid: 0, gid: 0, mtime: 0 };
+}
+
+/** All directories above a path, parents first, without the root. */
+export function parentsOf(path: string): string[] {
+  const parents: string[] = [];
+  for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", slash + 1))
+    parents.push(path.slice(0, slash));
+  return parents;
+}
+
+/** The head of a layer: its uncompressed tar bytes (no end of archive) and the gzip member that holds them. */
+export function layerHead(parents: readonly string[]): { readonly tar: Buffer; readonly gzip: Uint8Array } {
+  const tar = Buffer.concat(parents.map((path) => formatEntryHeader(parentDirectory(path))));
+  return { tar, gzip: tar.length === 0 ? Buffer.alloc(0) : member(tar) };
+}
+
+/**
+ * Writes a fragment file and hashes it on the way.
+ *
+ * @param path of the new file; must not exist. It becomes read-only: it will be shared by hard links.
+ * @param entries parents before children; the directories above the first entry, and others that are missing, are added
+ *   (mode 0755, owner 0:0, time 0)
+ * @param options how to compress; `onBytes` is told of uncompressed bytes as they are done
+ * @throws whatever `entries` throws; errors of the system
+ */
+export async function writeFragment(
+  path: string,
+  entries: EntryStream,
+  options: GzipOptions & { readonly onBytes?: (bytes: number) => void } = {},
+): Promise<FragmentFacts> {
+  const file = await open(path, "wx", 0o444);
+  try {
+    const sink = new HashingSink(file);
+    const tarHash = createHash("sha256");
+    let tarSize = 0;
+    const seen = new Set<string>();
+    const iterator = entries[Symbol.asyncIterator]();
+    const first = await iterator.next();
+    const parents = first.done === true ? [] : parentsOf(first.value.path);
+    const head = layerHead(parents);
+    tarHash.update(head.tar);
+    tarSize += head.tar.length;
+    await sink.write(head.gzip);
+    const bodyStart = sink.size;
+    if (first.done !== true) {
+      for (const parent of parents) seen.add(parent);
+      const rest = withParents(first.value, iterator, seen);
+      const tar = hashing(
+        counting(writeTar(rest, { trailer: false }), (bytes) => {
+          tarSize += bytes;
+          options.onBytes?.(bytes);
+        }),
+        tarHash,
+      );
+      for await (const chunk of gzipStream(tar, options)) await sink.write(chunk);
+    }
+    const bodyEnd = sink.size;
+    tarHash.update(Buffer.alloc(trailerSize));
+    tarSize += trailerSize;
+    await sink.write(trailerMember);
+    return {
+      digest: sink.digest(),
+      size: sink.size,
+      diffId: digestOfHex(tarHash.digest("hex")),
+      tarSize,
+      bodyStart,
+      bodyEnd,
+      parents,
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A file being written, hashed and counted. */
+export class HashingSink {
+  /** Bytes written. */
+  size = 0;
+  readonly #file: FileHandle;
+  readonly #hash: Hash = createHash("sha256");
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes);
+    this.size += bytes.length;
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(bytes, at, bytes.length - at);
+      at += bytesWritten;
+    }
+  }
+
+  /** Digest of all that was written. To be called once. */
+  digest(): Digest {
+    return digestOfHex(this.#hash.digest("hex"));
+  }
+}
+
+async function* withParents(first: Entry, rest: AsyncIterator<Entry>, seen: Set<string>): EntryStream {
+  let done = false;
+  try {
+    for (let next: Entry = first; ; ) {
+      // Almost always the nearest parent is known, and then so are all above it.
+      const nearest = next.path.slice(0, Math.max(0, next.path.lastIndexOf("/")));
+      const isKnown = nearest === "" || seen.has(nearest);
+      for (const parent of isKnown ? [] : parentsOf(next.path)) {
+        if (seen.has(parent)) continue;
+        seen.add(parent);
+        yield parentDirectory(parent);
+      }
+      if (next.type === "directory") seen.add(next.path);
+      yield next;
+      const result = await rest.next();
+      if (result.done === true) {
+        done = true;
+        return;
+      }
+      next = result.value;
+    }
+  } finally {
+    if (!done) await rest.return?.();
+  }
+}
+
+async function* counting(
+  chunks: AsyncIterable<Uint8Array>,
+  count: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  for await (const chunk of chunks) {
+    count(chunk.length);
+    yield chunk;
+  }
+}
+
+function member(bytes: Buffer): Uint8Array {
+  const made = gzipSync(bytes, { level: 9 });
+  // Time and operating system are not part of our bytes.
+  made.fill(0, 4, 8);
+  made[9] = 255;
+  return made;
+}
