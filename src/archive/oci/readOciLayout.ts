@@ -1,0 +1,250 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { type Digest, digestOf, digestOfHex, hexOfDigest } from "../../util/digest.ts";
+import { asSpacktainersError, type Place, SpacktainersError } from "../../util/errors.ts";
+import { isJsonObject } from "../../util/json.ts";
+import { parseImageConfig, parseIndex, parseManifest } from "./parse.ts";
+import {
+  type Descriptor,
+  type ImageConfig,
+  type ImageManifest,
+  layerCompression,
+  type Platform,
+  referenceAnnotation,
+} from "./types.ts";
+
+/** Documents are small; a larger one is an attack or a mistake. */
+const maxDocumentBytes = 8 * 2 ** 20;
+/** Indexes in indexes. */
+const maxDepth = 4;
+/** Candidates whose configuration has to be read to know their platform. */
+const maxUndescribed = 100;
+
+/** Which image of a layout. */
+export interface LayoutQuery {
+  readonly platform: Platform;
+  /** Value of `org.opencontainers.image.ref.name`; when absent the layout must hold only one image for the platform. */
+  readonly reference?: string;
+  /** Read every layer and compare its digest (default true); otherwise only sizes are compared. */
+  readonly verifyLayers?: boolean;
+}
+
+/** One layer of an image in a layout. */
+export interface LayoutLayer {
+  readonly path: string;
+  readonly digest: Digest;
+  /** Bytes of the blob. */
+  readonly size: number;
+  readonly mediaType: string;
+  readonly diffId: Digest;
+}
+
+/** An image in a layout, verified. */
+export interface LayoutImage {
+  readonly manifestDigest: Digest;
+  readonly manifest: ImageManifest;
+  readonly config: ImageConfig;
+  /** The configuration as it is, byte for byte. */
+  readonly configBytes: Buffer;
+  /** From bottom to top. */
+  readonly layers: readonly LayoutLayer[];
+}
+
+/**
+ * Finds an image in an OCI image layout directory (OCI image specification, "Image Layout") and verifies digests and sizes
+ * from the manifest down.
+ *
+ * @throws SpacktainersError NOT_FOUND (no layout, no such image, missing blob), ARCHIVE_INVALID (malformed),
+ *   CHECKSUM_MISMATCH, NOT_SUPPORTED (encrypted or foreign layers), USAGE (several images fit)
+ */
+export async function readOciLayout(directory: string, query: LayoutQuery): Promise<LayoutImage> {
+  const place = { file: directory };
+  const marker = await readBounded(join(directory, "oci-layout"), 4096).catch((error: unknown) => {
+    throw new SpacktainersError("NOT_FOUND", "this is not an OCI image layout: it has no file oci-layout", {
+      place,
+      cause: error,
+    });
+  });
+  expectLayoutVersion(marker, place);
+  const indexPath = join(directory, "index.json");
+  const index = parseIndex(await readBounded(indexPath, maxDocumentBytes), { file: indexPath });
+  const named = index.manifests.filter(
+    (item) => query.reference === undefined || item.annotations?.[referenceAnnotation] === query.reference,
+  );
+  if (named.length === 0)
+    throw new SpacktainersError("NOT_FOUND", `the layout has no image ${query.reference ?? ""}`.trimEnd(), {
+      place,
+      hint: `it has: ${namesIn(index.manifests)}`,
+    });
+  const found = await fitting(directory, named, query.platform, 0, { left: maxUndescribed });
+  const wanted = [...new Map(found.map((item) => [item.digest, item])).values()];
+  const [chosen, other] = wanted;
+  if (chosen === undefined)
+    throw new SpacktainersError("NOT_FOUND", `the layout has no image for ${platformText(query.platform)}`, {
+      place,
+    });
+  if (other !== undefined)
+    throw new SpacktainersError(
+      "USAGE",
+      `the layout has ${wanted.length} images for ${platformText(query.platform)}`,
+      { place, hint: `say which one; it has: ${namesIn(index.manifests)}` },
+    );
+  return readImage(directory, chosen, query.verifyLayers ?? true);
+}
+
+/** Path of a blob in a layout. */
+export function layoutBlobPath(directory: string, digest: Digest): string {
+  return join(directory, "blobs", "sha256", hexOfDigest(digest));
+}
+
+function expectLayoutVersion(marker: Buffer, place: Place): void {
+  let version: unknown;
+  try {
+    const json: unknown = JSON.parse(marker.toString("utf8"));
+    version = isJsonObject(json) ? json.imageLayoutVersion : undefined;
+  } catch {
+    version = undefined;
+  }
+  if (typeof version !== "string" || !/^1\.\d{1,6}\.\d{1,6}$/.test(version))
+    throw new SpacktainersError("ARCHIVE_INVALID", "the file oci-layout does not name a version we know", {
+      place,
+    });
+}
+
+/** Manifests for the platform among descriptors, nested indexes looked into; the best match of the variant only. */
+async function fitting(
+  directory: string,
+  descriptors: readonly Descriptor[],
+  platform: Platform,
+  depth: number,
+  undescribed: { left: number },
+): Promise<Descriptor[]> {
+  const found: { descriptor: Descriptor; variant: string | undefined }[] = [];
+  for (const descriptor of descriptors) {
+    if (isIndexType(descriptor.mediaType)) {
+      if (depth >= maxDepth)
+        throw new SpacktainersError("ARCHIVE_INVALID", "the layout's indexes are nested too deeply", {
+          place: { file: directory },
+        });
+      const bytes = await readBlob(directory, descriptor);
+      const nested = parseIndex(bytes, { file: layoutBlobPath(directory, descriptor.digest) });
+      const inner = await fitting(directory, nested.manifests, platform, depth + 1, undescribed);
+      found.push(...inner.map((item) => ({ descriptor: item, variant: item.platform?.variant })));
+      continue;
+    }
+    let actual = descriptor.platform;
+    if (actual === undefined) {
+      if (undescribed.left-- <= 0) continue;
+      actual = (await readImage(directory, descriptor, false)).config;
+    }
+    if (actual.os !== platform.os || actual.architecture !== platform.architecture) continue;
+    found.push({ descriptor, variant: actual.variant });
+  }
+  const exact = found.filter((item) => item.variant === platform.variant);
+  const plain = found.filter((item) => item.variant === undefined);
+  const best = exact.length > 0 ? exact : plain.length > 0 ? plain : found;
+  return best.map((item) => item.descriptor);
+}
+
+function isIndexType(mediaType: string): boolean {
+  return (
+    mediaType === "application/vnd.oci.image.index.v1+json" ||
+    mediaType === "application/vnd.docker.distribution.manifest.list.v2+json"
+  );
+}
+
+async function readImage(directory: string, descriptor: Descriptor, verify: boolean): Promise<LayoutImage> {
+  const manifestPath = layoutBlobPath(directory, descriptor.digest);
+  const manifest = parseManifest(await readBlob(directory, descriptor), { file: manifestPath });
+  const configBytes = await readBlob(directory, manifest.config);
+  const config = parseImageConfig(configBytes, { file: layoutBlobPath(directory, manifest.config.digest) });
+  const diffIds = config.rootfs.diff_ids;
+  if (diffIds.length !== manifest.layers.length)
+    throw new SpacktainersError(
+      "ARCHIVE_INVALID",
+      `the image has ${manifest.layers.length} layers but its configuration names ${diffIds.length}`,
+      { place: { file: manifestPath } },
+    );
+  const layers: LayoutLayer[] = [];
+  for (const [index, layer] of manifest.layers.entries()) {
+    const diffId = diffIds[index];
+    if (diffId === undefined) break;
+    if (layerCompression(layer.mediaType) === undefined)
+      throw new SpacktainersError(
+        "NOT_SUPPORTED",
+        `layers of the type ${layer.mediaType} are not supported`,
+        {
+          place: { file: manifestPath },
+        },
+      );
+    const path = layoutBlobPath(directory, layer.digest);
+    await expectBlob(path, layer, verify);
+    layers.push({ path, digest: layer.digest, size: layer.size, mediaType: layer.mediaType, diffId });
+  }
+  return { manifestDigest: descriptor.digest, manifest, config, configBytes, layers };
+}
+
+async function readBlob(directory: string, descriptor: Descriptor): Promise<Buffer> {
+  const path = layoutBlobPath(directory, descriptor.digest);
+  if (descriptor.size > maxDocumentBytes)
+    throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", {
+      place: { file: path },
+    });
+  const bytes = await readBounded(path, maxDocumentBytes);
+  if (bytes.length !== descriptor.size || digestOf(bytes) !== descriptor.digest) throw mismatch(path);
+  return bytes;
+}
+
+async function readBounded(path: string, most: number): Promise<Buffer> {
+  try {
+    const file = await open(path, "r");
+    try {
+      const { size } = await file.stat();
+      if (size > most)
+        throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", {
+          place: { file: path },
+        });
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw asSpacktainersError(error, { file: path });
+  }
+}
+
+async function expectBlob(path: string, descriptor: Descriptor, verify: boolean): Promise<void> {
+  try {
+    const file = await open(path, "r");
+    const { size } = await file.stat().finally(() => file.close());
+    if (size !== descriptor.size) throw mismatch(path);
+    if (!verify) return;
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk);
+    if (digestOfHex(hash.digest("hex")) !== descriptor.digest) throw mismatch(path);
+  } catch (error) {
+    throw asSpacktainersError(error, { file: path });
+  }
+}
+
+function mismatch(path: string): SpacktainersError {
+  return new SpacktainersError("CHECKSUM_MISMATCH", "a blob of the image is not what its digest says", {
+    place: { file: path },
+    hint: "the layout is damaged; make it again",
+  });
+}
+
+function namesIn(descriptors: readonly Descriptor[]): string {
+  const names = descriptors.slice(0, 20).map((item) => {
+    const platform = item.platform === undefined ? "" : ` (${platformText(item.platform)})`;
+    return `${item.annotations?.[referenceAnnotation] ?? "an image without a name"}${platform}`;
+  });
+  return names.length === 0 ? "nothing" : names.join(", ");
+}
+
+function platformText(platform: Platform): string {
+  const variant = platform.variant === undefined ? "" : `/${platform.variant}`;
+  return `${platform.os}/${platform.architecture}${variant}`;
+}

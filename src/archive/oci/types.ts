@@ -1,0 +1,96 @@
+/** Documents of the OCI image specification v1.1, as far as this program reads and writes them. */
+import type { Digest } from "../../util/digest.ts";
+
+/** Media types we write. */
+export const mediaTypes = {
+  index: "application/vnd.oci.image.index.v1+json",
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  config: "application/vnd.oci.image.config.v1+json",
+  layer: "application/vnd.oci.image.layer.v1.tar+gzip",
+} as const;
+
+/** How a layer's bytes are compressed. */
+export type LayerCompression = "none" | "gzip" | "zstd";
+
+/** The compression a layer media type stands for (OCI and Docker names), or undefined for other types. */
+export function layerCompression(mediaType: string): LayerCompression | undefined {
+  return layerTypes.get(mediaType);
+}
+
+const layerTypes: ReadonlyMap<string, LayerCompression> = new Map([
+  ["application/vnd.oci.image.layer.v1.tar", "none"],
+  ["application/vnd.oci.image.layer.v1.tar+gzip", "gzip"],
+  ["application/vnd.oci.image.layer.v1.tar+zstd", "zstd"],
+  ["application/vnd.docker.image.rootfs.diff.tar", "none"],
+  ["application/vnd.docker.image.rootfs.diff.tar.gzip", "gzip"],
+  ["application/vnd.docker.image.rootfs.diff.tar.zstd", "zstd"],
+]);
+
+/** Text to text; written sorted by key. */
+export type Annotations = Readonly<Record<string, string>>;
+
+/** What an image runs on. */
+export interface Platform {
+  readonly architecture: string;
+  readonly os: string;
+  readonly variant?: string;
+}
+
+/** A reference to a blob. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly platform?: Platform;
+  readonly annotations?: Annotations;
+}
+
+/** An image manifest. */
+export interface ImageManifest {
+  readonly schemaVersion: 2;
+  readonly mediaType: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly annotations?: Annotations;
+}
+
+/** An image index: of several platforms, or `index.json` of a layout. */
+export interface ImageIndex {
+  readonly schemaVersion: 2;
+  readonly mediaType: string;
+  readonly manifests: readonly Descriptor[];
+  readonly annotations?: Annotations;
+}
+
+/** One line of an image's history. */
+export interface HistoryEntry {
+  readonly created?: string;
+  readonly created_by?: string;
+  readonly comment?: string;
+  readonly empty_layer?: boolean;
+}
+
+/** How a container is started by default. */
+export interface ExecutionConfig {
+  readonly User?: string;
+  readonly Env?: readonly string[];
+  readonly Entrypoint?: readonly string[];
+  readonly Cmd?: readonly string[];
+  readonly WorkingDir?: string;
+  readonly Labels?: Annotations;
+}
+
+/** An image's configuration. */
+export interface ImageConfig {
+  readonly created?: string;
+  readonly architecture: string;
+  readonly variant?: string;
+  readonly os: string;
+  readonly config?: ExecutionConfig;
+  readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly Digest[] };
+  readonly history?: readonly HistoryEntry[];
+}
+
+/** The annotation that names an image inside a layout. */
+export const referenceAnnotation = "org.opencontainers.image.ref.name";
