@@ -162,11 +162,12 @@ function optionalTexts<K extends string>(
   field: K,
   where: Place,
 ): { readonly [P in K]?: readonly string[] } {
-  return { [field]: value as readonly string[] } as unknown as { readonly [P in K]?: readonly string[] };
+  const value: unknown = json[field];
   if (value === undefined || value === null) return {};
-  if (!Array.isArray(value) || !value.every((item) => typeof item === "string"))
-    throw malformed(`${field} is not a list of texts`, where);
-  return { [field]: value } as { readonly [P in K]?: readonly string[] };
+  if (!Array.isArray(value)) throw malformed(`${field} is not a list`, where);
+  const texts = value.filter((item): item is string => typeof item === "string");
+  if (texts.length !== value.length) throw malformed(`${field} has something that is not text`, where);
+  return { [field]: texts } as unknown as { readonly [P in K]?: readonly string[] };
 }
 
 function optionalAnnotations<K extends string>(
