@@ -1,0 +1,205 @@
+/** The first pass over a package archive: what is in it, whether it is safe, and how it is to be relocated. */
+import { createReadStream } from "node:fs";
+import { readContent } from "../archive/content.ts";
+import type { Entry } from "../archive/entry.ts";
+import { gunzipStream } from "../archive/gzip.ts";
+import { printable } from "../archive/names.ts";
+import { readTar } from "../archive/readTar.ts";
+import { asSpacktainersError, type ErrorCode, type Place, SpacktainersError } from "../util/errors.ts";
+import { type Buildinfo, maxBuildinfoBytes, parseBuildinfo } from "./buildinfo.ts";
+
+/** An entry of an archive below the package's prefix. */
+export interface ArchiveMember {
+  readonly type: Entry["type"];
+  /** Bytes; 0 for all but files. */
+  readonly size: number;
+  readonly mode: number;
+  /** Symbolic link: its text. Hard link: path below the prefix of the file, never of another hard link. */
+  readonly target?: string;
+}
+
+/** What a package archive holds. Depends on its bytes alone, so it can be kept by the archive's digest. */
+export interface ArchiveFacts {
+  /** The prefix as the archive has it, without leading slash. */
+  readonly prefix: string;
+  readonly buildinfo: Buildinfo;
+  /** By path below the prefix, in the archive's order; the prefix itself is left out. */
+  readonly members: ReadonlyMap<string, ArchiveMember>;
+}
+
+/** Bounds on one archive; no honest one comes near them. */
+export const archiveLimits = {
+  entries: 2_000_000,
+  totalBytes: 2 ** 40,
+  headerBytes: 64 * 1024,
+  nameBytes: 4096,
+} as const;
+
+/** Options of {@link scanArchive} and {@link openArchive}. */
+export interface OpenArchiveOptions {
+  /** For errors: which package it is. */
+  readonly place?: Place;
+  readonly signal?: AbortSignal;
+  /** Called with the number of (compressed) bytes just read. */
+  readonly onRead?: (bytes: number) => void;
+}
+
+const noteSuffix = ".spack/binary_distribution";
+
+/**
+ * Opens an archive as a stream of entries.
+ *
+ * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, or what reading the file gives
+ */
+export async function* openArchive(
+  path: string,
+  options: OpenArchiveOptions = {},
+): AsyncGenerator<Entry, void, void> {
+  const { place = {}, signal, onRead } = options;
+  const file = createReadStream(path, { highWaterMark: 256 * 1024, ...(signal && { signal }) });
+  try {
+    async function* chunks(): AsyncGenerator<Buffer> {
+      for await (const chunk of file) {
+        onRead?.(chunk.length);
+        yield chunk;
+      }
+    }
+    const tar = gunzipStream(chunks(), { where: place });
+    yield* readTar(tar, { where: place, limits: archiveLimits });
+  } catch (error) {
+    throw signal?.aborted ? interrupted(place) : asSpacktainersError(error, place);
+  } finally {
+    file.destroy();
+  }
+}
+
+function interrupted(place: Place): SpacktainersError {
+  return new SpacktainersError("INTERRUPTED", "the installation was interrupted", { place });
+}
+
+/**
+ * Reads a package archive once, without keeping its content.
+ *
+ * Checked here: every entry lies in the package's prefix or is a directory above it; no path appears twice; the parent
+ * of every entry is a directory of the archive (so nothing is written through a symbolic link); hard links name earlier
+ * files of the package; relative symbolic links do not lead above the root of the file system; the package's
+ * `.spack/binary_distribution` is there, and what it lists is.
+ *
+ * @param path a gzip-compressed tar archive, verified
+ * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, BUILDINFO_INVALID, INTERRUPTED
+ */
+export async function scanArchive(path: string, options: OpenArchiveOptions = {}): Promise<ArchiveFacts> {
+  const { place = {} } = options;
+  const all = new Map<string, ArchiveMember>();
+  let note: { readonly path: string; readonly bytes: Buffer } | undefined;
+  for await (const entry of openArchive(path, options)) {
+    addMember(all, entry, place);
+    if (entry.type === "file" && isNote(entry.path) && entry.path.length < (note?.path.length ?? 4097)) {
+      if (entry.size > maxBuildinfoBytes) throw refusal("ARCHIVE_INVALID", entry.path, "is too large", place);
+      note = { path: entry.path, bytes: Buffer.from(await readContent(entry)) };
+    }
+  }
+  if (note === undefined) {
+    throw new SpacktainersError("ARCHIVE_INVALID", `the archive has no ${noteSuffix}`, {
+      place,
+      hint: "it is not an archive of a Spack package",
+    });
+  }
+  const prefix = note.path.slice(0, -noteSuffix.length - 1);
+  const members = membersOf(prefix, all, place);
+  const buildinfo = parseBuildinfo(note.bytes, place);
+  for (const list of [buildinfo.textFiles, buildinfo.binaries, buildinfo.links]) {
+    for (const name of list) expectMember(members, name, list === buildinfo.links, place);
+  }
+  return { prefix, buildinfo, members };
+}
+
+function isNote(path: string): boolean {
+  return path.endsWith(`/${noteSuffix}`);
+}
+
+function addMember(all: Map<string, ArchiveMember>, entry: Entry, place: Place): void {
+  const { path } = entry;
+  if (all.has(path)) throw refusal("ARCHIVE_UNSAFE", path, "is in the archive twice", place);
+  const slash = path.lastIndexOf("/");
+  const parent = slash < 0 ? undefined : all.get(path.slice(0, slash));
+  if (slash >= 0 && parent === undefined) {
+    throw refusal("ARCHIVE_INVALID", path, "comes before its directory", place);
+  }
+  if (parent !== undefined && parent.type !== "directory") {
+    const what = parent.type === "symlink" ? "a symbolic link" : "a file";
+    throw refusal("ARCHIVE_UNSAFE", path, `is below ${what}`, place);
+  }
+  let target: string | undefined;
+  if (entry.type === "symlink") {
+    target = entry.target;
+    if (climbsOut(path, target)) {
+      throw refusal("ARCHIVE_UNSAFE", path, `is a link that leads out of the file system: ${target}`, place);
+    }
+  } else if (entry.type === "hardlink") {
+    const file = all.get(entry.target);
+    if (file?.type !== "file" && file?.type !== "hardlink") {
+      const what = `is a hard link to ${printable(entry.target)}, which is no file before it in the archive`;
+      throw refusal("ARCHIVE_UNSAFE", path, what, place);
+    }
+    target = file.target ?? entry.target;
+  }
+  const size = entry.type === "file" ? entry.size : 0;
+  all.set(path, { type: entry.type, size, mode: entry.mode, ...(target === undefined ? {} : { target }) });
+}
+
+/** True for a relative link text that goes above the root from where the link is. */
+export function climbsOut(path: string, target: string): boolean {
+  if (target.startsWith("/")) return false;
+  let depth = path.split("/").length - 1;
+  for (const part of target.split("/")) {
+    if (part === "..") depth--;
+    else if (part !== "" && part !== ".") depth++;
+    if (depth < 0) return true;
+  }
+  return false;
+}
+
+function membersOf(
+  prefix: string,
+  all: ReadonlyMap<string, ArchiveMember>,
+  place: Place,
+): Map<string, ArchiveMember> {
+  if (all.get(prefix)?.type !== "directory") {
+    throw refusal("ARCHIVE_INVALID", prefix, "is the package's prefix, but not a directory", place);
+  }
+  const members = new Map<string, ArchiveMember>();
+  const inside = `${prefix}/`;
+  for (const [path, member] of all) {
+    if (path.startsWith(inside)) {
+      if (member.type === "hardlink" && !member.target?.startsWith(inside)) {
+        throw refusal("ARCHIVE_UNSAFE", path, "is a hard link out of the package's prefix", place);
+      }
+      const target = member.type === "hardlink" ? member.target?.slice(inside.length) : member.target;
+      members.set(path.slice(inside.length), target === undefined ? member : { ...member, target });
+    } else if (path !== prefix && !(member.type === "directory" && inside.startsWith(`${path}/`))) {
+      throw refusal("ARCHIVE_UNSAFE", path, `is outside of the package's prefix ${printable(prefix)}`, place);
+    }
+  }
+  return members;
+}
+
+function expectMember(
+  members: ReadonlyMap<string, ArchiveMember>,
+  name: string,
+  link: boolean,
+  place: Place,
+): void {
+  const type = members.get(name)?.type;
+  if (link ? type === "symlink" : type === "file" || type === "hardlink") return;
+  const what = type === undefined ? "is not in the archive" : `is a ${type}`;
+  throw refusal("BUILDINFO_INVALID", name, `is to be relocated, but ${what}`, place);
+}
+
+/** An error about one entry. */
+export function refusal(code: ErrorCode, path: string, what: string, place: Place): SpacktainersError {
+  return new SpacktainersError(code, `${printable(path)} ${what}`, {
+    place,
+    hint: "the archive is damaged or hostile; remove it from the cache and push the package again",
+  });
+}
