@@ -1,0 +1,260 @@
+/** Lists of specs: references to definitions, matrices, exclusions, groups. */
+
+import { didYouMean } from "../definitions/nearest.ts";
+import { placeInScalar, type YamlNode, type YamlScalar, yamlEntry } from "../definitions/positionedYaml.ts";
+import { constrain } from "../spec/constrain.ts";
+import { formatSpec } from "../spec/format.ts";
+import { satisfies } from "../spec/satisfies.ts";
+import { type Place, SpacktainersError } from "../util/errors.ts";
+import { expectSpec, readSpec, type SpecReader } from "./specReader.ts";
+import type { PlacedSpec, RequestedSpec } from "./types.ts";
+import { evaluateWhen, type WhenContext } from "./whenExpression.ts";
+import {
+  expectBoolean,
+  expectList,
+  expectMap,
+  expectText,
+  isNull,
+  plainKey,
+  readKeys,
+} from "./yamlReader.ts";
+
+/** Most specs that a list may expand to. */
+const mostSpecs = 10_000;
+
+/** An item of a list before specs are parsed; references are resolved. */
+type Item =
+  | { readonly kind: "spec"; readonly scalar: YamlScalar; readonly sigil: string }
+  | {
+      readonly kind: "matrix";
+      readonly rows: readonly (readonly Item[])[];
+      readonly exclude: readonly PlacedSpec[];
+      readonly sigil: string;
+      readonly place: Place;
+    };
+
+/** Named lists that references may name. */
+export type Definitions = ReadonlyMap<string, readonly Item[]>;
+
+/** Reads `definitions:`. Lists of one name are joined; a list may refer to those before it. */
+export function readDefinitions(reader: SpecReader, section: YamlNode, context: WhenContext): Definitions {
+  const definitions = new Map<string, readonly Item[]>();
+  for (const node of expectList(reader, section, "`definitions`")) {
+    const map = expectMap(reader, node, "a definition");
+    const when = map === undefined ? undefined : yamlEntry(map, "when")?.value;
+    let applies = true;
+    if (when !== undefined) {
+      const text = expectText(reader, when, "`when`");
+      const answer = text === undefined ? { value: false } : evaluateWhen(text.text, context);
+      if ("problem" in answer) {
+        const place = text === undefined ? when.place : placeInScalar(text, answer.offset);
+        reader.problems.error(
+          "NOT_SUPPORTED",
+          `this condition cannot be evaluated: ${answer.problem}`,
+          place,
+        );
+        applies = false;
+      } else applies = answer.value;
+    }
+    for (const entry of map?.entries ?? []) {
+      const name = plainKey(entry.key);
+      if (name === "when") continue;
+      const items = readItems(reader, expectList(reader, entry.value, `\`${name}\``), definitions, 0);
+      if (applies) definitions.set(name, [...(definitions.get(name) ?? []), ...items]);
+    }
+  }
+  return definitions;
+}
+
+/** Reads `specs:` into the roots it stands for. */
+export function readSpecs(
+  reader: SpecReader,
+  section: YamlNode,
+  definitions: Definitions,
+): readonly RequestedSpec[] {
+  const specs: RequestedSpec[] = [];
+  const add = (nodes: readonly YamlNode[], group: string | undefined) => {
+    for (const item of readItems(reader, nodes, definitions, 0))
+      for (const spec of specsOf(reader, item)) {
+        if (spec.spec.name === undefined && spec.spec.hash === undefined) {
+          reader.problems.error("SPEC_SYNTAX", `\`${spec.text}\` names no package`, spec.place);
+          continue;
+        }
+        if (specs.length >= mostSpecs) {
+          reader.problems.error("MANIFEST_INVALID", `there are more than ${mostSpecs} specs`, spec.place);
+          return;
+        }
+        specs.push({ ...spec, group });
+      }
+  };
+  const isGroup = (node: YamlNode) => node.kind === "map" && yamlEntry(node, "group") !== undefined;
+  const nodes = expectList(reader, section, "`specs`");
+  for (const node of nodes) {
+    if (!isGroup(node)) {
+      add([node], undefined);
+      continue;
+    }
+    const map = expectMap(reader, node, "a group");
+    if (map === undefined) continue;
+    let group: string | undefined;
+    let members: readonly YamlNode[] = [];
+    readKeys(reader, map, "a group", {
+      group: (value) => {
+        group = expectText(reader, value, "`group`")?.text;
+      },
+      specs: (value) => {
+        members = expectList(reader, value, "`specs`");
+      },
+      explicit: (value) => void expectBoolean(reader, value, "`explicit`"),
+      needs: undefined,
+      override: (_, entry) =>
+        reader.problems.warning(
+          "NOT_SUPPORTED",
+          "the configuration of a single group is not taken into account",
+          entry.keyPlace,
+        ),
+    });
+    add(members, group);
+  }
+  return specs;
+}
+
+function readItems(
+  reader: SpecReader,
+  nodes: readonly YamlNode[],
+  definitions: Definitions,
+  depth: number,
+): readonly Item[] {
+  return nodes.flatMap((node): readonly Item[] => {
+    if (isNull(node)) return [];
+    if (node.kind === "map") {
+      const matrix = readMatrix(reader, node, definitions, depth);
+      return matrix === undefined ? [] : [matrix];
+    }
+    const scalar = expectText(reader, node, "a spec");
+    if (scalar === undefined) return [];
+    if (!scalar.text.startsWith("$")) return [{ kind: "spec", scalar, sigil: "" }];
+    const sigil = scalar.text[1] === "^" || scalar.text[1] === "%" ? scalar.text[1] : "";
+    const name = scalar.text.slice(1 + sigil.length);
+    const referent = definitions.get(name);
+    if (referent === undefined) {
+      reader.problems.error(
+        "MANIFEST_INVALID",
+        `there is no definition \`${name}\``,
+        placeInScalar(scalar, 1 + sigil.length),
+        didYouMean(name, definitions.keys()) ?? "definitions must come before the lists that use them",
+      );
+      return [];
+    }
+    return sigil === "" ? referent : referent.map((item) => ({ ...item, sigil: sigil + item.sigil }));
+  });
+}
+
+function readMatrix(
+  reader: SpecReader,
+  node: YamlNode,
+  definitions: Definitions,
+  depth: number,
+): Item | undefined {
+  const map = expectMap(reader, node, "a matrix");
+  if (map === undefined) return undefined;
+  if (depth > 8) {
+    reader.problems.error("MANIFEST_INVALID", "matrices are nested too deeply", node.place);
+    return undefined;
+  }
+  let rows: readonly (readonly Item[])[] | undefined;
+  let exclude: readonly PlacedSpec[] = [];
+  readKeys(reader, map, "a matrix", {
+    matrix: (value) => {
+      rows = expectList(reader, value, "`matrix`").map((row) =>
+        row.kind === "scalar" && row.text.startsWith("$")
+          ? readItems(reader, [row], definitions, depth + 1)
+          : readItems(reader, expectList(reader, row, "a row of a matrix"), definitions, depth + 1),
+      );
+    },
+    exclude: (value) => {
+      exclude = expectList(reader, value, "`exclude`").flatMap(
+        (item) => expectSpec(reader, item, "an exclusion") ?? [],
+      );
+    },
+  });
+  if (rows === undefined) {
+    reader.problems.error("MANIFEST_INVALID", "this mapping is neither a matrix nor a group", node.place);
+    return undefined;
+  }
+  return { kind: "matrix", rows, exclude, sigil: "", place: node.place };
+}
+
+/** The specs that an item stands for. */
+function specsOf(reader: SpecReader, item: Item): readonly PlacedSpec[] {
+  if (item.kind === "spec") {
+    const { scalar, sigil } = item;
+    const place =
+      sigil === "" ? scalar : { ...scalar, text: sigil + scalar.text, value: sigil + scalar.text };
+    return [readSpec(reader, place) ?? []].flat();
+  }
+  const rows = item.rows.map((row) => row.flatMap((cell) => specsOf(reader, cell)));
+  const combinations = rows.reduce((product, row) => product * row.length, rows.length === 0 ? 0 : 1);
+  if (combinations > mostSpecs) {
+    reader.problems.error(
+      "MANIFEST_INVALID",
+      `this matrix expands to ${combinations} specs; at most ${mostSpecs} are allowed`,
+      item.place,
+    );
+    return [];
+  }
+  const specs: PlacedSpec[] = [];
+  for (let number = 0; number < combinations; number++) {
+    // The last row varies fastest.
+    let rest = number;
+    const cells: PlacedSpec[] = [];
+    for (let index = rows.length - 1; index >= 0; index--) {
+      const row = rows[index] ?? [];
+      const cell = row[rest % row.length];
+      if (cell !== undefined) cells.unshift(cell);
+      rest = Math.floor(rest / row.length);
+    }
+    const combined = combine(reader, cells, item.place);
+    if (combined === undefined) continue;
+    const { dialect } = reader;
+    if (item.exclude.some((exclusion) => satisfies(combined.spec, exclusion.spec, { dialect }))) continue;
+    const sigiled = item.sigil === "" ? combined : withSigil(reader, combined, item.sigil);
+    if (sigiled !== undefined) specs.push(sigiled);
+  }
+  return specs;
+}
+
+function withSigil(reader: SpecReader, { text, place }: PlacedSpec, sigil: string): PlacedSpec | undefined {
+  const full = sigil + text;
+  return readSpec(reader, {
+    kind: "scalar",
+    value: full,
+    text: full,
+    quoted: false,
+    place,
+    indent: undefined,
+  });
+}
+
+/** One combination: the first cell constrained by the others. */
+function combine(reader: SpecReader, cells: readonly PlacedSpec[], place: Place): PlacedSpec | undefined {
+  const { dialect } = reader;
+  const first = cells[0];
+  if (first === undefined) return undefined;
+  let { spec } = first;
+  for (const cell of cells.slice(1)) {
+    try {
+      spec = constrain(spec, cell.spec, { dialect });
+    } catch (thrown) {
+      if (!(thrown instanceof SpacktainersError)) throw thrown;
+      const all = cells.map(({ text }) => `\`${text}\``).join(" and ");
+      reader.problems.error(
+        "SPEC_CONTRADICTION",
+        `${all} cannot be had together: ${thrown.message}`,
+        cell.place,
+      );
+      return undefined;
+    }
+  }
+  return { text: cells.length === 1 ? first.text : formatSpec(spec, dialect), spec, place };
+}
