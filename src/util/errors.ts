@@ -67,6 +67,7 @@ export const errorCodes = {
   KEY_INVALID: "trust",
   CHECKSUM_MISMATCH: "trust",
   IDENTITY_MISMATCH: "trust",
+  INDEX_EXPIRED: "trust",
 } as const satisfies Record<string, FailureKind>;
 
 export type ErrorCode = keyof typeof errorCodes;
