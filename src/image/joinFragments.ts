@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { gunzipStream } from "../archive/gzip.ts";
+import { type FragmentFacts, HashingSink, layerHead, trailerMember } from "../archive/writeFragment.ts";
+import { trailerSize } from "../archive/writeTar.ts";
+import { digestOfHex } from "../util/digest.ts";
+
+/** A fragment and where it is. */
+export type FragmentFile = FragmentFacts & { readonly path: string };
+
+/**
+ * Puts several fragments together into one layer: the directories above them once, their bodies as they are, the end.
+ * Nothing is compressed again; the bodies are decompressed to learn the digest of the uncompressed tar.
+ *
+ * @param path of the new file; must not exist
+ * @param fragments in order
+ */
+export async function joinFragments(
+  path: string,
+  fragments: readonly FragmentFile[],
+): Promise<FragmentFacts> {
+  const parents = [...new Set(fragments.flatMap((fragment) => fragment.parents))].sort();
+  const head = layerHead(parents);
+  const tarHash = createHash("sha256").update(head.tar);
+  let tarSize = head.tar.length;
+  const file = await open(path, "wx", 0o444);
+  try {
+    const sink = new HashingSink(file);
+    await sink.write(head.gzip);
+    const bodyStart = sink.size;
+    for (const fragment of fragments) {
+      if (fragment.bodyStart === fragment.bodyEnd) continue;
+      for await (const chunk of gunzipStream(copying(bodyOf(fragment), sink), {
+        where: { file: fragment.path },
+      })) {
+        tarHash.update(chunk);
+        tarSize += chunk.length;
+      }
+    }
+    const bodyEnd = sink.size;
+    await sink.write(trailerMember);
+    tarHash.update(Buffer.alloc(trailerSize));
+    tarSize += trailerSize;
+    const diffId = digestOfHex(tarHash.digest("hex"));
+    return { digest: sink.digest(), size: sink.size, diffId, tarSize, bodyStart, bodyEnd, parents };
+  } finally {
+    await file.close();
+  }
+}
+
+function bodyOf(fragment: FragmentFile): AsyncIterable<Uint8Array> {
+  return createReadStream(fragment.path, {
+    start: fragment.bodyStart,
+    end: fragment.bodyEnd - 1,
+    highWaterMark: 256 * 1024,
+  });
+}
+
+async function* copying(
+  chunks: AsyncIterable<Uint8Array>,
+  sink: HashingSink,
+): AsyncGenerator<Uint8Array, void, void> {
+  for await (const chunk of chunks) {
+    await sink.write(chunk);
+    yield chunk;
+  }
+}
