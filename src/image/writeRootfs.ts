@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { decompressStream } from "../archive/decompress.ts";
+import { readTar } from "../archive/readTar.ts";
+import { applyLayer } from "../archive/unpackEntries.ts";
+import { writeFileAtomically } from "../util/atomicFile.ts";
+import { cacheHome } from "../util/cacheHome.ts";
+import { asSpacktainersError } from "../util/errors.ts";
+import { isJsonObject } from "../util/json.ts";
+import type { ImageLayer } from "./image.ts";
+import { type OutputOptions, replaceDirectory } from "./outputTarget.ts";
+
+/** Options of {@link writeRootfs}. */
+export interface RootfsOptions extends OutputOptions {
+  /** Where it is noted which directories we made; default below `cacheHome()`. Nothing of it is in the image. */
+  readonly stateDirectory?: string;
+}
+
+/** The part of a layer that unpacking needs. */
+export type UnpackableLayer = Pick<ImageLayer, "path">;
+
+/**
+ * Writes the root file system of an image to a directory. As root, files get the owners the image names; else they belong
+ * to whoever runs us.
+ *
+ * @param layers from bottom to top
+ * @throws SpacktainersError OUTPUT_EXISTS when a directory we did not make is there; ARCHIVE_INVALID, ARCHIVE_UNSAFE for bad
+ *   layers; DISK_FULL and other errors of the system
+ */
+export async function writeRootfs(
+  directory: string,
+  layers: readonly UnpackableLayer[],
+  options: RootfsOptions = {},
+): Promise<void> {
+  const target = resolve(directory);
+  const state = options.stateDirectory ?? join(cacheHome(), "outputs");
+  await replaceDirectory(
+    target,
+    options,
+    (path) => isNoted(state, path),
+    (temporary) => unpackLayers(temporary, layers, options),
+  );
+  await note(state, target);
+}
+
+/**
+ * Applies layers to a directory, in order. Device files in base layers are left out: they need root, and runtimes make
+ * their own.
+ * @param directory must exist and be empty
+ */
+export async function unpackLayers(
+  directory: string,
+  layers: readonly UnpackableLayer[],
+  options: Pick<OutputOptions, "onBytes"> = {},
+): Promise<void> {
+  const owner = process.geteuid?.() === 0 ? "keep" : "ignore";
+  for (const layer of layers) {
+    const where = { file: layer.path };
+    const file = createReadStream(layer.path, { highWaterMark: 2 ** 20 });
+    try {
+      const entries = readTar(decompressStream(file, { where }), {
+        where,
+        special: "skip",
+        absolute: "relative",
+      });
+      await applyLayer(directory, entries, {
+        owner,
+        onEntry: (entry) => {
+          if (entry.type === "file") options.onBytes?.(entry.size);
+        },
+      });
+    } finally {
+      file.destroy();
+    }
+  }
+}
+
+/** The note about a directory: which one it was, so that another put in its place is not taken for ours. */
+async function note(state: string, directory: string): Promise<void> {
+  try {
+    await mkdir(state, { recursive: true });
+    const { dev, ino } = await stat(directory);
+    await writeFileAtomically(await notePath(state, directory), JSON.stringify({ dev, ino }));
+  } catch (error) {
+    throw asSpacktainersError(error, { file: state });
+  }
+}
+
+async function isNoted(state: string, directory: string): Promise<boolean> {
+  try {
+    const { dev, ino } = await stat(directory);
+    const json: unknown = JSON.parse(await readFile(await notePath(state, directory), "utf8"));
+    return isJsonObject(json) && json.dev === dev && json.ino === ino;
+  } catch {
+    return false;
+  }
+}
+
+async function notePath(state: string, directory: string): Promise<string> {
+  const path = await realpath(directory);
+  return join(state, `${createHash("sha256").update(path).digest("hex")}.json`);
+}
