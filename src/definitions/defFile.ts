@@ -17,7 +17,7 @@ export interface DefinitionFile extends Problems {
  *
  * @param file name for places
  */
-export function readDefinitionFile(text: string, file: string): DefinitionFile {
+export function readDefFile(text: string, file: string): DefinitionFile {
   const problems = problemList();
   let bootstrap: string | undefined;
   let from: string | undefined;
