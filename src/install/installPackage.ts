@@ -36,7 +36,7 @@ export interface InstallPackageOptions {
   /** Result of {@link scanArchive} for the same archive, to save the first pass. */
   readonly facts?: ArchiveFacts;
   readonly signal?: AbortSignal;
-  /** Called with the number of bytes of the archive just read, first pass and second pass alike. */
+  /** Called with the number of (compressed) bytes of the archive just read; the first pass does not count. */
   readonly onRead?: (bytes: number) => void;
 }
 
@@ -95,8 +95,9 @@ async function* installedEntries(
   options: InstallPackageOptions,
 ): AsyncGenerator<Noted, void, void> {
   const place: Place = { spec: `${request.name}@${request.version}/${request.hash.slice(0, 7)}` };
-  const reading = { place, ...options };
-  const archive = options.facts ?? (await scanArchive(request.archivePath, reading));
+  const { signal, onRead } = options;
+  const watched = { place, ...(signal && { signal }) };
+  const archive = options.facts ?? (await scanArchive(request.archivePath, watched));
   const { buildinfo, members } = archive;
   const map = makePrefixMap(buildinfo, request);
   const ownPrefix = request.prefixes[request.hash] ?? "";
@@ -128,7 +129,7 @@ async function* installedEntries(
   const held = new Map<string, Buffer>();
   const renamed = new Map<string, string>();
 
-  for await (const entry of openArchive(request.archivePath, reading)) {
+  for await (const entry of openArchive(request.archivePath, { ...watched, ...(onRead && { onRead }) })) {
     if (entry.path !== archive.prefix && !entry.path.startsWith(`${archive.prefix}/`)) continue;
     const below = entry.path.slice(archive.prefix.length + 1);
     if (skipped(below)) {

@@ -1,5 +1,6 @@
 /** The interface of install: one package archive in, one relocated, stripped, deterministic stream of entries out. */
 import type { Inventory } from "../archive/inventory.ts";
+import type { FragmentFacts } from "../archive/writeFragment.ts";
 import type { DagHash } from "../spec/concrete.ts";
 
 /** What decides the bytes of an installed package, besides the archive itself. */
@@ -33,10 +34,8 @@ export interface InstallRequest {
   readonly options: InstallOptions;
 }
 
-/** A finished, compressed tar fragment in a file: the entries of one package without the end-of-archive blocks. */
-export interface LayerFragment {
+/** A finished fragment in a file (see `archive/writeFragment.ts`) and what is in it. Plain JSON data. */
+export interface LayerFragment extends FragmentFacts {
   readonly path: string;
   readonly inventory: Inventory;
-  /** Bytes of the uncompressed tar. */
-  readonly tarSize: number;
 }

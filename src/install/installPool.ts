@@ -1,0 +1,152 @@
+/** Packages installed in parallel, in worker threads. */
+import { stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { MessageChannel } from "node:worker_threads";
+import { Piscina } from "piscina";
+import type { GzipOptions } from "../archive/gzip.ts";
+import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import type { InstallJob, InstallOutcome } from "./installWorker.ts";
+import type { InstallRequest, LayerFragment } from "./types.ts";
+
+/** One package to be installed into a file. */
+export interface InstallTask {
+  readonly request: InstallRequest;
+  /** Fragment file to make. */
+  readonly path: string;
+  /** How to compress; `concurrency` is chosen by the pool. */
+  readonly compression?: Omit<GzipOptions, "concurrency">;
+}
+
+/** Options of {@link InstallPool.run}. */
+export interface RunInstallOptions {
+  readonly signal?: AbortSignal;
+  /** Receives the task's events: `install`, its id `install:<hash>`, bytes of the archive. */
+  readonly emit?: EmitEvent;
+}
+
+/** Threads that install packages. */
+export interface InstallPool {
+  /**
+   * Installs a package when a thread is free; of those that wait, the one with the largest archive goes first.
+   * @throws SpacktainersError as {@link installFragment}; INTERRUPTED when `signal` is aborted or the pool is closed
+   */
+  run(task: InstallTask, options?: RunInstallOptions): Promise<LayerFragment>;
+  /** Stops what runs, and the threads. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly task: InstallTask;
+  readonly size: number;
+  readonly signal: AbortSignal;
+  readonly emit: EmitEvent;
+  resolve(fragment: LayerFragment): void;
+  reject(error: SpacktainersError): void;
+}
+
+/** How long a thread without work is kept. */
+const idleTimeout = 10_000;
+
+/**
+ * Opens a pool.
+ *
+ * @param options `threads`: number of packages at a time, by default one per core. It does not change a byte.
+ */
+export function openInstallPool(options: { readonly threads?: number } = {}): InstallPool {
+  const threads = Math.max(1, options.threads ?? availableParallelism());
+  const closing = new AbortController();
+  const waiting: Waiting[] = [];
+  let running = 0;
+  let runningBytes = 0;
+  let piscina: Piscina | undefined;
+
+  const startNext = (): void => {
+    while (running < threads) {
+      const next = waiting.shift();
+      if (next === undefined) return;
+      if (next.signal.aborted) {
+        next.reject(interrupted());
+        continue;
+      }
+      const left = waiting.reduce((sum, item) => sum + item.size, runningBytes);
+      // A package that alone would keep one core busy longer than all others the rest of them gets help compressing.
+      const alone = next.size > left / threads;
+      running++;
+      runningBytes += next.size;
+      piscina ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: threads, idleTimeout });
+      runJob(piscina, next, alone ? threads : 0)
+        .then(next.resolve, (error: unknown) => next.reject(asSpacktainersError(error)))
+        .finally(() => {
+          running--;
+          runningBytes -= next.size;
+          startNext();
+        });
+    }
+  };
+
+  return {
+    async run(task, { signal, emit = ignoreEvents } = {}) {
+      const both = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+      const { size } = await stat(task.request.archivePath).catch((error: unknown) => {
+        throw asSpacktainersError(error);
+      });
+      return new Promise((resolve, reject) => {
+        const item: Waiting = { task, size, signal: both, emit, resolve, reject };
+        const at = waiting.findIndex((other) => other.size < size);
+        waiting.splice(at < 0 ? waiting.length : at, 0, item);
+        // All that are asked for in one turn are there before the first begins.
+        setImmediate(startNext);
+      });
+    },
+    async close() {
+      closing.abort();
+      for (const item of waiting.splice(0)) item.reject(interrupted());
+      await piscina?.close();
+    },
+  };
+}
+
+async function runJob(piscina: Piscina, item: Waiting, concurrency: number): Promise<LayerFragment> {
+  const { task, size, signal, emit } = item;
+  const { request } = task;
+  const id = `install:${request.hash}`;
+  emit({ type: "task-start", id, kind: "install", label: `${request.name}@${request.version}`, bytes: size });
+  const { port1, port2 } = new MessageChannel();
+  port1.on("message", (bytes: number) => emit({ type: "task-progress", id, bytes }));
+  const stop = (): void => port1.postMessage("stop");
+  signal.addEventListener("abort", stop);
+  const job: InstallJob = {
+    request,
+    path: task.path,
+    compression: { ...task.compression, concurrency },
+    port: port2,
+  };
+  let done = false;
+  try {
+    const outcome: InstallOutcome = await piscina.run(job, { transferList: [port2] });
+    if ("failure" in outcome) {
+      const { code, message, place, hint } = outcome.failure;
+      throw new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) });
+    }
+    done = true;
+    return outcome.fragment;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    port1.close();
+    emit({ type: "task-end", id, outcome: done ? "done" : "failed", bytes: size });
+  }
+}
+
+/** Threads run plain JavaScript: from the sources (in tests) the worker is the one that was built into `dist`. */
+function workerFile(): string {
+  const place = import.meta.url.endsWith(".ts")
+    ? "../../dist/install/installWorker.js"
+    : "./installWorker.js";
+  return fileURLToPath(new URL(place, import.meta.url));
+}
+
+function interrupted(): SpacktainersError {
+  return new SpacktainersError("INTERRUPTED", "the installation was interrupted");
+}
