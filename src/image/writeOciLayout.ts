@@ -49,8 +49,10 @@ async function writeDocuments(
   const blobs = join(directory, "blobs", "sha256");
   await mkdir(blobs, { recursive: true });
   await sweepTemporaries(blobs);
-  for (const blob of documents.blobs)
-    options.onBytes?.(await placeBlob(blob, layoutBlobPath(directory, blob.digest)));
+  for (const blob of documents.blobs) {
+    const written = await placeBlob(blob, layoutBlobPath(directory, blob.digest));
+    options.onBytes?.(written);
+  }
   await writeFileAtomically(join(directory, "oci-layout"), documents.marker);
   await writeFileAtomically(join(directory, "index.json"), documents.index);
 }
