@@ -1,0 +1,404 @@
+/**
+ * Reads a build cache index (Spack's database format) without ever parsing it whole: one pass over the bytes of a file
+ * finds where each node lies and picks up the few facts that are looked up by. Indexes of public caches have hundreds of
+ * megabytes; a window of a few is in memory.
+ */
+import type { FileHandle } from "node:fs/promises";
+import { type Place, SpacktainersError } from "../../util/errors.ts";
+
+/** Told what the scanner finds. Offsets and lengths are in bytes and lie in the file. */
+export interface IndexSink {
+  /**
+   * One record.
+   *
+   * @param hash the record's key, 32 bytes of ASCII (not checked)
+   * @param node the bytes of its node, only valid during the call
+   */
+  record(hash: Uint8Array, offset: number, node: Uint8Array, name: string, downloadable: boolean): void;
+  /** A spec of package `name` provides the virtual package `virtual` to some other. */
+  provides(virtual: string, name: string): void;
+}
+
+/** Largest single record accepted, in bytes; real ones have a few thousand. */
+const maxRecordBytes = 64 * 2 ** 20;
+const windowBytes = 4 * 2 ** 20;
+/** Real nodes nest 6 deep. */
+const maxDepth = 64;
+
+const needMore = Symbol("more input is needed");
+const quote = 0x22;
+const backslash = 0x5c;
+const comma = 0x2c;
+const colon = 0x3a;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+
+/**
+ * Scans an index from its beginning.
+ *
+ * @param place the index, for errors
+ * @returns the database version: it decides the dialect of the nodes
+ * @throws CACHE_INVALID when the file is not an index, is cut off, or is nested absurdly deep
+ */
+export async function scanIndex(file: FileHandle, sink: IndexSink, place: Place): Promise<number> {
+  let buffer = Buffer.allocUnsafe(windowBytes);
+  let end = 0;
+  let fileOffset = 0;
+  let atEnd = false;
+  const scanner = new IndexScanner(sink, place);
+  for (;;) {
+    const consumed = scanner.run(buffer.subarray(0, end), fileOffset);
+    if (scanner.done) return scanner.databaseVersion();
+    if (atEnd) throw scanner.invalid("it ends too early");
+    if (consumed === 0 && end === buffer.length) {
+      if (buffer.length >= maxRecordBytes) throw scanner.invalid("it has an enormous record");
+      const larger = Buffer.allocUnsafe(buffer.length * 2);
+      buffer.copy(larger, 0, 0, end);
+      buffer = larger;
+    } else {
+      buffer.copyWithin(0, consumed, end);
+      end -= consumed;
+      fileOffset += consumed;
+    }
+    const { bytesRead } = await file.read(buffer, end, buffer.length - end, fileOffset + end);
+    atEnd = bytesRead === 0;
+    end += bytesRead;
+  }
+}
+
+/** Where in the document the scanner stands between two steps. */
+type Level = "start" | "root" | "database" | "installs" | "done";
+
+/**
+ * Works through the document in steps (one member of the root, of the database, or one record). A step that runs into
+ * the end of the window has no effect and is done again when more is there.
+ */
+class IndexScanner {
+  private readonly sink: IndexSink;
+  private readonly place: Place;
+  private bytes: Buffer = Buffer.alloc(0);
+  private position = 0;
+  private level: Level = "start";
+  private version: string | undefined;
+  private sawInstalls = false;
+  /** The next member of this level must be preceded by a comma. */
+  private afterMember = false;
+  /** Members of the current record. */
+  private node = { start: 0, end: 0, name: "" };
+  private readonly edges: { virtual: string; name: string }[] = [];
+  private readonly strings = new Map<number, string>();
+
+  constructor(sink: IndexSink, place: Place) {
+    this.sink = sink;
+    this.place = place;
+  }
+
+  get done(): boolean {
+    return this.level === "done";
+  }
+
+  databaseVersion(): number {
+    if (!this.sawInstalls) throw this.invalid("it has no list of packages");
+    if (this.version === undefined || !/^[1-9]\d{0,2}$/.test(this.version))
+      throw this.invalid("it has no format version");
+    return Number(this.version);
+  }
+
+  invalid(what: string): SpacktainersError {
+    return new SpacktainersError("CACHE_INVALID", `the cache's index cannot be read: ${what}`, {
+      place: this.place,
+      hint: "whoever maintains the cache can make it anew with: spack buildcache update-index",
+    });
+  }
+
+  /** Takes as many steps as the window allows; returns the number of bytes that are done with. */
+  run(bytes: Buffer, fileOffset: number): number {
+    this.bytes = bytes;
+    let consumed = 0;
+    try {
+      while (this.level !== "done") {
+        this.position = consumed;
+        this.step(fileOffset);
+        consumed = this.position;
+      }
+    } catch (thrown) {
+      if (thrown !== needMore) throw thrown;
+    }
+    return consumed;
+  }
+
+  private step(fileOffset: number): void {
+    if (this.level === "start") {
+      this.expect(openBrace);
+      this.enter("root");
+      return;
+    }
+    const next = this.peek();
+    if (next === closeBrace) {
+      this.position++;
+      this.leave();
+      return;
+    }
+    if (this.afterMember) this.expect(comma);
+    const keyStart = this.string();
+    const keyEnd = this.position - 1;
+    this.expect(colon);
+    if (this.level === "installs") this.record(keyStart, keyEnd, fileOffset);
+    else this.member(this.text(keyStart, keyEnd));
+  }
+
+  private member(key: string): void {
+    if (this.level === "root" && key === "database") {
+      this.expect(openBrace);
+      this.enter("database");
+    } else if (this.level === "database" && key === "installs") {
+      this.expect(openBrace);
+      this.sawInstalls = true;
+      this.enter("installs");
+    } else if (this.level === "database" && key === "version") {
+      const start = this.position;
+      this.peek();
+      this.skipValue();
+      this.version = this.bytes.toString("latin1", start, this.position).trim().replaceAll('"', "");
+      this.afterMember = true;
+    } else {
+      this.peek();
+      this.skipValue();
+      this.afterMember = true;
+    }
+  }
+
+  private enter(level: Level): void {
+    this.level = level;
+    this.afterMember = false;
+  }
+
+  private leave(): void {
+    this.level = this.level === "installs" ? "database" : this.level === "database" ? "root" : "done";
+    this.afterMember = true;
+  }
+
+  private record(keyStart: number, keyEnd: number, fileOffset: number): void {
+    this.expect(openBrace);
+    this.edges.length = 0;
+    let hasNode = false;
+    let downloadable = false;
+    for (let first = true; this.more(closeBrace, first); first = false) {
+      const start = this.string();
+      const end = this.position - 1;
+      this.expect(colon);
+      const next = this.peek();
+      if (this.is(start, end, keySpec)) {
+        this.scanNode();
+        hasNode = true;
+      } else if (this.is(start, end, keyInBuildcache)) {
+        downloadable = next === 0x74; // t of true
+        this.skipValue();
+      } else this.skipValue();
+    }
+    // A record must be followed by a comma or the end of the list: a cut file is noticed here.
+    const after = this.peek();
+    if (after !== comma && after !== closeBrace) throw this.invalid("it is not proper JSON");
+    this.afterMember = true;
+    if (!hasNode || this.node.name === "") return;
+    const { start, end, name } = this.node;
+    const key = this.bytes.subarray(keyStart, keyEnd);
+    this.sink.record(key, fileOffset + start, this.bytes.subarray(start, end), name, downloadable);
+    for (const edge of this.edges) this.sink.provides(edge.virtual, edge.name);
+  }
+
+  /** A node dictionary: its name, and what virtual packages its dependencies provide to it. */
+  private scanNode(): void {
+    this.node.start = this.position;
+    this.node.name = "";
+    this.expect(openBrace);
+    for (let first = true; this.more(closeBrace, first); first = false) {
+      const start = this.string();
+      const end = this.position - 1;
+      this.expect(colon);
+      const next = this.peek();
+      if (next === quote && this.is(start, end, keyName)) this.node.name = this.stringValue();
+      else if (next === openBracket && this.is(start, end, keyDependencies)) this.dependencies();
+      else if (next === openBracket && this.is(start, end, keyProvided)) {
+        // The name may come after: provided virtuals are told with the node's own name, filled in below.
+        this.virtuals("");
+      } else this.skipValue();
+    }
+    this.node.end = this.position;
+    for (const edge of this.edges) if (edge.name === "") edge.name = this.node.name;
+  }
+
+  private dependencies(): void {
+    this.expect(openBracket);
+    for (let first = true; this.more(closeBracket, first); first = false) {
+      if (this.peek() !== openBrace) {
+        this.skipValue();
+        continue;
+      }
+      this.expect(openBrace);
+      const firstEdge = this.edges.length;
+      let name = "";
+      for (let firstMember = true; this.more(closeBrace, firstMember); firstMember = false) {
+        const start = this.string();
+        const end = this.position - 1;
+        this.expect(colon);
+        const next = this.peek();
+        if (next === quote && this.is(start, end, keyName)) name = this.stringValue();
+        else if (next === openBrace && this.is(start, end, keyParameters)) this.edgeParameters();
+        else this.skipValue();
+      }
+      for (let at = firstEdge; at < this.edges.length; at++) {
+        const edge = this.edges[at];
+        if (edge !== undefined) edge.name = name;
+      }
+    }
+  }
+
+  private edgeParameters(): void {
+    this.expect(openBrace);
+    for (let first = true; this.more(closeBrace, first); first = false) {
+      const start = this.string();
+      const end = this.position - 1;
+      this.expect(colon);
+      if (this.peek() === openBracket && this.is(start, end, keyVirtuals)) this.virtuals("");
+      else this.skipValue();
+    }
+  }
+
+  private virtuals(name: string): void {
+    this.expect(openBracket);
+    for (let first = true; this.more(closeBracket, first); first = false) {
+      if (this.peek() !== quote) {
+        this.skipValue();
+        continue;
+      }
+      const text = this.stringValue();
+      const at = text.indexOf("@");
+      this.edges.push({ virtual: at < 0 ? text : text.slice(0, at), name });
+    }
+  }
+
+  /** Whether a list or object goes on; takes the comma or the closing bracket. */
+  private more(closing: number, first: boolean): boolean {
+    const next = this.peek();
+    if (next === closing) {
+      this.position++;
+      return false;
+    }
+    if (!first) this.expect(comma);
+    return true;
+  }
+
+  /** The next byte that is not white space, not taken. */
+  private peek(): number {
+    const { bytes } = this;
+    let at = this.position;
+    for (; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) {
+        this.position = at;
+        return byte;
+      }
+    }
+    throw needMore;
+  }
+
+  private expect(byte: number): void {
+    if (this.peek() !== byte) throw this.invalid("it is not proper JSON");
+    this.position++;
+  }
+
+  /** Takes a string; returns where its content starts (it ends before the last byte taken). */
+  private string(): number {
+    this.expect(quote);
+    const start = this.position;
+    this.position = this.stringEnd(start);
+    return start;
+  }
+
+  /** Position after the closing quote of a string whose content starts at `start`. */
+  private stringEnd(start: number): number {
+    const { bytes } = this;
+    const { length } = bytes;
+    for (let at = start; at < length; at++) {
+      const byte = bytes[at];
+      if (byte === quote) return at + 1;
+      if (byte === backslash) at++;
+    }
+    throw needMore;
+  }
+
+  private stringValue(): string {
+    const start = this.string();
+    return this.text(start, this.position - 1);
+  }
+
+  private text(start: number, end: number): string {
+    const { bytes } = this;
+    const length = end - start;
+    if (length > 256) return "";
+    // Few different short strings occur millions of times: each is made once.
+    let sum = length;
+    for (let at = start; at < end; at++) sum = (Math.imul(sum, 31) + (bytes[at] as number)) | 0;
+    const known = this.strings.get(sum);
+    if (known !== undefined && known.length === length && this.sameText(start, known)) return known;
+    const raw = bytes.toString("utf8", start, end);
+    let text = raw;
+    if (raw.includes("\\")) {
+      try {
+        text = JSON.parse(`"${raw}"`) as string;
+      } catch {
+        throw this.invalid("it is not proper JSON");
+      }
+    } else if (this.strings.size < 100_000) this.strings.set(sum, text);
+    return text;
+  }
+
+  private sameText(start: number, text: string): boolean {
+    for (let at = 0; at < text.length; at++) if (this.bytes[start + at] !== text.charCodeAt(at)) return false;
+    return true;
+  }
+
+  private is(start: number, end: number, key: Uint8Array): boolean {
+    if (end - start !== key.length) return false;
+    for (let at = 0; at < key.length; at++) if (this.bytes[start + at] !== key[at]) return false;
+    return true;
+  }
+
+  /** Passes over any value; its structure is not checked beyond matching brackets. `position` is at its first byte. */
+  private skipValue(): void {
+    const { bytes } = this;
+    const { length } = bytes;
+    let at = this.position;
+    let depth = 0;
+    while (at < length) {
+      const byte = bytes[at] as number;
+      if (byte === quote) {
+        at = this.stringEnd(at + 1);
+        if (depth === 0) break;
+      } else if (byte === openBrace || byte === openBracket) {
+        if (++depth > maxDepth) throw this.invalid("it is nested too deep");
+        at++;
+      } else if (byte === closeBrace || byte === closeBracket) {
+        // The end of a number or literal that stands in an outer list.
+        if (depth === 0) break;
+        at++;
+        if (--depth === 0) break;
+      } else if (byte === comma && depth === 0) break;
+      else at++;
+    }
+    if (at >= length) throw needMore;
+    if (at === this.position) throw this.invalid("it is not proper JSON");
+    this.position = at;
+  }
+}
+
+const keySpec = Buffer.from("spec");
+const keyInBuildcache = Buffer.from("in_buildcache");
+const keyName = Buffer.from("name");
+const keyDependencies = Buffer.from("dependencies");
+const keyParameters = Buffer.from("parameters");
+const keyVirtuals = Buffer.from("virtuals");
+const keyProvided = Buffer.from("provided_virtuals");
