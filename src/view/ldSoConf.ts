@@ -1,0 +1,113 @@
+/** Where the dynamic loader of an image looks for libraries: `/etc/ld.so.conf` and the folders built into it. */
+
+/** Path of our own file below `/etc/ld.so.conf.d`. */
+export const viewLdSoConfPath = "/etc/ld.so.conf.d/zz_spacktainers.conf";
+/** The main file; Debian's includes the folder. */
+export const ldSoConfPath = "/etc/ld.so.conf";
+/** Its text for images whose base has none. */
+export const ldSoConfText = "include /etc/ld.so.conf.d/*.conf\n";
+
+/** Depth of includes that is followed. */
+const maxDepth = 8;
+
+const triplets = { amd64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" } as const;
+
+/** A processor architecture by its OCI name. */
+export type LoaderArchitecture = keyof typeof triplets;
+
+/**
+ * The text of `/etc/ld.so.conf.d/zz_spacktainers.conf`: the view's library folders. The file's name makes it the last of
+ * the folder, so that programs of the base keep finding the base's libraries first; Spack's programs find theirs by RPATH.
+ */
+export function viewLdSoConf(viewPath: string): string {
+  return `# Libraries of the Spack packages.\n${viewLibraryDirectories(viewPath).join("\n")}\n`;
+}
+
+function viewLibraryDirectories(viewPath: string): readonly string[] {
+  return [`${viewPath}/lib`, `${viewPath}/lib64`];
+}
+
+/**
+ * The folders built into the loader, searched after the cache.
+ * Debian's and Ubuntu's loaders have the multiarch folders, others `lib64`.
+ */
+export function defaultLibraryDirectories(architecture: LoaderArchitecture): readonly string[] {
+  const triplet = triplets[architecture];
+  return [`/lib/${triplet}`, `/usr/lib/${triplet}`, "/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+}
+
+/** What `$LIB` in a search path may stand for: the distributions differ. */
+export function libNames(architecture: LoaderArchitecture): readonly string[] {
+  return [`lib/${triplets[architecture]}`, "lib64", "lib"];
+}
+
+/** What `$PLATFORM` stands for. */
+export function platformName(architecture: LoaderArchitecture): string {
+  return architecture === "amd64" ? "x86_64" : "aarch64";
+}
+
+/** How {@link parseLdSoConf} sees the image. */
+export interface LdSoConfFiles {
+  /** Text of a file, undefined when it is not there. */
+  readonly read: (path: string) => string | undefined;
+  /** Names in a folder. */
+  readonly list: (path: string) => readonly string[];
+}
+
+/**
+ * The folders that `/etc/ld.so.conf` names, in order, includes followed.
+ * @param path of the file to start with
+ */
+export function parseLdSoConf(files: LdSoConfFiles, path = ldSoConfPath): readonly string[] {
+  const directories: string[] = [];
+  readConf(path, files, directories, 0);
+  return [...new Set(directories)];
+}
+
+function readConf(path: string, files: LdSoConfFiles, directories: string[], depth: number): void {
+  const text = depth > maxDepth ? undefined : files.read(path);
+  for (const line of text?.split("\n") ?? []) {
+    const words = line.replace(/#.*/, "").trim();
+    const included = /^include\s+(.*)$/.exec(words)?.[1];
+    if (included === undefined) {
+      // An old form appends the kind of library after `=`; hwcap lines are obsolete.
+      const directory = words.replace(/\s*=.*$/, "").replace(/\/+$/, "");
+      if (directory.startsWith("/") && !/^hwcap\s/.test(words)) directories.push(directory);
+      continue;
+    }
+    for (const pattern of included.split(/\s+/)) {
+      const whole = pattern.startsWith("/") ? pattern : `${path.replace(/\/[^/]*$/, "")}/${pattern}`;
+      const slash = whole.lastIndexOf("/");
+      const folder = whole.slice(0, slash);
+      const matches = globPattern(whole.slice(slash + 1));
+      for (const name of [...files.list(folder)].sort())
+        if (matches.test(name)) readConf(`${folder}/${name}`, files, directories, depth + 1);
+    }
+  }
+}
+
+function globPattern(glob: string): RegExp {
+  // Runs of `*` are one: the expression must not be able to explode.
+  const source = glob
+    .replace(/\*+/g, "*")
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replace(/\*/g, ".*")
+    .replace(/\?/g, ".");
+  return new RegExp(`^(?!\\.)${source}$`);
+}
+
+/**
+ * The folders whose libraries go into the image's cache, the most important first: those of the base's configuration,
+ * those built into the loader, the view's.
+ * @param configured what the base's `/etc/ld.so.conf` names; undefined when it is not known: Debian's usual folders
+ */
+export function cacheDirectories(
+  architecture: LoaderArchitecture,
+  viewPath: string | undefined,
+  configured?: readonly string[],
+): readonly string[] {
+  const triplet = triplets[architecture];
+  const own = viewPath === undefined ? [] : viewLibraryDirectories(viewPath);
+  const named = configured ?? ["/usr/local/lib", `/usr/local/lib/${triplet}`];
+  return [...named.filter((one) => !own.includes(one)), ...defaultLibraryDirectories(architecture), ...own];
+}

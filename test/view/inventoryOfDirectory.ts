@@ -1,0 +1,53 @@
+/** The inventory of a directory on disk, for comparing with tools that look at real files. */
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { Inventory, InventoryEntry } from "../../src/archive/inventory.ts";
+import { readElfFacts } from "../../src/elf/readElf.ts";
+
+/**
+ * @param root directory that stands for the image's root
+ * @param folders paths below it to read, with everything in them; default all
+ * @param recursive whether to go below the folders
+ */
+export function inventoryOfDirectory(
+  root: string,
+  folders: readonly string[] = [""],
+  recursive = true,
+): Inventory {
+  const entries: InventoryEntry[] = [];
+  const inodes = new Map<string, string>();
+  const visit = (path: string, below: boolean): void => {
+    const full = join(root, path);
+    const info = lstatSync(full, { throwIfNoEntry: false });
+    if (info === undefined) return;
+    const mode = info.mode & 0o7777;
+    if (info.isDirectory()) {
+      if (path !== "") entries.push({ path, type: "directory", mode, size: 0 });
+      if (below)
+        for (const name of readdirSync(full).sort()) visit(path === "" ? name : `${path}/${name}`, recursive);
+    } else if (info.isSymbolicLink()) {
+      entries.push({ path, type: "symlink", mode: 0o777, size: 0, target: readlinkSync(full) });
+    } else if (info.isFile()) {
+      const inode = `${info.dev}:${info.ino}`;
+      const target = inodes.get(inode);
+      if (target !== undefined) {
+        entries.push({ path, type: "hardlink", mode, size: 0, target });
+        return;
+      }
+      inodes.set(inode, path);
+      const content = readFileSync(full);
+      const elf = readElfFacts(content);
+      const script = (mode & 0o111) !== 0 && content.subarray(0, 2).toString() === "#!";
+      entries.push({
+        path,
+        type: "file",
+        mode,
+        size: info.size,
+        ...(elf === undefined ? {} : { elf }),
+        ...(script ? { shebang: content.toString("latin1").split("\n", 1)[0]?.slice(2) ?? "" } : {}),
+      });
+    }
+  };
+  for (const folder of folders) visit(folder, true);
+  return { entries };
+}
