@@ -5,6 +5,7 @@ import type { Inventory, InventoryEntry } from "../archive/inventory.ts";
 import { nameOfBytes } from "../archive/names.ts";
 import { asBuffer, elfConstants, isElf, parseElf } from "../elf/parseElf.ts";
 import { readElfFacts } from "../elf/readElf.ts";
+import { stripElf } from "../elf/stripElf.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { existingPaths } from "./existingPaths.ts";
 import { makePrefixMap, sbangPathOf } from "./prefixMap.ts";
@@ -115,6 +116,7 @@ async function* installedEntries(
     map,
     sbangPath: sbangPathOf(request.root),
     sbang: request.options.sbang,
+    ...(request.options.strip && { strip: stripElf }),
     exists: existingPaths({
       ownPrefix,
       members,
