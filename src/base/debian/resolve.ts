@@ -17,6 +17,11 @@ export interface ResolveOptions {
   readonly architecture: string;
   /** Names preferred to the alternatives before them; default `usr-is-merged`, which is how we unpack. */
   readonly prefer?: readonly string[];
+  /**
+   * Names that count as installed when a package depends on them: tools of maintainer scripts, which are not run.
+   * Default `dpkg`, `debconf`, `install-info`, `adduser`. Asked for by name they are installed like any other.
+   */
+  readonly assumed?: readonly string[];
   /** For error messages: `bookworm`. */
   readonly suite?: string;
 }
@@ -38,6 +43,8 @@ interface Decision {
 
 /** Choices taken back before giving up: real archives need none or a few. */
 const maxBacktracks = 20_000;
+
+const maintainerTools = ["adduser", "debconf", "debconf-2.0", "dpkg", "install-info"];
 
 const priorities = ["required", "important", "standard", "optional", "extra"];
 
@@ -88,6 +95,7 @@ class Resolver {
   readonly #index: PackageIndex;
   readonly #options: ResolveOptions;
   readonly #prefer: ReadonlySet<string>;
+  readonly #assumed: ReadonlySet<string>;
   /** In order of choice; the maps below follow it. */
   readonly #chosen: OfferedPackage[] = [];
   readonly #byName = new Map<string, OfferedPackage>();
@@ -98,6 +106,7 @@ class Resolver {
     this.#index = index;
     this.#options = options;
     this.#prefer = new Set(options.prefer ?? ["usr-is-merged"]);
+    this.#assumed = new Set(options.assumed ?? maintainerTools);
   }
 
   solve(wanted: readonly Need[]): readonly OfferedPackage[] {
@@ -107,7 +116,7 @@ class Resolver {
     for (let at = 0; at < needs.length; ) {
       const need = needs[at];
       if (need === undefined) break;
-      if (this.#satisfied(need.alternatives)) {
+      if (this.#satisfied(need)) {
         at++;
         continue;
       }
@@ -158,8 +167,9 @@ class Resolver {
     return needs;
   }
 
-  #satisfied(alternatives: Alternatives): boolean {
+  #satisfied({ alternatives, by }: Need): boolean {
     return alternatives.some((relation) => {
+      if (by !== undefined && this.#assumed.has(relation.name)) return true;
       if (!this.#native(relation)) return false;
       const real = this.#byName.get(relation.name);
       if (real !== undefined && holds(real.version, relation)) return true;

@@ -1,0 +1,73 @@
+/**
+ * What bases leave on disk, below one directory: `debs/` and `layers/` (blobs by digest), `releases/` and `indexes/` (of
+ * archives), `requests/` (what was chosen for a request), `built/` (what a key stands for), `incoming/` (unfinished).
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomically } from "../util/atomicFile.ts";
+import { type BlobStore, openBlobStore } from "../util/blobStore.ts";
+import { cacheHome } from "../util/cacheHome.ts";
+import { type Digest, digestOf, hexOfDigest } from "../util/digest.ts";
+import { isJsonObject, type Json } from "../util/json.ts";
+
+/** The usual place of what bases leave on disk. */
+export function baseCacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  return join(cacheHome(env), "base");
+}
+
+/** Version of every document written here: a change makes old ones unseen. */
+const storeFormat = 1;
+
+/** Folders with JSON documents. */
+type DocumentFolder = "releases" | "requests" | "built" | "inventories" | "files";
+
+export interface BaseStore {
+  readonly directory: string;
+  readonly debs: BlobStore;
+  readonly layers: BlobStore;
+  /** Path of the compact form of an index. */
+  indexPath(digest: Digest): string;
+  /** Directory for unfinished downloads. */
+  readonly incoming: string;
+  /** A document, undefined when there is none (or none that can be read). Written by us: its content is not doubted. */
+  read<T>(folder: DocumentFolder, key: Digest): Promise<T | undefined>;
+  write(folder: DocumentFolder, key: Digest, content: object): Promise<void>;
+}
+
+/** Opens the store in `directory`; folders are made when needed. */
+export function openBaseStore(directory: string): BaseStore {
+  const path = (folder: DocumentFolder, key: Digest): string =>
+    join(directory, folder, `${hexOfDigest(key)}.json`);
+  return {
+    directory,
+    debs: openBlobStore(join(directory, "debs")),
+    layers: openBlobStore(join(directory, "layers")),
+    incoming: join(directory, "incoming"),
+    indexPath: (digest) => join(directory, "indexes", `${hexOfDigest(digest)}.tsv`),
+    async read<T>(folder: DocumentFolder, key: Digest): Promise<T | undefined> {
+      const text = await readFile(path(folder, key), "utf8").catch(() => undefined);
+      if (text === undefined) return undefined;
+      try {
+        const document: unknown = JSON.parse(text);
+        if (!isJsonObject(document) || document.format !== storeFormat) return undefined;
+        return document.content as T;
+      } catch {
+        return undefined;
+      }
+    },
+    async write(folder, key, content) {
+      await writeFileAtomically(path(folder, key), JSON.stringify({ format: storeFormat, content }));
+    },
+  };
+}
+
+/** The key for these inputs: a digest of their JSON text, object keys in the order given. */
+export function keyOf(inputs: Json): Digest {
+  return digestOf(JSON.stringify(inputs));
+}
+
+/** A key for a name that must not be stored in plain text (a URL may have a password in it). */
+export function keyOfName(name: string): Digest {
+  return `sha256:${createHash("sha256").update(name).digest("hex")}` as Digest;
+}

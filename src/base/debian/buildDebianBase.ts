@@ -1,0 +1,186 @@
+/** A base of Debian or Ubuntu packages: chosen, downloaded, unpacked, one layer. */
+import { readFile } from "node:fs/promises";
+import type { EntryStream } from "../../archive/entry.ts";
+import { openHttp } from "../../net/http.ts";
+import { hexOfDigest } from "../../util/digest.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import { type BaseStore, keyOf } from "../baseStore.ts";
+import { buildLayer, transformationVersion } from "../buildLayer.ts";
+import { findBuilt, rememberBuilt } from "../builtBase.ts";
+import { libcVersionOf } from "../libc.ts";
+import type { Base, BasePackage, BuildBaseOptions, DebianBaseSpec } from "../types.ts";
+import { choosePackages } from "./choosePackages.ts";
+import { type ArchiveContext, fetchDebs } from "./debianArchive.ts";
+import { debianArchiveKeys } from "./debianKeys.ts";
+import { type DebPackage, openDeb } from "./debPackage.ts";
+import { compileExcludes, defaultExcludes } from "./excludes.ts";
+import { chooseMirrors, type Mirrors } from "./mirrors.ts";
+import { readKeys, type TrustedKeys } from "./release.ts";
+import { suiteName } from "./suites.ts";
+import { ubuntuArchiveKeys } from "./ubuntuKeys.ts";
+import { unpackDebs } from "./unpackDebs.ts";
+
+/** What the store of downloaded packages may hold after a build, in bytes. */
+const maxDebBytes = 2 ** 30;
+
+/**
+ * Builds, or finds again, a base of Debian or Ubuntu packages.
+ * @throws SpacktainersError BASE_INVALID, BASE_UNSATISFIABLE, NOT_FOUND, NETWORK; SIGNATURE_INVALID and the other trust codes
+ */
+export async function buildDebianBase(
+  given: DebianBaseSpec,
+  options: BuildBaseOptions,
+  store: BaseStore,
+): Promise<Base> {
+  const { architecture, emit, signal } = options;
+  const spec: DebianBaseSpec = { ...given, suite: suiteName(given.distribution, given.suite) };
+  const components = spec.components ?? ["main"];
+  const http = openHttp({ emit, signal });
+  try {
+    const mirrors = once(() => chooseMirrors(spec, architecture));
+    const keys = once(() => trustedKeys(spec));
+    const context: ArchiveContext = { http, store, emit, keys, architecture, components };
+    const packages =
+      options.lock === undefined
+        ? await choosePackages(spec, {
+            architecture,
+            refresh: options.refresh === true,
+            maxAgeHours: options.maxAgeHours ?? 24,
+            mirrors,
+            context,
+          })
+        : lockedPackages(options.lock.packages, options);
+    const excludes = spec.excludes ?? defaultExcludes;
+    const key = keyOf([
+      "debian",
+      transformationVersion,
+      architecture,
+      [...excludes],
+      packages.map((one) => one.digest ?? null),
+    ]);
+    const known = await findBuilt(store, key);
+    if (known !== undefined) return { ...known, packages };
+    const debs = await openDebs(packages, await mirrors(), context);
+    const total = packages.reduce((sum, one) => sum + Number(installedSize(debs, one.name)), 0);
+    emit({
+      type: "task-start",
+      id: "base",
+      kind: "base",
+      label: `${spec.distribution} ${spec.suite}`,
+      bytes: total,
+    });
+    try {
+      const entries = unpackDebs(debs, { architecture, isExcluded: compileExcludes(excludes), signal });
+      const base = await packed(entries, packages, key, store, (bytes) =>
+        emit({ type: "task-progress", id: "base", bytes }),
+      );
+      await rememberBuilt(store, base);
+      emit({ type: "task-end", id: "base", outcome: "done" });
+      await store.debs.prune(maxDebBytes);
+      return base;
+    } catch (error) {
+      emit({ type: "task-end", id: "base", outcome: "failed" });
+      throw error;
+    }
+  } finally {
+    await http.close();
+  }
+}
+
+async function packed(
+  entries: EntryStream,
+  packages: readonly BasePackage[],
+  key: Base["key"],
+  store: BaseStore,
+  onBytes: (bytes: number) => void,
+): Promise<Base> {
+  const { layer, inventory } = await buildLayer(entries, store.layers, onBytes);
+  const libcVersion = libcVersionOf(inventory, packages);
+  return { layers: [layer], inventory, packages, key, ...(libcVersion === undefined ? {} : { libcVersion }) };
+}
+
+function lockedPackages(
+  packages: readonly BasePackage[],
+  { architecture }: BuildBaseOptions,
+): readonly BasePackage[] {
+  for (const one of packages) {
+    const complete = one.digest !== undefined && one.filename !== undefined && one.archive !== undefined;
+    if (!complete || !["all", architecture].includes(one.architecture))
+      throw new SpacktainersError(
+        "LOCK_INVALID",
+        `the lock of the base names ${one.name} in a way that cannot be used for ${architecture}`,
+        { hint: "make the lock anew" },
+      );
+  }
+  return [...packages].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** Downloads and opens packages, and makes sure that each is the one it is called. */
+async function openDebs(
+  packages: readonly BasePackage[],
+  mirrors: Mirrors,
+  context: ArchiveContext,
+): Promise<readonly DebPackage[]> {
+  const sources = packages.flatMap((one) => {
+    const { name, version, digest, size, filename, archive } = one;
+    if (digest === undefined || filename === undefined || archive === undefined) return [];
+    return [
+      { name, version, digest, size, urls: mirrors[archive].map((mirror) => `${mirror.url}/${filename}`) },
+    ];
+  });
+  const paths = await fetchDebs(sources, context);
+  return Promise.all(
+    sources.map(async (source, at) => {
+      const where = {
+        url: `${source.name}_${source.version} (sha256 ${hexOfDigest(source.digest).slice(0, 12)}…)`,
+      };
+      const deb = await openDeb(paths[at] ?? "", where);
+      if (deb.name !== source.name || deb.version !== source.version) {
+        throw new SpacktainersError(
+          "IDENTITY_MISMATCH",
+          `the package ${source.name} ${source.version} turns out to be ${deb.name} ${deb.version}`,
+          { place: where },
+        );
+      }
+      return deb;
+    }),
+  );
+}
+
+/** Bytes a package says that it takes when unpacked: an estimate for the display. */
+function installedSize(debs: readonly DebPackage[], name: string): number {
+  const field = debs.find((deb) => deb.name === name)?.control.get("installed-size") ?? "0";
+  return /^\d{1,9}$/.test(field) ? Number(field) * 1024 : 0;
+}
+
+/** The keys named by the request; else those we ship and those of the machine. */
+async function trustedKeys(spec: DebianBaseSpec): Promise<TrustedKeys> {
+  if (spec.keyring !== undefined) {
+    const keyrings = await Promise.all(
+      spec.keyring.map(async (where) => ({
+        where,
+        content: await readFile(where).catch((cause) => {
+          throw new SpacktainersError("KEY_INVALID", "the key file of the base cannot be read", {
+            place: { file: where },
+            cause,
+          });
+        }),
+      })),
+    );
+    return readKeys(keyrings);
+  }
+  const shipped = spec.distribution === "debian" ? debianArchiveKeys : ubuntuArchiveKeys;
+  const keys = await readKeys([{ where: "archive keys", content: shipped }]);
+  const where = `/usr/share/keyrings/${spec.distribution}-archive-keyring.gpg`;
+  const machine = await readFile(where).catch(() => undefined);
+  if (machine === undefined) return keys;
+  return [...keys, ...(await readKeys([{ where, content: machine }]).catch(() => []))];
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

@@ -1,0 +1,122 @@
+/** From a request to exact packages: remembered, revalidated, or resolved anew. */
+import { SpacktainersError } from "../../util/errors.ts";
+import { keyOf } from "../baseStore.ts";
+import type { BaseArchitecture, BasePackage, DebianBaseSpec } from "../types.ts";
+import { type ArchiveContext, indexesKey, loadIndex, type OpenedSuite, openSuite } from "./debianArchive.ts";
+import { type Mirrors, publicUrl } from "./mirrors.ts";
+import { type OfferedPackage, openPackageIndex } from "./packagesIndex.ts";
+import { resolvePackages } from "./resolve.ts";
+import { suiteFolders } from "./suites.ts";
+
+/** What was chosen for a request, and when the archive was last asked. */
+interface Remembered {
+  /** Milliseconds since 1970. */
+  readonly checkedAt: number;
+  readonly indexes: string;
+  readonly packages: readonly BasePackage[];
+}
+
+/** Raised when the rules of choosing change. */
+const choiceVersion = 1;
+
+export interface ChooseOptions {
+  readonly architecture: BaseArchitecture;
+  readonly refresh: boolean;
+  readonly maxAgeHours: number;
+  readonly mirrors: () => Promise<Mirrors>;
+  readonly context: ArchiveContext;
+}
+
+/**
+ * The packages of a base, sorted by name.
+ *
+ * The archive is asked at most every `maxAgeHours` (a snapshot never again), by a conditional request for its signed
+ * index; only when that names other package indexes are those read and the packages chosen anew. When the archive cannot
+ * be reached, what was chosen before is used, with a warning, unless a refresh was asked for.
+ *
+ * @param spec its suite a name of the archive
+ */
+export async function choosePackages(
+  spec: DebianBaseSpec,
+  options: ChooseOptions,
+): Promise<readonly BasePackage[]> {
+  const { context, architecture } = options;
+  const key = keyOf([
+    choiceVersion,
+    spec.distribution,
+    spec.suite,
+    architecture,
+    [...context.components],
+    [...new Set(spec.packages)],
+    spec.snapshot ?? null,
+    spec.mirrors === undefined ? null : [...spec.mirrors],
+    spec.securityMirrors === undefined ? null : [...spec.securityMirrors],
+    spec.keyring === undefined ? null : [...spec.keyring],
+  ]);
+  const remembered = await context.store.read<Remembered>("requests", key);
+  if (remembered !== undefined && !options.refresh) {
+    const hours = (Date.now() - remembered.checkedAt) / 3_600_000;
+    if (spec.snapshot !== undefined || (hours >= 0 && hours < options.maxAgeHours))
+      return remembered.packages;
+  }
+  let suites: readonly OpenedSuite[];
+  try {
+    suites = await openSuites(spec, options);
+  } catch (error) {
+    const unreachable = error instanceof SpacktainersError && error.code === "NETWORK";
+    if (remembered === undefined || options.refresh || !unreachable) throw error;
+    context.emit({
+      type: "warning",
+      code: "NETWORK",
+      message: `the package archive cannot be reached; the packages chosen on ${new Date(remembered.checkedAt).toISOString()} are used`,
+      place: error.place,
+    });
+    return remembered.packages;
+  }
+  const indexes = indexesKey(suites);
+  const packages =
+    remembered?.indexes === indexes ? remembered.packages : await resolveFrom(spec, suites, options);
+  await context.store.write("requests", key, { checkedAt: Date.now(), indexes, packages });
+  return packages;
+}
+
+async function openSuites(spec: DebianBaseSpec, options: ChooseOptions): Promise<readonly OpenedSuite[]> {
+  const mirrors = await options.mirrors();
+  const opened = await Promise.all(
+    suiteFolders(spec.suite).map((folder) => openSuite(folder, mirrors[folder.archive], options.context)),
+  );
+  return opened.filter((suite) => suite !== undefined);
+}
+
+async function resolveFrom(
+  spec: DebianBaseSpec,
+  suites: readonly OpenedSuite[],
+  { architecture, context }: ChooseOptions,
+): Promise<readonly BasePackage[]> {
+  const sources = suites.flatMap((suite) => suite.indexes.map((index) => ({ suite, index })));
+  const texts: string[] = [];
+  for (const { suite, index } of sources) texts.push(await loadIndex(suite, index, context));
+  const chosen = resolvePackages(openPackageIndex(texts), spec.packages, { architecture, suite: spec.suite });
+  return chosen.map((one) => describe(one, sources[one.index]?.suite, spec, architecture));
+}
+
+function describe(
+  one: OfferedPackage,
+  suite: OpenedSuite | undefined,
+  spec: DebianBaseSpec,
+  architecture: BaseArchitecture,
+): BasePackage {
+  const archive = suite?.folder.archive ?? "main";
+  const source = /^(\S+)(?: \(([^)]+)\))?$/.exec(one.source);
+  return {
+    name: one.name,
+    version: one.version,
+    architecture: one.architecture,
+    digest: one.digest,
+    size: one.size,
+    filename: one.filename,
+    archive,
+    url: publicUrl(spec.distribution, architecture, archive, one.filename),
+    ...(source?.[1] === undefined ? {} : { source: { name: source[1], version: source[2] ?? one.version } }),
+  };
+}
