@@ -1,0 +1,167 @@
+import { createHash, randomBytes } from "node:crypto";
+import { crc32, gunzipSync, gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { gunzipStream, gzipStream, hashing } from "../../src/archive/gzip.ts";
+import { collect, pieces } from "./streams.ts";
+
+/** Bytes that compress somewhat, the same every time. */
+function text(length: number): Buffer {
+  const words = Array.from({ length: 500 }, (_, index) =>
+    createHash("sha1").update(`${index}`).digest("base64"),
+  );
+  const parts: string[] = [];
+  for (let size = 0, state = 1; size < length; size += 28) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    parts.push(words[(state >>> 16) % words.length] ?? "");
+  }
+  return Buffer.from(parts.join("")).subarray(0, length);
+}
+
+describe("gzipStream", () => {
+  it("makes a member that gunzip reads, at any size around the block size", async () => {
+    for (const length of [0, 1, 1023, 1024, 1025, 4096, 100_000]) {
+      const bytes = text(length);
+      const packed = await collect(gzipStream(pieces(bytes, 777), { blockSize: 1024 }));
+      expect(gunzipSync(packed).equals(bytes), `${length} bytes`).toBe(true);
+    }
+  });
+
+  it("gives the same bytes for any concurrency and any cutting of the input", async () => {
+    const bytes = text(3_000_000);
+    const all = new Set<string>();
+    for (const concurrency of [0, 1, 2, 7]) {
+      for (const sizes of [[bytes.length], [1_000_003, 17], [65_536]]) {
+        const packed = await collect(
+          gzipStream(pieces(bytes, ...sizes), { concurrency, blockSize: 128 * 1024 }),
+        );
+        all.add(createHash("sha256").update(packed).digest("hex"));
+      }
+    }
+    expect(all.size).toBe(1);
+  });
+
+  it("has nothing of the machine in its header, and the right end", async () => {
+    const bytes = text(50_000);
+    const packed = await collect(gzipStream(pieces(bytes)));
+    expect([...packed.subarray(0, 10)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+    expect(packed.readUInt32LE(packed.length - 8)).toBe(crc32(bytes));
+    expect(packed.readUInt32LE(packed.length - 4)).toBe(bytes.length);
+  });
+
+  it("loses little to the cuts: blocks see what came before them", async () => {
+    const bytes = text(2_000_000);
+    const packed = await collect(gzipStream(pieces(bytes), { blockSize: 128 * 1024 }));
+    expect(packed.length).toBeLessThan(gzipSync(bytes, { level: 6 }).length * 1.02);
+  });
+
+  it("round-trips anything", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 5000 }),
+        fc.integer({ min: 1, max: 3000 }),
+        fc.integer({ min: 1, max: 9 }),
+        async (bytes, blockSize, level) => {
+          const packed = gzipStream(pieces(bytes, 100, 1), { blockSize, level });
+          expect([...(await collect(gunzipStream(packed)))]).toEqual([...bytes]);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("passes on what its source throws", async () => {
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield text(300_000);
+      throw new Error("source");
+    }
+    await expect(collect(gzipStream(broken(), { blockSize: 1024 }))).rejects.toThrow("source");
+  });
+});
+
+describe("gunzipStream", () => {
+  const bytes = text(700_000);
+  const packed = gzipSync(bytes);
+
+  it("reads several members as one, in pieces of any size", async () => {
+    const joined = Buffer.concat([packed, gzipSync("middle"), gzipSync(""), packed]);
+    for (const sizes of [[joined.length], [1000], [1, 50_000]]) {
+      const content = await collect(gunzipStream(pieces(joined, ...sizes)));
+      expect(content.equals(Buffer.concat([bytes, Buffer.from("middle"), bytes]))).toBe(true);
+    }
+  });
+
+  it("reads members that begin exactly where a piece does", async () => {
+    const content = await collect(gunzipStream(pieces(Buffer.concat([packed, packed]), packed.length)));
+    expect(content.length).toBe(2 * bytes.length);
+  });
+
+  const where = { file: "x.gz" };
+  const broken = Buffer.from(packed);
+  broken[packed.length >> 1] = (broken[packed.length >> 1] ?? 0) ^ 0x10;
+  const wrongSum = Buffer.from(packed);
+  wrongSum[packed.length - 6] = (wrongSum[packed.length - 6] ?? 0) ^ 1;
+
+  it.each<[string, Buffer]>([
+    ["nothing", Buffer.alloc(0)],
+    ["something else", Buffer.from("this is not gzip at all")],
+    ["a cut header", packed.subarray(0, 5)],
+    ["a cut body", packed.subarray(0, packed.length - 1000)],
+    ["a cut end", packed.subarray(0, packed.length - 1)],
+    ["a cut second member", Buffer.concat([packed, packed.subarray(0, 9)])],
+    ["a flipped bit", broken],
+    ["a wrong checksum", wrongSum],
+    ["garbage after the end", Buffer.concat([packed, randomBytes(600).fill(7, 0, 1)])],
+    ["much garbage after the end", Buffer.concat([packed, Buffer.alloc(300_000, 7)])],
+  ])("refuses %s", async (_, data) => {
+    for (const sizes of [[data.length], [4096], [packed.length]]) {
+      await expect(collect(gunzipStream(pieces(data, ...sizes), { where }))).rejects.toMatchObject({
+        code: "ARCHIVE_INVALID",
+        place: where,
+      });
+    }
+  });
+
+  it("lets zeros after the end pass", async () => {
+    const padded = Buffer.concat([packed, Buffer.alloc(512)]);
+    expect((await collect(gunzipStream(pieces(padded)))).length).toBe(bytes.length);
+  });
+
+  it("stops at the limit, before everything is unpacked", async () => {
+    const bomb = gzipSync(Buffer.alloc(50_000_000));
+    let seen = 0;
+    const reading = (async () => {
+      for await (const chunk of gunzipStream(pieces(bomb, 1000), { maxBytes: 1_000_000 }))
+        seen += chunk.length;
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
+    expect(seen).toBeLessThan(2_000_000);
+  });
+
+  it("passes on what its source throws, and stops the source when its reader leaves", async () => {
+    async function* failing(): AsyncGenerator<Uint8Array> {
+      yield packed.subarray(0, 1000);
+      throw new RangeError("source");
+    }
+    await expect(collect(gunzipStream(failing()))).rejects.toThrow(RangeError);
+    let stopped = false;
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield packed;
+      } finally {
+        stopped = true;
+      }
+    }
+    for await (const _ of gunzipStream(endless())) break;
+    expect(stopped).toBe(true);
+  });
+});
+
+describe("hashing", () => {
+  it("hashes what passes", async () => {
+    const hash = createHash("sha256");
+    const bytes = text(10_000);
+    expect((await collect(hashing(pieces(bytes, 999), hash))).equals(bytes)).toBe(true);
+    expect(hash.digest("hex")).toBe(createHash("sha256").update(bytes).digest("hex"));
+  });
+});
