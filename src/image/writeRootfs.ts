@@ -81,8 +81,7 @@ export async function unpackLayers(
 async function note(state: string, directory: string): Promise<void> {
   try {
     await mkdir(state, { recursive: true });
-    const { dev, ino } = await stat(directory);
-    await writeFileAtomically(await notePath(state, directory), JSON.stringify({ dev, ino }));
+    await writeFileAtomically(await notePath(state, directory), JSON.stringify(await identity(directory)));
   } catch (error) {
     throw asSpacktainersError(error, { file: state });
   }
@@ -90,12 +89,18 @@ async function note(state: string, directory: string): Promise<void> {
 
 async function isNoted(state: string, directory: string): Promise<boolean> {
   try {
-    const { dev, ino } = await stat(directory);
+    const { inode, born } = await identity(directory);
     const json: unknown = JSON.parse(await readFile(await notePath(state, directory), "utf8"));
-    return isJsonObject(json) && json.dev === dev && json.ino === ino;
+    return isJsonObject(json) && json.inode === inode && json.born === born;
   } catch {
     return false;
   }
+}
+
+/** Inode numbers are given out again; together with the time of birth they name one directory. */
+async function identity(directory: string): Promise<{ readonly inode: string; readonly born: string }> {
+  const { dev, ino, birthtimeNs } = await stat(directory, { bigint: true });
+  return { inode: `${dev}:${ino}`, born: String(birthtimeNs) };
 }
 
 async function notePath(state: string, directory: string): Promise<string> {
