@@ -92,7 +92,9 @@ function localPath(location: string): string {
   throw new SpacktainersError("CACHE_UNAVAILABLE", `not the URL of a local directory: ${location}`);
 }
 
+/** The components of a path inside the cache; none for the root itself. */
 function checked(path: string): string[] {
+  if (path === "") return [];
   const parts = path.split("/");
   if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0")))
     throw new SpacktainersError("CACHE_INVALID", `not a path inside a build cache: ${path.slice(0, 200)}`);

@@ -39,8 +39,10 @@ export interface CachedPackage {
   readonly layout: CacheLayout;
   /** The cache, for messages. */
   readonly cacheUrl: string;
-  /** Where the archive is, for messages and downloads. */
+  /** Where the archive is, for messages. */
   readonly archiveUrl: string;
+  /** Where the archive is below the cache's root. */
+  readonly archivePath: string;
   /** Fingerprint of the primary key that signed; undefined for unsigned caches. */
   readonly signedBy: string | undefined;
 }

@@ -1,0 +1,189 @@
+/** Package archives on this machine: downloaded once, verified before they can be seen, shared by concurrent runs. */
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { removeOldPartials } from "../net/download.ts";
+import { writeFileAtomically } from "../util/atomicFile.ts";
+import { openBlobStore } from "../util/blobStore.ts";
+import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
+import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import type { CacheStore } from "./store.ts";
+import type { CachedPackage } from "./types.ts";
+
+/** A verified archive on this machine. */
+export interface FetchedArchive {
+  /** Readable file; in the download store, or in a `file:` cache where it lies. */
+  readonly path: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Default size of the download store, in bytes. */
+export const defaultDownloadBytes = 20 * 2 ** 30;
+
+/** Unfinished downloads that nobody continued for so long are removed. */
+const partialAgeMs = 7 * 24 * 3600 * 1000;
+
+export interface ArchiveStore {
+  /** The archive if it is on this machine and verified already. Asks no cache. */
+  find(store: CacheStore, pkg: Pick<CachedPackage, "digest" | "archivePath">): Promise<string | undefined>;
+  /**
+   * The archive, downloaded if need be.
+   *
+   * @throws CHECKSUM_MISMATCH, NOT_FOUND, NETWORK, ACCESS_DENIED, DISK_FULL
+   */
+  fetch(store: CacheStore, pkg: CachedPackage): Promise<FetchedArchive>;
+  /** Removes what was used longest ago until at most `maxBytes` are left, and what killed runs left behind. */
+  prune(maxBytes?: number): Promise<{ readonly removed: number; readonly bytes: number }>;
+}
+
+/**
+ * Opens the download store below `cacheDirectory` (see `cacheHome`).
+ */
+export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): ArchiveStore {
+  const directory = join(cacheDirectory, "downloads");
+  const partials = join(directory, "incoming");
+  const blobs = openBlobStore(directory);
+  const underway = new Map<Digest, Promise<FetchedArchive>>();
+
+  async function download(
+    store: CacheStore,
+    pkg: CachedPackage,
+    onBytes: (bytes: number) => void,
+  ): Promise<FetchedArchive> {
+    const path = blobs.path(pkg.digest);
+    await mkdir(partials, { recursive: true });
+    const { digest, size } = await store.download(pkg.archivePath, path, {
+      expectedDigest: pkg.digest,
+      expectedSize: pkg.size,
+      partialDirectory: partials,
+      onBytes,
+    });
+    return { path, digest, size };
+  }
+
+  async function fetch(store: CacheStore, pkg: CachedPackage): Promise<FetchedArchive> {
+    const id = `download:${pkg.spec.hash}`;
+    const size = pkg.size === undefined ? {} : { bytes: pkg.size };
+    const local = store.localFile(pkg.archivePath);
+    const known = local === undefined ? await blobs.find(pkg.digest) : undefined;
+    emit({
+      type: "task-start",
+      id,
+      kind: "download",
+      label: `${pkg.spec.name}@${pkg.spec.version}`,
+      ...size,
+    });
+    try {
+      if (known !== undefined) {
+        const facts = await stat(known);
+        if (pkg.size === undefined || pkg.size === facts.size) {
+          emit({ type: "task-end", id, outcome: "reused" });
+          return { path: known, digest: pkg.digest, size: facts.size };
+        }
+      }
+      const onBytes = (bytes: number): void => emit({ type: "task-progress", id, bytes });
+      const { archive, reused } =
+        local === undefined
+          ? { archive: await download(store, pkg, onBytes), reused: false }
+          : await verifyInPlace(local, pkg, cacheDirectory, onBytes);
+      emit({ type: "task-end", id, outcome: reused ? "reused" : "done", bytes: archive.size });
+      return archive;
+    } catch (thrown) {
+      emit({ type: "task-end", id, outcome: "failed" });
+      throw asSpacktainersError(thrown, { url: pkg.archiveUrl });
+    }
+  }
+
+  return {
+    async find(store, { digest, archivePath }) {
+      const local = store.localFile(archivePath);
+      if (local === undefined) return blobs.find(digest);
+      return (await verifiedBefore(local, digest, cacheDirectory)) === undefined ? undefined : local;
+    },
+    async fetch(store, pkg) {
+      const running = underway.get(pkg.digest);
+      if (running !== undefined) return running;
+      const started = fetch(store, pkg).finally(() => underway.delete(pkg.digest));
+      underway.set(pkg.digest, started);
+      return started;
+    },
+    async prune(maxBytes = defaultDownloadBytes) {
+      await removeOldPartials(partials, partialAgeMs);
+      return blobs.prune(maxBytes);
+    },
+  };
+}
+
+/** Name under which is kept that a file had a digest: it changes when the file does. */
+async function verifiedRecord(
+  path: string,
+  cacheDirectory: string,
+): Promise<{ record: string; size: number }> {
+  const facts = await stat(path, { bigint: true });
+  const state = [path, facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join("\0");
+  const name = digestOf(state).slice("sha256:".length);
+  return {
+    record: join(cacheDirectory, "index", "verified", name.slice(0, 2), name),
+    size: Number(facts.size),
+  };
+}
+
+async function verifiedBefore(path: string, digest: Digest, cacheDirectory: string) {
+  const facts = await verifiedRecord(path, cacheDirectory).catch(() => undefined);
+  if (facts === undefined) return undefined;
+  const known = await readFile(facts.record, "utf8").catch(() => "");
+  return known === digest ? facts : undefined;
+}
+
+/** Hashes a file of a local cache where it lies, once for each state of the file. */
+async function verifyInPlace(
+  path: string,
+  pkg: CachedPackage,
+  cacheDirectory: string,
+  onBytes: (bytes: number) => void,
+): Promise<{ readonly archive: FetchedArchive; readonly reused: boolean }> {
+  const { digest } = pkg;
+  const before = await verifiedBefore(path, digest, cacheDirectory);
+  if (before !== undefined) return { archive: { path, digest, size: before.size }, reused: true };
+  const { record, size } = await verifiedRecord(path, cacheDirectory);
+  if (pkg.size !== undefined && size !== pkg.size) throw mismatch(path, `has ${size} bytes, not ${pkg.size}`);
+  const actual = await digestOfFile(path, onBytes);
+  if (actual !== digest) throw mismatch(path, `has ${actual}, not ${digest}`);
+  // If the file changed while it was read, the record's name has changed with it.
+  if ((await verifiedRecord(path, cacheDirectory)).record === record)
+    await writeFileAtomically(record, digest);
+  return { archive: { path, digest, size }, reused: false };
+}
+
+/** SHA-256 of a file, reading the next piece while hashing one. */
+async function digestOfFile(path: string, onBytes: (bytes: number) => void): Promise<Digest> {
+  const pieceBytes = 1 << 20;
+  const file = await open(path, "r");
+  try {
+    const hash = createHash("sha256");
+    let [current, other] = [Buffer.allocUnsafe(pieceBytes), Buffer.allocUnsafe(pieceBytes)];
+    let position = 0;
+    let { bytesRead } = await file.read(current, 0, pieceBytes, position);
+    while (bytesRead > 0) {
+      position += bytesRead;
+      const next = file.read(other, 0, pieceBytes, position);
+      hash.update(current.subarray(0, bytesRead));
+      onBytes(bytesRead);
+      [current, other] = [other, current];
+      bytesRead = (await next).bytesRead;
+    }
+    return digestOfHex(hash.digest("hex"));
+  } finally {
+    await file.close();
+  }
+}
+
+function mismatch(path: string, what: string): SpacktainersError {
+  return new SpacktainersError("CHECKSUM_MISMATCH", `the archive ${what}`, {
+    place: { file: path },
+    hint: "the file in the cache is not the one its metadata describes; it was not used",
+  });
+}

@@ -1,0 +1,250 @@
+/** One build cache: what the rest of the program asks of it. */
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { type RetryPolicy, TransientFailure, withRetries } from "../net/retry.ts";
+import { briefSpec } from "../spec/concrete.ts";
+import { cacheHome } from "../util/cacheHome.ts";
+import { digestOf } from "../util/digest.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import { archivePrefix, headBytes } from "./archivePrefix.ts";
+import { type ArchiveStore, type FetchedArchive, openArchiveStore } from "./archives.ts";
+import { type CacheKey, listKeys } from "./cacheKeys.ts";
+import { detectLayouts } from "./detectLayouts.ts";
+import { loadIndex } from "./index/loadIndex.ts";
+import type { PackageId, SpecLookup } from "./layoutPaths.ts";
+import { fetchMetadata2 } from "./metadata2.ts";
+import { fetchMetadata3 } from "./metadata3.ts";
+import { openMetadataMemory, type RememberedMetadata } from "./metadataMemory.ts";
+import { openStore } from "./openStore.ts";
+import { openTrustedKeys } from "./signatures.ts";
+import type { CacheStore } from "./store.ts";
+import type { CachedPackage, CacheIndex, CacheLayout, CacheSource } from "./types.ts";
+import { identifySpec, type VerifiedMetadata } from "./verifiedMetadata.ts";
+
+export interface BuildCacheOptions {
+  readonly emit: EmitEvent;
+  readonly signal?: AbortSignal | undefined;
+  /** Where to keep what can be made again; default {@link cacheHome}. */
+  readonly cacheDir?: string;
+  /** Ask the cache about every package even if what is remembered would do. */
+  readonly refresh?: boolean;
+  /** Further attempts after a passing failure, and the first pause in milliseconds. */
+  readonly retries?: number;
+  readonly retryDelayMs?: number;
+}
+
+export interface BuildCache {
+  /** Without credentials. */
+  readonly url: string;
+  /** Layouts the cache has, v3 first. Throws CACHE_UNAVAILABLE, CACHE_INVALID, NETWORK, ACCESS_DENIED. */
+  layouts(): Promise<readonly CacheLayout[]>;
+  /** The cache's indexes, one a layout, fetched or revalidated once a run; empty when it has none. */
+  indexes(): Promise<readonly CacheIndex[]>;
+  /**
+   * The verified metadata of a package; undefined when the cache does not have it. Works without an index. What was
+   * verified in an earlier run is used without asking while the archive it names is on this machine (in a `file:` cache:
+   * while the file is unchanged); else the cache is asked whether it changed.
+   *
+   * @param lookup finds the spec's dependencies, for layout v2 with specs of version 5 and later
+   * @throws SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, KEY_INVALID, CHECKSUM_MISMATCH, IDENTITY_MISMATCH,
+   *   CACHE_INVALID, NOT_SUPPORTED, NETWORK, ACCESS_DENIED
+   */
+  findPackage(spec: PackageId, lookup?: SpecLookup): Promise<CachedPackage | undefined>;
+  /** The archive, verified, on this machine. Throws CHECKSUM_MISMATCH, NOT_FOUND, NETWORK, ACCESS_DENIED, DISK_FULL. */
+  fetchArchive(pkg: CachedPackage): Promise<FetchedArchive>;
+  /** The archive's first bytes, without downloading the rest. Not verified. */
+  fetchArchiveHead(pkg: CachedPackage, bytes: number): Promise<Uint8Array>;
+  /** The prefix the package was built for, as far as the archive's first bytes say; remembered. A hint, not verified. */
+  archivePrefix(pkg: CachedPackage): Promise<string | undefined>;
+  /** Keys that the cache itself publishes: a suggestion, trusted by nobody. */
+  keys(): Promise<readonly CacheKey[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a build cache. Nothing is asked of it before it is needed.
+ *
+ * @param archives the download store, shared by all caches
+ * @throws NOT_SUPPORTED, CACHE_UNAVAILABLE for a URL that is none
+ */
+export function openBuildCache(
+  source: CacheSource,
+  options: BuildCacheOptions,
+  archives?: ArchiveStore,
+): BuildCache {
+  const cacheDir = options.cacheDir ?? cacheHome();
+  const { emit, signal } = options;
+  const store = openStore(source, {
+    emit,
+    signal,
+    ...(options.retries === undefined ? {} : { retries: options.retries }),
+    ...(options.retryDelayMs === undefined ? {} : { retryDelayMs: options.retryDelayMs }),
+  });
+  const folder = join(cacheDir, "index", digestOf(store.id).slice(7, 39));
+  const trust = { keys: openTrustedKeys(source.keys), unsigned: source.unsigned };
+  const memory = openMetadataMemory(folder, `${trust.keys.id}${trust.unsigned ? "-unsigned" : ""}`);
+  const downloads = archives ?? openArchiveStore(cacheDir, emit);
+  const policy: RetryPolicy = { retries: 2, delayMs: options.retryDelayMs ?? 1000, emit, signal };
+
+  const layouts = once(() => detectLayouts(store));
+  let loaded: readonly CacheIndex[] = [];
+  const indexes = once(async () => {
+    const found: CacheIndex[] = [];
+    for (const layout of await layouts()) {
+      const index = await loadIndex(store, layout, { emit, folder });
+      if (index !== undefined) found.push(index);
+    }
+    loaded = found;
+    return found;
+  });
+
+  async function fetchMetadata(spec: PackageId, lookup: SpecLookup): Promise<VerifiedMetadata | undefined> {
+    for (const layout of await layouts()) {
+      const found =
+        layout === 3
+          ? await fetchMetadata3(store, trust, spec, policy)
+          : await fetchMetadata2(store, trust, spec, lookup);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** What is remembered, if it may still be used. */
+  async function remembered(spec: PackageId): Promise<RememberedMetadata | undefined> {
+    const known = await memory.find(spec.hash);
+    if (known === undefined) return undefined;
+    if (store.kind === "file") {
+      const facts = await store.stat(known.path);
+      return facts !== undefined && facts.version === known.version ? known : undefined;
+    }
+    if (!options.refresh && (await downloads.find(store, known)) !== undefined) return known;
+    if (known.version === undefined) return undefined;
+    try {
+      const maxBytes = 64 * 2 ** 20;
+      const { status } = await store.get(known.path, { maxBytes, version: known.version });
+      return status === "unchanged" ? known : undefined;
+    } catch (thrown) {
+      // Unreachable: what was verified once is still true; the archive will tell whether it can be had.
+      if (thrown instanceof SpacktainersError && thrown.code === "NETWORK") return known;
+      throw thrown;
+    }
+  }
+
+  async function find(spec: PackageId, lookup: SpecLookup): Promise<CachedPackage | undefined> {
+    const known = await remembered(spec);
+    if (known !== undefined) return packageOf(store, spec, known);
+    const fetched = await withRetries(policy, store.url, async () => {
+      const found = await fetchMetadata(spec, lookup);
+      if (found === undefined && loaded.some((index) => index.has(spec.hash)))
+        throw new TransientFailure(listedOnly(store, spec));
+      return found;
+    });
+    if (fetched === undefined) {
+      await memory.forget(spec.hash);
+      return undefined;
+    }
+    await memory.keep(spec.hash, fetched);
+    return packageOf(store, spec, fetched);
+  }
+
+  const underway = new Map<string, Promise<CachedPackage | undefined>>();
+
+  const head = async (pkg: CachedPackage, bytes: number): Promise<Uint8Array> => {
+    const local = await downloads.find(store, pkg);
+    return local === undefined ? store.getRange(pkg.archivePath, 0, bytes) : beginningOf(local, bytes);
+  };
+
+  return {
+    url: store.url,
+    layouts,
+    indexes,
+    async findPackage(spec, lookup = () => undefined) {
+      let running = underway.get(spec.hash);
+      if (running === undefined) {
+        running = find(spec, lookup).finally(() => underway.delete(spec.hash));
+        underway.set(spec.hash, running);
+      }
+      return running;
+    },
+    async fetchArchive(pkg) {
+      try {
+        return await downloads.fetch(store, pkg);
+      } catch (thrown) {
+        const stale =
+          thrown instanceof SpacktainersError &&
+          (thrown.code === "CHECKSUM_MISMATCH" || thrown.code === "NOT_FOUND");
+        if (!stale) throw thrown;
+        // Perhaps the package was pushed again: what is remembered of it must not be used by the next run.
+        await memory.forget(pkg.spec.hash);
+        throw new SpacktainersError(thrown.code, `${briefSpec(pkg.spec)}: ${thrown.message}`, {
+          place: thrown.place,
+          hint: "if the package was just pushed again, run again; else the cache's copy is damaged",
+          cause: thrown,
+        });
+      }
+    },
+    fetchArchiveHead: head,
+    async archivePrefix(pkg) {
+      const known = await memory.find(pkg.spec.hash);
+      const same = known?.digest === pkg.digest;
+      if (same && known.prefix !== undefined) return known.prefix ?? undefined;
+      const bytes = await head(pkg, headBytes);
+      const prefix = await archivePrefix(bytes, pkg.spec.hash, { url: pkg.archiveUrl });
+      if (same) await memory.keep(pkg.spec.hash, { ...known, prefix: prefix ?? null });
+      return prefix;
+    },
+    keys: async () => listKeys(store, await layouts()),
+    close: () => store.close(),
+  };
+}
+
+async function packageOf(
+  store: CacheStore,
+  asked: PackageId,
+  metadata: VerifiedMetadata,
+): Promise<CachedPackage> {
+  const { root, graph } = identifySpec(metadata.specFile, asked, { url: store.locate(metadata.path) });
+  // A local cache can tell the size at no cost.
+  const size =
+    metadata.size ?? (store.kind === "file" ? (await store.stat(metadata.archivePath))?.size : undefined);
+  return {
+    spec: root,
+    graph,
+    digest: metadata.digest,
+    size,
+    layout: metadata.layout,
+    cacheUrl: store.url,
+    archiveUrl: store.locate(metadata.archivePath),
+    archivePath: metadata.archivePath,
+    signedBy: metadata.signedBy,
+  };
+}
+
+/** The index lists what is not there: it is out of date, or the package is being pushed again at this moment. */
+function listedOnly(store: CacheStore, spec: PackageId): SpacktainersError {
+  return new SpacktainersError(
+    "PACKAGE_NOT_CACHED",
+    `the index of ${store.url} lists ${briefSpec(spec)}, which is not there`,
+    { hint: "try again in a minute; if it stays, the index needs: spack buildcache update-index" },
+  );
+}
+
+async function beginningOf(path: string, bytes: number): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Does something the first time it is asked for. A failure is kept: a cache that is down is not asked for every package. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
