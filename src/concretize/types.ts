@@ -8,6 +8,15 @@ export interface Resolution {
   readonly graph: SpecGraph;
   /** Where it came from. */
   readonly origin: "lock" | "caches";
+  /** Roots for which other configurations would do as well, as far as caches can tell: only recipes know the defaults. */
+  readonly undetermined?: readonly {
+    readonly request: string;
+    /** The one that was chosen. */
+    readonly hash: DagHash;
+    /** Names of the variants that nobody asked for and in which the alternatives differ. */
+    readonly variants: readonly string[];
+    readonly alternatives: readonly DagHash[];
+  }[];
 }
 
 /** The part of a resolution that goes into an image. */

@@ -1,0 +1,73 @@
+/** Where cached specs are looked up: the part of cache indexes that choosing needs. */
+import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
+
+/** Cached specs by name, virtual and hash. A `CacheIndex` is one; several are joined by {@link joinSources}. */
+export interface PackageSource {
+  /** True if the archive of the spec can be downloaded. */
+  has(hash: DagHash): boolean;
+  /** Names of which at least one spec is downloadable. */
+  names(): readonly string[];
+  /** Hashes (downloadable or not) of all specs of a name. */
+  hashesOf(name: string): readonly DagHash[];
+  /** Names of packages known to provide a virtual. */
+  providersOf(virtual: string): readonly string[];
+  hashesWithPrefix(prefix: string): readonly DagHash[];
+  spec(hash: DagHash): ConcreteSpec | undefined;
+}
+
+/** Several sources as one; what the first says of a hash counts. */
+export function joinSources(sources: readonly PackageSource[]): PackageSource {
+  const [only] = sources;
+  if (only !== undefined && sources.length === 1) return only;
+  const join = <T extends string>(ask: (source: PackageSource) => readonly T[]): readonly T[] =>
+    [...new Set(sources.flatMap((source) => [...ask(source)]))].sort();
+  return {
+    has: (hash) => sources.some((source) => source.has(hash)),
+    names: () => join((source) => source.names()),
+    hashesOf: (name) => join((source) => source.hashesOf(name)),
+    providersOf: (virtual) => join((source) => source.providersOf(virtual)),
+    hashesWithPrefix: (prefix) => join((source) => source.hashesWithPrefix(prefix)),
+    spec(hash) {
+      for (const source of sources) {
+        const spec = source.spec(hash);
+        if (spec !== undefined) return spec;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** A source over specs in memory: a lock, a spec file, a test. */
+export function sourceOf(
+  specs: Iterable<ConcreteSpec>,
+  has: (hash: DagHash) => boolean = () => true,
+): PackageSource {
+  const byHash = new Map<DagHash, ConcreteSpec>();
+  const byName = new Map<string, DagHash[]>();
+  const providers = new Map<string, Set<string>>();
+  const provides = (virtual: string, name: string) =>
+    providers.set(virtual, (providers.get(virtual) ?? new Set()).add(name));
+  for (const spec of specs) {
+    byHash.set(spec.hash, spec);
+    byName.set(spec.name, [...(byName.get(spec.name) ?? []), spec.hash]);
+    for (const edge of spec.dependencies) for (const virtual of edge.virtuals) provides(virtual, edge.name);
+    for (const virtual of spec.providedVirtuals ?? []) provides(virtual.replace(/@.*$/s, ""), spec.name);
+  }
+  for (const hashes of byName.values()) hashes.sort();
+  const available = (spec: ConcreteSpec) => spec.external === undefined && has(spec.hash);
+  return {
+    has: (hash) => {
+      const spec = byHash.get(hash);
+      return spec !== undefined && available(spec);
+    },
+    names: () =>
+      [...byName]
+        .filter(([, hashes]) => hashes.some((hash) => has(hash) && byHash.get(hash)?.external === undefined))
+        .map(([name]) => name)
+        .sort(),
+    hashesOf: (name) => byName.get(name) ?? [],
+    providersOf: (virtual) => [...(providers.get(virtual) ?? [])].sort(),
+    hashesWithPrefix: (prefix) => [...byHash.keys()].filter((hash) => hash.startsWith(prefix)).sort(),
+    spec: (hash) => byHash.get(hash),
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * The environment's constraints on every package of a solution, as Spack applies them to reused specs.
+ *
+ * What `packages:` says of a package replaces, section by section (`require`, `prefer`, `conflict`), what it says of
+ * `all`. A requirement has a weight: the position of the option that holds. Spack minimizes the sum of weights before
+ * anything else, so `prefer: [x]` is the requirement `any_of: [x, anything]`, and `conflict: [x]` is
+ * `one_of: [x, anything]`.
+ */
+import type { Environment, PackageSettings, PlacedSpec, Requirement } from "../environment/types.ts";
+import type { AbstractSpec } from "../spec/abstract.ts";
+import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
+import { parseSpec } from "../spec/parse.ts";
+import { concreteSatisfies } from "../spec/satisfies.ts";
+import type { Place } from "../util/errors.ts";
+import { runEdges } from "./closures.ts";
+import type { PackageSource } from "./packageSource.ts";
+
+/** What packages may be made for. */
+export interface TargetPlatform {
+  /** Newest microarchitecture. */
+  readonly target: string;
+  /** Operating system that packages must be built on; undefined: any, but one for all. */
+  readonly os?: string | undefined;
+}
+
+/** A constraint that a package of the cache does not keep. */
+export interface Violation {
+  /** In the user's words. */
+  readonly text: string;
+  readonly place: Place | undefined;
+  /** The package concerned. */
+  readonly spec: ConcreteSpec;
+}
+
+/** A requirement that holds, but not by its first option. */
+export interface UnmetPreference {
+  readonly requirement: Requirement;
+  /** Position of the option that holds. */
+  readonly weight: number;
+  readonly settings: PackageSettings;
+  readonly spec: ConcreteSpec;
+}
+
+/** The verdict on one package. */
+export interface Verdict {
+  readonly violations: readonly Violation[];
+  /** Sum of the weights of its requirements. */
+  readonly weight: number;
+  readonly unmet: readonly UnmetPreference[];
+}
+
+/** Judges packages of a source by the rules of an environment; each package is judged once. */
+export function environmentRules(
+  environment: Environment,
+  source: PackageSource,
+  platform: TargetPlatform,
+): (spec: ConcreteSpec) => Verdict {
+  const { dialect } = environment;
+  const lookup = { get: (hash: DagHash) => source.spec(hash) };
+  const satisfied = (spec: ConcreteSpec, constraint: AbstractSpec) =>
+    concreteSatisfies(lookup, spec.hash, constraint, { dialect });
+  const anything: PlacedSpec = { text: "@:", spec: parseSpec("", { dialect }), place: {} };
+  const notNewer = parseSpec(`target=:${platform.target}`, { dialect });
+  const known = new Map<DagHash, Verdict>();
+
+  function judge(spec: ConcreteSpec): Verdict {
+    const violations: Violation[] = [];
+    const unmet: UnmetPreference[] = [];
+    let weight = 0;
+    const refuse = (text: string, place?: Place) => violations.push({ text, place, spec });
+    if (spec.platform !== "linux") refuse(`packages for ${spec.platform} cannot be used`);
+    else if (!satisfied(spec, notNewer)) refuse(`the platform is ${platform.target}`);
+    if (platform.os !== undefined && spec.os !== platform.os)
+      refuse(`the platform's system is ${platform.os}`);
+
+    const own = environment.packages.get(spec.name);
+    const settingsFor = (section: "require" | "prefer" | "conflict"): PackageSettings =>
+      own !== undefined && own[section].length > 0 ? own : environment.all;
+
+    const required = settingsFor("require");
+    for (const requirement of required.require) {
+      const verdict = holds(spec, requirement, required === environment.all);
+      if (verdict === undefined) continue;
+      if (verdict < 0)
+        refuse(
+          requirement.message ?? `\`packages: ${required.name}\` requires ${optionTexts(requirement)}`,
+          requirement.place,
+        );
+      else if (verdict > 0) unmet.push({ requirement, weight: verdict, settings: required, spec });
+      weight += Math.max(0, verdict);
+    }
+    const preferred = settingsFor("prefer");
+    for (const { spec: option, when, message } of preferred.prefer) {
+      const requirement: Requirement = {
+        policy: "any_of",
+        options: [option, anything],
+        when,
+        message,
+        place: option.place,
+      };
+      const verdict = holds(spec, requirement, preferred === environment.all);
+      if (verdict === undefined) continue;
+      if (verdict > 0) unmet.push({ requirement, weight: verdict, settings: preferred, spec });
+      weight += verdict;
+    }
+    const refused = settingsFor("conflict");
+    for (const { spec: option, when, message } of refused.conflict) {
+      if (when !== undefined && !satisfied(spec, when.spec)) continue;
+      if (applies(option, spec) && satisfied(spec, option.spec))
+        refuse(message ?? `\`packages: ${refused.name}\` refuses \`${option.text}\``, option.place);
+      weight += 1;
+    }
+    for (const edge of runEdges(spec))
+      for (const virtual of edge.virtuals) {
+        const provider = source.spec(edge.hash);
+        if (provider !== undefined)
+          for (const violation of judgeProvider(virtual, provider)) violations.push(violation);
+      }
+    return { violations, weight, unmet };
+  }
+
+  /** What `packages: <virtual>: require` says of a provider. */
+  function judgeProvider(virtual: string, provider: ConcreteSpec): readonly Violation[] {
+    const settings = environment.packages.get(virtual);
+    if (settings === undefined || virtual === provider.name) return [];
+    return settings.require.flatMap((requirement) => {
+      const met = requirement.options.some(({ spec }) => satisfied(provider, spec));
+      const text = requirement.message ?? `\`packages: ${virtual}\` requires ${optionTexts(requirement)}`;
+      return met ? [] : [{ text, place: requirement.place, spec: provider }];
+    });
+  }
+
+  /** The weight of the option that holds; -1 if the requirement is not kept, undefined if it does not apply. */
+  function holds(spec: ConcreteSpec, requirement: Requirement, fromAll: boolean): number | undefined {
+    const { when, policy } = requirement;
+    if (when !== undefined && !satisfied(spec, when.spec)) return undefined;
+    // What is said of all packages is left out where it makes no sense for a package.
+    const options = fromAll
+      ? requirement.options.filter((option) => applies(option, spec))
+      : requirement.options;
+    if (options.length === 0) return undefined;
+    const first = options.findIndex((option) => satisfied(spec, option.spec));
+    if (first < 0) return -1;
+    if (policy === "one_of" && options.slice(first + 1).some((option) => satisfied(spec, option.spec)))
+      return -1;
+    return first;
+  }
+
+  return (spec) => {
+    const before = known.get(spec.hash);
+    if (before !== undefined) return before;
+    const verdict = judge(spec);
+    known.set(spec.hash, verdict);
+    return verdict;
+  };
+}
+
+/** False for an option that speaks of another package or of variants that the package does not have. */
+function applies(option: PlacedSpec, spec: ConcreteSpec): boolean {
+  if (option.spec.name !== undefined && option.spec.name !== spec.name) return false;
+  for (const name of option.spec.variants.keys()) if (!spec.variants.has(name)) return false;
+  return true;
+}
+
+/** The options in the user's words. */
+export function optionTexts({ policy, options }: Requirement): string {
+  const texts = options.map(({ text }) => `\`${text}\``);
+  if (texts.length === 1) return texts[0] ?? "";
+  return `${policy === "one_of" ? "one of" : "any of"} ${texts.join(", ")}`;
+}
