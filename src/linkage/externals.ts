@@ -1,0 +1,58 @@
+/** Packages of the system that Spack relied on: what the base has to have. */
+import { briefSpec, type ConcreteSpec } from "../spec/concrete.ts";
+import type { FileTree } from "../view/fileTree.ts";
+import type { LinkageProblem } from "./types.ts";
+
+const systemPrefixes: ReadonlySet<string> = new Set(["/", "/usr", "/usr/local"]);
+
+/**
+ * What external packages ask of an image that it does not fulfil: folders outside the system's that do not exist, and a
+ * C library older than the one the packages were built with. What programs need of the system's libraries is seen by
+ * `checkLinkage`.
+ * @param tree all files of the image
+ * @param libcVersion of the base's C library, such as `2.36`; undefined when it has none
+ */
+export function externalsMissing(
+  externals: readonly ConcreteSpec[],
+  tree: FileTree,
+  libcVersion: string | undefined,
+): readonly LinkageProblem[] {
+  const problems: LinkageProblem[] = [];
+  for (const spec of externals) {
+    const path = spec.external?.path?.replace(/(.)\/+$/, "$1");
+    const owner = briefSpec(spec);
+    if (spec.name === "glibc") {
+      if (libcVersion === undefined || isOlder(libcVersion, spec.version))
+        problems.push({
+          kind: "libc",
+          severity: "error",
+          owner,
+          missing: `glibc ${spec.version}`,
+          library: libcVersion === undefined ? "the base, which has none" : `the base's glibc ${libcVersion}`,
+          files: [],
+          hint: `a base with glibc ${spec.version} or newer is needed`,
+        });
+    } else if (path?.startsWith("/") === true && !systemPrefixes.has(path) && !tree.exists(path)) {
+      problems.push({
+        kind: "external",
+        severity: "error",
+        owner,
+        missing: path,
+        files: [],
+        hint: `build the packages with a ${spec.name} of Spack's own, or use a base that has ${path}`,
+      });
+    }
+  }
+  return problems;
+}
+
+/** Compares versions of the C library: numbers separated by points. */
+function isOlder(version: string, than: string): boolean {
+  const a = version.split(".").map(Number);
+  const b = than.split(".").map(Number);
+  for (let at = 0; at < Math.max(a.length, b.length); at++) {
+    const difference = (a[at] ?? 0) - (b[at] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}
