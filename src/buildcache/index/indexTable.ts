@@ -77,13 +77,10 @@ export function buildTable(): TableBuilder {
     },
     finish(tableFacts) {
       const order = sortedWithoutDuplicates(words, count);
-      const header: TableHeader = {
-        ...tableFacts,
-        names: [...numbers.keys()],
-        providers: [...providers]
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([virtual, names]) => [virtual, [...names].sort().flatMap((name) => numbers.get(name) ?? [])]),
-      };
+      const pairs = [...providers]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([virtual, names]) => [virtual, [...names].sort().map(numberOf)] as const);
+      const header: TableHeader = { ...tableFacts, names: [...numbers.keys()], providers: pairs };
       return serialise(header, order, words, facts, flags);
     },
   };
