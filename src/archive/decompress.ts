@@ -119,49 +119,46 @@ async function* bounded(
   }
 }
 
-/** The end of an xz stream and the beginning of another: with and without padding. */
-const joints = [
-  Buffer.from([0x59, 0x5a, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]),
-  Buffer.from([0x00, 0x00, 0x00, 0x00, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]),
-];
+const xzMagic = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
 
+/**
+ * xz data of one or several streams. The library stops in silence at the end of the first and does not say where that
+ * was; so it is given the data up to each place where another stream could begin (a magic number at a multiple of four
+ * bytes), and whether it asks for more tells whether one does.
+ */
 async function* unxz(
   chunks: AsyncGenerator<Uint8Array, void, void>,
   place: Place,
 ): AsyncGenerator<Uint8Array, void, void> {
+  const source = new XzSource(chunks);
+  try {
+    do {
+      yield* unxzOne(source, place);
+    } while (await source.startsStream(place));
+  } finally {
+    await chunks.return();
+  }
+}
+
+async function* unxzOne(source: XzSource, place: Place): AsyncGenerator<Uint8Array, void, void> {
   const { default: library } = await import("xz-decompress");
   let sourceError: unknown;
-  let joined = false;
-  let tail: Buffer = Buffer.alloc(0);
-  let ended = false;
-  const source = new ReadableStream<Uint8Array>(
+  const input = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
-          const next = await chunks.next();
-          if (next.done === true) {
-            ended = true;
-            controller.close();
-            return;
-          }
-          const seen = Buffer.concat([tail, next.value.subarray(0, 16)]);
-          const chunk = bufferOf(next.value);
-          joined ||= joints.some((joint) => seen.includes(joint) || chunk.includes(joint));
-          tail = Buffer.concat([tail, chunk.subarray(-16)]).subarray(-16);
-          controller.enqueue(chunk);
+          const piece = await source.next();
+          if (piece === undefined) controller.close();
+          else controller.enqueue(piece);
         } catch (error) {
           sourceError = error;
           controller.error(error);
         }
       },
-      async cancel() {
-        await chunks.return();
-      },
     },
     { highWaterMark: 0 },
   );
-  const reader = new library.XzReadableStream(source).getReader();
-  let failed = false;
+  const reader = new library.XzReadableStream(input).getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -169,7 +166,6 @@ async function* unxz(
       yield value;
     }
   } catch (error) {
-    failed = true;
     if (sourceError !== undefined) throw sourceError;
     throw new SpacktainersError("ARCHIVE_INVALID", "the xz data is damaged or cut off", {
       place,
@@ -178,20 +174,61 @@ async function* unxz(
   } finally {
     // Frees the library's only decoder when we stop early.
     await reader.cancel().catch(() => {});
-    if (failed) await chunks.return();
   }
-  // The library stops in silence at the end of the first stream.
-  while (!ended && !joined) {
-    const next = await chunks.next();
-    if (next.done === true) ended = true;
-    else joined ||= next.value.some((byte) => byte !== 0);
+}
+
+/** Compressed data, handed out in pieces that end before every magic number. */
+class XzSource {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #pending: Buffer = Buffer.alloc(0);
+  /** Bytes before `pending`. */
+  #offset = 0;
+  #ended = false;
+
+  constructor(chunks: AsyncIterator<Uint8Array>) {
+    this.#chunks = chunks;
   }
-  await chunks.return();
-  if (joined) {
-    throw new SpacktainersError("ARCHIVE_INVALID", "the xz data is followed by something else", {
-      place,
-      hint: "files made of several xz streams are not supported: unpack and compress it again",
-    });
+
+  /** The next piece, undefined at the end. */
+  async next(): Promise<Uint8Array | undefined> {
+    // A magic number that is only half there must not be overlooked.
+    await this.#fill(xzMagic.length);
+    if (this.#pending.length === 0) return undefined;
+    let at = this.#pending.indexOf(xzMagic, 1);
+    while (at >= 0 && (this.#offset + at) % 4 !== 0) at = this.#pending.indexOf(xzMagic, at + 1);
+    if (at >= 0) return this.#take(at);
+    const keep = this.#ended ? 0 : xzMagic.length - 1;
+    return this.#take(this.#pending.length - keep);
+  }
+
+  /** After a stream: whether another one follows. Padding of zeros is passed over. */
+  async startsStream(place: Place): Promise<boolean> {
+    for (;;) {
+      await this.#fill(xzMagic.length);
+      if (this.#pending.length === 0) return false;
+      const end = this.#pending.findIndex((byte) => byte !== 0);
+      if (end === 0) break;
+      this.#take(end < 0 ? this.#pending.length : end);
+    }
+    if (this.#offset % 4 === 0 && this.#pending.subarray(0, xzMagic.length).equals(xzMagic)) return true;
+    throw new SpacktainersError("ARCHIVE_INVALID", "the xz data is followed by something else", { place });
+  }
+
+  async #fill(length: number): Promise<void> {
+    while (this.#pending.length < length && !this.#ended) {
+      const next = await this.#chunks.next();
+      if (next.done === true) this.#ended = true;
+      else
+        this.#pending =
+          this.#pending.length === 0 ? bufferOf(next.value) : Buffer.concat([this.#pending, next.value]);
+    }
+  }
+
+  #take(length: number): Buffer {
+    const piece = this.#pending.subarray(0, length);
+    this.#pending = this.#pending.subarray(length);
+    this.#offset += length;
+    return piece;
   }
 }
 

@@ -10,18 +10,24 @@ const maxShebang = 256;
 
 /** Entries passing by, and what they were. */
 export interface Collected {
-  /** The entries given, missing directories added (mode 0755, root's); to be read once. */
+  /** The entries given, missing directories perhaps added (mode 0755, root's); to be read once. */
   readonly entries: EntryStream;
   /** What passed so far, sorted by path; of entries of the same path the last. */
   readonly inventory: () => Inventory;
 }
 
-/** Gathers the inventory of `entries`. ELF files are read into memory one at a time; other content is passed on. */
-export function collectInventory(entries: EntryStream): Collected {
+/**
+ * Gathers the inventory of `entries`. ELF files are read into memory one at a time; other content is passed on.
+ * @param options `addParents`: whether missing directories are added (the default)
+ */
+export function collectInventory(
+  entries: EntryStream,
+  options: { readonly addParents?: boolean } = {},
+): Collected {
   const seen = new Map<string, InventoryEntry>();
   async function* passing(): EntryStream {
     for await (const entry of entries) {
-      for (const parent of parentsOf(entry.path)) {
+      for (const parent of options.addParents === false ? [] : parentsOf(entry.path)) {
         if (seen.has(parent)) continue;
         seen.set(parent, { path: parent, type: "directory", mode: 0o755, size: 0 });
         yield parentDirectory(parent);

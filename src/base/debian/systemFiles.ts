@@ -5,8 +5,8 @@
 
 import { contentOf } from "../../archive/content.ts";
 import type { Entry } from "../../archive/entry.ts";
+import type { Occupant } from "../rootTree.ts";
 import type { BaseArchitecture } from "../types.ts";
-import type { Occupant } from "./rootTree.ts";
 
 /** Time of what no package brings, in seconds: 1980-01-02 00:00 UTC, the earliest that zip archives can hold everywhere. */
 export const madeMtime = 315_619_200;

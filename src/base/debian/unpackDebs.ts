@@ -4,13 +4,13 @@ import { contentOf, readContent } from "../../archive/content.ts";
 import type { Entry, EntryStream, FileEntry } from "../../archive/entry.ts";
 import { printable } from "../../archive/names.ts";
 import { SpacktainersError } from "../../util/errors.ts";
+import { makeRootTree, type RootTree } from "../rootTree.ts";
 import type { BaseArchitecture } from "../types.ts";
 import { versionSatisfies } from "./debianVersion.ts";
 import type { DebPackage } from "./debPackage.ts";
 import { dpkgDatabase, type InstalledPackage } from "./dpkgDatabase.ts";
 import type { IsExcluded } from "./excludes.ts";
 import { parseRelations } from "./relations.ts";
-import { makeRootTree, type RootTree } from "./rootTree.ts";
 import { finishingEntries, isWanted, madeFile, skeleton } from "./systemFiles.ts";
 
 export interface UnpackOptions {
