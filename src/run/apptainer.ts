@@ -1,0 +1,30 @@
+import type { Invocation } from "./engine.ts";
+import { mountOption } from "./mountOption.ts";
+import type { ContainerProcess } from "./types.ts";
+
+/** Apptainer and its sibling take the same options, and variables of their own names. */
+export type ApptainerName = "apptainer" | "singularity";
+
+/**
+ * The command that runs a container from a directory with its root; so no image file has to be made, and no special rights are needed.
+ * As isolated as the other runtimes: neither home nor environment of the user are passed on. The program sees itself as the user.
+ *
+ * @param root directory with the unpacked image
+ */
+export function apptainerInvocation(
+  name: ApptainerName,
+  program: string,
+  root: string,
+  container: ContainerProcess,
+): Invocation {
+  const prefix = name.toUpperCase();
+  const options = ["--contain", "--cleanenv", `--pwd=${container.workdir}`];
+  if (!container.readOnly) options.push("--writable-tmpfs");
+  if (container.network === "none") options.push("--net", "--network=none");
+  for (const bind of container.binds) options.push(`--mount=${mountOption(bind, "destination", "ro")}`);
+  // Values are taken as they are, not as shell text.
+  const env: NodeJS.ProcessEnv = { ...process.env, [`${prefix}_NO_EVAL`]: "1" };
+  for (const [variable, value] of container.env)
+    if (variable !== "HOME") env[`${prefix}ENV_${variable}`] = value;
+  return { argv: [program, "--silent", "exec", ...options, root, ...container.argv], env };
+}

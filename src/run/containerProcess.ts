@@ -1,0 +1,102 @@
+import { realpath } from "node:fs/promises";
+import { posix, resolve } from "node:path";
+import type { ImageConfig } from "../archive/oci/types.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import type { Bind, ContainerProcess, RunOptions } from "./types.ts";
+
+/** Search path of an image that does not set one; the same as other runtimes use. */
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * Works out what is to be run from the image's configuration and what was asked for.
+ *
+ * @throws SpacktainersError USAGE (a bad bind, directory or variable; nothing to run), NOT_FOUND (a bind's source)
+ */
+export async function containerProcess(config: ImageConfig, options: RunOptions): Promise<ContainerProcess> {
+  const execution = config.config ?? {};
+  const [program, ...args] = commandLine(execution.Entrypoint ?? [], execution.Cmd ?? [], options.command);
+  if (program === undefined)
+    throw new SpacktainersError("USAGE", "the image names no command of its own; say what to run");
+  for (const text of [program, ...args]) expectNoNul(text, "an argument");
+  const tty = options.tty ?? (process.stdin.isTTY === true && process.stdout.isTTY === true);
+  const extraEnv = new Map<string, string>();
+  if (tty && process.env.TERM !== undefined) extraEnv.set("TERM", process.env.TERM);
+  for (const [name, value] of Object.entries(options.env ?? {})) {
+    if (name === "" || name.includes("="))
+      throw new SpacktainersError("USAGE", `${JSON.stringify(name)} is not the name of a variable`);
+    expectNoNul(name + value, "a variable");
+    extraEnv.set(name, value);
+  }
+  const env = new Map([["PATH", defaultPath]]);
+  for (const line of execution.Env ?? []) {
+    const equals = line.indexOf("=");
+    if (equals > 0 && !line.includes("\0")) env.set(line.slice(0, equals), line.slice(equals + 1));
+  }
+  for (const [name, value] of extraEnv) env.set(name, value);
+  return {
+    argv: [program, ...args],
+    env,
+    extraEnv,
+    workdir: absoluteInside(options.workdir ?? (execution.WorkingDir || "/"), "the working directory"),
+    binds: await Promise.all((options.binds ?? []).map(checkBind)),
+    network: options.network ?? "host",
+    tty,
+    readOnly: options.readOnly ?? false,
+  };
+}
+
+/**
+ * Program and arguments by the rules of the OCI image specification: a command replaces `Cmd`, the entrypoint stays.
+ *
+ * The entrypoint of our own images (a login shell that runs `$*`) takes arguments apart at blanks. Where several are given they
+ * are passed on as they are instead; a single one is a line for the shell, as with any other runtime.
+ */
+export function commandLine(
+  entrypoint: readonly string[],
+  cmd: readonly string[],
+  command: readonly string[],
+): readonly string[] {
+  const args = command.length > 0 ? command : cmd;
+  const [dashC, script, ...rest] = entrypoint.slice(-3);
+  if (args.length > 1 && dashC === "-c" && script === "$*" && rest.join() === "--")
+    return [...entrypoint.slice(0, -2), 'exec "$@"', "--", ...args];
+  return [...entrypoint, ...args];
+}
+
+/**
+ * Reads `SOURCE[:TARGET[:ro|rw]]`, as container runtimes write binds; without a target the source's own path is used.
+ * @param directory what a relative source is relative to
+ * @throws SpacktainersError USAGE
+ */
+export function parseBind(text: string, directory: string): Bind {
+  const [source = "", target, mode, ...more] = text.split(":");
+  if (source === "" || more.length > 0 || (mode !== undefined && mode !== "ro" && mode !== "rw"))
+    throw new SpacktainersError("USAGE", `the bind ${JSON.stringify(text)} is not SOURCE[:TARGET[:ro]]`);
+  const absolute = resolve(directory, source);
+  return { source: absolute, target: target === undefined ? absolute : target, readOnly: mode === "ro" };
+}
+
+async function checkBind(bind: Bind): Promise<Bind> {
+  expectNoNul(bind.source + bind.target, "a bind");
+  const target = absoluteInside(bind.target, "a bind's target");
+  if (target === "/") throw new SpacktainersError("USAGE", "nothing can be bound to the container's /");
+  const source = await realpath(bind.source).catch((error: unknown) => {
+    throw new SpacktainersError("NOT_FOUND", "what should be bound does not exist", {
+      place: { file: bind.source },
+      cause: error,
+    });
+  });
+  return { source, target, readOnly: bind.readOnly };
+}
+
+function absoluteInside(path: string, what: string): string {
+  expectNoNul(path, what);
+  if (!path.startsWith("/"))
+    throw new SpacktainersError("USAGE", `${what} must be an absolute path in the container, not ${path}`);
+  const normal = posix.normalize(path);
+  return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
+}
+
+function expectNoNul(text: string, what: string): void {
+  if (text.includes("\0")) throw new SpacktainersError("USAGE", `${what} contains a zero byte`);
+}

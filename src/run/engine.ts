@@ -1,0 +1,214 @@
+/** Podman and Docker: bringing an image into their store, and the command that runs it there. */
+import { createReadStream } from "node:fs";
+import { access, mkdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { contentOf } from "../archive/content.ts";
+import type { Entry } from "../archive/entry.ts";
+import { type LayoutImage, layoutBlobPath } from "../archive/oci/readOciLayout.ts";
+import { mediaTypes } from "../archive/oci/types.ts";
+import { writeTar } from "../archive/writeTar.ts";
+import { temporaryPath } from "../util/atomicFile.ts";
+import { hexOfDigest } from "../util/digest.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import { mountOption } from "./mountOption.ts";
+import { findProgram, lastLine, runTool } from "./tool.ts";
+import type { ContainerProcess } from "./types.ts";
+
+/** Engines of this kind take nearly the same commands. */
+export type EngineName = "podman" | "docker";
+
+/** How to import. */
+export interface ImportContext {
+  readonly program: string;
+  /** The layout the image is in. */
+  readonly layout: string;
+  /** A folder for temporary files. */
+  readonly scratch: string;
+  readonly emit: EmitEvent;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Brings an image into the engine's store; done once for each image.
+ * @returns what the engine knows it by
+ * @throws SpacktainersError PROCESS_FAILED
+ */
+export async function importImage(
+  engine: EngineName,
+  image: LayoutImage,
+  context: ImportContext,
+): Promise<string> {
+  const name = `localhost/spacktainers:${hexOfDigest(image.manifestDigest).slice(0, 16)}`;
+  const known = await runTool([context.program, "image", "inspect", "--format", "{{.Id}}", name]);
+  if (known.status === 0) return name;
+  const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
+  const id = `import ${name}`;
+  context.emit({ type: "task-start", id, kind: "run", label: `import into ${engine}`, bytes });
+  const failed =
+    engine === "podman" ? await pullLayout(image, name, context) : await loadArchive(image, name, context);
+  context.emit({ type: "task-end", id, outcome: failed === undefined ? "done" : "failed", bytes });
+  if (context.signal?.aborted === true)
+    throw new SpacktainersError("INTERRUPTED", `interrupted while importing the image into ${engine}`);
+  if (failed !== undefined)
+    throw new SpacktainersError("PROCESS_FAILED", `${engine} cannot import the image: ${failed}`);
+  return name;
+}
+
+/** Podman reads layouts; it gets one of its own with only this image, and the blobs by a link. */
+async function pullLayout(
+  image: LayoutImage,
+  name: string,
+  context: ImportContext,
+): Promise<string | undefined> {
+  await mkdir(context.scratch, { recursive: true });
+  const folder = temporaryPath(context.scratch);
+  const layout = join(folder, "image");
+  try {
+    await mkdir(layout, { recursive: true });
+    await symlink(resolve(context.layout, "blobs"), join(layout, "blobs"));
+    await writeFile(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+    const { size } = await stat(layoutBlobPath(context.layout, image.manifestDigest));
+    await writeFile(join(layout, "index.json"), JSON.stringify(indexOf(image, size)));
+    const options = { cwd: folder, ...(context.signal === undefined ? {} : { signal: context.signal }) };
+    const pulled = await runTool([context.program, "pull", "--quiet", "oci:image"], options);
+    if (pulled.status !== 0) return lastLine(pulled.stderr) || `status ${pulled.status}`;
+    const tagged = await runTool([context.program, "tag", lastLine(pulled.stdout), name]);
+    return tagged.status === 0 ? undefined : lastLine(tagged.stderr);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function indexOf(image: LayoutImage, size: number): object {
+  return {
+    schemaVersion: 2,
+    mediaType: mediaTypes.index,
+    manifests: [
+      { mediaType: image.manifest.mediaType || mediaTypes.manifest, digest: image.manifestDigest, size },
+    ],
+  };
+}
+
+/** Docker loads archives of its own kind (`docker save`); the layers may be compressed. */
+async function loadArchive(
+  image: LayoutImage,
+  name: string,
+  context: ImportContext,
+): Promise<string | undefined> {
+  const loaded = await runTool([context.program, "load", "--quiet"], {
+    input: writeTar(archiveEntries(image, name), { trailer: true }),
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
+  return loaded.status === 0 ? undefined : lastLine(loaded.stderr) || `status ${loaded.status}`;
+}
+
+async function* archiveEntries(image: LayoutImage, name: string): AsyncGenerator<Entry, void, void> {
+  const base = { mode: 0o644, uid: 0, gid: 0, mtime: 0, type: "file" as const };
+  const small = (path: string, bytes: Buffer): Entry => ({
+    ...base,
+    path,
+    size: bytes.length,
+    content: contentOf(bytes),
+  });
+  const config = `${hexOfDigest(image.manifest.config.digest)}.json`;
+  yield small(config, image.configBytes);
+  const layers = new Map(image.layers.map((layer) => [`${hexOfDigest(layer.digest)}.tar`, layer]));
+  for (const [path, layer] of layers)
+    yield {
+      ...base,
+      path,
+      size: layer.size,
+      content: createReadStream(layer.path, { highWaterMark: 2 ** 20 }),
+    };
+  const manifest = [
+    { Config: config, RepoTags: [name], Layers: image.layers.map((l) => `${hexOfDigest(l.digest)}.tar`) },
+  ];
+  yield small("manifest.json", Buffer.from(JSON.stringify(manifest)));
+}
+
+/** A command and the environment to start it with. */
+export interface Invocation {
+  readonly argv: readonly [string, ...string[]];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Variables that would change what the engine itself does if they were set for it. */
+const engineVariable =
+  /^(PATH|HOME|USER|LOGNAME|TMPDIR|HOSTNAME|LD_.*|GO.*|XDG_.*|DBUS_.*|CONTAINER.*|PODMAN_.*|DOCKER_.*|STORAGE_.*|BUILDAH_.*|REGISTRY_.*|NOTIFY_SOCKET|LISTEN_.*|_CONTAINERS_.*|.*_proxy|.*_PROXY)$/;
+
+/**
+ * The command that runs a container. Values of variables are not on it, where everybody on the machine could read them: they are
+ * inherited, or, where that would change the engine's own behaviour, read from a file.
+ *
+ * @param writeEnvFile keeps text in a file of ours; returns its path
+ */
+export async function engineInvocation(
+  engine: EngineName,
+  program: string,
+  image: string,
+  container: ContainerProcess,
+  writeEnvFile: (text: string) => Promise<string>,
+): Promise<Invocation> {
+  const [entrypoint, ...args] = container.argv;
+  const options = ["--rm", "--interactive", `--network=${container.network}`, "--ipc=host"];
+  if (container.tty) options.push("--tty");
+  if (engine === "docker" || (await hasInit())) options.push("--init");
+  if (container.readOnly)
+    options.push("--read-only", ...(engine === "docker" ? ["--tmpfs=/tmp", "--tmpfs=/run"] : []));
+  // SELinux would otherwise keep the container from files of ours.
+  if (engine === "podman" && container.binds.length > 0) options.push("--security-opt=label=disable");
+  options.push(...container.binds.map((bind) => `--mount=${mountOption(bind, "target", "readonly")}`));
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  const lines: string[] = [];
+  for (const [name, value] of container.extraEnv) {
+    if (!engineVariable.test(name)) {
+      env[name] = value;
+      options.push(`--env=${name}`);
+    } else if (/[\r\n]/.test(value) || /\s|^#/.test(name)) {
+      throw new SpacktainersError(
+        "NOT_SUPPORTED",
+        `${engine} cannot be given ${name} with a line break in it`,
+      );
+    } else lines.push(`${name}=${value}\n`);
+  }
+  if (lines.length > 0) options.push(`--env-file=${await writeEnvFile(lines.join(""))}`);
+  return {
+    argv: [
+      program,
+      "run",
+      ...options,
+      `--workdir=${container.workdir}`,
+      `--entrypoint=${entrypoint}`,
+      image,
+      ...args,
+    ],
+    env,
+  };
+}
+
+/** Podman needs a program for `--init` that is often not installed with it. */
+async function hasInit(): Promise<boolean> {
+  const folders = ["/usr/libexec/podman", "/usr/lib/podman", "/usr/local/libexec/podman"];
+  for (const folder of folders) {
+    const found = await access(join(folder, "catatonit")).then(
+      () => true,
+      () => false,
+    );
+    if (found) return true;
+  }
+  return (await findProgram("catatonit")) !== undefined;
+}
+
+/**
+ * Starts a shell in the image and lets it end at once: an engine that is installed need not be able to run anything.
+ * @returns why it cannot, or undefined
+ */
+export async function engineTrouble(program: string, image: string): Promise<string | undefined> {
+  const argv = ["run", "--rm", "--network=host", "--ipc=host", "--entrypoint=/bin/sh", image, "-c", ":"];
+  const result = await runTool([program, ...argv], { timeout: 60_000 });
+  // 127: everything was set up, the image just has no shell.
+  return result.status === 0 || result.status === 127
+    ? undefined
+    : lastLine(result.stderr) || `status ${result.status}`;
+}

@@ -1,0 +1,138 @@
+/**
+ * The two shell scripts of our own runner. Plain POSIX shell; all that varies comes as arguments, nothing is pasted into them.
+ *
+ * `outer` runs as the first process of new user, mount and process-number namespaces. It puts the root together, where it still
+ * sees the machine's files and programs, and then waits for `inner`.
+ *
+ * `inner` runs in a further user and mount namespace, so that the container cannot undo what `outer` has mounted: mounts that come from
+ * a more privileged namespace are locked (mount_namespaces(7)). It makes the container's root its own and becomes the program.
+ *
+ * The step in between is delicate: once the root is switched, the machine's programs (`umount`) are out of reach, and the image
+ * need not have any. So a helper with a root of its own, a bind of the machine's, does it: a process whose root is not the old
+ * root is left where it is by pivot_root(2).
+ *
+ * File descriptors: 3 is our lifeline (it ends when the program that started all this is gone, however it went), 4 takes what
+ * goes wrong and, at last, the inner process's number, 5 gives the environment, 6 is the real standard error meanwhile.
+ */
+
+/** Exit status of `outer` when `/proc` cannot be mounted: some sandboxes forbid it, and with it our own process numbers. */
+export const noProcStatus = 97;
+
+/**
+ * Arguments: `overlay` and directories from top to bottom with colons between, or `directory` and one; network; `ro` or `rw`; the
+ * number of temporary directories, and they; the number of binds, and for each source, path, `ro` or `rw`, what to make; the
+ * file with the script `inner`; working directory, program, arguments. Works in the folder with the unpacked layers.
+ */
+export const outerScript = `
+exec 6>&2 2>&4
+fail() { echo "$1" >&4; exit 125; }
+if [ "$$" = 1 ]; then
+  ( exec 4>&- 5<&- 6>&-; while read -r line <&3; do :; done; kill -KILL -1 ) </dev/null >/dev/null 2>&1 &
+  mount -t proc -o nosuid,nodev,noexec proc /proc || exit ${noProcStatus}
+fi
+kind=$1 layers=$2 network=$3 access=$4
+shift 4
+mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs mnt || fail "cannot mount a temporary file system"
+mkdir mnt/upper mnt/work mnt/root mnt/pivot mnt/host
+r=mnt/root
+case $kind-$access in
+  overlay-rw)
+    o=lowerdir=$layers,upperdir=mnt/upper,workdir=mnt/work
+    mount -t overlay -o "$o,userxattr" overlay $r || mount -t overlay -o "$o" overlay $r || fail "cannot stack the layers" ;;
+  overlay-ro)
+    mount -t overlay -o "lowerdir=$layers:mnt/upper,userxattr" overlay $r ||
+      mount -t overlay -o "lowerdir=$layers:mnt/upper" overlay $r || fail "cannot stack the layers" ;;
+  *)
+    mount --bind "$layers" $r && mount -o remount,bind,ro $r || fail "cannot mount the root" ;;
+esac
+if [ "$$" = 1 ]; then mount -t proc -o nosuid,nodev,noexec proc $r/proc; else mount --rbind /proc $r/proc; fi ||
+  fail "cannot mount /proc"
+# A container of root's has root's rights on these, whatever else it lacks.
+for p in sys sysrq-trigger irq bus fs acpi scsi; do
+  [ -e $r/proc/$p ] || continue
+  mount --bind $r/proc/$p $r/proc/$p && mount -o remount,bind,ro,nosuid,nodev,noexec $r/proc/$p || fail "cannot protect /proc/$p"
+done
+if [ $network = none ]; then
+  ip link set lo up || ifconfig lo up || echo "note: the loopback interface is down: neither ip nor ifconfig is here" >&4
+  mount -t sysfs -o ro,nosuid,nodev,noexec sysfs $r/sys
+else
+  mount --rbind /sys $r/sys && while read -r id parent device root point options rest; do
+    case $point in */$r/sys | */$r/sys/*) mount -o remount,bind,ro,nosuid,nodev,noexec "$point" || exit 1 ;; esac
+  done </proc/self/mountinfo
+fi || fail "cannot mount /sys"
+mount -t tmpfs -o mode=0755,nosuid,noexec tmpfs $r/dev || fail "cannot mount /dev"
+for d in null zero full random urandom tty; do
+  : >$r/dev/$d && mount --bind /dev/$d $r/dev/$d || fail "cannot give the container /dev/$d"
+done
+mkdir $r/dev/pts $r/dev/shm $r/dev/.old
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,nosuid,noexec devpts $r/dev/pts || fail "cannot mount /dev/pts"
+ln -s pts/ptmx $r/dev/ptmx
+ln -s /proc/self/fd $r/dev/fd
+ln -s /proc/self/fd/0 $r/dev/stdin
+ln -s /proc/self/fd/1 $r/dev/stdout
+ln -s /proc/self/fd/2 $r/dev/stderr
+# Ranks in several containers on one machine talk through it.
+if [ -w /dev/shm ]; then mount --rbind /dev/shm $r/dev/shm; else mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs $r/dev/shm; fi ||
+  fail "cannot mount /dev/shm"
+terminal=$(readlink /proc/self/fd/0)
+case $terminal in /dev/pts/*) : >$r/dev/console && mount --bind "$terminal" $r/dev/console ;; esac
+n=$1
+shift
+while [ "$n" -gt 0 ]; do
+  [ $kind-$access = overlay-rw ] || mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$r/$1" || fail "cannot mount /$1"
+  shift
+  n=$((n - 1))
+done
+n=$1
+shift
+while [ "$n" -gt 0 ]; do
+  case $4 in
+    directory) mkdir -p "$r/$2" ;;
+    file) mkdir -p "$(dirname "$r/$2")" && : >"$r/$2" ;;
+  esac
+  mount --rbind "$1" "$r/$2" || fail "cannot bind $1 to /$2"
+  if [ "$3" = ro ]; then mount -o remount,bind,ro "$r/$2" || fail "cannot make /$2 read-only"; fi
+  shift 4
+  n=$((n - 1))
+done
+inner=$1
+shift
+unshare -U -r -m --propagation unchanged sh "$inner" "$@"
+`;
+
+/** Arguments: working directory, program, arguments. */
+export const innerScript = `
+fail() { echo "$1" >&4; exit 125; }
+environment=$(cat <&5; echo .) || fail "cannot read the environment"
+mount --rbind mnt/root mnt/pivot && mount --rbind / mnt/host && mount --make-rprivate mnt/host || fail "cannot bind the root"
+chroot mnt/host /bin/sh -c '
+  chroot "/proc/$1/root" /bin/sh -c "cd \\"\\$1\\" && pivot_root . dev/.old" sh "$2" &&
+  umount -l "/proc/$1/root/dev/.old" && rmdir "/proc/$1/root/dev/.old"
+' sh "$$" "$PWD/mnt/pivot" || fail "cannot switch to the container's root"
+cd "$1" || fail "the working directory $1 cannot be entered"
+shift
+echo "ready $$" >&4
+umask 022
+unset PWD OLDPWD LC_ALL LIBMOUNT_FORCE_MOUNT2
+eval "\${environment%.}"
+command -v "$1" >/dev/null 2>&1 || { echo "spacktainers: $1: no such program in the container" >&6; exit 127; }
+exec "$@" 2>&6 3<&- 4>&- 5<&- 6>&-
+`;
+
+/**
+ * The environment as assignments for a shell. Names that are no names for a shell cannot be set that way.
+ * @returns the text, and the names left out
+ */
+export function environmentScript(env: ReadonlyMap<string, string>): {
+  readonly text: string;
+  readonly skipped: readonly string[];
+} {
+  const lines: string[] = [];
+  const skipped: string[] = [];
+  for (const [name, value] of env) {
+    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      lines.push(`export ${name}='${value.replaceAll("'", "'\\''")}'\n`);
+    else skipped.push(name);
+  }
+  return { text: lines.join(""), skipped };
+}

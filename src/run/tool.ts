@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { hostPath } from "./hostPath.ts";
+
+/** How a tool ended and what it said. */
+export interface ToolResult {
+  /** Exit status; -1 when it could not be started or a signal ended it. */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to run a tool. */
+export interface ToolOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Fed to its standard input, which is empty otherwise. */
+  readonly input?: AsyncIterable<Uint8Array>;
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which it is stopped. */
+  readonly timeout?: number;
+}
+
+/** Most that is kept of what a tool says, in characters. */
+const mostOutput = 2 ** 20;
+
+/** Runs a tool to its end, without a terminal, and collects what it says. Does not throw. */
+export async function runTool(
+  argv: readonly [string, ...string[]],
+  options: ToolOptions = {},
+): Promise<ToolResult> {
+  const [program, ...args] = argv;
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      env: options.env ?? process.env,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.timeout === undefined ? {} : { timeout: options.timeout, killSignal: "SIGKILL" as const }),
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      if (stdout.length < mostOutput) stdout += text;
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      stderr = (stderr + text).slice(-mostOutput);
+    });
+    if (options.input !== undefined && child.stdin !== null)
+      // A tool that ends early says why by itself.
+      pipeline(options.input, child.stdin).catch((error: Error) => {
+        stderr += `${error.message}\n`;
+        child.stdin?.destroy();
+      });
+    child.once("error", (error) => resolve({ status: -1, stdout, stderr: stderr + error.message }));
+    child.once("close", (code) => resolve({ status: code ?? -1, stdout, stderr }));
+  });
+}
+
+/** Path of a program that is on the search path, or undefined. */
+export async function findProgram(name: string): Promise<string | undefined> {
+  for (const folder of hostPath().split(":")) {
+    if (!folder.startsWith("/")) continue;
+    const path = join(folder, name);
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return undefined;
+}
+
+/** The last line with something on it, as the reason why a tool failed. */
+export function lastLine(text: string): string {
+  return text.trimEnd().split("\n").at(-1)?.trim().slice(0, 500) ?? "";
+}

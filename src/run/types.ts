@@ -1,0 +1,71 @@
+/** What running an image takes, whatever runtime does it. */
+import type { Platform } from "../archive/oci/types.ts";
+import type { EmitEvent } from "../util/events.ts";
+
+/** The runtimes we know, in the order `auto` tries them. */
+export const runtimeNames = ["podman", "docker", "apptainer", "singularity", "namespace"] as const;
+
+/** `namespace` is our own runner: an unprivileged user namespace, no other program than util-linux needed. */
+export type RuntimeName = (typeof runtimeNames)[number];
+
+/** A directory or file of this machine that the container sees. */
+export interface Bind {
+  /** On this machine; must exist. */
+  readonly source: string;
+  /** In the container; absolute. Made when missing. */
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+/** An image in an OCI image layout. */
+export interface ImageReference {
+  /** The layout's directory. */
+  readonly layout: string;
+  /** Value of `org.opencontainers.image.ref.name`; needed when the layout has several images for the platform. */
+  readonly reference?: string;
+  /** Default: this machine's. */
+  readonly platform?: Platform;
+}
+
+/** What to run, and how. */
+export interface RunOptions {
+  /** A layout's directory, or one image of it. */
+  readonly image: string | ImageReference;
+  /** Program and arguments; empty: the image's own command. */
+  readonly command: readonly string[];
+  readonly binds?: readonly Bind[];
+  /** Directory to start in, in the container; default: the image's, else `/`. */
+  readonly workdir?: string;
+  /** Set over the image's own environment. Nothing else of this process's environment is passed on but `TERM`. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default `auto`: the first one that is here and works. */
+  readonly runtime?: RuntimeName | "auto";
+  /** `host` (default): the machine's network, as HPC runtimes do. `none`: only a loopback interface. */
+  readonly network?: "host" | "none";
+  /** Give the program a terminal; default: when standard input and output are one. */
+  readonly tty?: boolean;
+  /** Refuse writing outside binds and the temporary directories; default: what is written is dropped at the end. */
+  readonly readOnly?: boolean;
+  /** Instead of running, hands over the command line that would run (quoted for a shell). */
+  readonly print?: (commandLine: string) => void;
+  readonly emit?: EmitEvent;
+  /** Stops the preparation; once the program runs it is asked to end (SIGTERM). */
+  readonly signal?: AbortSignal;
+  /** Where unpacked images are kept; default {@link cacheHome}. */
+  readonly cacheDirectory?: string;
+}
+
+/** A container about to be started: everything resolved, the same for every runtime. */
+export interface ContainerProcess {
+  /** Program and arguments; entrypoint included. */
+  readonly argv: readonly [string, ...string[]];
+  /** The whole environment, the image's included. */
+  readonly env: ReadonlyMap<string, string>;
+  /** What was asked for over the image's environment: all that runtimes which read the image's need to be told. */
+  readonly extraEnv: ReadonlyMap<string, string>;
+  readonly workdir: string;
+  readonly binds: readonly Bind[];
+  readonly network: "host" | "none";
+  readonly tty: boolean;
+  readonly readOnly: boolean;
+}
