@@ -4,7 +4,7 @@ import type { Place } from "../util/errors.ts";
 import { checkBase, checkCaches, reportIssue } from "./configurationProblems.ts";
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
-import type { ProblemList } from "./problems.ts";
+import { inOrderOfPlace, type Problems } from "./problems.ts";
 
 /** Processor architectures of containers, by their OCI names. */
 export const architectures = ["amd64", "arm64"] as const;
@@ -120,7 +120,8 @@ export const configurationFileName = "spacktainers.yaml";
 export interface ConfigurationReading {
   /** Undefined when there are errors. */
   readonly configuration: Configuration | undefined;
-  readonly problems: ProblemList;
+  /** In order of place. */
+  readonly problems: Problems;
 }
 
 /** The configuration of a repository that has no `spacktainers.yaml`. */
@@ -141,15 +142,19 @@ export function readConfiguration(
   root: string = resolve(dirname(file)),
 ): ConfigurationReading {
   const { root: tree, problems } = parsePositionedYaml(text, file, "CONFIG_INVALID");
-  if (tree === undefined) return { configuration: undefined, problems };
+  const ordered = (): Problems => ({
+    errors: inOrderOfPlace(problems.errors),
+    warnings: inOrderOfPlace(problems.warnings),
+  });
+  if (tree === undefined) return { configuration: undefined, problems: ordered() };
   const value = tree.kind === "scalar" && tree.value === null ? Object.create(null) : plainValue(tree);
   const parsed = configurationSchema.safeParse(value);
   if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(issue, tree, [], problems);
   checkBase(tree, problems);
   checkCaches(tree, problems);
-  if (!parsed.success || problems.errors.length > 0) return { configuration: undefined, problems };
+  if (!parsed.success || problems.errors.length > 0) return { configuration: undefined, problems: ordered() };
   const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
-  return { configuration: complete(parsed.data, file, root, placeOf), problems };
+  return { configuration: complete(parsed.data, file, root, placeOf), problems: ordered() };
 }
 
 /** Fills in the defaults and makes paths absolute. */

@@ -71,7 +71,7 @@ export function reportIssue(
   if (issue.code === "invalid_value") {
     const values = issue.values.map(String);
     const given = valueAt(tree, path);
-    const near = given === undefined ? [] : nearestNames(given, values);
+    const near = given === undefined || values.length === 1 ? [] : nearestNames(given, values);
     const isVersion = path.length === 1 && path[0] === "spacktainers";
     problems.error(
       "CONFIG_INVALID",

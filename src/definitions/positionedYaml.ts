@@ -98,7 +98,7 @@ export function parsePositionedYaml(text: string, file: string, code: ErrorCode)
       prettyErrors: false,
       // The library's own check compares every key with every other.
       uniqueKeys: false,
-      logLevel: "silent",
+      logLevel: "error",
     });
   } catch (thrown) {
     const why = thrown instanceof RangeError ? "it is nested too deeply" : String(thrown);

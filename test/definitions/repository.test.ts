@@ -1,0 +1,209 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { containerAtPath, findRepositoryRoot, loadRepository } from "../../src/definitions/repository.ts";
+import { matchesGlob, selectContainers } from "../../src/definitions/select.ts";
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "definitions-"));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+async function write(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, name)), { recursive: true });
+    await writeFile(join(root, name), text);
+  }
+}
+
+const manifest = "spack:\n  specs: [zlib]\n";
+
+describe("loadRepository", () => {
+  it("finds containers in folders and files, with what lies beside them", async () => {
+    await write({
+      "container_definitions/amd64/one/spack.yaml": manifest,
+      "container_definitions/amd64/one/spack.lock": "{}",
+      "container_definitions/amd64/one/Dockerfile.epilogue": "RUN true\n",
+      "container_definitions/amd64/two.yaml": manifest,
+      "container_definitions/amd64/three.def": "Bootstrap: docker\nFrom: a/b:1\n",
+      "container_definitions/arm64/one/spack.yaml": manifest,
+    });
+    const { containers, errors, warnings } = await loadRepository(root);
+    expect([...errors, ...warnings]).toEqual([]);
+    const at = (name: string) => join(root, "container_definitions", name);
+    expect(containers).toEqual([
+      {
+        name: "one",
+        arch: "amd64",
+        kind: "spack",
+        path: at("amd64/one/spack.yaml"),
+        lock: at("amd64/one/spack.lock"),
+        epilogue: at("amd64/one/Dockerfile.epilogue"),
+        parked: false,
+      },
+      {
+        name: "three",
+        arch: "amd64",
+        kind: "def",
+        path: at("amd64/three.def"),
+        lock: undefined,
+        epilogue: undefined,
+        parked: false,
+      },
+      {
+        name: "two",
+        arch: "amd64",
+        kind: "spack",
+        path: at("amd64/two.yaml"),
+        lock: undefined,
+        epilogue: undefined,
+        parked: false,
+      },
+      {
+        name: "one",
+        arch: "arm64",
+        kind: "spack",
+        path: at("arm64/one/spack.yaml"),
+        lock: undefined,
+        epilogue: undefined,
+        parked: false,
+      },
+    ]);
+  });
+
+  it("parks what is in folders that start with _", async () => {
+    await write({
+      "container_definitions/_arm64/a/spack.yaml": manifest,
+      "container_definitions/amd64/_b/spack.yaml": manifest,
+      "container_definitions/amd64/_old/c/spack.yaml": manifest,
+      "container_definitions/amd64/_old/older/nothing.txt": "",
+      "container_definitions/_notes/spack.yaml": manifest,
+    });
+    const { containers, errors } = await loadRepository(root);
+    expect(errors).toEqual([]);
+    expect(containers.map(({ arch, name, parked }) => [arch, name, parked])).toEqual([
+      ["amd64", "b", true],
+      ["amd64", "c", true],
+      ["arm64", "a", true],
+    ]);
+  });
+
+  it("reports every problem at once", async () => {
+    await write({
+      "spacktainers.yaml": "cache: []\ncaches:\n  - { url: c, trust: missing.pub }\n",
+      "container_definitions/amd64/one/spack.yaml": manifest,
+      "container_definitions/amd64/one.yaml": manifest,
+      "container_definitions/amd64/Two/spack.yaml": manifest,
+      "container_definitions/amd64/empty/spack.yml": manifest,
+      "container_definitions/x86_64/one/spack.yaml": manifest,
+      "container_definitions/stray.yaml": manifest,
+    });
+    const { errors } = await loadRepository(root);
+    expect(errors.map(({ code, message }) => `${code} ${message}`).sort()).toEqual([
+      "CONFIG_INVALID unknown key `cache`",
+      "DEFINITION_INVALID `Two` cannot be the name of a container",
+      "DEFINITION_INVALID `stray.yaml` belongs into the folder of an architecture",
+      "DEFINITION_INVALID `x86_64` is not an architecture",
+      "DEFINITION_INVALID the folder `empty` has no spack.yaml",
+      "DEFINITION_INVALID there are two containers `one` for amd64",
+    ]);
+    expect(errors.find(({ message }) => message.includes("x86_64"))?.hint).toBe("did you mean `amd64`?");
+  });
+
+  it("looks for the key files that the configuration names", async () => {
+    await write({ "spacktainers.yaml": "caches:\n  - url: c\n    trust: [a.pub, b.pub]\n", "a.pub": "" });
+    const { errors } = await loadRepository(root);
+    expect(errors.map(({ message, place }) => [message, place.line, place.column])).toEqual([
+      ["the key file `b.pub` does not exist", 3, 20],
+    ]);
+  });
+
+  it("is content with nothing", async () => {
+    const { containers, errors, configuration } = await loadRepository(join(root, "nowhere"));
+    expect([containers, errors, configuration.file]).toEqual([[], [], undefined]);
+  });
+});
+
+describe("findRepositoryRoot", () => {
+  it("walks up to the configuration or the definitions", async () => {
+    await write({ "container_definitions/amd64/one/spack.yaml": manifest });
+    expect(await findRepositoryRoot(join(root, "container_definitions/amd64/one"))).toBe(root);
+  });
+});
+
+describe("selectContainers", () => {
+  beforeEach(() =>
+    write({
+      "container_definitions/amd64/neuro-a/spack.yaml": manifest,
+      "container_definitions/amd64/neuro-b/spack.yaml": manifest,
+      "container_definitions/amd64/tool.yaml": manifest,
+      "container_definitions/arm64/tool/spack.yaml": manifest,
+      "container_definitions/arm64/_parked/old/spack.yaml": manifest,
+      "elsewhere/spack.yaml": manifest,
+      "elsewhere/spack.lock": "{}",
+    }),
+  );
+  const select = async (names: string[], arch?: "amd64" | "arm64") => {
+    const repository = await loadRepository(root);
+    const chosen = await selectContainers(repository, {
+      names,
+      cwd: root,
+      ...(arch === undefined ? {} : { arch }),
+    });
+    return chosen.map((container) => `${container.arch}/${container.name}`);
+  };
+
+  it("takes all that are not parked when nothing is named", async () => {
+    expect(await select([])).toEqual(["amd64/neuro-a", "amd64/neuro-b", "amd64/tool", "arm64/tool"]);
+    expect(await select([], "arm64")).toEqual(["arm64/tool"]);
+  });
+
+  it("takes names, globs and qualified names, each container once", async () => {
+    expect(await select(["tool"])).toEqual(["amd64/tool", "arm64/tool"]);
+    expect(await select(["neuro-*", "neuro-b"])).toEqual(["amd64/neuro-a", "amd64/neuro-b"]);
+    expect(await select(["arm64/*"])).toEqual(["arm64/tool"]);
+    expect(await select(["tool"], "amd64")).toEqual(["amd64/tool"]);
+    expect(await select(["arm64/old"])).toEqual(["arm64/old"]);
+  });
+
+  it("takes paths, in the repository and outside of it", async () => {
+    expect(await select(["container_definitions/amd64/neuro-a"])).toEqual(["amd64/neuro-a"]);
+    expect(await select(["container_definitions/amd64/tool.yaml"])).toEqual(["amd64/tool"]);
+    expect(await select(["elsewhere"], "arm64")).toEqual(["arm64/elsewhere"]);
+    expect(await containerAtPath(join(root, "elsewhere"), "amd64")).toMatchObject({
+      lock: join(root, "elsewhere/spack.lock"),
+      kind: "spack",
+    });
+  });
+
+  it("names the nearest when there is no such container", async () => {
+    await expect(select(["nuero-a"])).rejects.toMatchObject({
+      code: "UNKNOWN_CONTAINER",
+      message: "there is no container `nuero-a`",
+      hint: "did you mean `neuro-a`?",
+    });
+    await expect(select(["neuro-a"], "arm64")).rejects.toMatchObject({ hint: "there is one for amd64" });
+    await expect(select(["old"])).rejects.toMatchObject({ hint: expect.stringMatching(/parked/) });
+    await expect(select(["zzz*"])).rejects.toMatchObject({ message: "no container matches `zzz*`" });
+  });
+});
+
+describe("matchesGlob", () => {
+  it.each([
+    ["neurodamus", "neuro*", true],
+    ["neurodamus", "*damus", true],
+    ["neurodamus", "n*o*m?s", true],
+    ["neurodamus", "n*x*", false],
+    ["amd64/one", "*", false],
+    ["amd64/one", "*/one", true],
+    ["one", "one", true],
+    ["", "*", true],
+    ["a*b", "a*b", true],
+  ])("%s against %s: %s", (text, glob, answer) => expect(matchesGlob(text, glob)).toBe(answer));
+
+  it("takes no exponential time", () => {
+    expect(matchesGlob("a".repeat(5000), `${"*a".repeat(30)}b`)).toBe(false);
+  });
+});
