@@ -23,6 +23,8 @@ export interface VariantConstraint {
   readonly propagate: boolean;
   /** True if exactly these values are wanted; always true for `bool` and `single`. */
   readonly exact: boolean;
+  /** A boolean written as a word (`foo=TRUE`): the word. Only 0.x ever prints it again. */
+  readonly word?: string;
 }
 
 /** One compiler flag as written, such as `-O3`. */

@@ -1,41 +1,38 @@
 /** Does one spec satisfy another? With Spack's answers. */
-import { SpacktainersError } from "../util/errors.ts";
 import type { AbstractSpec, Dialect } from "./abstract.ts";
-import type { ConcreteSpec, DagHash } from "./concrete.ts";
+import type { DagHash } from "./concrete.ts";
+import { specSatisfies } from "./specRelations.ts";
+import { type Relation, type SpecLookup, type VirtualKnowledge, viewOf } from "./specView.ts";
+import { builtinVirtuals } from "./virtuals.ts";
 
-/** Where nodes of concrete specs are found: a `SpecGraph`, or an index that parses on demand. */
-export interface SpecLookup {
-  get(hash: DagHash): ConcreteSpec | undefined;
-}
-
-/** What is known about virtual packages beyond what edges say. */
-export interface VirtualKnowledge {
-  /** True if the name is that of a virtual package (`mpi`). */
-  isVirtual(name: string): boolean;
-  /** True if packages of this name can provide the virtual. */
-  provides(name: string, virtual: string): boolean;
-}
+export type { ProvidedVirtual, SpecLookup, VirtualKnowledge } from "./specView.ts";
 
 export interface SatisfiesOptions {
   readonly dialect: Dialect;
-  /** Without it, a name counts as virtual when an edge of the graph says so. */
+  /** Without it, what Spack's own recipes say about virtual packages. */
   readonly virtuals?: VirtualKnowledge;
 }
 
+/** The options with what they leave out filled in. */
+export function relationOf({ dialect, virtuals }: SatisfiesOptions): Relation {
+  return { dialect, virtuals: virtuals ?? builtinVirtuals(dialect) };
+}
+
 /** True if everything `a` can become is allowed by `b` (Spack's `Spec.satisfies` on abstract specs). */
-export function satisfies(_a: AbstractSpec, _b: AbstractSpec, _options: SatisfiesOptions): boolean {
-  throw new SpacktainersError("NOT_SUPPORTED", "satisfies is not there yet");
+export function satisfies(a: AbstractSpec, b: AbstractSpec, options: SatisfiesOptions): boolean {
+  return specSatisfies(a, b, relationOf(options));
 }
 
 /**
- * True if the concrete spec, with its dependencies, satisfies the constraint.
+ * True if the concrete spec, with its dependencies, satisfies the constraint. False when the hash is not in the graph.
  * @param graph nodes by hash; dependencies are looked up only when the constraint asks for them
  */
 export function concreteSatisfies(
-  _graph: SpecLookup,
-  _hash: DagHash,
-  _constraint: AbstractSpec,
-  _options: SatisfiesOptions,
+  graph: SpecLookup,
+  hash: DagHash,
+  constraint: AbstractSpec,
+  options: SatisfiesOptions,
 ): boolean {
-  throw new SpacktainersError("NOT_SUPPORTED", "concreteSatisfies is not there yet");
+  const view = viewOf(graph, hash, options.dialect);
+  return view !== undefined && specSatisfies(view, constraint, relationOf(options));
 }

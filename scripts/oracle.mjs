@@ -1,0 +1,148 @@
+// Holds our answers against recorded answers of real Spack.
+//
+//   npm run oracle -- FOLDER [--corpus FOLDER] [--show N]
+//
+// FOLDER has a meta.json ({"dialect", "lock", …}, paths relative to the corpus folder, by default ../shared/corpus) and
+// any of versions.jsonl, parse.jsonl, concrete.jsonl, abstract.jsonl. Prints agreement for each file and the
+// disagreements (at most N a file, 20 by default); the exit status is 1 when there are any.
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { parseDagHash } from "../dist/spec/concrete.js";
+import { constrain } from "../dist/spec/constrain.js";
+import { formatSpec } from "../dist/spec/format.js";
+import { intersects } from "../dist/spec/intersects.js";
+import { parseSpec } from "../dist/spec/parse.js";
+import { checkGraph, readNode } from "../dist/spec/readSpecfile.js";
+import { concreteSatisfies, satisfies } from "../dist/spec/satisfies.js";
+import {
+  compareVersions,
+  parseVersion,
+  parseVersionSet,
+  versionsIntersect,
+  versionsSatisfy,
+} from "../dist/spec/versions.js";
+import { SpacktainersError } from "../dist/util/errors.js";
+
+/** Specfile version of the nodes of each lockfile version that can be read. */
+const nodeVersions = new Map([
+  [4, 3],
+  [5, 4],
+  [6, 5],
+  [7, 5],
+  [8, 6],
+]);
+
+function usage() {
+  console.error("usage: npm run oracle -- FOLDER [--corpus FOLDER] [--show N]");
+  process.exit(2);
+}
+
+function readJson(file) {
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+/** The parsed lines of a file, or undefined when it is not there. */
+function readLines(file) {
+  if (!existsSync(file)) return undefined;
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => JSON.parse(line));
+}
+
+/** Nodes of a lockfile by hash. */
+function readLock(file) {
+  const lock = readJson(file);
+  const version = nodeVersions.get(lock._meta["lockfile-version"]);
+  if (version === undefined) throw new Error(`${file}: unknown lockfile version`);
+  const graph = new Map();
+  for (const [key, node] of Object.entries(lock.concrete_specs)) {
+    const read = readNode(node, version, { file }, parseDagHash(key), "LOCK_INVALID");
+    graph.set(read.hash, read);
+  }
+  checkGraph(graph, { file }, "LOCK_INVALID");
+  return graph;
+}
+
+/** What `answer` returns; an error of ours becomes `{error: code}`, anything else is a bug and is not caught. */
+function attempt(answer) {
+  try {
+    return answer();
+  } catch (thrown) {
+    if (thrown instanceof SpacktainersError) return { error: thrown.code, message: thrown.message };
+    throw thrown;
+  }
+}
+
+/** One function for each file: our answer to a line, with the keys that Spack's has. */
+function answers(dialect, graph) {
+  const options = { dialect };
+  return {
+    versions: ({ kind, a, b }) => {
+      if (kind === "order")
+        return { cmp: Math.sign(compareVersions(parseVersion(a, dialect), parseVersion(b, dialect))) };
+      const [left, right] = [parseVersionSet(a, dialect), parseVersionSet(b, dialect)];
+      return { satisfies: versionsSatisfy(left, right), intersects: versionsIntersect(left, right) };
+    },
+    parse: ({ text }) => {
+      const parsed = attempt(() => ({ format: formatSpec(parseSpec(text, options), dialect) }));
+      return parsed.error === undefined ? { ok: true, ...parsed } : { ok: false, ours: parsed.message };
+    },
+    concrete: ({ hash, constraint }) => ({
+      satisfies: concreteSatisfies(graph(), hash, parseSpec(constraint, options), options),
+    }),
+    abstract: ({ a, b }) => {
+      const [left, right] = [parseSpec(a, options), parseSpec(b, options)];
+      const both = intersects(left, right, options);
+      const answer = { satisfies: satisfies(left, right, options), intersects: both };
+      if (!both) return answer;
+      const joined = attempt(() => ({ constrain: formatSpec(constrain(left, right, options), dialect) }));
+      return joined.error === undefined
+        ? { ...answer, ...joined }
+        : { ...answer, constrain_error: joined.error, ours: joined.message };
+    },
+  };
+}
+
+/** Keys that are compared by value, and keys that must only be there or not be there. */
+const compared = ["cmp", "ok", "format", "satisfies", "intersects", "constrain"];
+const present = ["constrain_error", "error"];
+
+function agree(line, ours) {
+  return (
+    compared.every((key) => line[key] === ours[key]) &&
+    present.every((key) => (key === "error" ? true : (line[key] !== undefined) === (ours[key] !== undefined)))
+  );
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    corpus: { type: "string", default: resolve(import.meta.dirname, "../../shared/corpus") },
+    show: { type: "string", default: "20" },
+  },
+});
+const [folder, ...more] = positionals;
+if (folder === undefined || more.length > 0 || !/^\d+$/.test(values.show)) usage();
+const meta = readJson(join(folder, "meta.json"));
+if (meta.dialect !== "0.x" && meta.dialect !== "1.x") throw new Error(`unknown dialect ${meta.dialect}`);
+let nodes;
+const graph = () => (nodes ??= readLock(join(values.corpus, meta.lock)));
+
+let disagreements = 0;
+for (const [kind, answer] of Object.entries(answers(meta.dialect, graph))) {
+  const lines = readLines(join(folder, `${kind}.jsonl`));
+  if (lines === undefined) continue;
+  const wrong = [];
+  for (const line of lines) {
+    const ours = attempt(() => answer(line));
+    if (!agree(line, ours)) wrong.push([line, ours]);
+  }
+  console.log(`${kind}.jsonl ${lines.length - wrong.length}/${lines.length}`);
+  for (const [line, ours] of wrong.slice(0, Number(values.show)))
+    console.log(`  spack ${JSON.stringify(line)}\n  ours  ${JSON.stringify(ours)}`);
+  if (wrong.length > Number(values.show)) console.log(`  … and ${wrong.length - Number(values.show)} more`);
+  disagreements += wrong.length;
+}
+process.exitCode = disagreements === 0 ? 0 : 1;
