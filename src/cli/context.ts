@@ -1,4 +1,6 @@
-import { formatPlace, type SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { openReporter, type Reporter } from "./report/reporter.ts";
 
 /** Options every verb has. */
@@ -37,7 +39,7 @@ export function wantsColor(
 export function openContext(options: GlobalOptions, signal: AbortSignal): VerbContext {
   const color = wantsColor(options.color, process.stderr);
   return {
-    directory: options.directory ?? process.cwd(),
+    directory: resolve(options.directory ?? "."),
     json: options.json === true,
     color,
     signal,
@@ -71,5 +73,52 @@ export function errorJson(error: SpacktainersError | SpacktainersErrors): object
   return {
     type: "error",
     errors: error instanceof SpacktainersErrors ? error.errors.map(one) : [one(error)],
+  };
+}
+
+/** What a verb leaves behind for {@link runCli}: the exit status. */
+export interface VerbOutcome {
+  status: number;
+}
+
+/** A verb's work. Returns its exit status; nothing means 0. */
+export type VerbWork<Options> = (
+  context: VerbContext,
+  options: Options,
+  args: readonly string[],
+) => Promise<number | undefined>;
+
+/**
+ * Wraps a verb's work as a Commander action: opens the reporter, turns the first `Ctrl-C` (or SIGTERM) into an abort
+ * that lets work clean up, the second into an immediate end, and records the exit status.
+ */
+export function verbAction<Options>(
+  program: Command,
+  outcome: VerbOutcome,
+  work: VerbWork<Options>,
+): (this: Command) => Promise<void> {
+  return async function (this: Command): Promise<void> {
+    const abort = new AbortController();
+    const interrupt = (): void => {
+      if (abort.signal.aborted) process.exit(130);
+      abort.abort(
+        new SpacktainersError("INTERRUPTED", "interrupted", {
+          hint: "finished work is kept; run the same command to go on",
+        }),
+      );
+    };
+    process.on("SIGINT", interrupt);
+    process.on("SIGTERM", interrupt);
+    const context = openContext(program.opts<GlobalOptions>(), abort.signal);
+    try {
+      outcome.status = (await work(context, this.opts<Options & object>(), this.args)) ?? 0;
+    } catch (error) {
+      // Whatever an abort made fail first, the reason the user knows is the interruption.
+      throw abort.signal.aborted ? abort.signal.reason : error;
+    } finally {
+      context.reporter.close();
+      process.off("SIGINT", interrupt);
+      process.off("SIGTERM", interrupt);
+    }
   };
 }

@@ -1,2 +1,4 @@
 #!/usr/bin/env node
-process.exitCode = 2;
+import { runCli } from "./runCli.ts";
+
+process.exitCode = await runCli(process.argv.slice(2));

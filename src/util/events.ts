@@ -20,8 +20,8 @@ export type TaskKind =
   | "run";
 
 export type WorkEvent =
-  /** A stage of the whole work begins; `total` is the number of tasks in it, when known. */
-  | { readonly type: "stage"; readonly stage: string; readonly total?: number }
+  /** A stage of the whole work begins; `total` is the number of tasks in it, when known; `counts` the kind that is counted, when others run beside it. */
+  | { readonly type: "stage"; readonly stage: string; readonly total?: number; readonly counts?: TaskKind }
   /** One unit of work begins. `id` is unique within a run; `bytes` is its size, when known. */
   | {
       readonly type: "task-start";

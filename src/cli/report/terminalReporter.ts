@@ -1,4 +1,4 @@
-import type { WorkEvent } from "../../util/events.ts";
+import type { TaskKind, WorkEvent } from "../../util/events.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { retryText, taskVerb, warningText } from "./eventText.ts";
 import type { Reporter } from "./reporter.ts";
@@ -22,6 +22,7 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
   const running = new Map<string, RunningTask>();
   let stage = "";
   let stageTotal: number | undefined;
+  let stageCounts: TaskKind | undefined;
   let stageDone = 0;
   let stageReused = 0;
   let stageStart = Date.now();
@@ -103,6 +104,7 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
           settleStage();
           stage = event.stage;
           stageTotal = event.total;
+          stageCounts = event.counts;
           stageDone = 0;
           stageReused = 0;
           stageStart = Date.now();
@@ -116,9 +118,13 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
           break;
         }
         case "task-end":
-          running.delete(event.id);
-          stageDone++;
-          if (event.outcome === "reused") stageReused++;
+          {
+            const kind = running.get(event.id)?.start.kind;
+            running.delete(event.id);
+            if (stageCounts !== undefined && kind !== stageCounts) break;
+            stageDone++;
+            if (event.outcome === "reused") stageReused++;
+          }
           break;
         case "warning":
           above(yellow(warningText(event)));

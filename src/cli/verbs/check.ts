@@ -1,0 +1,59 @@
+import { relative } from "node:path";
+import { Command } from "commander";
+import { formatPlace, type SpacktainersError } from "../../util/errors.ts";
+import { errorJson, type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import { addSelectionOptions } from "../options.ts";
+
+/** `check`: every problem in every definition and configuration file, in one run. */
+export function checkVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("check")
+    .summary("every problem in every definition and configuration file")
+    .description(
+      "Reads spacktainers.yaml and the definitions and reports every problem as file:line:column. Needs no network. Exit status 3 when there are errors.",
+    )
+    .argument("[names...]", "containers to check; none means all, and the configuration");
+  return addSelectionOptions(command)
+    .addHelpText("after", "\nExamples:\n  $ spacktainers check\n  $ spacktainers check hello-mpi --json")
+    .action(
+      verbAction<{ arch?: string }>(program, outcome, async (context, options, names) => {
+        const { checkDefinitions } = await import("../../pipeline/checkDefinitions.ts");
+        const { errors, warnings, checked } = await checkDefinitions({
+          directory: context.directory,
+          names,
+          arch: options.arch,
+        });
+        if (context.json) {
+          const one = (error: SpacktainersError): object =>
+            (errorJson(error) as { errors: object[] }).errors[0] ?? {};
+          context.print(
+            JSON.stringify({ type: "result", checked, errors: errors.map(one), warnings: warnings.map(one) }),
+          );
+        } else {
+          for (const warning of warnings) context.print(problemLine(context, warning, "warning"));
+          for (const error of errors) context.print(problemLine(context, error, "error"));
+          const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
+          context.print(
+            `${count(checked, "file")} checked: ${count(errors.length, "error")}, ${count(warnings.length, "warning")}`,
+          );
+        }
+        return errors.length === 0 ? 0 : 3;
+      }),
+    );
+}
+
+/** `file:line:column  error CODE  message`, and the hint on a line of its own. */
+function problemLine(context: VerbContext, problem: SpacktainersError, kind: "error" | "warning"): string {
+  const place =
+    problem.place.file === undefined
+      ? problem.place
+      : { ...problem.place, file: shown(context, problem.place.file) };
+  const where = formatPlace(place);
+  const hint = problem.hint === undefined ? "" : `\n    hint: ${problem.hint}`;
+  return `${where === "" ? "" : `${where}  `}${kind}  ${problem.code}  ${problem.message}${hint}`;
+}
+
+/** Paths as the user would type them. */
+function shown(context: VerbContext, file: string): string {
+  const path = relative(context.directory, file);
+  return path === "" || path.startsWith("..") ? file : path;
+}

@@ -1,0 +1,100 @@
+import { Command, Option } from "commander";
+import type { RuntimeName } from "../../run/types.ts";
+import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import { addSelectionOptions, collect } from "../options.ts";
+
+/** Options that `run` and `shell` share. */
+export interface ContainerOptions {
+  readonly arch?: string;
+  readonly bind?: readonly string[];
+  readonly workdir?: string;
+  readonly env?: readonly string[];
+  readonly with?: RuntimeName | "auto";
+  readonly network?: "host" | "none";
+  readonly readOnly?: boolean;
+  readonly tty?: boolean;
+  readonly print?: boolean;
+}
+
+/** `run`: a program in a built image. */
+export function runVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("run")
+    .summary("run a program in an image")
+    .description(
+      "Runs a command in a built image, by Podman, Docker or Apptainer where present, else in an unprivileged user namespace of our own. Exit status and signals are those of the command.",
+    )
+    .argument("<image>", "a container's name, or an OCI layout directory")
+    .argument("[command...]", "program and arguments; none: the image's own command")
+    .passThroughOptions();
+  return addContainerOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers run hello-mpi -- mpiexec -n 2 ring
+  $ spacktainers run --bind "$PWD/data:/data:ro" --workdir /data hello-mpi -- ring --rounds 100
+  $ spacktainers run --with podman --print hello-mpi -- ring`,
+    )
+    .action(
+      verbAction<ContainerOptions>(program, outcome, async (context, options, [image = "", ...words]) =>
+        runInContainer(context, image, words, options, undefined),
+      ),
+    );
+}
+
+/** Adds the options of {@link ContainerOptions}. */
+export function addContainerOptions(command: Command): Command {
+  return addSelectionOptions(command)
+    .option(
+      "-b, --bind <source[:target[:ro]]>",
+      "show a directory or file of this machine in the container (repeatable)",
+      collect,
+    )
+    .option("-w, --workdir <dir>", "directory to start in")
+    .option(
+      "-e, --env <name[=value]>",
+      "set a variable; without a value: as it is here (repeatable)",
+      collect,
+    )
+    .addOption(
+      new Option("--with <runtime>", "what runs the container")
+        .choices(["auto", "podman", "docker", "apptainer", "singularity", "namespace"])
+        .default("auto"),
+    )
+    .addOption(
+      new Option("--network <mode>", "the machine's network, or none")
+        .choices(["host", "none"])
+        .default("host"),
+    )
+    .option("--read-only", "refuse writing in the container's own files")
+    .option("--tty", "give the program a terminal (default: when there is one)")
+    .option("--print", "print the command line instead of running it");
+}
+
+/** Runs a command line in an image; `tty` as given when it is not left to the options. */
+export async function runInContainer(
+  context: VerbContext,
+  image: string,
+  command: readonly string[],
+  options: ContainerOptions,
+  tty: boolean | undefined,
+): Promise<number> {
+  const { runContainer } = await import("../../pipeline/runContainer.ts");
+  const terminal = options.tty ?? tty;
+  return runContainer({
+    directory: context.directory,
+    image,
+    arch: options.arch,
+    command,
+    binds: options.bind ?? [],
+    env: options.env ?? [],
+    workdir: options.workdir,
+    runtime: options.with ?? "auto",
+    network: options.network ?? "host",
+    readOnly: options.readOnly === true,
+    tty: terminal,
+    print: options.print === true ? context.print : undefined,
+    emit: context.reporter.emit,
+    signal: context.signal,
+  });
+}

@@ -1,0 +1,63 @@
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addCacheOptions, type CacheOptions, positiveInteger } from "../options.ts";
+
+interface UnpackOptions extends CacheOptions {
+  readonly into: string;
+  readonly root: string;
+  readonly view: string;
+  readonly strip: boolean;
+  readonly keepMetadata?: boolean;
+  readonly jobs?: number;
+}
+
+/** `unpack`: an environment as plain files in a directory. */
+export function unpackVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("unpack")
+    .summary("the environment as plain files in a directory, no container")
+    .description(
+      "Resolves an environment, relocates its packages to PREFIX and puts them, and the view, into DIR as a root directory: DIR/PREFIX/…",
+    )
+    .argument(
+      "<path>",
+      "a container's name, a definition, or a folder with spack.yaml (and spack.lock if it has one)",
+    )
+    .requiredOption("--into <dir>", "directory to fill")
+    .option("--root <prefix>", "where the packages will be", "/opt/software")
+    .option("--view <prefix>", "where the view will be", "/opt/view")
+    .option("--no-strip", "keep debug sections and symbol tables")
+    .option("--keep-metadata", "keep the packages' .spack folders")
+    .option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger);
+  return addCacheOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers unpack hello-mpi --into /scratch/hello
+  $ spacktainers unpack envs/sim --into / --root /apps/spack --view /apps/sim --cache s3://my-cache --trust cache.pub`,
+    )
+    .action(
+      verbAction<UnpackOptions>(program, outcome, async (context, options, [path = ""]) => {
+        const { unpackEnvironment } = await import("../../pipeline/unpackEnvironment.ts");
+        const result = await unpackEnvironment({
+          directory: context.directory,
+          path,
+          into: options.into,
+          root: options.root,
+          view: options.view,
+          strip: options.strip,
+          keepMetadata: options.keepMetadata === true,
+          caches: options.cache ?? [],
+          trust: options.trust ?? [],
+          refresh: options.refresh === true,
+          jobs: options.jobs,
+          emit: context.reporter.emit,
+          signal: context.signal,
+        });
+        context.reporter.close();
+        if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+        else context.print(`${result.packages.length} packages in ${result.into}`);
+        return 0;
+      }),
+    );
+}

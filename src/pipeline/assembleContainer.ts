@@ -1,0 +1,189 @@
+import { mediaTypes } from "../archive/oci/types.ts";
+import { writeFragment } from "../archive/writeFragment.ts";
+import type { Base } from "../base/types.ts";
+import type { Configuration } from "../definitions/configuration.ts";
+import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
+import { assembleImage, type Image, type ImageLayer } from "../image/image.ts";
+import { packageLayerBudget } from "../image/planLayers.ts";
+import { checkLinkage } from "../linkage/checkLinkage.ts";
+import { externalsMissing } from "../linkage/externals.ts";
+import { describeProblem, linkageErrors } from "../linkage/linkageErrors.ts";
+import type { DagHash } from "../spec/concrete.ts";
+import { parseSpec } from "../spec/parse.ts";
+import { concreteSatisfies } from "../spec/satisfies.ts";
+import { digestOf } from "../util/digest.ts";
+import { SpacktainersErrors } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import { environmentValues, manifestModifications } from "../view/environmentModification.ts";
+import { mergeView } from "../view/mergeView.ts";
+import type { ViewEntry } from "../view/types.ts";
+import { inputsAnnotation } from "./builtImage.ts";
+import type { LoadedEnvironment } from "./loadEnvironment.ts";
+import type { OutputNames } from "./outputs.ts";
+import { packageLayers } from "./packageLayers.ts";
+import type { ResolvedPackages } from "./resolvePackages.ts";
+import { makeTopLayer, streamEntries } from "./topLayer.ts";
+import { viewChoice } from "./viewChoice.ts";
+
+/** Everything an image is put together from. */
+export interface Assembly {
+  readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
+  /** Digest of everything that decides the image. */
+  readonly inputs: string;
+  readonly configuration: Configuration;
+  readonly loaded: LoadedEnvironment;
+  readonly resolved: ResolvedPackages;
+  readonly prefixes: ReadonlyMap<DagHash, string>;
+  /** In the order of `resolved.packages`. */
+  readonly fragments: readonly StoredFragment[];
+  readonly base: Base;
+  readonly baseName: string;
+  /** What may stay unresolved. */
+  readonly allow: readonly string[];
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly store: FragmentStore;
+  readonly emit: EmitEvent;
+}
+
+/**
+ * Puts finished parts together: the view and what goes with it, the check that everything in the image can run, the layers.
+ *
+ * @throws {SpacktainersError} `VIEW_CONFLICT`, `LINKAGE_UNRESOLVED`, `LIBC_TOO_OLD` (all that was found), `BASE_INVALID`
+ */
+export async function assembleContainer(assembly: Assembly): Promise<Image> {
+  const { names, configuration, loaded, resolved, prefixes, base, emit } = assembly;
+  const { environment } = loaded;
+  const inventories = await Promise.all(assembly.fragments.map((fragment) => fragment.inventory()));
+  const packages = resolved.packages.map(({ spec }, index) => ({
+    spec,
+    prefix: prefixes.get(spec.hash) ?? "",
+    inventory: inventories[index] ?? { entries: [] },
+  }));
+  emit({ type: "stage", stage: "Merging the view" });
+  const choice = viewChoice(environment, resolved.graph);
+  const view =
+    choice === undefined
+      ? undefined
+      : mergeView(
+          packages.filter(({ spec }) => choice.shows(spec, resolved)),
+          {
+            viewPath: configuration.view.root,
+            layout: "link",
+            linkType: choice.linkType,
+            metadata: false,
+            projectionOf: choice.projectionOf,
+          },
+        );
+  const { dialect } = environment;
+  const top = makeTopLayer({
+    architecture: names.arch,
+    graph: resolved.graph,
+    roots: resolved.roots,
+    prefixes,
+    root: configuration.install.root,
+    inventories: [base.inventory, ...inventories],
+    view,
+    satisfies: (spec, constraint) =>
+      concreteSatisfies(resolved.graph, spec.hash, parseSpec(constraint, { dialect }), { dialect }),
+    manifestChanges: manifestModifications(environment.environmentVariables),
+    configuredLibraryDirectories: undefined,
+    manifestText: loaded.manifestText,
+    lockText: resolved.lockText,
+    ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
+  });
+  for (const message of top.notices) emit({ type: "warning", code: "NOTICE", message });
+  const env = environmentValues(top.modifications);
+
+  emit({ type: "stage", stage: "Checking that everything can run" });
+  const report = checkLinkage({
+    tree: top.tree,
+    architecture: names.arch,
+    packages,
+    cache: top.libraries,
+    searchPath: (env.get("PATH") ?? "").split(":"),
+    libraryPath: (env.get("LD_LIBRARY_PATH") ?? "").split(":").filter((path) => path !== ""),
+    allow: assembly.allow,
+  });
+  const missing = externalsMissing(resolved.externals, top.tree, base.libcVersion);
+  const problems = [...report.problems, ...missing.filter(({ severity }) => severity === "error")];
+  const warnings = [...report.warnings, ...missing.filter(({ severity }) => severity === "warning")];
+  for (const problem of warnings)
+    emit({
+      type: "warning",
+      code: "LINKAGE_UNRESOLVED",
+      message: describeProblem(problem),
+      place: { spec: problem.owner },
+      ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+    });
+  const failure = linkageErrors({ ...report, problems });
+  if (failure !== undefined)
+    throw failure instanceof SpacktainersErrors && failure.errors.length === 1 ? failure.errors[0] : failure;
+
+  const budget = packageLayerBudget(configuration.layers.budget, base.layers.length + 1);
+  const layers: ImageLayer[] = [
+    ...base.layers.map((layer) => ({ ...layer, createdBy: `spacktainers: ${assembly.baseName}` })),
+    // Dependencies first: what is needed by most lies lowest.
+    ...(await packageLayers(
+      packages
+        .map(({ spec }, index) => ({ spec, fragment: fragmentAt(assembly.fragments, index) }))
+        .reverse(),
+      budget,
+      assembly.store,
+    )),
+    await topImageLayer(top.entries, configuration.layers.level ?? 6, assembly.store),
+  ];
+  const roots = resolved.resolution.roots.map(({ request }) => request);
+  const labels = {
+    "org.opencontainers.image.title": names.name,
+    "org.opencontainers.image.version": names.version,
+    "org.opencontainers.image.base.name": assembly.baseName,
+    "dev.spacktainers.specs": roots.join(", "),
+  };
+  return assembleImage({
+    architecture: names.arch,
+    layers,
+    created: assembly.created,
+    env,
+    labels,
+    annotations: { ...labels, [inputsAnnotation]: assembly.inputs },
+  });
+}
+
+function fragmentAt(fragments: readonly StoredFragment[], index: number): StoredFragment {
+  const fragment = fragments[index];
+  if (fragment === undefined) throw new Error("a package has no fragment");
+  return fragment;
+}
+
+/** The top layer as a file in the store, where layers of equal content are one. */
+async function topImageLayer(
+  entries: readonly ViewEntry[],
+  level: number,
+  store: FragmentStore,
+): Promise<ImageLayer> {
+  const key = fragmentKey({
+    top: 1,
+    level,
+    zlib: process.versions.zlib,
+    entries: entries.map(({ path, type, mode, target, content }) => ({
+      path,
+      type,
+      mode,
+      target: target ?? null,
+      content: content === undefined ? null : digestOf(content),
+    })),
+  });
+  const fragment = await store.make(key, async (path) => ({
+    facts: await writeFragment(path, streamEntries(entries), { level }),
+    inventory: { entries: [] },
+  }));
+  return {
+    path: fragment.path,
+    digest: fragment.digest,
+    size: fragment.size,
+    diffId: fragment.diffId,
+    mediaType: mediaTypes.layer,
+    createdBy: "spacktainers: view and environment",
+  };
+}

@@ -1,0 +1,247 @@
+import { buildBase } from "../base/buildBase.ts";
+import { defaultBasePackages } from "../base/debian/defaultPackages.ts";
+import type { Base, BaseSpec } from "../base/types.ts";
+import type { CacheSet } from "../buildcache/cacheSet.ts";
+import type { BaseConfiguration, Configuration } from "../definitions/configuration.ts";
+import type { Container } from "../definitions/repository.ts";
+import { createdTime } from "../image/created.ts";
+import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
+import { imageMtime } from "../install/installPackage.ts";
+import type { InstallPool } from "../install/installPool.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import { assembleContainer } from "./assembleContainer.ts";
+import type { BuildRequest } from "./buildContainers.ts";
+import { defaultOutput, readLayoutImage } from "./builtImage.ts";
+import { loadEnvironment } from "./loadEnvironment.ts";
+import { makeFragments, planFragments } from "./makeFragments.ts";
+import { type Output, parseOutput, writeOutput } from "./outputs.ts";
+import { packagePrefixes } from "./packagePrefixes.ts";
+import { checkPrefixesFit } from "./preflight.ts";
+import { resolvePackages } from "./resolvePackages.ts";
+
+/** To be raised whenever the same fragments and base give another image. */
+const assemblyVersion = 1;
+
+/** What builds share. */
+export interface Workshop {
+  readonly caches: CacheSet;
+  readonly pool: InstallPool;
+  readonly store: FragmentStore;
+  readonly baseCacheDir: string;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** A finished image. */
+export interface BuildResult {
+  readonly name: string;
+  readonly arch: string;
+  readonly version: string;
+  /** Of the manifest. */
+  readonly digest: string;
+  /** Compressed bytes. */
+  readonly size: number;
+  readonly layers: number;
+  readonly packages: readonly { readonly name: string; readonly version: string; readonly hash: string }[];
+  /** Packages whose fragment was there already. */
+  readonly reused: number;
+  /** The image was there already, made of the same inputs. */
+  readonly upToDate: boolean;
+  readonly outputs: readonly string[];
+  readonly milliseconds: number;
+}
+
+/**
+ * Builds one container's image: resolve, verify, install, merge, check, write.
+ *
+ * @throws {SpacktainersError} of any stage; nothing half-written is left, and what is finished is kept for the next run
+ */
+export async function buildContainer(
+  container: Container,
+  configuration: Configuration,
+  request: BuildRequest,
+  workshop: Workshop,
+): Promise<BuildResult> {
+  const started = performance.now();
+  const { caches, pool, store, emit, signal } = workshop;
+  refuseWhatIsNotBuiltYet(container);
+  const { dialect } = configuration.spack;
+  const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
+  const baseStop = new AbortController();
+  // The base does not depend on the packages: it is made beside them.
+  const basePromise = buildBase(baseSpec(configuration.base), {
+    architecture: container.arch,
+    cacheDir: workshop.baseCacheDir,
+    emit,
+    signal: AbortSignal.any([signal, baseStop.signal]),
+    refresh: request.refresh,
+  });
+  // Until it is awaited below, a failure of it must not count as unhandled.
+  basePromise.catch(() => {});
+  try {
+    const resolved = await resolvePackages(loaded, caches, configuration.platforms[container.arch], emit);
+    const specs = resolved.packages.map(({ spec }) => spec);
+    const { root } = configuration.install;
+    const prefixes = packagePrefixes(specs, resolved.graph, {
+      root,
+      configured: configuration.install.projections,
+      environment: loaded.environment,
+    });
+    await checkPrefixesFit(resolved.packages, prefixes, root, caches);
+    const planned = planFragments(resolved.packages, {
+      graph: resolved.graph,
+      prefixes,
+      root,
+      options: { strip: request.strip ?? configuration.strip, sbang: "undo", metadata: request.keepMetadata },
+    });
+    emit({ type: "stage", stage: "Installing packages", total: planned.length, counts: "install" });
+    const fragments = await makeFragments(planned, {
+      store,
+      pool,
+      fetch: (cached) => caches.fetchArchive(cached),
+      level: configuration.layers.level ?? 6,
+      emit,
+      signal,
+    });
+    const base = await basePromise;
+    const names = { name: container.name, arch: container.arch, version: resolved.version };
+    const outputs: readonly Output[] =
+      request.outputs.length === 0
+        ? [{ kind: "oci", path: defaultOutput(configuration.output, container) }]
+        : request.outputs.map((text) => parseOutput(text, request.directory, names));
+    const allow = [...configuration.linkage.allowUnresolved, ...request.allowUnresolved];
+    const created = createdTime([imageMtime]);
+    const inputs = fragmentKey({
+      assemblyVersion,
+      names,
+      base: base.key,
+      fragments: fragments.map(({ fragment }) => fragment.key),
+      manifest: loaded.manifestText,
+      lock: resolved.lockText,
+      root,
+      view: configuration.view.root,
+      budget: configuration.layers.budget,
+      allow,
+      created,
+    });
+    const summary = {
+      ...names,
+      packages: specs.map(({ name, version, hash }) => ({ name, version, hash })),
+      reused: fragments.filter(({ reused }) => reused).length,
+      outputs: outputs.map(({ kind, path }) => `${kind}:${path}`),
+    };
+    const present = await sameImage(outputs, inputs);
+    if (present !== undefined)
+      return {
+        ...summary,
+        digest: present.digest,
+        size: present.size,
+        layers: present.layers,
+        upToDate: true,
+        milliseconds: performance.now() - started,
+      };
+    const image = await assembleContainer({
+      names,
+      inputs: `sha256:${inputs}`,
+      configuration,
+      loaded,
+      resolved,
+      prefixes,
+      fragments: fragments.map(({ fragment }) => fragment),
+      base,
+      baseName: baseName(configuration.base, base),
+      allow,
+      created,
+      store,
+      emit,
+    });
+    const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
+    emit({ type: "stage", stage: "Writing the image" });
+    for (const output of outputs) {
+      signal.throwIfAborted();
+      const id = `write:${output.path}`;
+      emit({ type: "task-start", id, kind: "write", label: `${output.kind}:${output.path}`, bytes: size });
+      await writeOutput(image, output, {
+        reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
+        force: request.force,
+        onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
+      });
+      emit({ type: "task-end", id, outcome: "done", bytes: size });
+    }
+    return {
+      ...summary,
+      digest: image.manifest.descriptor.digest,
+      size,
+      layers: image.layers.length,
+      upToDate: false,
+      milliseconds: performance.now() - started,
+    };
+  } catch (error) {
+    baseStop.abort(error);
+    await basePromise.catch(() => {});
+    throw error;
+  }
+}
+
+/** What later versions will do is refused clearly until then. */
+function refuseWhatIsNotBuiltYet(container: Container): void {
+  const place = { file: container.path };
+  if (container.kind === "def")
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      `${container.name} is an Apptainer definition file, which is not built yet`,
+      {
+        place,
+        hint: "build it with apptainer; containers with a spack.yaml are built here",
+      },
+    );
+  if (container.epilogue !== undefined)
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      `${container.name} has a Dockerfile.epilogue, which is not applied yet`,
+      {
+        place: { file: container.epilogue },
+        hint: "add OS packages with `base: packages:` in spacktainers.yaml, or move the file away",
+      },
+    );
+}
+
+function baseSpec(base: BaseConfiguration): BaseSpec {
+  if (base.kind === "image")
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      `the base ${base.reference} is a registry image, which cannot be read yet`,
+      {
+        hint: "copy it to a directory (skopeo copy docker://… oci:DIR) and write `base: { oci: DIR }`",
+      },
+    );
+  if (base.kind !== "debian") return base;
+  return { ...base, packages: base.packages ?? defaultBasePackages };
+}
+
+/** What lies underneath, for people and for the image's labels. */
+function baseName(base: BaseConfiguration, built: Base): string {
+  switch (base.kind) {
+    case "debian":
+      return `${base.distribution}:${base.suite} (${built.packages.length} packages)`;
+    case "rootfs":
+    case "oci":
+      return base.kind;
+    case "image":
+      return base.reference;
+    case "scratch":
+      return "scratch";
+  }
+}
+
+/** The image in all outputs, when they are layouts that hold what these inputs give. */
+async function sameImage(outputs: readonly Output[], inputs: string): ReturnType<typeof readLayoutImage> {
+  let present: Awaited<ReturnType<typeof readLayoutImage>>;
+  for (const output of outputs) {
+    if (output.kind !== "oci") return undefined;
+    present = await readLayoutImage(output.path);
+    if (present?.inputs !== `sha256:${inputs}`) return undefined;
+  }
+  return present;
+}

@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { baseCacheDirectory } from "../base/baseStore.ts";
+import { openCaches } from "../buildcache/cacheSet.ts";
+import { selectContainers } from "../definitions/select.ts";
+import { openFragmentStore } from "../image/fragmentStore.ts";
+import { openInstallPool } from "../install/installPool.ts";
+import { cacheHome } from "../util/cacheHome.ts";
+import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import { asArchitecture } from "./architecture.ts";
+import { type BuildResult, buildContainer, type Workshop } from "./buildContainer.ts";
+import { cacheSources, openSoundRepository } from "./workspace.ts";
+
+/** Finished fragments kept on this machine, in bytes. */
+const fragmentStoreBytes = 20 * 2 ** 30;
+
+/** A command line of `build`. */
+export interface BuildRequest {
+  readonly directory: string;
+  readonly names: readonly string[];
+  readonly arch: string | undefined;
+  /** `kind:path`; none: an OCI layout in the configured folder. */
+  readonly outputs: readonly string[];
+  /** Undefined: as configured. */
+  readonly strip: boolean | undefined;
+  readonly keepMetadata: boolean;
+  readonly allowUnresolved: readonly string[];
+  readonly force: boolean;
+  readonly caches: readonly string[];
+  readonly trust: readonly string[];
+  readonly refresh: boolean;
+  readonly jobs: number | undefined;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Builds the images of the containers asked for, one after the other; they share the caches, the threads and what is
+ * finished.
+ *
+ * @returns one result a container, in their order
+ * @throws {SpacktainersError} of the first container that fails; those before it are built
+ */
+export async function buildContainers(request: BuildRequest): Promise<readonly BuildResult[]> {
+  const { emit, signal, directory } = request;
+  const repository = await openSoundRepository(directory);
+  const arch = asArchitecture(request.arch);
+  const containers = await selectContainers(repository, {
+    names: request.names,
+    cwd: directory,
+    ...(arch === undefined ? {} : { arch }),
+  });
+  if (containers.length === 0)
+    throw new SpacktainersError("UNKNOWN_CONTAINER", "there is no container to build", {
+      hint: "definitions are container_definitions/<arch>/<name>/spack.yaml",
+    });
+  const fixedPlace = request.outputs.find((output) => !/\{name\}/.test(output));
+  if (containers.length > 1 && fixedPlace !== undefined)
+    throw new SpacktainersError(
+      "USAGE",
+      `--output ${fixedPlace} is one place for ${containers.length} containers`,
+      {
+        hint: "write {name} (and {arch}) in the path",
+      },
+    );
+  const sources = await cacheSources(repository.configuration.caches, request, directory);
+  const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
+  const pool = openInstallPool(request.jobs === undefined ? {} : { threads: request.jobs });
+  const store = openFragmentStore(join(cacheHome(), "fragments"));
+  const workshop: Workshop = { caches, pool, store, baseCacheDir: baseCacheDirectory(), emit, signal };
+  try {
+    const results: BuildResult[] = [];
+    for (const container of containers)
+      results.push(await buildContainer(container, repository.configuration, request, workshop));
+    if (results.some(({ upToDate }) => !upToDate)) {
+      await caches.prune();
+      await store.prune(fragmentStoreBytes);
+    }
+    return results;
+  } catch (error) {
+    throw asSpacktainersError(error);
+  } finally {
+    await pool.close();
+    await caches.close();
+  }
+}

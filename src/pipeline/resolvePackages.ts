@@ -1,0 +1,103 @@
+import type { CacheSet } from "../buildcache/cacheSet.ts";
+import type { CachedPackage } from "../buildcache/types.ts";
+import { chooseFromCaches } from "../concretize/chooseFromCaches.ts";
+import { chooseFromLock } from "../concretize/chooseFromLock.ts";
+import type { TargetPlatform } from "../concretize/rules.ts";
+import type { Resolution } from "../concretize/types.ts";
+import { writeLock } from "../environment/writeLock.ts";
+import { runtimeClosure } from "../spec/closure.ts";
+import { briefSpec, type ConcreteSpec, type DagHash, type SpecGraph } from "../spec/concrete.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import { mapConcurrently } from "../util/mapConcurrently.ts";
+import type { LoadedEnvironment } from "./loadEnvironment.ts";
+
+/** Metadata requests at a time. */
+const lookupsAtOnce = 16;
+
+/** An environment's packages, chosen, found and verified. */
+export interface ResolvedPackages {
+  readonly resolution: Resolution;
+  readonly roots: readonly DagHash[];
+  /** What the lock or the caches' indexes say, with what verified metadata says in its place. */
+  readonly graph: SpecGraph;
+  /** The packages of the link/run closure, dependents before dependencies. */
+  readonly packages: readonly CachedPackage[];
+  /** External packages of the closure: requirements on the base. */
+  readonly externals: readonly ConcreteSpec[];
+  /** The lock used, or one that says the same. */
+  readonly lockText: string;
+  /** Version of the first root. */
+  readonly version: string;
+}
+
+/**
+ * Chooses an environment's packages from its lock, else from the caches, and fetches their verified metadata.
+ *
+ * @throws {SpacktainersError} `NO_SOLUTION`, `PACKAGE_NOT_CACHED`, trust errors; `IDENTITY_MISMATCH` when an index or a lock
+ *   says something else of a package than its verified metadata
+ */
+export async function resolvePackages(
+  loaded: LoadedEnvironment,
+  caches: CacheSet,
+  platform: TargetPlatform,
+  emit: EmitEvent,
+): Promise<ResolvedPackages> {
+  const { lock, environment } = loaded;
+  emit({ type: "stage", stage: lock === undefined ? "Choosing packages" : "Reading the lock" });
+  const resolution =
+    lock === undefined ? chooseFromCaches(environment, await caches.index(), platform) : chooseFromLock(lock);
+  const roots = resolution.roots.map(({ hash }) => hash);
+  const { packages, externals } = runtimeClosure(resolution.graph, roots);
+  emit({ type: "stage", stage: "Looking up packages", total: packages.length });
+  const cached = await mapConcurrently(packages, lookupsAtOnce, async (spec) => {
+    const id = `lookup:${spec.hash}`;
+    emit({ type: "task-start", id, kind: "lookup", label: `${spec.name}@${spec.version}` });
+    const found = await caches.findPackage(spec, (hash) => resolution.graph.get(hash));
+    checkIdentity(spec, found);
+    emit({ type: "task-end", id, outcome: "reused" });
+    return found;
+  });
+  const verified = new Map(cached.map(({ spec }) => [spec.hash, spec]));
+  const [first] = roots;
+  const version = first === undefined ? undefined : resolution.graph.get(first)?.version;
+  if (version === undefined)
+    throw new SpacktainersError("MANIFEST_INVALID", "the environment has no specs", {
+      place: { file: environment.file },
+      hint: "list at least one spec under `spack: specs:`",
+    });
+  return {
+    resolution,
+    roots,
+    graph: new Map([...resolution.graph].map(([hash, spec]) => [hash, verified.get(hash) ?? spec])),
+    packages: cached,
+    externals,
+    lockText: loaded.lockText ?? writeLock({ roots: resolution.roots, graph: resolution.graph }),
+    version,
+  };
+}
+
+/**
+ * Indexes and locks are not signed: what was chosen by them must be what the signed metadata says, in what decides the
+ * image's contents: the package and its link/run dependencies.
+ */
+function checkIdentity(spec: ConcreteSpec, found: CachedPackage): void {
+  const runtime = ({ dependencies }: ConcreteSpec): string =>
+    dependencies
+      .filter(({ types }) => types.has("link") || types.has("run"))
+      .map(
+        ({ name, hash, types }) =>
+          `${name}/${hash}${types.has("link") ? "l" : ""}${types.has("run") ? "r" : ""}`,
+      )
+      .sort()
+      .join(" ");
+  if (runtime(spec) === runtime(found.spec)) return;
+  throw new SpacktainersError(
+    "IDENTITY_MISMATCH",
+    `the dependencies of ${briefSpec(spec)} are not those of its verified metadata`,
+    {
+      place: { spec: briefSpec(spec), url: found.cacheUrl },
+      hint: "the cache's index or the lock was changed; update the index, or make the lock anew",
+    },
+  );
+}

@@ -1,0 +1,185 @@
+import { mkdir, rename, rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { unpackEntries } from "../archive/unpackEntries.ts";
+import { openCaches } from "../buildcache/cacheSet.ts";
+import { selectContainers } from "../definitions/select.ts";
+import { installPackage } from "../install/installPackage.ts";
+import { sbangScript } from "../install/sbangScript.ts";
+import { sweepTemporaries, temporaryPath, writeAtomically, writeFileAtomically } from "../util/atomicFile.ts";
+import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import { mapConcurrently } from "../util/mapConcurrently.ts";
+import { mergeView } from "../view/mergeView.ts";
+import type { ViewPackage } from "../view/types.ts";
+import { loadEnvironment } from "./loadEnvironment.ts";
+import { planFragments } from "./makeFragments.ts";
+import { packagePrefixes } from "./packagePrefixes.ts";
+import { checkPrefixesFit } from "./preflight.ts";
+import { resolvePackages } from "./resolvePackages.ts";
+import { streamEntries } from "./topLayer.ts";
+import { viewChoice } from "./viewChoice.ts";
+import { cacheSources, openSoundRepository } from "./workspace.ts";
+
+/** A command line of `unpack`. */
+export interface UnpackRequest {
+  readonly directory: string;
+  /** A container's name, a definition, or a folder with `spack.yaml`. */
+  readonly path: string;
+  /** Directory to fill; `root` and `view` are below it. */
+  readonly into: string;
+  /** Where the packages are relocated to, absolute. */
+  readonly root: string;
+  /** Where the view is, absolute. */
+  readonly view: string;
+  readonly strip: boolean;
+  readonly keepMetadata: boolean;
+  readonly caches: readonly string[];
+  readonly trust: readonly string[];
+  readonly refresh: boolean;
+  readonly jobs: number | undefined;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** What was unpacked. */
+export interface UnpackedEnvironment {
+  readonly into: string;
+  readonly packages: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly hash: string;
+    readonly prefix: string;
+  }[];
+}
+
+/**
+ * Puts an environment's packages and its view into a directory as plain files: what real Spack would have installed at
+ * `root`, apart from what is stripped. Each package appears whole or not at all; one that is there is replaced.
+ *
+ * @throws {SpacktainersError} of reading, resolving, trust and installation
+ */
+export async function unpackEnvironment(request: UnpackRequest): Promise<UnpackedEnvironment> {
+  const { emit, signal } = request;
+  const into = resolve(request.directory, request.into);
+  for (const prefix of [request.root, request.view])
+    if (!prefix.startsWith("/") || prefix.split("/").includes(".."))
+      throw new SpacktainersError("USAGE", `${prefix} is not an absolute path`, {
+        hint: "--root and --view name places below --into, such as /opt/software",
+      });
+  const repository = await openSoundRepository(request.directory);
+  const [container] = await selectContainers(repository, { names: [request.path], cwd: request.directory });
+  if (container === undefined || container.kind === "def")
+    throw new SpacktainersError("NOT_SUPPORTED", `${request.path} is not a Spack environment`, {
+      hint: "unpack takes a folder with spack.yaml",
+    });
+  const { configuration } = repository;
+  const { dialect } = configuration.spack;
+  const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
+  const sources = await cacheSources(configuration.caches, request, request.directory);
+  const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
+  try {
+    const platform = configuration.platforms[container.arch];
+    const resolved = await resolvePackages(loaded, caches, platform, emit);
+    const specs = resolved.packages.map(({ spec }) => spec);
+    const root = request.root.replace(/\/+$/, "");
+    const prefixes = packagePrefixes(specs, resolved.graph, {
+      root,
+      configured: configuration.install.projections,
+      environment: loaded.environment,
+    });
+    await checkPrefixesFit(resolved.packages, prefixes, root, caches);
+    const planned = planFragments(resolved.packages, {
+      graph: resolved.graph,
+      prefixes,
+      root,
+      options: { strip: request.strip, sbang: "keep", metadata: request.keepMetadata },
+    });
+    emit({ type: "stage", stage: "Unpacking packages", total: planned.length });
+    const shown = await mapConcurrently(
+      planned,
+      request.jobs ?? availableParallelism(),
+      async (one): Promise<ViewPackage> => {
+        signal.throwIfAborted();
+        const archive = await caches.fetchArchive(one.cached);
+        const prefix = prefixes.get(one.spec.hash) ?? "";
+        const id = `unpack:${one.spec.hash}`;
+        emit({
+          type: "task-start",
+          id,
+          kind: "unpack",
+          label: `${one.spec.name}@${one.spec.version}`,
+          bytes: archive.size,
+        });
+        const installed = installPackage(
+          { ...one.request, archivePath: archive.path },
+          { signal, onRead: (bytes) => emit({ type: "task-progress", id, bytes }) },
+        );
+        await replacePrefix(join(into, prefix), async (temporary) => {
+          await unpackEntries(temporary, installed.entries);
+          return join(temporary, prefix);
+        });
+        emit({ type: "task-end", id, outcome: "done", bytes: archive.size });
+        return { spec: one.spec, prefix, inventory: installed.inventory() };
+      },
+    );
+    await writeSbang(join(into, root, "bin", "sbang"));
+    const choice = viewChoice(loaded.environment, resolved.graph);
+    if (choice !== undefined) {
+      emit({ type: "stage", stage: "Merging the view" });
+      const view = mergeView(
+        shown.filter(({ spec }) => choice.shows(spec, resolved)),
+        {
+          viewPath: request.view,
+          layout: "plain",
+          linkType: choice.linkType,
+          metadata: request.keepMetadata,
+          projectionOf: choice.projectionOf,
+        },
+      );
+      for (const message of view.notices) emit({ type: "warning", code: "NOTICE", message });
+      await replacePrefix(join(into, request.view), async (temporary) => {
+        await unpackEntries(temporary, streamEntries(view.entries));
+        return join(temporary, request.view);
+      });
+    }
+    return {
+      into,
+      packages: specs.map(({ name, version, hash }) => ({
+        name,
+        version,
+        hash,
+        prefix: prefixes.get(hash) ?? "",
+      })),
+    };
+  } catch (error) {
+    throw asSpacktainersError(error);
+  } finally {
+    await caches.close();
+  }
+}
+
+/** Fills a temporary directory beside `target` and puts the finished part of it in the target's place. */
+async function replacePrefix(target: string, fill: (temporary: string) => Promise<string>): Promise<void> {
+  const parent = dirname(target);
+  await mkdir(parent, { recursive: true });
+  await sweepTemporaries(parent);
+  const temporary = temporaryPath(parent);
+  try {
+    await mkdir(temporary);
+    const finished = await fill(temporary);
+    await rm(target, { recursive: true, force: true });
+    await rename(finished, target);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** sbang as Spack installs it: its group is that of the install tree. */
+async function writeSbang(path: string): Promise<void> {
+  const { chmod } = await import("node:fs/promises");
+  await writeAtomically(path, async (temporary) => {
+    await writeFileAtomically(temporary, sbangScript);
+    await chmod(temporary, 0o2755);
+  });
+}
