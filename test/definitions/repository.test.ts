@@ -182,7 +182,7 @@ describe("selectContainers", () => {
     await expect(select(["nuero-a"])).rejects.toMatchObject({
       code: "UNKNOWN_CONTAINER",
       message: "there is no container `nuero-a`",
-      hint: "did you mean `neuro-a`?",
+      hint: "did you mean `neuro-a` or `neuro-b`?",
     });
     await expect(select(["neuro-a"], "arm64")).rejects.toMatchObject({ hint: "there is one for amd64" });
     await expect(select(["old"])).rejects.toMatchObject({ hint: expect.stringMatching(/parked/) });
