@@ -131,6 +131,7 @@ export class DirectoryWriter {
   }
 
   #removeChildren(real: string): void {
+    this.#makeWritable(real, lstatSync(this.#at(real)));
     for (const name of readdirSync(this.#at(real), { encoding: "buffer" })) {
       const child = joined(real, nameOfBytes(name));
       if (!this.made.has(child)) this.#remove(child);
@@ -196,9 +197,9 @@ export class DirectoryWriter {
     return this.#enterAll(resolveLink(parentOf(path), target), links + 1);
   }
 
-  /** A directory its owner may not write to is opened for as long as we work. */
+  /** A directory its owner may not use freely is opened for as long as we work. */
   #makeWritable(path: string, facts: Stats): void {
-    if (isRoot || (facts.mode & 0o300) === 0o300 || this.#finish.has(path)) return;
+    if (isRoot || (facts.mode & 0o700) === 0o700 || this.#finish.has(path)) return;
     this.#finish.set(path, { mode: facts.mode & 0o7777 });
     chmodSync(this.#at(path), (facts.mode & 0o7777) | 0o700);
   }
@@ -209,7 +210,7 @@ export class DirectoryWriter {
     if (facts?.isDirectory() !== true) {
       if (facts !== undefined) this.#clear(path, facts);
       mkdirSync(at, entry.mode | 0o700);
-    } else if (!isRoot && (facts.mode & 0o300) !== 0o300) {
+    } else if (!isRoot && (facts.mode & 0o700) !== 0o700) {
       chmodSync(at, entry.mode | 0o700);
     }
     if (this.#options.owner === "keep") lchownSync(at, entry.uid, entry.gid);

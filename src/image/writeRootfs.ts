@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { decompressStream } from "../archive/decompress.ts";
+import type { EntryStream } from "../archive/entry.ts";
 import { readTar } from "../archive/readTar.ts";
 import { applyLayer } from "../archive/unpackEntries.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
@@ -60,12 +61,9 @@ export async function unpackLayers(
     const where = { file: layer.path };
     const file = createReadStream(layer.path, { highWaterMark: 2 ** 20 });
     try {
-      const entries = readTar(decompressStream(file, { where }), {
-        where,
-        special: "skip",
-        absolute: "relative",
-      });
-      await applyLayer(directory, entries, {
+      const tar = decompressStream(file, { where });
+      const entries = readTar(tar, { where, special: "skip", absolute: "relative" });
+      await applyLayer(directory, owner === "keep" ? entries : withoutPrivileges(entries), {
         owner,
         onEntry: (entry) => {
           if (entry.type === "file") options.onBytes?.(entry.size);
@@ -75,6 +73,15 @@ export async function unpackLayers(
       file.destroy();
     }
   }
+}
+
+/**
+ * Files that belong to whoever runs us must not carry set-user-ID bits: they would lend this user's rights to everybody on
+ * the machine.
+ */
+async function* withoutPrivileges(entries: EntryStream): EntryStream {
+  for await (const entry of entries)
+    yield entry.type === "file" ? { ...entry, mode: entry.mode & 0o1777 } : entry;
 }
 
 /** The note about a directory: which one it was, so that another put in its place is not taken for ours. */
