@@ -8,6 +8,7 @@ import { isJsonObject } from "../util/json.ts";
 import { madeByAnnotation } from "./annotations.ts";
 import type { Image } from "./image.ts";
 import { type ImageNaming, type LayoutDocuments, layoutDocuments } from "./layoutDocuments.ts";
+import { withOutputLock } from "./outputLock.ts";
 import { mayReplaceDirectory, type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 import { placeBlob } from "./placeBlob.ts";
 
@@ -19,7 +20,7 @@ import { placeBlob } from "./placeBlob.ts";
  * directory is a valid layout.
  *
  * @param images one a platform
- * @throws SpacktainersError OUTPUT_EXISTS when something else is there; DISK_FULL and other errors of the system
+ * @throws SpacktainersError OUTPUT_EXISTS when something else is there; LOCK_BUSY; DISK_FULL and other errors of the system
  */
 export async function writeOciLayout(
   directory: string,
@@ -29,16 +30,18 @@ export async function writeOciLayout(
   const target = resolve(directory);
   const documents = layoutDocuments(images, options);
   const fill = (into: string): Promise<void> => writeDocuments(into, documents, options);
-  if ((await mayReplaceDirectory(target, options, isOurLayout)) && (await isOurLayout(target))) {
-    try {
+  try {
+    await withOutputLock(target, async () => {
+      if (!(await mayReplaceDirectory(target, options, isOurLayout)) || !(await isOurLayout(target))) {
+        await replaceDirectory(target, options, isOurLayout, fill);
+        return;
+      }
       await fill(target);
       await removeOthers(target, documents);
-    } catch (error) {
-      throw asSpacktainersError(error, { file: target });
-    }
-    return;
+    });
+  } catch (error) {
+    throw asSpacktainersError(error, { file: target });
   }
-  await replaceDirectory(target, options, isOurLayout, fill);
 }
 
 async function writeDocuments(

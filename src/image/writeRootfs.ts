@@ -11,6 +11,7 @@ import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import type { ImageLayer } from "./image.ts";
+import { withOutputLock } from "./outputLock.ts";
 import { type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 
 /** Options of {@link writeRootfs}. */
@@ -27,7 +28,7 @@ export type UnpackableLayer = Pick<ImageLayer, "path">;
  * to whoever runs us.
  *
  * @param layers from bottom to top
- * @throws SpacktainersError OUTPUT_EXISTS when a directory we did not make is there; ARCHIVE_INVALID, ARCHIVE_UNSAFE for bad
+ * @throws SpacktainersError OUTPUT_EXISTS when a directory we did not make is there; LOCK_BUSY; ARCHIVE_INVALID, ARCHIVE_UNSAFE for bad
  *   layers; DISK_FULL and other errors of the system
  */
 export async function writeRootfs(
@@ -37,13 +38,19 @@ export async function writeRootfs(
 ): Promise<void> {
   const target = resolve(directory);
   const state = options.stateDirectory ?? join(cacheHome(), "outputs");
-  await replaceDirectory(
-    target,
-    options,
-    (path) => isNoted(state, path),
-    (temporary) => unpackLayers(temporary, layers, options),
-  );
-  await note(state, target);
+  try {
+    await withOutputLock(target, async () => {
+      await replaceDirectory(
+        target,
+        options,
+        (path) => isNoted(state, path),
+        (temporary) => unpackLayers(temporary, layers, options),
+      );
+      await note(state, target);
+    });
+  } catch (error) {
+    throw asSpacktainersError(error, { file: target });
+  }
 }
 
 /**
