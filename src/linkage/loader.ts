@@ -4,7 +4,7 @@
  * Rules of glibc's loader, in its order: a library already loaded under that name; for names with a slash the path itself;
  * else DT_RPATH of the object and of those that loaded it, up to the program (not when the object has DT_RUNPATH; an
  * object's DT_RPATH does not count when it has DT_RUNPATH); LD_LIBRARY_PATH; DT_RUNPATH of the object; `ld.so.cache`; the
- * folders built into the loader (the last two not for objects with DF_1_NODEFLIB). Files of another machine or word size
+ * folders built into the loader (objects with DF_1_NODEFLIB get nothing from these folders, by the cache neither). Files of another machine or word size
  * are passed over. `$ORIGIN` is the folder of the object by the path it was found under. Folders for special processors
  * (`glibc-hwcaps`) are not looked into: they hold copies of what is beside them.
  */
@@ -188,11 +188,14 @@ export class Loader {
       if (found !== undefined) return found;
     }
     const found = within(this.#libraryPath) ?? within(runpath.directories);
-    if (found !== undefined || facts.noDefaultLibraries === true) return found;
+    if (found !== undefined) return found;
+    const noDefaults = facts.noDefaultLibraries === true;
     for (const path of this.#cache.get(name) ?? []) {
+      if (noDefaults && this.#defaults.some((directory) => path.startsWith(`${directory}/`))) continue;
       const cached = this.#suitable(path, facts);
       if (cached !== undefined) return cached;
     }
+    if (noDefaults) return undefined;
     const isI386 = facts.machine === i386.machine && facts.bits === i386.bits;
     return within(
       isI386 ? ["/lib/i386-linux-gnu", "/usr/lib/i386-linux-gnu", "/lib32", "/usr/lib32"] : this.#defaults,

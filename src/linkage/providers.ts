@@ -38,6 +38,7 @@ const debianLibraries: readonly (readonly [library: string, debian: string])[] =
   ["liblzma.so.5", "liblzma5"],
   ["libmunge.so.2", "libmunge2"],
   ["libncursesw.so.6", "libncursesw6"],
+  ["libnsl.so.2", "libnsl2"],
   ["libnuma.so.1", "libnuma1"],
   ["libpam.so.0", "libpam0g"],
   ["libpci.so.3", "libpci3"],
@@ -224,5 +225,5 @@ function provided(debian: string | undefined, spack: string | undefined): string
     ...(debian === undefined ? [] : [`the Debian package ${debian}`]),
     ...(spack === undefined ? [] : [`the Spack package ${spack}`]),
   ];
-  return parts.length === 0 ? undefined : `${parts.join(", or ")}, has it`;
+  return parts.length === 0 ? undefined : `${parts.join(" or ")} has it`;
 }
