@@ -174,6 +174,7 @@ async function makeClient(source: CacheSource): Promise<{ sdk: Sdk; client: S3Cl
     // Other servers than Amazon's do not know the newer checksums; digests are verified by us in any case.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
+    logger: silent,
     requestHandler: { connectionTimeout: 15_000, socketTimeout: 30_000 },
     ...(elsewhere === undefined ? {} : { forcePathStyle: true }),
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -211,13 +212,23 @@ async function makeClient(source: CacheSource): Promise<{ sdk: Sdk; client: S3Cl
   return { sdk, client: credentials ? client : await withRegion(unsigned) };
 }
 
+/** The SDK must not write to the terminal. */
+const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
 class NotModified extends Error {}
 class RangeNotSatisfiable extends Error {}
 
 /** The SDK's exceptions in our words. */
 function s3Failure(thrown: unknown, url: string, bucket: string, signal: AbortSignal | undefined): unknown {
   if (thrown instanceof SpacktainersError || thrown instanceof TransientFailure) return thrown;
-  const { name, $metadata } = thrown as { name?: string; $metadata?: { httpStatusCode?: number } };
+  const { name, message, code, $metadata } = thrown as {
+    name?: string;
+    message?: string;
+    code?: string;
+    $metadata?: { httpStatusCode?: number };
+  };
+  // The SDK's exceptions carry the whole exchange, signed headers included: none of that may get into ours.
+  const cause = Object.assign(new Error(`${name}: ${message}`), code === undefined ? {} : { code });
   const status = $metadata?.httpStatusCode;
   const place = { url };
   if (status === 304) return new NotModified();
@@ -229,22 +240,20 @@ function s3Failure(thrown: unknown, url: string, bucket: string, signal: AbortSi
       cause: thrown,
     });
   if (name === "RequestTimeTooSkewed" || name === "SlowDown")
-    return new TransientFailure(
-      new SpacktainersError("NETWORK", `S3 answered ${name}`, { place, cause: thrown }),
-    );
+    return new TransientFailure(new SpacktainersError("NETWORK", `S3 answered ${name}`, { place, cause }));
   if (status === 404) return notFound(url);
   if (status === 401 || status === 403)
     return new SpacktainersError("ACCESS_DENIED", `S3 refuses access to the bucket ${bucket} (${name})`, {
       place,
       hint: "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID, `aws sso login`) and the bucket's policy",
-      cause: thrown,
+      cause,
     });
   if (status !== undefined && status >= 300)
     return (
       statusFailure(status, url, undefined) ??
-      new SpacktainersError("NETWORK", `S3 answered ${name}`, { place, cause: thrown })
+      new SpacktainersError("NETWORK", `S3 answered ${name}`, { place, cause })
     );
-  return transportFailure(thrown, url, signal);
+  return transportFailure(cause, url, signal);
 }
 
 function bodyOf(answer: GetObjectCommandOutput): AsyncIterable<Uint8Array> {
