@@ -20,8 +20,8 @@ export interface InventoryEntry {
   /** First line without `#!` of an executable file that starts with it; as it is in the image. */
   readonly shebang?: string;
   /**
-   * The whole text of small scripts (executable, starts with `#!`, ≤ 64 KiB, directly in the prefix's `bin`) and of
-   * `pyvenv.cfg`: a view may have to copy and rewrite them. Latin-1: one character a byte.
+   * The whole text of small scripts (executable, starts with `#!`, ≤ 64 KiB, directly in the prefix's `bin`), of
+   * `pyvenv.cfg` and of `bin/activate*`: a view may have to copy and rewrite them. Latin-1: one character a byte.
    */
   readonly text?: string;
 }

@@ -234,7 +234,7 @@ async function installFile(
   const script = facts.executable && hasShebang(head);
   const note = { path: entry.path, type: entry.type, mode: entry.mode } as const;
   const small = entry.size <= maxInventoryText;
-  if (!(listed || script || isLoadable(head) || (small && below === "pyvenv.cfg"))) {
+  if (!(listed || script || isLoadable(head) || (small && isVenvFile(below)))) {
     const elf = isElf(head) ? readElfFacts(head) : undefined;
     const rest = { ...entry, content: joined(pieces, content) };
     return [rest, { ...note, size: entry.size, ...(elf && { elf }) }];
@@ -257,7 +257,7 @@ async function installFile(
   const shebang = facts.executable ? shebangOf(file) : undefined;
   const inBin = /^bin\/[^/]+$/.test(below);
   const wholeText =
-    file.length <= maxInventoryText && (below === "pyvenv.cfg" || (inBin && shebang !== undefined));
+    file.length <= maxInventoryText && (isVenvFile(below) || (inBin && shebang !== undefined));
   return [
     { ...entry, size: file.length, content: contentOf(file) },
     {
@@ -268,6 +268,11 @@ async function installFile(
       ...(wholeText && { text: file.toString("latin1") }),
     },
   ];
+}
+
+/** Files of a Python environment that name its own place: a view has copies of them. */
+function isVenvFile(below: string): boolean {
+  return below === "pyvenv.cfg" || /^bin\/activate[^/]*$/i.test(below);
 }
 
 /** True for what a loader may load: an executable or shared object. */
