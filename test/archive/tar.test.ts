@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -174,6 +175,33 @@ describe("tar round trip", () => {
     for await (const _ of readTar(source(), { where })) break;
     expect(closed).toBe(true);
   });
+
+  it("streams large files, of any size up to 64 MiB, without holding them", async () => {
+    const mebibyte = Buffer.alloc(2 ** 20, "0123456789abcdef");
+    async function* repeated(size: number): AsyncGenerator<Uint8Array> {
+      for (let left = size; left > 0; left -= mebibyte.length)
+        yield mebibyte.subarray(0, Math.min(left, 2 ** 20));
+    }
+    for (const size of [2 ** 20 - 1, 2 ** 20 + 1, 10_000_019, 2 ** 26]) {
+      const expected = createHash("sha256");
+      for await (const chunk of repeated(size)) expected.update(chunk);
+      const tar = writeTar(
+        entriesOf([{ ...file("large", ""), size, content: repeated(size) }, file("after", "x")]),
+        {
+          trailer: true,
+        },
+      );
+      const seen: string[] = [];
+      for await (const item of readTar(tar, { where })) {
+        if (item.type !== "file") continue;
+        const hash = createHash("sha256");
+        for await (const chunk of item.content) hash.update(chunk);
+        seen.push(hash.digest("hex"));
+      }
+      expect(seen[0]).toBe(expected.digest("hex"));
+      expect(seen.length).toBe(2);
+    }
+  }, 30_000);
 
   it("never touches a piece again after handing it out", async () => {
     const entries = Array.from({ length: 500 }, (_, index) =>
