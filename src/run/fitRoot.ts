@@ -134,6 +134,8 @@ async function placeInRoot(
   file: (path: string, content: string) => Promise<string>,
 ): Promise<string> {
   const found = await lookUp(stack, bind.target);
+  if (found.path === "" || found.path === "proc" || found.path.startsWith("proc/"))
+    throw new SpacktainersError("USAGE", `nothing can be bound to the container's /${found.path}`);
   if (found.kind === "missing") return kind === "directory" ? directory(found.path) : file(found.path, "");
   if (found.kind !== kind)
     throw new SpacktainersError(
@@ -143,8 +145,6 @@ async function placeInRoot(
         place: { file: bind.source },
       },
     );
-  if (found.path === "" || found.path === "proc" || found.path.startsWith("proc/"))
-    throw new SpacktainersError("USAGE", `nothing can be bound to the container's /${found.path}`);
   return found.path;
 }
 

@@ -10,6 +10,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { cloneWithAdditions, type FittedRoot, fitRoot, writeAdditions } from "./fitRoot.ts";
 import { hostFiles } from "./hostFiles.ts";
 import { hostPath } from "./hostPath.ts";
+import { mountPointsBelow } from "./mountPoints.ts";
 import { environmentScript, innerScript, noProcStatus, outerScript } from "./namespaceScripts.ts";
 import { superviseProcess } from "./superviseProcess.ts";
 import type { ContainerProcess } from "./types.ts";
@@ -88,6 +89,7 @@ async function prepare(
       code: "NOTICE",
       message: `the variable ${name} cannot be set in the container`,
     });
+  const readOnly = await readOnlyPlaces(fitted, container);
   const namespaces = ["-U", "-r", "-m", ...(abilities.processNumbers ? ["-p", "-f"] : [])];
   if (container.network === "none") namespaces.push("-n");
   return {
@@ -102,13 +104,27 @@ async function prepare(
       String(fitted.temporary.length),
       ...fitted.temporary,
       String(fitted.binds.length),
-      ...fitted.binds.flatMap((bind) => [bind.source, bind.path, bind.readOnly ? "ro" : "rw", bind.make]),
+      ...fitted.binds.flatMap((bind) => [bind.source, bind.path, bind.make]),
+      String(readOnly.length),
+      ...readOnly,
       await scriptFile(context.directory, innerScript),
       container.workdir,
       ...container.argv,
     ],
     environment: text,
   };
+}
+
+/** Places to be made read-only: the machine's `/sys`, and binds that are to be, with what is mounted inside them. */
+async function readOnlyPlaces(fitted: FittedRoot, container: ContainerProcess): Promise<readonly string[]> {
+  const trees = fitted.binds.filter((bind) => bind.readOnly);
+  const sys = { source: "/sys", path: "sys" };
+  const places = [];
+  for (const { source, path } of [...(container.network === "host" ? [sys] : []), ...trees])
+    places.push(path, ...(await mountPointsBelow(source)).map((point) => `${path}/${point}`));
+  // A writable bind inside a read-only one stays writable: it is mounted on top.
+  const writable = fitted.binds.filter((bind) => !bind.readOnly).map((bind) => bind.path);
+  return places.filter((place) => !writable.includes(place));
 }
 
 /** Keeps a script in a file, named relative to `directory`: command lines in process lists stay readable. */

@@ -20,8 +20,8 @@ export const noProcStatus = 97;
 
 /**
  * Arguments: `overlay` and directories from top to bottom with colons between, or `directory` and one; network; `ro` or `rw`; the
- * number of temporary directories, and they; the number of binds, and for each source, path, `ro` or `rw`, what to make; the
- * file with the script `inner`; working directory, program, arguments. Works in the folder with the unpacked layers.
+ * number of temporary directories, and they; the number of binds, and for each source, path, what to make; the number of places that
+ * are made read-only after that, and they; the file with the script `inner`; working directory, program, arguments. Works in the folder with the unpacked layers.
  */
 export const outerScript = `
 exec 6>&2 2>&4
@@ -45,6 +45,8 @@ case $kind-$access in
   *)
     mount --bind "$layers" $r && mount -o remount,bind,ro $r || fail "cannot mount the root" ;;
 esac
+# A bind of a directory that this one is in must not bring in what is being put together here.
+mount --make-unbindable mnt
 if [ "$$" = 1 ]; then mount -t proc -o nosuid,nodev,noexec proc $r/proc; else mount --rbind /proc $r/proc; fi ||
   fail "cannot mount /proc"
 # A container of root's has root's rights on these, whatever else it lacks.
@@ -56,9 +58,7 @@ if [ $network = none ]; then
   ip link set lo up || ifconfig lo up || echo "note: the loopback interface is down: neither ip nor ifconfig is here" >&4
   mount -t sysfs -o ro,nosuid,nodev,noexec sysfs $r/sys
 else
-  mount --rbind /sys $r/sys && while read -r id parent device root point options rest; do
-    case $point in */$r/sys | */$r/sys/*) mount -o remount,bind,ro,nosuid,nodev,noexec "$point" || exit 1 ;; esac
-  done </proc/self/mountinfo
+  mount --rbind /sys $r/sys
 fi || fail "cannot mount /sys"
 mount -t tmpfs -o mode=0755,nosuid,noexec tmpfs $r/dev || fail "cannot mount /dev"
 for d in null zero full random urandom tty; do
@@ -86,13 +86,20 @@ done
 n=$1
 shift
 while [ "$n" -gt 0 ]; do
-  case $4 in
+  case $3 in
     directory) mkdir -p "$r/$2" ;;
     file) mkdir -p "$(dirname "$r/$2")" && : >"$r/$2" ;;
   esac
   mount --rbind "$1" "$r/$2" || fail "cannot bind $1 to /$2"
-  if [ "$3" = ro ]; then mount -o remount,bind,ro "$r/$2" || fail "cannot make /$2 read-only"; fi
-  shift 4
+  shift 3
+  n=$((n - 1))
+done
+n=$1
+shift
+while [ "$n" -gt 0 ]; do
+  # Where the user cannot get to, the container cannot either.
+  if [ -e "$r/$1" ]; then mount -o remount,bind,ro "$r/$1" || fail "cannot make /$1 read-only"; fi
+  shift
   n=$((n - 1))
 done
 inner=$1

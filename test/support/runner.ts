@@ -1,0 +1,144 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { RunOptions } from "../../src/run/types.ts";
+
+/** Where the built project is; elsewhere for those who change it while the tests run. */
+const built = process.env.SPACKTAINERS_TEST_DIST ?? resolve(import.meta.dirname, "../../dist");
+const library = join(built, "run/runImage.js");
+
+/** What a finished run left. */
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to start `runImage` in a process of its own, as a program would. */
+export interface RunnerOptions extends Omit<RunOptions, "command" | "emit" | "signal" | "print"> {
+  readonly print?: boolean;
+  /** As an ordinary user with this number (only when the tests run as root). */
+  readonly uid?: number;
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  /** A command that runs the command it is given. */
+  readonly through?: readonly string[];
+}
+
+const program = `
+const { runImage } = await import(process.argv[1]);
+const { print, ...options } = JSON.parse(process.argv[2]);
+const emit = (event) => event.type === "warning" && process.stderr.write("warning: " + event.message + "\\n");
+try {
+  process.exitCode = await runImage({ ...options, emit, ...(print ? { print: (line) => console.log(line) } : {}) });
+} catch (error) {
+  process.stderr.write([error.code, error.message, error.hint, error.place?.file].join(" | ") + "\\n");
+  process.exitCode = 99;
+}
+`;
+
+function commandOf(
+  command: readonly string[],
+  options: RunnerOptions,
+): [string, string[], NodeJS.ProcessEnv] {
+  const { uid, environment, input: _, through = [], ...rest } = options;
+  const node = [
+    ...through,
+    process.execPath,
+    "--input-type=module",
+    "-e",
+    program,
+    library,
+    JSON.stringify({ ...rest, command }),
+  ];
+  const words =
+    uid === undefined || process.getuid?.() !== 0
+      ? node
+      : ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", ...node];
+  return [words[0] ?? "", words.slice(1), { ...process.env, ...environment }];
+}
+
+/** Runs to the end. */
+export function run(command: readonly string[], options: RunnerOptions): Ran {
+  const [file, args, env] = commandOf(command, options);
+  const result = spawnSync(file, args, {
+    env,
+    encoding: "utf8",
+    input: options.input ?? "",
+    timeout: 120_000,
+    maxBuffer: 2 ** 26,
+  });
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** A run under way. */
+export interface Running {
+  readonly child: ChildProcess;
+  /** Waits until standard output has this text. */
+  says(text: string): Promise<void>;
+  readonly ended: Promise<Ran>;
+}
+
+/** Starts, and lets it run. */
+export function startRun(command: readonly string[], options: RunnerOptions): Running {
+  const [file, args, env] = commandOf(command, options);
+  const child = spawn(file, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  const waiting: { text: string; done: () => void }[] = [];
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    stdout += chunk;
+    for (const { text, done } of waiting) if (stdout.includes(text)) done();
+  });
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    stderr += chunk;
+  });
+  const ended = new Promise<Ran>((done) => {
+    child.once("close", (status, signal) =>
+      done({ status: status ?? (signal === null ? null : -1), stdout, stderr }),
+    );
+  });
+  const says = async (text: string): Promise<void> => {
+    if (stdout.includes(text)) return;
+    const early = ended.then(() => {
+      throw new Error(`it ended without saying ${text}: ${stdout}${stderr}`);
+    });
+    await Promise.race([new Promise<void>((done) => void waiting.push({ text, done })), early]);
+  };
+  return { child, says, ended };
+}
+
+/** A scratch folder that `uid` may use as well; removed by `dispose`. */
+export function scratch(uid?: number): { readonly path: string; dispose(): void } {
+  const path = mkdtempSync(join(tmpdir(), "spacktainers-run-"));
+  if (uid !== undefined && process.getuid?.() === 0) chownSync(path, uid, uid);
+  return {
+    path,
+    dispose() {
+      // Folders nobody may write to are in every root.
+      spawnSync("chmod", ["-R", "u+rwX", path]);
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A folder below `parent` for `uid`. */
+export function folder(parent: string, name: string, uid?: number): string {
+  const path = join(parent, name);
+  mkdirSync(path, { recursive: true });
+  if (uid !== undefined && process.getuid?.() === 0) chownSync(path, uid, uid);
+  return path;
+}
+
+/** Why the runner cannot be tested here, or undefined. */
+export function runnerTrouble(): string | undefined {
+  if (!existsSync(library)) return "the project is not built (npm run build)";
+  const tried = spawnSync("unshare", ["-U", "-r", "-m", "-p", "-f", "true"]);
+  return tried.status === 0 ? undefined : "this machine does not let users make namespaces";
+}
+
+/** Lines of this machine's table of mounts. */
+export function mountTable(): string[] {
+  return execFileSync("cat", ["/proc/self/mountinfo"], { encoding: "utf8" }).trim().split("\n");
+}
