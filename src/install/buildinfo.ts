@@ -22,6 +22,9 @@ export interface Buildinfo {
 /** Larger than any real one: a package of 100 000 files needs about 10 MiB. */
 export const maxBuildinfoBytes = 64 * 1024 * 1024;
 
+/** The note nests two deep; a plain file name may begin a quote that never ends, so some room is left. */
+const deepestNesting = 16;
+
 /**
  * Parses the note. It is YAML 1.2; every scalar is taken as a string.
  *
@@ -39,13 +42,12 @@ export function parseBuildinfo(bytes: Uint8Array, place: Place = {}): Buildinfo 
   if (bytes.length > maxBuildinfoBytes) throw fail(`it is larger than ${maxBuildinfoBytes} bytes`);
   let document: unknown;
   try {
+    const yaml = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    // Spack writes one flow mapping. Nesting is bounded first: parsing deep nesting takes quadratic time.
+    if (!/^\s*\{/.test(yaml) || nestsDeeper(yaml, deepestNesting))
+      throw new Error("it is not a flow mapping");
     // The failsafe schema knows strings only; a Map cannot be polluted by keys such as `__proto__`.
-    document = parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes), {
-      schema: "failsafe",
-      mapAsMap: true,
-      maxAliasCount: 100,
-      logLevel: "silent",
-    });
+    document = parse(yaml, { schema: "failsafe", mapAsMap: true, maxAliasCount: 100, logLevel: "error" });
   } catch (error) {
     throw fail(firstLine(error), error);
   }
@@ -87,6 +89,23 @@ export function parseBuildinfo(bytes: Uint8Array, place: Place = {}): Buildinfo 
     binaries: list("relocate_binaries"),
     links: list("relocate_links"),
   };
+}
+
+/** True when more than `most` brackets are open at once; brackets in quotes do not count. */
+function nestsDeeper(yaml: string, most: number): boolean {
+  let depth = 0;
+  let quote = "";
+  for (let at = 0; at < yaml.length; at++) {
+    const character = yaml[at] ?? "";
+    if (quote !== "") {
+      if (character === quote) quote = "";
+      else if (character === "\\" && quote === '"') at++;
+    } else if (character === '"' || character === "'") quote = character;
+    else if (character === "[" || character === "{") depth++;
+    else if (character === "]" || character === "}") depth--;
+    if (depth > most) return true;
+  }
+  return false;
 }
 
 function readPrefixes(

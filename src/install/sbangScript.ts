@@ -50,11 +50,11 @@ END
 [ -n "$interpreter" ] || fail "$1: no interpreter in its first two lines" 126
 
 name=\${interpreter##*/}
-if [ "$name" = env ]; then
-    name=\${argument##*/}
-fi
+case $name/\${argument##*/} in
+    sbang/* | */sbang) fail "$1: its interpreter is sbang itself" 126 ;;
+    env/*) name=\${argument##*/} ;;
+esac
 case $name in
-    sbang) fail "$1: its interpreter is sbang itself" 126 ;;
     perl | ruby) exec $command -x "$@" ;;
     *) exec $command "$@" ;;
 esac

@@ -65,7 +65,10 @@ export async function* openArchive(
       }
     }
     const tar = gunzipStream(chunks(), { where: place });
-    yield* readTar(tar, { where: place, limits: archiveLimits });
+    for await (const entry of readTar(tar, { where: place, limits: archiveLimits })) {
+      signal?.throwIfAborted();
+      yield entry;
+    }
   } catch (error) {
     throw signal?.aborted ? interrupted(place) : asSpacktainersError(error, place);
   } finally {
