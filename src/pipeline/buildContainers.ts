@@ -5,7 +5,7 @@ import { selectContainers } from "../definitions/select.ts";
 import { openFragmentStore } from "../image/fragmentStore.ts";
 import { openInstallPool } from "../install/installPool.ts";
 import { cacheHome } from "../util/cacheHome.ts";
-import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
 import { type BuildResult, buildContainer, type Workshop } from "./buildContainer.ts";
@@ -77,8 +77,6 @@ export async function buildContainers(request: BuildRequest): Promise<readonly B
       await store.prune(fragmentStoreBytes);
     }
     return results;
-  } catch (error) {
-    throw asSpacktainersError(error);
   } finally {
     await pool.close();
     await caches.close();

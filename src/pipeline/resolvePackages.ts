@@ -7,6 +7,8 @@ import type { Resolution } from "../concretize/types.ts";
 import { writeLock } from "../environment/writeLock.ts";
 import { runtimeClosure } from "../spec/closure.ts";
 import { briefSpec, type ConcreteSpec, type DagHash, type SpecGraph } from "../spec/concrete.ts";
+import { formatSpec } from "../spec/format.ts";
+import { concreteSatisfies } from "../spec/satisfies.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
@@ -59,9 +61,8 @@ export async function resolvePackages(
     return found;
   });
   const verified = new Map(cached.map(({ spec }) => [spec.hash, spec]));
-  const [first] = roots;
-  const version = first === undefined ? undefined : resolution.graph.get(first)?.version;
-  if (version === undefined)
+  const first = firstRoot(loaded, resolution);
+  if (first === undefined)
     throw new SpacktainersError("MANIFEST_INVALID", "the environment has no specs", {
       place: { file: environment.file },
       hint: "list at least one spec under `spack: specs:`",
@@ -73,8 +74,28 @@ export async function resolvePackages(
     packages: cached,
     externals,
     lockText: loaded.lockText ?? writeLock({ roots: resolution.roots, graph: resolution.graph }),
-    version,
+    version: first.version,
   };
+}
+
+/**
+ * The spec that gives the container its version: the first one of the manifest's list. Locks keep roots in an order of
+ * their own, and in Spack's writing.
+ */
+function firstRoot({ environment }: LoadedEnvironment, resolution: Resolution): ConcreteSpec | undefined {
+  const { dialect, specs } = environment;
+  const [wanted] = specs;
+  const roots = resolution.roots.flatMap(({ request, hash }) => {
+    const spec = resolution.graph.get(hash);
+    return spec === undefined ? [] : [{ request, spec }];
+  });
+  if (wanted === undefined) return roots[0]?.spec;
+  const written = formatSpec(wanted.spec, dialect);
+  const root =
+    roots.find(({ request }) => request === wanted.text || request === written) ??
+    roots.find(({ spec }) => concreteSatisfies(resolution.graph, spec.hash, wanted.spec, { dialect })) ??
+    roots[0];
+  return root?.spec;
 }
 
 /**

@@ -7,7 +7,7 @@ import { selectContainers } from "../definitions/select.ts";
 import { installPackage } from "../install/installPackage.ts";
 import { sbangScript } from "../install/sbangScript.ts";
 import { sweepTemporaries, temporaryPath, writeAtomically, writeFileAtomically } from "../util/atomicFile.ts";
-import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { mergeView } from "../view/mergeView.ts";
@@ -152,8 +152,6 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
         prefix: prefixes.get(hash) ?? "",
       })),
     };
-  } catch (error) {
-    throw asSpacktainersError(error);
   } finally {
     await caches.close();
   }
