@@ -1,6 +1,6 @@
 /** The part of the check that concerns ELF files: libraries, their symbol versions, interpreters. */
 import type { ElfFacts } from "../elf/facts.ts";
-import { parentPath } from "../view/fileTree.ts";
+import { baseName, parentPath } from "../view/fileTree.ts";
 import { type LoadableFile, Loader, type Process } from "./loader.ts";
 import type { Owners } from "./owners.ts";
 import type { ProblemList } from "./problemList.ts";
@@ -9,6 +9,8 @@ import type { LinkageInput, Severity } from "./types.ts";
 
 /** Machines whose files an architecture runs; files of others are data. */
 const machines = { amd64: [62, 3], arm64: [183] } as const;
+
+const noLibraries: ReadonlyMap<string, LoadableFile> = new Map();
 
 /** What the programs of one owner have in memory, and where they look. */
 interface ProgramContext {
@@ -22,9 +24,12 @@ export class LibraryCheck {
   readonly #problems: ProblemList;
   readonly #loader: Loader;
   readonly #contexts = new Map<string, ProgramContext>();
-  readonly #checkedPairs = new Set<string>();
+  readonly #checkedPairs = new Map<LoadableFile, Set<LoadableFile>>();
+  readonly #neededVersions = new Map<LoadableFile, readonly (readonly [string, readonly string[]])[]>();
   readonly #definedVersions = new Map<string, ReadonlySet<string>>();
   readonly #hasSpackPackage: (name: string) => boolean;
+  readonly #libraries: LoadableFile[] = [];
+  #byOwner: Map<string, Map<string, LoadableFile>> | undefined;
 
   constructor(input: LinkageInput, owners: Owners, problems: ProblemList) {
     this.#input = input;
@@ -37,7 +42,7 @@ export class LibraryCheck {
   /** @returns how many files were looked at */
   run(): { readonly programs: number; readonly libraries: number } {
     const programs: LoadableFile[] = [];
-    const libraries: LoadableFile[] = [];
+    const libraries = this.#libraries;
     const runs: ReadonlySet<number> = new Set(machines[this.#input.architecture]);
     for (const [path, entry] of this.#input.tree.entries()) {
       const facts = entry.elf;
@@ -103,7 +108,8 @@ export class LibraryCheck {
       const beside = this.#loader.fileAt(`${folder}/${name}`);
       if (fits(beside)) return beside;
     }
-    for (const other of this.#owners.related(owner)) {
+    const related = this.#owners.related(owner);
+    for (const other of related) {
       const context = this.#contexts.get(other);
       if (context === undefined) continue;
       const known = context.names.get(name);
@@ -113,7 +119,31 @@ export class LibraryCheck {
         if (fits(found)) return found;
       }
     }
+    // Libraries for programs lie in `lib`. What lies deeper is opened by something that has opened others before.
+    const isPlugin = !/(^|\/)lib(32|64)?\/[^/]+$/.test(by.identity);
+    for (const other of isPlugin ? related : [owner]) {
+      const known = this.#librariesOf(other).get(name);
+      if (fits(known)) return known;
+    }
     return undefined;
+  }
+
+  /** All libraries of an owner by file name and by SONAME. */
+  #librariesOf(owner: string): ReadonlyMap<string, LoadableFile> {
+    if (this.#byOwner === undefined) {
+      this.#byOwner = new Map();
+      for (const library of this.#libraries) {
+        const name = this.#owners.ownerOf(library.identity);
+        let named = this.#byOwner.get(name);
+        if (named === undefined) {
+          named = new Map();
+          this.#byOwner.set(name, named);
+        }
+        for (const one of [library.facts.soname, baseName(library.identity)])
+          if (one !== undefined && !named.has(one)) named.set(one, library);
+      }
+    }
+    return this.#byOwner.get(owner) ?? noLibraries;
   }
 
   #reportLibrary(file: LoadableFile, name: string, start: LoadableFile, severity: Severity): void {
@@ -129,12 +159,9 @@ export class LibraryCheck {
 
   #checkVersions(process: Process, start: LoadableFile): void {
     for (const { file } of process.objects)
-      for (const [name, versions] of Object.entries(file.facts.versionsNeeded)) {
+      for (const [name, versions] of this.#needs(file)) {
         const provider = process.names.get(name)?.file;
-        if (provider === undefined) continue;
-        const pair = `${file.identity}\0${provider.identity}`;
-        if (this.#checkedPairs.has(pair)) continue;
-        this.#checkedPairs.add(pair);
+        if (provider === undefined || this.#isKnownPair(file, provider)) continue;
         const defined = this.#defined(provider);
         // A library without versions satisfies all of them; the loader only remarks on it.
         if (defined.size === 0) continue;
@@ -150,6 +177,28 @@ export class LibraryCheck {
               ...hintOf(versionProvider(version)),
             });
       }
+  }
+
+  /** Symbol versions a file needs, by library. */
+  #needs(file: LoadableFile): readonly (readonly [string, readonly string[]])[] {
+    let needs = this.#neededVersions.get(file);
+    if (needs === undefined) {
+      needs = Object.entries(file.facts.versionsNeeded);
+      this.#neededVersions.set(file, needs);
+    }
+    return needs;
+  }
+
+  /** Whether the versions of this pair were looked at before. */
+  #isKnownPair(file: LoadableFile, provider: LoadableFile): boolean {
+    const providers = this.#checkedPairs.get(file);
+    if (providers === undefined) {
+      this.#checkedPairs.set(file, new Set([provider]));
+      return false;
+    }
+    if (providers.has(provider)) return true;
+    providers.add(provider);
+    return false;
   }
 
   #defined(provider: LoadableFile): ReadonlySet<string> {

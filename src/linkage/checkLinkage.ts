@@ -13,8 +13,9 @@ import type { LinkageInput, LinkageProblem, LinkageReport } from "./types.ts";
  *
  * Programs (files with an interpreter) are loaded as the dynamic loader would, with all they need. Libraries that no
  * program loads by itself - plugins, Python modules - are loaded alone; since whatever opens them has more in memory than
- * they ask for, a library they need is also taken from beside the one that asks for it, or from what the programs of the
- * same package, its dependencies or its dependents have loaded.
+ * they ask for, a library they need is also taken from beside the one that asks for it, from elsewhere in the same package,
+ * or from what the programs of the same package, its dependencies or its dependents load or look into; for plugins (which
+ * do not lie in `lib` itself) also from anywhere in these packages.
  *
  * Warnings, which stop nothing: libraries of the machine's GPU driver, scripts that are modules, examples or
  * documentation, scripts whose interpreter was only a build dependency of their package, plugins of the base.

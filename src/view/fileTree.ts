@@ -46,7 +46,9 @@ export class FileTree {
   readonly #entries = new Map<string, InventoryEntry>();
   /** Real path of directories already asked for; `undefined` when there is no such directory. */
   readonly #directories = new Map<string, string | undefined>();
+  /** Names by directory, once somebody asked; those in {@link FileTree.#unsorted} are not in order yet. */
   #children: Map<string, string[]> | undefined;
+  readonly #unsorted = new Set<string>();
 
   /**
    * @param inventories parts of the image, lowest first. Directories that no inventory lists but that contain entries are
@@ -59,7 +61,6 @@ export class FileTree {
   /** Lays one more inventory over the tree. */
   add(inventory: Inventory): void {
     this.#directories.clear();
-    this.#children = undefined;
     let lastParent = "";
     for (const entry of inventory.entries) {
       const path = imagePath(entry.path);
@@ -72,6 +73,7 @@ export class FileTree {
       const before = this.#entries.get(path);
       if (before?.type === "directory" && entry.type !== "directory") this.#removeBelow(path);
       this.#entries.set(path, entry);
+      if (before === undefined && this.#children !== undefined) this.#addChild(this.#children, path);
     }
   }
 
@@ -141,26 +143,37 @@ export class FileTree {
    */
   children(directory: string): readonly string[] {
     if (this.#children === undefined) {
-      const children = new Map<string, string[]>();
-      for (const path of this.#entries.keys()) {
-        const slash = path.lastIndexOf("/");
-        const parent = slash < 0 ? "" : path.slice(0, slash);
-        const list = children.get(parent);
-        if (list === undefined) children.set(parent, [path.slice(slash + 1)]);
-        else list.push(path.slice(slash + 1));
-      }
-      for (const list of children.values()) list.sort();
-      this.#children = children;
+      this.#children = new Map();
+      for (const path of this.#entries.keys()) this.#addChild(this.#children, path);
     }
-    return this.#children.get(directory) ?? [];
+    const names = this.#children.get(directory);
+    if (names !== undefined && this.#unsorted.delete(directory)) names.sort();
+    return names ?? [];
+  }
+
+  #addChild(children: Map<string, string[]>, path: string): void {
+    const slash = path.lastIndexOf("/");
+    const parent = slash < 0 ? "" : path.slice(0, slash);
+    const name = path.slice(slash + 1);
+    const names = children.get(parent);
+    if (names === undefined) {
+      children.set(parent, [name]);
+      return;
+    }
+    // Inventories are sorted: names mostly come in order.
+    if (name < (names.at(-1) ?? "")) this.#unsorted.add(parent);
+    names.push(name);
   }
 
   #addParents(parent: string): void {
-    for (let path = parent; path !== "" && !this.#entries.has(path); path = parentPath(path))
+    for (let path = parent; path !== "" && !this.#entries.has(path); path = parentPath(path)) {
       this.#entries.set(path, { path, type: "directory", mode: 0o755, size: 0 });
+      if (this.#children !== undefined) this.#addChild(this.#children, path);
+    }
   }
 
   #removeBelow(path: string): void {
+    this.#children = undefined;
     const prefix = `${path}/`;
     for (const other of this.#entries.keys()) if (other.startsWith(prefix)) this.#entries.delete(other);
   }
