@@ -58,9 +58,10 @@ export function readDefinitions(reader: SpecReader, section: YamlNode, context: 
     }
     for (const entry of map?.entries ?? []) {
       const name = plainKey(entry.key);
-      if (name === "when") continue;
+      // As in Spack, a list that does not apply is not looked at.
+      if (name === "when" || !applies) continue;
       const items = readItems(reader, expectList(reader, entry.value, `\`${name}\``), definitions, 0);
-      if (applies) definitions.set(name, [...(definitions.get(name) ?? []), ...items]);
+      definitions.set(name, [...(definitions.get(name) ?? []), ...items]);
     }
   }
   return definitions;
@@ -158,6 +159,17 @@ function readMatrix(
 ): Item | undefined {
   const map = expectMap(reader, node, "a matrix");
   if (map === undefined) return undefined;
+  const [only] = map.entries;
+  if (only !== undefined && map.entries.length === 1 && /[@+~%^/=]/.test(only.key)) {
+    const text = `${only.key}: ${only.value.kind === "scalar" ? only.value.text : ""}`.trim();
+    reader.problems.error(
+      "MANIFEST_INVALID",
+      "YAML takes this spec for a mapping, because of the colon",
+      only.keyPlace,
+      `quote it: "${text}"`,
+    );
+    return undefined;
+  }
   if (depth > 8) {
     reader.problems.error("MANIFEST_INVALID", "matrices are nested too deeply", node.place);
     return undefined;

@@ -1,0 +1,430 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type ManifestOptions, readManifest } from "../../src/environment/manifest.ts";
+import { formatSpec } from "../../src/spec/format.ts";
+
+const problemsOf = (text: string, options: ManifestOptions = {}) =>
+  readManifest(text, "spack.yaml", options).errors.map(
+    ({ code, message, place, hint }) =>
+      `${place.line}:${place.column} ${code} ${message}${hint === undefined ? "" : ` | ${hint}`}`,
+  );
+
+function read(text: string, options: ManifestOptions = {}) {
+  const { environment, errors } = readManifest(text, "spack.yaml", options);
+  expect(errors.map(({ message }) => message)).toEqual([]);
+  if (environment === undefined) throw new Error("no environment");
+  return environment;
+}
+
+describe("readManifest", () => {
+  it("reads specs with their places", () => {
+    const { specs } = read(`spack:
+  specs:
+  - 'hdf5@1.14: +mpi'
+  - "zlib ~shared"
+  -
+  - null
+`);
+    expect(specs.map(({ text, place }) => [text, place.line, place.column])).toEqual([
+      ["hdf5@1.14: +mpi", 3, 6],
+      ["zlib ~shared", 4, 6],
+    ]);
+    expect(specs[0]?.spec.variants.get("mpi")?.values).toEqual([true]);
+  });
+
+  it("has Spack's defaults", () => {
+    const environment = read("spack:\n  specs: [zlib]\n");
+    expect(environment.concretizer).toEqual({ unify: true, granularity: undefined });
+    expect(environment.views).toHaveLength(1);
+    expect(environment.views[0]).toMatchObject({
+      name: "default",
+      root: undefined,
+      link: "all",
+      linkType: "symlink",
+    });
+  });
+
+  it("reads everything that matters to an image", () => {
+    const environment = read(
+      `
+spack:
+  specs: [hdf5, zlib]
+  concretizer:
+    unify: when_possible
+    reuse: { roots: true, from: [{ type: buildcache }] }
+    targets: { granularity: generic }
+  packages:
+    all:
+      require: target=x86_64_v3
+      target: [x86_64_v3]
+      compiler: [gcc@12]
+      providers: { mpi: [mpich@4, openmpi] }
+      variants: +pic
+    zlib:
+      require:
+      - "@1.3"
+      - any_of: [+shared, "@1.3.1"]
+        when: +pic
+        message: must be shared
+      - one_of: ["%gcc", "%clang"]
+      prefer: [+optimize, { spec: "@1.3.1", when: "%gcc" }]
+      conflict: [{ spec: ~pic, message: no }]
+      variants: [+optimize, +shared]
+      version: ["1.3.1", 1.3]
+      buildable: false
+      externals: [{ spec: zlib@1.2, prefix: /usr, extra_attributes: { anything: 1 } }]
+  view:
+    main:
+      root: /opt/view
+      link: run
+      link_type: hard
+      select: [hdf5]
+      exclude: ["^zlib"]
+      projections: { zlib: "z/{version}", all: "{name}" }
+  config:
+    install_tree: { root: /opt/software, padded_length: 128, projections: { all: "{name}-{hash}" } }
+    install_hash_length: 7
+    build_jobs: 8
+  mirrors:
+    one: s3://user:secret@bucket
+    two: { url: "https://example.org/x?token=1", signed: false, binary: true }
+  env_vars:
+    set: { A: b, N: 3 }
+    unset: [C]
+    prepend_path: { PATH: /x }
+  modules: {}
+  repos: [ /r ]
+  ci: { anything: [1] }
+`,
+      { dialect: "0.x" },
+    );
+    expect(environment.concretizer).toEqual({ unify: "when_possible", granularity: "generic" });
+    expect(environment.all.targets.map(({ text }) => text)).toEqual(["x86_64_v3"]);
+    expect(environment.all.providers.get("mpi")?.map(({ text }) => text)).toEqual(["mpich@4", "openmpi"]);
+    const zlib = environment.packages.get("zlib");
+    expect(
+      zlib?.require.map(({ policy, options, when, message }) => [
+        policy,
+        options.map(({ text }) => text),
+        when?.text,
+        message,
+      ]),
+    ).toEqual([
+      ["one_of", ["@1.3"], undefined, undefined],
+      ["any_of", ["+shared", "@1.3.1"], "+pic", "must be shared"],
+      ["one_of", ["%gcc", "%clang"], undefined, undefined],
+    ]);
+    expect(zlib?.prefer.map(({ spec, when }) => [spec.text, when?.text])).toEqual([
+      ["+optimize", undefined],
+      ["@1.3.1", "%gcc"],
+    ]);
+    expect(zlib?.conflict[0]).toMatchObject({ message: "no" });
+    expect(zlib?.versions.map(({ text }) => text)).toEqual(["1.3.1", "1.3"]);
+    expect(zlib?.buildable).toBe(false);
+    expect(zlib?.externals[0]).toMatchObject({ prefix: "/usr" });
+    expect(environment.views).toMatchObject([
+      { name: "main", root: "/opt/view", link: "run", linkType: "hardlink" },
+    ]);
+    expect(environment.views[0]?.projections.map(({ spec, format }) => [spec?.text, format])).toEqual([
+      ["zlib", "z/{version}"],
+      [undefined, "{name}"],
+    ]);
+    expect(environment.config).toMatchObject({
+      installTree: "/opt/software",
+      paddedLength: 128,
+      installHashLength: 7,
+    });
+    expect(environment.mirrors).toMatchObject([
+      { name: "one", url: "s3://bucket", signed: true },
+      { name: "two", url: "https://example.org/x", signed: false },
+    ]);
+    expect(environment.environmentVariables).toEqual([
+      { action: "set", variable: "A", value: "b" },
+      { action: "set", variable: "N", value: "3" },
+      { action: "unset", variable: "C", value: "" },
+      { action: "prepend_path", variable: "PATH", value: "/x" },
+    ]);
+  });
+
+  it("knows the specs that YAML takes for mappings", () => {
+    expect(problemsOf("spack:\n  specs:\n  - hdf5@1.14: +mpi\n  - zlib@1:\n")).toEqual([
+      '3:5 MANIFEST_INVALID YAML takes this spec for a mapping, because of the colon | quote it: "hdf5@1.14: +mpi"',
+      '4:5 MANIFEST_INVALID YAML takes this spec for a mapping, because of the colon | quote it: "zlib@1:"',
+    ]);
+  });
+
+  it("reads all forms of view", () => {
+    const view = (text: string) =>
+      read(`spack:\n  view: ${text}\n`).views.map(({ name, root }) => [name, root]);
+    expect(view("true")).toEqual([["default", undefined]]);
+    expect(view("false")).toEqual([]);
+    expect(view("/opt/view")).toEqual([["default", "/opt/view"]]);
+    expect(view("{ a: { root: a }, b: { root: b } }")).toEqual([
+      ["a", "a"],
+      ["b", "b"],
+    ]);
+  });
+
+  it("reports every problem in one run, in order", () => {
+    expect(
+      problemsOf(`spack:
+  specs:
+  - zlib@1.2@1.3
+  - hdf5 +
+  - 42
+  pakcages:
+    all: {}
+  packages:
+    zlib:
+      requires: "@1.2"
+      require:
+      - any_of: "+shared"
+    all:
+      version: ["1"]
+  concretizer:
+    unify: when-possible
+    reuse: yes
+  view:
+    main: { link: some }
+  config: [1]
+`).map((problem) => problem.replace(/ \|.*/, "")),
+    ).toEqual([
+      expect.stringMatching(/^3:13 SPEC_SYNTAX /),
+      expect.stringMatching(/^4:10 SPEC_SYNTAX |^4:11 SPEC_SYNTAX /),
+      "5:5 MANIFEST_INVALID a spec must be text, not the number `42`",
+      "6:3 MANIFEST_INVALID unknown key `pakcages` in `spack`",
+      "10:7 MANIFEST_INVALID unknown key `requires` in `packages: zlib`",
+      "12:17 MANIFEST_INVALID `any_of` must be a list, not `+shared`",
+      "14:7 MANIFEST_INVALID `version` cannot be set for all packages",
+      "16:12 MANIFEST_INVALID `unify` must be one of true, false, when_possible, not `when-possible`",
+      "17:12 MANIFEST_INVALID `reuse` must be one of true, false, dependencies, not `yes`",
+      "19:5 MANIFEST_INVALID the view `main` has no `root`",
+      "19:19 MANIFEST_INVALID `link` must be one of all, run, roots, not `some`",
+      "20:11 MANIFEST_INVALID `config` must be a mapping, not a list",
+    ]);
+    expect(problemsOf("spack:\n  pakcages: {}\n")[0]).toMatch(/did you mean `packages`\?/);
+  });
+
+  it("points at the character of a spec, quoted or not", () => {
+    for (const [text, column] of [
+      ["  - zlib@1.2@1.3", 13],
+      ["  - 'zlib@1.2@1.3'", 14],
+    ] as const)
+      expect(problemsOf(`spack:\n  specs:\n${text}\n`)[0]).toMatch(new RegExp(`^3:${column} SPEC_SYNTAX`));
+  });
+
+  it("says what a manifest must begin with", () => {
+    expect(problemsOf("specs: [zlib]\n")).toEqual([
+      "1:1 MANIFEST_INVALID the manifest does not begin with `spack:`",
+    ]);
+    expect(problemsOf("env:\n  specs: []\n")[0]).toMatch(/write `spack:`/);
+    expect(problemsOf("")[0]).toMatch(/the manifest is empty/);
+    expect(problemsOf("- a\n")[0]).toMatch(/must be a mapping/);
+    expect(read("spack:\n").specs).toEqual([]);
+  });
+
+  it("does not take an unquoted version for what it is not", () => {
+    expect(problemsOf("spack:\n  packages: { zlib: { version: [1.10] } }\n")[0]).toMatch(
+      /`1.10` is the number 1.1, not a version \| write "1.10"/,
+    );
+  });
+
+  it("chooses the generation of the spec language in which the specs are valid", () => {
+    expect(read("spack:\n  specs: ['zlib %c=gcc']\n").dialect).toBe("1.x");
+    expect(read("spack:\n  specs: [zlib]\n", { dialect: "0.x" }).dialect).toBe("0.x");
+    expect(problemsOf("spack:\n  specs: ['zlib %c=gcc']\n", { dialect: "0.x" })).toHaveLength(1);
+  });
+
+  it("replaces, and merges included files below itself", () => {
+    const text = `spack:
+  specs: [zlib]
+  include: [packages.yaml]
+  packages:
+    zlib:
+      require: "@1.3"
+    hdf5::
+      require: +mpi
+`;
+    const included = [
+      {
+        file: "packages.yaml",
+        text: "packages:\n  zlib: { variants: +pic, require: '@1.2' }\n  hdf5: { variants: +hl }\n  mpich: { require: '@4' }\nspecs: [nothing]\n",
+      },
+    ];
+    const { packages, specs, includes } = read(text, { included });
+    expect(packages.get("zlib")?.require.map(({ options }) => options[0]?.text)).toEqual(["@1.3"]);
+    expect(packages.get("zlib")?.variants.map((spec) => spec.text)).toEqual(["+pic"]);
+    expect(packages.get("hdf5")?.variants).toEqual([]);
+    expect(packages.get("mpich")?.require[0]?.place).toMatchObject({ file: "packages.yaml", line: 4 });
+    expect(specs).toHaveLength(1);
+    expect(includes.map(({ path }) => path)).toEqual(["packages.yaml"]);
+  });
+
+  it("warns of includes that it does not follow", () => {
+    const { warnings, environment } = readManifest(
+      "spack:\n  include: ['https://u:p@example.org/x.yaml', $spack/etc, { git: g, paths: [p] }]\n",
+      "f",
+    );
+    expect(warnings).toHaveLength(3);
+    expect(warnings.map(({ message }) => message).join()).not.toMatch(/u:p/);
+    expect(environment?.includes).toEqual([]);
+  });
+
+  it("never throws", () => {
+    const word = fc.constantFrom(
+      "spack",
+      "specs",
+      "packages",
+      "all",
+      "require",
+      "matrix",
+      "zlib",
+      "+mpi",
+      "$x",
+      "any_of",
+      "view",
+      "1.2",
+      "true",
+      "^",
+      "@",
+      "[",
+      "]",
+      "{",
+      "}",
+      ":",
+      ": ",
+      "\n",
+      "\n  ",
+      "\n    ",
+      "- ",
+      ",",
+      "'",
+      '"',
+    );
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 40 }), (words) => {
+        for (const { place } of readManifest(`spack:\n  ${words.join("")}`, "f").errors)
+          expect(place.file).toBe("f");
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("definitions and matrices", () => {
+  const expand = (text: string) => {
+    const environment = read(text, { platform: { target: "x86_64_v3", os: "debian12" } });
+    return environment.specs.map(({ spec }) => formatSpec(spec, environment.dialect));
+  };
+
+  it("expands references, with sigils, to definitions that may refer to others", () => {
+    expect(
+      expand(`spack:
+  definitions:
+  - mpis: [mpich, openmpi@4]
+  - tools: [hdf5, $more]
+    when: platform == "nothing"
+  - tools: [cmake]
+  - tools: [$mpis]
+    when: platform == "linux" and (os == "debian12" or not True)
+  specs:
+  - $tools
+  - matrix: [[hdf5], [$^mpis]]
+`),
+    ).toEqual(["cmake", "mpich", "openmpi@4", "hdf5 ^mpich", "hdf5 ^openmpi@4"]);
+  });
+
+  it("multiplies rows, the last fastest, and leaves out what is excluded", () => {
+    expect(
+      expand(`spack:
+  specs:
+  - matrix:
+    - [zlib, hdf5]
+    - ["@1", "@2"]
+    - [+shared, ~shared]
+    exclude: [zlib@2, hdf5~shared]
+  concretizer: { unify: false }
+`),
+    ).toEqual(["zlib@1+shared", "zlib@1~shared", "hdf5@1+shared", "hdf5@2+shared"]);
+  });
+
+  it("flattens nested matrices", () => {
+    expect(
+      expand(`spack:
+  specs:
+  - matrix:
+    - [zlib]
+    - [{ matrix: [["@1"], [+a, +b]] }, "@2"]
+  concretizer: { unify: false }
+`),
+    ).toEqual(["zlib@1+a", "zlib@1+b", "zlib@2"]);
+  });
+
+  it("keeps groups", () => {
+    const { specs } = read(
+      "spack:\n  specs:\n  - zlib\n  - group: extra\n    specs: [hdf5]\n    needs: [x]\n",
+    );
+    expect(specs.map(({ text, group }) => [text, group])).toEqual([
+      ["zlib", undefined],
+      ["hdf5", "extra"],
+    ]);
+  });
+
+  it("reports what cannot be", () => {
+    expect(problemsOf("spack:\n  definitions: [{ compilers: [gcc] }]\n  specs: [$compiler]\n")).toEqual([
+      "3:12 MANIFEST_INVALID there is no definition `compiler` | did you mean `compilers`?",
+    ]);
+    expect(problemsOf("spack:\n  specs:\n  - matrix: [[zlib@1], ['@2']]\n")[0]).toMatch(
+      /^3:26 SPEC_CONTRADICTION `zlib@1` and `@2` cannot be had together/,
+    );
+    expect(problemsOf("spack:\n  specs: [+mpi]\n")).toEqual(["2:11 SPEC_SYNTAX `+mpi` names no package"]);
+    expect(problemsOf('spack:\n  definitions:\n  - a: [x]\n    when: re.match("a", hostname)\n')[0]).toMatch(
+      /^4:13 NOT_SUPPORTED/,
+    );
+    const row = Array.from({ length: 60 }, (_, i) => `p${i}`).join(", ");
+    expect(problemsOf(`spack:\n  specs:\n  - matrix: [[${row}], [${row}], [${row}]]\n`)[0]).toMatch(
+      /expands to 216000 specs/,
+    );
+  });
+});
+
+describe("contradictions", () => {
+  it("finds specs that their own packages section makes impossible", () => {
+    expect(
+      problemsOf(`spack:
+  specs:
+  - zlib@1.3
+  - hdf5 ^mpich~slurm
+  - bzip2@1
+  packages:
+    zlib: { require: "@1.2" }
+    mpich: { require: [{ any_of: [+slurm, "@5:+slurm"], message: we need slurm }] }
+    bzip2: { conflict: ["@:1.0"] , require: "@1.0" }
+`),
+    ).toEqual([
+      "3:5 SPEC_CONTRADICTION `zlib@1.3` contradicts what `packages: zlib` requires: `@1.2` | it is required in line 7",
+      "4:5 SPEC_CONTRADICTION `mpich` in `hdf5 ^mpich~slurm` contradicts what `packages: mpich` requires: any of `+slurm`, `@5:+slurm` | we need slurm (line 8)",
+    ]);
+  });
+
+  it("lets what is said of a package replace what is said of all", () => {
+    const text = (own: string) =>
+      `spack:\n  specs: [zlib target=x86_64_v2]\n  packages:\n    all: { require: target=x86_64_v3 }\n    zlib: {${own}}\n`;
+    expect(problemsOf(text(""))).toHaveLength(1);
+    expect(problemsOf(text("require: +pic"))).toEqual([]);
+  });
+
+  it("finds roots that one configuration of a package cannot be", () => {
+    const text = (unify: string) =>
+      `spack:\n  specs: [zlib@1.2, zlib@1.3]\n  concretizer: { unify: ${unify} }\n`;
+    expect(problemsOf(text("true"))[0]).toMatch(/^2:21 SPEC_CONTRADICTION `zlib@1.2` and `zlib@1.3`/);
+    expect(problemsOf(text("when_possible"))).toEqual([]);
+    expect(problemsOf('spack:\n  specs: ["zlib@1.2:", zlib+pic]\n')).toEqual([]);
+  });
+
+  it("does not mistake virtuals for packages", () => {
+    expect(
+      problemsOf("spack:\n  specs: [mpi, hdf5 ^mpi@3]\n  packages:\n    mpi: { require: mpich@4 }\n"),
+    ).toEqual([]);
+  });
+});
