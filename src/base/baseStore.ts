@@ -1,6 +1,6 @@
 /**
  * What bases leave on disk, below one directory: `debs/` and `layers/` (blobs by digest), `releases/` and `indexes/` (of
- * archives), `requests/` (what was chosen for a request), `built/` (what a key stands for), `incoming/` (unfinished).
+ * archives), `requests/` (what was chosen for a request), `built/` (what a key stands for), `completions/` (libraries added to a base for its packages), `incoming/` (unfinished).
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -20,7 +20,7 @@ export function baseCacheDirectory(env: NodeJS.ProcessEnv = process.env): string
 const storeFormat = 1;
 
 /** Folders with JSON documents. */
-type DocumentFolder = "releases" | "requests" | "built" | "inventories" | "files";
+type DocumentFolder = "releases" | "requests" | "built" | "inventories" | "files" | "completions";
 
 export interface BaseStore {
   readonly directory: string;

@@ -16,6 +16,8 @@ export interface DebianBaseSpec {
   readonly suite: string;
   /** Names to install, with their dependencies; `defaultBasePackages` is a useful choice. */
   readonly packages: readonly string[];
+  /** Shared libraries (`libssl.so.3`) whose packages are added where the archive has them. */
+  readonly libraries?: readonly string[];
   /** Archive roots (they hold `dists/` and `pool/`), tried in order; default: the machine's apt sources, then the distribution's own. */
   readonly mirrors?: readonly string[];
   /** Roots for `<suite>-security`; default: derived from `mirrors`, else as for `mirrors`. */

@@ -3,6 +3,7 @@ import { SpacktainersError } from "../../util/errors.ts";
 import { keyOf } from "../baseStore.ts";
 import type { BaseArchitecture, BasePackage, DebianBaseSpec } from "../types.ts";
 import { type ArchiveContext, indexesKey, loadIndex, type OpenedSuite, openSuite } from "./debianArchive.ts";
+import { libraryPackages } from "./libraryPackages.ts";
 import { type Mirrors, publicUrl } from "./mirrors.ts";
 import { type OfferedPackage, openPackageIndex } from "./packagesIndex.ts";
 import { resolvePackages } from "./resolve.ts";
@@ -17,7 +18,7 @@ interface Remembered {
 }
 
 /** Raised when the rules of choosing change. */
-const choiceVersion = 1;
+const choiceVersion = 2;
 
 export interface ChooseOptions {
   readonly architecture: BaseArchitecture;
@@ -48,6 +49,7 @@ export async function choosePackages(
     architecture,
     [...context.components],
     [...new Set(spec.packages)],
+    [...new Set(spec.libraries)],
     spec.snapshot ?? null,
     spec.mirrors === undefined ? null : [...spec.mirrors],
     spec.securityMirrors === undefined ? null : [...spec.securityMirrors],
@@ -96,7 +98,12 @@ async function resolveFrom(
   const sources = suites.flatMap((suite) => suite.indexes.map((index) => ({ suite, index })));
   const texts: string[] = [];
   for (const { suite, index } of sources) texts.push(await loadIndex(suite, index, context));
-  const chosen = resolvePackages(openPackageIndex(texts), spec.packages, { architecture, suite: spec.suite });
+  const index = openPackageIndex(texts);
+  const libraries = libraryPackages(spec.libraries ?? [], (name) => index.named(name).length > 0);
+  const chosen = resolvePackages(index, [...spec.packages, ...libraries], {
+    architecture,
+    suite: spec.suite,
+  });
   return chosen.map((one) => describe(one, sources[one.index]?.suite, spec, architecture));
 }
 

@@ -8,6 +8,7 @@
  */
 import { SpacktainersError } from "../../util/errors.ts";
 import { compareDebianVersions, versionSatisfies } from "./debianVersion.ts";
+import { nearestName } from "./nearestName.ts";
 import type { OfferedPackage, PackageIndex } from "./packagesIndex.ts";
 import { type Alternatives, formatRelation, type PackageRelation, parseRelations } from "./relations.ts";
 
@@ -80,7 +81,7 @@ function parseWanted(text: string, index: PackageIndex, options: ResolveOptions)
     (one): PackageRelation => (version === undefined ? one : { ...one, version: { operator: "=", version } }),
   );
   if (index.named(name).length === 0 && index.providers(name).length === 0) {
-    const near = nearestName(name, index);
+    const near = nearestName(name, index.names());
     const where = options.suite === undefined ? "" : ` in ${options.suite}`;
     throw new SpacktainersError(
       "BASE_UNSATISFIABLE",
@@ -91,6 +92,25 @@ function parseWanted(text: string, index: PackageIndex, options: ResolveOptions)
   return { alternatives, by: undefined };
 }
 
+/** A relation against other packages, of a chosen one. */
+interface Objection {
+  readonly by: OfferedPackage;
+  readonly verb: "breaks" | "conflicts with";
+  readonly relation: PackageRelation;
+}
+
+/** A name that a chosen package has, and the version under this name. */
+interface Bearer {
+  readonly by: OfferedPackage;
+  readonly version: string | undefined;
+}
+
+/** Why nothing satisfies a need now: the chosen packages in the way, and the first of the conflicts. */
+interface DeadEnd {
+  readonly culprits: readonly OfferedPackage[];
+  readonly reason: string | undefined;
+}
+
 class Resolver {
   readonly #index: PackageIndex;
   readonly #options: ResolveOptions;
@@ -98,7 +118,11 @@ class Resolver {
   readonly #assumed: ReadonlySet<string>;
   /** In order of choice; the maps below follow it. */
   readonly #chosen: OfferedPackage[] = [];
-  readonly #byName = new Map<string, OfferedPackage>();
+  /** Position in `chosen`. */
+  readonly #positions = new Map<OfferedPackage, number>();
+  readonly #bearers = new Map<string, Bearer[]>();
+  readonly #objections = new Map<string, Objection[]>();
+  readonly #facts = new Map<OfferedPackage, { bears: [string, Bearer][]; objects: [string, Objection][] }>();
   /** Why the first dead end was one: usually what a user has to know. */
   #problem: string | undefined;
 
@@ -120,8 +144,16 @@ class Resolver {
         at++;
         continue;
       }
-      const candidates = this.#candidates(need);
-      decisions.push({ at, needs: needs.length, chosen: this.#chosen.length, candidates, next: 0 });
+      const { candidates, deadEnd } = this.#candidates(need);
+      if (deadEnd === undefined)
+        decisions.push({ at, needs: needs.length, chosen: this.#chosen.length, candidates, next: 0 });
+      else {
+        this.#problem ??= this.#explain(need, deadEnd.reason);
+        // What was chosen after all that is in the way cannot help: back to the last of these.
+        const culprits = need.by === undefined ? deadEnd.culprits : [need.by, ...deadEnd.culprits];
+        const last = Math.max(-1, ...culprits.map((one) => this.#positions.get(one) ?? -1));
+        while ((decisions.at(-1)?.chosen ?? -1) > last) decisions.pop();
+      }
       // Takes back decisions until one has a candidate left, and takes that.
       for (;;) {
         const decision = decisions.at(-1);
@@ -148,7 +180,14 @@ class Resolver {
   }
 
   #undo(length: number): void {
-    for (const one of this.#chosen.splice(length)) this.#byName.delete(one.name);
+    while (this.#chosen.length > length) {
+      const one = this.#chosen.pop();
+      if (one === undefined) return;
+      this.#positions.delete(one);
+      const { bears, objects } = this.#factsOf(one);
+      for (const [name] of bears) this.#bearers.get(name)?.pop();
+      for (const [name] of objects) this.#objections.get(name)?.pop();
+    }
   }
 
   /** Chooses a package and returns what it needs; undefined when its fields are malformed. */
@@ -162,25 +201,44 @@ class Resolver {
       }
       needs.push(...group.map((alternatives) => ({ alternatives, by: candidate })));
     }
+    this.#positions.set(candidate, this.#chosen.length);
     this.#chosen.push(candidate);
-    this.#byName.set(candidate.name, candidate);
+    const { bears, objects } = this.#factsOf(candidate);
+    for (const [name, bearer] of bears) push(this.#bearers, name, bearer);
+    for (const [name, objection] of objects) push(this.#objections, name, objection);
     return needs;
+  }
+
+  /** The names a package has (its own first) and what it objects to. */
+  #factsOf(one: OfferedPackage): { bears: [string, Bearer][]; objects: [string, Objection][] } {
+    const known = this.#facts.get(one);
+    if (known !== undefined) return known;
+    const bears: [string, Bearer][] = [[one.name, { by: one, version: one.version }]];
+    for (const [relation] of parseRelations(one.provides) ?? []) {
+      if (relation === undefined) continue;
+      const { name, version } = relation;
+      bears.push([name, { by: one, version: version?.operator === "=" ? version.version : undefined }]);
+    }
+    const objects: [string, Objection][] = [];
+    for (const [field, verb] of [
+      [one.conflicts, "conflicts with"],
+      [one.breaks, "breaks"],
+    ] as const) {
+      for (const [relation] of parseRelations(field) ?? []) {
+        if (relation !== undefined && this.#native(relation))
+          objects.push([relation.name, { by: one, verb, relation }]);
+      }
+    }
+    const facts = { bears, objects };
+    this.#facts.set(one, facts);
+    return facts;
   }
 
   #satisfied({ alternatives, by }: Need): boolean {
     return alternatives.some((relation) => {
       if (by !== undefined && this.#assumed.has(relation.name)) return true;
       if (!this.#native(relation)) return false;
-      const real = this.#byName.get(relation.name);
-      if (real !== undefined && holds(real.version, relation)) return true;
-      return this.#index
-        .providers(relation.name)
-        .some(
-          (provider) =>
-            this.#byName.get(provider.package.name) === provider.package &&
-            (relation.version === undefined ||
-              (provider.version !== undefined && holds(provider.version, relation))),
-        );
+      return (this.#bearers.get(relation.name) ?? []).some((bearer) => holds(bearer.version, relation));
     });
   }
 
@@ -196,34 +254,34 @@ class Resolver {
   }
 
   /** Packages that satisfy a need and go with those chosen, best first. */
-  #candidates(need: Need): OfferedPackage[] {
+  #candidates(need: Need): { candidates: OfferedPackage[]; deadEnd?: DeadEnd } {
     const ordered = [
       ...need.alternatives.filter(({ name }) => this.#prefer.has(name)),
       ...need.alternatives.filter(({ name }) => !this.#prefer.has(name)),
     ];
-    const found: OfferedPackage[] = [];
+    const candidates: OfferedPackage[] = [];
+    const culprits: OfferedPackage[] = [];
     let reason: string | undefined;
     for (const relation of ordered) {
       if (!this.#native(relation)) continue;
       const real = this.#best(this.#index.named(relation.name).filter((one) => holds(one.version, relation)));
       const providers = this.#index
         .providers(relation.name)
-        .filter(
-          ({ version }) =>
-            relation.version === undefined || (version !== undefined && holds(version, relation)),
-        )
+        .filter(({ version }) => holds(version, relation))
         .map((provider) => provider.package)
         // Only what would be chosen by its own name too: the newest.
         .filter((one) => this.#best(this.#index.named(one.name)) === one)
         .sort(byPriority);
       for (const one of real === undefined ? providers : [real, ...providers]) {
         const conflict = this.#conflict(one);
-        if (conflict === undefined) found.push(one);
-        else reason ??= conflict;
+        if (conflict === undefined) candidates.push(one);
+        else {
+          culprits.push(conflict.with);
+          reason ??= conflict.reason;
+        }
       }
     }
-    if (found.length === 0) this.#problem ??= this.#explain(need, reason);
-    return found;
+    return candidates.length > 0 ? { candidates } : { candidates, deadEnd: { culprits, reason } };
   }
 
   /** The newest; of equals the one of the first index. */
@@ -237,41 +295,27 @@ class Resolver {
   }
 
   /** Why a package does not go with those chosen; undefined when it does. */
-  #conflict(candidate: OfferedPackage): string | undefined {
-    const other = this.#byName.get(candidate.name);
-    if (other !== undefined) return `${title(other)} is chosen already`;
-    for (const one of this.#chosen) {
-      for (const [a, b] of [
-        [candidate, one],
-        [one, candidate],
-      ] as const) {
-        for (const [field, verb] of [
-          [a.conflicts, "conflicts with"],
-          [a.breaks, "breaks"],
-        ] as const) {
-          if (field === "") continue;
-          const hit = parseRelations(field)?.find(
-            ([relation]) => relation !== undefined && this.#hits(relation, b),
-          );
-          if (hit?.[0] !== undefined)
-            return `${title(a)} ${verb} ${formatRelation(hit[0])}, which is ${title(b)}`;
-        }
-      }
+  #conflict(candidate: OfferedPackage): { with: OfferedPackage; reason: string } | undefined {
+    const { bears, objects } = this.#factsOf(candidate);
+    for (const { by } of this.#bearers.get(candidate.name) ?? [])
+      if (by.name === candidate.name) return { with: by, reason: `${title(by)} is chosen already` };
+    for (const [name, { version }] of bears) {
+      for (const { by, verb, relation } of this.#objections.get(name) ?? [])
+        if (holds(version, relation))
+          return {
+            with: by,
+            reason: `${title(by)} ${verb} ${formatRelation(relation)}, which is ${title(candidate)}`,
+          };
+    }
+    for (const [name, { verb, relation }] of objects) {
+      for (const { by, version } of this.#bearers.get(name) ?? [])
+        if (holds(version, relation))
+          return {
+            with: by,
+            reason: `${title(candidate)} ${verb} ${formatRelation(relation)}, which is ${title(by)}`,
+          };
     }
     return undefined;
-  }
-
-  /** Whether a relation of Conflicts or Breaks is about this package, by its name or one that it provides. */
-  #hits(relation: PackageRelation, target: OfferedPackage): boolean {
-    if (!this.#native(relation)) return false;
-    if (relation.name === target.name) return holds(target.version, relation);
-    if (target.provides === "") return false;
-    return (parseRelations(target.provides) ?? []).some(
-      ([provided]) =>
-        provided?.name === relation.name &&
-        (relation.version === undefined ||
-          (provided.version !== undefined && holds(provided.version.version, relation))),
-    );
   }
 
   #explain(need: Need, reason: string | undefined): string {
@@ -293,11 +337,18 @@ class Resolver {
   }
 }
 
-function holds(version: string, relation: PackageRelation): boolean {
+/** Whether a name with this version (none: a name provided without one) is what a relation is about. */
+function holds(version: string | undefined, relation: PackageRelation): boolean {
+  if (relation.version === undefined) return true;
   return (
-    relation.version === undefined ||
-    versionSatisfies(version, relation.version.operator, relation.version.version)
+    version !== undefined && versionSatisfies(version, relation.version.operator, relation.version.version)
   );
+}
+
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
 }
 
 function byPriority(a: OfferedPackage, b: OfferedPackage): number {
@@ -310,34 +361,4 @@ function byPriority(a: OfferedPackage, b: OfferedPackage): number {
 
 function title(one: OfferedPackage): string {
   return `${one.name} ${one.version}`;
-}
-
-/** The name on offer at the smallest edit distance, if that is at most 2. */
-function nearestName(name: string, index: PackageIndex): string | undefined {
-  let best: string | undefined;
-  let least = 3;
-  for (const other of index.names()) {
-    if (Math.abs(other.length - name.length) > 2) continue;
-    const distance = editDistance(name, other, least + 1);
-    if (distance < least || (distance === least && best !== undefined && other < best)) {
-      best = other;
-      least = distance;
-    }
-  }
-  return best;
-}
-
-/** Levenshtein distance, or `limit` when it is not less. */
-function editDistance(a: string, b: string, limit: number): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    if (Math.min(...next) >= limit) return limit;
-    row = next;
-  }
-  return row[b.length] ?? limit;
 }
