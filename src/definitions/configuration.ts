@@ -48,6 +48,8 @@ export type BaseConfiguration =
       readonly suite: string;
       /** Undefined: the base's own default choice. */
       readonly packages: readonly string[] | undefined;
+      /** Add the OS packages of libraries that packages need and the base lacks. */
+      readonly complete: boolean;
       readonly mirrors?: readonly string[];
       readonly securityMirrors?: readonly string[];
       readonly components?: readonly string[];
@@ -255,6 +257,7 @@ function completeBase(
     distribution: base.ubuntu === undefined ? "debian" : "ubuntu",
     suite: base.ubuntu ?? base.debian ?? "bookworm",
     packages: base.packages,
+    complete: base.complete ?? true,
     ...(mirror === undefined ? {} : { mirrors: many(mirror) }),
     ...(security === undefined ? {} : { securityMirrors: many(security) }),
     ...(base.components === undefined ? {} : { components: base.components }),

@@ -6,7 +6,15 @@ import { placeOfPath, type YamlNode, yamlEntry } from "./positionedYaml.ts";
 import type { ProblemList } from "./problems.ts";
 
 const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as const;
-const archiveKeys = ["packages", "mirror", "security-mirror", "components", "keyring", "snapshot"] as const;
+const archiveKeys = [
+  "packages",
+  "complete",
+  "mirror",
+  "security-mirror",
+  "components",
+  "keyring",
+  "snapshot",
+] as const;
 const s3Keys = ["endpoint", "region", "profile", "anonymous"] as const;
 
 type Issue = z.core.$ZodIssue;

@@ -63,6 +63,12 @@ const base = z
     packages: list(name.or(z.string().regex(/^[a-z0-9][a-z0-9.+-]*$/)))
       .optional()
       .describe("debian and ubuntu only: OS packages to install, with what they need."),
+    complete: z
+      .boolean()
+      .optional()
+      .describe(
+        "debian and ubuntu only: add the OS packages of shared libraries that the Spack packages were linked with and that the base lacks; default true.",
+      ),
     mirror: oneOrMore(text).optional().describe("debian and ubuntu only: archive roots, tried in order."),
     "security-mirror": oneOrMore(text).optional().describe("debian and ubuntu only."),
     components: list(name).optional().describe("debian and ubuntu only: archive components; default `main`."),

@@ -8,11 +8,11 @@ import { packageLayerBudget } from "../image/planLayers.ts";
 import { checkLinkage } from "../linkage/checkLinkage.ts";
 import { externalsMissing } from "../linkage/externals.ts";
 import { describeProblem, linkageErrors } from "../linkage/linkageErrors.ts";
+import type { LinkageReport } from "../linkage/types.ts";
 import type { DagHash } from "../spec/concrete.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
 import { digestOf } from "../util/digest.ts";
-import { SpacktainersErrors } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { environmentValues, manifestModifications } from "../view/environmentModification.ts";
 import { mergeView } from "../view/mergeView.ts";
@@ -22,14 +22,12 @@ import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import type { OutputNames } from "./outputs.ts";
 import { packageLayers } from "./packageLayers.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
-import { makeTopLayer, streamEntries } from "./topLayer.ts";
+import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
 
 /** Everything an image is put together from. */
 export interface Assembly {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
-  /** Digest of everything that decides the image. */
-  readonly inputs: string;
   readonly configuration: Configuration;
   readonly loaded: LoadedEnvironment;
   readonly resolved: ResolvedPackages;
@@ -40,19 +38,23 @@ export interface Assembly {
   readonly baseName: string;
   /** What may stay unresolved. */
   readonly allow: readonly string[];
-  /** Seconds since 1970. */
-  readonly created: number;
-  readonly store: FragmentStore;
-  readonly emit: EmitEvent;
+}
+
+/** The contents of an image, complete but for the layers' bytes. */
+export interface Draft {
+  readonly top: TopLayer;
+  readonly env: ReadonlyMap<string, string>;
+  /** What cannot run, and what is doubtful. */
+  readonly report: LinkageReport;
 }
 
 /**
- * Puts finished parts together: the view and what goes with it, the check that everything in the image can run, the layers.
+ * Works out what an image will have in it - the view and what goes with it - and checks that all of it can run.
  *
- * @throws {SpacktainersError} `VIEW_CONFLICT`, `LINKAGE_UNRESOLVED`, `LIBC_TOO_OLD` (all that was found), `BASE_INVALID`
+ * @throws {SpacktainersError} `VIEW_CONFLICT`
  */
-export async function assembleContainer(assembly: Assembly): Promise<Image> {
-  const { names, configuration, loaded, resolved, prefixes, base, emit } = assembly;
+export async function draftImage(assembly: Assembly): Promise<Draft> {
+  const { names, configuration, loaded, resolved, prefixes, base } = assembly;
   const { environment } = loaded;
   const inventories = await Promise.all(assembly.fragments.map((fragment) => fragment.inventory()));
   const packages = resolved.packages.map(({ spec }, index) => ({
@@ -60,7 +62,6 @@ export async function assembleContainer(assembly: Assembly): Promise<Image> {
     prefix: prefixes.get(spec.hash) ?? "",
     inventory: inventories[index] ?? { entries: [] },
   }));
-  emit({ type: "stage", stage: "Merging the view" });
   const choice = viewChoice(environment, resolved.graph);
   const view =
     choice === undefined
@@ -92,11 +93,8 @@ export async function assembleContainer(assembly: Assembly): Promise<Image> {
     lockText: resolved.lockText,
     ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
   });
-  for (const message of top.notices) emit({ type: "warning", code: "NOTICE", message });
   const env = environmentValues(top.modifications);
-
-  emit({ type: "stage", stage: "Checking that everything can run" });
-  const report = checkLinkage({
+  const found = checkLinkage({
     tree: top.tree,
     architecture: names.arch,
     packages,
@@ -106,9 +104,25 @@ export async function assembleContainer(assembly: Assembly): Promise<Image> {
     allow: assembly.allow,
   });
   const missing = externalsMissing(resolved.externals, top.tree, base.libcVersion);
-  const problems = [...report.problems, ...missing.filter(({ severity }) => severity === "error")];
-  const warnings = [...report.warnings, ...missing.filter(({ severity }) => severity === "warning")];
-  for (const problem of warnings)
+  return {
+    top,
+    env,
+    report: {
+      ...found,
+      problems: [...found.problems, ...missing.filter(({ severity }) => severity === "error")],
+      warnings: [...found.warnings, ...missing.filter(({ severity }) => severity === "warning")],
+    },
+  };
+}
+
+/**
+ * Reports what the check found.
+ *
+ * @throws {SpacktainersError} `LINKAGE_UNRESOLVED`, `LIBC_TOO_OLD`: all that cannot run
+ */
+export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
+  for (const message of top.notices) emit({ type: "warning", code: "NOTICE", message });
+  for (const problem of report.warnings)
     emit({
       type: "warning",
       code: "LINKAGE_UNRESOLVED",
@@ -116,22 +130,34 @@ export async function assembleContainer(assembly: Assembly): Promise<Image> {
       place: { spec: problem.owner },
       ...(problem.hint === undefined ? {} : { hint: problem.hint }),
     });
-  const failure = linkageErrors({ ...report, problems });
-  if (failure !== undefined)
-    throw failure instanceof SpacktainersErrors && failure.errors.length === 1 ? failure.errors[0] : failure;
+  const failure = linkageErrors(report);
+  if (failure !== undefined) throw failure;
+}
 
+/**
+ * Puts finished parts together: the layers of base and packages, the top layer, the documents.
+ *
+ * @param inputs digest of everything that decides the image
+ * @param created seconds since 1970
+ * @throws {SpacktainersError} `BASE_INVALID` when the base leaves no room for layers
+ */
+export async function finishImage(
+  assembly: Assembly,
+  draft: Draft,
+  store: FragmentStore,
+  { inputs, created }: { readonly inputs: string; readonly created: number },
+): Promise<Image> {
+  const { names, configuration, resolved, base } = assembly;
   const budget = packageLayerBudget(configuration.layers.budget, base.layers.length + 1);
+  const packages = resolved.packages.map(({ spec }, index) => ({
+    spec,
+    fragment: fragmentAt(assembly.fragments, index),
+  }));
   const layers: ImageLayer[] = [
     ...base.layers.map((layer) => ({ ...layer, createdBy: `spacktainers: ${assembly.baseName}` })),
     // Dependencies first: what is needed by most lies lowest.
-    ...(await packageLayers(
-      packages
-        .map(({ spec }, index) => ({ spec, fragment: fragmentAt(assembly.fragments, index) }))
-        .reverse(),
-      budget,
-      assembly.store,
-    )),
-    await topImageLayer(top.entries, configuration.layers.level ?? 6, assembly.store),
+    ...(await packageLayers(packages.reverse(), budget, store)),
+    await topImageLayer(draft.top.entries, configuration.layers.level ?? 6, store),
   ];
   const roots = resolved.resolution.roots.map(({ request }) => request);
   const labels = {
@@ -143,10 +169,10 @@ export async function assembleContainer(assembly: Assembly): Promise<Image> {
   return assembleImage({
     architecture: names.arch,
     layers,
-    created: assembly.created,
-    env,
+    created,
+    env: draft.env,
     labels,
-    annotations: { ...labels, [inputsAnnotation]: assembly.inputs },
+    annotations: { ...labels, [inputsAnnotation]: inputs },
   });
 }
 

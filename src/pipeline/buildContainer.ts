@@ -1,8 +1,7 @@
 import { buildBase } from "../base/buildBase.ts";
-import { defaultBasePackages } from "../base/debian/defaultPackages.ts";
-import type { Base, BaseSpec } from "../base/types.ts";
+import type { Base } from "../base/types.ts";
 import type { CacheSet } from "../buildcache/cacheSet.ts";
-import type { BaseConfiguration, Configuration } from "../definitions/configuration.ts";
+import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
 import { createdTime } from "../image/created.ts";
 import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
@@ -10,9 +9,11 @@ import { imageMtime } from "../install/installPackage.ts";
 import type { InstallPool } from "../install/installPool.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
-import { assembleContainer } from "./assembleContainer.ts";
+import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
+import { baseName, baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildContainers.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
+import { openCompletion } from "./completeBase.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
 import { makeFragments, planFragments } from "./makeFragments.ts";
 import { type Output, parseOutput, writeOutput } from "./outputs.ts";
@@ -69,14 +70,15 @@ export async function buildContainer(
   const { dialect } = configuration.spack;
   const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
   const baseStop = new AbortController();
-  // The base does not depend on the packages: it is made beside them.
-  const basePromise = buildBase(baseSpec(configuration.base), {
+  const baseOptions = {
     architecture: container.arch,
     cacheDir: workshop.baseCacheDir,
     emit,
     signal: AbortSignal.any([signal, baseStop.signal]),
     refresh: request.refresh,
-  });
+  };
+  // The base does not depend on the packages: it is made beside them.
+  const basePromise = buildBase(baseSpec(configuration.base), baseOptions);
   // Until it is awaited below, a failure of it must not count as unhandled.
   basePromise.catch(() => {});
   try {
@@ -104,7 +106,6 @@ export async function buildContainer(
       emit,
       signal,
     });
-    const base = await basePromise;
     const names = { name: container.name, arch: container.arch, version: resolved.version };
     const outputs: readonly Output[] =
       request.outputs.length === 0
@@ -112,26 +113,40 @@ export async function buildContainer(
         : request.outputs.map((text) => parseOutput(text, request.directory, names));
     const allow = [...configuration.linkage.allowUnresolved, ...request.allowUnresolved];
     const created = createdTime([imageMtime]);
-    const inputs = fragmentKey({
-      assemblyVersion,
+    const keys = fragments.map(({ fragment }) => fragment.key);
+    const parts = (base: Base): Assembly => ({
       names,
-      base: base.key,
-      fragments: fragments.map(({ fragment }) => fragment.key),
-      manifest: loaded.manifestText,
-      lock: resolved.lockText,
-      root,
-      view: configuration.view.root,
-      budget: configuration.layers.budget,
+      configuration,
+      loaded,
+      resolved,
+      prefixes,
+      fragments: fragments.map(({ fragment }) => fragment),
+      base,
+      baseName: baseName(configuration.base, base),
       allow,
-      created,
     });
+    const completion = await openCompletion(configuration.base, await basePromise, keys, baseOptions);
+    const inputsOf = (base: Base): string =>
+      `sha256:${fragmentKey({
+        assemblyVersion,
+        names,
+        base: base.key,
+        fragments: keys,
+        manifest: loaded.manifestText,
+        lock: resolved.lockText,
+        root,
+        view: configuration.view.root,
+        budget: configuration.layers.budget,
+        allow,
+        created,
+      })}`;
     const summary = {
       ...names,
       packages: specs.map(({ name, version, hash }) => ({ name, version, hash })),
       reused: fragments.filter(({ reused }) => reused).length,
       outputs: outputs.map(({ kind, path }) => `${kind}:${path}`),
     };
-    const present = await sameImage(outputs, inputs);
+    const present = await sameImage(outputs, inputsOf(completion.base));
     if (present !== undefined)
       return {
         ...summary,
@@ -141,21 +156,10 @@ export async function buildContainer(
         upToDate: true,
         milliseconds: performance.now() - started,
       };
-    const image = await assembleContainer({
-      names,
-      inputs: `sha256:${inputs}`,
-      configuration,
-      loaded,
-      resolved,
-      prefixes,
-      fragments: fragments.map(({ fragment }) => fragment),
-      base,
-      baseName: baseName(configuration.base, base),
-      allow,
-      created,
-      store,
-      emit,
-    });
+    emit({ type: "stage", stage: "Merging the view and checking that everything can run" });
+    const { assembly, draft } = await completion.complete(parts);
+    reportDraft(draft, emit);
+    const image = await finishImage(assembly, draft, store, { inputs: inputsOf(assembly.base), created });
     const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
     emit({ type: "stage", stage: "Writing the image" });
     for (const output of outputs) {
@@ -207,41 +211,13 @@ function refuseWhatIsNotBuiltYet(container: Container): void {
     );
 }
 
-function baseSpec(base: BaseConfiguration): BaseSpec {
-  if (base.kind === "image")
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      `the base ${base.reference} is a registry image, which cannot be read yet`,
-      {
-        hint: "copy it to a directory (skopeo copy docker://… oci:DIR) and write `base: { oci: DIR }`",
-      },
-    );
-  if (base.kind !== "debian") return base;
-  return { ...base, packages: base.packages ?? defaultBasePackages };
-}
-
-/** What lies underneath, for people and for the image's labels. */
-function baseName(base: BaseConfiguration, built: Base): string {
-  switch (base.kind) {
-    case "debian":
-      return `${base.distribution}:${base.suite} (${built.packages.length} packages)`;
-    case "rootfs":
-    case "oci":
-      return base.kind;
-    case "image":
-      return base.reference;
-    case "scratch":
-      return "scratch";
-  }
-}
-
 /** The image in all outputs, when they are layouts that hold what these inputs give. */
 async function sameImage(outputs: readonly Output[], inputs: string): ReturnType<typeof readLayoutImage> {
   let present: Awaited<ReturnType<typeof readLayoutImage>>;
   for (const output of outputs) {
     if (output.kind !== "oci") return undefined;
     present = await readLayoutImage(output.path);
-    if (present?.inputs !== `sha256:${inputs}`) return undefined;
+    if (present?.inputs !== inputs) return undefined;
   }
   return present;
 }

@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { selectContainers } from "../definitions/select.ts";
+import { parseBind } from "../run/containerProcess.ts";
 import { runImage } from "../run/runImage.ts";
-import type { Bind, RuntimeName } from "../run/types.ts";
+import type { RuntimeName } from "../run/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
@@ -81,24 +82,6 @@ async function isLayout(path: string): Promise<boolean> {
     (facts) => facts.isFile(),
     () => false,
   );
-}
-
-/**
- * Reads `source[:target[:ro|rw]]`; without a target the source's own path is used. A relative source starts from `directory`.
- *
- * @throws {SpacktainersError} `USAGE`
- */
-export function parseBind(text: string, directory: string): Bind {
-  const [source = "", second, third, ...more] = text.split(":");
-  const bad = (what: string): SpacktainersError =>
-    new SpacktainersError("USAGE", `--bind ${text}: ${what}`, { hint: "write source[:target[:ro]]" });
-  if (source === "" || more.length > 0) throw bad("this is not a bind");
-  const mode = third ?? (second === "ro" || second === "rw" ? second : "rw");
-  if (mode !== "ro" && mode !== "rw") throw bad(`${mode} is neither ro nor rw`);
-  const path = resolve(directory, source);
-  const target = second === undefined || second === "ro" || second === "rw" ? path : second;
-  if (!target.startsWith("/")) throw bad("the target must be absolute");
-  return { source: path, target, readOnly: mode === "ro" };
 }
 
 /**
