@@ -7,8 +7,7 @@
 import type { DependencyType } from "./concrete.ts";
 import type { VersionSet } from "./versions.ts";
 
-/** Which generation of the spec language a text is written in. */
-export type Dialect = "0.x" | "1.x";
+export type { Dialect } from "./dialect.ts";
 
 /**
  * A variant as written. `foo=a,b` has kind `multi` and is not exact: at least these values. `foo:=a,b` (1.x) is exact.

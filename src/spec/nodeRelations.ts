@@ -132,13 +132,29 @@ export function nodeAnswer(a: SpecView, b: SpecView, relation: Relation): "yes" 
   return flagsSatisfy(a.flags, b.flags) ? "yes" : "no";
 }
 
+/** True if one package can provide both virtual packages. */
+function haveCommonProvider(a: SpecView, b: SpecView, relation: Relation): boolean {
+  const { virtuals } = relation;
+  const offers = (name: string, wanted: SpecView) =>
+    (virtuals.provided?.(name) ?? []).filter(
+      ({ virtual }) => virtual.name === wanted.name && nodeIntersects(virtual, wanted, relation),
+    );
+  return (virtuals.providersOf?.(a.name ?? "") ?? []).some((name) =>
+    offers(name, a).some((left) =>
+      offers(name, b).some((right) => nodeIntersects(left.when, right.when, relation)),
+    ),
+  );
+}
+
 /** Two different names: can one be a provider of the other, which is virtual? */
 function namesIntersect(a: SpecView, b: SpecView, relation: Relation): boolean {
   const { virtuals } = relation;
   const left = a.name ?? "";
   const right = b.name ?? "";
   const leftVirtual = virtuals.isVirtual(left);
-  if (leftVirtual === virtuals.isVirtual(right)) return false;
+  const rightVirtual = virtuals.isVirtual(right);
+  if (leftVirtual && rightVirtual) return haveCommonProvider(a, b, relation);
+  if (!leftVirtual && !rightVirtual) return false;
   const [virtual, provider] = leftVirtual ? [a, b] : [b, a];
   const known = virtuals.provided?.(provider.name ?? "");
   if (known === undefined) return virtuals.provides(provider.name ?? "", virtual.name ?? "");

@@ -11,11 +11,12 @@ import {
   type EdgeFrom,
   type EdgeView,
   edgeHasType,
+  hashBeginsWith,
   type ProvidedVirtual,
   type Relation,
   type SpecView,
 } from "./specView.ts";
-import { anyVersion, parseVersionSet } from "./versions.ts";
+import { anyVersion, isAnyVersion, parseVersionSet } from "./versions.ts";
 
 const linkRun: readonly DependencyType[] = ["link", "run"];
 const build: readonly DependencyType[] = ["build"];
@@ -52,6 +53,27 @@ function answersTo(edge: EdgeView, name: string | undefined): boolean {
   return edge.spec.name === name || (name !== undefined && edge.virtuals.includes(name));
 }
 
+/**
+ * True if the edge leads to what is asked for. The edge of a concrete spec that carries a virtual package proves that
+ * its package provides it, whether or not the recipe is known.
+ */
+function leadsTo(
+  edge: EdgeView,
+  wanted: SpecView,
+  relation: Relation,
+  relate: (a: SpecView, b: SpecView, relation: Relation) => boolean,
+): boolean {
+  const { name, hash } = wanted;
+  const { concrete } = edge.spec;
+  const carried =
+    concrete !== undefined && name !== undefined && edge.virtuals.includes(name) && concrete.name !== name;
+  if (!carried) return relate(edge.spec, wanted, relation);
+  if (hash !== undefined && !hashBeginsWith(edge.spec, hash)) return false;
+  if (isAnyVersion(wanted.versions)) return true;
+  const known = relation.virtuals.provided?.(concrete.name)?.some(({ virtual }) => virtual.name === name);
+  return known === true ? relate(edge.spec, wanted, relation) : true;
+}
+
 /** 0.x: each dependency asked for is met by some node; virtual packages by the edges that carry them. */
 function oldDependencies(a: SpecView, b: SpecView, relation: Relation): boolean {
   if (a.dependencies.length === 0) return false;
@@ -64,8 +86,10 @@ function oldDependencies(a: SpecView, b: SpecView, relation: Relation): boolean 
     const named = candidates.filter((each) => answersTo(each, edge.spec.name));
     if (!virtuals.every((virtual) => named.some((each) => each.virtuals.includes(virtual)))) return false;
   }
-  const nodes = allNodes(a).slice(1);
-  return wanted.every(({ edge }) => nodes.some((node) => nodeSatisfies(node, edge.spec, relation)));
+  const all = allEdges(a);
+  return wanted.every(({ edge }) =>
+    all.some((each) => leadsTo(each.edge, edge.spec, relation, nodeSatisfies)),
+  );
 }
 
 /** The dependency that `spec[name]` gives in Spack, the root included. */
@@ -116,7 +140,7 @@ function transitiveSatisfies(all: readonly EdgeView[], wanted: EdgeView, relatio
   if (candidates.length === 0) return false;
   const virtuals = wantedVirtuals(wanted, relation);
   if (!virtuals.every((virtual) => candidates.some((edge) => edge.virtuals.includes(virtual)))) return false;
-  return candidates.some((edge) => nodeSatisfies(edge.spec, wanted.spec, relation));
+  return candidates.some((edge) => leadsTo(edge, wanted.spec, relation, nodeSatisfies));
 }
 
 function conditionSatisfies(
@@ -172,13 +196,13 @@ function directSatisfies(a: SpecView, { parent, edge }: EdgeFrom, relation: Rela
   const virtuals = wantedVirtuals(edge, relation);
   const anyName = name === undefined || isVirtual(edge.spec, relation);
   return node.dependencies.some((candidate) => {
-    if (!anyName && candidate.spec.name !== name) return false;
+    if (!anyName && !answersTo(candidate, name)) return false;
     if (virtuals.length > 0 && !virtuals.some((virtual) => candidate.virtuals.includes(virtual)))
       return false;
     for (const type of edge.types) if (!candidate.types.has(type)) return false;
     return (
       conditionSatisfies(edge.when, candidate.when, relation) &&
-      specSatisfies(candidate.spec, edge.spec, relation)
+      leadsTo(candidate, edge.spec, relation, specSatisfies)
     );
   });
 }

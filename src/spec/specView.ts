@@ -54,6 +54,8 @@ export interface VirtualKnowledge {
   provides(name: string, virtual: string): boolean;
   /** What exactly packages of this name provide, where that is known. */
   provided?(name: string): readonly ProvidedVirtual[] | undefined;
+  /** Names of the packages that can provide the virtual. */
+  providersOf?(virtual: string): readonly string[];
 }
 
 /** What the relations need besides the specs. */

@@ -4,7 +4,7 @@
  * numbers (`develop`, `main`, …) differ.
  */
 import { SpacktainersError } from "../util/errors.ts";
-import type { Dialect } from "./abstract.ts";
+import type { Dialect } from "./dialect.ts";
 
 /** A word that sorts above every number, such as `develop`. */
 export interface InfinityWord {

@@ -3,7 +3,7 @@
  * Semantics: `docs/formats.md`, "Versions".
  */
 import { SpacktainersError } from "../util/errors.ts";
-import type { Dialect } from "./abstract.ts";
+import type { Dialect } from "./dialect.ts";
 import {
   comparePlain,
   compareVersions,
