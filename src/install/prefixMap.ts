@@ -1,5 +1,6 @@
 /** Which old paths become which new ones: the rules of Spack's relocation (`docs/formats.md`, "Prefix map"). */
 import { bytesOfName } from "../archive/names.ts";
+import type { DagHash } from "../spec/concrete.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { Buildinfo } from "./buildinfo.ts";
 import { makePrefixSearch, type PrefixPair, type PrefixSearch } from "./prefixSearch.ts";
@@ -16,7 +17,7 @@ export interface PrefixMap {
 /** The part of a request that decides the map. */
 export type PrefixRequest = Pick<
   InstallRequest,
-  "name" | "version" | "hash" | "root" | "prefixes" | "relocationOrder" | "layout"
+  "name" | "version" | "hash" | "root" | "prefixes" | "relocationOrder" | "analogs" | "layout"
 >;
 
 /** Where the sbang script is put below an install root. */
@@ -39,6 +40,7 @@ export function makePrefixMap(buildinfo: Buildinfo, request: PrefixRequest): Pre
   if (own === undefined) throw new SpacktainersError("INTERNAL", "the package has no new prefix", { place });
   const generation2 = request.layout === 2;
   const { prefixes } = buildinfo;
+  const oldPrefixOf = (hash: DagHash): string | undefined => prefixes?.get(request.analogs?.[hash] ?? hash);
   if (prefixes === undefined) {
     const samePlace = generation2 && `${request.root}/${buildinfo.relativePrefix}` === own;
     if (!samePlace) {
@@ -48,7 +50,7 @@ export function makePrefixMap(buildinfo: Buildinfo, request: PrefixRequest): Pre
         { place, hint: "it was made by a very old Spack; push the package again with a newer one" },
       );
     }
-  } else if (!prefixes.has(request.hash)) {
+  } else if (oldPrefixOf(request.hash) === undefined) {
     throw new SpacktainersError(
       "IDENTITY_MISMATCH",
       "the archive is of another package: its relocation data does not have this hash",
@@ -67,7 +69,7 @@ export function makePrefixMap(buildinfo: Buildinfo, request: PrefixRequest): Pre
     text.set(from, to);
   };
   for (const hash of request.relocationOrder) {
-    const from = prefixes?.get(hash);
+    const from = oldPrefixOf(hash);
     const to = request.prefixes[hash];
     if (from !== undefined && to !== undefined) both(from, to);
   }

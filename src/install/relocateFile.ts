@@ -6,7 +6,7 @@ import type { PrefixMap } from "./prefixMap.ts";
 import { relocateBinary } from "./relocateBinary.ts";
 import { dropRedundantRunPaths, relocateElf, relocateStart } from "./relocateElf.ts";
 import { relocateText } from "./relocateText.ts";
-import { applySbang, hasShebang, undoSbang } from "./sbang.ts";
+import { applySbang, hasShebang, sbangLineOf, shebangLimit, undoSbang } from "./sbang.ts";
 
 /** What decides the edits of the files of one package. */
 export interface FileEdits {
@@ -41,12 +41,23 @@ export function editFile(data: Buffer, facts: FileFacts, edits: FileEdits): Buff
   if (facts.executable && hasShebang(file)) {
     if (edits.sbang === "undo") file = undoSbang(file, edits.sbangPath);
     file = applySbang(file, edits.sbangPath);
+    checkSbangLine(file, edits.sbangPath);
   }
   if (isElf(file)) {
     dropRedundantRunPaths(file, edits.exists);
     if (edits.strip !== undefined) file = edits.strip(file);
   }
   return file;
+}
+
+function checkSbangLine(file: Buffer, sbangPath: string): void {
+  const line = sbangLineOf(sbangPath);
+  if (line.length <= shebangLimit || !file.subarray(0, line.length).equals(line)) return;
+  throw new SpacktainersError(
+    "PREFIX_TOO_LONG",
+    `its first line would have ${line.length} bytes, and kernels read ${shebangLimit}`,
+    { hint: `choose an install root that is at least ${line.length - shebangLimit} bytes shorter` },
+  );
 }
 
 /** The text of a symbolic link that is listed for relocation, relocated. Relative links do not change. */

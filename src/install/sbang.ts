@@ -13,6 +13,11 @@ const longestLine = 4096;
 
 const newline = 0x0a;
 
+/** The first line, newline included, of scripts that run by sbang. */
+export function sbangLineOf(sbangPath: string): Buffer {
+  return Buffer.from(`#!/bin/sh ${sbangPath}\n`);
+}
+
 /** True when the bytes begin with `#!`. */
 export function hasShebang(data: Uint8Array): boolean {
   return data.length >= 2 && data[0] === 0x23 && data[1] === 0x21;
@@ -33,7 +38,7 @@ export function shebangOf(data: Buffer): Buffer | undefined {
  * @returns the new bytes; `data` itself when there is nothing to undo, or the line still is too long
  */
 export function undoSbang(data: Buffer, sbangPath: string): Buffer {
-  const first = Buffer.from(`#!/bin/sh ${sbangPath}\n`);
+  const first = sbangLineOf(sbangPath);
   if (!data.subarray(0, first.length).equals(first)) return data;
   const second = data.subarray(first.length, first.length + longestLine + 16);
   const end = second.indexOf(newline);
@@ -69,13 +74,13 @@ export function applySbang(data: Buffer, sbangPath: string): Buffer {
   if (end < 0 && head.length === longestLine) return data;
   const line = end < 0 ? head : head.subarray(0, end + 1);
   if (line.length <= shebangLimit) return data;
-  const sbangLine = `#!/bin/sh ${sbangPath}\n`;
+  const sbangLine = sbangLineOf(sbangPath);
+  if (line.equals(sbangLine)) return data;
   const text = line.toString("latin1");
-  if (text === sbangLine) return data;
   const interpreter = /^#![ \t]*([^ \t\0\n]+)/.exec(text)?.[1];
   if (interpreter === undefined) return data;
   return Buffer.concat([
-    Buffer.from(sbangLine),
+    sbangLine,
     Buffer.from(commented(text, interpreter), "latin1"),
     data.subarray(line.length),
   ]);

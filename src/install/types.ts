@@ -29,6 +29,11 @@ export interface InstallRequest {
   readonly prefixes: Readonly<Record<string, string>>;
   /** Hashes in Spack's relocation order: itself, the transitive link closure breadth-first, the direct run dependencies. */
   readonly relocationOrder: readonly DagHash[];
+  /**
+   * Spliced packages only: for a hash of `relocationOrder`, the hash that stood in its place when the archive was made
+   * (the package itself: hash of its build spec).
+   */
+  readonly analogs?: Readonly<Record<string, DagHash>>;
   /** Spack generation of the archive: 2 (≤ 0.23) or 3 (≥ 1.0). Their relocation rules differ in details. */
   readonly layout: 2 | 3;
   readonly options: InstallOptions;

@@ -196,6 +196,16 @@ describe("installPackage", () => {
     expect(files.get(`${long.slice(1)}/bin/s`)?.toString()).toBe(`${sbangLine("/sw")}#!${long}/bin/python\n`);
   });
 
+  it("refuses a root so long that sbang itself would not be found", async () => {
+    const script = { name: "bin/s", body: `${sbangLine("/build")}#!${oldDep}/bin/python\n`, mode: 0o755 };
+    const request = { root: `/${"x".repeat(110)}` };
+    const options = { sbang: "keep" } as const;
+    await expect(install({ members: [script], text: ["bin/s"], request, options })).rejects.toMatchObject({
+      code: "PREFIX_TOO_LONG",
+      message: "bin/s: its first line would have 132 bytes, and kernels read 127",
+    });
+  });
+
   it("leaves .spack out, but not a file that has another name", async () => {
     const members = [
       { name: ".spack", type: "5" },

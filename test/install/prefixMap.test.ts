@@ -97,6 +97,21 @@ describe("makePrefixMap", () => {
     expect(map.text.matchAt(Buffer.from("/old/gcc/lib"), 0)?.to.toString()).toBe("/new/zlib-own");
   });
 
+  it("maps what a splice replaced to what replaced it", () => {
+    const [spliced, other] = ["new", "oth"] as unknown as [DagHash, DagHash];
+    const map = makePrefixMap(buildinfo, {
+      ...request,
+      hash: spliced,
+      prefixes: { [spliced]: "/new/zlib-new", [other]: "/new/llvm-oth" },
+      relocationOrder: [spliced, other],
+      analogs: { [spliced]: own, [other]: dep },
+    });
+    expect(pairs(map.text).slice(0, 2)).toEqual([
+      "/old/padded/linux/zlib-own /new/zlib-new",
+      "/old/padded/linux/gcc-dep /new/llvm-oth",
+    ]);
+  });
+
   it("refuses an archive of another package, and one that cannot be relocated", () => {
     const other = { ...buildinfo, prefixes: new Map([[dep, "/old/padded/gcc"]]) };
     expect(() => makePrefixMap(other, request)).toThrow(
