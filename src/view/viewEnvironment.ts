@@ -5,6 +5,7 @@ import { type EnvironmentModification, normalEntry } from "./environmentModifica
 import type { FileTree } from "./fileTree.ts";
 import { type RecipeContext, recipeEffects } from "./recipeEffects.ts";
 import { dynamicRecipes } from "./recipeRules.ts";
+import { specTester } from "./specTester.ts";
 import { usedPackages } from "./useModes.ts";
 
 /** Folders of a prefix and the variables they go to, in Spack's order. The empty folder is the prefix itself. */
@@ -35,7 +36,7 @@ export interface ViewEnvironmentOptions {
   readonly projectionOf?: (spec: ConcreteSpec) => string;
   /** Changes the manifest asks for, made first. */
   readonly manifest?: readonly EnvironmentModification[];
-  /** Whether a spec satisfies a constraint of a rule; without it, rules with conditions do not apply. */
+  /** Whether a spec satisfies a constraint of a rule; default: by the graph. */
   readonly satisfies?: (spec: ConcreteSpec, constraint: string) => boolean;
 }
 
@@ -106,7 +107,7 @@ function dynamicChanges(options: ViewEnvironmentOptions, notices: string[]): Env
     prefixOf: (spec) => prefixOf(spec, options),
     dependency: (spec, name) => findDependency(graph, spec, name),
     exists: (path) => tree.exists(path),
-    satisfies: options.satisfies ?? (() => false),
+    satisfies: options.satisfies ?? specTester(graph),
   };
   const changes: EnvironmentModification[] = [];
   for (const wanted of [true, false])

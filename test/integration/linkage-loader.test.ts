@@ -6,8 +6,7 @@ import { checkLinkage } from "../../src/linkage/checkLinkage.ts";
 import { Loader } from "../../src/linkage/loader.ts";
 import type { LinkageInput } from "../../src/linkage/types.ts";
 import type { FileTree } from "../../src/view/fileTree.ts";
-import { findLibraries } from "../../src/view/ldSoCache.ts";
-import { cacheDirectories } from "../../src/view/ldSoConf.ts";
+import type { CachedLibrary } from "../../src/view/ldSoCache.ts";
 import { addTop, canMakeBase, installTree, makeBase, type RealTree, runInside } from "../linkage/realTree.ts";
 import { hasCorpus } from "../support/corpusInstall.ts";
 import { inventoryOfDirectory } from "../view/inventoryOfDirectory.ts";
@@ -40,20 +39,22 @@ describe.skipIf(!possible)(
     const root = mkdtempSync(join(tmpdir(), "spacktainers-linkage-"));
     let real: RealTree;
     let tree: FileTree;
+    let libraries: readonly CachedLibrary[];
     beforeAll(async () => {
       makeBase(root);
       real = await installTree("installed", root);
-      tree = await addTop(
+      const top = await addTop(
         root,
         real,
         inventoryOfDirectory(root, ["bin", "sbin", "lib", "lib64", "usr", "etc"]),
       );
+      tree = top.tree;
+      libraries = top.libraries;
     });
     afterAll(() => rmSync(root, { recursive: true, force: true }));
 
     test("every program and library of packages and base: the same files for the same names", () => {
-      const cache = findLibraries(tree, cacheDirectories("amd64", "/opt/view", ["/lib/x86_64-linux-gnu"]));
-      const loader = new Loader(tree, "amd64", cache);
+      const loader = new Loader(tree, "amd64", libraries);
       const paths = [...tree.entries()].flatMap(([path, entry]) =>
         entry.type === "file" && entry.elf?.type === "dynamic" && entry.elf.needed.length > 0
           ? [`/${path}`]
@@ -86,7 +87,7 @@ describe.skipIf(!possible)(
       tree,
       architecture: "amd64",
       packages: real.packages,
-      cache: findLibraries(tree, cacheDirectories("amd64", "/opt/view", ["/lib/x86_64-linux-gnu"])),
+      cache: libraries,
       searchPath: ["/opt/view/bin", "/usr/bin", "/bin"],
       allow,
     });

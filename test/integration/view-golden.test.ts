@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { installPackage } from "../../src/install/installPackage.ts";
 import { mergeView } from "../../src/view/mergeView.ts";
 import type { MergedView, ViewPackage } from "../../src/view/types.ts";
-import { corpus, type InstalledLine, inventoryOfArchive, readInstalled } from "../view/installedCorpus.ts";
+import { corpusRequests, recordings } from "../support/corpusInstall.ts";
+import { corpus, type InstalledLine, readInstalled } from "../view/installedCorpus.ts";
 
 /** The view as the recordings describe one: path, type, mode, link target, SHA-256 of files. */
 function describeView(view: MergedView): Map<string, string> {
@@ -43,52 +45,58 @@ describe.skipIf(!corpus)("the view real Spack made (needs ../shared/corpus)", ()
     metadata: true,
   } as const;
 
-  async function packages023(): Promise<{ packages: ViewPackage[]; view: readonly InstalledLine[] }> {
-    const installed = readInstalled("installed");
-    const packages = await Promise.all(
-      installed.packages.map(async (one) => {
-        if (one.spec.name !== "py-ring" && one.spec.name !== "python-venv") return one;
-        const withTexts = await inventoryOfArchive(one.spec, one.prefix, "/opt/oracle/software");
-        const texts = new Map(withTexts.entries.map((entry) => [entry.path, entry]));
-        const entries = one.inventory.entries.map((entry) => {
-          const known = texts.get(entry.path);
-          const text = known?.text === undefined ? {} : { text: known.text };
-          return { ...entry, ...text, ...(known?.shebang === undefined ? {} : { shebang: known.shebang }) };
-        });
-        return { ...one, inventory: { entries } };
-      }),
-    );
-    return { packages, view: installed.view };
+  /** The recorded environment's packages, installed by us where Spack installed them. */
+  async function install(
+    recording: (typeof recordings)[number],
+  ): Promise<{ packages: ViewPackage[]; view: readonly InstalledLine[] }> {
+    const { packages, view } = readInstalled(recording.folder);
+    const requests = corpusRequests(recording, { strip: false, sbang: "keep", metadata: true });
+    const byHash = new Map(requests.map((request) => [request.hash, request]));
+    const installed: ViewPackage[] = [];
+    for (const one of packages) {
+      const request = byHash.get(one.spec.hash);
+      if (request === undefined) throw new Error(`no request for ${one.spec.name}`);
+      const running = installPackage(request);
+      for await (const _ of running.entries);
+      installed.push({ ...one, inventory: running.inventory() });
+    }
+    return { packages: installed, view };
   }
 
-  test("Spack 0.23: every path, mode, link target and content, when scripts name the hidden folder", async () => {
-    const { packages, view } = await packages023();
-    const ours = mergeView(packages, { ...options, scriptPath: hidden });
-    expect(ours.notices).toEqual([]);
+  describe("Spack 0.23", () => {
+    let packages: ViewPackage[] = [];
+    let view: readonly InstalledLine[] = [];
+    beforeAll(async () => {
+      ({ packages, view } = await install(recordings[0]));
+    });
+
+    test("every path, mode, link target and content, when scripts name the hidden folder", () => {
+      const ours = mergeView(packages, { ...options, scriptPath: hidden });
+      expect(ours.notices).toEqual([]);
+      expect(differences(describeView(ours), describeRecording(view))).toEqual([]);
+      expect(view.length).toBeGreaterThan(12_000);
+    });
+
+    test("with the public path in scripts, only the contents of those scripts differ", () => {
+      const ours = mergeView(packages, options);
+      const changed = differences(describeView(ours), describeRecording(view)).map(
+        (line) => line.split(":")[0],
+      );
+      expect(changed).toEqual([
+        "/opt/oracle/view/bin/activate",
+        "/opt/oracle/view/bin/activate.csh",
+        "/opt/oracle/view/bin/activate.fish",
+        "/opt/oracle/view/bin/pyring",
+      ]);
+      const script = ours.entries.find((entry) => entry.path === "opt/oracle/view/bin/pyring");
+      expect(Buffer.from(script?.content ?? []).toString()).toContain("#!/opt/oracle/view/bin/python3\n");
+    });
+  });
+
+  test("Spack 1.1: every path, mode and link target", async () => {
+    const { packages, view } = await install(recordings[1]);
+    const ours = mergeView(packages, { ...options, viewPath: "/opt/oracle11/view" });
     expect(differences(describeView(ours), describeRecording(view))).toEqual([]);
-    expect(view.length).toBeGreaterThan(12_000);
-  });
-
-  test("Spack 0.23: with the public path in scripts, only the contents of those scripts differ", async () => {
-    const { packages, view } = await packages023();
-    const ours = mergeView(packages, options);
-    const changed = differences(describeView(ours), describeRecording(view)).map(
-      (line) => line.split(":")[0],
-    );
-    expect(changed).toEqual([
-      "/opt/oracle/view/bin/activate",
-      "/opt/oracle/view/bin/activate.csh",
-      "/opt/oracle/view/bin/activate.fish",
-      "/opt/oracle/view/bin/pyring",
-    ]);
-    const script = ours.entries.find((entry) => entry.path === "opt/oracle/view/bin/pyring");
-    expect(Buffer.from(script?.content ?? []).toString()).toContain("#!/opt/oracle/view/bin/python3\n");
-  });
-
-  test("Spack 1.1: every path, mode and link target", () => {
-    const installed = readInstalled("installed-v3");
-    const ours = mergeView(installed.packages, { ...options, viewPath: "/opt/oracle11/view" });
-    expect(differences(describeView(ours), describeRecording(installed.view))).toEqual([]);
-    expect(installed.view.length).toBeGreaterThan(8_000);
+    expect(view.length).toBeGreaterThan(8_000);
   });
 });

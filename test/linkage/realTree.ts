@@ -14,13 +14,10 @@ import { dirname, join } from "node:path";
 import type { Inventory } from "../../src/archive/inventory.ts";
 import { unpackEntries } from "../../src/archive/unpackEntries.ts";
 import { installPackage } from "../../src/install/installPackage.ts";
-import { sbangScript } from "../../src/install/sbangScript.ts";
+import { makeTopLayer, streamEntries, type TopLayer } from "../../src/pipeline/topLayer.ts";
 import type { DagHash, SpecGraph } from "../../src/spec/concrete.ts";
-import { FileTree } from "../../src/view/fileTree.ts";
-import { findLibraries, writeLdSoCache } from "../../src/view/ldSoCache.ts";
-import { cacheDirectories } from "../../src/view/ldSoConf.ts";
 import { mergeView } from "../../src/view/mergeView.ts";
-import { entryStream, topLayer } from "../../src/view/topLayer.ts";
+import { specTester } from "../../src/view/specTester.ts";
 import type { ViewPackage } from "../../src/view/types.ts";
 import { corpusRequests, recordings } from "../support/corpusInstall.ts";
 import { readInstalled } from "../view/installedCorpus.ts";
@@ -123,25 +120,30 @@ export async function installTree(
   };
 }
 
-/** Puts the view, the script, the cache and sbang on top; returns the whole image's tree. */
-export async function addTop(root: string | undefined, real: RealTree, base: Inventory): Promise<FileTree> {
+/** Puts the view, the script, the cache and sbang on top, as the pipeline does. */
+export async function addTop(root: string | undefined, real: RealTree, base: Inventory): Promise<TopLayer> {
   const view = mergeView(real.packages, {
     viewPath: "/opt/view",
     layout: "link",
     linkType: "symlink",
     metadata: false,
   });
-  const tree = new FileTree([base, ...real.inventories, { entries: view.entries }]);
-  const cache = findLibraries(tree, cacheDirectories("amd64", "/opt/view", ["/lib/x86_64-linux-gnu"]));
-  const top = topLayer({
+  const top = makeTopLayer({
+    architecture: "amd64",
+    graph: real.graph,
+    roots: real.roots,
+    prefixes: new Map(real.packages.map((one) => [one.spec.hash, one.prefix])),
+    root: "/opt/software",
+    inventories: [base, ...real.inventories],
     view,
-    libraryView: "/opt/view",
-    cache: writeLdSoCache(cache),
-    files: new Map([["/opt/software/bin/sbang", { content: sbangScript, mode: 0o755 }]]),
+    satisfies: specTester(real.graph),
+    manifestChanges: [],
+    configuredLibraryDirectories: undefined,
+    manifestText: "",
+    lockText: "",
   });
-  if (root !== undefined) await unpackEntries(root, entryStream(top), { overwrite: true });
-  tree.add({ entries: top });
-  return tree;
+  if (root !== undefined) await unpackEntries(root, streamEntries(top.entries), { overwrite: true });
+  return top;
 }
 
 /** Runs a shell script inside the root directory. */
