@@ -48,8 +48,8 @@ export async function containerProcess(config: ImageConfig, options: RunOptions)
 /**
  * Program and arguments by the rules of the OCI image specification: a command replaces `Cmd`, the entrypoint stays.
  *
- * The entrypoint of our own images (a login shell that runs `$*`) takes arguments apart at blanks. Where several are given they
- * are passed on as they are instead; a single one is a line for the shell, as with any other runtime.
+ * The entrypoint of our own images (a login shell that runs `$*`) takes arguments apart at blanks. Where several are given, they
+ * are meant as they are, and are passed on so; a single one is taken apart, as with any other runtime.
  */
 export function commandLine(
   entrypoint: readonly string[],

@@ -153,7 +153,8 @@ export async function engineInvocation(
   const [entrypoint, ...args] = container.argv;
   const options = ["--rm", "--interactive", `--network=${container.network}`, "--ipc=host"];
   if (container.tty) options.push("--tty");
-  if (engine === "docker" || (await hasInit())) options.push("--init");
+  // A program that is the first of its process numbers ignores the signals it does not handle: put something before it.
+  options.push(engine === "docker" || (await hasInit()) ? "--init" : "--pid=host");
   if (container.readOnly)
     options.push("--read-only", ...(engine === "docker" ? ["--tmpfs=/tmp", "--tmpfs=/run"] : []));
   // SELinux would otherwise keep the container from files of ours.

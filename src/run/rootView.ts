@@ -43,7 +43,11 @@ export async function lookUp(stack: readonly string[], path: string): Promise<Fo
     }
     const next = at === "" ? name : `${at}/${name}`;
     const top = await topOf(here, next);
-    if (top === undefined) return { kind: "missing", path: resolveLink("", [next, ...rest].join("/")) };
+    if (top === undefined) {
+      const missing = resolveLink("", [next, ...rest].join("/"));
+      // A path that goes back out of what is missing is taken by its text, as mkdir -p would in the end.
+      return rest.includes("..") ? lookUp(stack, missing) : { kind: "missing", path: missing };
+    }
     if (top.kind === "symlink") {
       if (++links > maxLinks) throw new SpacktainersError("USAGE", `/${path} is a circle of symbolic links`);
       pending = [...resolveLink(at, top.target).split("/"), ...rest].filter((part) => part !== "");

@@ -11,6 +11,7 @@ import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { apptainerInvocation } from "./apptainer.ts";
 import { containerProcess } from "./containerProcess.ts";
 import { engineInvocation, engineTrouble, type Invocation, importImage } from "./engine.ts";
+import { cloneWithAdditions, fitRoot } from "./fitRoot.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
 import { superviseProcess } from "./superviseProcess.ts";
@@ -114,8 +115,7 @@ async function invocationFor(
   files: string[],
 ): Promise<Invocation> {
   if (name === "apptainer" || name === "singularity") {
-    const root = await mergedLayers(run.image.layers, unpackContext(run));
-    return apptainerInvocation(name, program, join(rootfsFolder(run), root, "fs"), run.container);
+    return apptainerInvocation(name, program, await sandbox(run), run.container);
   }
   const imported = await importImage(name, run.image, importContext(program, run));
   return engineInvocation(name, program, imported, run.container, async (text) => {
@@ -178,7 +178,7 @@ async function askRuntime(
   run: Run,
 ): Promise<string | undefined> {
   if (name === "apptainer" || name === "singularity") {
-    const root = join(rootfsFolder(run), await mergedLayers(run.image.layers, unpackContext(run)), "fs");
+    const root = await sandbox(run);
     const result = await runTool([program, "--silent", "exec", "--contain", root, "/bin/sh", "-c", ":"], {
       timeout: 60_000,
     });
@@ -198,6 +198,15 @@ async function askRuntime(
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** The image as one directory, with places for what Apptainer mounts; it makes none by itself. */
+async function sandbox(run: Run): Promise<string> {
+  const folder = rootfsFolder(run);
+  const image = await mergedLayers(run.image.layers, unpackContext(run));
+  const { additions } = await fitRoot([join(folder, image, "fs")], run.container, new Map());
+  const id = additions.size === 0 ? image : await cloneWithAdditions(folder, image, additions);
+  return join(folder, id, "fs");
 }
 
 function importContext(program: string, run: Run) {
