@@ -3,7 +3,7 @@ import { contentOf, readContent } from "../archive/content.ts";
 import type { Entry, EntryStream, FileEntry } from "../archive/entry.ts";
 import type { Inventory, InventoryEntry } from "../archive/inventory.ts";
 import { nameOfBytes } from "../archive/names.ts";
-import { asBuffer, elfConstants, isElf, parseElf } from "../elf/parseElf.ts";
+import { elfConstants, isElf, parseElf } from "../elf/parseElf.ts";
 import { readElfFacts } from "../elf/readElf.ts";
 import { stripElf } from "../elf/stripElf.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
@@ -11,12 +11,13 @@ import { existingPaths } from "./existingPaths.ts";
 import { makePrefixMap, sbangPathOf } from "./prefixMap.ts";
 import { editFile, type FileEdits, type FileFacts, inFile, relocateLink } from "./relocateFile.ts";
 import { hasShebang, shebangOf } from "./sbang.ts";
-import { type ArchiveFacts, climbsOut, openArchive, refusal, scanArchive } from "./scanArchive.ts";
+import { type ArchiveFacts, climbsOut, openArchive, readHead, refusal, scanArchive } from "./scanArchive.ts";
 import type { InstallRequest } from "./types.ts";
 
 /**
  * Modification time of everything in an image, in seconds: 1980-01-02 00:00 UTC. Not 0, which is what Spack leaves: zip
- * archives cannot hold a time before 1980 in any time zone, so Python could not pack a wheel of such files.
+ * archives cannot hold a time before 1980 in any time zone, so Python could not pack a wheel of such files. Sources of
+ * compiled Python files have the time that those expect instead (see `bytecodeSources.ts`).
  */
 export const imageMtime = 315_619_200;
 
@@ -178,9 +179,12 @@ async function* installedEntries(
         );
         break;
       }
-      case "file":
-        yield await install({ ...entry, ...owner, mode: fileMode(entry.mode) }, below);
+      case "file": {
+        const noted = await install({ ...entry, ...owner, mode: fileMode(entry.mode) }, below);
+        const source = archive.bytecodeSources.get(below);
+        yield source?.size === noted[1].size ? [{ ...noted[0], mtime: source.mtime }, noted[1]] : noted;
         break;
+      }
     }
   }
 }
@@ -229,7 +233,7 @@ async function installFile(
   place: Place,
 ): Promise<Noted> {
   const content = entry.content[Symbol.asyncIterator]();
-  const { head, pieces } = await readHead(content);
+  const { head, pieces } = await readHead(content, sniffBytes);
   const listed = facts.listedText || facts.listedBinary;
   const script = facts.executable && hasShebang(head);
   const note = { path: entry.path, type: entry.type, mode: entry.mode } as const;
@@ -280,29 +284,6 @@ function isLoadable(head: Buffer): boolean {
   if (!isElf(head)) return false;
   const type = parseElf(head)?.type;
   return type === elfConstants.ET_EXEC || type === elfConstants.ET_DYN;
-}
-
-interface Head {
-  /** At least the first {@link sniffBytes} bytes, where there are as many. */
-  readonly head: Buffer;
-  /** Everything read so far. */
-  readonly pieces: readonly Uint8Array[];
-}
-
-async function readHead(content: AsyncIterator<Uint8Array>): Promise<Head> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  while (length < sniffBytes) {
-    const next = await content.next();
-    if (next.done === true) break;
-    pieces.push(next.value);
-    length += next.value.length;
-  }
-  const [first] = pieces;
-  return {
-    head: pieces.length === 1 && first !== undefined ? asBuffer(first) : Buffer.concat(pieces),
-    pieces,
-  };
 }
 
 async function* joined(

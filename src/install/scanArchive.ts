@@ -5,8 +5,15 @@ import type { Entry } from "../archive/entry.ts";
 import { gunzipStream } from "../archive/gzip.ts";
 import { printable } from "../archive/names.ts";
 import { readTar } from "../archive/readTar.ts";
+import { asBuffer } from "../elf/parseElf.ts";
 import { asSpacktainersError, type ErrorCode, type Place, SpacktainersError } from "../util/errors.ts";
 import { type Buildinfo, maxBuildinfoBytes, parseBuildinfo } from "./buildinfo.ts";
+import {
+  type BytecodeSource,
+  bytecodeHeaderSize,
+  readBytecodeHeader,
+  sourceOfBytecode,
+} from "./bytecodeSources.ts";
 
 /** An entry of an archive below the package's prefix. */
 export interface ArchiveMember {
@@ -25,6 +32,8 @@ export interface ArchiveFacts {
   readonly buildinfo: Buildinfo;
   /** By path below the prefix, in the archive's order; the prefix itself is left out. */
   readonly members: ReadonlyMap<string, ArchiveMember>;
+  /** What compiled Python files say of their sources, by path of the source below the prefix. */
+  readonly bytecodeSources: ReadonlyMap<string, BytecodeSource>;
 }
 
 /** Bounds on one archive; no honest one comes near them. */
@@ -94,12 +103,19 @@ function interrupted(place: Place): SpacktainersError {
 export async function scanArchive(path: string, options: OpenArchiveOptions = {}): Promise<ArchiveFacts> {
   const { place = {} } = options;
   const all = new Map<string, ArchiveMember>();
+  const sources = new Map<string, BytecodeSource>();
   let note: { readonly path: string; readonly bytes: Buffer } | undefined;
   for await (const entry of openArchive(path, options)) {
     addMember(all, entry, place);
     if (entry.type === "file" && isNote(entry.path) && entry.path.length < (note?.path.length ?? 4097)) {
       if (entry.size > maxBuildinfoBytes) throw refusal("ARCHIVE_INVALID", entry.path, "is too large", place);
       note = { path: entry.path, bytes: Buffer.from(await readContent(entry)) };
+    }
+    const source = entry.type === "file" ? sourceOfBytecode(entry.path) : undefined;
+    if (source !== undefined && entry.type === "file") {
+      const { head } = await readHead(entry.content[Symbol.asyncIterator](), bytecodeHeaderSize);
+      const facts = readBytecodeHeader(head);
+      if (facts !== undefined) sources.set(source, facts);
     }
   }
   if (note === undefined) {
@@ -114,7 +130,34 @@ export async function scanArchive(path: string, options: OpenArchiveOptions = {}
   for (const list of [buildinfo.textFiles, buildinfo.binaries, buildinfo.links]) {
     for (const name of list) expectMember(members, name, list === buildinfo.links, place);
   }
-  return { prefix, buildinfo, members };
+  const bytecodeSources = new Map<string, BytecodeSource>();
+  for (const [path, facts] of sources) {
+    if (path.startsWith(`${prefix}/`)) bytecodeSources.set(path.slice(prefix.length + 1), facts);
+  }
+  return { prefix, buildinfo, members, bytecodeSources };
+}
+
+/** The beginning of a file's content. */
+export interface Head {
+  /** At least as many bytes as asked for, where there are as many. */
+  readonly head: Buffer;
+  /** Everything read so far. */
+  readonly pieces: readonly Uint8Array[];
+}
+
+/** Reads the beginning of a file's content. */
+export async function readHead(content: AsyncIterator<Uint8Array>, size: number): Promise<Head> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  while (length < size) {
+    const next = await content.next();
+    if (next.done === true) break;
+    pieces.push(next.value);
+    length += next.value.length;
+  }
+  const [first] = pieces;
+  const head = pieces.length === 1 && first !== undefined ? asBuffer(first) : Buffer.concat(pieces);
+  return { head, pieces };
 }
 
 function isNote(path: string): boolean {

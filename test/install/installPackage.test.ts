@@ -257,6 +257,30 @@ describe("installPackage", () => {
     expect(note("link")).toMatchObject({ type: "symlink", target: "bin", size: 0 });
   });
 
+  it("gives Python's sources the time that their compiled files expect", async () => {
+    const pyc = (size: number, flags = 0): Buffer => {
+      const header = Buffer.from("a70d0d0a000000000000000000000000", "hex");
+      header.writeUInt32LE(flags, 4);
+      header.writeUInt32LE(1_700_000_000, 8);
+      header.writeUInt32LE(size, 12);
+      return Buffer.concat([header, Buffer.from("code")]);
+    };
+    const { entries } = await install({
+      members: [
+        ...["same.py", "hashed.py", "plain.py"].map((name) => ({ name: `lib/${name}`, body: "x = 1" })),
+        { name: "lib/moved.py", body: `x = "${oldPrefix}"` },
+        { name: "lib/__pycache__/same.cpython-311.opt-1.pyc", body: pyc(5) },
+        { name: "lib/__pycache__/hashed.cpython-311.pyc", body: pyc(5, 1) },
+        { name: "lib/__pycache__/moved.cpython-311.pyc", body: pyc(6 + oldPrefix.length) },
+        { name: "lib/__pycache__/gone.cpython-311.pyc", body: pyc(5) },
+      ],
+      text: ["lib/moved.py"],
+    });
+    const times = new Map(entries.map(({ path, mtime }) => [path.slice(prefix.length), mtime]));
+    expect(times.get("lib/same.py")).toBe(1_700_000_000);
+    for (const [name, mtime] of times) if (name !== "lib/same.py") expect(mtime, name).toBe(imageMtime);
+  });
+
   it("gives the same with facts known before", async () => {
     const request = requestFor({ members: [{ name: "a", body: oldPrefix }], text: ["a"] });
     const facts = structuredClone(await scanArchive(request.archivePath));

@@ -63,6 +63,12 @@ for (const recording of recordings) {
             `import ${modules.join(", ")}\nprint(sqlite3.sqlite_version, zlib.ZLIB_VERSION)\n`,
           );
           expect(run("python", "python3", script)).toBe("3.40.1 1.2.13\n");
+          // The compiled files of the standard library are used as they are.
+          const trace = spawnSync(`${prefixes.get("python")}/bin/python3`, ["-v", script], {
+            encoding: "utf8",
+          });
+          expect(trace.stderr).toContain("matches");
+          expect(trace.stderr).not.toMatch(/bytecode is stale|wrote '/);
           expect(run("py-ring", "pyring")).not.toBe("");
         });
 
