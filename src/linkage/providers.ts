@@ -205,7 +205,10 @@ export function libraryProvider(
 /** Who has a program that scripts start with, by its file name. */
 export function programProvider(path: string): string | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const known = byProgram.get(name) ?? byProgram.get(name.replace(/[0-9.]+$/, ""));
+  // python3.12 → python3 → python
+  const known = [name, name.replace(/(\.\d+)+$/, ""), name.replace(/[0-9.]+$/, "")]
+    .map((one) => byProgram.get(one))
+    .find((one) => one !== undefined);
   return known === undefined ? undefined : provided(known.debian, known.spack);
 }
 
