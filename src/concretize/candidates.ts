@@ -1,5 +1,5 @@
 /** For one root: which cached specs can be it, and why the others cannot. */
-import type { Environment, RequestedSpec } from "../environment/types.ts";
+import type { Environment, RequestedSpec, Requirement } from "../environment/types.ts";
 import type { AbstractSpec } from "../spec/abstract.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { parseSpec } from "../spec/parse.ts";
@@ -7,7 +7,7 @@ import { concreteSatisfies } from "../spec/satisfies.ts";
 import { formatVersionSet } from "../spec/versions.ts";
 import type { RunClosure } from "./closures.ts";
 import type { PackageSource } from "./packageSource.ts";
-import type { Verdict, Violation } from "./rules.ts";
+import { optionTexts, type Verdict, type Violation } from "./rules.ts";
 
 /** A cached spec that can be a root. */
 export interface Candidate {
@@ -27,7 +27,8 @@ export interface Candidates {
   /** Set when the request names a virtual. */
   readonly virtual: string | undefined;
   readonly usable: readonly Candidate[];
-  readonly rejected: readonly Rejection[];
+  /** Those of the right name that cannot be it; worked out when asked for. */
+  rejections(): readonly Rejection[];
 }
 
 /** How candidates are found; all of it is computed once per environment. */
@@ -58,32 +59,48 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
     virtual === undefined
       ? request.spec
       : { ...withoutNode(request.spec), dependencies: request.spec.dependencies };
+  const virtualRules = virtual === undefined ? [] : (environment.packages.get(virtual)?.require ?? []);
+  const keeps = (hash: DagHash, requirement: Requirement) =>
+    requirement.options.some((option) => concreteSatisfies(lookup, hash, option.spec, { dialect }));
   const usable: Candidate[] = [];
-  const rejected: Rejection[] = [];
+  const others: DagHash[] = [];
   for (const hash of [...hashes].sort()) {
     const spec = source.spec(hash);
-    if (spec === undefined) continue;
+    const fits =
+      spec !== undefined &&
+      concreteSatisfies(lookup, hash, wanted, { dialect }) &&
+      virtualRules.every((requirement) => keeps(hash, requirement));
+    const closure = fits ? closureOf(hash) : undefined;
+    if (
+      spec !== undefined &&
+      closure !== undefined &&
+      closure.problem === undefined &&
+      closure.nodes.every((node) => judge(node).violations.length === 0)
+    )
+      usable.push({ spec, closure });
+    else others.push(hash);
+  }
+
+  function rejectionOf(hash: DagHash): Rejection | undefined {
+    const spec = source.spec(hash);
     const closure = closureOf(hash);
-    if (closure === undefined) continue;
+    if (spec === undefined || closure === undefined) return undefined;
     const violations: Violation[] = [];
     if (!concreteSatisfies(lookup, hash, wanted, { dialect }))
       violations.push(...unsatisfiedParts(context, request, wanted, spec));
-    const virtualRules = virtual === undefined ? undefined : environment.packages.get(virtual);
-    for (const requirement of virtualRules?.require ?? [])
-      if (!requirement.options.some((option) => concreteSatisfies(lookup, hash, option.spec, { dialect })))
+    for (const requirement of virtualRules)
+      if (!keeps(hash, requirement))
         violations.push({
-          text:
-            requirement.message ??
-            `\`packages: ${virtual}\` requires ${requirement.options.map(({ text }) => `\`${text}\``).join(" or ")}`,
+          text: requirement.message ?? `\`packages: ${virtual}\` requires ${optionTexts(requirement)}`,
           place: requirement.place,
           spec,
         });
     for (const node of closure.nodes) violations.push(...judge(node).violations);
     if (closure.problem !== undefined) violations.push({ text: closure.problem, place: undefined, spec });
-    if (violations.length === 0) usable.push({ spec, closure });
-    else rejected.push({ spec, violations });
+    return { spec, violations };
   }
-  return { request, virtual, usable, rejected };
+
+  return { request, virtual, usable, rejections: () => others.flatMap((hash) => rejectionOf(hash) ?? []) };
 }
 
 /** A spec's constraints on everything but the node itself. */

@@ -1,11 +1,13 @@
 /** The run-time closures of cached specs. */
-import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
+import { briefSpec, type ConcreteSpec, type DagHash } from "../spec/concrete.ts";
 import type { PackageSource } from "./packageSource.ts";
 
 /** What a spec needs at run time, itself included. */
 export interface RunClosure {
   readonly nodes: readonly ConcreteSpec[];
   readonly byName: ReadonlyMap<string, DagHash>;
+  /** Which of the nodes provides which virtual to another, each pair once. */
+  readonly provided: readonly { readonly virtual: string; readonly provider: ConcreteSpec }[];
   /** Why it cannot be used, in words; undefined when it can. */
   readonly problem: string | undefined;
 }
@@ -32,30 +34,33 @@ function computeClosure(source: PackageSource, root: DagHash): RunClosure | unde
   if (first === undefined) return undefined;
   const nodes: ConcreteSpec[] = [];
   const byName = new Map<string, DagHash>();
+  const providers = new Map<string, DagHash>();
   let problem: string | undefined;
   const seen = new Set([root]);
-  const queue = [root];
-  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-    const spec = next === root ? first : source.spec(next);
+  for (const hash of seen) {
+    const spec = hash === root ? first : source.spec(hash);
     if (spec === undefined) {
-      problem ??= `its dependency ${next.slice(0, 7)} is in no cache`;
+      problem ??= `its dependency ${hash.slice(0, 7)} is in no cache`;
       continue;
     }
     nodes.push(spec);
     if (
       spec.external === undefined &&
-      !source.has(spec.buildSpec?.hash ?? spec.hash) &&
-      !source.has(spec.hash)
+      !source.has(hash) &&
+      !(spec.buildSpec && source.has(spec.buildSpec.hash))
     )
-      problem ??= `${spec === first ? "it" : `its dependency ${spec.name}@${spec.version}/${spec.hash.slice(0, 7)}`} is in no cache`;
-    const twin = byName.get(spec.name);
-    if (twin !== undefined) problem ??= `it needs two configurations of ${spec.name}`;
-    byName.set(spec.name, spec.hash);
-    for (const edge of runEdges(spec))
-      if (!seen.has(edge.hash)) {
-        seen.add(edge.hash);
-        queue.push(edge.hash);
-      }
+      problem ??= `${spec === first ? "it" : `its dependency ${briefSpec(spec)}`} is in no cache`;
+    if (byName.has(spec.name)) problem ??= `it needs two configurations of ${spec.name}`;
+    byName.set(spec.name, hash);
+    for (const edge of spec.dependencies) {
+      if (!edge.types.has("link") && !edge.types.has("run")) continue;
+      seen.add(edge.hash);
+      for (const virtual of edge.virtuals) providers.set(`${virtual} ${edge.hash}`, edge.hash);
+    }
   }
-  return { nodes, byName, problem };
+  const provided = [...providers].flatMap(([key, hash]) => {
+    const provider = source.spec(hash);
+    return provider === undefined ? [] : { virtual: key.slice(0, key.indexOf(" ")), provider };
+  });
+  return { nodes, byName, provided, problem };
 }

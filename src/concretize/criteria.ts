@@ -92,7 +92,6 @@ export function costModel(
   const { dialect } = environment;
   const lookup = { get: (hash: DagHash) => source.spec(hash) };
   const ranks = new Map<string, ReadonlyMap<string, number>>();
-  const shares = new Map<string, Cost>();
 
   /** Position of a version among all versions of the package in the caches, newest first; git versions come last. */
   function versionRank(spec: ConcreteSpec): number {
@@ -247,19 +246,26 @@ export function costModel(
     return cost;
   }
 
+  const rootShares = new Map<DagHash, Cost>();
+  const otherShares = new Map<DagHash, Cost>();
+  const providerCosts = new Map<string, Cost>();
   return {
     providerCost(virtual, provider, isRoot) {
+      const key = `${virtual} ${provider} ${isRoot}`;
+      const before = providerCosts.get(key);
+      if (before !== undefined) return before;
       const cost = criteria.map(() => 0);
       cost[at.get(isRoot ? "preferred providers (roots)" : "preferred providers (non-roots)") ?? 0] =
         providerWeight(virtual, provider);
+      providerCosts.set(key, cost);
       return cost;
     },
     shareOf(spec, isRoot) {
-      const key = isRoot ? `+${spec.hash}` : spec.hash;
-      const before = shares.get(key);
+      const shares = isRoot ? rootShares : otherShares;
+      const before = shares.get(spec.hash);
       if (before !== undefined) return before;
       const share = computeShare(spec, isRoot);
-      shares.set(key, share);
+      shares.set(spec.hash, share);
       return share;
     },
     undeterminedVariants(spec) {

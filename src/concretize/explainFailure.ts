@@ -13,7 +13,8 @@ const mostNamed = 3;
 
 /** Why no cached spec can be this root: the nearest candidates and what each fails. */
 export function explainNoCandidate(candidates: Candidates, source: PackageSource): SpacktainersError {
-  const { request, rejected } = candidates;
+  const { request } = candidates;
+  const rejected = candidates.rejections();
   const { name } = request.spec;
   if (rejected.length === 0) {
     const known = source.names();

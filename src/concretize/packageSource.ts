@@ -49,7 +49,9 @@ export function sourceOf(
     providers.set(virtual, (providers.get(virtual) ?? new Set()).add(name));
   for (const spec of specs) {
     byHash.set(spec.hash, spec);
-    byName.set(spec.name, [...(byName.get(spec.name) ?? []), spec.hash]);
+    const same = byName.get(spec.name);
+    if (same === undefined) byName.set(spec.name, [spec.hash]);
+    else same.push(spec.hash);
     for (const edge of spec.dependencies) for (const virtual of edge.virtuals) provides(virtual, edge.name);
     for (const virtual of spec.providedVirtuals ?? []) provides(virtual.replace(/@.*$/s, ""), spec.name);
   }

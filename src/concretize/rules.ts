@@ -9,6 +9,7 @@
 import type { Environment, PackageSettings, PlacedSpec, Requirement } from "../environment/types.ts";
 import type { AbstractSpec } from "../spec/abstract.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
+import { isAtLeast } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
 import type { Place } from "../util/errors.ts";
@@ -60,7 +61,6 @@ export function environmentRules(
   const satisfied = (spec: ConcreteSpec, constraint: AbstractSpec) =>
     concreteSatisfies(lookup, spec.hash, constraint, { dialect });
   const anything: PlacedSpec = { text: "@:", spec: parseSpec("", { dialect }), place: {} };
-  const notNewer = parseSpec(`target=:${platform.target}`, { dialect });
   const known = new Map<DagHash, Verdict>();
 
   function judge(spec: ConcreteSpec): Verdict {
@@ -69,7 +69,7 @@ export function environmentRules(
     let weight = 0;
     const refuse = (text: string, place?: Place) => violations.push({ text, place, spec });
     if (spec.platform !== "linux") refuse(`packages for ${spec.platform} cannot be used`);
-    else if (!satisfied(spec, notNewer)) refuse(`the platform is ${platform.target}`);
+    else if (!isAtLeast(platform.target, spec.target)) refuse(`the platform is ${platform.target}`);
     if (platform.os !== undefined && spec.os !== platform.os)
       refuse(`the platform's system is ${platform.os}`);
 

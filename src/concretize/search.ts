@@ -1,7 +1,6 @@
 /** Choosing one candidate for every root so that they fit together, at the least cost. */
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import type { Candidate } from "./candidates.ts";
-import { runEdges } from "./closures.ts";
 import { type Cost, type CostModel, compareCosts, criteria } from "./criteria.ts";
 
 /** A root with what it can be. */
@@ -63,12 +62,7 @@ class PartialChoice {
       this.byName.set(node.name, node.hash);
       this.push(node.name, undefined, this.model.shareOf(node, this.rootNames.has(node.name)));
     }
-    const byHash = new Map(closure.nodes.map((node) => [node.hash, node]));
-    for (const node of closure.nodes)
-      for (const edge of runEdges(node)) {
-        const child = byHash.get(edge.hash);
-        if (child !== undefined) for (const each of edge.virtuals) this.addProvider(each, child);
-      }
+    for (const pair of closure.provided) this.addProvider(pair.virtual, pair.provider);
     return mark;
   }
 
@@ -119,6 +113,26 @@ export function costOf(
   return partial.cost;
 }
 
+/** The cost of a candidate without any others. */
+function soloCost(
+  { spec, closure }: Candidate,
+  virtual: string | undefined,
+  model: CostModel,
+  rootNames: ReadonlySet<string>,
+): Cost {
+  const sum = criteria.map(() => 0);
+  const add = (cost: Cost) => {
+    for (let index = 0; index < sum.length; index++) sum[index] = (sum[index] ?? 0) + (cost[index] ?? 0);
+  };
+  for (const node of closure.nodes) add(model.shareOf(node, rootNames.has(node.name)));
+  for (const pair of closure.provided)
+    add(model.providerCost(pair.virtual, pair.provider.name, rootNames.has(pair.provider.name)));
+  const counted = closure.provided.some((pair) => pair.virtual === virtual && pair.provider === spec);
+  if (virtual !== undefined && !counted)
+    add(model.providerCost(virtual, spec.name, rootNames.has(spec.name)));
+  return sum;
+}
+
 /**
  * The cheapest choice in which every package has one configuration. Roots with the fewest candidates are placed first;
  * after each placement, candidates that no longer fit are set aside, and a root left without any ends the branch. Of
@@ -141,7 +155,7 @@ export function searchUnified(
     candidates: candidates
       .map((candidate) => ({
         candidate,
-        cost: costOf([candidate], [{ candidates: [candidate], virtual }], model, rootNames),
+        cost: soloCost(candidate, virtual, model, rootNames),
         own: model.shareOf(candidate.spec, true),
         rank: rank(candidate),
       }))
