@@ -1,16 +1,9 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
-import { openReporter, type Reporter } from "./report/reporter.ts";
-
-/** Options every verb has. */
-export interface GlobalOptions {
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-  /** `--color` / `--no-color`; undefined: decided by the terminal and `NO_COLOR`. */
-  readonly color?: boolean;
-  readonly directory?: string;
-}
+import { type GlobalOptions, globalOptions } from "./options.ts";
+import { openReporter } from "./report/openReporter.ts";
+import type { Reporter } from "./report/types.ts";
 
 /** What a verb works with: where it is, how it reports, and when it must stop. */
 export interface VerbContext {
@@ -109,7 +102,7 @@ export function verbAction<Options>(
     };
     process.on("SIGINT", interrupt);
     process.on("SIGTERM", interrupt);
-    const context = openContext(program.opts<GlobalOptions>(), abort.signal);
+    const context = openContext(globalOptions(program, this), abort.signal);
     try {
       outcome.status = (await work(context, this.opts<Options & object>(), this.args)) ?? 0;
     } catch (error) {

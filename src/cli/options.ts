@@ -1,5 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 
+/** Options every verb has. */
+export interface GlobalOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  /** `--color` / `--no-color`; undefined: decided by the terminal and `NO_COLOR`. */
+  readonly color?: boolean;
+  readonly directory?: string;
+}
+
 /** Collects a repeatable option. */
 export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
@@ -11,6 +20,35 @@ export function positiveInteger(value: string): number {
   if (!Number.isInteger(number) || number < 1)
     throw new InvalidArgumentError("not a whole number of at least 1");
   return number;
+}
+
+/** Options every verb has; they are accepted before and after the verb. */
+export function addGlobalOptions(command: Command): Command {
+  command
+    .option("-C, --directory <dir>", "work as if started in DIR")
+    .option("--json", "one JSON document, or JSON lines for long work, on standard output")
+    .option("-q, --quiet", "print results, warnings and errors only")
+    .addOption(new Option("--color", "colour and live display (default: when on a terminal)"))
+    .addOption(new Option("--no-color", "neither"));
+  // Commander makes `--color` default to true when `--no-color` exists; undefined means "decide by the terminal".
+  command.setOptionValue("color", undefined);
+  return command;
+}
+
+/** The global options of a command line, wherever they stood; after the verb comes last and so counts. */
+export function globalOptions(...commands: readonly Command[]): GlobalOptions {
+  const { directory, json, quiet, color } = Object.assign(
+    {},
+    ...commands.map((command) =>
+      Object.fromEntries(Object.entries(command.opts()).filter(([, value]) => value !== undefined)),
+    ),
+  ) as GlobalOptions;
+  return {
+    ...(directory === undefined ? {} : { directory }),
+    ...(json === undefined ? {} : { json }),
+    ...(quiet === undefined ? {} : { quiet }),
+    ...(color === undefined ? {} : { color }),
+  };
 }
 
 /** `--arch`, on every verb that selects containers. */

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 import { asSpacktainersError, exitStatus, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
-import { errorJson, errorLines, type GlobalOptions, type VerbOutcome, wantsColor } from "./context.ts";
+import { errorJson, errorLines, type VerbOutcome, wantsColor } from "./context.ts";
+import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
 import { verbs } from "./verbs.ts";
 
 /**
@@ -13,26 +14,25 @@ import { verbs } from "./verbs.ts";
  */
 export async function runCli(argv: readonly string[]): Promise<number> {
   const outcome: VerbOutcome = { status: 0 };
+  const commands: Command[] = [];
   const program = new Command("spacktainers")
     .description("Containers built with Spack packages, from a few lines of YAML, in seconds.")
     .version(packageVersion())
-    .option("-C, --directory <dir>", "work as if started in DIR")
-    .option("--json", "one JSON document, or JSON lines for long work, on standard output")
-    .option("-q, --quiet", "print results, warnings and errors only")
-    .addOption(new Option("--color", "colour and live display (default: when on a terminal)"))
-    .addOption(new Option("--no-color", "neither"))
     .enablePositionalOptions()
     .showHelpAfterError("(run with --help for usage)")
     .exitOverride();
-  // Commander makes `--color` default to true when `--no-color` exists; undefined means "decide by the terminal".
-  program.setOptionValue("color", undefined);
-  for (const verb of verbs) program.addCommand(verb(program, outcome).exitOverride());
+  addGlobalOptions(program);
+  for (const verb of verbs) {
+    const command = addGlobalOptions(verb(program, outcome)).exitOverride();
+    commands.push(command);
+    program.addCommand(command);
+  }
   try {
     await program.parseAsync([...argv], { from: "user" });
     return outcome.status;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : exitStatus.usage;
-    return reportFailure(thrown, program.opts<GlobalOptions>());
+    return reportFailure(thrown, globalOptions(program, ...commands));
   }
 }
 

@@ -11,7 +11,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
-import type { BuildRequest } from "./buildContainers.ts";
+import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
 import { openCompletion } from "./completeBase.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";

@@ -6,33 +6,13 @@ import { openFragmentStore } from "../image/fragmentStore.ts";
 import { openInstallPool } from "../install/installPool.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
 import { type BuildResult, buildContainer, type Workshop } from "./buildContainer.ts";
+import type { BuildRequest } from "./buildRequest.ts";
 import { cacheSources, openSoundRepository } from "./workspace.ts";
 
 /** Finished fragments kept on this machine, in bytes. */
 const fragmentStoreBytes = 20 * 2 ** 30;
-
-/** A command line of `build`. */
-export interface BuildRequest {
-  readonly directory: string;
-  readonly names: readonly string[];
-  readonly arch: string | undefined;
-  /** `kind:path`; none: an OCI layout in the configured folder. */
-  readonly outputs: readonly string[];
-  /** Undefined: as configured. */
-  readonly strip: boolean | undefined;
-  readonly keepMetadata: boolean;
-  readonly allowUnresolved: readonly string[];
-  readonly force: boolean;
-  readonly caches: readonly string[];
-  readonly trust: readonly string[];
-  readonly refresh: boolean;
-  readonly jobs: number | undefined;
-  readonly emit: EmitEvent;
-  readonly signal: AbortSignal;
-}
 
 /**
  * Builds the images of the containers asked for, one after the other; they share the caches, the threads and what is

@@ -1,4 +1,4 @@
-import type { Reporter } from "./reporter.ts";
+import type { Reporter } from "./types.ts";
 
 /** JSON lines: every event as it is, one a line, for programs. */
 export function jsonReporter(out: NodeJS.WritableStream): Reporter {

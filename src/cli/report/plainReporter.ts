@@ -1,7 +1,7 @@
 import type { WorkEvent } from "../../util/events.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import { retryText, taskDone, warningText } from "./eventText.ts";
-import type { Reporter } from "./reporter.ts";
+import type { Reporter } from "./types.ts";
 
 type TaskStart = Extract<WorkEvent, { type: "task-start" }>;
 

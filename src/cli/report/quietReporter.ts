@@ -1,5 +1,5 @@
 import { warningText } from "./eventText.ts";
-import type { Reporter } from "./reporter.ts";
+import type { Reporter } from "./types.ts";
 
 /** Warnings only. */
 export function quietReporter(out: NodeJS.WritableStream): Reporter {

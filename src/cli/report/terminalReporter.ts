@@ -1,7 +1,7 @@
 import type { TaskKind, WorkEvent } from "../../util/events.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { retryText, taskVerb, warningText } from "./eventText.ts";
-import type { Reporter } from "./reporter.ts";
+import type { Reporter } from "./types.ts";
 
 interface RunningTask {
   readonly start: Extract<WorkEvent, { type: "task-start" }>;

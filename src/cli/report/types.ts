@@ -1,8 +1,4 @@
 import type { EmitEvent } from "../../util/events.ts";
-import { jsonReporter } from "./jsonReporter.ts";
-import { plainReporter } from "./plainReporter.ts";
-import { quietReporter } from "./quietReporter.ts";
-import { terminalReporter } from "./terminalReporter.ts";
 
 /** Renders events while work runs. All of it goes to standard error or, for `--json`, to standard output as JSON lines. */
 export interface Reporter {
@@ -21,13 +17,4 @@ export interface ReportOptions {
   readonly color: boolean;
   readonly stderr: NodeJS.WriteStream;
   readonly stdout: NodeJS.WriteStream;
-}
-
-/** The renderer for this terminal and these options. */
-export function openReporter(options: ReportOptions): Reporter {
-  if (options.json) return jsonReporter(options.stdout);
-  if (options.quiet) return quietReporter(options.stderr);
-  if (options.stderr.isTTY && process.env.TERM !== "dumb")
-    return terminalReporter(options.stderr, options.color);
-  return plainReporter(options.stderr);
 }

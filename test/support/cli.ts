@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const projectRoot = resolve(import.meta.dirname, "../..");
+/** The built binary: what users run. */
+export const binary = join(projectRoot, "dist/cli/main.js");
+
+/** What a command line left. */
+export interface CommandResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A folder to work in, with a cache home of its own. */
+export interface Workplace {
+  readonly directory: string;
+  readonly cacheHome: string;
+  /** Runs `spacktainers` in the folder. */
+  run(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Starts `spacktainers` in the folder; the caller ends it. */
+  start(args: readonly string[], options?: CommandOptions): ChildProcess;
+  path(...parts: readonly string[]): string;
+  remove(): void;
+}
+
+export interface CommandOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  readonly cwd?: string;
+}
+
+/**
+ * Makes a workplace.
+ *
+ * @param configuration text of its `spacktainers.yaml`; none when left out
+ * @param cacheHome a cache home to share with other workplaces
+ */
+export function makeWorkplace(configuration?: string, cacheHome?: string): Workplace {
+  const directory = mkdtempSync(join(tmpdir(), "spacktainers-test-"));
+  const cache = cacheHome ?? join(directory, "cache-home");
+  if (configuration !== undefined) writeFileSync(join(directory, "spacktainers.yaml"), configuration);
+  const start = (args: readonly string[], { env = {}, cwd = directory }: CommandOptions = {}): ChildProcess =>
+    spawn(process.execPath, [binary, ...args], {
+      cwd,
+      env: { ...process.env, XDG_CACHE_HOME: cache, NO_COLOR: "1", ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+  return {
+    directory,
+    cacheHome: cache,
+    start,
+    async run(args, options = {}) {
+      const child = start(args, options);
+      child.stdin?.end(options.input ?? "");
+      const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+      const status = await new Promise<number | null>((done, fail) => {
+        child.on("error", fail);
+        child.on("close", done);
+      });
+      return { status, stdout: await stdout, stderr: await stderr };
+    },
+    path: (...parts) => join(directory, ...parts),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
+  const chunks: Buffer[] = [];
+  if (stream !== null) for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** The project's own root: the demo's repository. */
+export const demoRepository = projectRoot;
+
+/** Why an image cannot be based on Debian packages here, or undefined: the tests then use a base without any. */
+export function debianTrouble(): string | undefined {
+  return existsSync("/etc/apt") ? undefined : "this machine has no apt sources";
+}
