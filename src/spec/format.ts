@@ -1,4 +1,5 @@
 /** Prints specs as Spack does, so that the text parses to the same spec again. */
+import { SpacktainersError } from "../util/errors.ts";
 import type {
   AbstractEdge,
   AbstractSpec,
@@ -76,6 +77,10 @@ function formatArch(arch: ArchConstraint | undefined, dialect: Dialect): string 
 
 /** The node without its dependencies. */
 export function formatNode(spec: AbstractSpec, dialect: Dialect, name = spec.name): string {
+  return untrimmedNode(spec, dialect, name).trim();
+}
+
+function untrimmedNode(spec: AbstractSpec, dialect: Dialect, name: string | undefined): string {
   let text = name ?? "";
   if (!isAnyVersion(spec.versions)) text += `@${formatVersionSet(spec.versions)}`;
   if (spec.compiler !== undefined) {
@@ -87,7 +92,7 @@ export function formatNode(spec: AbstractSpec, dialect: Dialect, name = spec.nam
   if (spec.name === undefined && spec.namespace !== undefined) text += ` namespace=${spec.namespace}`;
   text += formatArch(spec.arch, dialect);
   if (spec.hash !== undefined) text += `/${spec.hash}`;
-  return text.trim();
+  return text;
 }
 
 function typesText(types: ReadonlySet<DependencyType>): string {
@@ -104,7 +109,7 @@ function formatOldDependencies(spec: AbstractSpec): string {
         edge.virtuals.length > 0 ? `virtuals=${edge.virtuals.join(",")}` : "",
       ].filter((part) => part !== "");
       const prefix = attributes.length > 0 ? `[${attributes.join(" ")}] ` : "";
-      return ` ^${prefix}${formatNode(edge.spec, "0.x")}`;
+      return ` ^${`${prefix}${untrimmedNode(edge.spec, "0.x", edge.spec.name)}`.trim()}`;
     })
     .join("");
 }
@@ -130,7 +135,7 @@ function star(edge: AbstractEdge, text: string): string {
 function formatEdge(edge: AbstractEdge, sigil: string, name: string | undefined): string {
   const node = formatNode(edge.spec, "1.x", name);
   const attributes = [
-    edge.when === undefined ? "" : `when='${formatSpec(edge.when, "1.x")}'`,
+    edge.when === undefined ? "" : `when='${describeSpec(edge.when, "1.x")}'`,
     edge.types.size > 0 ? typesText(edge.types) : "",
   ].filter((part) => part !== "");
   const prefix = attributes.length > 0 ? `[${attributes.join(" ")}] ` : "";
@@ -155,8 +160,36 @@ function formatDependencies(spec: AbstractSpec): string {
   return parts.join(" ").trim();
 }
 
-/** The spec in Spack's own form, which parses to the same spec. */
+/**
+ * The spec in Spack's own form, which parses to the same spec.
+ * @throws SpacktainersError SPEC_SYNTAX for the few specs of 0.x that Spack reads but cannot print: a dependency without
+ *   a name beside others, or two to one package of which one has a hash
+ */
 export function formatSpec(spec: AbstractSpec, dialect: Dialect): string {
+  if (dialect === "0.x" && !isPrintable(spec.dependencies))
+    throw new SpacktainersError(
+      "SPEC_SYNTAX",
+      `the dependencies of "${describeSpec(spec, dialect)}" cannot be told apart`,
+      {
+        hint: "name the package after each ^",
+      },
+    );
+  return describeSpec(spec, dialect);
+}
+
+/** True if 0.x can sort the dependencies, by name and then by hash. */
+function isPrintable(edges: readonly AbstractEdge[]): boolean {
+  const hashes = new Map<string | undefined, boolean>();
+  for (const { spec } of edges) {
+    const known = hashes.get(spec.name);
+    if (known !== undefined && known !== (spec.hash !== undefined)) return false;
+    hashes.set(spec.name, spec.hash !== undefined);
+  }
+  return hashes.size < 2 || !hashes.has(undefined);
+}
+
+/** Like {@link formatSpec}, but for every spec: for messages. */
+export function describeSpec(spec: AbstractSpec, dialect: Dialect): string {
   const node = formatNode(spec, dialect);
   if (spec.dependencies.length === 0) return node;
   if (dialect === "0.x") return `${node}${formatOldDependencies(spec)}`.trim();

@@ -9,7 +9,7 @@ import type {
   VariantConstraint,
 } from "./abstract.ts";
 import type { DependencyType } from "./concrete.ts";
-import { formatNode, formatSpec } from "./format.ts";
+import { describeSpec, formatNode } from "./format.ts";
 import { anyVersion, type VersionSet } from "./versions.ts";
 
 /** An {@link AbstractSpec} that can be changed. */
@@ -65,9 +65,9 @@ export function thaw(spec: AbstractSpec): SpecNode {
   };
 }
 
-const bits: Readonly<Record<DependencyType, number>> = { build: 1, link: 2, run: 4, test: 8 };
+const bits: Readonly<Record<DependencyType, number>> = { link: 1, run: 2, build: 4, test: 8 };
 
-/** The dependency types as bits, in Spack's order. */
+/** The dependency types as bits, valued so that sums sort edges to one package as Spack does. */
 export function typeBits(types: ReadonlySet<DependencyType>): number {
   let sum = 0;
   for (const type of types) sum |= bits[type];
@@ -76,7 +76,7 @@ export function typeBits(types: ReadonlySet<DependencyType>): number {
 
 /** True if a package can have two dependencies of one name with these types: one for building, the other not. */
 export function typesCompatible(a: number, b: number): boolean {
-  const linkOrRun = 6;
+  const linkOrRun = 3;
   return (a & b) === 0 && ((a & linkOrRun) === 0 || (b & linkOrRun) === 0);
 }
 
@@ -101,7 +101,7 @@ export function insertEdge(list: EdgeNode[], edge: EdgeNode): void {
 export function specKey(spec: AbstractSpec | undefined, dialect: Dialect): string {
   if (spec === undefined) return "";
   const namespaces = [spec.namespace, ...spec.dependencies.map((edge) => edge.spec.namespace)];
-  return `${formatSpec(spec, dialect)}\n${namespaces.join(",")}`.replace(/\n,*$/, "");
+  return `${describeSpec(spec, dialect)}\n${namespaces.join(",")}`.replace(/\n,*$/, "");
 }
 
 /** True if the spec has no condition at all. */

@@ -4,10 +4,10 @@
  */
 import { SpacktainersError } from "../util/errors.ts";
 import type { AbstractEdge, AbstractSpec, ArchConstraint, FlagConstraint } from "./abstract.ts";
-import { formatNode, formatSpec, formatVariant } from "./format.ts";
+import { describeSpec, formatNode, formatVariant } from "./format.ts";
 import { insertEdge, type SpecNode, specKey, thaw, typeBits, typesCompatible } from "./node.ts";
 import { archIntersects } from "./nodeRelations.ts";
-import { dependenciesIntersect } from "./specRelations.ts";
+import { dependenciesIntersect, lookup } from "./specRelations.ts";
 import { allNodes, type Relation } from "./specView.ts";
 import { isOneTarget, targetIntersection } from "./targets.ts";
 import { variantConstrain } from "./variantRules.ts";
@@ -125,10 +125,12 @@ function constrainDependencies(a: SpecNode, b: AbstractSpec, relation: Relation)
   if (b.dependencies.length === 0) return;
   if (!dependenciesIntersect(b, a, relation))
     throw contradiction(
-      `the dependencies of ${formatSpec(a, dialect)} and ${formatSpec(b, dialect)} exclude each other`,
+      `the dependencies of ${describeSpec(a, dialect)} and ${describeSpec(b, dialect)} exclude each other`,
     );
   if (allNodes(b).some((node, i) => i > 0 && node.name === undefined))
-    throw contradiction(`a spec cannot be joined to dependencies without a name (${formatSpec(b, dialect)})`);
+    throw contradiction(
+      `a spec cannot be joined to dependencies without a name (${describeSpec(b, dialect)})`,
+    );
   if (dialect === "0.x") constrainOldDependencies(a, b, relation);
   else
     for (const edge of b.dependencies) {
@@ -162,10 +164,15 @@ function constrainOldDependencies(a: SpecNode, b: AbstractSpec, relation: Relati
       addDependency(a, { ...edge, spec: thaw(edge.spec) }, relation);
       continue;
     }
-    const own = a.dependencies.find((each) => each.spec.name === name);
+    const [own] = a.dependencies.filter((each) => each.spec.name === name);
     if (own === undefined) continue;
-    // A dependency of the root's own name is taken for the root.
-    constrainNode(a.name === name ? a : own.spec, b.name === name ? b : edge.spec, relation, false);
+    // The nodes are looked up anew, which can give another of that name, or the root itself.
+    const left = lookup(a, name, relation);
+    const right = lookup(b, name, relation);
+    const nodes: readonly SpecNode[] = [a, ...a.dependencies.map((each) => each.spec)];
+    const target = nodes.find((node) => node === left);
+    const source = [b, ...b.dependencies.map((each) => each.spec)].find((node) => node === right);
+    if (target !== undefined && source !== undefined) constrainNode(target, source, relation, false);
     own.types = new Set([...own.types, ...edge.types]);
     own.virtuals = joinVirtuals(own.virtuals, edge.virtuals);
   }

@@ -64,7 +64,9 @@ export function applyPair(node: SpecNode, text: string, propagate: boolean, dial
   const before = text.slice(0, equals);
   const exact = before.endsWith(":");
   const name = exact ? before.slice(0, -1) : before;
-  const value = unquoted(text.slice(equals + (propagate ? 2 : 1)));
+  // 0.x takes a second = for a sign of propagation even where it has decided that there is none.
+  const twice = propagate || (dialect === "0.x" && text[equals + 1] === "=");
+  const value = unquoted(text.slice(equals + (twice ? 2 : 1)));
   if (propagate) checkPropagation(name, dialect);
   if (name === "arch" || name === "architecture") {
     const parts = value.split("-");

@@ -92,8 +92,8 @@ function oldDependencies(a: SpecView, b: SpecView, relation: Relation): boolean 
   );
 }
 
-/** The dependency that `spec[name]` gives in Spack, the root included. */
-function lookup(root: SpecView, name: string | undefined, relation: Relation): SpecView | undefined {
+/** The node that `spec[name]` gives in Spack: the root or a dependency, by name or by a virtual package of its edge. */
+export function lookup(root: SpecView, name: string | undefined, relation: Relation): SpecView | undefined {
   const found = (edges: readonly EdgeView[]) => edges.find((edge) => answersTo(edge, name))?.spec;
   if (relation.dialect === "0.x") {
     if (root.name === name) return root;

@@ -223,10 +223,15 @@ export function versionsIntersect(a: VersionSet, b: VersionSet): boolean {
   }
 }
 
+/** Spack lets a range end where it begins (`1.2:1.1`), but no intersection has it. */
+function hasEmptyRange(set: VersionSet): boolean {
+  return set.items.some((item) => item.kind === "range" && comparePlain(item.lo, item.hi) >= 0);
+}
+
 /** The versions in both. Empty (`items` is empty) when there are none. */
 export function versionsIntersection(a: VersionSet, b: VersionSet): VersionSet {
-  if (isAnyVersion(b)) return a;
-  if (isAnyVersion(a)) return b;
+  if (isAnyVersion(b) && !hasEmptyRange(a)) return a;
+  if (isAnyVersion(a) && !hasEmptyRange(b)) return b;
   const items: VersionItem[] = [];
   for (const [left, right] of [
     [a, b],
