@@ -1,6 +1,7 @@
 /** The one way to a base, whatever lies underneath. */
 import { asSpacktainersError } from "../util/errors.ts";
 import { keyOf, openBaseStore } from "./baseStore.ts";
+import { stopIfAborted } from "./interruption.ts";
 import type { Base, BaseSpec, BuildBaseOptions } from "./types.ts";
 
 /**
@@ -12,7 +13,7 @@ import type { Base, BaseSpec, BuildBaseOptions } from "./types.ts";
 export async function buildBase(spec: BaseSpec, options: BuildBaseOptions): Promise<Base> {
   const store = openBaseStore(options.cacheDir);
   try {
-    options.signal?.throwIfAborted();
+    stopIfAborted(options.signal);
     switch (spec.kind) {
       case "scratch":
         return { layers: [], inventory: { entries: [] }, packages: [], key: keyOf(["scratch"]) };

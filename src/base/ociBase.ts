@@ -13,6 +13,7 @@ import { type BaseStore, keyOf } from "./baseStore.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { collectInventory } from "./collectInventory.ts";
 import { watchDpkgStatus } from "./dpkgStatus.ts";
+import { stopIfAborted } from "./interruption.ts";
 import { libcVersionOf } from "./libc.ts";
 import { type LayerChange, mergeInventories, splitWhiteouts } from "./mergeInventories.ts";
 import type {
@@ -55,7 +56,7 @@ export async function readOciBase(
   await readOciLayout(spec.path, query);
   const facts: LayerFacts[] = [];
   for (const layer of image.layers) {
-    signal?.throwIfAborted();
+    stopIfAborted(signal);
     facts.push(await layerFacts(layer, store, emit));
   }
   const base = describe(image, facts, key);

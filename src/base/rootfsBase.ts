@@ -14,6 +14,7 @@ import { type BaseStore, keyOf, keyOfName } from "./baseStore.ts";
 import { buildLayer, transformationVersion } from "./buildLayer.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { watchDpkgStatus } from "./dpkgStatus.ts";
+import { stopIfAborted } from "./interruption.ts";
 import { libcVersionOf } from "./libc.ts";
 import { makeRootTree } from "./rootTree.ts";
 import type { Base, BuildBaseOptions, RootfsBaseSpec } from "./types.ts";
@@ -39,7 +40,7 @@ export async function buildRootfsBase(
   emit({ type: "task-start", id: "base", kind: "base", label: "root file system", bytes: size });
   try {
     const file = counted(createReadStream(spec.path, { highWaterMark: 2 ** 18 }), (bytes) => {
-      options.signal?.throwIfAborted();
+      stopIfAborted(options.signal);
       emit({ type: "task-progress", id: "base", bytes });
     });
     const tar = readTar(decompressStream(file, { where }), { where, special: "skip", absolute: "relative" });

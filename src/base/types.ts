@@ -1,5 +1,6 @@
 /** What lies underneath the Spack packages, and how it is asked for. */
 import type { Inventory } from "../archive/inventory.ts";
+import type { HttpClient } from "../net/http.ts";
 import type { Digest } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
 
@@ -127,6 +128,8 @@ export interface BuildBaseOptions {
   readonly cacheDir: string;
   readonly emit: EmitEvent;
   readonly signal?: AbortSignal;
+  /** For requests to package archives; default: one of its own, closed at the end. */
+  readonly http?: HttpClient;
   /** Ask the archive whether its index changed, however recently that was done. */
   readonly refresh?: boolean;
   /** How long an archive's index is taken as current without asking, in hours; default 24. */

@@ -35,7 +35,7 @@ export async function buildDebianBase(
   const { architecture, emit, signal } = options;
   const spec: DebianBaseSpec = { ...given, suite: suiteName(given.distribution, given.suite) };
   const components = spec.components ?? ["main"];
-  const http = openHttp({ emit, signal });
+  const http = options.http ?? openHttp({ emit, signal });
   try {
     const mirrors = once(() => chooseMirrors(spec, architecture));
     const keys = once(() => trustedKeys(spec));
@@ -83,7 +83,7 @@ export async function buildDebianBase(
       throw error;
     }
   } finally {
-    await http.close();
+    if (options.http === undefined) await http.close();
   }
 }
 

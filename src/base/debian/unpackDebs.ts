@@ -4,6 +4,7 @@ import { contentOf, readContent } from "../../archive/content.ts";
 import type { Entry, EntryStream, FileEntry } from "../../archive/entry.ts";
 import { printable } from "../../archive/names.ts";
 import { SpacktainersError } from "../../util/errors.ts";
+import { stopIfAborted } from "../interruption.ts";
 import { makeRootTree, type RootTree } from "../rootTree.ts";
 import type { BaseArchitecture } from "../types.ts";
 import { versionSatisfies } from "./debianVersion.ts";
@@ -39,7 +40,7 @@ export async function* unpackDebs(packages: readonly DebPackage[], options: Unpa
   const ordered = installationOrder(packages);
   const byName = new Map(ordered.map((one) => [one.name, one]));
   for (const one of ordered) {
-    options.signal?.throwIfAborted();
+    stopIfAborted(options.signal);
     options.onPackage?.(one.name);
     const files: string[] = [];
     const sums = new Map<string, Hash>();

@@ -1,0 +1,294 @@
+import { createReadStream } from "node:fs";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { decompressStream } from "../../src/archive/decompress.ts";
+import { readTar } from "../../src/archive/readTar.ts";
+import { buildBase } from "../../src/base/buildBase.ts";
+import type { Base, BuildBaseOptions, DebianBaseSpec } from "../../src/base/types.ts";
+import { openHttp } from "../../src/net/http.ts";
+import type { WorkEvent } from "../../src/util/events.ts";
+import { makeSigningKey, type SigningKey, startArchive, type TestArchive } from "./makeArchive.ts";
+import { type DebParts, file } from "./makeDeb.ts";
+
+let key: SigningKey;
+let folder: string;
+let archive: TestArchive;
+let cacheDir: string;
+let events: WorkEvent[];
+const http = openHttp({ retries: 0 });
+
+beforeAll(async () => {
+  key = await makeSigningKey();
+  folder = await mkdtemp(join(tmpdir(), "base-"));
+  await writeFile(join(folder, "key.asc"), key.publicKey);
+});
+afterAll(async () => {
+  await http.close();
+  await rm(folder, { recursive: true });
+});
+beforeEach(async () => {
+  archive = await startArchive(key);
+  cacheDir = await mkdtemp(join(folder, "cache-"));
+  events = [];
+  await archive.publish("bookworm", [libc("2.36-1"), app("1.0")]);
+});
+afterEach(() => archive.close());
+
+const libc = (version: string): DebParts => ({
+  name: "libc6",
+  version,
+  entries: [file("lib/libc", version)],
+});
+const app = (version: string): DebParts => ({
+  name: "app",
+  version,
+  architecture: "all",
+  entries: [file("usr/bin/app", version, 0o755)],
+  fields: { Depends: "libc6" },
+});
+
+function build(
+  changes: Partial<DebianBaseSpec> = {},
+  options: Partial<BuildBaseOptions> = {},
+): Promise<Base> {
+  archive.requests.length = 0;
+  const spec: DebianBaseSpec = {
+    kind: "debian",
+    distribution: "debian",
+    suite: "bookworm",
+    packages: ["app"],
+    mirrors: [archive.url],
+    securityMirrors: [archive.url],
+    keyring: [join(folder, "key.asc")],
+    ...changes,
+  };
+  return buildBase(spec, {
+    architecture: "amd64",
+    cacheDir,
+    emit: (event) => events.push(event),
+    http,
+    ...options,
+  });
+}
+
+async function pathsOf(base: Base): Promise<string[]> {
+  const paths: string[] = [];
+  for (const { path } of base.layers)
+    for await (const entry of readTar(decompressStream(createReadStream(path)), { where: {} }))
+      paths.push(entry.path);
+  return paths;
+}
+
+const versions = (base: Base): string[] => base.packages.map(({ name, version }) => `${name} ${version}`);
+
+describe("a base of packages", () => {
+  test("is resolved, verified, unpacked, described", async () => {
+    const base = await build();
+    expect(versions(base)).toEqual(["app 1.0", "libc6 2.36-1"]);
+    expect(base.packages[0]).toMatchObject({
+      filename: "pool/app_1.0_all.deb",
+      url: "http://deb.debian.org/debian/pool/app_1.0_all.deb",
+    });
+    expect(base.libcVersion).toBe("2.36");
+    expect(base.layers).toHaveLength(1);
+    const paths = await pathsOf(base);
+    expect([...paths].sort()).toEqual(base.inventory.entries.map(({ path }) => path));
+    expect(paths).toContain("usr/bin/app");
+    expect(base.inventory.entries.find(({ path }) => path === "usr/bin/app")).toMatchObject({
+      mode: 0o755,
+      size: 3,
+    });
+    expect(events.filter((event) => event.type === "warning")).toHaveLength(2);
+    expect(await readdir(join(cacheDir, "incoming"))).toEqual([]);
+  });
+
+  test("a second time nothing is asked and nothing built", async () => {
+    const first = await build();
+    const second = await build();
+    expect(archive.requests).toEqual([]);
+    expect(second).toEqual(first);
+  });
+
+  test("the same packages give the same bytes elsewhere", async () => {
+    const first = await build();
+    cacheDir = await mkdtemp(join(folder, "cache-"));
+    const second = await build();
+    expect(second.layers[0]?.digest).toBe(first.layers[0]?.digest);
+    expect(second.key).toBe(first.key);
+  });
+
+  test("a refresh asks whether the index changed, and only that", async () => {
+    await build();
+    await build({}, { refresh: true });
+    expect(archive.requests.sort()).toEqual([
+      "304 debian/dists/bookworm/InRelease",
+      "404 debian/dists/bookworm-security/InRelease",
+      "404 debian/dists/bookworm-updates/InRelease",
+    ]);
+  });
+
+  test("so does a build when the last answer is old", async () => {
+    await build();
+    await archive.publish("bookworm", [libc("2.36-2"), app("1.0")]);
+    expect(versions(await build())).toContain("libc6 2.36-1");
+    expect(versions(await build({}, { maxAgeHours: 0 }))).toContain("libc6 2.36-2");
+    expect(archive.requests.some((request) => request.includes("app_1.0"))).toBe(false);
+  });
+
+  test("the newest of the suite, its updates and its security updates is taken", async () => {
+    await archive.publish("bookworm-updates", [libc("2.36-3")]);
+    await archive.publish("bookworm-security", [libc("2.36-4")]);
+    const base = await build();
+    expect(versions(base)).toContain("libc6 2.36-4");
+    expect(base.packages.find(({ name }) => name === "libc6")?.archive).toBe("security");
+  });
+
+  test("another architecture", async () => {
+    await archive.publish("bookworm", [{ ...libc("2.36-1"), architecture: "arm64" }, app("1.0")]);
+    const base = await build({}, { architecture: "arm64" });
+    expect(base.packages.map(({ architecture }) => architecture)).toEqual(["all", "arm64"]);
+    expect(base.inventory.entries.find(({ path }) => path === "lib64")).toBeUndefined();
+    await expect(build()).rejects.toMatchObject({ code: "BASE_UNSATISFIABLE" });
+  });
+
+  test("a lock gives the same packages although there are newer ones, without an index", async () => {
+    const first = await build();
+    await archive.publish("bookworm", [libc("2.36-9"), app("2.0")]);
+    cacheDir = await mkdtemp(join(folder, "cache-"));
+    const locked = await build({}, { lock: { packages: first.packages } });
+    expect(locked.layers[0]?.digest).toBe(first.layers[0]?.digest);
+    expect(archive.requests.filter((request) => request.includes("dists"))).toEqual([]);
+    const broken = first.packages.map(({ digest: _, ...one }) => one);
+    await expect(build({}, { lock: { packages: broken } })).rejects.toMatchObject({ code: "LOCK_INVALID" });
+  });
+
+  test("other excludes give another layer from the same downloads", async () => {
+    const first = await build();
+    const second = await build({ excludes: ["usr/bin/*"] });
+    expect(archive.requests).toEqual([]);
+    expect(second.layers[0]?.digest).not.toBe(first.layers[0]?.digest);
+    expect(second.inventory.entries.some(({ path }) => path === "usr/bin/app")).toBe(false);
+  });
+});
+
+describe("a hostile or broken archive", () => {
+  const set = (path: string, change: (bytes: Buffer) => Buffer) => {
+    const bytes = archive.files.get(path);
+    if (bytes === undefined) throw new Error(`no ${path}`);
+    archive.files.set(path, change(Buffer.from(bytes)));
+  };
+  const flip = (bytes: Buffer): Buffer => {
+    const at = Math.floor(bytes.length / 2);
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    return bytes;
+  };
+  const nothingBuilt = async () => expect(await readdir(join(cacheDir, "built")).catch(() => [])).toEqual([]);
+
+  test("an index changed on its way", async () => {
+    set("debian/dists/bookworm/InRelease", (bytes) =>
+      Buffer.from(bytes.toString().replace("Debian", "Debiam")),
+    );
+    await expect(build()).rejects.toMatchObject({ code: "SIGNATURE_INVALID" });
+    await nothingBuilt();
+  });
+
+  test("a key nobody trusts, another suite, an old index", async () => {
+    await archive.publish("bookworm", [app("1")], { key: await makeSigningKey() });
+    await expect(build()).rejects.toMatchObject({ code: "KEY_UNKNOWN" });
+    await archive.publish("trixie", [app("1")]);
+    archive.files.set(
+      "debian/dists/bookworm/InRelease",
+      archive.files.get("debian/dists/trixie/InRelease") ?? Buffer.alloc(0),
+    );
+    await expect(build()).rejects.toMatchObject({ code: "IDENTITY_MISMATCH" });
+    await archive.publish("bookworm", [app("1")], {
+      fields: { "Valid-Until": "Sat, 18 Jul 2020 10:16:37 UTC" },
+    });
+    await expect(build()).rejects.toMatchObject({ code: "INDEX_EXPIRED" });
+    await nothingBuilt();
+  });
+
+  test("a package index that is not the one signed", async () => {
+    for (const path of archive.files.keys()) if (path.includes("binary-amd64")) set(path, flip);
+    await expect(build()).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH" });
+    await nothingBuilt();
+  });
+
+  test("a package that is not the one in the index; the next run works", async () => {
+    const path = "debian/pool/app_1.0_all.deb";
+    const good = Buffer.from(archive.files.get(path) ?? []);
+    set(path, flip);
+    await expect(build()).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH" });
+    await nothingBuilt();
+    set(path, (bytes) => bytes.subarray(0, 100));
+    await expect(build()).rejects.toMatchObject({ name: "SpacktainersError" });
+    archive.files.set(path, good);
+    await expect(build()).resolves.toBeDefined();
+  });
+
+  test("a package under another's name", async () => {
+    const { makeDeb, packagesParagraph, sha256 } = await import("./makeDeb.ts");
+    const { gzipSync } = await import("node:zlib");
+    const { releaseText, sign } = await import("./makeArchive.ts");
+    const deb = await makeDeb({ name: "other" });
+    archive.files.set("debian/pool/app_1.0_all.deb", deb);
+    const index = gzipSync(packagesParagraph({ ...app("1.0"), fields: {} }, deb));
+    const files = new Map([["main/binary-amd64/Packages.gz", index]]);
+    archive.files.set(`debian/dists/bookworm/main/binary-amd64/by-hash/SHA256/${sha256(index)}`, index);
+    archive.files.set(
+      "debian/dists/bookworm/InRelease",
+      Buffer.from(await sign(releaseText({ suite: "bookworm", files }), key)),
+    );
+    await expect(build()).rejects.toMatchObject({ code: "IDENTITY_MISMATCH" });
+  });
+
+  test("an archive without folders by hash, or that lost them", async () => {
+    for (const path of archive.files.keys()) if (path.includes("by-hash")) archive.files.delete(path);
+    await expect(build()).resolves.toBeDefined();
+  });
+
+  test("a suite, component, architecture or package that is not there", async () => {
+    await expect(build({ suite: "nowhere" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(build({ components: ["universe"] })).rejects.toMatchObject({
+      code: "BASE_INVALID",
+      hint: "it has: main",
+    });
+    await expect(build({ components: ["../x"] })).rejects.toMatchObject({ code: "BASE_INVALID" });
+    await expect(build({ packages: ["app", "appp"] })).rejects.toMatchObject({ hint: "did you mean app?" });
+    await archive.publish("bookworm", [app("1")], { fields: { Architectures: "all arm64" } });
+    await expect(build()).rejects.toMatchObject({ code: "BASE_UNSATISFIABLE", hint: "it has: arm64" });
+  });
+
+  test("an archive that cannot be reached: what was chosen before still serves", async () => {
+    const first = await build();
+    await archive.close();
+    const second = await build({}, { maxAgeHours: 0 });
+    expect(second.layers).toEqual(first.layers);
+    expect(events.some((event) => event.type === "warning" && event.code === "NETWORK")).toBe(true);
+    await expect(build({}, { refresh: true })).rejects.toMatchObject({ code: "NETWORK" });
+  });
+
+  test("damaged files in our own cache are made again", async () => {
+    const first = await build();
+    for (const directory of ["built", "requests", "releases"])
+      for (const name of await readdir(join(cacheDir, directory)))
+        await writeFile(join(cacheDir, directory, name), "{");
+    const second = await build();
+    expect(second.layers[0]?.digest).toBe(first.layers[0]?.digest);
+  });
+
+  test("an interruption leaves nothing that is half made", async () => {
+    const controller = new AbortController();
+    const emit = (event: WorkEvent): void => {
+      if (event.type === "task-start" && event.kind === "base") controller.abort();
+    };
+    await expect(build({}, { emit, signal: controller.signal })).rejects.toMatchObject({
+      code: "INTERRUPTED",
+    });
+    await nothingBuilt();
+    expect(await readdir(join(cacheDir, "layers", "incoming")).catch(() => [])).toEqual([]);
+    await expect(build()).resolves.toBeDefined();
+  });
+});
