@@ -3,8 +3,9 @@
  *
  * A solution's cost is a list of numbers, compared from left to right; each is a sum over the packages of the solution.
  * Order and meaning follow the optimization criteria of Spack's solver (the numbers behind the names are its priorities).
- * What only recipes know, the default values of variants, is not known here unless `packages:` says them: such criteria
- * are zero, and {@link variantCriteria} says where knowledge would have come in.
+ * The default values of variants are known only to recipes. Unless `packages:` or {@link RecipeFacts} says them, the values
+ * that most cached configurations of a package have are taken for its defaults; {@link variantCriteria} says where this
+ * guess comes in.
  */
 import type { Environment } from "../environment/types.ts";
 import type { VariantConstraint } from "../spec/abstract.ts";
@@ -52,6 +53,13 @@ export const variantCriteria: {
 export type Cost = readonly number[];
 
 const at = new Map(criteria.map((name, index) => [name, index]));
+
+/** Values of a variant. */
+type Values = readonly (boolean | string)[];
+
+function valuesOf(value: ConcreteVariantValue): Values {
+  return typeof value === "object" ? value : [value];
+}
 
 /** Packages that Spack treats as language runtimes. */
 const runtimes = new Set(["gcc-runtime", "intel-oneapi-runtime", "compiler-wrapper", "glibc", "musl"]);
@@ -141,10 +149,10 @@ export function costModel(
   }
 
   /** Default values that are known for a package: of its own `variants:`, else of those of `all`, else from recipes. */
-  function defaultsOf(spec: ConcreteSpec): ReadonlyMap<string, readonly (boolean | string)[]> {
+  function knownDefaults(spec: ConcreteSpec): ReadonlyMap<string, Values> {
     const own = environment.packages.get(spec.name);
     const settings = own !== undefined && own.variants.length > 0 ? own : environment.all;
-    const defaults = new Map<string, readonly (boolean | string)[]>();
+    const defaults = new Map<string, Values>();
     if (facts !== undefined)
       for (const variant of spec.variants.keys()) {
         const known = facts.defaultsOf(spec.name, variant);
@@ -154,6 +162,35 @@ export function costModel(
       for (const variant of option.variants.values())
         if (spec.variants.has(variant.name)) defaults.set(variant.name, variant.values);
     return defaults;
+  }
+
+  const commonest = new Map<string, ReadonlyMap<string, Values>>();
+
+  /**
+   * The values that most cached configurations of a package have, by variant: a guess at the defaults that only recipes
+   * know. Where two are equally common there is none. Patches are no choice of anybody's.
+   */
+  function commonestValues(name: string): ReadonlyMap<string, Values> {
+    const before = commonest.get(name);
+    if (before !== undefined) return before;
+    const counts = new Map<string, Map<string, { readonly values: Values; count: number }>>();
+    for (const hash of source.hashesOf(name))
+      for (const [variant, value] of source.spec(hash)?.variants ?? []) {
+        if (variant === "patches") continue;
+        const values = valuesOf(value);
+        const byValue = counts.get(variant) ?? new Map();
+        counts.set(variant, byValue);
+        const entry = byValue.get(values.join()) ?? { values, count: 0 };
+        entry.count++;
+        byValue.set(values.join(), entry);
+      }
+    const guesses = new Map<string, Values>();
+    for (const [variant, byValue] of counts) {
+      const [first, second] = [...byValue.values()].sort((a, b) => b.count - a.count);
+      if (first !== undefined && first.count !== second?.count) guesses.set(variant, first.values);
+    }
+    commonest.set(name, guesses);
+    return guesses;
   }
 
   /** Variants that the user's specs or requirements set for a package. */
@@ -171,15 +208,14 @@ export function costModel(
   }
 
   function variantCosts(spec: ConcreteSpec): { readonly notDefault: number; readonly notUsed: number } {
-    const defaults = defaultsOf(spec);
-    if (defaults.size === 0) return { notDefault: 0, notUsed: 0 };
+    const defaults = new Map([...commonestValues(spec.name), ...knownDefaults(spec)]);
     const asked = askedFor(spec);
     let notDefault = 0;
     let notUsed = 0;
     for (const [variant, wanted] of defaults) {
       const value = spec.variants.get(variant);
       if (value === undefined) continue;
-      const values: readonly (boolean | string)[] = typeof value === "object" ? value : [value];
+      const values = valuesOf(value);
       for (const each of values)
         if (
           !wanted.includes(each) &&
@@ -269,7 +305,7 @@ export function costModel(
       return share;
     },
     undeterminedVariants(spec) {
-      const defaults = defaultsOf(spec);
+      const defaults = knownDefaults(spec);
       const asked = new Set(askedFor(spec).map(({ name }) => name));
       return new Map([...spec.variants].filter(([name]) => !defaults.has(name) && !asked.has(name)));
     },
