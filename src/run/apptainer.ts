@@ -20,7 +20,8 @@ export function apptainerInvocation(
   const prefix = name.toUpperCase();
   const options = ["--contain", "--cleanenv", `--pwd=${container.workdir}`];
   if (!container.readOnly) options.push("--writable-tmpfs");
-  if (container.network === "none") options.push("--net", "--network=none");
+  // The file of host names it makes then has no other name than this, and MPI libraries look up their machine's.
+  if (container.network === "none") options.push("--net", "--network=none", "--hostname=localhost");
   for (const bind of container.binds) options.push(`--mount=${mountOption(bind, "destination", "ro")}`);
   // Values are taken as they are, not as shell text.
   const env: NodeJS.ProcessEnv = { ...process.env, [`${prefix}_NO_EVAL`]: "1" };

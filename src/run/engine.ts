@@ -44,7 +44,7 @@ export async function importImage(
   if (known.status === 0) return name;
   const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
   const id = `import ${name}`;
-  context.emit({ type: "task-start", id, kind: "run", label: `import into ${engine}`, bytes });
+  context.emit({ type: "task-start", id, kind: "write", label: `image into ${engine}`, bytes });
   const failed =
     engine === "podman" ? await pullLayout(image, name, context) : await loadArchive(image, name, context);
   context.emit({ type: "task-end", id, outcome: failed === undefined ? "done" : "failed", bytes });
@@ -151,7 +151,7 @@ export async function engineInvocation(
   writeEnvFile: (text: string) => Promise<string>,
 ): Promise<Invocation> {
   const [entrypoint, ...args] = container.argv;
-  const options = ["--rm", "--interactive", `--network=${container.network}`, "--ipc=host"];
+  const options = ["--rm", "--interactive", `--network=${container.network}`, ...(await sharedMemory())];
   if (container.tty) options.push("--tty");
   // A program that is the first of its process numbers ignores the signals it does not handle: put something before it.
   options.push(engine === "docker" || (await hasInit()) ? "--init" : "--pid=host");
@@ -188,6 +188,13 @@ export async function engineInvocation(
   };
 }
 
+/** Ranks in several containers on one machine talk through its shared memory, and 64 MB of their own would not do for many. */
+async function sharedMemory(): Promise<readonly string[]> {
+  const queues = await stat("/dev/mqueue").catch(() => undefined);
+  // Engines want the message queues as well for the one option, and some machines have none.
+  return queues === undefined ? ["--mount=type=bind,source=/dev/shm,target=/dev/shm"] : ["--ipc=host"];
+}
+
 /** Podman needs a program for `--init` that is often not installed with it. */
 async function hasInit(): Promise<boolean> {
   const folders = ["/usr/libexec/podman", "/usr/lib/podman", "/usr/local/libexec/podman"];
@@ -206,8 +213,8 @@ async function hasInit(): Promise<boolean> {
  * @returns why it cannot, or undefined
  */
 export async function engineTrouble(program: string, image: string): Promise<string | undefined> {
-  const argv = ["run", "--rm", "--network=host", "--ipc=host", "--entrypoint=/bin/sh", image, "-c", ":"];
-  const result = await runTool([program, ...argv], { timeout: 60_000 });
+  const options = ["--rm", "--network=host", ...(await sharedMemory()), "--entrypoint=/bin/sh"];
+  const result = await runTool([program, "run", ...options, image, "-c", ":"], { timeout: 60_000 });
   // 127: everything was set up, the image just has no shell.
   return result.status === 0 || result.status === 127
     ? undefined

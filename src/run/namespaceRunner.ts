@@ -55,7 +55,7 @@ export async function runInNamespace(
   throw new SpacktainersError(
     "PROCESS_FAILED",
     `the container could not be set up: ${outcome.report.trim().split("\n").slice(-3).join("; ") || `status ${outcome.status}`}`,
-    { hint: "try another runtime with --runtime, if one is installed" },
+    { hint: "try another runtime with --with, if one is installed" },
   );
 }
 

@@ -26,10 +26,14 @@ export const noProcStatus = 97;
 export const outerScript = `
 exec 6>&2 2>&4
 fail() { echo "$1" >&4; exit 125; }
+watch() { exec 4>&- 5<&- 6>&-; while read -r line <&3; do :; done; }
 if [ "$$" = 1 ]; then
-  ( exec 4>&- 5<&- 6>&-; while read -r line <&3; do :; done; kill -KILL -1 ) </dev/null >/dev/null 2>&1 &
+  ( watch; kill -KILL -1 ) </dev/null >/dev/null 2>&1 &
   mount -t proc -o nosuid,nodev,noexec proc /proc || exit ${noProcStatus}
+else
+  ( watch; read -r pid <mnt/pid && kill -KILL "$pid" ) </dev/null >/dev/null 2>&1 &
 fi
+watcher=$!
 kind=$1 layers=$2 network=$3 access=$4
 shift 4
 mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs mnt || fail "cannot mount a temporary file system"
@@ -105,11 +109,15 @@ done
 inner=$1
 shift
 unshare -U -r -m --propagation unchanged sh "$inner" "$@"
+status=$?
+kill "$watcher"
+exit $status
 `;
 
 /** Arguments: working directory, program, arguments. */
 export const innerScript = `
 fail() { echo "$1" >&4; exit 125; }
+echo "$$" >mnt/pid
 environment=$(cat <&5; echo .) || fail "cannot read the environment"
 mount --rbind mnt/root mnt/pivot && mount --rbind / mnt/host && mount --make-rprivate mnt/host || fail "cannot bind the root"
 chroot mnt/host /bin/sh -c '

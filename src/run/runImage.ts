@@ -12,6 +12,7 @@ import { apptainerInvocation } from "./apptainer.ts";
 import { containerProcess } from "./containerProcess.ts";
 import { engineInvocation, engineTrouble, type Invocation, importImage } from "./engine.ts";
 import { cloneWithAdditions, fitRoot } from "./fitRoot.ts";
+import { hostFiles } from "./hostFiles.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
 import { superviseProcess } from "./superviseProcess.ts";
@@ -20,7 +21,7 @@ import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
 import { mergedLayers, type UnpackContext } from "./unpackedLayers.ts";
 
 /** A refusal is not asked about again for this long, in milliseconds: somebody may repair the installation. */
-const refusalLifetime = 10 * 60_000;
+const refusalLifetime = 60 * 60_000;
 
 /** One run under way. */
 interface Run {
@@ -80,7 +81,7 @@ async function programOf(name: RuntimeName): Promise<string> {
   const program = await findProgram(name);
   if (program === undefined)
     throw new SpacktainersError("RUNTIME_MISSING", `${name} is not installed here`, {
-      hint: "leave out --runtime to use what there is",
+      hint: "leave out --with to use what there is",
     });
   return program;
 }
@@ -167,7 +168,7 @@ async function troubleWith(
       type: "warning",
       code: "NOTICE",
       message: `${name} is installed but cannot run this image, so another runtime is used: ${trouble}`,
-      hint: `--runtime ${name} tries it again`,
+      hint: `--with ${name} tries it again`,
     });
   return trouble;
 }
@@ -204,9 +205,9 @@ async function askRuntime(
 async function sandbox(run: Run): Promise<string> {
   const folder = rootfsFolder(run);
   const image = await mergedLayers(run.image.layers, unpackContext(run));
-  const { additions } = await fitRoot([join(folder, image, "fs")], run.container, new Map());
-  const id = additions.size === 0 ? image : await cloneWithAdditions(folder, image, additions);
-  return join(folder, id, "fs");
+  const files = await hostFiles(run.container.network);
+  const { additions } = await fitRoot([join(folder, image, "fs")], run.container, files);
+  return join(folder, await cloneWithAdditions(folder, image, additions), "fs");
 }
 
 function importContext(program: string, run: Run) {

@@ -324,6 +324,22 @@ describe.skipIf(trouble !== undefined).each(users)(
       ).toEqual([]);
     });
 
+    it("does without process numbers of its own where /proc cannot be mounted", async () => {
+      // What covers a part of /proc would show again in a new one: the kernel then forbids it.
+      const covered = 'mount -t tmpfs tmpfs /proc/sys && exec "$@"';
+      const more = { ...options, through: ["unshare", "-U", "-r", "-m", "sh", "-c", covered, "sh"] };
+      const result = run(["sh", "-c", "readlink /proc/self; echo $$; exit 9"], more);
+      expect(result.status).toBe(9);
+      expect(Number(result.stdout.split("\n")[1])).toBeGreaterThan(100);
+      const mark = `62.${process.pid}${uid ?? 0}`;
+      const running = startRun(["sh", "-c", `echo ready; exec sleep ${mark}`], more);
+      await running.says("ready");
+      running.child.kill("SIGKILL");
+      const left = () => spawnSync("pgrep", ["-fx", `sleep ${mark}`]).status === 0;
+      for (let n = 0; n < 100 && left(); n++) await setTimeout(50);
+      expect(left()).toBe(false);
+    });
+
     it("says which setting forbids namespaces", () => {
       const script = `echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"`;
       const through = ["unshare", "-U", "-r", "sh", "-c", script, "sh"];
