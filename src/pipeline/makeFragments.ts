@@ -4,10 +4,11 @@ import type { InstallPool } from "../install/installPool.ts";
 import type { InstallOptions, InstallRequest } from "../install/types.ts";
 import { relocationOrder } from "../spec/closure.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
+import { spliceAnalogs } from "../spec/spliceAnalogs.ts";
 import type { EmitEvent } from "../util/events.ts";
 
 /** To be raised whenever the same archive and options give other bytes: finished fragments are then made anew. */
-export const installVersion = 1;
+export const installVersion = 2;
 
 /** A package that is to become a fragment. */
 export interface PlannedFragment {
@@ -49,6 +50,7 @@ export function planFragments(
         prefixes,
         relocationOrder: order,
         layout: one.layout,
+        ...(spec.buildSpec === undefined ? {} : { analogs: spliceAnalogs(plan.graph, spec) }),
         options: plan.options,
       },
     };

@@ -55,8 +55,7 @@ export async function resolvePackages(
   const cached = await mapConcurrently(packages, lookupsAtOnce, async (spec) => {
     const id = `lookup:${spec.hash}`;
     emit({ type: "task-start", id, kind: "lookup", label: `${spec.name}@${spec.version}` });
-    const found = await caches.findPackage(spec, (hash) => resolution.graph.get(hash));
-    checkIdentity(spec, found);
+    const found = await findPackage(spec, resolution.graph, caches);
     emit({ type: "task-end", id, outcome: "reused" });
     return found;
   });
@@ -96,6 +95,19 @@ function firstRoot({ environment }: LoadedEnvironment, resolution: Resolution): 
     roots.find(({ spec }) => concreteSatisfies(resolution.graph, spec.hash, wanted.spec, { dialect })) ??
     roots[0];
   return root?.spec;
+}
+
+/** A package's verified metadata; of a spliced package, whose binary is that of its build spec, that of the latter. */
+async function findPackage(spec: ConcreteSpec, graph: SpecGraph, caches: CacheSet): Promise<CachedPackage> {
+  const built = spec.buildSpec === undefined ? spec : graph.get(spec.buildSpec.hash);
+  if (built === undefined)
+    throw new SpacktainersError("LOCK_INVALID", `the build spec of ${briefSpec(spec)} is missing`, {
+      place: { spec: briefSpec(spec) },
+      hint: "the package is spliced: the lock must hold what it was built from",
+    });
+  const found = await caches.findPackage(built, (hash) => graph.get(hash));
+  checkIdentity(built, found);
+  return built === spec ? found : { ...found, spec };
 }
 
 /**
