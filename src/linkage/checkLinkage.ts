@@ -18,7 +18,8 @@ import type { LinkageInput, LinkageProblem, LinkageReport } from "./types.ts";
  * do not lie in `lib` itself) also from anywhere in these packages.
  *
  * Warnings, which stop nothing: libraries of the machine's GPU driver, scripts that are modules, examples or
- * documentation, scripts whose interpreter was only a build dependency of their package, plugins of the base.
+ * documentation, scripts whose interpreter was only a build dependency of their package, plugins of the base. Modules of
+ * Python's own library and helpers of debuggers are passed over: nobody starts them by their first line.
  */
 export function checkLinkage(input: LinkageInput): LinkageReport {
   const owners = new Owners(input);

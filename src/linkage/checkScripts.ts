@@ -12,9 +12,8 @@ const programFolder = /(^|\/)(bin|sbin|libexec)\//;
 /** Files that are read by something else, or by people, although they are marked executable. */
 const notStarted =
   /(^|\/)(docs?|examples?|demos?|samples?|tests?|testing|testsuite|templates?|contrib)\/|\.(py|pl|pm|t|rb|tcl|lua|r|awk|csh|tcsh|php|js|in|am|ac|m4)$/i;
-/** Spack's own notes, and helpers of the debugger that are named after what they help with. */
-const neverStarted = /(^|\/)\.spack\//;
-const debuggerHelper = /-gdb\.py$/;
+/** Spack's own notes, helpers of the debugger that are named after what they help with, and Python's library. */
+const neverStarted = /(^|\/)\.spack\/|-gdb\.py$|(^|\/)lib(64)?\/python[0-9.]+\/.*\.py$/;
 
 /** @returns how many scripts were looked at */
 export function checkScripts(input: LinkageInput, owners: Owners, problems: ProblemList): number {
@@ -119,7 +118,6 @@ class ScriptCheck {
 }
 
 function severityOf(path: string): Severity {
-  if (debuggerHelper.test(path)) return "warning";
   if (/(^|\/)share\/doc\//.test(path)) return "warning";
   return !programFolder.test(path) && notStarted.test(path) ? "warning" : "error";
 }

@@ -1,6 +1,6 @@
 /** Who would provide what is missing: hints for people, by names that are the same everywhere. */
 
-/** Debian and Ubuntu packages by the libraries they have. `*` stands for a version number. */
+/** Packages of Debian 12 by the libraries they have. Later releases add `t64` to some names. */
 const debianLibraries: readonly (readonly [library: string, debian: string])[] = [
   ["libasound.so.2", "libasound2"],
   ["libatomic.so.1", "libatomic1"],

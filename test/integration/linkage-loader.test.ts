@@ -101,8 +101,8 @@ describe.skipIf(!possible)(
       ]);
       expect(() => runInside(root, "python3 -c 'import nis'")).toThrow(/libnsl|libtirpc/);
       expect(report.checked.programs).toBeGreaterThan(100);
-      expect(report.checked.scripts).toBeGreaterThan(50);
-      expect(report.warnings.map((one) => one.missing)).toContain("/usr/bin/python");
+      expect(report.checked.scripts).toBeGreaterThan(20);
+      expect(report.warnings).toEqual([]);
     });
 
     test("what was allowed does not stop a build, and the rest of the image runs", () => {
