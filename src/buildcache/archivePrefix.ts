@@ -43,16 +43,20 @@ export async function archivePrefix(
     directory.slice(directory.lastIndexOf("/") + 1).includes(hash.slice(0, 7)),
   );
   if (named !== undefined) return `/${named}`;
-  // A projection without the hash: the prefix has `.spack` in it, and often files directly.
+  // A projection without the hash: the first file lies in the prefix itself, or in its folder of metadata.
   const inside = first?.slice(0, first.lastIndexOf("/"));
   const deepest = chain.findLast((directory) => inside === undefined || inside === directory) ?? chain.at(-1);
   const metadata = chain.findLast((directory) => directory.endsWith("/.spack"));
+  const within = metadata === undefined ? undefined : (first ?? deepest)?.slice(metadata.length + 1);
   const prefix =
-    metadata !== undefined && (deepest === metadata || deepest?.startsWith(`${metadata}/`))
+    metadata !== undefined && (deepest === metadata || (within !== undefined && metadataFile.test(within)))
       ? metadata.slice(0, -"/.spack".length)
       : deepest;
   return prefix === undefined ? undefined : `/${prefix}`;
 }
+
+/** What Spack puts into a package's `.spack` (which also names folders of users). */
+const metadataFile = /^(archived-files|repos|install_|spack-|spec\.|errors\.|binary_distribution)/;
 
 function inflateBeginning(head: Uint8Array, place: Place): Uint8Array {
   try {

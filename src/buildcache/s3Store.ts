@@ -4,6 +4,7 @@ import { ContentChanged, continuedBytes, type OpenBytes } from "../net/byteStrea
 import { downloadBytes } from "../net/download.ts";
 import { notFound, statusFailure, transportFailure } from "../net/failure.ts";
 import { type RetryPolicy, TransientFailure, withRetries } from "../net/retry.ts";
+import { openSdkHandler } from "../net/sdkHandler.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
 import { refusalMeansAbsence } from "./httpStore.ts";
@@ -136,8 +137,9 @@ export function openS3Store(source: CacheSource, options: StoreOptions): CacheSt
       return list.then(
         (answer) => (answer.KeyCount ?? answer.Contents?.length ?? 0) > 0,
         (thrown) => {
-          // Those who may read need not be allowed to list.
-          if (thrown instanceof SpacktainersError && thrown.code === "ACCESS_DENIED") return undefined;
+          // Those who may read need not be allowed to list, and some servers cannot.
+          if (thrown instanceof SpacktainersError && ["ACCESS_DENIED", "NOT_FOUND"].includes(thrown.code))
+            return undefined;
           throw thrown;
         },
       );
@@ -175,7 +177,7 @@ async function makeClient(source: CacheSource): Promise<{ sdk: Sdk; client: S3Cl
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     logger: silent,
-    requestHandler: { connectionTimeout: 15_000, socketTimeout: 30_000 },
+    requestHandler: openSdkHandler() as S3ClientConfig["requestHandler"] & object,
     ...(elsewhere === undefined ? {} : { forcePathStyle: true }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),

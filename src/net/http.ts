@@ -8,6 +8,7 @@ import { type Downloaded, type DownloadOptions, downloadBytes } from "./download
 import { notFound, statusFailure, transportFailure } from "./failure.ts";
 import { prepareUrl, sameOrigin } from "./httpUrl.ts";
 import { interruption, type RetryPolicy, TransientFailure, withRetries } from "./retry.ts";
+import { openTransport } from "./transport.ts";
 
 export interface HttpOptions {
   readonly emit?: EmitEvent;
@@ -207,29 +208,6 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
 }
 
 type Response = Dispatcher.ResponseData;
-
-/** The library and its connections, made at the first request: commands that need no network do not pay for them. */
-function openTransport(options: HttpOptions) {
-  let made: Promise<{ undici: typeof import("undici"); dispatcher: Dispatcher }> | undefined;
-  const transport = () => {
-    made ??= import("undici").then((undici) => ({
-      undici,
-      dispatcher: new undici.EnvHttpProxyAgent({
-        connect: { timeout: options.connectTimeoutMs ?? 15_000 },
-        headersTimeout: options.idleTimeoutMs ?? 30_000,
-        bodyTimeout: options.idleTimeoutMs ?? 30_000,
-        connections: 16,
-        // Plain HTTP goes through a proxy as ordinary requests: many proxies refuse tunnels to port 80.
-        proxyTunnel: false,
-      }),
-    }));
-    return made;
-  };
-  transport.close = async (): Promise<void> => {
-    if (made !== undefined) await (await made).dispatcher.destroy();
-  };
-  return transport;
-}
 
 function redirected(
   target: ReturnType<typeof prepareUrl>,
