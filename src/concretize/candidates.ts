@@ -6,6 +6,7 @@ import { parseSpec } from "../spec/parse.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
 import { formatVersionSet } from "../spec/versions.ts";
 import type { RunClosure } from "./closures.ts";
+import { newestFirst } from "./newestFirst.ts";
 import type { PackageSource } from "./packageSource.ts";
 import { optionTexts, type Verdict, type Violation } from "./rules.ts";
 
@@ -21,13 +22,18 @@ export interface Rejection {
   readonly violations: readonly Violation[];
 }
 
-/** What there is for a root. */
+/** What there is for a root. Everything is worked out when it is asked for, and once. */
 export interface Candidates {
   readonly request: RequestedSpec;
   /** Set when the request names a virtual. */
   readonly virtual: string | undefined;
-  readonly usable: readonly Candidate[];
-  /** Those of the right name that cannot be it; worked out when asked for. */
+  /** All that can be it, in order of their hashes. */
+  usable(): readonly Candidate[];
+  /** Those of the newest version that has any; of a virtual, all. */
+  newest(): readonly Candidate[];
+  /** Those of a version. */
+  ofVersion(version: string): readonly Candidate[];
+  /** Those of the right name that cannot be it. */
   rejections(): readonly Rejection[];
 }
 
@@ -39,7 +45,7 @@ export interface CandidateContext {
   readonly judge: (spec: ConcreteSpec) => Verdict;
 }
 
-/** Finds the candidates for a root, in order of their hashes. */
+/** Finds the candidates for a root. */
 export function findCandidates(context: CandidateContext, request: RequestedSpec): Candidates {
   const { environment, source, closureOf, judge } = context;
   const { dialect } = environment;
@@ -62,23 +68,44 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
   const virtualRules = virtual === undefined ? [] : (environment.packages.get(virtual)?.require ?? []);
   const keeps = (hash: DagHash, requirement: Requirement) =>
     requirement.options.some((option) => concreteSatisfies(lookup, hash, option.spec, { dialect }));
-  const usable: Candidate[] = [];
-  const others: DagHash[] = [];
-  for (const hash of [...hashes].sort()) {
+  const judged = new Map<DagHash, Candidate | undefined>();
+  const sorted = [...hashes].sort();
+
+  /** The candidate with this hash, if it is one. Closures are looked at last: they are the costly part. */
+  function candidateOf(hash: DagHash): Candidate | undefined {
+    if (judged.has(hash)) return judged.get(hash);
     const spec = source.spec(hash);
     const fits =
       spec !== undefined &&
       concreteSatisfies(lookup, hash, wanted, { dialect }) &&
       virtualRules.every((requirement) => keeps(hash, requirement));
     const closure = fits ? closureOf(hash) : undefined;
-    if (
-      spec !== undefined &&
+    const usable =
       closure !== undefined &&
       closure.problem === undefined &&
-      closure.nodes.every((node) => judge(node).violations.length === 0)
-    )
-      usable.push({ spec, closure });
-    else others.push(hash);
+      closure.nodes.every((node) => judge(node).violations.length === 0);
+    const candidate = spec !== undefined && usable ? { spec, closure } : undefined;
+    judged.set(hash, candidate);
+    return candidate;
+  }
+
+  const usable = (among: readonly DagHash[] = sorted) => among.flatMap((hash) => candidateOf(hash) ?? []);
+
+  function newest(): readonly Candidate[] {
+    if (virtual !== undefined) return usable();
+    const byVersion = new Map<string, DagHash[]>();
+    for (const hash of sorted) {
+      const spec = source.spec(hash);
+      if (spec === undefined) continue;
+      const same = byVersion.get(spec.version);
+      if (same === undefined) byVersion.set(spec.version, [hash]);
+      else same.push(hash);
+    }
+    for (const version of newestFirst(byVersion.keys(), dialect)) {
+      const candidates = usable(byVersion.get(version));
+      if (candidates.length > 0) return candidates;
+    }
+    return [];
   }
 
   function rejectionOf(hash: DagHash): Rejection | undefined {
@@ -100,7 +127,15 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
     return { spec, violations };
   }
 
-  return { request, virtual, usable, rejections: () => others.flatMap((hash) => rejectionOf(hash) ?? []) };
+  return {
+    request,
+    virtual,
+    usable: () => usable(),
+    newest,
+    ofVersion: (version) => usable(sorted.filter((hash) => source.spec(hash)?.version === version)),
+    rejections: () =>
+      sorted.flatMap((hash) => (candidateOf(hash) === undefined ? (rejectionOf(hash) ?? []) : [])),
+  };
 }
 
 /** A spec's constraints on everything but the node itself. */

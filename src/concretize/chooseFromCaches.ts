@@ -1,7 +1,7 @@
 /** Choosing one concrete DAG for an environment from what caches have. Nothing is ever built here. */
 import type { Environment, RequestedSpec } from "../environment/types.ts";
 import type { AbstractSpec } from "../spec/abstract.ts";
-import type { ConcreteSpec, ConcreteVariantValue, DagHash } from "../spec/concrete.ts";
+import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { intersects } from "../spec/intersects.ts";
 import { SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { type Candidate, type Candidates, findCandidates } from "./candidates.ts";
@@ -10,7 +10,7 @@ import { type CostModel, compareCosts, costModel, type RecipeFacts } from "./cri
 import { explainConflict, explainNoCandidate, explainPreference } from "./explainFailure.ts";
 import type { PackageSource } from "./packageSource.ts";
 import { environmentRules, type TargetPlatform, type UnmetPreference, type Verdict } from "./rules.ts";
-import { type Choice, type Slot, searchUnified } from "./search.ts";
+import { type Choice, type SearchResult, type Slot, searchUnified } from "./search.ts";
 import type { Resolution } from "./types.ts";
 
 /** Helps. */
@@ -46,9 +46,8 @@ export function prepareChoice(
 
 /**
  * For every root the cached spec that Spack would reuse, so that all fit together as `unify` says. Among those that fit,
- * the one that is best by Spack's criteria (see `criteria.ts`); where only default values of variants would tell, the
- * configuration whose variants are the most common among the cached ones of the package (`undetermined` of the result
- * says so). Deterministic.
+ * the one that is best by Spack's criteria (see `criteria.ts`). Where only default values of variants would tell, these are
+ * guessed, and `undetermined` of the result says so. Deterministic.
  *
  * @throws {SpacktainersError} `NO_SOLUTION`, or {@link SpacktainersErrors} with one for each root that cannot be had
  */
@@ -59,7 +58,7 @@ export function chooseFromCaches(
   options: ChoiceOptions = {},
 ): Resolution {
   const context = prepareChoice(environment, source, platform, options);
-  const hopeless = context.candidates.filter(({ usable }) => usable.length === 0);
+  const hopeless = context.candidates.filter(({ newest }) => newest().length === 0);
   if (hopeless.length > 0) raise(hopeless.map((candidates) => explainNoCandidate(candidates, source)));
   const { unify } = environment.concretizer;
   const rounds =
@@ -103,71 +102,61 @@ function raise(errors: readonly SpacktainersError[]): never {
   throw only !== undefined && errors.length === 1 ? only : new SpacktainersErrors(errors);
 }
 
-/** The best choice for roots that must fit together. */
+/**
+ * The best choice for roots that must fit together. Only the newest versions of the roots are looked at first: nothing can
+ * be better than a choice among them in which every requirement is kept by its first option.
+ */
 function chooseRound(context: ChoiceContext, round: readonly Candidates[]): Choice {
-  const rank = commonness(context.source);
-  // One system for all: what one system's libraries were linked against another may not have.
-  const systems = [...new Set(round.flatMap(({ usable }) => usable.map(({ spec }) => spec.os)))].sort();
-  let best: Choice | undefined;
-  let complete = true;
-  for (const os of systems) {
-    const slots: Slot[] = round.map(({ usable, virtual }) => ({
-      candidates: usable.filter(({ spec }) => spec.os === os),
-      virtual,
-    }));
-    if (slots.some(({ candidates }) => candidates.length === 0)) continue;
-    const result = searchUnified(slots, context.model, rank);
-    complete &&= result.complete;
-    if (result.best !== undefined && (best === undefined || compareCosts(result.best.cost, best.cost) < 0))
-      best = result.best;
-  }
+  const newest = search(
+    context,
+    round.map(({ newest, virtual }) => ({ candidates: newest(), virtual })),
+  );
+  if (newest.best !== undefined && newest.complete && newest.best.cost[0] === 0) return newest.best;
+  const { best, complete } = search(
+    context,
+    round.map(({ usable, virtual }) => ({ candidates: usable(), virtual })),
+  );
   if (best !== undefined) return best;
   if (!complete)
     throw new SpacktainersError("NO_SOLUTION", "no choice was found among the very many that there are", {
       place: round[0]?.request.place ?? {},
       hint: "narrow the specs down, or write a spack.lock",
     });
-  return raise(explainConflict(smallestConflict(context, round, rank)));
+  return raise(explainConflict(smallestConflict(context, round)));
+}
+
+/** Searches system by system: what was linked against one system's libraries may not run on another. */
+function search({ model }: ChoiceContext, slots: readonly Slot[], feasible = false): SearchResult {
+  const systems = new Set(slots.flatMap(({ candidates }) => candidates.map(({ spec }) => spec.os)));
+  let best: Choice | undefined;
+  let complete = true;
+  for (const os of [...systems].sort()) {
+    const result = searchUnified(
+      slots.map(({ candidates, virtual }) => ({
+        candidates: candidates.filter(({ spec }) => spec.os === os),
+        virtual,
+      })),
+      model,
+      feasible,
+    );
+    complete &&= result.complete;
+    if (result.best !== undefined && (best === undefined || compareCosts(result.best.cost, best.cost) < 0))
+      best = result.best;
+  }
+  return { best, complete };
 }
 
 /** Leaves out roots one by one as long as the rest still does not fit together. */
-function smallestConflict(
-  { model }: ChoiceContext,
-  round: readonly Candidates[],
-  rank: (candidate: Candidate) => number,
-): readonly Candidates[] {
+function smallestConflict(context: ChoiceContext, round: readonly Candidates[]): readonly Candidates[] {
   let conflicting = round;
   for (const candidates of round) {
     const rest = conflicting.filter((other) => other !== candidates);
     if (rest.length < 2) break;
-    const slots = rest.map(({ usable, virtual }) => ({ candidates: usable, virtual }));
-    const { best, complete } = searchUnified(slots, model, rank, true);
+    const slots = rest.map(({ usable, virtual }) => ({ candidates: usable(), virtual }));
+    const { best, complete } = search(context, slots, true);
     if (best === undefined && complete) conflicting = rest;
   }
   return conflicting;
-}
-
-/**
- * The tie-break where only recipes know: how common the values of a spec's variants are among the cached configurations
- * of its package. Users rarely build many configurations that differ from the default in the same way.
- */
-function commonness(source: PackageSource): (candidate: Candidate) => number {
-  const known = new Map<string, ReadonlyMap<string, number>>();
-  const key = (name: string, value: ConcreteVariantValue) => `${name}=${JSON.stringify(value)}`;
-  return ({ spec }) => {
-    let counts = known.get(spec.name);
-    if (counts === undefined) {
-      const counting = new Map<string, number>();
-      for (const hash of source.hashesOf(spec.name))
-        for (const [name, value] of source.spec(hash)?.variants ?? [])
-          counting.set(key(name, value), (counting.get(key(name, value)) ?? 0) + 1);
-      counts = counting;
-      known.set(spec.name, counts);
-    }
-    let sum = 0;
-    for (const [name, value] of spec.variants) sum += counts.get(key(name, value)) ?? 0;
-    return sum;
-  };
 }
 
 /**
@@ -262,10 +251,10 @@ function alternativesOf(
   const candidates = round[index];
   if (mine === undefined || candidates === undefined) return [];
   const open = model.undeterminedVariants(mine.spec);
+  const sameVersion = candidates.ofVersion(mine.spec.version);
   const differing = new Set<string>();
-  const alternatives = candidates.usable.filter((other) => {
-    if (other === mine || other.spec.name !== mine.spec.name || other.spec.version !== mine.spec.version)
-      return false;
+  const alternatives = sameVersion.filter((other) => {
+    if (other === mine || other.spec.name !== mine.spec.name) return false;
     const fits = choice.chosen.every(
       (each, at) =>
         at === index ||

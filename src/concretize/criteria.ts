@@ -12,9 +12,10 @@ import type { VariantConstraint } from "../spec/abstract.ts";
 import type { ConcreteSpec, ConcreteVariantValue, DagHash } from "../spec/concrete.ts";
 import { compatibleTargets } from "../spec/microarchitecture.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
-import { compareVersions, parseVersion, versionsSatisfy } from "../spec/versions.ts";
+import { parseVersion, versionsSatisfy } from "../spec/versions.ts";
 import { runEdges } from "./closures.ts";
 import { defaultProviders } from "./defaultProviders.ts";
+import { newestFirst } from "./newestFirst.ts";
 import type { PackageSource } from "./packageSource.ts";
 import type { TargetPlatform, Verdict } from "./rules.ts";
 
@@ -83,6 +84,8 @@ export interface RecipeFacts {
 export interface CostModel {
   /** The share of one package of a solution. */
   shareOf(spec: ConcreteSpec, isRoot: boolean): Cost;
+  /** The same with the requirements only. */
+  requirementShareOf(spec: ConcreteSpec): Cost;
   /** The cost of a package's being the provider of a virtual in a solution. */
   providerCost(virtual: string, provider: string, isRoot: boolean): Cost;
   /** Variants of the package whose default value nobody knows and nobody asked for. */
@@ -105,18 +108,10 @@ export function costModel(
   function versionRank(spec: ConcreteSpec): number {
     let known = ranks.get(spec.name);
     if (known === undefined) {
-      const versions = new Set<string>([spec.version]);
-      for (const hash of source.hashesOf(spec.name)) {
-        const version = source.spec(hash)?.version;
-        if (version !== undefined) versions.add(version);
-      }
-      const order = [...versions]
-        .map((text) => ({ text, version: parseVersion(text, dialect) }))
-        .sort((a, b) => {
-          const git = Number(a.version.kind === "git") - Number(b.version.kind === "git");
-          return git || compareVersions(b.version, a.version) || (a.text < b.text ? -1 : 1);
-        });
-      known = new Map(order.map(({ text }, index) => [text, index]));
+      const versions = source.hashesOf(spec.name).flatMap((hash) => source.spec(hash)?.version ?? []);
+      known = new Map(
+        newestFirst([spec.version, ...versions], dialect).map((version, index) => [version, index]),
+      );
       ranks.set(spec.name, known);
     }
     return known.get(spec.version) ?? known.size;
@@ -285,7 +280,14 @@ export function costModel(
   const rootShares = new Map<DagHash, Cost>();
   const otherShares = new Map<DagHash, Cost>();
   const providerCosts = new Map<string, Cost>();
+  const requirementShares = new Map<number, Cost>();
   return {
+    requirementShareOf(spec) {
+      const { weight } = judge(spec);
+      const share = requirementShares.get(weight) ?? criteria.map((_, index) => (index === 0 ? weight : 0));
+      requirementShares.set(weight, share);
+      return share;
+    },
     providerCost(virtual, provider, isRoot) {
       const key = `${virtual} ${provider} ${isRoot}`;
       const before = providerCosts.get(key);

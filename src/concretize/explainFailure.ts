@@ -109,7 +109,7 @@ export function explainConflict(conflicting: readonly Candidates[]): readonly Sp
 
 /** Packages in which the first candidates of the roots differ, with the configurations. */
 function clashingPackages(conflicting: readonly Candidates[]): readonly string[] {
-  const first = conflicting.flatMap(({ usable }) => usable[0] ?? []);
+  const first = conflicting.flatMap(({ newest }) => newest()[0] ?? []);
   const seen = new Map<string, ConcreteSpec>();
   const clashes = new Map<string, Set<string>>();
   for (const { closure } of first)

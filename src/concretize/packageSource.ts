@@ -1,7 +1,7 @@
 /** Where cached specs are looked up: the part of cache indexes that choosing needs. */
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 
-/** Cached specs by name, virtual and hash. A `CacheIndex` is one; several are joined by {@link joinSources}. */
+/** Cached specs by name, virtual and hash. A `CacheIndex` is one, of one cache or of several merged. */
 export interface PackageSource {
   /** True if the archive of the spec can be downloaded. */
   has(hash: DagHash): boolean;
@@ -13,28 +13,6 @@ export interface PackageSource {
   providersOf(virtual: string): readonly string[];
   hashesWithPrefix(prefix: string): readonly DagHash[];
   spec(hash: DagHash): ConcreteSpec | undefined;
-}
-
-/** Several sources as one; what the first says of a hash counts. */
-export function joinSources(sources: readonly PackageSource[]): PackageSource {
-  const [only] = sources;
-  if (only !== undefined && sources.length === 1) return only;
-  const join = <T extends string>(ask: (source: PackageSource) => readonly T[]): readonly T[] =>
-    [...new Set(sources.flatMap((source) => [...ask(source)]))].sort();
-  return {
-    has: (hash) => sources.some((source) => source.has(hash)),
-    names: () => join((source) => source.names()),
-    hashesOf: (name) => join((source) => source.hashesOf(name)),
-    providersOf: (virtual) => join((source) => source.providersOf(virtual)),
-    hashesWithPrefix: (prefix) => join((source) => source.hashesWithPrefix(prefix)),
-    spec(hash) {
-      for (const source of sources) {
-        const spec = source.spec(hash);
-        if (spec !== undefined) return spec;
-      }
-      return undefined;
-    },
-  };
 }
 
 /** A source over specs in memory: a lock, a spec file, a test. */

@@ -38,10 +38,20 @@ class PartialChoice {
   }[] = [];
   private readonly model: CostModel;
   private readonly rootNames: ReadonlySet<string>;
+  private readonly varying: ReadonlySet<string> | undefined;
 
-  constructor(model: CostModel, rootNames: ReadonlySet<string>) {
+  /** @param varying packages whose cost matters; undefined: all */
+  constructor(model: CostModel, rootNames: ReadonlySet<string>, varying?: ReadonlySet<string>) {
     this.model = model;
     this.rootNames = rootNames;
+    this.varying = varying;
+  }
+
+  /** The share of a package, zero where it makes no difference but for requirements. */
+  shareOf(spec: ConcreteSpec): Cost {
+    if (this.varying === undefined || this.varying.has(spec.name))
+      return this.model.shareOf(spec, this.rootNames.has(spec.name));
+    return this.model.requirementShareOf(spec);
   }
 
   /** False when a package of the closure is there already in another configuration. */
@@ -60,7 +70,7 @@ class PartialChoice {
     for (const node of closure.nodes) {
       if (this.byName.has(node.name)) continue;
       this.byName.set(node.name, node.hash);
-      this.push(node.name, undefined, this.model.shareOf(node, this.rootNames.has(node.name)));
+      this.push(node.name, undefined, this.shareOf(node));
     }
     for (const pair of closure.provided) this.addProvider(pair.virtual, pair.provider);
     return mark;
@@ -113,67 +123,40 @@ export function costOf(
   return partial.cost;
 }
 
-/** The cost of a candidate without any others. */
-function soloCost(
-  { spec, closure }: Candidate,
-  virtual: string | undefined,
-  model: CostModel,
-  rootNames: ReadonlySet<string>,
-): Cost {
-  const sum = criteria.map(() => 0);
-  const add = (cost: Cost) => {
-    for (let index = 0; index < sum.length; index++) sum[index] = (sum[index] ?? 0) + (cost[index] ?? 0);
-  };
-  for (const node of closure.nodes) add(model.shareOf(node, rootNames.has(node.name)));
-  for (const pair of closure.provided)
-    add(model.providerCost(pair.virtual, pair.provider.name, rootNames.has(pair.provider.name)));
-  const counted = closure.provided.some((pair) => pair.virtual === virtual && pair.provider === spec);
-  if (virtual !== undefined && !counted)
-    add(model.providerCost(virtual, spec.name, rootNames.has(spec.name)));
-  return sum;
-}
-
 /**
  * The cheapest choice in which every package has one configuration. Roots with the fewest candidates are placed first;
  * after each placement, candidates that no longer fit are set aside, and a root left without any ends the branch. Of
- * equal choices the one with the greater `rank` wins, then the one whose hashes come first.
+ * equal choices the one whose hashes come first wins.
  *
- * @param rank how well a candidate is liked, where costs say nothing
- * @param feasible stop at the first choice found
+ * @param feasible stop at the first choice found, whatever its cost
  */
-export function searchUnified(
-  slots: readonly Slot[],
-  model: CostModel,
-  rank: (candidate: Candidate) => number,
-  feasible = false,
-): SearchResult {
-  const rootNames = rootNamesOf(slots);
-  const partial = new PartialChoice(model, rootNames);
-  const ordered = slots.map(({ candidates, virtual }, index) => ({
+export function searchUnified(slots: readonly Slot[], model: CostModel, feasible = false): SearchResult {
+  const fitting = dropMisfits(slots);
+  if (fitting === undefined) return { best: undefined, complete: true };
+  const rootNames = rootNamesOf(fitting);
+  const varying = feasible ? new Set<string>() : varyingNames(fitting);
+  const partial = new PartialChoice(model, rootNames, varying);
+  const ordered = fitting.map(({ candidates, virtual }, index) => ({
     index,
     virtual,
     candidates: candidates
-      .map((candidate) => ({
-        candidate,
-        cost: soloCost(candidate, virtual, model, rootNames),
-        own: model.shareOf(candidate.spec, true),
-        rank: rank(candidate),
-      }))
+      .map((candidate): Ranked => {
+        const mark = partial.add(candidate, virtual);
+        const cost = [...partial.cost];
+        partial.undo(mark);
+        return { candidate, cost, own: partial.shareOf(candidate.spec) };
+      })
       .sort(
-        (a, b) =>
-          compareCosts(a.cost, b.cost) ||
-          b.rank - a.rank ||
-          (a.candidate.spec.hash < b.candidate.spec.hash ? -1 : 1),
+        (a, b) => compareCosts(a.cost, b.cost) || (a.candidate.spec.hash < b.candidate.spec.hash ? -1 : 1),
       ),
   }));
-  type Ranked = (typeof ordered)[number]["candidates"][number];
-  let best: { readonly chosen: readonly Ranked[]; readonly cost: Cost; readonly rank: number } | undefined;
+  let best: Choice | undefined;
   let steps = 0;
   let complete = true;
-  const placed: (Ranked | undefined)[] = slots.map(() => undefined);
+  const placed: (Candidate | undefined)[] = slots.map(() => undefined);
 
   /** What the remaining roots add at the least: each is a package of its own unless it is there already. */
-  function bound(open: readonly { readonly candidates: readonly Ranked[] }[]): Cost {
+  function bound(open: readonly OpenSlot[]): Cost {
     const cost = [...partial.cost];
     const counted = new Set<string>();
     for (const { candidates } of open) {
@@ -190,30 +173,26 @@ export function searchUnified(
     return cost;
   }
 
-  function place(
-    open: readonly { readonly index: number; readonly candidates: readonly Ranked[] }[],
-  ): boolean {
+  function place(open: readonly OpenSlot[]): boolean {
     if (best !== undefined && compareCosts(bound(open), best.cost) > 0) return false;
     if (open.length === 0) {
       const chosen = placed.flatMap((candidate) => candidate ?? []);
       const cost = [...partial.cost];
-      const liked = chosen.reduce((sum, candidate) => sum + candidate.rank, 0);
-      const better = best === undefined ? -1 : compareCosts(cost, best.cost) || best.rank - liked;
-      if (better < 0) best = { chosen, cost, rank: liked };
+      if (best === undefined || compareCosts(cost, best.cost) < 0) best = { chosen, cost };
       return feasible;
     }
     const next = open.reduce((a, b) => (b.candidates.length < a.candidates.length ? b : a));
     const others = open.filter((slot) => slot !== next);
-    for (const ranked of next.candidates) {
+    for (const { candidate } of next.candidates) {
       if (++steps > mostSteps) {
         complete = false;
         return true;
       }
-      const mark = partial.add(ranked.candidate, slots[next.index]?.virtual);
-      placed[next.index] = ranked;
+      const mark = partial.add(candidate, slots[next.index]?.virtual);
+      placed[next.index] = candidate;
       const left = others.map((slot) => ({
-        ...slot,
-        candidates: slot.candidates.filter(({ candidate }) => partial.fits(candidate)),
+        index: slot.index,
+        candidates: slot.candidates.filter((other) => partial.fits(other.candidate)),
       }));
       const done = left.every(({ candidates }) => candidates.length > 0) && place(left);
       placed[next.index] = undefined;
@@ -224,11 +203,76 @@ export function searchUnified(
   }
 
   place(ordered);
-  return {
-    best:
-      best === undefined
-        ? undefined
-        : { chosen: best.chosen.map(({ candidate }) => candidate), cost: best.cost },
-    complete,
-  };
+  return { best, complete };
+}
+
+/** A candidate with its cost when alone, and the share of the package itself. */
+interface Ranked {
+  readonly candidate: Candidate;
+  readonly cost: Cost;
+  readonly own: Cost;
+}
+
+interface OpenSlot {
+  readonly index: number;
+  readonly candidates: readonly Ranked[];
+}
+
+/**
+ * Drops candidates that fit nothing some other root can be: where all candidates of a root have a package, each of the
+ * others must agree with one of its configurations. Undefined when a root is left without any.
+ */
+function dropMisfits(slots: readonly Slot[]): readonly Slot[] | undefined {
+  let current = slots;
+  for (;;) {
+    if (current.some(({ candidates }) => candidates.length === 0)) return undefined;
+    const allowed = new Map<string, ReadonlySet<DagHash>>();
+    for (const { candidates } of current) {
+      const [first, ...rest] = candidates;
+      for (const name of first?.closure.byName.keys() ?? []) {
+        if (!rest.every(({ closure }) => closure.byName.has(name))) continue;
+        const before = allowed.get(name);
+        const here = new Set(candidates.flatMap(({ closure }) => closure.byName.get(name) ?? []));
+        allowed.set(
+          name,
+          before === undefined ? here : new Set([...here].filter((hash) => before.has(hash))),
+        );
+      }
+    }
+    const fits = ({ closure }: Candidate) => {
+      for (const [name, hash] of closure.byName) if (allowed.get(name)?.has(hash) === false) return false;
+      return true;
+    };
+    const next = current.map(({ candidates, virtual }) => ({ candidates: candidates.filter(fits), virtual }));
+    const dropped = next.some(
+      ({ candidates }, index) => candidates.length < (current[index]?.candidates.length ?? 0),
+    );
+    current = next;
+    if (!dropped) return current;
+  }
+}
+
+/** Packages that do not have the same configuration in all candidates: only they make a difference to costs. */
+function varyingNames(slots: readonly Slot[]): ReadonlySet<string> {
+  const seen = new Map<string, DagHash>();
+  const varying = new Set<string>();
+  let total = 0;
+  const presence = new Map<string, number>();
+  for (const { candidates } of slots)
+    for (const { closure } of candidates) {
+      total++;
+      for (const [name, hash] of closure.byName) {
+        presence.set(name, (presence.get(name) ?? 0) + 1);
+        const before = seen.get(name);
+        if (before === undefined) seen.set(name, hash);
+        else if (before !== hash) varying.add(name);
+      }
+    }
+  for (const [name, count] of presence)
+    if (
+      count < total &&
+      !slots.some((slot) => slot.candidates.every(({ closure }) => closure.byName.has(name)))
+    )
+      varying.add(name);
+  return varying;
 }

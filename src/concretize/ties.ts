@@ -3,7 +3,7 @@ import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import type { Candidate } from "./candidates.ts";
 import type { ChoiceContext } from "./chooseFromCaches.ts";
 import { criteria, variantCriteria } from "./criteria.ts";
-import { costOf, type Slot } from "./search.ts";
+import { costOf, rootNamesOf, type Slot } from "./search.ts";
 
 /**
  * True if two choices of roots are equal in everything that Spack weighs before default values of variants, and differ in
@@ -17,12 +17,15 @@ export function isDefaultsTie(
   ours: readonly DagHash[],
   theirs: readonly DagHash[],
 ): boolean {
-  const slots: Slot[] = context.candidates.map(({ usable, virtual }) => ({ candidates: usable, virtual }));
+  const slots: Slot[] = context.candidates.map(({ usable, virtual }) => ({
+    candidates: usable(),
+    virtual,
+  }));
   const mine = assign(slots, ours);
   const other = assign(slots, theirs);
   if (mine === undefined || other === undefined) return false;
   const [costA, costB] = [costOf(mine, slots, context.model), costOf(other, slots, context.model)];
-  const rootNames = new Set(context.candidates.flatMap(({ usable }) => usable.map(({ spec }) => spec.name)));
+  const rootNames = rootNamesOf(slots);
   const differing = openDifferences(context, mine, other);
   for (const [index, criterion] of criteria.entries()) {
     if (variantCriteria.roots.includes(criterion) && differing.some((spec) => rootNames.has(spec.name)))
