@@ -8,6 +8,10 @@ import { isElf, readElfFacts } from "../elf/readElf.ts";
 /** Longest `#!` line recorded, in bytes: what Linux reads. */
 const maxShebang = 256;
 
+/** What the loader's configuration says is needed to make the image's cache. */
+const loaderConfiguration = /^etc\/ld\.so\.conf(?:\.d\/[^/]+\.conf)?$/;
+const maxConfigurationBytes = 64 * 1024;
+
 /** Entries passing by, and what they were. */
 export interface Collected {
   /** The entries given, missing directories perhaps added (mode 0755, root's); to be read once. */
@@ -60,7 +64,11 @@ export function sortedInventory(entries: Iterable<InventoryEntry>): Inventory {
 /** Looks at the beginning of a file, and at all of it when it is ELF. */
 async function inspect(
   entry: FileEntry,
-): Promise<{ file: FileEntry; facts: Pick<InventoryEntry, "elf" | "shebang"> }> {
+): Promise<{ file: FileEntry; facts: Pick<InventoryEntry, "elf" | "shebang" | "text"> }> {
+  if (loaderConfiguration.test(entry.path) && entry.size <= maxConfigurationBytes) {
+    const bytes = await readContent(entry);
+    return { file: { ...entry, content: contentOf(bytes) }, facts: { text: bytes.toString("latin1") } };
+  }
   if (entry.size < 4) return { file: entry, facts: {} };
   const iterator = entry.content[Symbol.asyncIterator]();
   const first = await iterator.next();

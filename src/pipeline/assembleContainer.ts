@@ -5,16 +5,16 @@ import type { Configuration } from "../definitions/configuration.ts";
 import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
 import { assembleImage, type Image, type ImageLayer } from "../image/image.ts";
 import { packageLayerBudget } from "../image/planLayers.ts";
+import { nameMatcher } from "../linkage/allow.ts";
 import { checkLinkage } from "../linkage/checkLinkage.ts";
 import { externalsMissing } from "../linkage/externals.ts";
 import { describeProblem, linkageErrors } from "../linkage/linkageErrors.ts";
 import type { LinkageReport } from "../linkage/types.ts";
 import type { DagHash } from "../spec/concrete.ts";
-import { parseSpec } from "../spec/parse.ts";
-import { concreteSatisfies } from "../spec/satisfies.ts";
 import { digestOf } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { environmentValues, manifestModifications } from "../view/environmentModification.ts";
+import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
 import { inputsAnnotation } from "./builtImage.ts";
@@ -62,6 +62,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
     prefix: prefixes.get(spec.hash) ?? "",
     inventory: inventories[index] ?? { entries: [] },
   }));
+  const tree = new FileTree([base.inventory, ...inventories]);
   const choice = viewChoice(environment, resolved.graph);
   const view =
     choice === undefined
@@ -75,20 +76,18 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
             metadata: false,
             projectionOf: choice.projectionOf,
           },
+          tree,
         );
-  const { dialect } = environment;
   const top = makeTopLayer({
     architecture: names.arch,
     graph: resolved.graph,
     roots: resolved.roots,
     prefixes,
     root: configuration.install.root,
-    inventories: [base.inventory, ...inventories],
+    tree,
+    inventories,
     view,
-    satisfies: (spec, constraint) =>
-      concreteSatisfies(resolved.graph, spec.hash, parseSpec(constraint, { dialect }), { dialect }),
     manifestChanges: manifestModifications(environment.environmentVariables),
-    configuredLibraryDirectories: undefined,
     manifestText: loaded.manifestText,
     lockText: resolved.lockText,
     ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
@@ -102,8 +101,12 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
     searchPath: (env.get("PATH") ?? "").split(":"),
     libraryPath: (env.get("LD_LIBRARY_PATH") ?? "").split(":").filter((path) => path !== ""),
     allow: assembly.allow,
+    ...(resolved.hasSpackPackage === undefined ? {} : { hasSpackPackage: resolved.hasSpackPackage }),
   });
-  const missing = externalsMissing(resolved.externals, top.tree, base.libcVersion);
+  const isAllowed = nameMatcher(assembly.allow);
+  const missing = externalsMissing(resolved.externals, top.tree, base.libcVersion).filter(
+    (problem) => !isAllowed(problem.missing) && !isAllowed(problem.owner),
+  );
   return {
     top,
     env,

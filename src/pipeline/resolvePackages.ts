@@ -31,6 +31,8 @@ export interface ResolvedPackages {
   readonly lockText: string;
   /** Version of the first root. */
   readonly version: string;
+  /** Whether the caches' indexes have a package of a name; undefined when no index was read. */
+  readonly hasSpackPackage: ((name: string) => boolean) | undefined;
 }
 
 /**
@@ -74,6 +76,7 @@ export async function resolvePackages(
     externals,
     lockText: loaded.lockText ?? writeLock({ roots: resolution.roots, graph: resolution.graph }),
     version: first.version,
+    hasSpackPackage: index === undefined ? undefined : (name) => index.hashesOf(name).length > 0,
   };
 }
 

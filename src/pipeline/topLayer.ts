@@ -6,13 +6,15 @@ import { sbangScript } from "../install/sbangScript.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import type { EnvironmentModification } from "../view/environmentModification.ts";
 import { environmentScript, environmentScriptPath } from "../view/environmentScript.ts";
-import { FileTree, imagePath } from "../view/fileTree.ts";
+import { type FileTree, imagePath } from "../view/fileTree.ts";
 import { type CachedLibrary, findLibraries, ldSoCachePath, writeLdSoCache } from "../view/ldSoCache.ts";
 import {
   cacheDirectories,
+  type LdSoConfFiles,
   type LoaderArchitecture,
   ldSoConfPath,
   ldSoConfText,
+  parseLdSoConf,
   viewLdSoConf,
   viewLdSoConfPath,
 } from "../view/ldSoConf.ts";
@@ -30,14 +32,13 @@ export interface TopLayerRequest {
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** Install root: where sbang goes. */
   readonly root: string;
-  /** Base and packages, lowest first. */
+  /** Base and packages. The view and this layer are added to it. */
+  readonly tree: FileTree;
+  /** Of the packages. */
   readonly inventories: readonly Inventory[];
   readonly view: MergedView | undefined;
   readonly projectionOf?: (spec: ConcreteSpec) => string;
-  readonly satisfies: (spec: ConcreteSpec, constraint: string) => boolean;
   readonly manifestChanges: readonly EnvironmentModification[];
-  /** Directories that the base's `/etc/ld.so.conf` names; undefined where it has no such file. */
-  readonly configuredLibraryDirectories: readonly string[] | undefined;
   readonly manifestText: string;
   readonly lockText: string;
 }
@@ -59,8 +60,7 @@ export interface TopLayer {
  * its cache. Pure.
  */
 export function makeTopLayer(request: TopLayerRequest): TopLayer {
-  const { view } = request;
-  const tree = new FileTree(request.inventories);
+  const { view, tree } = request;
   if (view !== undefined) tree.add(view);
   const environment = viewEnvironment({
     graph: request.graph,
@@ -69,7 +69,6 @@ export function makeTopLayer(request: TopLayerRequest): TopLayer {
     tree,
     viewPath: view?.viewPath,
     manifest: request.manifestChanges,
-    satisfies: request.satisfies,
     ...(request.projectionOf === undefined ? {} : { projectionOf: request.projectionOf }),
   });
   const files: ViewEntry[] = [
@@ -80,13 +79,11 @@ export function makeTopLayer(request: TopLayerRequest): TopLayer {
   if (usesSbang(request.inventories, request.root))
     files.push(textFile(`${request.root}/bin/sbang`, sbangScript, 0o755));
   if (view !== undefined) files.push(textFile(viewLdSoConfPath, viewLdSoConf(view.viewPath)));
-  if (!tree.exists(ldSoConfPath)) files.push(textFile(ldSoConfPath, ldSoConfText));
+  // Read before our own files are there: what the base's configuration names comes before the view.
+  const configured = tree.exists(ldSoConfPath) ? parseLdSoConf(configurationIn(tree)) : undefined;
+  if (configured === undefined) files.push(textFile(ldSoConfPath, ldSoConfText));
   tree.add({ entries: files });
-  const directories = cacheDirectories(
-    request.architecture,
-    view?.viewPath,
-    request.configuredLibraryDirectories,
-  );
+  const directories = cacheDirectories(request.architecture, view?.viewPath, configured);
   const libraries = findLibraries(tree, directories);
   const cache = file(ldSoCachePath, writeLdSoCache(libraries), 0o644);
   tree.add({ entries: [cache] });
@@ -98,6 +95,14 @@ export function makeTopLayer(request: TopLayerRequest): TopLayer {
     libraries,
     modifications: environment.modifications,
     notices: [...(view?.notices ?? []), ...environment.notices],
+  };
+}
+
+/** The loader's configuration files of a base, as its inventory kept them. */
+function configurationIn(tree: FileTree): LdSoConfFiles {
+  return {
+    read: (path) => tree.resolve(path)?.entry.text,
+    list: (path) => (tree.isDirectory(path) ? tree.children(tree.resolve(path)?.path ?? "") : []),
   };
 }
 
