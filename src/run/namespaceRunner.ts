@@ -11,7 +11,13 @@ import { cloneWithAdditions, type FittedRoot, fitRoot, writeAdditions } from "./
 import { hostFiles } from "./hostFiles.ts";
 import { hostPath } from "./hostPath.ts";
 import { mountPointsBelow } from "./mountPoints.ts";
-import { environmentScript, innerScript, noProcStatus, outerScript } from "./namespaceScripts.ts";
+import {
+  environmentScript,
+  guardScript,
+  innerScript,
+  noProcStatus,
+  outerScript,
+} from "./namespaceScripts.ts";
 import { superviseProcess } from "./superviseProcess.ts";
 import type { ContainerProcess } from "./types.ts";
 import { mergedLayers, stackedLayers, type UnpackContext } from "./unpackedLayers.ts";
@@ -90,13 +96,14 @@ async function prepare(
       message: `the variable ${name} cannot be set in the container`,
     });
   const readOnly = await readOnlyPlaces(fitted, container);
-  const namespaces = ["-U", "-r", "-m", ...(abilities.processNumbers ? ["-p", "-f"] : [])];
+  const namespaces = ["-U", "-r", "-m", ...(abilities.processNumbers ? ["-p"] : [])];
   if (container.network === "none") namespaces.push("-n");
   return {
     argv: [
       "unshare",
       ...namespaces,
       "sh",
+      await scriptFile(context.directory, guardScript),
       await scriptFile(context.directory, outerScript),
       ...root,
       container.network,

@@ -1,5 +1,7 @@
 /**
- * The two shell scripts of our own runner. Plain POSIX shell; all that varies comes as arguments, nothing is pasted into them.
+ * The shell scripts of our own runner. Plain POSIX shell; all that varies comes as arguments, nothing is pasted into them.
+ *
+ * `guard` only waits: `Ctrl-C` on a terminal goes to all of us, and the program alone decides what comes of it.
  *
  * `outer` runs as the first process of new user, mount and process-number namespaces. It puts the root together, where it still
  * sees the machine's files and programs, and then waits for `inner`.
@@ -18,12 +20,23 @@
 /** Exit status of `outer` when `/proc` cannot be mounted: some sandboxes forbid it, and with it our own process numbers. */
 export const noProcStatus = 97;
 
+/** What the terminal or a batch system sends to everybody is not for us; a trap, unlike ignoring, is not inherited by programs. */
+const calm = "trap : INT QUIT TERM HUP USR1 USR2";
+
+/** Arguments: the file with the script `outer`, and its arguments. */
+export const guardScript = `
+${calm}
+sh "$@"
+exit $?
+`;
+
 /**
  * Arguments: `overlay` and directories from top to bottom with colons between, or `directory` and one; network; `ro` or `rw`; the
  * number of temporary directories, and they; the number of binds, and for each source, path, what to make; the number of places that
  * are made read-only after that, and they; the file with the script `inner`; working directory, program, arguments. Works in the folder with the unpacked layers.
  */
 export const outerScript = `
+${calm}
 exec 6>&2 2>&4
 fail() { echo "$1" >&4; exit 125; }
 watch() { exec 4>&- 5<&- 6>&-; while read -r line <&3; do :; done; }

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import {
   mountTable,
   type RunnerOptions,
   run,
+  runnerLine,
   runnerTrouble,
   scratch,
   startRun,
@@ -19,7 +20,7 @@ const trouble = runnerTrouble();
 
 const programs = [
   ...["bash", "sh", "cat", "ls", "env", "id", "sleep", "stat", "touch", "rm", "mv", "mkdir", "head", "wc"],
-  ...["readlink", "ps", "tr"],
+  ...["readlink", "ps", "tr", "tty"],
 ];
 const users =
   process.getuid?.() === 0
@@ -205,6 +206,21 @@ describe.skipIf(trouble !== undefined).each(users)(
       await running.says("ready");
       running.child.kill(signal);
       expect(await running.ended).toMatchObject({ status: 42, stdout: `ready\ngot ${name}\n` });
+    });
+
+    it("lets Ctrl-C on a terminal reach the program, once, and the program decide", async () => {
+      const script = `trap 'echo got INT' INT; echo ready; n=0; while [ $n -lt 15 ]; do sleep 0.1; n=$((n + 1)); done; tty; exit 9`;
+      const line = runnerLine(["sh", "-c", script], { ...options, environment: {} });
+      const child = spawn("script", ["-qfec", line, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
+      let output = "";
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        if (!output.includes("ready") && (output + text).includes("ready")) child.stdin.write("\u0003");
+        output += text;
+      });
+      const status = await new Promise((done) => child.once("close", done));
+      expect(output.match(/got INT/g)?.length).toBe(1);
+      expect(output).toContain("/dev/console");
+      expect(status).toBe(9);
     });
 
     it("is ended by a signal like any program", async () => {

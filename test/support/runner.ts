@@ -72,6 +72,12 @@ export function run(command: readonly string[], options: RunnerOptions): Ran {
   return { status: result.status, stdout: result.stdout, stderr: result.stderr };
 }
 
+/** The command that {@link run} would start, as a line for a shell. */
+export function runnerLine(command: readonly string[], options: RunnerOptions): string {
+  const [file, args] = commandOf(command, options);
+  return [file, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+}
+
 /** A run under way. */
 export interface Running {
   readonly child: ChildProcess;
