@@ -49,8 +49,11 @@ export async function resolvePackages(
 ): Promise<ResolvedPackages> {
   const { lock, environment } = loaded;
   emit({ type: "stage", stage: lock === undefined ? "Choosing packages" : "Reading the lock" });
+  const index = lock === undefined ? await caches.index() : undefined;
   const resolution =
-    lock === undefined ? chooseFromCaches(environment, await caches.index(), platform) : chooseFromLock(lock);
+    lock === undefined
+      ? chooseFromCaches(environment, index ?? (await caches.index()), platform)
+      : chooseFromLock(lock);
   const roots = resolution.roots.map(({ hash }) => hash);
   const { packages, externals } = runtimeClosure(resolution.graph, roots);
   emit({ type: "stage", stage: "Looking up packages", total: packages.length });

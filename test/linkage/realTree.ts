@@ -16,8 +16,8 @@ import { unpackEntries } from "../../src/archive/unpackEntries.ts";
 import { installPackage } from "../../src/install/installPackage.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "../../src/pipeline/topLayer.ts";
 import type { DagHash, SpecGraph } from "../../src/spec/concrete.ts";
+import { FileTree } from "../../src/view/fileTree.ts";
 import { mergeView } from "../../src/view/mergeView.ts";
-import { specTester } from "../../src/view/specTester.ts";
 import type { ViewPackage } from "../../src/view/types.ts";
 import { corpusRequests, recordings } from "../support/corpusInstall.ts";
 import { readInstalled } from "../view/installedCorpus.ts";
@@ -134,11 +134,10 @@ export async function addTop(root: string | undefined, real: RealTree, base: Inv
     roots: real.roots,
     prefixes: new Map(real.packages.map((one) => [one.spec.hash, one.prefix])),
     root: "/opt/software",
-    inventories: [base, ...real.inventories],
+    tree: new FileTree([base, ...real.inventories]),
+    inventories: real.inventories,
     view,
-    satisfies: specTester(real.graph),
     manifestChanges: [],
-    configuredLibraryDirectories: undefined,
     manifestText: "",
     lockText: "",
   });
