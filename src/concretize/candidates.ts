@@ -2,6 +2,7 @@
 import type { Environment, RequestedSpec, Requirement } from "../environment/types.ts";
 import type { AbstractSpec } from "../spec/abstract.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
+import { formatSpec } from "../spec/format.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
 import { formatVersionSet } from "../spec/versions.ts";
@@ -192,7 +193,7 @@ function unsatisfiedParts(
     parts.push({ text: "the compiler flags", part: { ...empty, flags: wanted.flags } });
   for (const edge of wanted.dependencies)
     parts.push({
-      text: `the dependency ${edge.direct ? "%" : "^"}${edge.spec.name ?? ""}`,
+      text: `${edge.direct ? "%" : "^"}${formatSpec(edge.spec, dialect)}`,
       part: { ...empty, dependencies: [edge] },
     });
   const failed = parts.filter(({ part }) => !concreteSatisfies(lookup, spec.hash, part, { dialect }));

@@ -23,8 +23,8 @@ export interface SearchResult {
   readonly complete: boolean;
 }
 
-/** Steps after which a search ends with the best it has. A step places one candidate. */
-const mostSteps = 200_000;
+/** Comparisons of a candidate with a partial choice after which a search ends with the best it has. */
+const mostComparisons = 2_000_000;
 
 /** Nodes and costs of a partial choice, with an undo log. */
 class PartialChoice {
@@ -151,7 +151,7 @@ export function searchUnified(slots: readonly Slot[], model: CostModel, feasible
       ),
   }));
   let best: Choice | undefined;
-  let steps = 0;
+  let comparisons = 0;
   let complete = true;
   const placed: (Candidate | undefined)[] = slots.map(() => undefined);
 
@@ -184,7 +184,8 @@ export function searchUnified(slots: readonly Slot[], model: CostModel, feasible
     const next = open.reduce((a, b) => (b.candidates.length < a.candidates.length ? b : a));
     const others = open.filter((slot) => slot !== next);
     for (const { candidate } of next.candidates) {
-      if (++steps > mostSteps) {
+      comparisons += 1 + others.reduce((sum, slot) => sum + slot.candidates.length, 0);
+      if (comparisons > mostComparisons) {
         complete = false;
         return true;
       }

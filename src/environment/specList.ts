@@ -85,6 +85,7 @@ export function readSpecs(
           reader.problems.error("MANIFEST_INVALID", `there are more than ${mostSpecs} specs`, spec.place);
           return;
         }
+        warnOfMissingSpaces(reader, spec);
         specs.push({ ...spec, group });
       }
   };
@@ -118,6 +119,21 @@ export function readSpecs(
     add(members, group);
   }
   return specs;
+}
+
+/** `model=a+mpi` is the value `a+mpi` to Spack, seldom to the user. */
+function warnOfMissingSpaces(reader: SpecReader, { spec, place }: PlacedSpec): void {
+  for (const { name, values } of spec.variants.values())
+    for (const value of values) {
+      const at = typeof value === "string" ? value.search(/[A-Za-z0-9_][+~][A-Za-z_]/) : -1;
+      if (typeof value !== "string" || at < 0) continue;
+      reader.problems.warning(
+        "SPEC_SYNTAX",
+        `\`${name}=${value}\` is one value`,
+        place,
+        `for the variant \`${value.slice(at + 1)}\`, put a space before it`,
+      );
+    }
 }
 
 function readItems(

@@ -153,6 +153,16 @@ spack:
     ]);
   });
 
+  it("warns of a missing space after a value", () => {
+    const { warnings } = readManifest(
+      "spack:\n  specs: [a model=x+mpi, b cxxstd=c++17, c model=x +mpi]\n",
+      "f",
+    );
+    expect(warnings.map(({ message, hint }) => `${message} | ${hint}`)).toEqual([
+      "`model=x+mpi` is one value | for the variant `+mpi`, put a space before it",
+    ]);
+  });
+
   it("reads all forms of view", () => {
     const view = (text: string) =>
       read(`spack:\n  view: ${text}\n`).views.map(({ name, root }) => [name, root]);
