@@ -6,6 +6,7 @@ import { type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type BuildCache, type BuildCacheOptions, openBuildCache } from "./buildCache.ts";
 import type { PackageId, SpecLookup } from "./layoutPaths.ts";
 import { mergeIndexes } from "./mergedIndex.ts";
+import { pruneRemembered } from "./pruneRemembered.ts";
 import type { CachedPackage, CacheIndex, CacheSource } from "./types.ts";
 
 export interface CacheSet {
@@ -34,7 +35,8 @@ export interface CacheSet {
 
 /** Opens caches, in order. Nothing is asked of them before it is needed. */
 export function openCaches(sources: readonly CacheSource[], options: BuildCacheOptions): CacheSet {
-  const archives = openArchiveStore(options.cacheDir ?? cacheHome(), options.emit);
+  const cacheDir = options.cacheDir ?? cacheHome();
+  const archives = openArchiveStore(cacheDir, options.emit);
   const caches = sources.map((source) => openBuildCache(source, options, archives));
   const warned = new Set<string>();
   /** Says once what is wrong with a cache, not once a package. */
@@ -90,7 +92,10 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
     fetchArchive: async (pkg) => cacheOf(pkg).fetchArchive(pkg),
     fetchArchiveHead: async (pkg, bytes) => cacheOf(pkg).fetchArchiveHead(pkg, bytes),
     archivePrefix: async (pkg) => cacheOf(pkg).archivePrefix(pkg),
-    prune: (maxBytes) => archives.prune(maxBytes),
+    async prune(maxBytes) {
+      await pruneRemembered(cacheDir);
+      return archives.prune(maxBytes);
+    },
     async close() {
       await Promise.all(caches.map((cache) => cache.close()));
     },

@@ -46,7 +46,8 @@ export function openMetadataMemory(folder: string, trust: string): MetadataMemor
     },
     async keep(hash, metadata) {
       const text = JSON.stringify({ format, hash, metadata });
-      await writeFileAtomically(path(hash), `${digestOf(text)}\n${text}`);
+      // What cannot be kept is asked for again; that is no reason to fail.
+      await writeFileAtomically(path(hash), `${digestOf(text)}\n${text}`).catch(() => {});
     },
     async forget(hash) {
       await rm(path(hash), { force: true });

@@ -1,5 +1,5 @@
 /** Fetches a cache's index, keeps it in its local form, and asks the cache only whether it changed. */
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTemporaries, temporaryPath, writeFileAtomically } from "../../util/atomicFile.ts";
 import { type Digest, digestOf, hexOfDigest } from "../../util/digest.ts";
@@ -76,7 +76,11 @@ export async function loadIndex(
     await rm(join(options.folder, stateName(layout)), { force: true });
     return undefined;
   }
-  if (offer === "unchanged") return opened;
+  if (offer === "unchanged") {
+    const now = new Date();
+    await utimes(join(options.folder, stateName(layout)), now, now).catch(() => {});
+    return opened;
+  }
   return fetchIndex(store, layout, offer, options, place);
 }
 
