@@ -96,6 +96,28 @@ describe.skipIf(trouble !== undefined)(
       expect((await running.ended).status).toBe(143);
     });
 
+    it("takes what is made for Docker as well", () => {
+      const bin = folder(place.path, "docker");
+      // Podman in Docker's place: it takes the same commands, but for an option that needs a program it may lack.
+      writeFileSync(
+        join(bin, "docker"),
+        `#!/bin/sh\nfor a; do shift; [ "$a" = --init ] || set -- "$@" "$a"; done\nexec podman "$@"\n`,
+      );
+      chmodSync(join(bin, "docker"), 0o755);
+      const environment = {
+        ...podmanEnvironment(join(place.path, "podman2")),
+        PATH: `${bin}:${process.env.PATH}`,
+      };
+      const docker: RunnerOptions = { ...options, runtime: "docker", environment };
+      const script = 'echo "$IMAGE $1 $PWD"; exit 4';
+      const more = { workdir: "/etc", readOnly: true };
+      const result = run(["sh", "-c", script, "sh", "a b"], { ...docker, ...more });
+      expect(result).toMatchObject({ status: 4, stdout: "yes a b /etc\n" });
+      expect(run(["sh", "-c", "echo again"], docker).stdout).toBe("again\n");
+      spawnSync("podman", ["rmi", "--all", "--force"], { env: { ...process.env, ...environment } });
+      spawnSync("umount", [join(place.path, "podman2", "storage", "overlay")]);
+    });
+
     it("is chosen when it works, and tried only once", () => {
       const auto: RunnerOptions = { ...options, runtime: "auto", cacheDirectory: folder(place.path, "auto") };
       const first = run(["cat", "/proc/self/mountinfo"], auto);
