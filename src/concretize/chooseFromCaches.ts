@@ -211,7 +211,7 @@ function refuseUnmetPreferences(context: ChoiceContext, choice: Choice): void {
 }
 
 /** True if a more preferred option goes together with everything else that the user says of the package. */
-function couldBeMet(environment: Environment, { requirement, weight, spec }: UnmetPreference): boolean {
+function couldBeMet(environment: Environment, { requirement, preferred, spec }: UnmetPreference): boolean {
   const { dialect } = environment;
   const said = environment.specs
     .flatMap(({ spec: root }) => [root, ...root.dependencies.map((edge) => edge.spec)])

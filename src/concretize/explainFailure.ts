@@ -129,10 +129,7 @@ export function explainPreference({
   settings,
   spec,
 }: UnmetPreference): SpacktainersError {
-  const wanted = requirement.options
-    .slice(0, weight)
-    .map(({ text }) => `\`${text}\``)
-    .join(" or ");
+  const wanted = preferred.map(({ text }) => `\`${text}\``).join(" or ");
   const line = requirement.place.line === undefined ? "" : ` (line ${requirement.place.line})`;
   return new SpacktainersError(
     "NO_SOLUTION",

@@ -36,8 +36,8 @@ export interface Violation {
 /** A requirement that holds, but not by its first option. */
 export interface UnmetPreference {
   readonly requirement: Requirement;
-  /** Position of the option that holds. */
-  readonly weight: number;
+  /** The options that are preferred to the one that holds. */
+  readonly preferred: readonly PlacedSpec[];
   readonly settings: PackageSettings;
   readonly spec: ConcreteSpec;
 }
@@ -79,14 +79,20 @@ export function environmentRules(
 
     const required = settingsFor("require");
     for (const requirement of required.require) {
-      const verdict = holds(spec, requirement, required === environment.all);
+      const verdict = holds(spec, requirement, required);
       if (verdict === undefined) continue;
       if (verdict < 0)
         refuse(
           requirement.message ?? `\`packages: ${required.name}\` requires ${optionTexts(requirement)}`,
           requirement.place,
         );
-      else if (verdict > 0) unmet.push({ requirement, weight: verdict, settings: required, spec });
+      else if (verdict > 0)
+        unmet.push({
+          requirement,
+          preferred: optionsFor(spec, requirement, required).slice(0, verdict),
+          settings: required,
+          spec,
+        });
       weight += Math.max(0, verdict);
     }
     const preferred = settingsFor("prefer");
@@ -98,9 +104,9 @@ export function environmentRules(
         message,
         place: option.place,
       };
-      const verdict = holds(spec, requirement, preferred === environment.all);
+      const verdict = holds(spec, requirement, preferred);
       if (verdict === undefined) continue;
-      if (verdict > 0) unmet.push({ requirement, weight: verdict, settings: preferred, spec });
+      if (verdict > 0) unmet.push({ requirement, preferred: [option], settings: preferred, spec });
       weight += verdict;
     }
     const refused = settingsFor("conflict");
@@ -124,20 +130,27 @@ export function environmentRules(
     const settings = environment.packages.get(virtual);
     if (settings === undefined || virtual === provider.name) return [];
     return settings.require.flatMap((requirement) => {
+      if (requirement.when !== undefined && !satisfied(provider, requirement.when.spec)) return [];
       const met = requirement.options.some(({ spec }) => satisfied(provider, spec));
       const text = requirement.message ?? `\`packages: ${virtual}\` requires ${optionTexts(requirement)}`;
       return met ? [] : [{ text, place: requirement.place, spec: provider }];
     });
   }
 
+  /** What is said of all packages is left out where it makes no sense for a package. */
+  function optionsFor(spec: ConcreteSpec, { options }: Requirement, settings: PackageSettings) {
+    return settings === environment.all ? options.filter((option) => applies(option, spec)) : options;
+  }
+
   /** The weight of the option that holds; -1 if the requirement is not kept, undefined if it does not apply. */
-  function holds(spec: ConcreteSpec, requirement: Requirement, fromAll: boolean): number | undefined {
+  function holds(
+    spec: ConcreteSpec,
+    requirement: Requirement,
+    settings: PackageSettings,
+  ): number | undefined {
     const { when, policy } = requirement;
     if (when !== undefined && !satisfied(spec, when.spec)) return undefined;
-    // What is said of all packages is left out where it makes no sense for a package.
-    const options = fromAll
-      ? requirement.options.filter((option) => applies(option, spec))
-      : requirement.options;
+    const options = optionsFor(spec, requirement, settings);
     if (options.length === 0) return undefined;
     const first = options.findIndex((option) => satisfied(spec, option.spec));
     if (first < 0) return -1;

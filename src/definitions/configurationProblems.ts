@@ -9,6 +9,7 @@ const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as c
 const archiveKeys = [
   "packages",
   "complete",
+  "complete",
   "mirror",
   "security-mirror",
   "components",
