@@ -5,6 +5,7 @@ import { type Place, SpacktainersError } from "../util/errors.ts";
 import type { AbstractSpec, Dialect } from "./abstract.ts";
 import { compilerPackage } from "./compilerNames.ts";
 import type { DependencyType } from "./concrete.ts";
+import { anything, expectedAfter } from "./expected.ts";
 import { emptyNode, type SpecNode, thaw } from "./node.ts";
 import { addDependency, constrainNode } from "./nodeConstrain.ts";
 import { applyBoolean, applyPair } from "./parseAttribute.ts";
@@ -114,11 +115,16 @@ class Parser {
   }
 
   private unexpectedCharacter({ text, start }: Token): SpacktainersError {
-    return this.error(
-      start,
-      `unexpected ${JSON.stringify(text)} ${this.quote(start)}`,
-      hintFor(text, this.text, start),
-    );
+    const quote = /^==?(["'])/.exec(this.text.slice(start));
+    if (quote !== null) {
+      const at = start + quote[0].length - 1;
+      return this.error(at, `the ${quote[1]} is never closed ${this.quote(at)}`);
+    }
+    const after = expectedAfter(text, this.text.slice(0, start));
+    const at = after === undefined ? start : start + 1;
+    const next = this.text.codePointAt(at);
+    const found = next === undefined ? "the end" : JSON.stringify(String.fromCodePoint(next));
+    return this.error(at, `expected ${after ?? anything} but found ${found} ${this.quote(at)}`);
   }
 
   /** The error for a token that cannot stand where it does. */
@@ -369,18 +375,4 @@ const noAttributes: Readonly<EdgeAttributes> = { types: new Set(), virtuals: [],
 
 function sortedUnique(values: readonly string[]): readonly string[] {
   return [...new Set(values)].sort();
-}
-
-/** What may help with a character that begins nothing. */
-function hintFor(character: string, text: string, offset: number): string | undefined {
-  const before = text.slice(0, offset);
-  if (character === "@") return before.endsWith("@") ? "write one @" : "a version must follow the @";
-  if (character === "=" && /[\w-]+$/.test(before))
-    return "a value must follow the =; quote values with spaces";
-  if (character === "'" || character === '"') return "quotes stand around the whole value: name='value'";
-  if ("+~-".includes(character)) return "the name of a variant must follow";
-  if (character === "%") return "the name of a compiler or package must follow the %";
-  if (character === "/") return "a hash must follow the /";
-  if (character === ":") return "ranges of versions begin with @";
-  return undefined;
 }

@@ -27,6 +27,9 @@ function bad(projection: string, what: string): SpacktainersError {
   });
 }
 
+/** What Spack prints in place of each part of the compiler when nothing says what built the package. */
+const noCompiler = "none";
+
 /** Characters that Spack does not leave in names of files. */
 function sanitised(component: string): string {
   return component.replaceAll(/[^A-Za-z0-9_+.-]/gu, "_");
@@ -71,7 +74,8 @@ function formatAttributes(
         return sigil + node.hash.slice(0, length === undefined ? undefined : Number(length));
       }
       const value = attributeOf(node, String(attribute).toLowerCase(), sigil, projection, graph);
-      return value === undefined || value === "" ? "" : sigil + value;
+      if (value === undefined || value === "") return "";
+      return value === noCompiler ? value : sigil + value;
     },
   );
   return text.trim();
@@ -112,7 +116,7 @@ function dependencyOf(
 function compilerOf(
   spec: ConcreteSpec,
   graph: SpecGraph | undefined,
-): { readonly name: string; readonly version: string } | undefined {
+): { readonly name: string; readonly version: string; readonly hash?: DagHash } | undefined {
   if (spec.compiler !== undefined) return spec.compiler;
   const annotated = spec.annotations;
   if (annotated !== undefined && annotated.originalSpecfileVersion < 5 && annotated.compiler !== undefined) {
@@ -125,7 +129,7 @@ function compilerOf(
     const node = graph?.get(edge.hash);
     if (node === undefined)
       throw new SpacktainersError("INTERNAL", `the spec of ${edge.name} is not at hand`);
-    return { name: node.name, version: node.version };
+    return node;
   }
   return undefined;
 }
@@ -168,9 +172,11 @@ function attributeOf(
   if (third !== undefined) throw unknown();
   if (first === "compiler") {
     const compiler = compilerOf(spec, graph);
-    // Spack prints this word in place of each part when nothing says what built the package.
-    if (compiler === undefined) return "none";
-    if (second === undefined) return `${compiler.name}@=${compiler.version}`;
+    if (compiler === undefined) return noCompiler;
+    if (second === undefined) {
+      const { name, version, hash } = compiler;
+      return hash === undefined ? `${name}@=${version}` : `${name}@${version}/${hash}`;
+    }
     if (second === "name") return compiler.name;
     if (second === "version") return compiler.version;
     if (second === "versions") return `=${compiler.version}`;

@@ -1,0 +1,60 @@
+/** Holds our answers against everything that real Spack answered in the corpus, with the harness that users run. */
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const corpus = resolve(root, "../shared/corpus");
+const recordings = join(corpus, "oracle");
+const harness = join(root, "scripts/oracle.mjs");
+
+interface Run {
+  readonly status: number;
+  readonly output: string;
+}
+
+async function run(...parameters: readonly string[]): Promise<Run> {
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [harness, ...parameters]);
+    return { status: 0, output: stdout };
+  } catch (thrown) {
+    const { code, stdout, stderr } = thrown as { code: number; stdout: string; stderr: string };
+    return { status: code, output: stdout + stderr };
+  }
+}
+
+const present = existsSync(recordings);
+if (!present) process.stderr.write(`spec-oracle: no recordings in ${recordings}, nothing to compare with\n`);
+
+describe.skipIf(!present)("recordings of real Spack", () => {
+  const folders = present ? readdirSync(recordings).sort() : [];
+  it.each(folders)("%s: every line agrees", async (folder) => {
+    const { output } = await run(join(recordings, folder), "--show", "3");
+    const counts = [...output.matchAll(/^(\w+)\.jsonl (\d+)\/(\d+)/gm)];
+    expect(counts.map(([, kind]) => kind)).toEqual(["versions", "parse", "concrete", "abstract"]);
+    for (const [line, , agreeing, all] of counts) expect(agreeing, `${line}\n${output}`).toBe(all);
+  });
+
+  it("a wrong recording is found and shown", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "spec-oracle-"));
+    try {
+      await writeFile(join(folder, "meta.json"), JSON.stringify({ dialect: "1.x" }));
+      const lines = [
+        { text: "zlib+x", ok: true, format: "zlib+x" },
+        { text: "zlib+x", ok: true, format: "zlib~x" },
+        { text: "zlib@", ok: true, format: "zlib" },
+      ];
+      await writeFile(join(folder, "parse.jsonl"), lines.map((line) => JSON.stringify(line)).join("\n"));
+      const { status, output } = await run(folder, "--corpus", corpus);
+      expect(status).toBe(1);
+      expect(output).toContain("parse.jsonl 1/3");
+      expect(output).toContain('"format":"zlib~x"');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
