@@ -221,23 +221,15 @@ function couldBeMet(environment: Environment, { requirement, preferred, spec }: 
   const others = (own !== undefined && own.require.length > 0 ? own : environment.all).require.filter(
     (other) => other !== requirement && other.when === undefined,
   );
-  return requirement.options
-    .slice(0, weight)
-    .some(
-      ({ spec: option }) =>
-        said.every((each) =>
-          intersects(each, { ...option, name: spec.name, dependencies: [] }, { dialect }),
-        ) &&
-        others.every((other) =>
-          other.options.some((alternative) =>
-            intersects(
-              { ...alternative.spec, dependencies: [] },
-              { ...option, dependencies: [] },
-              { dialect },
-            ),
-          ),
+  return preferred.some(
+    ({ spec: option }) =>
+      said.every((each) => intersects(each, { ...option, name: spec.name, dependencies: [] }, { dialect })) &&
+      others.every((other) =>
+        other.options.some((alternative) =>
+          intersects({ ...alternative.spec, dependencies: [] }, { ...option, dependencies: [] }, { dialect }),
         ),
-    );
+      ),
+  );
 }
 
 /** Other candidates of a root that differ from the chosen one first in variants whose default nobody knows. */

@@ -125,7 +125,7 @@ function clashingPackages(conflicting: readonly Candidates[]): readonly string[]
 /** Why a choice is refused that keeps a requirement by a less preferred option: Spack would build the preferred one. */
 export function explainPreference({
   requirement,
-  weight,
+  preferred,
   settings,
   spec,
 }: UnmetPreference): SpacktainersError {
