@@ -1,9 +1,11 @@
 /**
  * What bases leave on disk, below one directory: `debs/` and `layers/` (blobs by digest), `releases/` and `indexes/` (of
- * archives), `requests/` (what was chosen for a request), `built/` (what a key stands for), `completions/` (libraries added to a base for its packages), `incoming/` (unfinished).
+ * archives), `requests/` (what was chosen for a request), `built/` (what a key stands for), `inventories/` (of layers of
+ * images), `files/` (digests of files), `completions/` (libraries added to a base for its packages), `incoming/`
+ * (unfinished).
  */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { type BlobStore, openBlobStore } from "../util/blobStore.ts";
@@ -20,7 +22,8 @@ export function baseCacheDirectory(env: NodeJS.ProcessEnv = process.env): string
 const storeFormat = 1;
 
 /** Folders with JSON documents. */
-type DocumentFolder = "releases" | "requests" | "built" | "inventories" | "files" | "completions";
+const documentFolders = ["releases", "requests", "built", "inventories", "files", "completions"] as const;
+type DocumentFolder = (typeof documentFolders)[number];
 
 export interface BaseStore {
   readonly directory: string;
@@ -33,16 +36,25 @@ export interface BaseStore {
   /** A document, undefined when there is none (or none that can be read). Written by us: its content is not doubted. */
   read<T>(folder: DocumentFolder, key: Digest): Promise<T | undefined>;
   write(folder: DocumentFolder, key: Digest, content: object): Promise<void>;
+  /** Removes what was not used for long, and what killed runs left behind. */
+  prune(): Promise<void>;
 }
+
+/** What each part may hold after {@link BaseStore.prune}, in bytes. */
+const limits = { debs: 2 ** 30, layers: 4 * 2 ** 30, indexes: 2 ** 28, documents: 2 ** 27 } as const;
+/** Unfinished downloads older than this are of no use any more; in milliseconds. */
+const maxIncomingAge = 7 * 86_400_000;
 
 /** Opens the store in `directory`; folders are made when needed. */
 export function openBaseStore(directory: string): BaseStore {
   const path = (folder: DocumentFolder, key: Digest): string =>
     join(directory, folder, `${hexOfDigest(key)}.json`);
+  const debs = openBlobStore(join(directory, "debs"));
+  const layers = openBlobStore(join(directory, "layers"));
   return {
     directory,
-    debs: openBlobStore(join(directory, "debs")),
-    layers: openBlobStore(join(directory, "layers")),
+    debs,
+    layers,
     incoming: join(directory, "incoming"),
     indexPath: (digest) => join(directory, "indexes", `${hexOfDigest(digest)}.tsv`),
     async read<T>(folder: DocumentFolder, key: Digest): Promise<T | undefined> {
@@ -59,7 +71,34 @@ export function openBaseStore(directory: string): BaseStore {
     async write(folder, key, content) {
       await writeFileAtomically(path(folder, key), JSON.stringify({ format: storeFormat, content }));
     },
+    async prune() {
+      await debs.prune(limits.debs);
+      await layers.prune(limits.layers);
+      await pruneFolder(join(directory, "indexes"), limits.indexes);
+      for (const folder of documentFolders) await pruneFolder(join(directory, folder), limits.documents);
+      await pruneFolder(join(directory, "incoming"), Number.POSITIVE_INFINITY, maxIncomingAge);
+    },
   };
+}
+
+/** Removes the oldest files of a folder until at most `maxBytes` remain, and those older than `maxAge`. */
+async function pruneFolder(
+  directory: string,
+  maxBytes: number,
+  maxAge = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const files: { path: string; size: number; time: number }[] = [];
+  for (const name of await readdir(directory).catch(() => [])) {
+    const path = join(directory, name);
+    const facts = await stat(path).catch(() => undefined);
+    if (facts?.isFile() === true) files.push({ path, size: facts.size, time: facts.mtimeMs });
+  }
+  files.sort((a, b) => b.time - a.time);
+  let total = 0;
+  for (const { path, size, time } of files) {
+    total += size;
+    if (total > maxBytes || Date.now() - time > maxAge) await rm(path, { force: true });
+  }
 }
 
 /** The key for these inputs: a digest of their JSON text, object keys in the order given. */

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -162,6 +162,19 @@ describe("a base of packages", () => {
     expect(archive.requests.filter((request) => request.includes("dists"))).toEqual([]);
     const broken = first.packages.map(({ digest: _, ...one }) => one);
     await expect(build({}, { lock: { packages: broken } })).rejects.toMatchObject({ code: "LOCK_INVALID" });
+  });
+
+  test("what is old and unfinished is cleared away after a build", async () => {
+    await mkdir(join(cacheDir, "incoming"), { recursive: true });
+    for (const [name, time] of [
+      ["old", 1],
+      ["new", Date.now() / 1000],
+    ] as const) {
+      await writeFile(join(cacheDir, "incoming", name), "x");
+      await utimes(join(cacheDir, "incoming", name), time, time);
+    }
+    await build();
+    expect(await readdir(join(cacheDir, "incoming"))).toEqual(["new"]);
   });
 
   test("other excludes give another layer from the same downloads", async () => {

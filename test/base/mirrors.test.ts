@@ -115,6 +115,13 @@ describe("chooseMirrors", () => {
     const mirrors = await chooseMirrors(debian, "amd64", machine);
     expect(urls(mirrors.main)).toEqual(["http://mirror.example.org/debian", "http://deb.debian.org/debian"]);
     expect(mirrors.security[0]).toMatchObject({ origin: "apt", checkValidUntil: false });
+    const onlyMain = await chooseMirrors(debian, "amd64", () =>
+      Promise.resolve(parseSourcesFile(sources).slice(0, 1)),
+    );
+    expect(urls(onlyMain.security)).toEqual([
+      "http://mirror.example.org/debian-security",
+      "http://deb.debian.org/debian-security",
+    ]);
     const other = await chooseMirrors(ubuntu, "amd64", machine);
     expect(urls(other.main)).toEqual(["http://u.example.org/ubuntu", "http://archive.ubuntu.com/ubuntu"]);
   });

@@ -157,7 +157,7 @@ describe.skipIf(!hasDebian)("Debian (skipped: its archive cannot be reached)", (
         tar,
         ...(existsSync(sources) ? [sources] : []),
       ],
-      { stdio: ["ignore", "ignore", "inherit"] },
+      { stdio: ["ignore", "ignore", "pipe"] },
     );
     const theirs = await listing(tar);
     const mine = await listing(ours.layers[0]?.path ?? "");

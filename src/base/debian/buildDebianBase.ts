@@ -20,9 +20,6 @@ import { suiteName } from "./suites.ts";
 import { ubuntuArchiveKeys } from "./ubuntuKeys.ts";
 import { unpackDebs } from "./unpackDebs.ts";
 
-/** What the store of downloaded packages may hold after a build, in bytes. */
-const maxDebBytes = 2 ** 30;
-
 /**
  * Builds, or finds again, a base of Debian or Ubuntu packages.
  * @throws SpacktainersError BASE_INVALID, BASE_UNSATISFIABLE, NOT_FOUND, NETWORK; SIGNATURE_INVALID and the other trust codes
@@ -76,7 +73,7 @@ export async function buildDebianBase(
       );
       await rememberBuilt(store, base);
       emit({ type: "task-end", id: "base", outcome: "done" });
-      await store.debs.prune(maxDebBytes);
+      await store.prune();
       return base;
     } catch (error) {
       emit({ type: "task-end", id: "base", outcome: "failed" });

@@ -97,11 +97,15 @@ export async function chooseMirrors(
   const machine = machineMirrors(await aptSources(), spec.distribution);
   const join = (found: readonly Mirror[], url: string): Mirror[] =>
     unique(ports ? [fallback(url), ...found] : [...found, fallback(url)]);
+  const security =
+    machine.security.length > 0
+      ? machine.security
+      : machine.main.map((mirror) => ({ ...mirror, url: securitySibling(spec.distribution, mirror.url) }));
   return {
     main: join(machine.main, own.main),
     security:
       spec.securityMirrors === undefined
-        ? join(machine.security, own.security)
+        ? join(security, own.security)
         : spec.securityMirrors.map(configured),
   };
 }
