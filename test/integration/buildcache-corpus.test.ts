@@ -16,6 +16,7 @@ import {
   corpusSource,
   hasCorpusCaches,
 } from "../support/corpusCaches.ts";
+import { startCuttingProxy } from "../support/cuttingProxy.ts";
 import { hasS3Server, type S3Server, startS3Server } from "../support/s3Server.ts";
 import { hasNginx, type StaticServer, startNginx } from "../support/staticServer.ts";
 
@@ -118,6 +119,16 @@ describe.skipIf(!hasCorpusCaches || !hasNginx())(`nginx${noNginx}${why}`, () => 
     expect(asked.join("\n")).not.toMatch(/\.spack|\.sig|manifests\/spec/);
   });
 
+  it.each([2, 3] as const)("serves layout v%i over connections that break", async (layout) => {
+    const proxy = await startCuttingProxy(nginx.url, 2_000_000);
+    const set = open(corpusSource(layout, `${proxy.url}/v${layout}`));
+    await fetchEverything(set, layout);
+    await set.close();
+    expect(proxy.cuts()).toBeGreaterThan(3);
+    expect(events.some((event) => event.type === "retry")).toBe(true);
+    await proxy.close();
+  });
+
   it("lets us in with user name and password from the URL", async () => {
     const url = guarded.url.replace("http://", "http://user:pass%20word@");
     const index = await open(corpusSource(3, `${url}/v3`)).index();
@@ -196,6 +207,15 @@ describe.skipIf(!hasCorpusCaches || !hasS3Server())(`S3${noS3}${why}`, () => {
         annotations: undefined,
       }),
     ).rejects.toMatchObject({ code: "PACKAGE_NOT_CACHED" });
+  });
+
+  it("is read over connections that break", async () => {
+    const proxy = await startCuttingProxy(s3.url, 2_000_000);
+    const set = open(source(3, "s3://bucket/public", { endpoint: proxy.url }));
+    await fetchEverything(set, 3);
+    await set.close();
+    expect(proxy.cuts()).toBeGreaterThan(3);
+    await proxy.close();
   });
 
   it("can be read without credentials", async () => {
