@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { chooseFromCaches } from "../../src/concretize/chooseFromCaches.ts";
-import { containerVersion } from "../../src/concretize/containerVersion.ts";
 import { type PackageSource, sourceOf } from "../../src/concretize/packageSource.ts";
 import { readManifest } from "../../src/environment/manifest.ts";
 import type { Environment } from "../../src/environment/types.ts";
@@ -225,21 +224,6 @@ describe("several roots", () => {
       chooseFromCaches(environmentOf(["u"]), sourceOf([u, d]), { target: "x86_64_v3", os: "debian12" })
         .roots[0]?.hash,
     ).toBe(d.hash);
-  });
-});
-
-describe("containerVersion", () => {
-  const specs = [makeSpec("a@1.5"), makeSpec("b@2")] as const;
-
-  it("is the version of the first spec, whatever the order of the roots", () => {
-    const environment = environmentOf(["a+x ~y", "b"]);
-    const graph = new Map(specs.map((spec) => [spec.hash, spec]));
-    const roots = [
-      { request: "b", hash: specs[1].hash },
-      { request: "a+x~y", hash: specs[0].hash },
-    ];
-    expect(containerVersion(environment, { roots, graph, origin: "lock" })).toBe("1.5");
-    expect(containerVersion(environmentOf([]), { roots, graph, origin: "lock" })).toBeUndefined();
   });
 });
 
