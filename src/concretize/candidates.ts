@@ -182,8 +182,14 @@ function unsatisfiedParts(
           : ` (it is ${name}=${typeof has === "string" ? has : has.join(",")})`;
     parts.push({ text: text + is, part: { ...empty, variants: new Map([[name, variant]]) } });
   }
-  if (wanted.compiler !== undefined)
-    parts.push({ text: `%${wanted.compiler.name}`, part: { ...empty, compiler: wanted.compiler } });
+  if (wanted.compiler !== undefined) {
+    const { name, versions } = wanted.compiler;
+    const is = spec.compiler === undefined ? "" : ` (it is %${spec.compiler.name}@${spec.compiler.version})`;
+    parts.push({
+      text: `%${name}@${formatVersionSet(versions)}${is}`,
+      part: { ...empty, compiler: wanted.compiler },
+    });
+  }
   if (wanted.arch !== undefined)
     parts.push({
       text: `${wanted.arch.target === undefined ? `os=${wanted.arch.os ?? wanted.arch.platform}` : `target=${wanted.arch.target}`} (it is ${spec.os}-${spec.target})`,

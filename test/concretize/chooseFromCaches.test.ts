@@ -111,6 +111,15 @@ describe("one root", () => {
     ]);
   });
 
+  it("names the compiler and the target that a configuration has instead", () => {
+    const only = sourceOf([makeSpec("lz4@1", { compiler: "12.2.0" })]);
+    expect(
+      lines(refusal(only, ["lz4 %gcc@13", "lz4 target=x86_64_v2"])).map((line) =>
+        line.replace(/^.*\w{7}: /, ""),
+      ),
+    ).toEqual(["not %gcc@13 (it is %gcc@12.2.0)", "not target=x86_64_v2 (it is debian12-x86_64_v3)"]);
+  });
+
   it("says when only recipes could tell", () => {
     const resolution = chooseFromCaches(environmentOf(["zlib"]), source, platform);
     expect(resolution.undetermined).toEqual([
