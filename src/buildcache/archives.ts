@@ -23,6 +23,9 @@ export interface FetchedArchive {
 /** Default size of the download store, in bytes. */
 export const defaultDownloadBytes = 20 * 2 ** 30;
 
+/** Archives downloaded, or hashed in a local cache, at a time. More would only take from one another. */
+const fetchesAtOnce = 8;
+
 /** Unfinished downloads that nobody continued for so long are removed. */
 const partialAgeMs = 7 * 24 * 3600 * 1000;
 
@@ -47,6 +50,7 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
   const partials = join(directory, "incoming");
   const blobs = openBlobStore(directory);
   const underway = new Map<Digest, Promise<FetchedArchive>>();
+  const slot = openSlots(fetchesAtOnce);
 
   async function download(
     store: CacheStore,
@@ -106,7 +110,7 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
     async fetch(store, pkg) {
       const running = underway.get(pkg.digest);
       if (running !== undefined) return running;
-      const started = fetch(store, pkg).finally(() => underway.delete(pkg.digest));
+      const started = slot(() => fetch(store, pkg)).finally(() => underway.delete(pkg.digest));
       underway.set(pkg.digest, started);
       return started;
     },
@@ -114,6 +118,23 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
       await removeOldPartials(partials, partialAgeMs);
       return blobs.prune(maxBytes);
     },
+  };
+}
+
+/** Runs at most `count` pieces of work at a time, in the order asked. */
+function openSlots(count: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = count;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free++;
+      else next();
+    }
   };
 }
 

@@ -152,7 +152,7 @@ export function openS3Store(source: CacheSource, options: StoreOptions): CacheSt
 function openConnection(source: CacheSource, signal: AbortSignal | undefined) {
   let made: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
   const connect = () => {
-    made ??= makeClient(source).catch((thrown) => {
+    made ??= makeClient(source, signal).catch((thrown) => {
       throw transportFailure(thrown, source.url, signal);
     });
     return made;
@@ -163,7 +163,10 @@ function openConnection(source: CacheSource, signal: AbortSignal | undefined) {
   return connect;
 }
 
-async function makeClient(source: CacheSource): Promise<{ sdk: Sdk; client: S3Client }> {
+async function makeClient(
+  source: CacheSource,
+  signal: AbortSignal | undefined,
+): Promise<{ sdk: Sdk; client: S3Client }> {
   // The SDK prints a notice about coming Node versions; what we support is our own decision.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const sdk = await import("@aws-sdk/client-s3");
@@ -177,7 +180,7 @@ async function makeClient(source: CacheSource): Promise<{ sdk: Sdk; client: S3Cl
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     logger: silent,
-    requestHandler: openSdkHandler() as S3ClientConfig["requestHandler"] & object,
+    requestHandler: openSdkHandler({ signal }) as S3ClientConfig["requestHandler"] & object,
     ...(elsewhere === undefined ? {} : { forcePathStyle: true }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),

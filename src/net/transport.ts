@@ -1,8 +1,11 @@
 /** Connections: `undici` with the environment's proxies, made at the first request. */
+import { setMaxListeners } from "node:events";
 import type { Dispatcher } from "undici";
 import { repairUndici } from "./undiciRepair.ts";
 
 export interface TransportOptions {
+  /** The signal that requests will be given: many at a time listen to it. */
+  readonly signal?: AbortSignal | undefined;
   /** Milliseconds to wait for a connection; default 15 000. */
   readonly connectTimeoutMs?: number;
   /** Milliseconds of silence after which a connection counts as broken; default 30 000. */
@@ -25,6 +28,8 @@ export interface LazyTransport {
 /** A transport of its own pool. Proxies are those of `http_proxy`, `https_proxy` and `no_proxy`. */
 export function openTransport(options: TransportOptions = {}): LazyTransport {
   let made: Promise<Transport> | undefined;
+  // Node warns of a leak from eleven listeners on.
+  if (options.signal !== undefined) setMaxListeners(0, options.signal);
   const transport = () => {
     repairUndici();
     made ??= import("undici").then((undici) => ({

@@ -318,3 +318,19 @@ describe("downloadFile", () => {
     expect(await readdir(directory)).toEqual([]);
   });
 });
+
+describe("many requests at once", () => {
+  it("share connections and a signal without a warning", async () => {
+    const warnings: string[] = [];
+    const listen = (warning: Error) => warnings.push(warning.message);
+    process.on("warning", listen);
+    const client = openHttp({ signal: new AbortController().signal });
+    server.files.set("/file", Buffer.from("small"));
+    const all = await Promise.all(Array.from({ length: 60 }, () => client.getBytes(`${server.url}/file`)));
+    expect(all.every(({ status }) => status === 200)).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off("warning", listen);
+    expect(warnings).toEqual([]);
+    await client.close();
+  });
+});
