@@ -10,6 +10,7 @@ import type { InstallPool } from "../install/installPool.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
+import { assemblyVersion } from "./assemblyVersion.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
@@ -20,9 +21,7 @@ import { type Output, parseOutput, writeOutput } from "./outputs.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
 import { resolvePackages } from "./resolvePackages.ts";
-
-/** To be raised whenever the same fragments and base give another image. */
-const assemblyVersion = 1;
+import { openLocks } from "./useLocks.ts";
 
 /** What builds share. */
 export interface Workshop {
@@ -68,7 +67,13 @@ export async function buildContainer(
   const { caches, pool, store, emit, signal } = workshop;
   refuseWhatIsNotBuiltYet(container);
   const { dialect } = configuration.spack;
-  const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
+  const { frozen } = request;
+  const loaded = await loadEnvironment(
+    container,
+    dialect === undefined ? { frozen } : { dialect, frozen },
+    emit,
+  );
+  const locks = await openLocks(container, loaded, configuration, { frozen, emit });
   const baseStop = new AbortController();
   const baseOptions = {
     architecture: container.arch,
@@ -76,6 +81,7 @@ export async function buildContainer(
     emit,
     signal: AbortSignal.any([signal, baseStop.signal]),
     refresh: request.refresh,
+    ...(locks.base === undefined ? {} : { lock: locks.base }),
   };
   // The base does not depend on the packages: it is made beside them.
   const basePromise = buildBase(baseSpec(configuration.base), baseOptions);
@@ -83,6 +89,7 @@ export async function buildContainer(
   basePromise.catch(() => {});
   try {
     const resolved = await resolvePackages(loaded, caches, configuration.platforms[container.arch], emit);
+    locks.checkPackages(resolved.packages);
     const specs = resolved.packages.map(({ spec }) => spec);
     const { root } = configuration.install;
     const prefixes = packagePrefixes(specs, resolved.graph, {
@@ -125,7 +132,16 @@ export async function buildContainer(
       baseName: baseName(configuration.base, base),
       allow,
     });
-    const completion = await openCompletion(configuration.base, await basePromise, keys, baseOptions);
+    const configuredBase = await basePromise;
+    locks.checkBase(configuredBase);
+    // A locked base is complete.
+    const completion = await openCompletion(
+      configuration.base,
+      configuredBase,
+      keys,
+      baseOptions,
+      locks.inUse,
+    );
     const inputsOf = (base: Base): string =>
       `sha256:${fragmentKey({
         assemblyVersion,

@@ -12,6 +12,8 @@ export interface BuildRequest {
   readonly keepMetadata: boolean;
   readonly allowUnresolved: readonly string[];
   readonly force: boolean;
+  /** Refuse to build anything else than what the locks say. */
+  readonly frozen: boolean;
   readonly caches: readonly string[];
   readonly trust: readonly string[];
   readonly refresh: boolean;

@@ -26,14 +26,16 @@ export interface BaseCompletion {
  *
  * @param base as configured
  * @param fragments keys of the packages above the base
+ * @param locked true when the base is one that a lock names: nothing is added to it
  */
 export async function openCompletion(
   configured: BaseConfiguration,
   base: Base,
   fragments: readonly string[],
   options: BuildBaseOptions,
+  locked = false,
 ): Promise<BaseCompletion> {
-  if (configured.kind !== "debian" || !configured.complete)
+  if (configured.kind !== "debian" || !configured.complete || locked)
     return {
       base,
       complete: async (parts) => {

@@ -4,7 +4,7 @@ import { loadLock, loadManifest } from "../environment/load.ts";
 import { lockStaleness } from "../environment/lock.ts";
 import type { ManifestOptions } from "../environment/manifest.ts";
 import type { Environment, Lock } from "../environment/types.ts";
-import { SpacktainersErrors } from "../util/errors.ts";
+import { type SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 
 /** An environment ready to be resolved. */
@@ -14,6 +14,14 @@ export interface LoadedEnvironment {
   readonly manifestText: string;
   readonly lock: Lock | undefined;
   readonly lockText: string | undefined;
+  /** In what the lock does not fit the manifest (`LOCK_STALE`). */
+  readonly stale: readonly SpacktainersError[];
+}
+
+/** How to read. */
+export interface EnvironmentOptions extends Pick<ManifestOptions, "dialect" | "platform"> {
+  /** Do not warn of a lock that does not fit: the caller refuses it. */
+  readonly frozen?: boolean;
 }
 
 /**
@@ -24,7 +32,7 @@ export interface LoadedEnvironment {
  */
 export async function loadEnvironment(
   container: Pick<Container, "path" | "lock">,
-  options: Pick<ManifestOptions, "dialect" | "platform">,
+  { frozen = false, ...options }: EnvironmentOptions,
   emit: EmitEvent,
 ): Promise<LoadedEnvironment> {
   const lock = container.lock === undefined ? undefined : await loadLock(container.lock);
@@ -36,12 +44,13 @@ export async function loadEnvironment(
   );
   if (reading.environment === undefined) throw new SpacktainersErrors(reading.errors);
   const stale = lock === undefined ? [] : lockStaleness(lock, reading.environment);
-  for (const { code, message, place, hint } of [...reading.warnings, ...stale])
+  for (const { code, message, place, hint } of [...reading.warnings, ...(frozen ? [] : stale)])
     emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
   return {
     environment: reading.environment,
     manifestText: await readFile(container.path, "utf8"),
     lock,
     lockText: container.lock === undefined ? undefined : await readFile(container.lock, "utf8"),
+    stale,
   };
 }

@@ -16,6 +16,7 @@ interface BuildOptions extends CacheOptions {
   readonly keepMetadata?: boolean;
   readonly allowUnresolved?: readonly string[];
   readonly force?: boolean;
+  readonly frozen?: boolean;
   readonly jobs?: number;
 }
 
@@ -40,6 +41,7 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
       "library or interpreter that may be missing in the image (repeatable)",
       collect,
     )
+    .option("--frozen", "refuse to build anything else than what the locks beside the definition say")
     .option("--force", "replace an output that is not an earlier one of ours")
     .option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger);
   return addCacheOptions(command)
@@ -63,6 +65,7 @@ Examples:
           keepMetadata: options.keepMetadata === true,
           allowUnresolved: options.allowUnresolved ?? [],
           force: options.force === true,
+          frozen: options.frozen === true,
           caches: options.cache ?? [],
           trust: options.trust ?? [],
           refresh: options.refresh === true,
