@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomically } from "../util/atomicFile.ts";
+import { sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { type BlobStore, openBlobStore } from "../util/blobStore.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { type Digest, digestOf, hexOfDigest } from "../util/digest.ts";
@@ -74,6 +74,8 @@ export function openBaseStore(directory: string): BaseStore {
     async prune() {
       await debs.prune(limits.debs);
       await layers.prune(limits.layers);
+      for (const folder of ["incoming", "indexes", ...documentFolders])
+        await sweepTemporaries(join(directory, folder));
       await pruneFolder(join(directory, "indexes"), limits.indexes);
       for (const folder of documentFolders) await pruneFolder(join(directory, folder), limits.documents);
       await pruneFolder(join(directory, "incoming"), Number.POSITIVE_INFINITY, maxIncomingAge);

@@ -1,12 +1,12 @@
 /** Access to a Debian or Ubuntu archive: verified releases, indexes in compact form, package files. */
 import { createReadStream, createWriteStream } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { decompressStream } from "../../archive/decompress.ts";
 import type { HttpClient } from "../../net/http.ts";
-import { writeAtomically } from "../../util/atomicFile.ts";
+import { temporaryPath, writeAtomically } from "../../util/atomicFile.ts";
 import { type Digest, digestOf, hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
@@ -227,16 +227,26 @@ async function downloadIndex(
   { http, store }: ArchiveContext,
   onBytes: (bytes: number) => void,
 ): Promise<string> {
-  const destination = join(store.incoming, `${hexOfDigest(index.digest)}-${process.pid}`);
+  // Named by its digest, so that a later run continues; then ours alone, while others may download the same.
+  const shared = join(store.incoming, hexOfDigest(index.digest));
+  const own = temporaryPath(store.incoming);
   let missing: unknown;
   for (const url of indexUrls(suite, index)) {
     try {
-      await http.downloadFile(url, destination, {
-        expectedDigest: index.digest,
-        expectedSize: index.size,
-        onBytes,
-      });
-      return destination;
+      for (let attempt = 1; ; attempt++) {
+        await http.downloadFile(url, shared, {
+          expectedDigest: index.digest,
+          expectedSize: index.size,
+          onBytes,
+        });
+        try {
+          await rename(shared, own);
+          return own;
+        } catch (error) {
+          // Another process was faster to take it.
+          if (attempt >= 5) throw error;
+        }
+      }
     } catch (error) {
       if (!(error instanceof SpacktainersError) || error.code !== "NOT_FOUND") throw error;
       missing ??= error;
