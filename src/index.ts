@@ -1,4 +1,33 @@
-/** The library: what programs may import from `spacktainers`. */
+/** The library: what programs may import from `spacktainers`. Everything else is internal and may change. */
+
+// Build caches.
+export { type CacheSet, openCaches } from "./buildcache/cacheSet.ts";
+export type { CachedPackage, CacheIndex, CacheSource } from "./buildcache/types.ts";
+// Spack's environments and locks.
+export { loadLock, loadManifest } from "./environment/load.ts";
+export type { Environment, Lock } from "./environment/types.ts";
+// The work itself, as the command line does it.
+export type { BuildResult } from "./pipeline/buildContainer.ts";
+export { buildContainers } from "./pipeline/buildContainers.ts";
+export type { BuildRequest } from "./pipeline/buildRequest.ts";
+export { type CheckRequest, type CheckResult, checkDefinitions } from "./pipeline/checkDefinitions.ts";
+export { type ListedContainer, listContainers } from "./pipeline/listContainers.ts";
+export { type RunRequest, runContainer } from "./pipeline/runContainer.ts";
+export {
+  type UnpackedEnvironment,
+  type UnpackRequest,
+  unpackEnvironment,
+} from "./pipeline/unpackEnvironment.ts";
+// Spack's specs.
+export type { AbstractSpec, Dialect } from "./spec/abstract.ts";
+export type { ConcreteEdge, ConcreteSpec, DagHash, SpecGraph } from "./spec/concrete.ts";
+export { constrain } from "./spec/constrain.ts";
+export { formatConcrete, formatSpec } from "./spec/format.ts";
+export { intersects } from "./spec/intersects.ts";
+export { parseSpec, parseSpecs } from "./spec/parse.ts";
+export { concreteSatisfies, satisfies } from "./spec/satisfies.ts";
+
+// Errors and events.
 export {
   type ErrorCode,
   errorCodes,
