@@ -5,7 +5,7 @@ import { type RetryPolicy, TransientFailure, withRetries } from "../net/retry.ts
 import { briefSpec } from "../spec/concrete.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { digestOf } from "../util/digest.ts";
-import { SpacktainersError } from "../util/errors.ts";
+import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { archivePrefix, headBytes } from "./archivePrefix.ts";
 import { type ArchiveStore, type FetchedArchive, openArchiveStore } from "./archives.ts";
@@ -189,8 +189,15 @@ export function openBuildCache(
       const known = await memory.find(pkg.spec.hash);
       const same = known?.digest === pkg.digest;
       if (same && known.prefix !== undefined) return known.prefix ?? undefined;
-      const bytes = await head(pkg, headBytes);
-      const prefix = await archivePrefix(bytes, pkg.spec.hash, { url: pkg.archiveUrl });
+      let prefix: string | undefined;
+      try {
+        prefix = await archivePrefix(await head(pkg, headBytes), pkg.spec.hash, { url: pkg.archiveUrl });
+      } catch (thrown) {
+        const failure = asSpacktainersError(thrown);
+        // These bytes are not verified yet: what is wrong with the archive is for who fetches it to say.
+        if (["ARCHIVE_INVALID", "ARCHIVE_UNSAFE", "NOT_FOUND"].includes(failure.code)) return undefined;
+        throw failure;
+      }
       if (same) await memory.keep(pkg.spec.hash, { ...known, prefix: prefix ?? null });
       return prefix;
     },

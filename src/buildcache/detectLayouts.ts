@@ -19,7 +19,10 @@ export async function detectLayouts(store: CacheStore): Promise<readonly CacheLa
   if (has3 === undefined && has2 === undefined) return [3, 2];
   const place = store.kind === "file" ? { file: store.url } : { url: store.url };
   if (store.kind === "file" && (await store.hasFolder("")) === false)
-    throw new SpacktainersError("CACHE_UNAVAILABLE", "there is no such directory", { place });
+    throw new SpacktainersError("CACHE_UNAVAILABLE", "there is no such directory", {
+      place,
+      hint: "check the cache's path; in spacktainers.yaml it is relative to that file",
+    });
   throw new SpacktainersError(
     "CACHE_INVALID",
     "this is no Spack build cache: it has neither v3 nor build_cache",

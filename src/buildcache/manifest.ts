@@ -34,7 +34,10 @@ const maxRecords = 1000;
  */
 export function parseManifest(source: Uint8Array | string, place: Place): readonly ManifestRecord[] {
   const fail = (what: string): never => {
-    throw new SpacktainersError("CACHE_INVALID", `the manifest cannot be read: ${what}`, { place });
+    throw new SpacktainersError("CACHE_INVALID", `the manifest cannot be read: ${what}`, {
+      place,
+      hint: "it is damaged, or something else answers in the cache's place",
+    });
   };
   let json: unknown;
   try {

@@ -152,7 +152,11 @@ async function readAll(
 }
 
 function invalid(reason: string, place: Place, cause?: unknown): SpacktainersError {
-  return new SpacktainersError("SIGNATURE_INVALID", `refused: ${reason}`, { place, cause });
+  return new SpacktainersError("SIGNATURE_INVALID", `refused: ${reason}`, {
+    place,
+    hint: "the file was changed after it was signed, or is damaged; push the package again",
+    cause,
+  });
 }
 
 function unusable(message: string, hint: string, place: Place, cause?: unknown): SpacktainersError {

@@ -157,15 +157,12 @@ class IndexScanner {
       this.expect(openBrace);
       this.sawInstalls = true;
       this.enter("installs");
-    } else if (this.level === "database" && key === "version") {
+    } else {
       const start = this.position;
       this.peek();
       this.skipValue();
-      this.version = this.bytes.toString("latin1", start, this.position).trim().replaceAll('"', "");
-      this.afterMember = true;
-    } else {
-      this.peek();
-      this.skipValue();
+      if (this.level === "database" && key === "version")
+        this.version = this.bytes.toString("latin1", start, this.position).trim().replaceAll('"', "");
       this.afterMember = true;
     }
   }
