@@ -49,7 +49,8 @@ function joinArch(
       if (a[part] !== undefined && b[part] !== undefined && a[part] !== b[part]) throw clash();
     return { platform, os, target: a.target ?? b.target };
   }
-  if (!archIntersects(b, a, relation)) throw clash();
+  // Not the same both ways: only a star on the right side matches every target.
+  if (!archIntersects(a, b, relation) || !archIntersects(b, a, relation)) throw clash();
   return { platform, os, target: joinTargets(a.target, b.target) };
 }
 

@@ -90,9 +90,15 @@ function flagsSatisfy(
   return true;
 }
 
+/** False if the namespace says that the recipe is another than the one that is known. */
+function hasKnownRecipe({ namespace, concrete }: SpecView): boolean {
+  return concrete !== undefined || namespace === undefined || namespace === "builtin";
+}
+
 /** True if a package that is not virtual provides the virtual package that `b` asks for. */
 function providesVirtual(a: SpecView, b: SpecView, relation: Relation): boolean {
   const { virtuals } = relation;
+  if (!hasKnownRecipe(a)) return false;
   const name = a.name ?? "";
   const wanted = b.name ?? "";
   const known = virtuals.provided?.(name);
@@ -156,6 +162,7 @@ function namesIntersect(a: SpecView, b: SpecView, relation: Relation): boolean {
   if (leftVirtual && rightVirtual) return haveCommonProvider(a, b, relation);
   if (!leftVirtual && !rightVirtual) return false;
   const [virtual, provider] = leftVirtual ? [a, b] : [b, a];
+  if (!hasKnownRecipe(provider)) return false;
   const known = virtuals.provided?.(provider.name ?? "");
   if (known === undefined) return virtuals.provides(provider.name ?? "", virtual.name ?? "");
   return known.some(

@@ -157,6 +157,11 @@ describe("abstract specs", () => {
       ["zlib ^+x", "zlib ^y", false, true, "zlib ^+x ^y"],
       ["zlib ^y", "zlib ^+x", false, true, "!"],
       ["blas", "lapack", false, true, "!"],
+      ["zlib target=*", "zlib target=zen2", false, false],
+      ["zlib target=zen2", "zlib target=*", true, true, "!"],
+      ["other.mpich", "mpi", false, false],
+      ["builtin.mpich", "mpi", true, true, "!"],
+      ["zlib@main:master", "zlib", true, true, "zlib@"],
     ],
   };
   for (const dialect of ["0.x", "1.x"] as const)
