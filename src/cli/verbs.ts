@@ -3,6 +3,7 @@ import type { VerbOutcome } from "./context.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { listVerb } from "./verbs/list.ts";
+import { lockVerb } from "./verbs/lock.ts";
 import { runVerb } from "./verbs/run.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
@@ -11,4 +12,12 @@ import { unpackVerb } from "./verbs/unpack.ts";
 export type Verb = (program: Command, outcome: VerbOutcome) => Command;
 
 /** All verbs, in the order `--help` lists them. */
-export const verbs: readonly Verb[] = [listVerb, checkVerb, buildVerb, runVerb, shellVerb, unpackVerb];
+export const verbs: readonly Verb[] = [
+  listVerb,
+  checkVerb,
+  lockVerb,
+  buildVerb,
+  runVerb,
+  shellVerb,
+  unpackVerb,
+];

@@ -14,6 +14,7 @@ import { assemblyVersion } from "./assemblyVersion.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
+import { chooseDialect } from "./chooseDialect.ts";
 import { openCompletion } from "./completeBase.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
 import { makeFragments, planFragments } from "./makeFragments.ts";
@@ -66,7 +67,7 @@ export async function buildContainer(
   const started = performance.now();
   const { caches, pool, store, emit, signal } = workshop;
   refuseWhatIsNotBuiltYet(container);
-  const { dialect } = configuration.spack;
+  const dialect = await chooseDialect(container, configuration, caches);
   const { frozen } = request;
   const loaded = await loadEnvironment(
     container,

@@ -4,7 +4,6 @@ import { chooseFromCaches } from "../concretize/chooseFromCaches.ts";
 import { chooseFromLock } from "../concretize/chooseFromLock.ts";
 import type { TargetPlatform } from "../concretize/rules.ts";
 import type { Resolution } from "../concretize/types.ts";
-import { writeLock } from "../environment/writeLock.ts";
 import { runtimeClosure } from "../spec/closure.ts";
 import { briefSpec, type ConcreteSpec, type DagHash, type SpecGraph } from "../spec/concrete.ts";
 import { formatSpec } from "../spec/format.ts";
@@ -13,6 +12,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
+import { lockText } from "./lockText.ts";
 
 /** Metadata requests at a time. */
 const lookupsAtOnce = 16;
@@ -71,13 +71,14 @@ export async function resolvePackages(
       place: { file: environment.file },
       hint: "list at least one spec under `spack: specs:`",
     });
+  const graph = new Map([...resolution.graph].map(([hash, spec]) => [hash, verified.get(hash) ?? spec]));
   return {
     resolution,
     roots,
-    graph: new Map([...resolution.graph].map(([hash, spec]) => [hash, verified.get(hash) ?? spec])),
+    graph,
     packages: cached,
     externals,
-    lockText: loaded.lockText ?? writeLock({ roots: resolution.roots, graph: resolution.graph }),
+    lockText: loaded.lockText ?? lockText(environment, resolution, graph),
     version: first.version,
     hasSpackPackage: index === undefined ? undefined : (name) => index.hashesOf(name).length > 0,
   };

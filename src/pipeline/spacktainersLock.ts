@@ -186,33 +186,41 @@ export async function loadSpacktainersLock(file: string): Promise<SpacktainersLo
   return readSpacktainersLock(text, file);
 }
 
-/** The text of a lock: the same contents give the same bytes. */
+/** The text of a lock: the same contents give the same bytes. A package takes one line, so that differences read well. */
 export function writeSpacktainersLock(lock: SpacktainersLock): string {
   const { base } = lock;
-  const written = {
-    _meta: { "file-type": "spacktainers-lockfile", "lockfile-version": spacktainersLockVersion },
-    architecture: lock.architecture,
-    "spack-lock": lock.spackLock,
-    choice: lock.choice,
-    tool: lock.tool,
-    base: {
-      kind: base.kind,
-      request: base.request,
-      ...(base.digest === undefined ? {} : { digest: base.digest }),
-      ...(base.layers.length === 0 ? {} : { layers: base.layers }),
-      ...(base.packages.length === 0 ? {} : { packages: base.packages.map(writtenPackage) }),
+  const lines = (items: readonly object[]): string =>
+    items.length === 0 ? "[]" : `[\n${items.map((item) => `    ${JSON.stringify(item)}`).join(",\n")}\n  ]`;
+  const fields = (record: Readonly<Record<string, string>>, indent: string): string =>
+    Object.entries(record)
+      .map(([key, value]) => `${indent}${JSON.stringify(key)}: ${value}`)
+      .join(",\n");
+  const packages = [...lock.packages]
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.hash < b.hash ? -1 : 1))
+    .map(({ name, version, hash, archive, size }) => defined({ name, version, hash, archive, size }));
+  const underneath = fields(
+    {
+      kind: JSON.stringify(base.kind),
+      request: JSON.stringify(base.request),
+      ...(base.digest === undefined ? {} : { digest: JSON.stringify(base.digest) }),
+      layers: JSON.stringify(base.layers),
+      packages: lines(base.packages.map(writtenPackage)).replaceAll("\n", "\n  "),
     },
-    packages: [...lock.packages]
-      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.hash < b.hash ? -1 : 1))
-      .map(({ name, version, hash, archive, size }) => ({
-        name,
-        version,
-        hash,
-        archive,
-        ...(size === undefined ? {} : { size }),
-      })),
-  };
-  return `${JSON.stringify(written, undefined, 1)}\n`;
+    "    ",
+  );
+  const meta = { "file-type": "spacktainers-lockfile", "lockfile-version": spacktainersLockVersion };
+  return `{\n${fields(
+    {
+      _meta: JSON.stringify(meta),
+      architecture: JSON.stringify(lock.architecture),
+      "spack-lock": JSON.stringify(lock.spackLock),
+      choice: JSON.stringify(lock.choice),
+      tool: JSON.stringify(lock.tool),
+      base: `{\n${underneath}\n  }`,
+      packages: lines(packages),
+    },
+    "  ",
+  )}\n}\n`;
 }
 
 /** An OS package with its keys in one order. */

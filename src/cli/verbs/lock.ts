@@ -1,0 +1,78 @@
+import { relative } from "node:path";
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addCacheOptions, addSelectionOptions, type CacheOptions, positiveInteger } from "../options.ts";
+
+interface LockOptions extends CacheOptions {
+  readonly arch?: string;
+  readonly keep?: boolean;
+  readonly check?: boolean;
+  readonly jobs?: number;
+}
+
+/** `lock`: resolves and writes both locks. */
+export function lockVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("lock")
+    .summary("write spack.lock and spacktainers.lock")
+    .description(
+      "Chooses the packages of each container from the caches and writes, beside its definition, spack.lock (which Spack reads too) and spacktainers.lock (archive digests, base, OS packages). Everything is chosen anew, whatever was locked before, unless --keep.",
+    )
+    .argument("[names...]", "containers to lock; none means all");
+  addSelectionOptions(command)
+    .option("--keep", "specs that are locked and still asked for keep their configuration")
+    .option("--check", "write nothing; exit status 3 when a lock is missing or out of date")
+    .option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger);
+  return addCacheOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers lock hello-mpi
+  $ spacktainers lock --check
+  $ spacktainers build hello-mpi --frozen`,
+    )
+    .action(
+      verbAction<LockOptions>(program, outcome, async (context, options, names) => {
+        const { lockContainers } = await import("../../pipeline/lockContainers.ts");
+        const results = await lockContainers({
+          directory: context.directory,
+          names,
+          arch: options.arch,
+          keep: options.keep === true,
+          check: options.check === true,
+          caches: options.cache ?? [],
+          trust: options.trust ?? [],
+          refresh: options.refresh === true,
+          jobs: options.jobs,
+          emit: context.reporter.emit,
+          signal: context.signal,
+        });
+        context.reporter.close();
+        if (options.check === true)
+          context.print(context.json ? JSON.stringify({ type: "result", upToDate: true }) : "up to date");
+        for (const result of results) {
+          if (context.json) {
+            context.print(JSON.stringify({ type: "result", ...result }));
+            continue;
+          }
+          const base = result.basePackages === 0 ? "" : `, ${result.basePackages} OS packages`;
+          context.print(
+            `${result.name} ${result.version} ${result.arch}  ${result.packages} packages${base}`,
+          );
+          for (const { path, changed } of result.files)
+            context.print(`  ${shown(context.directory, path)}${changed ? "" : "  (unchanged)"}`);
+          for (const { request, variants } of result.undetermined)
+            context.print(
+              `  ${request}: caches cannot tell the default of ${variants.join(", ")}; see spacktainers explain`,
+            );
+        }
+        return 0;
+      }),
+    );
+}
+
+/** Paths as the user would type them. */
+function shown(directory: string, file: string): string {
+  const path = relative(directory, file);
+  return path === "" || path.startsWith("..") ? file : path;
+}
