@@ -48,7 +48,10 @@ export async function writeSyntheticIndex(path: string, count: number): Promise<
       return {
         name: syntheticName(other),
         hash: hashes[other],
-        parameters: { deptypes: edge % 2 ? ["build", "link"] : ["build"], virtuals: virtuals[(number + edge) % 10] },
+        parameters: {
+          deptypes: edge % 2 ? ["build", "link"] : ["build"],
+          virtuals: virtuals[(number + edge) % 10],
+        },
       };
     });
     const record = {
