@@ -79,10 +79,19 @@ export async function* openArchive(
       yield entry;
     }
   } catch (error) {
-    throw signal?.aborted ? interrupted(place) : asSpacktainersError(error, place);
+    throw signal?.aborted ? interrupted(place) : withHint(asSpacktainersError(error, place));
   } finally {
     file.destroy();
   }
+}
+
+const damagedHint = "the archive is damaged or hostile; remove it from the cache and push the package again";
+
+/** What is malformed gets the same advice as what is hostile. */
+function withHint(error: SpacktainersError): SpacktainersError {
+  if (error.code !== "ARCHIVE_INVALID" || error.hint !== undefined) return error;
+  const { code, message, place, cause } = error;
+  return new SpacktainersError(code, message, { place, hint: damagedHint, cause });
 }
 
 function interrupted(place: Place): SpacktainersError {
@@ -246,6 +255,6 @@ function expectMember(
 export function refusal(code: ErrorCode, path: string, what: string, place: Place): SpacktainersError {
   return new SpacktainersError(code, `${printable(path)} ${what}`, {
     place,
-    hint: "the archive is damaged or hostile; remove it from the cache and push the package again",
+    hint: damagedHint,
   });
 }
