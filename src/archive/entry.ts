@@ -43,5 +43,11 @@ export interface FileEntry extends EntryBase {
 /** An entry with its content still to be read. A consumer must finish (or break out of) `content` before asking for the next entry. */
 export type Entry = DirectoryEntry | SymlinkEntry | HardlinkEntry | FileEntry;
 
+/**
+ * Modification time of everything that has no other reason for one, in seconds: 1980-01-02 00:00 UTC. Not 0, which is what
+ * Spack leaves: zip archives cannot hold a time before 1980 in any time zone, so Python could not pack a wheel of such files.
+ */
+export const imageMtime = 315_619_200;
+
 /** Entries in order. Parents come before children; a hard link after the file it names. */
 export type EntryStream = AsyncIterable<Entry>;

@@ -12,7 +12,7 @@ import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { type Digest, digestOfHex } from "../util/digest.ts";
-import type { DirectoryEntry, Entry, EntryStream } from "./entry.ts";
+import { type DirectoryEntry, type Entry, type EntryStream, imageMtime } from "./entry.ts";
 import { type GzipOptions, gzipStream, hashing } from "./gzip.ts";
 import { formatEntryHeader, trailerSize, writeTar } from "./writeTar.ts";
 
@@ -36,9 +36,9 @@ export interface FragmentFacts {
 /** The gzip member that ends every layer. Made once; the same for every level, since it is nothing but zeros. */
 export const trailerMember: Uint8Array = member(Buffer.alloc(trailerSize));
 
-/** Directories on the way to something: `rwxr-xr-x`, root's, of no particular time. */
+/** Directories on the way to something: `rwxr-xr-x`, root's, with the time of all that is ours. */
 export function parentDirectory(path: string): DirectoryEntry {
-  return { type: "directory", path, mode: 0o755, uid: 0, gid: 0, mtime: 0 };
+  return { type: "directory", path, mode: 0o755, uid: 0, gid: 0, mtime: imageMtime };
 }
 
 /** All directories above a path, parents first, without the root. */
@@ -60,7 +60,7 @@ export function layerHead(parents: readonly string[]): { readonly tar: Buffer; r
  *
  * @param path of the new file; must not exist. It becomes read-only: it will be shared by hard links.
  * @param entries parents before children; the directories above the first entry, and others that are missing, are added
- *   (mode 0755, owner 0:0, time 0)
+ *   (mode 0755, owner 0:0, time {@link imageMtime})
  * @param options how to compress; `onBytes` is told of uncompressed bytes as they are done
  * @throws whatever `entries` throws; errors of the system
  */

@@ -11,7 +11,7 @@ import { collectInventory } from "./collectInventory.ts";
 import type { BaseLayer } from "./types.ts";
 
 /** Part of every key: to be raised when the same inputs give other bytes. */
-export const transformationVersion = 2;
+export const transformationVersion = 3;
 
 /**
  * Writes entries as a gzip-compressed layer.

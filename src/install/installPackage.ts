@@ -1,6 +1,6 @@
 /** One package archive in; one relocated, stripped, deterministic stream of entries out, and its inventory. */
 import { contentOf, readContent } from "../archive/content.ts";
-import type { Entry, EntryStream, FileEntry } from "../archive/entry.ts";
+import { type Entry, type EntryStream, type FileEntry, imageMtime } from "../archive/entry.ts";
 import type { Inventory, InventoryEntry } from "../archive/inventory.ts";
 import { nameOfBytes } from "../archive/names.ts";
 import { elfConstants, isElf, parseElf } from "../elf/parseElf.ts";
@@ -13,13 +13,6 @@ import { editFile, type FileEdits, type FileFacts, inFile, relocateLink } from "
 import { hasShebang, shebangOf } from "./sbang.ts";
 import { type ArchiveFacts, climbsOut, openArchive, readHead, refusal, scanArchive } from "./scanArchive.ts";
 import type { InstallRequest } from "./types.ts";
-
-/**
- * Modification time of everything in an image, in seconds: 1980-01-02 00:00 UTC. Not 0, which is what Spack leaves: zip
- * archives cannot hold a time before 1980 in any time zone, so Python could not pack a wheel of such files. Sources of
- * compiled Python files have the time that those expect instead (see `bytecodeSources.ts`).
- */
-export const imageMtime = 315_619_200;
 
 /** Modes as Spack installs them: directories inherit their group. */
 const directoryMode = 0o2755;

@@ -1,3 +1,4 @@
+import { imageMtime } from "../archive/entry.ts";
 import { buildBase } from "../base/buildBase.ts";
 import type { Base } from "../base/types.ts";
 import type { CacheSet } from "../buildcache/cacheSet.ts";
@@ -5,7 +6,6 @@ import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
 import { createdTime } from "../image/created.ts";
 import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
-import { imageMtime } from "../install/installPackage.ts";
 import type { InstallPool } from "../install/installPool.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";

@@ -1,7 +1,6 @@
 import { contentOf } from "../archive/content.ts";
-import type { Entry, EntryStream } from "../archive/entry.ts";
+import { type Entry, type EntryStream, imageMtime } from "../archive/entry.ts";
 import type { Inventory } from "../archive/inventory.ts";
-import { imageMtime } from "../install/installPackage.ts";
 import { sbangScript } from "../install/sbangScript.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import type { EnvironmentModification } from "../view/environmentModification.ts";

@@ -143,6 +143,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
         return join(temporary, request.view);
       });
     }
+    await caches.prune();
     return {
       into,
       packages: specs.map(({ name, version, hash }) => ({

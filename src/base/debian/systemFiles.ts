@@ -4,14 +4,11 @@
  */
 
 import { contentOf } from "../../archive/content.ts";
-import type { Entry } from "../../archive/entry.ts";
+import { type Entry, imageMtime } from "../../archive/entry.ts";
 import type { Occupant } from "../rootTree.ts";
 import type { BaseArchitecture } from "../types.ts";
 
-/** Time of what no package brings, in seconds: 1980-01-02 00:00 UTC, the earliest that zip archives can hold everywhere. */
-export const madeMtime = 315_619_200;
-
-const owner = { uid: 0, gid: 0, mtime: madeMtime } as const;
+const owner = { uid: 0, gid: 0, mtime: imageMtime } as const;
 
 /** A directory made by us. */
 export function madeDirectory(path: string, mode = 0o755, gid = 0): Entry {
