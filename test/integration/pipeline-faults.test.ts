@@ -1,20 +1,10 @@
-import { createHash } from "node:crypto";
-import {
-  cpSync,
-  existsSync,
-  lstatSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, lstatSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { debrisIn, digestOfBuild, expectRefusal, type Refusal } from "../support/cliChecks.ts";
 import { type DemoCache, makeDemoRepository } from "../support/demoCache.ts";
+import { snapshot } from "../support/fileSnapshot.ts";
 import { makeKey, type TestKey } from "../support/signingKey.ts";
 import { buildTar, type TarMember } from "../support/tarBuilder.ts";
 
@@ -31,27 +21,6 @@ function prepare(reference: Workplace, key: TestKey): { work: Workplace; cache: 
   const cache = makeDemoRepository(work, "cache", key);
   cpSync(reference.path("earlier"), work.path("image"), { recursive: true });
   return { work, cache };
-}
-
-/** Every path below a directory with what it holds. */
-function snapshot(directory: string): readonly string[] {
-  const lines: string[] = [];
-  const walk = (path: string): void => {
-    for (const name of readdirSync(join(directory, path)).sort()) {
-      const below = `${path}/${name}`;
-      const file = join(directory, below);
-      const facts = lstatSync(file);
-      if (facts.isDirectory()) walk(below);
-      else {
-        const content = facts.isSymbolicLink()
-          ? readlinkSync(file)
-          : createHash("sha256").update(readFileSync(file)).digest("hex");
-        lines.push(`${below} ${content}`);
-      }
-    }
-  };
-  walk("");
-  return lines;
 }
 
 /** Flips one bit of a file, in its middle if not told where. */

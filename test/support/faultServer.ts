@@ -1,6 +1,8 @@
 /** An HTTP server for tests that serves bytes from memory and misbehaves as told. */
+import { readdir, readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 
 /** What to do with one request instead of serving the file. Return false to serve it after all. */
 export type Fault = (request: IncomingMessage, response: ServerResponse, content: Buffer) => boolean;
@@ -111,4 +113,35 @@ export function resetAfter(bytes: number): Fault {
     response.write(part.subarray(0, bytes), () => setTimeout(() => response.socket?.resetAndDestroy(), 5));
     return true;
   };
+}
+
+/** A fault: after `bytes` of the body nothing more comes, and the connection stays open. */
+export function stallAfter(bytes: number): Fault {
+  return (_request, response, content) => {
+    response.writeHead(200, {
+      etag: etagOf(content),
+      "content-length": content.length,
+      "accept-ranges": "bytes",
+    });
+    response.write(content.subarray(0, bytes));
+    return true;
+  };
+}
+
+/** A fault: the file seems to end after `bytes`, as it does while it is uploaded. */
+export function shortened(bytes: number): Fault {
+  return (request, response, content) => {
+    serve(request, response, content.subarray(0, bytes));
+    return true;
+  };
+}
+
+/** Serves every file of a directory at `/`; the server's `files` are these then. */
+export async function serveDirectory(server: FaultServer, directory: string): Promise<void> {
+  server.files.clear();
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    server.files.set(path.slice(directory.length), await readFile(path));
+  }
 }
