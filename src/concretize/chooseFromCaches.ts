@@ -60,13 +60,7 @@ export function chooseFromCaches(
   const context = prepareChoice(environment, source, platform, options);
   const hopeless = context.candidates.filter(({ newest }) => newest().length === 0);
   if (hopeless.length > 0) raise(hopeless.map((candidates) => explainNoCandidate(candidates, source)));
-  const { unify } = environment.concretizer;
-  const rounds =
-    unify === false
-      ? context.candidates.map((candidates) => [candidates])
-      : unify === true
-        ? [context.candidates]
-        : compatibleRounds(environment, context.candidates);
+  const rounds = choiceRounds(context);
   const chosen = new Map<RequestedSpec, Candidate>();
   const undetermined: Undetermined[] = [];
   for (const round of rounds) {
@@ -93,6 +87,13 @@ export function chooseFromCaches(
     origin: "caches",
     ...(undetermined.length === 0 ? {} : { undetermined }),
   };
+}
+
+/** Roots that must fit together, as `unify` says. */
+export function choiceRounds({ environment, candidates }: ChoiceContext): readonly (readonly Candidates[])[] {
+  const { unify } = environment.concretizer;
+  if (unify === "when_possible") return compatibleRounds(environment, candidates);
+  return unify ? [candidates] : candidates.map((each) => [each]);
 }
 
 type Undetermined = NonNullable<Resolution["undetermined"]>[number];
@@ -126,7 +127,7 @@ function chooseRound(context: ChoiceContext, round: readonly Candidates[]): Choi
 }
 
 /** Searches system by system: what was linked against one system's libraries may not run on another. */
-function search({ model }: ChoiceContext, slots: readonly Slot[], feasible = false): SearchResult {
+export function search({ model }: ChoiceContext, slots: readonly Slot[], feasible = false): SearchResult {
   const systems = new Set(slots.flatMap(({ candidates }) => candidates.map(({ spec }) => spec.os)));
   let best: Choice | undefined;
   let complete = true;

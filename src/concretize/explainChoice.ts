@@ -1,0 +1,264 @@
+/** Why one cached configuration of a package was taken and not another. */
+import { briefSpec, type ConcreteSpec, type DagHash } from "../spec/concrete.ts";
+import { compareVersions, parseVersion } from "../spec/versions.ts";
+import type { Candidate, Candidates } from "./candidates.ts";
+import { type ChoiceContext, choiceRounds, search } from "./chooseFromCaches.ts";
+import { runEdges } from "./closures.ts";
+import { type Cost, type Criterion, criteria } from "./criteria.ts";
+import type { Violation } from "./rules.ts";
+import { costOf, rootNamesOf, type Slot } from "./search.ts";
+
+/** What speaks against a configuration. */
+export type AlternativeVerdict =
+  /** It was taken. */
+  | { readonly kind: "chosen" }
+  /** The machine that built the cache had it; it is no package that can be downloaded. */
+  | { readonly kind: "external" }
+  /** The index knows it, no cache has its archive. */
+  | { readonly kind: "not-cached" }
+  /** It, or something it needs, breaks constraints. */
+  | { readonly kind: "excluded"; readonly violations: readonly Violation[] }
+  /** Nothing that was asked for can be had that was built with it. `needed`: what was, and why that cannot be. */
+  | {
+      readonly kind: "unused";
+      readonly needed?: { readonly spec: ConcreteSpec; readonly violations: readonly Violation[] };
+    }
+  /** It does not go together with other specs that were asked for. */
+  | { readonly kind: "clash"; readonly requests: readonly string[] }
+  /** The best choice with it is worse than the one that was taken. */
+  | {
+      readonly kind: "worse";
+      readonly criterion: Criterion;
+      /** Packages that are worse by it in that choice, and what was taken in their place. */
+      readonly because: readonly {
+        readonly with: ConcreteSpec;
+        readonly instead: ConcreteSpec | undefined;
+      }[];
+    }
+  /** As good by everything that caches can tell; `variants`: in which the two differ. */
+  | { readonly kind: "equal"; readonly variants: readonly string[] }
+  /** Not looked into: there are too many. */
+  | { readonly kind: "unknown" };
+
+/** A configuration of a package that caches know, and why it was taken or not. */
+export interface Alternative {
+  readonly spec: ConcreteSpec;
+  readonly verdict: AlternativeVerdict;
+}
+
+/** How many configurations are looked into, unless told otherwise. */
+const mostExplained = 50;
+
+/**
+ * All configurations of a package that the caches know, newest first, each with what speaks against it.
+ *
+ * @param chosen what was taken for each root, by hash
+ * @param limit how many are looked into; the rest is `unknown`
+ */
+export function explainAlternatives(
+  context: ChoiceContext,
+  chosen: readonly DagHash[],
+  name: string,
+  limit = mostExplained,
+): readonly Alternative[] {
+  const { source, environment } = context;
+  const specs = source
+    .hashesOf(name)
+    .flatMap((hash) => source.spec(hash) ?? [])
+    .sort(
+      (a, b) =>
+        compareVersions(
+          parseVersion(b.version, environment.dialect),
+          parseVersion(a.version, environment.dialect),
+        ) || (a.hash < b.hash ? -1 : 1),
+    );
+  const rounds = choiceRounds(context).map((round) => openRound(round, chosen));
+  const taken = new Set(
+    rounds.flatMap(({ choice }) => choice.flatMap(({ closure }) => [...closure.byName.values()])),
+  );
+  let left = limit;
+  return specs.map((spec): Alternative => {
+    if (taken.has(spec.hash)) return { spec, verdict: { kind: "chosen" } };
+    const plain = plainVerdict(context, spec);
+    if (plain !== undefined) return { spec, verdict: plain };
+    if (left <= 0) return { spec, verdict: { kind: "unknown" } };
+    left--;
+    return { spec, verdict: judgeAlternative(context, rounds, spec) };
+  });
+}
+
+/** Roots that are chosen together, and what was taken for them. */
+interface Round {
+  readonly candidates: readonly Candidates[];
+  readonly slots: readonly Slot[];
+  /** In the order of the slots; empty when what was taken is not among the candidates. */
+  readonly choice: readonly Candidate[];
+}
+
+function openRound(candidates: readonly Candidates[], chosen: readonly DagHash[]): Round {
+  const slots = candidates.map(({ usable, virtual }) => ({ candidates: usable(), virtual }));
+  const choice = slots.flatMap(
+    (slot) => slot.candidates.find(({ spec }) => chosen.includes(spec.hash)) ?? [],
+  );
+  return { candidates, slots, choice: choice.length === slots.length ? choice : [] };
+}
+
+/** What can be said of a configuration by itself. */
+function plainVerdict({ source, judge }: ChoiceContext, spec: ConcreteSpec): AlternativeVerdict | undefined {
+  if (spec.external !== undefined) return { kind: "external" };
+  const cached = source.has(spec.hash) || (spec.buildSpec !== undefined && source.has(spec.buildSpec.hash));
+  if (!cached) return { kind: "not-cached" };
+  const { violations } = judge(spec);
+  return violations.length > 0 ? { kind: "excluded", violations } : undefined;
+}
+
+function judgeAlternative(
+  context: ChoiceContext,
+  rounds: readonly Round[],
+  spec: ConcreteSpec,
+): AlternativeVerdict {
+  const has = ({ closure }: Candidate): boolean => closure.byName.get(spec.name) === spec.hash;
+  const round = rounds.find(({ slots }) => slots.some(({ candidates }) => candidates.some(has)));
+  if (round === undefined) return unusedVerdict(context, rounds, spec);
+  const slots = round.slots.map(({ candidates, virtual }) => ({
+    virtual,
+    candidates: candidates.filter((candidate) => has(candidate) || !candidate.closure.byName.has(spec.name)),
+  }));
+  const { best } = search(context, slots);
+  if (best === undefined || !best.chosen.some(has)) return clashVerdict(context, round, slots, has);
+  if (round.choice.length === 0) return { kind: "equal", variants: [] };
+  const rootNames = rootNamesOf(round.slots);
+  const costs = (choice: readonly Candidate[]): Cost => costOf(choice, round.slots, context.model, rootNames);
+  const [mine, theirs] = [costs(round.choice), costs(best.chosen)];
+  const index = criteria.findIndex((_, at) => (mine[at] ?? 0) !== (theirs[at] ?? 0));
+  const criterion = criteria[index];
+  if (criterion === undefined) return { kind: "equal", variants: openVariants(context, round, spec) };
+  return { kind: "worse", criterion, because: reasons(context, round, best.chosen, index) };
+}
+
+/** Packages whose share of a criterion is greater in another choice. */
+function reasons(
+  { model }: ChoiceContext,
+  round: Round,
+  other: readonly Candidate[],
+  index: number,
+): Extract<AlternativeVerdict, { kind: "worse" }>["because"] {
+  const rootNames = rootNamesOf(round.slots);
+  const nodes = (choice: readonly Candidate[]) =>
+    new Map(choice.flatMap(({ closure }) => closure.nodes.map((node) => [node.name, node] as const)));
+  const share = (spec: ConcreteSpec | undefined): number =>
+    spec === undefined ? 0 : (model.shareOf(spec, rootNames.has(spec.name))[index] ?? 0);
+  const before = nodes(round.choice);
+  return [...nodes(other).values()]
+    .filter((node) => node.hash !== before.get(node.name)?.hash && share(node) > share(before.get(node.name)))
+    .map((node) => ({ with: node, instead: before.get(node.name) }))
+    .sort((a, b) => (a.with.name < b.with.name ? -1 : 1));
+}
+
+/** Variants that nobody asked for in which a configuration differs from the one that was taken. */
+function openVariants({ model }: ChoiceContext, round: Round, spec: ConcreteSpec): readonly string[] {
+  const taken = round.choice.flatMap(({ closure }) => closure.nodes).find(({ name }) => name === spec.name);
+  if (taken === undefined) return [];
+  return [...model.undeterminedVariants(taken)]
+    .filter(([name, value]) => JSON.stringify(spec.variants.get(name)) !== JSON.stringify(value))
+    .map(([name]) => name)
+    .sort();
+}
+
+/** A root that was built with it, nearest first: the one with the fewest faults. */
+function unusedVerdict(
+  { source }: ChoiceContext,
+  rounds: readonly Round[],
+  spec: ConcreteSpec,
+): AlternativeVerdict {
+  const rejected = rounds
+    .flatMap(({ candidates }) => candidates.flatMap(({ rejections }) => rejections()))
+    .filter((rejection) => reaches(rejection.spec));
+  const own = rejected.find((rejection) => rejection.spec.hash === spec.hash);
+  if (own !== undefined && own.violations.length > 0) return { kind: "excluded", violations: own.violations };
+  const [nearest] = rejected.sort(
+    (a, b) => a.violations.length - b.violations.length || (a.spec.hash < b.spec.hash ? -1 : 1),
+  );
+  return nearest === undefined
+    ? { kind: "unused" }
+    : { kind: "unused", needed: { spec: nearest.spec, violations: nearest.violations } };
+
+  function reaches(root: ConcreteSpec): boolean {
+    const seen = new Set([root.hash]);
+    for (const hash of seen) {
+      if (hash === spec.hash) return true;
+      for (const edge of runEdges(source.spec(hash) ?? root)) seen.add(edge.hash);
+    }
+    return false;
+  }
+}
+
+/** Other roots, each of which alone does not go together with what has the package. */
+function clashVerdict(
+  context: ChoiceContext,
+  round: Round,
+  slots: readonly Slot[],
+  has: (candidate: Candidate) => boolean,
+): AlternativeVerdict {
+  const withIt = slots.findIndex(({ candidates }) => candidates.some(has));
+  const first = slots[withIt];
+  const requests = round.candidates.flatMap(({ request }, index) => {
+    const slot = slots[index];
+    if (slot === undefined || first === undefined || index === withIt) return [];
+    const pair = [{ ...first, candidates: first.candidates.filter(has) }, slot];
+    return search(context, pair, true).best === undefined ? [request.text] : [];
+  });
+  return { kind: "clash", requests };
+}
+
+/** A verdict in words: what follows `not taken: `. Places are in it as the caller writes them. */
+export function verdictText(
+  verdict: AlternativeVerdict,
+  spec: ConcreteSpec,
+  placeText: (violation: Violation) => string,
+): string {
+  const said = (violations: readonly Violation[], of: ConcreteSpec): string =>
+    [
+      ...new Set(
+        violations.map((violation) => {
+          const whom =
+            violation.spec.hash === of.hash ? "" : ` (its dependency ${briefSpec(violation.spec)})`;
+          return `${violation.text}${placeText(violation)}${whom}`;
+        }),
+      ),
+    ].join("; ");
+  switch (verdict.kind) {
+    case "chosen":
+      return "taken";
+    case "external":
+      return "an external of the machine that built the cache";
+    case "not-cached":
+      return "no cache has its archive";
+    case "excluded":
+      return said(verdict.violations, spec);
+    case "unused":
+      return verdict.needed === undefined
+        ? "nothing that was asked for was built with it"
+        : `${briefSpec(verdict.needed.spec)}, which was built with it, cannot be taken: ${said(verdict.needed.violations, verdict.needed.spec)}`;
+    case "clash":
+      return verdict.requests.length === 0
+        ? "it does not go together with the other specs"
+        : `it does not go together with ${verdict.requests.map((text) => `\`${text}\``).join(", ")}`;
+    case "worse": {
+      const because = verdict.because
+        .map((pair) =>
+          pair.instead === undefined
+            ? briefSpec(pair.with)
+            : `${briefSpec(pair.with)} instead of ${briefSpec(pair.instead)}`,
+        )
+        .join(", ");
+      return `worse by ${verdict.criterion}${because === "" ? "" : `: ${because}`}`;
+    }
+    case "equal":
+      return verdict.variants.length === 0
+        ? "as good; of equals the one whose hash comes first is taken"
+        : `as good, as far as caches can tell: only its recipe knows the default of ${verdict.variants.join(", ")}`;
+    case "unknown":
+      return "not looked into";
+  }
+}
