@@ -139,12 +139,23 @@ export function formatPlace(place: Place): string {
   return [place.spec, place.url].filter((part) => part !== undefined).join(" ");
 }
 
+/** A path as a user knows it: our temporary names stand for the finished file, or else for the directory they are in. */
+function withoutTemporary(path: string, finished: string | undefined): string {
+  const temporary = /\/\.tmp-\d+-[0-9a-f]{12}(\/|$)/;
+  const at = path.search(temporary);
+  if (at < 0) return path;
+  return finished === undefined || temporary.test(finished) ? path.slice(0, Math.max(1, at)) : finished;
+}
+
 /** Turns anything thrown into a {@link SpacktainersError}; system errors get a readable message, the rest `INTERNAL`. */
 export function asSpacktainersError(thrown: unknown, place: Place = {}): SpacktainersError {
   if (thrown instanceof SpacktainersError) return thrown;
   if (thrown instanceof Error) {
-    const { code, path } = thrown as NodeJS.ErrnoException;
-    const at = path === undefined ? place : { ...place, file: path };
+    const { code, path, dest } = thrown as NodeJS.ErrnoException & { readonly dest?: string };
+    // A copy's source is never the one that is full.
+    const named = (code === "ENOSPC" || code === "EDQUOT" ? dest : undefined) ?? path;
+    const file = named ?? place.file;
+    const at = file === undefined ? place : { ...place, file: withoutTemporary(file, place.file) };
     if (code === "ENOSPC" || code === "EDQUOT") {
       return new SpacktainersError("DISK_FULL", "the disk is full", {
         place: at,
