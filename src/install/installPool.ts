@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { MessageChannel } from "node:worker_threads";
-import { Piscina } from "piscina";
+import type { Piscina } from "piscina";
 import type { GzipOptions } from "../archive/gzip.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
@@ -60,10 +60,11 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
   const waiting: Waiting[] = [];
   let running = 0;
   let runningBytes = 0;
+  let Pool: typeof Piscina | undefined;
   let piscina: Piscina | undefined;
 
   const startNext = (): void => {
-    while (running < threads) {
+    while (Pool !== undefined && running < threads) {
       const next = waiting.shift();
       if (next === undefined) return;
       if (next.signal.aborted) {
@@ -75,7 +76,7 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
       const alone = next.size > left / threads;
       running++;
       runningBytes += next.size;
-      piscina ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: threads, idleTimeout });
+      piscina ??= new Pool({ filename: workerFile(), minThreads: 0, maxThreads: threads, idleTimeout });
       runJob(piscina, next, alone ? threads : 0)
         .then(next.resolve, (error: unknown) => next.reject(asSpacktainersError(error)))
         .finally(() => {
@@ -92,6 +93,8 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
       const { size } = await stat(task.request.archivePath).catch((error: unknown) => {
         throw asSpacktainersError(error);
       });
+      // A build that finds everything finished loads no pool.
+      Pool ??= (await import("piscina")).Piscina;
       return new Promise((resolve, reject) => {
         const item: Waiting = { task, size, signal: both, emit, resolve, reject };
         const at = waiting.findIndex((other) => other.size < size);
