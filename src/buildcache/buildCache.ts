@@ -11,7 +11,7 @@ import { archivePrefix, headBytes } from "./archivePrefix.ts";
 import { type ArchiveStore, type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type CacheKey, listKeys } from "./cacheKeys.ts";
 import { detectLayouts } from "./detectLayouts.ts";
-import { loadIndex } from "./index/loadIndex.ts";
+import { keptLayouts, loadIndex } from "./index/loadIndex.ts";
 import type { PackageId, SpecLookup } from "./layoutPaths.ts";
 import { fetchMetadata2 } from "./metadata2.ts";
 import { fetchMetadata3 } from "./metadata3.ts";
@@ -91,7 +91,12 @@ export function openBuildCache(
   let loaded: readonly CacheIndex[] = [];
   const indexes = once(async () => {
     const found: CacheIndex[] = [];
-    for (const layout of await layouts()) {
+    // Unreachable: the copies of an earlier run will do; `loadIndex` says so.
+    const known = await layouts().catch((error: unknown) => {
+      if (error instanceof SpacktainersError && error.code === "NETWORK") return keptLayouts(folder, error);
+      throw error;
+    });
+    for (const layout of known) {
       const index = await loadIndex(store, layout, { emit, folder });
       if (index !== undefined) found.push(index);
     }

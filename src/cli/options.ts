@@ -73,7 +73,7 @@ export function addCacheOptions(command: Command): Command {
     )
     .option(
       "--trust <keyfile>",
-      "OpenPGP public key whose signatures are trusted, besides the configured ones (repeatable)",
+      "OpenPGP public key whose signatures are trusted, besides those configured for a cache (repeatable)",
       collect,
     )
     .option("--refresh", "ask the caches and the base's archive again, whatever is known already");

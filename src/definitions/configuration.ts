@@ -94,7 +94,7 @@ export interface Configuration {
   readonly registries: readonly RegistryConfiguration[];
   readonly layers: {
     readonly budget: number;
-    readonly compression: "gzip" | "zstd" | "none";
+    readonly compression: "gzip";
     /** Undefined: the compressor's default. */
     readonly level: number | undefined;
   };
@@ -113,6 +113,8 @@ export interface Configuration {
   };
   readonly view: { readonly root: string };
   readonly linkage: { readonly allowUnresolved: readonly string[] };
+  /** Where a value stands in the file, by its path of keys; the file itself where it is left out. */
+  readonly placeOf: (path: readonly PropertyKey[]) => Place;
 }
 
 /** Name of the configuration file at a repository's root. */
@@ -206,6 +208,7 @@ function complete(
     },
     view: { root: file.view?.root ?? "/opt/view" },
     linkage: { allowUnresolved: file.linkage?.["allow-unresolved"] ?? [] },
+    placeOf,
   };
 }
 

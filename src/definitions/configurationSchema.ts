@@ -60,7 +60,15 @@ const base = z
     image: text.optional().describe("A registry image, such as `docker.io/library/debian:12`."),
     scratch: z.literal(true).optional().describe("Nothing underneath."),
     reference: text.optional().describe("oci only: which image of the layout."),
-    packages: list(name.or(z.string().regex(/^[a-z0-9][a-z0-9.+-]*$/)))
+    packages: list(
+      z
+        .string()
+        .max(256)
+        .regex(
+          /^[a-z0-9][a-z0-9.+-]*(?:=[A-Za-z0-9.+:~-]+)?$/,
+          "must be the name of a package, with `=version` where one is wanted",
+        ),
+    )
       .optional()
       .describe("debian and ubuntu only: OS packages to install, with what they need."),
     complete: z
@@ -96,8 +104,11 @@ const registry = z.strictObject({
 
 const layers = z.strictObject({
   budget: z.int().min(2).max(127).optional().describe("Most layers an image may have."),
-  compression: z.enum(["gzip", "zstd", "none"]).optional(),
-  level: z.int().min(1).max(19).optional().describe("Compression level."),
+  compression: z
+    .enum(["gzip"])
+    .optional()
+    .describe("How layers are compressed: `gzip`, which every runtime reads."),
+  level: z.int().min(1).max(9).optional().describe("Compression level; default 6."),
 });
 
 const spack = z.strictObject({

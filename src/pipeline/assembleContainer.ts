@@ -13,7 +13,7 @@ import type { LinkageReport } from "../linkage/types.ts";
 import type { DagHash } from "../spec/concrete.ts";
 import { digestOf } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
-import { environmentValues, manifestModifications } from "../view/environmentModification.ts";
+import { environmentValues, manifestModifications, standardPath } from "../view/environmentModification.ts";
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
@@ -92,7 +92,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
     lockText: resolved.lockText,
     ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
   });
-  const env = environmentValues(top.modifications);
+  const env = environmentValues(top.modifications, baseEnvironment(base));
   const found = checkLinkage({
     tree: top.tree,
     architecture: names.arch,
@@ -174,9 +174,20 @@ export async function finishImage(
     layers,
     created,
     env: draft.env,
-    labels,
+    labels: { ...base.config?.labels, ...labels },
+    ...(base.config?.user === undefined ? {} : { user: base.config.user }),
+    ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
     annotations: { ...labels, [inputsAnnotation]: inputs },
   });
+}
+
+/** The variables that a base image brings; a base without any starts from the usual PATH. */
+function baseEnvironment(base: Base): ReadonlyMap<string, string> {
+  const own = (base.config?.env ?? []).map((line): [string, string] => {
+    const equals = line.indexOf("=");
+    return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
+  });
+  return new Map([["PATH", standardPath], ...own]);
 }
 
 function fragmentAt(fragments: readonly StoredFragment[], index: number): StoredFragment {

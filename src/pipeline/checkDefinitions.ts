@@ -6,6 +6,7 @@ import { loadLock, loadManifest } from "../environment/load.ts";
 import { lockStaleness } from "../environment/lock.ts";
 import { asSpacktainersError, type SpacktainersError } from "../util/errors.ts";
 import { asArchitecture } from "./architecture.ts";
+import { checkConfiguration } from "./checkConfiguration.ts";
 import { openRepository } from "./workspace.ts";
 
 /** What to check. */
@@ -36,7 +37,7 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
     cwd: request.directory,
     ...(arch === undefined ? {} : { arch }),
   });
-  const errors: SpacktainersError[] = [...repository.errors];
+  const errors: SpacktainersError[] = [...repository.errors, ...checkConfiguration(repository.configuration)];
   const warnings: SpacktainersError[] = [...repository.warnings];
   let checked = repository.configuration.file === undefined ? 0 : 1;
   for (const container of containers) {

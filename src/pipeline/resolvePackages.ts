@@ -7,6 +7,7 @@ import type { Resolution } from "../concretize/types.ts";
 import { runtimeClosure } from "../spec/closure.ts";
 import { briefSpec, type ConcreteSpec, type DagHash, type SpecGraph } from "../spec/concrete.ts";
 import { formatSpec } from "../spec/format.ts";
+import { isAtLeast } from "../spec/microarchitecture.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
@@ -56,6 +57,7 @@ export async function resolvePackages(
       : chooseFromLock(lock);
   const roots = resolution.roots.map(({ hash }) => hash);
   const { packages, externals } = runtimeClosure(resolution.graph, roots);
+  checkTargets(packages, platform, lock?.file);
   emit({ type: "stage", stage: "Looking up packages", total: packages.length });
   const cached = await mapConcurrently(packages, lookupsAtOnce, async (spec) => {
     const id = `lookup:${spec.hash}`;
@@ -82,6 +84,27 @@ export async function resolvePackages(
     version: first.version,
     hasSpackPackage: index === undefined ? undefined : (name) => index.hashesOf(name).length > 0,
   };
+}
+
+/**
+ * Refuses packages for another processor than the platform's, or for a newer one: caches are searched for fitting ones
+ * only, but a lock may hold anything.
+ */
+function checkTargets(
+  packages: readonly ConcreteSpec[],
+  platform: TargetPlatform,
+  file: string | undefined,
+): void {
+  const unfit = packages.find(({ target }) => !isAtLeast(platform.target, target));
+  if (unfit === undefined) return;
+  throw new SpacktainersError(
+    "NO_SOLUTION",
+    `${briefSpec(unfit)} was built for ${unfit.target}, which a machine with ${platform.target} cannot run`,
+    {
+      place: { ...(file === undefined ? {} : { file }), spec: briefSpec(unfit) },
+      hint: "raise platforms: target in spacktainers.yaml where all machines are newer, or make the lock for this platform",
+    },
+  );
 }
 
 /**

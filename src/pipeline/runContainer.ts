@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { selectContainers } from "../definitions/select.ts";
+import { hostArchitecture, selectContainers } from "../definitions/select.ts";
 import { parseBind } from "../run/containerProcess.ts";
 import { runImage } from "../run/runImage.ts";
 import type { RuntimeName } from "../run/types.ts";
@@ -64,7 +64,7 @@ async function layoutOf({ directory, image, arch }: RunRequest): Promise<string>
   const [container] = await selectContainers(repository, {
     names: [image],
     cwd: directory,
-    arch: wanted ?? (process.arch === "arm64" ? "arm64" : "amd64"),
+    arch: wanted ?? hostArchitecture(),
   });
   if (container === undefined)
     throw new SpacktainersError("UNKNOWN_CONTAINER", `there is no container ${image}`);

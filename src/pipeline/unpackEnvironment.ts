@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { unpackEntries } from "../archive/unpackEntries.ts";
 import { openCaches } from "../buildcache/cacheSet.ts";
-import { selectContainers } from "../definitions/select.ts";
+import { hostArchitecture, selectContainers } from "../definitions/select.ts";
 import { installPackage } from "../install/installPackage.ts";
 import { sbangScript } from "../install/sbangScript.ts";
 import { sweepTemporaries, temporaryPath, writeAtomically, writeFileAtomically } from "../util/atomicFile.ts";
@@ -12,6 +12,7 @@ import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewPackage } from "../view/types.ts";
+import { asArchitecture } from "./architecture.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
 import { planFragments } from "./makeFragments.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
@@ -32,7 +33,9 @@ export interface UnpackRequest {
   readonly root: string;
   /** Where the view is, absolute. */
   readonly view: string;
-  readonly strip: boolean;
+  readonly arch: string | undefined;
+  /** Undefined: as configured. */
+  readonly strip: boolean | undefined;
   readonly keepMetadata: boolean;
   readonly caches: readonly string[];
   readonly trust: readonly string[];
@@ -68,7 +71,11 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
         hint: "--root and --view name places below --into, such as /opt/software",
       });
   const repository = await openSoundRepository(request.directory);
-  const [container] = await selectContainers(repository, { names: [request.path], cwd: request.directory });
+  const [container] = await selectContainers(repository, {
+    names: [request.path],
+    cwd: request.directory,
+    arch: asArchitecture(request.arch) ?? hostArchitecture(),
+  });
   if (container === undefined || container.kind === "def")
     throw new SpacktainersError("NOT_SUPPORTED", `${request.path} is not a Spack environment`, {
       hint: "unpack takes a folder with spack.yaml",
@@ -93,7 +100,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       graph: resolved.graph,
       prefixes,
       root,
-      options: { strip: request.strip, sbang: "keep", metadata: request.keepMetadata },
+      options: { strip: request.strip ?? configuration.strip, sbang: "keep", metadata: request.keepMetadata },
     });
     emit({ type: "stage", stage: "Unpacking packages", total: planned.length });
     const shown = await mapConcurrently(

@@ -4,6 +4,7 @@ import type { CacheSource } from "../buildcache/types.ts";
 import type { CacheConfiguration } from "../definitions/configuration.ts";
 import { findRepositoryRoot, loadRepository, type Repository } from "../definitions/repository.ts";
 import { asSpacktainersError, type Place, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
+import { checkConfiguration } from "./checkConfiguration.ts";
 
 /** A key file is a few kilobytes; anything much larger is something else. */
 const largestKeyFile = 1024 * 1024;
@@ -16,7 +17,8 @@ export async function openRepository(directory: string): Promise<Repository> {
 /** The repository, or all of its problems as one error. */
 export async function openSoundRepository(directory: string): Promise<Repository> {
   const repository = await openRepository(directory);
-  if (repository.errors.length > 0) throw new SpacktainersErrors(repository.errors);
+  const errors = [...repository.errors, ...checkConfiguration(repository.configuration)];
+  if (errors.length > 0) throw new SpacktainersErrors(errors);
   return repository;
 }
 
@@ -24,7 +26,7 @@ export async function openSoundRepository(directory: string): Promise<Repository
 export interface CacheChoice {
   /** URLs or paths that replace the configured caches; empty: the configured ones. */
   readonly caches: readonly string[];
-  /** Key files trusted for every cache, besides the configured ones. */
+  /** Key files trusted for every cache, besides those that are configured for it. */
   readonly trust: readonly string[];
 }
 
@@ -40,24 +42,19 @@ export async function cacheSources(
   directory: string,
 ): Promise<readonly CacheSource[]> {
   const extraKeys = await Promise.all(choice.trust.map((path) => readKey(resolve(directory, path), {})));
-  if (choice.caches.length > 0) {
-    return choice.caches.map((url) => {
-      const same = configured.find((cache) => cache.url === url || cache.url === resolve(directory, url));
-      return {
-        url: isUrl(url) ? url : resolve(directory, url),
-        keys: extraKeys,
-        unsigned: same?.unsigned ?? false,
-        ...(same === undefined ? {} : { s3: same.s3 }),
-      };
-    });
-  }
+  const source = async (cache: CacheConfiguration): Promise<CacheSource> => ({
+    url: cache.url,
+    keys: [...(await Promise.all(cache.trust.map((key) => readKey(key.path, key.place)))), ...extraKeys],
+    unsigned: cache.unsigned,
+    s3: cache.s3,
+  });
+  if (choice.caches.length === 0) return Promise.all(configured.map(source));
   return Promise.all(
-    configured.map(async (cache) => ({
-      url: cache.url,
-      keys: [...(await Promise.all(cache.trust.map((key) => readKey(key.path, key.place)))), ...extraKeys],
-      unsigned: cache.unsigned,
-      s3: cache.s3,
-    })),
+    choice.caches.map(async (given) => {
+      const url = isUrl(given) ? given : resolve(directory, given);
+      const same = configured.find((cache) => cache.url === url);
+      return same === undefined ? { url, keys: extraKeys, unsigned: false } : source(same);
+    }),
   );
 }
 

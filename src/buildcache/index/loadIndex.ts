@@ -43,6 +43,19 @@ export interface LoadIndexOptions {
 }
 
 /**
+ * The layouts whose index an earlier run kept: what is left of a cache that cannot be reached.
+ *
+ * @param error thrown when there are none
+ */
+export async function keptLayouts(folder: string, error: SpacktainersError): Promise<readonly CacheLayout[]> {
+  const layouts: readonly CacheLayout[] = [3, 2];
+  const states = await Promise.all(layouts.map((layout) => readState(folder, layout)));
+  const kept = layouts.filter((_, at) => states[at] !== undefined);
+  if (kept.length === 0) throw error;
+  return kept;
+}
+
+/**
  * The index of one layout of a cache; undefined when the cache has none. When the cache cannot be reached, the copy of
  * an earlier run is used, with a warning.
  *

@@ -32,12 +32,13 @@ export function runVerb(program: Command, outcome: VerbOutcome): Command {
       `
 Examples:
   $ spacktainers run hello-mpi -- mpiexec -n 2 ring
-  $ spacktainers run --bind "$PWD/data:/data:ro" --workdir /data hello-mpi -- ring --rounds 100
+  $ spacktainers run --bind "$PWD/data:/data:ro" --workdir /data hello-mpi -- ring 100
   $ spacktainers run --with podman --print hello-mpi -- ring`,
     )
     .action(
       verbAction<ContainerOptions>(program, outcome, async (context, options, [image = "", ...words]) =>
-        runInContainer(context, image, words, options, undefined),
+        // What separates our own options from the command is not part of it.
+        runInContainer(context, image, words[0] === "--" ? words.slice(1) : words, options, undefined),
       ),
     );
 }

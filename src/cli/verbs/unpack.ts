@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addCacheOptions, type CacheOptions, positiveInteger } from "../options.ts";
+import { addCacheOptions, addSelectionOptions, type CacheOptions, positiveInteger } from "../options.ts";
 
 interface UnpackOptions extends CacheOptions {
+  readonly arch?: string;
   readonly into: string;
   readonly root: string;
   readonly view: string;
@@ -28,7 +29,7 @@ export function unpackVerb(program: Command, outcome: VerbOutcome): Command {
     .option("--no-strip", "keep debug sections and symbol tables")
     .option("--keep-metadata", "keep the packages' .spack folders")
     .option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger);
-  return addCacheOptions(command)
+  return addCacheOptions(addSelectionOptions(command))
     .addHelpText(
       "after",
       `
@@ -45,7 +46,8 @@ Examples:
           into: options.into,
           root: options.root,
           view: options.view,
-          strip: options.strip,
+          arch: options.arch,
+          strip: options.strip ? undefined : false,
           keepMetadata: options.keepMetadata === true,
           caches: options.cache ?? [],
           trust: options.trust ?? [],
