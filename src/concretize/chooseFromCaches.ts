@@ -57,7 +57,12 @@ export function chooseFromCaches(
   platform: TargetPlatform,
   options: ChoiceOptions = {},
 ): Resolution {
-  const context = prepareChoice(environment, source, platform, options);
+  return choosePrepared(prepareChoice(environment, source, platform, options));
+}
+
+/** As {@link chooseFromCaches}, for what is prepared already. */
+export function choosePrepared(context: ChoiceContext): Resolution {
+  const { environment, source } = context;
   const hopeless = context.candidates.filter(({ newest }) => newest().length === 0);
   if (hopeless.length > 0) raise(hopeless.map((candidates) => explainNoCandidate(candidates, source)));
   const rounds = choiceRounds(context);
