@@ -16,6 +16,7 @@ describe("readConfiguration", () => {
       expect(read(text).configuration).toEqual({
         ...defaultConfiguration("/repo"),
         file: "/repo/spacktainers.yaml",
+        placeOf: expect.any(Function),
       });
     expect(defaultConfiguration("/repo")).toMatchObject({
       definitions: "/repo/container_definitions",
