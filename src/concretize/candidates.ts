@@ -5,7 +5,8 @@ import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { formatSpec } from "../spec/format.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
-import { formatVersionSet } from "../spec/versions.ts";
+import { formatVersionSet, versionsIntersect } from "../spec/versions.ts";
+import { builtinVirtuals } from "../spec/virtuals.ts";
 import type { RunClosure } from "./closures.ts";
 import { newestFirst } from "./newestFirst.ts";
 import type { PackageSource } from "./packageSource.ts";
@@ -53,20 +54,34 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
   const lookup = { get: (hash: DagHash) => source.spec(hash) };
   const { name, hash: wantedHash } = request.spec;
   const own = name === undefined ? [] : source.hashesOf(name);
-  const virtual =
-    name !== undefined && own.length === 0 && source.providersOf(name).length > 0 ? name : undefined;
+  const virtuals = builtinVirtuals(dialect);
+  const providers =
+    name === undefined
+      ? []
+      : [...new Set([...source.providersOf(name), ...(virtuals.providersOf?.(name) ?? [])])];
+  const virtual = own.length === 0 && providers.length > 0 ? name : undefined;
   const hashes =
     virtual !== undefined
-      ? source.providersOf(virtual).flatMap((provider) => [...source.hashesOf(provider)])
+      ? providers.flatMap((provider) => [...source.hashesOf(provider)])
       : name === undefined && wantedHash !== undefined
         ? source.hashesWithPrefix(wantedHash)
         : own;
-  // A virtual's own constraints (`mpi@3:`) are about the interface: only recipes know which providers have it.
   const wanted: AbstractSpec =
     virtual === undefined
       ? request.spec
       : { ...withoutNode(request.spec), dependencies: request.spec.dependencies };
   const virtualRules = virtual === undefined ? [] : (environment.packages.get(virtual)?.require ?? []);
+  /** False for a provider whose recipe says that this configuration does not provide these versions of the virtual. */
+  const provides = (spec: ConcreteSpec) => {
+    const offers = virtual === undefined ? undefined : virtuals.provided?.(spec.name);
+    if (offers === undefined) return true;
+    return offers.some(
+      (offer) =>
+        offer.virtual.name === virtual &&
+        versionsIntersect(offer.virtual.versions, request.spec.versions) &&
+        concreteSatisfies(lookup, spec.hash, offer.when, { dialect }),
+    );
+  };
   const keeps = (hash: DagHash, requirement: Requirement) =>
     requirement.options.some((option) => concreteSatisfies(lookup, hash, option.spec, { dialect }));
   const judged = new Map<DagHash, Candidate | undefined>();
@@ -78,6 +93,7 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
     const spec = source.spec(hash);
     const fits =
       spec !== undefined &&
+      provides(spec) &&
       concreteSatisfies(lookup, hash, wanted, { dialect }) &&
       virtualRules.every((requirement) => keeps(hash, requirement));
     const closure = fits ? closureOf(hash) : undefined;
@@ -114,6 +130,8 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
     const closure = closureOf(hash);
     if (spec === undefined || closure === undefined) return undefined;
     const violations: Violation[] = [];
+    if (!provides(spec))
+      violations.push({ text: `it does not provide \`${request.text}\``, place: request.place, spec });
     if (!concreteSatisfies(lookup, hash, wanted, { dialect }))
       violations.push(...unsatisfiedParts(context, request, wanted, spec));
     for (const requirement of virtualRules)

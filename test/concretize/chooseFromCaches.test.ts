@@ -177,6 +177,9 @@ describe("closures", () => {
       mpich,
     ]);
     expect(choose(source, ["app ^mpich"])).toEqual([withMpich]);
+    // Recipes say which versions of a virtual a package provides.
+    expect(lines(refusal(source, ["mpi@9:"]))[0]).toMatch(/it does not provide `mpi@9:`/);
+    expect(choose(sourceOf([makeSpec("zlib@1.3"), mpich]), ["mpi@2:"])).toEqual([mpich]);
     expect(refusal(source, ["app"], "  packages: { mpi: { require: mvapich } }\n")).toHaveLength(1);
   });
 });
