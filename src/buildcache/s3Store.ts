@@ -103,10 +103,14 @@ export function openS3Store(source: CacheSource, options: StoreOptions): CacheSt
         if (answer === undefined) return new Uint8Array();
         const chunks: Uint8Array[] = [];
         let have = 0;
-        for await (const chunk of bodyOf(answer)) {
-          chunks.push(chunk.subarray(0, length - have));
-          have += chunk.length;
-          if (have >= length) break;
+        try {
+          for await (const chunk of bodyOf(answer)) {
+            chunks.push(chunk.subarray(0, length - have));
+            have += chunk.length;
+            if (have >= length) break;
+          }
+        } catch (thrown) {
+          throw transportFailure(thrown, locate(path), options.signal);
         }
         return Buffer.concat(chunks);
       });
@@ -242,6 +246,7 @@ function s3Failure(thrown: unknown, url: string, bucket: string, signal: AbortSi
   if (name === "NoSuchBucket")
     return new SpacktainersError("CACHE_UNAVAILABLE", `there is no bucket named ${bucket}`, {
       place,
+      hint: "check the cache's URL, its endpoint and its region",
       cause: thrown,
     });
   if (name === "RequestTimeTooSkewed" || name === "SlowDown")

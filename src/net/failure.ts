@@ -21,6 +21,9 @@ const connectionFailures: Readonly<Record<string, string>> = {
   UND_ERR_PRX_TLS: "no secure connection to the proxy",
 };
 
+const unreachable =
+  "check the address, the network and the server; what was downloaded is kept, the same command goes on from there";
+
 const certificateFailure = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT|HOSTNAME_MISMATCH)/;
 
 /**
@@ -39,7 +42,11 @@ export function transportFailure(
   const code = systemCode(thrown);
   const host = hostOf(url);
   if (code === "ENOTFOUND")
-    return new SpacktainersError("NETWORK", `there is no host named ${host}`, { place, cause: thrown });
+    return new SpacktainersError("NETWORK", `there is no host named ${host}`, {
+      place,
+      hint: "check the address and this machine's network",
+      cause: thrown,
+    });
   if (certificateFailure.test(code)) {
     const message = `no secure connection to ${host}: its certificate is not accepted (${code})`;
     const hint = "if the certificate is your site's own, name its authority with NODE_EXTRA_CA_CERTS";
@@ -48,7 +55,7 @@ export function transportFailure(
   const words = connectionFailures[code] ?? (code.startsWith("HPE_") ? "the server does not speak HTTP" : "");
   const reason = words !== "" ? words : code !== "" ? code : "the request failed";
   return new TransientFailure(
-    new SpacktainersError("NETWORK", `${host}: ${reason}`, { place, cause: thrown }),
+    new SpacktainersError("NETWORK", `${host}: ${reason}`, { place, hint: unreachable, cause: thrown }),
   );
 }
 
@@ -69,7 +76,10 @@ export function statusFailure(
   }
   if (status === 407)
     return new SpacktainersError("ACCESS_DENIED", "the proxy asks for credentials (HTTP 407)", { place });
-  const final = new SpacktainersError("NETWORK", `${host} answered with HTTP status ${status}`, { place });
+  const final = new SpacktainersError("NETWORK", `${host} answered with HTTP status ${status}`, {
+    place,
+    ...(status >= 500 || status === 429 ? { hint: unreachable } : {}),
+  });
   const passing = status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
   return passing ? new TransientFailure(final, parseRetryAfter(retryAfter, Date.now())) : final;
 }

@@ -14,6 +14,8 @@ export interface S3Server {
     files: ReadonlyMap<string, Buffer>,
     options?: { readonly public?: boolean },
   ): Promise<void>;
+  /** From now on only this user may read; signatures are checked. */
+  requireUser(): Promise<{ readonly accessKeyId: string; readonly secretAccessKey: string }>;
   close(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export async function startS3Server(bucket: string): Promise<S3Server> {
           new PutObjectCommand({ Bucket: name, Key: `${prefix}${path}`, Body: bytes, ...access }),
         );
     },
+    requireUser: () => requireUser(url),
     async close() {
       client.destroy();
       const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -63,4 +66,27 @@ export async function startS3Server(bucket: string): Promise<S3Server> {
       await ended;
     },
   };
+}
+
+/** Makes a user who may read everything in S3, and has moto check who asks (its own way to be told). */
+async function requireUser(url: string): Promise<{ accessKeyId: string; secretAccessKey: string }> {
+  const scope = "Credential=test/20250101/us-east-1/iam/aws4_request";
+  const iam = async (form: Record<string, string>): Promise<string> => {
+    const answer = await fetch(`${url}/`, {
+      method: "POST",
+      headers: { authorization: `AWS4-HMAC-SHA256 ${scope}, SignedHeaders=host, Signature=none` },
+      body: new URLSearchParams({ Version: "2010-05-08", UserName: "reader", ...form }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(text);
+    return text;
+  };
+  await iam({ Action: "CreateUser" });
+  const statement = [{ Effect: "Allow", Action: "s3:*", Resource: "*" }];
+  const policy = JSON.stringify({ Version: "2012-10-17", Statement: statement });
+  await iam({ Action: "PutUserPolicy", PolicyName: "read", PolicyDocument: policy });
+  const key = await iam({ Action: "CreateAccessKey" });
+  const between = (tag: string): string => new RegExp(`<${tag}>([^<]+)</${tag}>`).exec(key)?.[1] ?? "";
+  await fetch(`${url}/moto-api/reset-auth`, { method: "POST", body: "0" });
+  return { accessKeyId: between("AccessKeyId"), secretAccessKey: between("SecretAccessKey") };
 }
