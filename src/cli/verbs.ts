@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import type { VerbOutcome } from "./context.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
+import { diffVerb } from "./verbs/diff.ts";
+import { explainVerb } from "./verbs/explain.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
 import { runVerb } from "./verbs/run.ts";
@@ -20,4 +22,6 @@ export const verbs: readonly Verb[] = [
   runVerb,
   shellVerb,
   unpackVerb,
+  explainVerb,
+  diffVerb,
 ];

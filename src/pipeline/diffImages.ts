@@ -2,16 +2,15 @@ import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { openCaches } from "../buildcache/cacheSet.ts";
 import type { Container, Repository } from "../definitions/repository.ts";
-import { selectContainers } from "../definitions/select.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
-import { asArchitecture } from "./architecture.ts";
 import { defaultOutput } from "./builtImage.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
 import { type PackageDifferences, packageDifferences } from "./packageDifferences.ts";
 import { listResolved, type PackageListing, readImageListing, readLockListing } from "./packageListing.ts";
 import { resolvePackages } from "./resolvePackages.ts";
+import { selectOne } from "./selectOne.ts";
 import { cacheSources, openRepository } from "./workspace.ts";
 
 /** A command line of `diff`. */
@@ -69,7 +68,7 @@ async function openListing(
     if (await isFile(join(path, "oci-layout"))) return readImageListing(path, shown(path, request));
     if (name.endsWith(".lock") && (await isFile(path))) return readLockListing(path, shown(path, request));
   }
-  const container = await oneContainer(name, repository, request);
+  const container = await selectOne(name, repository, request);
   for (const origin of forced === undefined ? preferred : [forced]) {
     if (origin === "caches") return fromCaches(container, repository, request);
     if (origin === "lock" && container.lock !== undefined)
@@ -86,23 +85,6 @@ async function openListing(
       hint: `spacktainers ${forced === "lock" ? "lock" : "build"} ${container.name}`,
     },
   );
-}
-
-/** The one container of a name. */
-async function oneContainer(name: string, repository: Repository, request: DiffRequest): Promise<Container> {
-  const arch = asArchitecture(request.arch);
-  const [container, other] = await selectContainers(repository, {
-    names: [name],
-    cwd: request.directory,
-    ...(arch === undefined ? {} : { arch }),
-  });
-  if (container === undefined)
-    throw new SpacktainersError("UNKNOWN_CONTAINER", `there is no container ${name}`);
-  if (other !== undefined)
-    throw new SpacktainersError("USAGE", `${name} is more than one container`, {
-      hint: `write ${container.arch}/${container.name} or ${other.arch}/${other.name}`,
-    });
-  return container;
 }
 
 /** What would be chosen now. */

@@ -30,7 +30,7 @@ export interface SpecDifference {
 /** A spec with the graph in which its dependencies are found. */
 export interface SpecInGraph {
   readonly spec: ConcreteSpec;
-  readonly graph: SpecGraph;
+  readonly graph: Pick<SpecGraph, "get">;
 }
 
 const compilerVirtuals: ReadonlySet<string> = new Set(["c", "cxx", "fortran"]);
@@ -190,7 +190,10 @@ function edgesByName(
   return byName;
 }
 
-function edgeText(edges: readonly ConcreteEdge[] | undefined, graph: SpecGraph): string | undefined {
+function edgeText(
+  edges: readonly ConcreteEdge[] | undefined,
+  graph: SpecInGraph["graph"],
+): string | undefined {
   return edges
     ?.map(({ hash, name }) => {
       const node = graph.get(hash);

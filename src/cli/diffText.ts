@@ -1,0 +1,50 @@
+/** What `diff` says, for people. */
+import { causeText, isSame, type PackageDifferences } from "../pipeline/packageDifferences.ts";
+import { differenceText } from "../pipeline/specDifferences.ts";
+import { formatBytes } from "../util/formatBytes.ts";
+
+const short = (hash: string): string => hash.slice(0, 7);
+
+/** The differences, a line each: `-` removed, `+` added, `~` changed and how. */
+export function diffText(differences: PackageDifferences): string {
+  const { before, after, added, removed, changed, unchanged, base, imageSizes } = differences;
+  const sized = (size: number | undefined): string => (size === undefined ? "" : `  ${formatBytes(size)}`);
+  const lines: string[] = [`--- ${before}`, `+++ ${after}`];
+  for (const { name, version, hash, size } of removed)
+    lines.push(`- ${name}@${version}/${short(hash)}${sized(size)}`);
+  for (const { name, version, hash, size } of added)
+    lines.push(`+ ${name}@${version}/${short(hash)}${sized(size)}`);
+  for (const { before: old, after: fresh, differences: all, cause } of changed) {
+    const sizes =
+      old.size === undefined || fresh.size === undefined ? "" : `  ${growth(fresh.size - old.size)}`;
+    lines.push(
+      `~ ${old.name}@${old.version}/${short(old.hash)} → ${fresh.version}/${short(fresh.hash)}${sizes}`,
+    );
+    const texts = all.map(differenceText);
+    if (cause !== undefined && cause.path.length > 0) texts.unshift(causeText(cause));
+    for (const text of texts) lines.push(`    ${text}`);
+    if (texts.length === 0) lines.push("    in nothing that is known but the hash");
+  }
+  for (const { name, before: old, after: fresh } of base ?? [])
+    lines.push(
+      old === undefined
+        ? `+ OS package ${name} ${fresh}`
+        : fresh === undefined
+          ? `- OS package ${name} ${old}`
+          : `~ OS package ${name} ${old} → ${fresh}`,
+    );
+  lines.push(
+    isSame(differences)
+      ? `the same ${unchanged} packages`
+      : `${added.length} added, ${removed.length} removed, ${changed.length} changed, ${unchanged} unchanged`,
+  );
+  if (imageSizes !== undefined)
+    lines.push(
+      `image ${formatBytes(imageSizes.before)} → ${formatBytes(imageSizes.after)} (${growth(imageSizes.after - imageSizes.before)})`,
+    );
+  return lines.join("\n");
+}
+
+function growth(bytes: number): string {
+  return bytes < 0 ? `-${formatBytes(-bytes)}` : `+${formatBytes(bytes)}`;
+}

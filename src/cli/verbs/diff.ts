@@ -1,0 +1,48 @@
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
+
+/** `diff`: two containers, locks or images by package. */
+export function diffVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("diff")
+    .summary("two containers, locks or images by package")
+    .description(
+      "Compares what goes into images: packages added, removed and changed, and how. A and B are names of containers (what is locked, else the built image, else what the caches give now), spack.lock files, or directories of images; lock:, image: or caches: before a name says which. Without B, the built image of A is compared with what a build would give now. Exit status 0 whether there are differences or not.",
+    )
+    .argument("<a>", "before")
+    .argument("[b]", "after");
+  addSelectionOptions(command);
+  return addCacheOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers diff hello-mpi
+  $ spacktainers diff lock:hello-mpi caches:hello-mpi
+  $ spacktainers diff old/spack.lock dist/amd64/hello-mpi --json`,
+    )
+    .action(
+      verbAction<CacheOptions & { arch?: string }>(
+        program,
+        outcome,
+        async (context, options, [a = "", b]) => {
+          const { diffImages } = await import("../../pipeline/diffImages.ts");
+          const differences = await diffImages({
+            directory: context.directory,
+            before: a,
+            after: b,
+            arch: options.arch,
+            caches: options.cache ?? [],
+            trust: options.trust ?? [],
+            refresh: options.refresh === true,
+            emit: context.reporter.emit,
+            signal: context.signal,
+          });
+          context.reporter.close();
+          if (context.json) context.print(JSON.stringify({ type: "result", ...differences }));
+          else context.print((await import("../diffText.ts")).diffText(differences));
+          return 0;
+        },
+      ),
+    );
+}

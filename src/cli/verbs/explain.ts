@@ -1,0 +1,101 @@
+import { Command, Option } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import {
+  addCacheOptions,
+  addSelectionOptions,
+  type CacheOptions,
+  collect,
+  positiveInteger,
+} from "../options.ts";
+
+interface ExplainOptions extends CacheOptions {
+  readonly arch?: string;
+  readonly affects?: readonly string[];
+  readonly graph?: "dot" | "mermaid" | "svg";
+  readonly limit: number;
+}
+
+/** `explain`: why a package is in a container, and why it is what it is. */
+export function explainVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("explain")
+    .summary("why a package is in a container, and in this configuration")
+    .description(
+      "Shows what is in a container: as locked, else as the caches have it now. With PACKAGEs (names, virtuals or specs), why each is there, which configurations the caches have and why they were not taken, and whether it can be had.",
+    )
+    .argument("[name]", "a container")
+    .argument("[packages...]", "packages in it; none: the container as a whole");
+  addSelectionOptions(command)
+    .option("--affects <package>", "which containers of the repository have a package (repeatable)", collect)
+    .addOption(
+      new Option("--graph <format>", "print the dependency graph instead").choices(["dot", "mermaid", "svg"]),
+    )
+    .option("--limit <n>", "look into at most so many configurations of a package", positiveInteger, 50);
+  return addCacheOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers explain hello-mpi
+  $ spacktainers explain hello-mpi mpich gcc-runtime
+  $ spacktainers explain hello-mpi --graph svg > hello-mpi.svg
+  $ spacktainers explain --affects mpich@4.0`,
+    )
+    .action(
+      verbAction<ExplainOptions>(program, outcome, async (context, options, [name, ...packages]) => {
+        const { emit, close } = context.reporter;
+        const request = {
+          directory: context.directory,
+          arch: options.arch,
+          caches: options.cache ?? [],
+          trust: options.trust ?? [],
+          refresh: options.refresh === true,
+          emit,
+          signal: context.signal,
+        };
+        const text = await import("../explainText.ts");
+        if (options.affects !== undefined) {
+          const { affectedContainers } = await import("../../pipeline/affectedContainers.ts");
+          const names = name === undefined ? [] : [name, ...packages];
+          const affected = await affectedContainers(request, names, options.affects);
+          close();
+          context.print(
+            context.json ? JSON.stringify({ type: "result", ...affected }) : text.affectedText(affected),
+          );
+          return 0;
+        }
+        if (name === undefined) {
+          const { SpacktainersError } = await import("../../util/errors.ts");
+          throw new SpacktainersError("USAGE", "explain needs the name of a container", {
+            hint: "spacktainers explain NAME [PACKAGE…], or --affects PACKAGE",
+          });
+        }
+        const { explainPackages } = await import("../../pipeline/explainPackages.ts");
+        const container = await explainPackages(request, name, packages, options.limit);
+        close();
+        if (options.graph !== undefined) {
+          const drawn = await drawGraph(container.graph, options.graph);
+          context.print(
+            context.json
+              ? JSON.stringify({ type: "result", format: options.graph, graph: drawn })
+              : drawn.trimEnd(),
+          );
+        } else if (context.json) context.print(JSON.stringify({ type: "result", ...container }));
+        else if (packages.length === 0) context.print(text.overviewText(container));
+        else
+          context.print(
+            [...container.explanations.map(text.packageText), ...container.absent.map(text.absentText)].join(
+              "\n\n",
+            ),
+          );
+        return 0;
+      }),
+    );
+}
+
+type Graph = import("../../pipeline/dependencyGraph.ts").DependencyGraph;
+
+async function drawGraph(graph: Graph, format: "dot" | "mermaid" | "svg"): Promise<string> {
+  if (format === "svg") return (await import("../../pipeline/dependencyGraphSvg.ts")).svgGraph(graph);
+  const { dotGraph, mermaidGraph } = await import("../../pipeline/dependencyGraphText.ts");
+  return format === "dot" ? dotGraph(graph) : mermaidGraph(graph);
+}
