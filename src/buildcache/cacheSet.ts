@@ -69,7 +69,10 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
         if (failures[0] !== undefined && failures.length === caches.length) throw failures[0];
         for (const [at, result] of results.entries()) {
           const cache = caches[at];
-          if ("failure" in result && cache !== undefined) warn(cache, result.failure, true);
+          if (cache === undefined) continue;
+          if ("failure" in result) warn(cache, result.failure, true);
+          // Where folders cannot be listed, a wrong URL looks like this.
+          else if (result.value.length === 0) options.emit(withoutIndex(cache.url));
         }
         return mergeIndexes(results.flatMap((result) => ("value" in result ? result.value : [])));
       });
@@ -99,6 +102,15 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
     async close() {
       await Promise.all(caches.map((cache) => cache.close()));
     },
+  };
+}
+
+function withoutIndex(url: string): Parameters<BuildCacheOptions["emit"]>[0] {
+  return {
+    type: "warning",
+    code: "CACHE_INVALID",
+    message: `the build cache ${url} has no index, so nothing can be chosen from it`,
+    hint: "a cache's URL is that of the directory that has `v3` or `build_cache` in it; an index is made by: spack buildcache update-index",
   };
 }
 
