@@ -1,7 +1,7 @@
 /** Why one cached configuration of a package was taken and not another. */
 import { briefSpec, type ConcreteSpec, type DagHash } from "../spec/concrete.ts";
 import { compareVersions, parseVersion } from "../spec/versions.ts";
-import type { Candidate, Candidates } from "./candidates.ts";
+import type { Candidate, Candidates, Rejection } from "./candidates.ts";
 import { type ChoiceContext, choiceRounds, search } from "./chooseFromCaches.ts";
 import { runEdges } from "./closures.ts";
 import { type Cost, type Criterion, criteria } from "./criteria.ts";
@@ -76,14 +76,20 @@ export function explainAlternatives(
   const taken = new Set(
     rounds.flatMap(({ choice }) => choice.flatMap(({ closure }) => [...closure.byName.values()])),
   );
+  let known: readonly Rejection[] | undefined;
+  const rejected = (): readonly Rejection[] => {
+    known ??= rounds.flatMap(({ candidates }) => candidates.flatMap(({ rejections }) => rejections()));
+    return known;
+  };
   let left = limit;
   return specs.map((spec): Alternative => {
     if (taken.has(spec.hash)) return { spec, verdict: { kind: "chosen" } };
-    const plain = plainVerdict(context, spec);
-    if (plain !== undefined) return { spec, verdict: plain };
-    if (left <= 0) return { spec, verdict: { kind: "unknown" } };
-    left--;
-    return { spec, verdict: judgeAlternative(context, rounds, spec) };
+    if (spec.external === undefined && left-- <= 0) return { spec, verdict: { kind: "unknown" } };
+    return {
+      spec,
+      verdict:
+        plainVerdict(context, rounds, rejected, spec) ?? judgeAlternative(context, rounds, rejected, spec),
+    };
   });
 }
 
@@ -104,22 +110,32 @@ function openRound(candidates: readonly Candidates[], chosen: readonly DagHash[]
 }
 
 /** What can be said of a configuration by itself. */
-function plainVerdict({ source, judge }: ChoiceContext, spec: ConcreteSpec): AlternativeVerdict | undefined {
+function plainVerdict(
+  { source, judge }: ChoiceContext,
+  rounds: readonly Round[],
+  rejected: () => readonly Rejection[],
+  spec: ConcreteSpec,
+): AlternativeVerdict | undefined {
   if (spec.external !== undefined) return { kind: "external" };
   const cached = source.has(spec.hash) || (spec.buildSpec !== undefined && source.has(spec.buildSpec.hash));
   if (!cached) return { kind: "not-cached" };
-  const { violations } = judge(spec);
+  // Several specs may ask for one package: what none of them can take is excluded by all of them.
+  if (rounds.some(({ slots }) => slots.some(({ candidates }) => candidates.some((one) => one.spec === spec))))
+    return undefined;
+  const own = rejected().filter((rejection) => rejection.spec.hash === spec.hash);
+  const violations = own.length > 0 ? own.flatMap((each) => each.violations) : judge(spec).violations;
   return violations.length > 0 ? { kind: "excluded", violations } : undefined;
 }
 
 function judgeAlternative(
   context: ChoiceContext,
   rounds: readonly Round[],
+  rejected: () => readonly Rejection[],
   spec: ConcreteSpec,
 ): AlternativeVerdict {
   const has = ({ closure }: Candidate): boolean => closure.byName.get(spec.name) === spec.hash;
   const round = rounds.find(({ slots }) => slots.some(({ candidates }) => candidates.some(has)));
-  if (round === undefined) return unusedVerdict(context, rounds, spec);
+  if (round === undefined) return unusedVerdict(context, rejected, spec);
   const slots = round.slots.map(({ candidates, virtual }) => ({
     virtual,
     candidates: candidates.filter((candidate) => has(candidate) || !candidate.closure.byName.has(spec.name)),
@@ -168,17 +184,12 @@ function openVariants({ model }: ChoiceContext, round: Round, spec: ConcreteSpec
 /** A root that was built with it, nearest first: the one with the fewest faults. */
 function unusedVerdict(
   { source }: ChoiceContext,
-  rounds: readonly Round[],
+  rejected: () => readonly Rejection[],
   spec: ConcreteSpec,
 ): AlternativeVerdict {
-  const rejected = rounds
-    .flatMap(({ candidates }) => candidates.flatMap(({ rejections }) => rejections()))
-    .filter((rejection) => reaches(rejection.spec));
-  const own = rejected.find((rejection) => rejection.spec.hash === spec.hash);
-  if (own !== undefined && own.violations.length > 0) return { kind: "excluded", violations: own.violations };
-  const [nearest] = rejected.sort(
-    (a, b) => a.violations.length - b.violations.length || (a.spec.hash < b.spec.hash ? -1 : 1),
-  );
+  const [nearest] = rejected()
+    .filter((rejection) => reaches(rejection.spec))
+    .sort((a, b) => a.violations.length - b.violations.length || (a.spec.hash < b.spec.hash ? -1 : 1));
   return nearest === undefined
     ? { kind: "unused" }
     : { kind: "unused", needed: { spec: nearest.spec, violations: nearest.violations } };
@@ -211,22 +222,45 @@ function clashVerdict(
   return { kind: "clash", requests };
 }
 
+/** The beginning of a violation of a spec that was asked for. */
+const wanted = /^`[^`]*` wants /;
+
+/** `a (x), b (x)` as `a, b (x)`. */
+function mergedPlaces(parts: readonly string[]): string {
+  const place = / \([^()]*:\d+:\d+\)$/;
+  const ends = new Set(parts.map((part) => place.exec(part)?.[0] ?? ""));
+  const [end = ""] = ends;
+  if (ends.size !== 1 || end === "") return parts.join(", ");
+  return `${parts.map((part) => part.slice(0, -end.length)).join(", ")}${end}`;
+}
+
 /** A verdict in words: what follows `not taken: `. Places are in it as the caller writes them. */
 export function verdictText(
   verdict: AlternativeVerdict,
   spec: ConcreteSpec,
   placeText: (violation: Violation) => string,
 ): string {
-  const said = (violations: readonly Violation[], of: ConcreteSpec): string =>
-    [
-      ...new Set(
-        violations.map((violation) => {
-          const whom =
-            violation.spec.hash === of.hash ? "" : ` (its dependency ${briefSpec(violation.spec)})`;
-          return `${violation.text}${placeText(violation)}${whom}`;
-        }),
-      ),
-    ].join("; ");
+  const said = (violations: readonly Violation[], of: ConcreteSpec): string => {
+    // One constraint may be broken by several packages: it is said once, of the package itself if that breaks it.
+    const whom = new Map<string, Map<string, string>>();
+    for (const violation of violations) {
+      const key = `${violation.text}${placeText(violation)}`;
+      const specs = whom.get(key) ?? new Map<string, string>();
+      whom.set(key, specs.set(violation.spec.hash, briefSpec(violation.spec)));
+    }
+    // What one spec wants is said in one go.
+    const groups = new Map<string, string[]>();
+    for (const [key, specs] of whom) {
+      const names = specs.has(of.hash) ? "" : ` (its dependency ${[...specs.values()].sort().join(", ")})`;
+      const head = wanted.exec(key)?.[0] ?? `${key}${names}`;
+      const parts = groups.get(head) ?? [];
+      if (key.startsWith(head)) parts.push(`${key.slice(head.length)}${names}`);
+      groups.set(head, parts);
+    }
+    return [...groups]
+      .map(([head, parts]) => (wanted.test(head) ? `${head}${mergedPlaces(parts)}` : head))
+      .join("; ");
+  };
   switch (verdict.kind) {
     case "chosen":
       return "taken";
