@@ -12,8 +12,10 @@ import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { type Digest, digestOfHex } from "../util/digest.ts";
+import { SpacktainersError } from "../util/errors.ts";
 import { type DirectoryEntry, type Entry, type EntryStream, imageMtime } from "./entry.ts";
 import { type GzipOptions, gzipStream, hashing } from "./gzip.ts";
+import { printable } from "./names.ts";
 import { formatEntryHeader, trailerSize, writeTar } from "./writeTar.ts";
 
 /** Facts of a fragment file: plain JSON data, stored beside it. */
@@ -61,13 +63,18 @@ export function layerHead(parents: readonly string[]): { readonly tar: Buffer; r
  * @param path of the new file; must not exist. It becomes read-only: it will be shared by hard links.
  * @param entries parents before children; the directories above the first entry, and others that are missing, are added
  *   (mode 0755, owner 0:0, time {@link imageMtime})
- * @param options how to compress; `onBytes` is told of uncompressed bytes as they are done
- * @throws whatever `entries` throws; errors of the system
+ * @param options how to compress; `onBytes` is told of uncompressed bytes as they are done; `whiteouts`: what to do with
+ *   names that mean deletion in a layer (default `refuse`)
+ * @throws SpacktainersError ARCHIVE_UNSAFE for a name that would delete files of lower layers; whatever `entries` throws;
+ *   errors of the system
  */
 export async function writeFragment(
   path: string,
   entries: EntryStream,
-  options: GzipOptions & { readonly onBytes?: (bytes: number) => void } = {},
+  options: GzipOptions & {
+    readonly onBytes?: (bytes: number) => void;
+    readonly whiteouts?: "refuse" | "keep";
+  } = {},
 ): Promise<FragmentFacts> {
   const file = await open(path, "wx", 0o444);
   try {
@@ -75,7 +82,8 @@ export async function writeFragment(
     const tarHash = createHash("sha256");
     let tarSize = 0;
     const seen = new Set<string>();
-    const iterator = entries[Symbol.asyncIterator]();
+    const allowed = options.whiteouts === "keep" ? entries : withoutWhiteouts(entries);
+    const iterator = allowed[Symbol.asyncIterator]();
     const first = await iterator.next();
     const parents = first.done === true ? [] : parentsOf(first.value.path);
     const head = layerHead(parents);
@@ -136,6 +144,19 @@ export class HashingSink {
   /** Digest of all that was written. To be called once. */
   digest(): Digest {
     return digestOfHex(this.#hash.digest("hex"));
+  }
+}
+
+/** Passes entries on; refuses names that mean deletion in a layer (OCI image specification, "Whiteouts"). */
+async function* withoutWhiteouts(entries: EntryStream): EntryStream {
+  for await (const entry of entries) {
+    if (entry.path.startsWith(".wh.") || entry.path.includes("/.wh."))
+      throw new SpacktainersError(
+        "ARCHIVE_UNSAFE",
+        `${printable(entry.path)} has a name that means deletion in an image`,
+        { hint: "names that begin with .wh. cannot be in an image" },
+      );
+    yield entry;
   }
 }
 

@@ -2,11 +2,10 @@
 import { rm } from "node:fs/promises";
 import type { EntryStream } from "../archive/entry.ts";
 import type { Inventory } from "../archive/inventory.ts";
-import { printable } from "../archive/names.ts";
 import { mediaTypes } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
 import type { BlobStore } from "../util/blobStore.ts";
-import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { asSpacktainersError } from "../util/errors.ts";
 import { collectInventory } from "./collectInventory.ts";
 import type { BaseLayer } from "./types.ts";
 
@@ -24,7 +23,7 @@ export async function buildLayer(
 ): Promise<{ readonly layer: BaseLayer; readonly inventory: Inventory }> {
   const temporary = await store.temporary();
   try {
-    const collected = collectInventory(withoutWhiteouts(entries));
+    const collected = collectInventory(entries);
     const facts = await writeFragment(temporary, collected.entries, { onBytes });
     const inventory = collected.inventory();
     const path = await store.adopt(temporary, facts.digest);
@@ -33,18 +32,5 @@ export async function buildLayer(
   } catch (error) {
     await rm(temporary, { force: true });
     throw asSpacktainersError(error);
-  }
-}
-
-/** In a layer a name that begins with `.wh.` would delete a file (OCI image specification, "Whiteouts"). */
-async function* withoutWhiteouts(entries: EntryStream): EntryStream {
-  for await (const entry of entries) {
-    if (entry.path.slice(entry.path.lastIndexOf("/") + 1).startsWith(".wh."))
-      throw new SpacktainersError(
-        "ARCHIVE_UNSAFE",
-        `${printable(entry.path)} has a name that means deletion in an image`,
-        { hint: "such files cannot be in an image" },
-      );
-    yield entry;
   }
 }

@@ -2,7 +2,7 @@
 import type { GzipOptions } from "../archive/gzip.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
 import { writeAtomically } from "../util/atomicFile.ts";
-import { asSpacktainersError } from "../util/errors.ts";
+import { asSpacktainersError, formatPlace, SpacktainersError } from "../util/errors.ts";
 import { type InstallPackageOptions, installPackage } from "./installPackage.ts";
 import type { InstallRequest, LayerFragment } from "./types.ts";
 
@@ -28,8 +28,15 @@ export async function installFragment(
     if (fragment === undefined) throw new Error("nothing was written");
     return fragment;
   } catch (error) {
-    throw asSpacktainersError(error, {
-      spec: `${request.name}@${request.version}/${request.hash.slice(0, 7)}`,
+    const place = { spec: `${request.name}@${request.version}/${request.hash.slice(0, 7)}` };
+    if (!(error instanceof SpacktainersError) || formatPlace(error.place) !== "")
+      throw asSpacktainersError(error, place);
+    // What writing refuses does not know which package it writes.
+    const { code, message, hint } = error;
+    throw new SpacktainersError(code, message, {
+      place,
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
     });
   }
 }

@@ -49,6 +49,14 @@ describe("writeFragment", () => {
     expect(statSync(path).mode & 0o777).toBe(0o444);
   });
 
+  it.each([".wh.passwd", "etc/.wh..wh..opq", "etc/.wh.d/f"])(
+    "refuses %s, which would delete files",
+    async (path) => {
+      const refused = writeFragment(join(scratch, `w${path.length}`), entriesOf([file(path, "")]));
+      await expect(refused).rejects.toMatchObject({ code: "ARCHIVE_UNSAFE" });
+    },
+  );
+
   it("gives the same file for any concurrency", async () => {
     const digests = new Set<string>();
     for (const concurrency of [0, 1, 5]) {

@@ -8,7 +8,7 @@ import { entriesOf } from "../archive/streams.ts";
 
 export async function layer(directory: string, name: string, entries: Entry[]): Promise<ImageLayer> {
   const path = join(directory, name);
-  const facts = await writeFragment(path, entriesOf(entries));
+  const facts = await writeFragment(path, entriesOf(entries), { whiteouts: "keep" });
   return { path, ...facts, mediaType: mediaTypes.layer, createdBy: `spacktainers: ${name}` };
 }
 

@@ -42,7 +42,7 @@ beforeAll(async () => {
       hardlink(`opt/software/${name}/hard`, `opt/software/${name}/ünï`),
       symlink(`opt/software/${name}/soft`, "../nowhere"),
     ];
-    parts.push({ path, ...(await writeFragment(path, entriesOf(entries))) });
+    parts.push({ path, ...(await writeFragment(path, entriesOf(entries), { whiteouts: "keep" })) });
   }
   const joined: ImageLayer = {
     path: at("joined"),
