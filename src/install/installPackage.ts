@@ -59,7 +59,7 @@ export function installArchive(request: InstallRequest, options: InstallPackageO
  *
  * @param request the package; its archive must have been verified
  * @returns entries that throw SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, BUILDINFO_INVALID, IDENTITY_MISMATCH,
- *   PREFIX_TOO_LONG, RELOCATION_FAILED, INTERRUPTED while they are read; each names the package, most the file too
+ *   CHECKSUM_MISMATCH (at the end), PREFIX_TOO_LONG, RELOCATION_FAILED, INTERRUPTED while they are read; each names the package, most the file too
  */
 export function installPackage(
   request: InstallRequest,
@@ -125,7 +125,12 @@ async function* installedEntries(
   const held = new Map<string, Buffer>();
   const renamed = new Map<string, string>();
 
-  for await (const entry of openArchive(request.archivePath, { ...watched, ...(onRead && { onRead }) })) {
+  const opened = openArchive(request.archivePath, {
+    ...watched,
+    ...(onRead && { onRead }),
+    ...(request.archiveDigest && { digest: request.archiveDigest }),
+  });
+  for await (const entry of opened) {
     if (entry.path !== archive.prefix && !entry.path.startsWith(`${archive.prefix}/`)) continue;
     const below = entry.path.slice(archive.prefix.length + 1);
     if (skipped(below)) {

@@ -1,4 +1,5 @@
 /** The first pass over a package archive: what is in it, whether it is safe, and how it is to be relocated. */
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readContent } from "../archive/content.ts";
 import type { Entry } from "../archive/entry.ts";
@@ -6,6 +7,7 @@ import { gunzipStream } from "../archive/gzip.ts";
 import { printable } from "../archive/names.ts";
 import { readTar } from "../archive/readTar.ts";
 import { asBuffer } from "../elf/parseElf.ts";
+import { type Digest, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, type ErrorCode, type Place, SpacktainersError } from "../util/errors.ts";
 import { type Buildinfo, maxBuildinfoBytes, parseBuildinfo } from "./buildinfo.ts";
 import {
@@ -51,6 +53,8 @@ export interface OpenArchiveOptions {
   readonly signal?: AbortSignal;
   /** Called with the number of (compressed) bytes just read. */
   readonly onRead?: (bytes: number) => void;
+  /** What the file must be, byte for byte; known only once the last entry has been read. */
+  readonly digest?: Digest;
 }
 
 const noteSuffix = ".spack/binary_distribution";
@@ -58,18 +62,20 @@ const noteSuffix = ".spack/binary_distribution";
 /**
  * Opens an archive as a stream of entries.
  *
- * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, or what reading the file gives
+ * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, CHECKSUM_MISMATCH, or what reading the file gives
  */
 export async function* openArchive(
   path: string,
   options: OpenArchiveOptions = {},
 ): AsyncGenerator<Entry, void, void> {
-  const { place = {}, signal, onRead } = options;
+  const { place = {}, signal, onRead, digest } = options;
   const file = createReadStream(path, { highWaterMark: 256 * 1024, ...(signal && { signal }) });
+  const hash = digest === undefined ? undefined : createHash("sha256");
   try {
     async function* chunks(): AsyncGenerator<Buffer> {
       for await (const chunk of file) {
         onRead?.(chunk.length);
+        hash?.update(chunk);
         yield chunk;
       }
     }
@@ -78,6 +84,7 @@ export async function* openArchive(
       signal?.throwIfAborted();
       yield entry;
     }
+    if (hash !== undefined && digestOfHex(hash.digest("hex")) !== digest) throw changed(path, place);
   } catch (error) {
     throw signal?.aborted ? interrupted(place) : withHint(asSpacktainersError(error, place));
   } finally {
@@ -92,6 +99,13 @@ function withHint(error: SpacktainersError): SpacktainersError {
   if (error.code !== "ARCHIVE_INVALID" || error.hint !== undefined) return error;
   const { code, message, place, cause } = error;
   return new SpacktainersError(code, message, { place, hint: damagedHint, cause });
+}
+
+function changed(path: string, place: Place): SpacktainersError {
+  return new SpacktainersError("CHECKSUM_MISMATCH", `the archive changed after it was verified: ${path}`, {
+    place,
+    hint: "remove the file and run again; if it happens again, somebody else writes there",
+  });
 }
 
 function interrupted(place: Place): SpacktainersError {

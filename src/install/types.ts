@@ -2,6 +2,7 @@
 import type { Inventory } from "../archive/inventory.ts";
 import type { FragmentFacts } from "../archive/writeFragment.ts";
 import type { DagHash } from "../spec/concrete.ts";
+import type { Digest } from "../util/digest.ts";
 
 /** What decides the bytes of an installed package, besides the archive itself. */
 export interface InstallOptions {
@@ -23,6 +24,8 @@ export interface InstallRequest {
   readonly hash: DagHash;
   /** A verified archive in the download store. */
   readonly archivePath: string;
+  /** Of the archive: compared with the bytes that were installed, since a file may change after it was verified. */
+  readonly archiveDigest?: Digest;
   /** New install root, absolute, such as `/opt/software`. */
   readonly root: string;
   /** New prefixes, absolute, by hash: of the package itself and of its link/run dependencies that are not external. */

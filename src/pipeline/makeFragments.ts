@@ -14,8 +14,8 @@ export const installVersion = 3;
 export interface PlannedFragment {
   readonly spec: ConcreteSpec;
   readonly cached: CachedPackage;
-  /** All but the archive's place. */
-  readonly request: Omit<InstallRequest, "archivePath">;
+  /** All but the archive itself. */
+  readonly request: Omit<InstallRequest, "archivePath" | "archiveDigest">;
 }
 
 /** What all fragments of a build have in common. */
@@ -112,7 +112,11 @@ export async function makeFragments(
         path: _,
         ...facts
       } = await pool.run(
-        { request: { ...request, archivePath }, path, compression: { level } },
+        {
+          request: { ...request, archivePath, archiveDigest: cached.digest },
+          path,
+          compression: { level },
+        },
         { signal: stop, emit },
       );
       return { facts, inventory };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +9,7 @@ import { installPackage } from "../../src/install/installPackage.ts";
 import { scanArchive } from "../../src/install/scanArchive.ts";
 import type { InstallRequest } from "../../src/install/types.ts";
 import type { DagHash } from "../../src/spec/concrete.ts";
+import { type Digest, digestOf } from "../../src/util/digest.ts";
 import { buildElf } from "../support/elfBuilder.ts";
 import { buildPackage, type TarMember } from "../support/tarBuilder.ts";
 
@@ -108,6 +109,18 @@ describe("installPackage", () => {
       { path: at("data"), type: "file", mode: 0o644, size: 3, ...owner },
       { path: at("link"), type: "symlink", mode: 0o777, target: "bin/run", ...owner },
     ]);
+  });
+
+  it("fails when the archive is not the one that was verified", async () => {
+    const request = requestFor({ members: [{ name: "a", body: "x" }] });
+    const digest = digestOf(readFileSync(request.archivePath));
+    const read = async (archiveDigest: Digest) => {
+      let count = 0;
+      for await (const _ of installPackage({ ...request, archiveDigest }).entries) count++;
+      return count;
+    };
+    expect(await read(digest)).toBe(2);
+    await expect(read(digestOf("another"))).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH" });
   });
 
   it("relocates listed files only, whatever name of a file is listed", async () => {
