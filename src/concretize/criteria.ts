@@ -12,6 +12,7 @@ import type { VariantConstraint } from "../spec/abstract.ts";
 import type { ConcreteSpec, ConcreteVariantValue, DagHash } from "../spec/concrete.ts";
 import { compatibleTargets } from "../spec/microarchitecture.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
+import type { SpecLookup } from "../spec/specView.ts";
 import { parseVersion, versionsSatisfy } from "../spec/versions.ts";
 import { runEdges } from "./closures.ts";
 import { defaultProviders } from "./defaultProviders.ts";
@@ -76,8 +77,12 @@ export function compareCosts(a: Cost, b: Cost): number {
 
 /** Default values of variants, known from recipes: an optional help. */
 export interface RecipeFacts {
-  /** The default values of a variant of a package, or undefined when it is not known. */
-  defaultsOf(name: string, variant: string): readonly (boolean | string)[] | undefined;
+  /** The default values that a variant has in a configuration of a package, or undefined when it is not known. */
+  defaultsOf(
+    spec: ConcreteSpec,
+    variant: string,
+    lookup: SpecLookup,
+  ): readonly (boolean | string)[] | undefined;
 }
 
 /** What costs depend on. */
@@ -150,7 +155,7 @@ export function costModel(
     const defaults = new Map<string, Values>();
     if (facts !== undefined)
       for (const variant of spec.variants.keys()) {
-        const known = facts.defaultsOf(spec.name, variant);
+        const known = facts.defaultsOf(spec, variant, lookup);
         if (known !== undefined) defaults.set(variant, known);
       }
     for (const { spec: option } of settings.variants)

@@ -103,6 +103,8 @@ export interface Configuration {
     readonly url: string | undefined;
     readonly ref: string | undefined;
     readonly dialect: "0.x" | "1.x" | undefined;
+    /** Default values of variants, exported from recipes. Not read here. */
+    readonly facts: ConfiguredFile | undefined;
     readonly repos: readonly NonNullable<NonNullable<ConfigurationFile["spack"]>["repos"]>[number][];
   };
   readonly sites: ReadonlyMap<string, SiteConfiguration>;
@@ -199,6 +201,10 @@ function complete(
       url: file.spack?.url,
       ref: file.spack?.ref,
       dialect: file.spack?.dialect,
+      facts:
+        file.spack?.facts === undefined
+          ? undefined
+          : { path: absolute(file.spack.facts), place: placeOf(["spack", "facts"]) },
       repos: file.spack?.repos ?? [],
     },
     sites: new Map(Object.entries(file.sites ?? {})),

@@ -118,6 +118,11 @@ const spack = z.strictObject({
     .enum(["0.x", "1.x"])
     .optional()
     .describe("Generation of the spec language in definitions; default either."),
+  facts: text
+    .optional()
+    .describe(
+      "File with default values of variants, exported from recipes by scripts/export-recipe-facts.py, relative to this file.",
+    ),
   repos: list(
     z.strictObject({ url: text, ref: text.optional(), path: text.optional(), paths: list(text).optional() }),
   ).optional(),

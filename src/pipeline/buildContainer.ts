@@ -21,6 +21,7 @@ import { makeFragments, planFragments } from "./makeFragments.ts";
 import { type Output, parseOutput, writeOutput } from "./outputs.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
+import { recipeFacts } from "./recipeFacts.ts";
 import { resolvePackages } from "./resolvePackages.ts";
 import { openLocks } from "./useLocks.ts";
 
@@ -89,7 +90,13 @@ export async function buildContainer(
   // Until it is awaited below, a failure of it must not count as unhandled.
   basePromise.catch(() => {});
   try {
-    const resolved = await resolvePackages(loaded, caches, configuration.platforms[container.arch], emit);
+    const resolved = await resolvePackages(
+      loaded,
+      caches,
+      configuration.platforms[container.arch],
+      emit,
+      () => recipeFacts(configuration),
+    );
     locks.checkPackages(resolved.packages);
     const specs = resolved.packages.map(({ spec }) => spec);
     const { root } = configuration.install;

@@ -9,6 +9,7 @@ import { chooseDialect } from "./chooseDialect.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
 import { type PackageDifferences, packageDifferences } from "./packageDifferences.ts";
 import { listResolved, type PackageListing, readImageListing, readLockListing } from "./packageListing.ts";
+import { recipeFacts } from "./recipeFacts.ts";
 import { resolvePackages } from "./resolvePackages.ts";
 import { selectOne } from "./selectOne.ts";
 import { cacheSources, openRepository } from "./workspace.ts";
@@ -101,7 +102,13 @@ async function fromCaches(
     const unlocked = { ...container, lock: undefined };
     const dialect = await chooseDialect(unlocked, configuration, caches);
     const loaded = await loadEnvironment(unlocked, dialect === undefined ? {} : { dialect }, emit);
-    const resolved = await resolvePackages(loaded, caches, configuration.platforms[container.arch], emit);
+    const resolved = await resolvePackages(
+      loaded,
+      caches,
+      configuration.platforms[container.arch],
+      emit,
+      () => recipeFacts(configuration),
+    );
     return listResolved(resolved, `${container.name} from the caches`);
   } finally {
     await caches.close();

@@ -13,6 +13,7 @@ import { chooseDialect } from "./chooseDialect.ts";
 import type { FreshChoice } from "./explainPackage.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 import { listLock, type PackageListing } from "./packageListing.ts";
+import { recipeFacts } from "./recipeFacts.ts";
 import { loadSpacktainersLock, lockPaths } from "./spacktainersLock.ts";
 import { cacheSources } from "./workspace.ts";
 
@@ -95,7 +96,9 @@ async function chooseNow(
   };
   try {
     const index = await caches.index();
-    const context = prepareChoice(environment, index, configuration.platforms[container.arch]);
+    const facts = await recipeFacts(configuration);
+    const platform = configuration.platforms[container.arch];
+    const context = prepareChoice(environment, index, platform, facts === undefined ? {} : { facts });
     try {
       return { context, resolution: choosePrepared(context), problems: [] };
     } catch (thrown) {

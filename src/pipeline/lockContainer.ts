@@ -22,6 +22,7 @@ import { openCompletion } from "./completeBase.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 import { installVersion, makeFragments, planFragments } from "./makeFragments.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
+import { recipeFacts } from "./recipeFacts.ts";
 import { type ResolvedPackages, resolvePackages } from "./resolvePackages.ts";
 import { type LockedBase, lockPaths, writeSpacktainersLock } from "./spacktainersLock.ts";
 import { packageProblems, readLocks } from "./useLocks.ts";
@@ -63,7 +64,9 @@ export async function lockContainer(
   );
   const loaded = before === undefined ? read : { ...read, environment: keepRoots(read.environment, before) };
   const platform = configuration.platforms[container.arch];
-  const resolved = await resolvePackages(loaded, caches, platform, emit).catch((error: unknown) => {
+  const resolved = await resolvePackages(loaded, caches, platform, emit, () =>
+    recipeFacts(configuration),
+  ).catch((error: unknown) => {
     if (before === undefined || !(error instanceof SpacktainersError) || error.code !== "NO_SOLUTION")
       throw error;
     throw new SpacktainersError("NO_SOLUTION", error.message, {

@@ -2,6 +2,7 @@ import type { CacheSet } from "../buildcache/cacheSet.ts";
 import type { CachedPackage } from "../buildcache/types.ts";
 import { chooseFromCaches } from "../concretize/chooseFromCaches.ts";
 import { chooseFromLock } from "../concretize/chooseFromLock.ts";
+import type { RecipeFacts } from "../concretize/criteria.ts";
 import type { TargetPlatform } from "../concretize/rules.ts";
 import type { Resolution } from "../concretize/types.ts";
 import { runtimeClosure } from "../spec/closure.ts";
@@ -39,6 +40,7 @@ export interface ResolvedPackages {
 /**
  * Chooses an environment's packages from its lock, else from the caches, and fetches their verified metadata.
  *
+ * @param facts default values of variants, asked for when there is no lock
  * @throws {SpacktainersError} `NO_SOLUTION`, `PACKAGE_NOT_CACHED`, trust errors; `IDENTITY_MISMATCH` when an index or a lock
  *   says something else of a package than its verified metadata
  */
@@ -47,13 +49,20 @@ export async function resolvePackages(
   caches: CacheSet,
   platform: TargetPlatform,
   emit: EmitEvent,
+  facts: () => Promise<RecipeFacts | undefined> = async () => undefined,
 ): Promise<ResolvedPackages> {
   const { lock, environment } = loaded;
   emit({ type: "stage", stage: lock === undefined ? "Choosing packages" : "Reading the lock" });
   const index = lock === undefined ? await caches.index() : undefined;
+  const known = lock === undefined ? await facts() : undefined;
   const resolution =
     lock === undefined
-      ? chooseFromCaches(environment, index ?? (await caches.index()), platform)
+      ? chooseFromCaches(
+          environment,
+          index ?? (await caches.index()),
+          platform,
+          known === undefined ? {} : { facts: known },
+        )
       : chooseFromLock(lock);
   const roots = resolution.roots.map(({ hash }) => hash);
   const { packages, externals } = runtimeClosure(resolution.graph, roots);

@@ -17,6 +17,7 @@ import { loadEnvironment } from "./loadEnvironment.ts";
 import { planFragments } from "./makeFragments.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
+import { recipeFacts } from "./recipeFacts.ts";
 import { resolvePackages } from "./resolvePackages.ts";
 import { streamEntries } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
@@ -87,7 +88,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
   const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
   try {
     const platform = configuration.platforms[container.arch];
-    const resolved = await resolvePackages(loaded, caches, platform, emit);
+    const resolved = await resolvePackages(loaded, caches, platform, emit, () => recipeFacts(configuration));
     const specs = resolved.packages.map(({ spec }) => spec);
     const root = request.root.replace(/\/+$/, "");
     const prefixes = packagePrefixes(specs, resolved.graph, {
@@ -119,7 +120,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
           bytes: archive.size,
         });
         const installed = installPackage(
-          { ...one.request, archivePath: archive.path },
+          { ...one.request, archivePath: archive.path, archiveDigest: archive.digest },
           { signal, onRead: (bytes) => emit({ type: "task-progress", id, bytes }) },
         );
         await replacePrefix(join(into, prefix), async (temporary) => {

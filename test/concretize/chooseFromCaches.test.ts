@@ -130,7 +130,7 @@ describe("one root", () => {
 
   it("uses the defaults that recipes know", () => {
     const facts = {
-      defaultsOf: (_: string, variant: string) => (variant === "shared" ? [false] : undefined),
+      defaultsOf: (_: ConcreteSpec, variant: string) => (variant === "shared" ? [false] : undefined),
     };
     const { roots } = chooseFromCaches(environmentOf(["zlib"]), source, platform, { facts });
     expect(roots[0]?.hash).toBe(static_.hash);
