@@ -1,4 +1,13 @@
-import { cpSync, existsSync, lstatSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
@@ -259,5 +268,47 @@ describe("a build from a cache with a fault in it", () => {
     expect(digestOfBuild(await work.run([...build, "--json"]))).toBe(digest);
     expect(debrisIn(work.directory)).toEqual([]);
     expect(lstatSync(work.path("plain/opt/view")).isSymbolicLink()).toBe(true);
+  });
+});
+
+describe("unpacking from a cache with a fault in it", () => {
+  const reference = makeWorkplace();
+  places.push(reference);
+  const unpack = ["unpack", "hello-mpi", "--into", "into"];
+  const hostile = faults.filter(({ refusal }) => refusal.code === "ARCHIVE_UNSAFE");
+  let key: TestKey;
+
+  beforeAll(async () => {
+    key = await makeKey();
+    makeDemoRepository(reference, "cache", key);
+    expect((await reference.run(unpack)).status).toBe(0);
+  });
+
+  it.each(hostile)("writes nothing outside for $name", async ({ make, refusal }) => {
+    const work = makeWorkplace();
+    places.push(work);
+    const cache = makeDemoRepository(work, "cache", key);
+    await make(cache, key, work);
+    expectRefusal(await work.run([...unpack, "--quiet"]), refusal);
+    expect(readdirSync(work.directory).sort()).toEqual(readdirSync(reference.directory).sort());
+    const whole = new Set(snapshot(reference.path("into")));
+    expect(snapshot(work.path("into")).filter((line) => !whole.has(line))).toEqual([]);
+    expect(existsSync(work.path("into/opt/view"))).toBe(false);
+    expect(debrisIn(work.directory)).toEqual([]);
+  });
+
+  it("keeps what was unpacked earlier, and replaces it when all is well again", async () => {
+    const work = makeWorkplace();
+    places.push(work);
+    const cache = makeDemoRepository(work, "cache", key);
+    cpSync(reference.path("into"), work.path("into"), { recursive: true, verbatimSymlinks: true });
+    flip(cache.archive("ring"));
+    const refusal = { code: "CHECKSUM_MISMATCH", status: 5, says: "ring" };
+    expectRefusal(await work.run([...unpack, "--quiet"]), refusal);
+    expect(snapshot(work.path("into"))).toEqual(snapshot(reference.path("into")));
+    cpSync(reference.path("cache"), cache.directory, { recursive: true });
+    expect((await work.run(unpack)).status).toBe(0);
+    expect(snapshot(work.path("into"))).toEqual(snapshot(reference.path("into")));
+    expect(debrisIn(work.directory)).toEqual([]);
   });
 });

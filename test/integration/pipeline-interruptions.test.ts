@@ -75,8 +75,9 @@ async function signalAt(
   work: Workplace,
   text: string,
   signal: NodeJS.Signals,
+  args: readonly string[] = build,
 ): Promise<CommandResult & { readonly signal: NodeJS.Signals | null }> {
-  const child = work.start(build);
+  const child = work.start(args);
   let stdout = "";
   let stderr = "";
   let sent = false;
@@ -190,5 +191,37 @@ describe("a build that is interrupted by Ctrl-C", () => {
       "error  INTERRUPTED  interrupted\n  hint: finished work is kept; run the same command to go on\n",
     );
     expect(readdirSync(work.directory)).not.toContain("dist");
+  });
+});
+
+describe("unpacking that is stopped", () => {
+  const unpack = ["unpack", "hello-mpi", "--into", "into", "--json"];
+  const ring = '"task-start","id":"unpack:yv5ulaa';
+  const mpich = '"task-start","id":"unpack:e445vrq';
+  let whole: readonly string[];
+  beforeAll(async () => {
+    expect((await reference.run(unpack)).status).toBe(0);
+    whole = snapshot(reference.path("into"));
+  });
+
+  it.each([
+    ["SIGKILL", ring],
+    ["SIGKILL", mpich],
+    ["SIGKILL", "Merging the view"],
+    ["SIGINT", ring],
+    ["SIGINT", mpich],
+    ["SIGINT", "Merging the view"],
+  ] as const)("by %s at %s goes on by the next run", async (signal, says) => {
+    const work = prepare();
+    const result = await signalAt(work, says, signal, unpack);
+    if (signal === "SIGINT" && result.status !== 0) {
+      expect(result).toMatchObject({ status: 130, stderr: "" });
+      expect(debrisIn(work.directory).filter((path) => !path.endsWith(".partial"))).toEqual([]);
+      expect(snapshot(work.path("into")).filter((line) => !whole.includes(line))).toEqual([]);
+    }
+    const again = await work.run(unpack);
+    expect(again.status).toBe(0);
+    expect(snapshot(work.path("into"))).toEqual(whole);
+    expect(debrisIn(work.directory)).toEqual([]);
   });
 });
