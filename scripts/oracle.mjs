@@ -23,6 +23,7 @@ import {
   versionsSatisfy,
 } from "../dist/spec/versions.js";
 import { SpacktainersError } from "../dist/util/errors.js";
+import { checkEnvironments } from "./oracleEnvironments.mjs";
 
 /** Specfile version of the nodes of each lockfile version that can be read. */
 const nodeVersions = new Map([
@@ -144,5 +145,18 @@ for (const [kind, answer] of Object.entries(answers(meta.dialect, graph))) {
     console.log(`  spack ${JSON.stringify(line)}\n  ours  ${JSON.stringify(ours)}`);
   if (wrong.length > Number(values.show)) console.log(`  … and ${wrong.length - Number(values.show)} more`);
   disagreements += wrong.length;
+}
+
+const environments = join(folder, "environments");
+if (existsSync(environments)) {
+  const result = checkEnvironments(environments, {
+    cache: join(values.corpus, meta.cache),
+    dialect: meta.dialect,
+  });
+  const ties = result.ties.length === 0 ? "" : `, ${result.ties.length} ties that only recipes could break`;
+  console.log(`environments/ ${result.agreed}/${result.total}${ties}`);
+  for (const one of result.disagreements.slice(0, Number(values.show)))
+    console.log(`  ${JSON.stringify(one)}`);
+  disagreements += result.disagreements.length;
 }
 process.exitCode = disagreements === 0 ? 0 : 1;
