@@ -13,6 +13,7 @@ import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewPackage } from "../view/types.ts";
 import { asArchitecture } from "./architecture.ts";
+import { chooseDialect } from "./chooseDialect.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
 import { planFragments } from "./makeFragments.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
@@ -82,11 +83,11 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       hint: "unpack takes a folder with spack.yaml",
     });
   const { configuration } = repository;
-  const { dialect } = configuration.spack;
-  const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
   const sources = await cacheSources(configuration.caches, request, request.directory);
   const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
   try {
+    const dialect = await chooseDialect(container, configuration, caches);
+    const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
     const platform = configuration.platforms[container.arch];
     const resolved = await resolvePackages(loaded, caches, platform, emit, () => recipeFacts(configuration));
     const specs = resolved.packages.map(({ spec }) => spec);
