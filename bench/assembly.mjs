@@ -12,14 +12,14 @@ const program = [process.execPath, join(root, "dist/cli/main.js")];
 const corpus = resolve(root, "../shared/corpus");
 
 /**
- * @param {{ work: string, runs: number, size: number, packages: number, only: ReadonlySet<string> }} options
+ * @param {{ work: string, runs: number, spackRuns: number, size: number, packages: number, only: ReadonlySet<string> }} options
  */
 export async function benchAssembly(options) {
   if (options.only.has("corpus")) await benchCorpus(options);
   if (options.only.has("synthetic")) await benchSynthetic(options);
 }
 
-async function benchCorpus({ work, runs }) {
+async function benchCorpus({ work, runs, spackRuns }) {
   if (!existsSync(corpus)) return skipped("corpus environment", "../shared/corpus is not there");
   const manifest = await readFile(join(corpus, "installed/spack.yaml"), "utf8");
   const changed = manifest.replace("ring@2.1.0 model=neocortex features=trace,stats", "ring@2.0.3");
@@ -37,11 +37,11 @@ async function benchCorpus({ work, runs }) {
       spackLock: await readFile(join(corpus, "installed/spack.lock"), "utf8"),
       spackManifest: manifest.replace(/^ {2}view: .*$/m, "  view: true"),
     },
-    { work: join(work, "corpus"), runs },
+    { work: join(work, "corpus"), runs, spackRuns },
   );
 }
 
-async function benchSynthetic({ work, runs, size, packages }) {
+async function benchSynthetic({ work, runs, spackRuns, size, packages }) {
   console.log(
     `\nmaking a cache of ${packages} packages, ${(size / 1e6).toFixed(0)} MB, unless it is there …`,
   );
@@ -66,11 +66,11 @@ async function benchSynthetic({ work, runs, size, packages }) {
       spackLockAfter: made.locks[1],
       spackManifest: made.manifest,
     },
-    { work: join(work, "synthetic"), runs },
+    { work: join(work, "synthetic"), runs, spackRuns },
   );
 }
 
-async function benchEnvironment(inputs, { work, runs }) {
+async function benchEnvironment(inputs, { work, runs, spackRuns }) {
   const { title } = inputs;
   await rm(work, { recursive: true, force: true });
   const repository = join(work, "repository");
@@ -133,7 +133,7 @@ async function benchEnvironment(inputs, { work, runs }) {
   if (noSpack !== undefined) skipped("real Spack and Buildah", noSpack);
   else {
     spack = await openSpack(join(work, "spack"), inputs);
-    cold.push(...spackSteps(spack, inputs, bytes, Math.min(runs, 2)));
+    cold.push(...spackSteps(spack, inputs, bytes, spackRuns));
   }
   printResults(`${title}, cold (${total})`, withSum(await alternate(cold, runs)));
 

@@ -1,7 +1,7 @@
 /**
  * Measurements. `npm run bench [-- NAME… OPTIONS]`; NAME: `assembly` (`assembly:corpus`, `assembly:synthetic`), `index`, `check`,
- * `startup`; none: all. Options: --size BYTES of the synthetic environment (`2G`, `400M`), --packages N, --runs N, --specs N of
- * the synthetic index, --work DIR to keep what was made. Nothing is asserted: times depend on the machine.
+ * `startup`; none: all. Options: --size BYTES of the synthetic environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N,
+ * --specs N of the synthetic index, --work DIR to keep what was made. Nothing is asserted: times depend on the machine.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
@@ -16,6 +16,7 @@ const { values, positionals } = parseArgs({
     size: { type: "string", default: "400M" },
     packages: { type: "string", default: "60" },
     runs: { type: "string", default: "3" },
+    "spack-runs": { type: "string", default: "1" },
     specs: { type: "string", default: "130000" },
     work: { type: "string" },
   },
@@ -49,6 +50,7 @@ try {
     await (await import("./assembly.mjs")).benchAssembly({
       work: join(work, "assembly"),
       runs,
+      spackRuns: count(values["spack-runs"], "--spack-runs"),
       size: bytes(values.size),
       packages: count(values.packages, "--packages"),
       only: wanted.get("assembly"),

@@ -35,7 +35,7 @@ const largestFile = 32 * 2 ** 20;
 const arch = { platform: "linux", platform_os: "debian12", target: "x86_64_v3" };
 const triple = "linux-debian12-x86_64_v3";
 const compiler = { name: "gcc", version: "12.2.0" };
-const formatVersion = 1;
+const formatVersion = 2;
 
 /**
  * Makes the cache below `directory`, unless it is there already.
@@ -284,6 +284,7 @@ async function pack(one, note, at, privateKey) {
     hardlinks_deduped: true,
     hash_to_prefix: Object.fromEntries(specs.map((each) => [each.hash, prefixOf(each)])),
   };
+  await writeFile(join(at.tree, prefix, ".spack/install_manifest.json"), "{}");
   const noteFile = join(at.tree, prefix, ".spack/binary_distribution");
   await writeFile(noteFile, JSON.stringify(buildinfo));
   const stem = `${triple}-${compiler.name}-${compiler.version}-${one.name}-${one.version}-${one.hash}`;
