@@ -1,6 +1,6 @@
 /** What `diff` says, for people. */
 import { causeText, isSame, type PackageDifferences } from "../pipeline/packageDifferences.ts";
-import { differenceText } from "../pipeline/specDifferences.ts";
+import { differenceText, type SpecDifference } from "../pipeline/specDifferences.ts";
 import { formatBytes } from "../util/formatBytes.ts";
 
 const short = (hash: string): string => hash.slice(0, 7);
@@ -20,8 +20,10 @@ export function diffText(differences: PackageDifferences): string {
     lines.push(
       `~ ${old.name}@${old.version}/${short(old.hash)} → ${fresh.version}/${short(fresh.hash)}${sizes}`,
     );
-    const texts = all.map(differenceText);
-    if (cause !== undefined && cause.path.length > 0) texts.unshift(causeText(cause));
+    const texts = [
+      ...(cause !== undefined && cause.path.length > 0 ? [causeText(cause)] : []),
+      ...changeTexts(all),
+    ];
     for (const text of texts) lines.push(`    ${text}`);
     if (texts.length === 0) lines.push("    in nothing that is known but the hash");
   }
@@ -43,6 +45,25 @@ export function diffText(differences: PackageDifferences): string {
       `image ${formatBytes(imageSizes.before)} → ${formatBytes(imageSizes.after)} (${growth(imageSizes.after - imageSizes.before)})`,
     );
   return lines.join("\n");
+}
+
+/** The differences in words; dependencies that differ in nothing but their hash are named together. */
+function changeTexts(differences: readonly SpecDifference[]): string[] {
+  const rebuilt = (kind: SpecDifference["kind"]): string[] =>
+    differences.flatMap((one) => (one.kind === kind && onlyHash(one) ? (one.name ?? []) : []));
+  const [dependencies, tools] = [rebuilt("dependency"), rebuilt("build")];
+  return [
+    ...differences.filter((one) => !onlyHash(one)).map(differenceText),
+    ...(dependencies.length === 0 ? [] : [`other configurations of ${dependencies.join(", ")}`]),
+    ...(tools.length === 0 ? [] : [`built with other configurations of ${tools.join(", ")}`]),
+  ];
+}
+
+/** True for a dependency of the same version in another configuration. */
+function onlyHash({ kind, before, after }: SpecDifference): boolean {
+  if (kind !== "dependency" && kind !== "build") return false;
+  const plain = (text: string | undefined): string | undefined => text?.replace(/\/[a-z2-7]{7}$/, "");
+  return plain(before) === plain(after);
 }
 
 function growth(bytes: number): string {

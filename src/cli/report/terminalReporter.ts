@@ -39,7 +39,8 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
     drawn = 0;
   };
   const clip = (text: string): string => {
-    const width = Math.max(20, (out.columns ?? 80) - 1);
+    // Some terminals say that they have no columns.
+    const width = Math.max(20, (out.columns || 80) - 1);
     return text.length > width ? `${text.slice(0, width - 1)}…` : text;
   };
   const draw = (): void => {
