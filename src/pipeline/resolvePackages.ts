@@ -72,7 +72,7 @@ export async function resolvePackages(
     const id = `lookup:${spec.hash}`;
     emit({ type: "task-start", id, kind: "lookup", label: `${spec.name}@${spec.version}` });
     const found = await findPackage(spec, resolution.graph, caches);
-    emit({ type: "task-end", id, outcome: "reused" });
+    emit({ type: "task-end", id, outcome: "done" });
     return found;
   });
   const verified = new Map(cached.map(({ spec }) => [spec.hash, spec]));

@@ -23,7 +23,8 @@ export function plainReporter(out: NodeJS.WritableStream): Reporter {
         case "task-end": {
           const task = running.get(event.id);
           running.delete(event.id);
-          if (task === undefined || event.outcome === "failed") break;
+          // Looking up is quick, and says nothing that what follows does not say.
+          if (task === undefined || task.kind === "lookup" || event.outcome === "failed") break;
           const size = event.bytes === undefined ? "" : `  ${formatBytes(event.bytes)}`;
           if (event.outcome === "done") print(`  ${taskDone[task.kind]} ${task.label}${size}`);
           break;

@@ -65,7 +65,7 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
   };
   const timeLeft = (): string => {
     const made = stageDone - stageReused;
-    if (stageTotal === undefined || made < 3) return "";
+    if (stageTotal === undefined || made < 3 || stageDone >= stageTotal) return "";
     const each = (Date.now() - stageStart) / made;
     return `, about ${formatDuration(each * (stageTotal - stageDone))} left`;
   };
