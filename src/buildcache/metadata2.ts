@@ -1,8 +1,9 @@
 /** Package metadata in layout v2: a signed spec file that also names the archive's digest. */
+
+import { looksClearSigned, parseCleartext } from "../util/cleartext.ts";
 import { type Digest, parseDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
-import { looksClearSigned, parseCleartext } from "./cleartext.ts";
 import { type PackageId, packagePaths2, type SpecLookup } from "./layoutPaths.ts";
 import type { TrustedKeys } from "./signatures.ts";
 import type { CacheStore } from "./store.ts";

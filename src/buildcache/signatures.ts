@@ -1,8 +1,8 @@
 /** Who signed: OpenPGP cleartext signatures verified against the configured keys, and no other. */
 import type { Key, Signature, SignaturePacket } from "openpgp";
+import { parseCleartext } from "../util/cleartext.ts";
 import { digestOf } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
-import { parseCleartext } from "./cleartext.ts";
 
 /** A text whose signature was verified. */
 export interface VerifiedText {

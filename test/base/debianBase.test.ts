@@ -241,11 +241,15 @@ describe("a hostile or broken archive", () => {
     await expect(build()).resolves.toBeDefined();
   });
 
-  test("a package under another's name", async () => {
+  test.each([
+    ["name", { name: "other" }],
+    ["version", { ...app("1.1") }],
+    ["architecture", { ...app("1.0"), architecture: "amd64" }],
+  ])("a package under another's %s", async (_, parts) => {
     const { makeDeb, packagesParagraph, sha256 } = await import("./makeDeb.ts");
     const { gzipSync } = await import("node:zlib");
     const { releaseText, sign } = await import("./makeArchive.ts");
-    const deb = await makeDeb({ name: "other" });
+    const deb = await makeDeb(parts);
     archive.files.set("debian/pool/app_1.0_all.deb", deb);
     const index = gzipSync(packagesParagraph({ ...app("1.0"), fields: {} }, deb));
     const files = new Map([["main/binary-amd64/Packages.gz", index]]);

@@ -85,6 +85,9 @@ describe("openDeb", () => {
 
   test("refuses a name that would lead elsewhere", async () => {
     await expect(open({ name: "../../etc/x" })).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
+    // The architecture is part of file names too, where a package is of several.
+    const hostile = open({ name: "a", architecture: "../../../etc/x", fields: { "Multi-Arch": "same" } });
+    await expect(hostile).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
   });
 });
 

@@ -1,22 +1,19 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import {
-  CleartextMessage,
   config,
   createCleartextMessage,
   enums,
-  PacketList,
   readCleartextMessage,
   reformatKey,
   revokeKey,
-  Signature,
-  SignaturePacket,
   sign,
 } from "openpgp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { looksClearSigned, parseCleartext } from "../../src/buildcache/cleartext.ts";
 import { openTrustedKeys } from "../../src/buildcache/signatures.ts";
+import { looksClearSigned, parseCleartext } from "../../src/util/cleartext.ts";
 import { makeKey, type TestKey } from "../support/signingKey.ts";
+import { underStandaloneSignature } from "../support/standaloneSignature.ts";
 
 const place = { url: "https://cache.example/file" };
 const text = '{\n"spec":{\n"name":"zlib"\n}\n}';
@@ -145,23 +142,7 @@ describe("openTrustedKeys", () => {
   });
 
   it("refuses a signature that does not cover the text at all", async () => {
-    // A standalone signature is valid by itself: nothing of the text goes into it.
-    const packet = new SignaturePacket() as SignaturePacket & Record<string, unknown>;
-    const signer = key.privateKey.keyPacket as unknown as { algorithm: number };
-    packet.signatureType = enums.signature.standalone;
-    packet.publicKeyAlgorithm = signer.algorithm;
-    packet.hashAlgorithm = enums.hash.sha512;
-    const standalone = packet as unknown as {
-      sign(key: unknown, data: object, date: Date, detached: boolean, settings: object): Promise<void>;
-    };
-    await standalone.sign(signer, {}, new Date(), true, config);
-    const Cleartext = CleartextMessage as unknown as new (
-      signed: string,
-      signature: Signature,
-    ) => { armor(): string };
-    const packets = new PacketList<SignaturePacket>();
-    packets.push(packet);
-    const bytes = new Cleartext(text, new Signature(packets)).armor();
+    const bytes = await underStandaloneSignature(text, key.privateKey);
     await expect(trusting(key).verify(bytes, place)).rejects.toMatchObject({ code: "SIGNATURE_INVALID" });
   });
 

@@ -119,11 +119,10 @@ async function openDebs(
   context: ArchiveContext,
 ): Promise<readonly DebPackage[]> {
   const sources = packages.flatMap((one) => {
-    const { name, version, digest, size, filename, archive } = one;
+    const { name, version, architecture, digest, size, filename, archive } = one;
     if (digest === undefined || filename === undefined || archive === undefined) return [];
-    return [
-      { name, version, digest, size, urls: mirrors[archive].map((mirror) => `${mirror.url}/${filename}`) },
-    ];
+    const urls = mirrors[archive].map((mirror) => `${mirror.url}/${filename}`);
+    return [{ name, version, architecture, digest, size, urls }];
   });
   const paths = await fetchDebs(sources, context);
   return Promise.all(
@@ -132,13 +131,13 @@ async function openDebs(
         url: `${source.name}_${source.version} (sha256 ${hexOfDigest(source.digest).slice(0, 12)}…)`,
       };
       const deb = await openDeb(paths[at] ?? "", where);
-      if (deb.name !== source.name || deb.version !== source.version) {
+      const titles = [source, deb].map((one) => `${one.name} ${one.version} (${one.architecture})`);
+      if (titles[0] !== titles[1])
         throw new SpacktainersError(
           "IDENTITY_MISMATCH",
-          `the package ${source.name} ${source.version} turns out to be ${deb.name} ${deb.version}`,
+          `the package ${titles[0]} turns out to be ${titles[1]}`,
           { place: where },
         );
-      }
       return deb;
     }),
   );

@@ -53,11 +53,14 @@ export async function openDeb(path: string, where: Place = { file: path }): Prom
   };
   const name = field("package");
   if (!/^[a-z0-9][a-z0-9+.-]*$/.test(name)) throw invalid("its name is not the name of a package", where);
+  const architecture = field("architecture");
+  // It becomes part of file names in dpkg's database.
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(architecture)) throw invalid("its architecture is none", where);
   return {
     path,
     name,
     version: field("version"),
-    architecture: field("architecture"),
+    architecture,
     multiArch: paragraph.get("multi-arch") ?? "no",
     control: paragraph,
     controlText,

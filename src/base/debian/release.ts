@@ -1,4 +1,5 @@
 /** `InRelease`: the signed list of an archive's indexes. https://wiki.debian.org/DebianRepository/Format */
+import { parseCleartext } from "../../util/cleartext.ts";
 import { type Digest, parseDigest } from "../../util/digest.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
 import { parseControl } from "./control.ts";
@@ -104,18 +105,25 @@ async function verifiedText(text: string, options: VerifyOptions, now: Date): Pr
   if (!text.startsWith("-----BEGIN PGP SIGNED MESSAGE-----")) {
     throw new SpacktainersError("SIGNATURE_MISSING", "the archive's index is not signed", { place });
   }
+  const frame = parseCleartext(text, place);
   const openpgp = await import("openpgp");
   const failures: string[] = [];
   try {
-    const message = await openpgp.readCleartextMessage({ cleartextMessage: text });
+    const message = await openpgp.readCleartextMessage({ cleartextMessage: frame.message });
+    // Two parsers must see the same text; otherwise what was verified is not what we read.
+    if (message.getText() !== frame.text) throw new Error("the text can be read in more than one way");
     const result = await openpgp.verify({
       message,
       verificationKeys: [...options.keys],
       date: now,
     });
-    for (const signature of result.signatures) {
+    for (const { signature, verified } of result.signatures) {
       try {
-        if (await signature.verified) return message.getText();
+        await verified;
+        // Other types of signature do not cover the text at all.
+        const [packet] = (await signature).packets;
+        if (packet?.signatureType === openpgp.enums.signature.text) return frame.text;
+        failures.push("it is not a signature over a text");
       } catch (error) {
         failures.push(error instanceof Error ? error.message : String(error));
       }

@@ -1,5 +1,5 @@
 /** The frame of an OpenPGP cleartext signature (RFC 9580, section 7), taken strictly: one message and nothing around it. */
-import { type Place, SpacktainersError } from "../util/errors.ts";
+import { type Place, SpacktainersError } from "./errors.ts";
 
 const beginMessage = "-----BEGIN PGP SIGNED MESSAGE-----";
 const beginSignature = "-----BEGIN PGP SIGNATURE-----";
