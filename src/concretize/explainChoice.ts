@@ -4,7 +4,7 @@ import { compareVersions, parseVersion } from "../spec/versions.ts";
 import type { Candidate, Candidates, Rejection } from "./candidates.ts";
 import { type ChoiceContext, choiceRounds, search } from "./chooseFromCaches.ts";
 import { runEdges } from "./closures.ts";
-import { type Cost, type Criterion, criteria } from "./criteria.ts";
+import { type Cost, type Criterion, criteria, variantCriteria } from "./criteria.ts";
 import type { Violation } from "./rules.ts";
 import { costOf, rootNamesOf, type Slot } from "./search.ts";
 
@@ -34,6 +34,8 @@ export type AlternativeVerdict =
         readonly with: ConcreteSpec;
         readonly instead: ConcreteSpec | undefined;
       }[];
+      /** Variants whose default was guessed, when these decided: the values that most cached configurations have. */
+      readonly guessed: readonly string[];
     }
   /** As good by everything that caches can tell; `variants`: in which the two differ. */
   | { readonly kind: "equal"; readonly variants: readonly string[] }
@@ -149,7 +151,8 @@ function judgeAlternative(
   const index = criteria.findIndex((_, at) => (mine[at] ?? 0) !== (theirs[at] ?? 0));
   const criterion = criteria[index];
   if (criterion === undefined) return { kind: "equal", variants: openVariants(context, round, spec) };
-  return { kind: "worse", criterion, because: reasons(context, round, best.chosen, index) };
+  const because = reasons(context, round, best.chosen, index);
+  return { kind: "worse", criterion, because, guessed: guessedVariants(context, criterion, because) };
 }
 
 /** Packages whose share of a criterion is greater in another choice. */
@@ -169,6 +172,21 @@ function reasons(
     .filter((node) => node.hash !== before.get(node.name)?.hash && share(node) > share(before.get(node.name)))
     .map((node) => ({ with: node, instead: before.get(node.name) }))
     .sort((a, b) => (a.with.name < b.with.name ? -1 : 1));
+}
+
+/** Variants that decided by defaults which are only guessed. */
+function guessedVariants(
+  { model }: ChoiceContext,
+  criterion: Criterion,
+  because: Extract<AlternativeVerdict, { kind: "worse" }>["because"],
+): readonly string[] {
+  if (![...variantCriteria.roots, ...variantCriteria.others].includes(criterion)) return [];
+  const names = because.flatMap(({ with: spec, instead }) =>
+    [...model.undeterminedVariants(spec)].flatMap(([name, value]) =>
+      JSON.stringify(instead?.variants.get(name)) === JSON.stringify(value) ? [] : name,
+    ),
+  );
+  return [...new Set(names)].sort();
 }
 
 /** Variants that nobody asked for in which a configuration differs from the one that was taken. */
@@ -220,79 +238,4 @@ function clashVerdict(
     return search(context, pair, true).best === undefined ? [request.text] : [];
   });
   return { kind: "clash", requests };
-}
-
-/** The beginning of a violation of a spec that was asked for. */
-const wanted = /^`[^`]*` wants /;
-
-/** `a (x), b (x)` as `a, b (x)`. */
-function mergedPlaces(parts: readonly string[]): string {
-  const place = / \([^()]*:\d+:\d+\)$/;
-  const ends = new Set(parts.map((part) => place.exec(part)?.[0] ?? ""));
-  const [end = ""] = ends;
-  if (ends.size !== 1 || end === "") return parts.join(", ");
-  return `${parts.map((part) => part.slice(0, -end.length)).join(", ")}${end}`;
-}
-
-/** A verdict in words: what follows `not taken: `. Places are in it as the caller writes them. */
-export function verdictText(
-  verdict: AlternativeVerdict,
-  spec: ConcreteSpec,
-  placeText: (violation: Violation) => string,
-): string {
-  const said = (violations: readonly Violation[], of: ConcreteSpec): string => {
-    // One constraint may be broken by several packages: it is said once, of the package itself if that breaks it.
-    const whom = new Map<string, Map<string, string>>();
-    for (const violation of violations) {
-      const key = `${violation.text}${placeText(violation)}`;
-      const specs = whom.get(key) ?? new Map<string, string>();
-      whom.set(key, specs.set(violation.spec.hash, briefSpec(violation.spec)));
-    }
-    // What one spec wants is said in one go.
-    const groups = new Map<string, string[]>();
-    for (const [key, specs] of whom) {
-      const names = specs.has(of.hash) ? "" : ` (its dependency ${[...specs.values()].sort().join(", ")})`;
-      const head = wanted.exec(key)?.[0] ?? `${key}${names}`;
-      const parts = groups.get(head) ?? [];
-      if (key.startsWith(head)) parts.push(`${key.slice(head.length)}${names}`);
-      groups.set(head, parts);
-    }
-    return [...groups]
-      .map(([head, parts]) => (wanted.test(head) ? `${head}${mergedPlaces(parts)}` : head))
-      .join("; ");
-  };
-  switch (verdict.kind) {
-    case "chosen":
-      return "taken";
-    case "external":
-      return "an external of the machine that built the cache";
-    case "not-cached":
-      return "no cache has its archive";
-    case "excluded":
-      return said(verdict.violations, spec);
-    case "unused":
-      return verdict.needed === undefined
-        ? "nothing that was asked for was built with it"
-        : `${briefSpec(verdict.needed.spec)}, which was built with it, cannot be taken: ${said(verdict.needed.violations, verdict.needed.spec)}`;
-    case "clash":
-      return verdict.requests.length === 0
-        ? "it does not go together with the other specs"
-        : `it does not go together with ${verdict.requests.map((text) => `\`${text}\``).join(", ")}`;
-    case "worse": {
-      const because = verdict.because
-        .map((pair) =>
-          pair.instead === undefined
-            ? briefSpec(pair.with)
-            : `${briefSpec(pair.with)} instead of ${briefSpec(pair.instead)}`,
-        )
-        .join(", ");
-      return `worse by ${verdict.criterion}${because === "" ? "" : `: ${because}`}`;
-    }
-    case "equal":
-      return verdict.variants.length === 0
-        ? "as good; of equals the one whose hash comes first is taken"
-        : `as good, as far as caches can tell: only its recipe knows the default of ${verdict.variants.join(", ")}`;
-    case "unknown":
-      return "not looked into";
-  }
 }

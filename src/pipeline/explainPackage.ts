@@ -1,9 +1,10 @@
 /** Why one package is in a container, and why in this configuration. Pure. */
 import type { CachedPackage } from "../buildcache/types.ts";
 import type { ChoiceContext } from "../concretize/chooseFromCaches.ts";
-import { type AlternativeVerdict, explainAlternatives, verdictText } from "../concretize/explainChoice.ts";
+import { type AlternativeVerdict, explainAlternatives } from "../concretize/explainChoice.ts";
 import type { Violation } from "../concretize/rules.ts";
 import type { Resolution } from "../concretize/types.ts";
+import { verdictText } from "../concretize/verdictText.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import { formatConcrete } from "../spec/format.ts";
 import { formatPlace, type Place, type SpacktainersError } from "../util/errors.ts";
