@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianTrouble, demoRepository, makeWorkplace } from "../support/cli.ts";
@@ -135,7 +135,10 @@ describe.skipIf(trouble !== undefined)(
       for (const name of ["hello.oci.tar", "hello.docker.tar"])
         expect(existsSync(work.path(name))).toBe(true);
       expect(existsSync(work.path("rootfs/etc/ld.so.cache"))).toBe(true);
-      expect(existsSync(work.path("rootfs/opt/view/bin/ring"))).toBe(true);
+      // The view links to the place the packages have inside.
+      expect(readlinkSync(join(realpathSync(work.path("rootfs/opt/view")), "bin/ring"))).toMatch(
+        /^\/opt\/software\//,
+      );
     });
 
     it("refuses to overwrite what is not its own", async () => {
