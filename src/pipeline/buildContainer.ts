@@ -9,6 +9,7 @@ import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
 import type { InstallPool } from "../install/installPool.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { shownPath } from "../util/shownPath.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
 import { assemblyVersion } from "./assemblyVersion.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
@@ -50,7 +51,7 @@ export interface BuildResult {
   readonly reused: number;
   /** The image was there already, made of the same inputs. */
   readonly upToDate: boolean;
-  readonly outputs: readonly string[];
+  readonly outputs: readonly Output[];
   readonly milliseconds: number;
 }
 
@@ -168,7 +169,7 @@ export async function buildContainer(
       ...names,
       packages: specs.map(({ name, version, hash }) => ({ name, version, hash })),
       reused: fragments.filter(({ reused }) => reused).length,
-      outputs: outputs.map(({ kind, path }) => `${kind}:${path}`),
+      outputs,
     };
     const present = await sameImage(outputs, inputsOf(completion.base));
     if (present !== undefined)
@@ -189,7 +190,13 @@ export async function buildContainer(
     for (const output of outputs) {
       signal.throwIfAborted();
       const id = `write:${output.path}`;
-      emit({ type: "task-start", id, kind: "write", label: `${output.kind}:${output.path}`, bytes: size });
+      emit({
+        type: "task-start",
+        id,
+        kind: "write",
+        label: `${output.kind}:${shownPath(output.path, request.directory)}`,
+        bytes: size,
+      });
       await writeOutput(image, output, {
         reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
         force: request.force,

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
+import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addCacheOptions,
@@ -85,7 +86,8 @@ Examples:
           context.print(
             `${result.name} ${result.version} ${result.arch}  ${result.packages.length} packages, ${formatBytes(result.size)} in ${result.layers} layers  (${how})`,
           );
-          for (const output of result.outputs) context.print(`  ${output}`);
+          for (const { kind, path } of result.outputs)
+            context.print(`  ${kind}:${shownPath(path, context.directory)}`);
           context.print(`  ${result.digest}`);
         }
         return 0;

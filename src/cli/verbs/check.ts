@@ -1,6 +1,6 @@
-import { relative } from "node:path";
 import { Command } from "commander";
 import { formatPlace, type SpacktainersError } from "../../util/errors.ts";
+import { shownPath } from "../../util/shownPath.ts";
 import { errorJson, type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
 
@@ -46,14 +46,8 @@ function problemLine(context: VerbContext, problem: SpacktainersError, kind: "er
   const place =
     problem.place.file === undefined
       ? problem.place
-      : { ...problem.place, file: shown(context, problem.place.file) };
+      : { ...problem.place, file: shownPath(problem.place.file, context.directory) };
   const where = formatPlace(place);
   const hint = problem.hint === undefined ? "" : `\n    hint: ${problem.hint}`;
   return `${where === "" ? "" : `${where}  `}${kind}  ${problem.code}  ${problem.message}${hint}`;
-}
-
-/** Paths as the user would type them. */
-function shown(context: VerbContext, file: string): string {
-  const path = relative(context.directory, file);
-  return path === "" || path.startsWith("..") ? file : path;
 }
