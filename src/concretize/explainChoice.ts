@@ -1,5 +1,5 @@
 /** Why one cached configuration of a package was taken and not another. */
-import { briefSpec, type ConcreteSpec, type DagHash } from "../spec/concrete.ts";
+import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { compareVersions, parseVersion } from "../spec/versions.ts";
 import type { Candidate, Candidates, Rejection } from "./candidates.ts";
 import { type ChoiceContext, choiceRounds, search } from "./chooseFromCaches.ts";
