@@ -1,4 +1,5 @@
 /** Finished bases, remembered by key. */
+import { stat } from "node:fs/promises";
 import type { Inventory } from "../archive/inventory.ts";
 import type { Digest } from "../util/digest.ts";
 import type { BaseStore } from "./baseStore.ts";
@@ -14,7 +15,7 @@ interface BuiltRecord {
 }
 
 /**
- * The base a key stands for, if it was built before and its layers are still there.
+ * The base a key stands for, if it was built before and its layers are still there, whole as far as sizes tell.
  * @param locate where a layer's blob is; default: in the store
  */
 export async function findBuilt(
@@ -28,7 +29,8 @@ export async function findBuilt(
   const layers: BaseLayer[] = [];
   for (const layer of described) {
     const path = await locate(layer.digest);
-    if (path === undefined) return undefined;
+    const facts = path === undefined ? undefined : await stat(path).catch(() => undefined);
+    if (path === undefined || facts?.size !== layer.size) return undefined;
     layers.push({ ...layer, path });
   }
   return { ...rest, layers, inventory: merged ?? layers[0]?.inventory ?? { entries: [] }, key };

@@ -1,9 +1,9 @@
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostTag, processIsAlive } from "../util/processes.ts";
 
 /** How long one run waits for another that writes to the same place, in milliseconds. */
 const patience = 60_000;
@@ -25,7 +25,7 @@ export async function withOutputLock<T>(
   const lock = join(dirname(path), `.${basename(path)}.lock`);
   await mkdir(dirname(path), { recursive: true });
   const mine = temporaryPath(dirname(path));
-  const owner = `${hostname()} ${process.pid} ${basename(mine)}`;
+  const owner = `${hostTag} ${process.pid} ${basename(mine)}`;
   try {
     await writeFile(mine, owner, { flag: "wx" });
     const end = Date.now() + waitMs;
@@ -44,34 +44,52 @@ export async function withOutputLock<T>(
     return await action();
   } finally {
     // Taken over only if we were thought dead; then it is no longer ours to remove.
-    if ((await readFile(lock, "utf8").catch(() => "")) === owner) await rm(lock, { force: true });
+    if ((await contentOf(lock)) === owner) await rm(lock, { force: true });
   }
 }
 
 async function tryLock(lock: string, mine: string, owner: string): Promise<boolean> {
-  try {
-    await link(mine, lock);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
-  const holder = await readFile(lock, "utf8").catch(() => undefined);
-  if (holder === undefined || (await isHeld(holder))) return false;
-  // Take over. When several do, the last one wins and the others notice.
-  const copy = temporaryPath(dirname(lock));
-  await writeFile(copy, owner, { flag: "wx" });
-  await rename(copy, lock);
-  await sleep(20);
-  return (await readFile(lock, "utf8").catch(() => "")) === owner;
+  if (await linked(mine, lock)) return true;
+  const holder = await contentOf(lock);
+  if (holder === undefined || holder === owner || isHeld(holder)) return false;
+  // Take it out of the way. Of several that try only one finds it there.
+  const aside = temporaryPath(dirname(lock));
+  if (!(await moved(lock, aside))) return false;
+  const found = await contentOf(aside);
+  // Between reading and moving another may have taken over: then it gets its lock back.
+  if (found !== holder && found !== undefined) await linked(aside, lock);
+  await rm(aside, { force: true });
+  return found === holder && linked(mine, lock);
+}
+
+/** Gives a file a second name; false when that is taken. */
+async function linked(from: string, to: string): Promise<boolean> {
+  return link(from, to).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "EEXIST") return false;
+      throw error;
+    },
+  );
+}
+
+async function moved(from: string, to: string): Promise<boolean> {
+  return rename(from, to).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return false;
+      throw error;
+    },
+  );
+}
+
+async function contentOf(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch(() => undefined);
 }
 
 /** Whether the process that a lock names may still be there; of other machines we cannot tell. */
-async function isHeld(holder: string): Promise<boolean> {
+function isHeld(holder: string): boolean {
   const [host, pid = ""] = holder.split(" ");
-  if (host !== hostname()) return holder !== "";
-  if (!/^\d{1,10}$/.test(pid)) return false;
-  return readFile(`/proc/${pid}/stat`).then(
-    () => true,
-    () => false,
-  );
+  if (host !== hostTag) return holder !== "";
+  return /^\d{1,10}$/.test(pid) && processIsAlive(Number(pid));
 }

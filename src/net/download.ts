@@ -5,10 +5,10 @@
 import { createHash, type Hash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostTag, processIsAlive } from "../util/processes.ts";
 import { redactUrl } from "../util/redact.ts";
 import { ContentChanged, continuedBytes, type OpenBytes } from "./byteStream.ts";
 import { type RetryPolicy, withRetries } from "./retry.ts";
@@ -132,10 +132,9 @@ async function appendRest(
  * dead processes of this host, and those released after a failure, are there for the taking: renaming decides who gets one.
  */
 function partialFiles(directory: string, name: string) {
-  const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
   const released = join(directory, `${name}.partial`);
   const own = (): string =>
-    join(directory, `${name}.${host}.${process.pid}.${randomBytes(6).toString("hex")}.partial`);
+    join(directory, `${name}.${hostTag}.${process.pid}.${randomBytes(6).toString("hex")}.partial`);
   return {
     /** A name of our own for a download from the beginning. */
     fresh: own,
@@ -146,7 +145,7 @@ function partialFiles(directory: string, name: string) {
         if (!entry.startsWith(`${name}.`) || !entry.endsWith(".partial")) continue;
         const path = join(directory, entry);
         const owner = entry.slice(name.length + 1).split(".");
-        const free = path === released || (owner[0] === host && !(await processIsAlive(owner[1] ?? "")));
+        const free = path === released || (owner[0] === hostTag && !processIsAlive(Number(owner[1])));
         if (free) candidates.push({ path, size: await sizeOf(path) });
       }
       candidates.sort((a, b) => b.size - a.size);
@@ -176,14 +175,6 @@ export async function removeOldPartials(directory: string, maxAgeMs: number): Pr
     const facts = await stat(path).catch(() => undefined);
     if (facts !== undefined && Date.now() - facts.mtimeMs > maxAgeMs) await rm(path, { force: true });
   }
-}
-
-async function processIsAlive(pid: string): Promise<boolean> {
-  if (!/^\d+$/.test(pid)) return true;
-  return stat(`/proc/${pid}`).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function sizeOf(path: string): Promise<number> {

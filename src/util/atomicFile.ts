@@ -1,12 +1,14 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { hostTag, processIsAlive } from "./processes.ts";
+import { temporaryName, temporaryOwner } from "./temporaryName.ts";
 
-const temporaryName = /^\.tmp-(\d+)-[0-9a-f]{12}$/;
+/** Temporaries of other machines, of whose processes nothing is known, are left alone for so long; in milliseconds. */
+const foreignAge = 7 * 86_400_000;
 
-/** A fresh name in `directory` for something unfinished. It carries our process number, for {@link sweepTemporaries}. */
+/** A fresh name in `directory` for something unfinished. It names its process, for {@link sweepTemporaries}. */
 export function temporaryPath(directory: string): string {
-  return join(directory, `.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
+  return join(directory, temporaryName());
 }
 
 /**
@@ -41,21 +43,21 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
   });
 }
 
-/** Removes temporaries in `directory` whose process is gone (it was killed). Safe while other processes work there. */
+/**
+ * Removes temporaries in `directory` whose process is gone (it was killed); those of other machines, which may share the
+ * directory, once they are a week old. Safe while other processes work there.
+ */
 export async function sweepTemporaries(directory: string): Promise<void> {
-  const names = await readdir(directory).catch(() => []);
-  for (const name of names) {
-    const pid = temporaryName.exec(name)?.[1];
-    if (pid === undefined || (await processIsAlive(Number(pid)))) continue;
-    await rm(join(directory, name), { recursive: true, force: true });
+  for (const name of await readdir(directory).catch(() => [])) {
+    const owner = temporaryOwner(name);
+    if (owner === undefined) continue;
+    const path = join(directory, name);
+    const inUse = owner.host === hostTag ? processIsAlive(owner.pid) : await isYoung(path);
+    if (!inUse) await rm(path, { recursive: true, force: true });
   }
 }
 
-async function processIsAlive(pid: number): Promise<boolean> {
-  if (pid === process.pid) return true;
-  // /proc rather than kill(pid, 0): it works for other users' processes too.
-  return stat(`/proc/${pid}`).then(
-    () => true,
-    () => false,
-  );
+async function isYoung(path: string): Promise<boolean> {
+  const facts = await lstat(path).catch(() => undefined);
+  return facts !== undefined && Date.now() - facts.mtimeMs < foreignAge;
 }

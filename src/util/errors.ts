@@ -4,6 +4,7 @@
  * Every failure a user can meet is a {@link SpacktainersError}: a stable code, one sentence that says what is wrong,
  * where it is wrong, and, when we know one, a hint that says what to do. The code decides the exit status.
  */
+import { temporaryOwner } from "./temporaryName.ts";
 
 /** What the process exit status means. Documented in `docs/errors.md`; scripts depend on these numbers. */
 export const exitStatus = {
@@ -141,17 +142,26 @@ export function formatPlace(place: Place): string {
 
 /** A path as a user knows it: our temporary names stand for the finished file, or else for the directory they are in. */
 function withoutTemporary(path: string, finished: string | undefined): string {
-  const temporary = /\/\.tmp-\d+-[0-9a-f]{12}(\/|$)/;
-  const at = path.search(temporary);
+  const at = temporaryIn(path);
   if (at < 0) return path;
-  return finished === undefined || temporary.test(finished) ? path.slice(0, Math.max(1, at)) : finished;
+  return finished === undefined || temporaryIn(finished) >= 0 ? path.slice(0, Math.max(1, at)) : finished;
+}
+
+/** Where the slash before one of our temporary names stands in a path; -1 when there is none. */
+function temporaryIn(path: string): number {
+  let at = 0;
+  for (const part of path.split("/")) {
+    if (temporaryOwner(part) !== undefined) return at - 1;
+    at += part.length + 1;
+  }
+  return -1;
 }
 
 /** Turns anything thrown into a {@link SpacktainersError}; system errors get a readable message, the rest `INTERNAL`. */
 export function asSpacktainersError(thrown: unknown, place: Place = {}): SpacktainersError {
   if (thrown instanceof SpacktainersError) return thrown;
   if (thrown instanceof Error) {
-    const { code, path, dest } = thrown as NodeJS.ErrnoException & { readonly dest?: string };
+    const { code, path, syscall, dest } = thrown as NodeJS.ErrnoException & { readonly dest?: string };
     // A copy's source is never the one that is full.
     const named = (code === "ENOSPC" || code === "EDQUOT" ? dest : undefined) ?? path;
     const file = named ?? place.file;
@@ -167,7 +177,7 @@ export function asSpacktainersError(thrown: unknown, place: Place = {}): Spackta
       return new SpacktainersError("NOT_FOUND", "no such file", { place: at, cause: thrown });
     if (code === "EACCES" || code === "EPERM")
       return new SpacktainersError("ACCESS_DENIED", "permission denied", { place: at, cause: thrown });
-    if (code !== undefined && path !== undefined)
+    if (code !== undefined && (path !== undefined || syscall !== undefined))
       return new SpacktainersError("IO", thrown.message, { place: at, cause: thrown });
     return new SpacktainersError("INTERNAL", thrown.message, { place, cause: thrown });
   }

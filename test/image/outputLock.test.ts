@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { readOciLayout } from "../../src/archive/oci/readOciLayout.ts";
 import { withOutputLock } from "../../src/image/outputLock.ts";
 import { writeOciLayout } from "../../src/image/writeOciLayout.ts";
 import { writeRootfs } from "../../src/image/writeRootfs.ts";
+import { hostTag } from "../../src/util/processes.ts";
 import { file } from "../archive/streams.ts";
 import { image, layer } from "./fixtures.ts";
 
@@ -43,17 +44,35 @@ it("takes over from a process that is gone, waits for one that is there or elsew
   const lock = join(scratch, "out/.target.lock");
   await withOutputLock(target, () => Promise.resolve());
   const dead = spawnSync("true").pid;
-  for (const holder of [`${hostname()} ${dead} x`, "", `${hostname()} nonsense`]) {
+  for (const holder of [`${hostTag} ${dead} x`, "", `${hostTag} nonsense`]) {
     writeFileSync(lock, holder);
     expect(await withOutputLock(target, () => Promise.resolve(2), 0)).toBe(2);
   }
-  for (const holder of [`${hostname()} 1 x`, "another-machine 5 x"]) {
+  for (const holder of [`${hostTag} 1 x`, "another-machine 5 x"]) {
     writeFileSync(lock, holder);
     await expect(withOutputLock(target, () => Promise.resolve(3), 100)).rejects.toMatchObject({
       code: "LOCK_BUSY",
     });
   }
   rmSync(lock);
+});
+
+it("is taken over by one alone when many find it left behind", async () => {
+  const lock = join(scratch, "out/.target.lock");
+  await withOutputLock(target, () => Promise.resolve());
+  const dead = spawnSync("true").pid;
+  for (let round = 0; round < 4; round++) {
+    writeFileSync(lock, `${hostTag} ${dead} x`);
+    let inside = 0;
+    const one = () =>
+      withOutputLock(target, async () => {
+        expect(++inside).toBe(1);
+        await new Promise((done) => setTimeout(done, 1));
+        inside--;
+      });
+    await Promise.all(Array.from({ length: 4 }, one));
+    expect(readdirSync(join(scratch, "out"))).toEqual([]);
+  }
 });
 
 it("keeps runs that write different images to one place from breaking each other's", async () => {

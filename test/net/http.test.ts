@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type HttpClient, openHttp } from "../../src/net/http.ts";
 import { type Digest, digestOf } from "../../src/util/digest.ts";
 import type { WorkEvent } from "../../src/util/events.ts";
+import { hostTag } from "../../src/util/processes.ts";
 import { answer, type FaultServer, resetAfter, startFaultServer } from "../support/faultServer.ts";
 
 let server: FaultServer;
@@ -277,10 +278,9 @@ describe("downloadFile", () => {
   });
 
   it("takes over from a process that was killed, at any point, complete included", async () => {
-    const { hostname } = await import("node:os");
     const { mkdir } = await import("node:fs/promises");
     await mkdir(directory, { recursive: true });
-    const dead = join(directory, `blob.${hostname()}.4194304999.abc.partial`);
+    const dead = join(directory, `blob.${hostTag}.4194304999.abc.partial`);
     for (const length of [1, 1_000_000, content.length]) {
       server.requests.length = 0;
       await writeFile(dead, content.subarray(0, length));

@@ -7,14 +7,14 @@ function systemError(code: string, more: object): Error {
 
 describe("errors of the system as ours", () => {
   it("names the file, and the finished one where we write a temporary", () => {
-    const temporary = "/out/.tmp-12-0123456789ab";
+    const temporary = "/out/.tmp-node-1-12-0123456789ab";
     const full = (path: string, place = {}): string =>
       formatPlace(asSpacktainersError(systemError("ENOSPC", { path }), place).place);
     expect(full("/out/image")).toBe("/out/image");
     expect(full(`${temporary}/etc/passwd`, { file: "/out/image" })).toBe("/out/image");
     expect(full(`${temporary}/etc/passwd`, { file: temporary })).toBe("/out");
     expect(full(temporary)).toBe("/out");
-    expect(full("/.tmp-12-0123456789ab")).toBe("/");
+    expect(full("/.tmp-node-1-12-0123456789ab")).toBe("/");
     expect(full("/out/.tmp-others", { file: "/out/image" })).toBe("/out/.tmp-others");
   });
 
@@ -28,6 +28,7 @@ describe("errors of the system as ours", () => {
   it("keeps the place where the system names none, and what is ours as it is", () => {
     const place = { url: "https://example.org/x" };
     expect(asSpacktainersError(systemError("EDQUOT", {}), place)).toMatchObject({ code: "DISK_FULL", place });
+    expect(asSpacktainersError(systemError("EIO", { syscall: "write" }), place).code).toBe("IO");
     expect(asSpacktainersError(new TypeError("oops"), place)).toMatchObject({ code: "INTERNAL", place });
     const own = new SpacktainersError("USAGE", "wrong");
     expect(asSpacktainersError(own, place)).toBe(own);

@@ -1,0 +1,61 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { sweepTemporaries, temporaryPath, writeAtomically } from "../../src/util/atomicFile.ts";
+import { hostTag, processIsAlive } from "../../src/util/processes.ts";
+import { temporaryName, temporaryOwner } from "../../src/util/temporaryName.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "spacktainers-atomic-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+it("names temporaries after host and process", () => {
+  expect(temporaryOwner(temporaryName())).toEqual({ host: hostTag, pid: process.pid });
+  for (const name of [
+    "tmp-a-1-0123456789ab",
+    ".tmp-a-x-0123456789ab",
+    ".tmp-a-1-0123",
+    ".tmp-a-1-0123456789ab~",
+  ])
+    expect(temporaryOwner(name)).toBeUndefined();
+});
+
+it("sweeps what dead processes of this machine left, and what is old of others", async () => {
+  const dead = spawnSync("true").pid;
+  const put = (name: string, daysOld = 0): string => {
+    writeFileSync(join(folder, name), "");
+    const time = Date.now() / 1000 - daysOld * 86_400;
+    utimesSync(join(folder, name), time, time);
+    return name;
+  };
+  const kept = [
+    put(basename(temporaryPath(folder)), 30),
+    put(".tmp-another-1-0123456789ab", 6),
+    put(".tmp-x"),
+    put("other"),
+  ];
+  put(`.tmp-${hostTag}-${dead}-0123456789ab`);
+  put(".tmp-another-2-0123456789ab", 8);
+  await sweepTemporaries(folder);
+  expect(readdirSync(folder).sort()).toEqual(kept.sort());
+  await sweepTemporaries(join(folder, "missing"));
+});
+
+it("knows living processes, other users' too, and takes nothing else for one", () => {
+  expect([process.pid, 1].map(processIsAlive)).toEqual([true, true]);
+  for (const pid of [0, -1, Number.NaN, 1.5, 2 ** 31, 4_194_304_999]) expect(processIsAlive(pid)).toBe(false);
+});
+
+it("leaves nothing of what failed", async () => {
+  const path = join(folder, "deep/file");
+  const failing = writeAtomically(path, async (temporary) => {
+    writeFileSync(temporary, "half");
+    throw new Error("no");
+  });
+  await expect(failing).rejects.toThrow("no");
+  expect(readdirSync(join(folder, "deep"))).toEqual([]);
+});
