@@ -97,7 +97,7 @@ const osPackage = z.strictObject({
   filename: z
     .string()
     .max(1024)
-    .regex(/^(?!\/)(?!.*\.\.)[A-Za-z0-9._+~:%/-]+$/, "must be a path below the archive")
+    .regex(/^(?!\/)(?!.*(?:\.\.|\/\/))[A-Za-z0-9._+~:%/-]+$/, "must be a path below the archive")
     .optional(),
   archive: z.enum(["main", "security"]).optional(),
   url: z.string().max(2048).optional(),

@@ -71,7 +71,7 @@ export function specDifferences(before: SpecInGraph, after: SpecInGraph): readon
       // Said already.
       if (compilersDiffer && [...(x ?? []), ...(y ?? [])].some(isCompiler)) continue;
       if (x?.map((edge) => edge.hash).join() !== y?.map((edge) => edge.hash).join())
-        compare(kind, edgeText(x, before.graph), edgeText(y, after.graph), name);
+        found.push({ kind, name, before: edgeText(x, before.graph), after: edgeText(y, after.graph) });
     }
   }
   return found;
