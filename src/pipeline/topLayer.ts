@@ -3,6 +3,7 @@ import { type Entry, type EntryStream, imageMtime } from "../archive/entry.ts";
 import type { Inventory } from "../archive/inventory.ts";
 import { sbangScript } from "../install/sbangScript.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
+import { conflictNotice } from "../view/conflictNotice.ts";
 import type { EnvironmentModification } from "../view/environmentModification.ts";
 import { environmentScript, environmentScriptPath } from "../view/environmentScript.ts";
 import { type FileTree, imagePath } from "../view/fileTree.ts";
@@ -93,7 +94,7 @@ export function makeTopLayer(request: TopLayerRequest): TopLayer {
     tree,
     libraries,
     modifications: environment.modifications,
-    notices: [...(view?.notices ?? []), ...environment.notices],
+    notices: [...viewNotices(view), ...environment.notices],
   };
 }
 
@@ -103,6 +104,13 @@ function configurationIn(tree: FileTree): LdSoConfFiles {
     read: (path) => tree.resolve(path)?.entry.text,
     list: (path) => (tree.isDirectory(path) ? tree.children(tree.resolve(path)?.path ?? "") : []),
   };
+}
+
+/** What a user should know of a view: where it differs from what was asked for, and what it does not show. */
+export function viewNotices(view: MergedView | undefined): readonly string[] {
+  if (view === undefined) return [];
+  const conflict = conflictNotice(view);
+  return conflict === undefined ? view.notices : [...view.notices, conflict];
 }
 
 /** Entries with content in memory as a stream, with the owner and time that everything of ours has. */

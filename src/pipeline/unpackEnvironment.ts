@@ -20,7 +20,7 @@ import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
 import { recipeFacts } from "./recipeFacts.ts";
 import { resolvePackages } from "./resolvePackages.ts";
-import { streamEntries } from "./topLayer.ts";
+import { streamEntries, viewNotices } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
 import { cacheSources, openSoundRepository } from "./workspace.ts";
 
@@ -146,7 +146,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
           projectionOf: choice.projectionOf,
         },
       );
-      for (const message of view.notices) emit({ type: "warning", code: "NOTICE", message });
+      for (const message of viewNotices(view)) emit({ type: "warning", code: "NOTICE", message });
       await replacePrefix(join(into, request.view), async (temporary) => {
         await unpackEntries(temporary, streamEntries(view.entries));
         return join(temporary, request.view);
