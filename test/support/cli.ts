@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const projectRoot = resolve(import.meta.dirname, "../..");
-/** The built binary: what users run. Another build of it can be tested with SPACKTAINERS_TEST_BINARY. */
-export const binary = process.env.SPACKTAINERS_TEST_BINARY ?? join(projectRoot, "dist/cli/main.js");
+/** The built binary: what users run. Elsewhere for those who change the project while the tests run. */
+export const binary = join(process.env.SPACKTAINERS_TEST_DIST ?? join(projectRoot, "dist"), "cli/main.js");
 
 /** What a command line left. */
 export interface CommandResult {
