@@ -5,6 +5,7 @@
  * U+DC80…U+DCFF (PEP 383, "surrogateescape"), so that bytes → string → bytes is the identity.
  */
 import { SpacktainersError } from "../util/errors.ts";
+import { escapeControls } from "../util/escapeControls.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const loneSurrogate = /[\ud800-\udfff]/u;
@@ -112,5 +113,5 @@ function unsafe(name: string, what: string): SpacktainersError {
 
 /** A foreign name for a message: quoted, control characters escaped, at most 200 characters. */
 export function printable(name: string): string {
-  return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
+  return escapeControls(JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name));
 }

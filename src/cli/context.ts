@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
+import { escapeControls, escapeControlsInLine } from "../util/escapeControls.ts";
 import { type GlobalOptions, globalOptions } from "./options.ts";
 import { openReporter } from "./report/openReporter.ts";
 import type { Reporter } from "./report/types.ts";
@@ -43,16 +44,18 @@ export function openContext(options: GlobalOptions, signal: AbortSignal): VerbCo
       stderr: process.stderr,
       stdout: process.stdout,
     }),
-    print: (text) => void process.stdout.write(`${text}\n`),
+    // Names of packages and files come from strangers.
+    print: (text) => void process.stdout.write(`${escapeControls(text)}\n`),
   };
 }
 
 /** One error as the user sees it: `place  error  CODE  message`, then the hint on a line of its own. */
 export function errorLines(error: SpacktainersError, color: boolean): string {
   const red = (text: string): string => (color ? `\u001b[31m${text}\u001b[39m` : text);
-  const place = formatPlace(error.place);
-  const head = `${place === "" ? "" : `${place}  `}${red("error")}  ${error.code}  ${error.message}`;
-  return error.hint === undefined ? head : `${head}\n  hint: ${error.hint}`;
+  const place = escapeControlsInLine(formatPlace(error.place));
+  const message = escapeControlsInLine(error.message);
+  const head = `${place === "" ? "" : `${place}  `}${red("error")}  ${error.code}  ${message}`;
+  return error.hint === undefined ? head : `${head}\n  hint: ${escapeControlsInLine(error.hint)}`;
 }
 
 /** An error (or several) as a JSON document, for `--json`. */

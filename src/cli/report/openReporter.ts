@@ -1,11 +1,34 @@
+import { escapeControlsInLine } from "../../util/escapeControls.ts";
+import type { WorkEvent } from "../../util/events.ts";
 import { jsonReporter } from "./jsonReporter.ts";
 import { plainReporter } from "./plainReporter.ts";
 import { quietReporter } from "./quietReporter.ts";
 import { terminalReporter } from "./terminalReporter.ts";
 import type { Reporter, ReportOptions } from "./types.ts";
 
-/** The renderer for this terminal and these options. */
+/** The renderer for this terminal and these options. What it shows cannot act on the terminal, whoever named it. */
 export function openReporter(options: ReportOptions): Reporter {
+  const reporter = rendererFor(options);
+  return {
+    emit: (event) => reporter.emit(harmless(event)),
+    line: (text) => reporter.line(escapeControlsInLine(text)),
+    close: () => reporter.close(),
+  };
+}
+
+/** The event with all of its texts escaped. */
+function harmless(event: WorkEvent): WorkEvent {
+  // By far the most frequent, and its only text is an identifier nobody shows.
+  if (event.type === "task-progress") return event;
+  const escaped = (value: unknown): unknown => {
+    if (typeof value === "string") return escapeControlsInLine(value);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escaped(inner)]));
+  };
+  return escaped(event) as WorkEvent;
+}
+
+function rendererFor(options: ReportOptions): Reporter {
   if (options.json) return jsonReporter(options.stdout);
   if (options.quiet) return quietReporter(options.stderr);
   if (options.stderr.isTTY && process.env.TERM !== "dumb")
