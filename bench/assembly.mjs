@@ -172,7 +172,7 @@ async function benchEnvironment(inputs, { work, runs, spackRuns }) {
       { name: "Buildah copy, commit, push", runs: 1, run: () => spack.image() },
     );
   printResults(`${title}, one package changed`, withSum(await alternate(change, runs)));
-  await spack?.reset();
+  await spack?.close();
 }
 
 function spackSteps(spack, { spackLock, spackManifest }, bytes, runs) {

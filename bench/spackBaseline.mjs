@@ -20,7 +20,8 @@ export function whyNoSpack() {
  *
  * @param {string} work
  * @param {{ cache: string, key: string, recipes: string }} inputs
- * @returns `install(lock, manifest)`: the whole way for a lock, each step timed; `reset()`: as if nothing had been installed
+ * @returns `install(lock, manifest)`; `image()`: what comes after it;
+ *   `reset()`: as if nothing had been installed; `close()`
  */
 export async function openSpack(work, { cache, key, recipes }) {
   const spack = join(process.env.SPACKTAINERS_BENCH_SPACK, "bin/spack");
@@ -74,10 +75,8 @@ export async function openSpack(work, { cache, key, recipes }) {
       await mkdir(environment, { recursive: true });
       await writeFile(join(environment, "spack.yaml"), manifest);
       await writeFile(join(environment, "spack.lock"), lock);
-      const installed = await spackRun("-e", environment, "install", "--cache-only");
-      return installed;
+      return spackRun("-e", environment, "install", "--cache-only");
     },
-    /** Only what comes after the installation. */
     async image() {
       const steps = [];
       const step = async (...args) => {
@@ -93,6 +92,10 @@ export async function openSpack(work, { cache, key, recipes }) {
       await buildah("rm", container);
       return together(steps);
     },
-    root,
+    async close() {
+      await this.reset();
+      // GnuPG leaves an agent behind.
+      await timed(["gpgconf", "--homedir", join(work, "gpg"), "--kill", "gpg-agent"], { allowFailure: true });
+    },
   };
 }
