@@ -1,6 +1,7 @@
 /** Which containers a command line names. */
 import { resolve } from "node:path";
 import { SpacktainersError } from "../util/errors.ts";
+import { matchesGlob } from "../util/matchesGlob.ts";
 import { type Architecture, architectures } from "./configuration.ts";
 import { didYouMean } from "./nearest.ts";
 import { type Container, containerAtPath, type Repository } from "./repository.ts";
@@ -62,33 +63,7 @@ function matchesName(container: Container, name: string): boolean {
   if (container.parked) return name === qualified;
   if (name === container.name || name === qualified) return true;
   if (!/[*?]/.test(name)) return false;
-  return matchesGlob(name.includes("/") ? qualified : container.name, name);
-}
-
-/**
- * Matches a whole text against a glob: `*` stands for any characters but `/`, `?` for one. Linear in practice: only the
- * last `*` is ever taken back.
- */
-export function matchesGlob(text: string, glob: string): boolean {
-  let at = 0;
-  let inGlob = 0;
-  let starInGlob = -1;
-  let starAt = 0;
-  while (at < text.length) {
-    const wanted = glob[inGlob];
-    if (wanted === "*") {
-      starInGlob = inGlob++;
-      starAt = at;
-    } else if (wanted === text[at] || (wanted === "?" && text[at] !== "/")) {
-      at++;
-      inGlob++;
-    } else if (starInGlob >= 0 && text[starAt] !== "/") {
-      inGlob = starInGlob + 1;
-      at = ++starAt;
-    } else return false;
-  }
-  while (glob[inGlob] === "*") inGlob++;
-  return inGlob === glob.length;
+  return matchesGlob(name.includes("/") ? qualified : container.name, name, "/");
 }
 
 function unknownContainer(

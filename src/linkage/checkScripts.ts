@@ -15,6 +15,9 @@ const notStarted =
 /** Spack's own notes, helpers of the debugger that are named after what they help with, and Python's library. */
 const neverStarted = /(^|\/)\.spack\/|-gdb\.py$|(^|\/)lib(64)?\/python[0-9.]+\/.*\.py$/;
 
+/** Spack does not look at longer lines either. */
+const maxLineBehindSbang = 4096;
+
 /** @returns how many scripts were looked at */
 export function checkScripts(input: LinkageInput, owners: Owners, problems: ProblemList): number {
   const check = new ScriptCheck(input, owners, problems);
@@ -54,7 +57,7 @@ class ScriptCheck {
     if (interpreter.sbang !== undefined) {
       if (!this.#isFile(interpreter.sbang)) this.#reportMissing(path, interpreter.sbang);
       const real = entry.text === undefined ? undefined : lineBehindSbang(entry.text);
-      const behind = real === undefined ? undefined : parseShebang(real);
+      const behind = real === undefined || real.length > maxLineBehindSbang ? undefined : parseShebang(real);
       if (behind === undefined) return;
       if (!this.#isFile(behind.path)) this.#reportMissing(path, behind.path);
       if (behind.program !== undefined) this.#checkProgram(path, behind.program);

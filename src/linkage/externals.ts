@@ -1,6 +1,6 @@
 /** Packages of the system that Spack relied on: what the base has to have. */
 import { briefSpec, type ConcreteSpec } from "../spec/concrete.ts";
-import type { FileTree } from "../view/fileTree.ts";
+import { type FileTree, imagePath } from "../view/fileTree.ts";
 import type { LinkageProblem } from "./types.ts";
 
 const systemPrefixes: ReadonlySet<string> = new Set(["/", "/usr", "/usr/local"]);
@@ -19,7 +19,8 @@ export function externalsMissing(
 ): readonly LinkageProblem[] {
   const problems: LinkageProblem[] = [];
   for (const spec of externals) {
-    const path = spec.external?.path?.replace(/(.)\/+$/, "$1");
+    const given = spec.external?.path;
+    const path = given?.startsWith("/") === true ? `/${imagePath(given)}` : given;
     const owner = briefSpec(spec);
     if (spec.name === "glibc") {
       if (libcVersion === undefined || isOlder(libcVersion, spec.version))

@@ -177,8 +177,12 @@ const gccByGlibcxx: readonly (readonly [patch: number, gcc: string])[] = [
   [34, "15"],
 ];
 
+/** Longer names are nobody's; those that patterns below look at come from strangers. */
+const longestName = 255;
+
 /** Libraries that a container gets from the machine it runs on: they must not be in an image. */
 export function isHostLibrary(name: string): boolean {
+  if (name.length > longestName) return false;
   return /^(libcuda|libnvidia-[a-z0-9-]+|libnvcuvid|libcudadebugger|libnvoptix)\.so(\.\d+)*$/.test(name);
 }
 
@@ -192,6 +196,7 @@ export function libraryProvider(
   name: string,
   hasSpackPackage: (name: string) => boolean,
 ): string | undefined {
+  if (name.length > longestName) return undefined;
   if (isHostLibrary(name)) return "it comes from the driver of the machine the container runs on";
   const debian = debianByLibrary.get(name);
   const stem = name.replace(/\.so(\.[0-9.]*)?$/, "");
@@ -205,6 +210,7 @@ export function libraryProvider(
 /** Who has a program that scripts start with, by its file name. */
 export function programProvider(path: string): string | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
+  if (name.length > longestName) return undefined;
   // python3.12 → python3 → python
   const known = [name, name.replace(/(\.\d+)+$/, ""), name.replace(/[0-9.]+$/, "")]
     .map((one) => byProgram.get(one))

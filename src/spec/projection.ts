@@ -44,7 +44,7 @@ function sanitised(component: string): string {
 export function projectPath(spec: ConcreteSpec, projection: string, graph?: SpecGraph): string {
   if (projection.length > maximumLength) throw bad(`${projection.slice(0, 40)}…`, "is too long");
   if (projection.startsWith("/")) throw bad(projection, "must be relative");
-  if (/\{[^}]*[/\\][^}]*\}/.test(projection)) throw bad(projection, "has a slash between braces");
+  if (hasSlashBetweenBraces(projection)) throw bad(projection, "has a slash between braces");
   const components: string[] = [];
   for (const part of projection.split("/")) {
     if (part === "" || part === ".") continue;
@@ -54,6 +54,17 @@ export function projectPath(spec: ConcreteSpec, projection: string, graph?: Spec
     components.push(component);
   }
   return components.join("/");
+}
+
+/** Whether a `/` or `\` stands between a `{` and the next `}`. */
+function hasSlashBetweenBraces(projection: string): boolean {
+  for (let open = projection.indexOf("{"); open >= 0; ) {
+    const close = projection.indexOf("}", open);
+    if (close < 0) return false;
+    if (/[/\\]/.test(projection.slice(open, close))) return true;
+    open = projection.indexOf("{", close);
+  }
+  return false;
 }
 
 function formatAttributes(

@@ -1,4 +1,5 @@
 /** Where the dynamic loader of an image looks for libraries: `/etc/ld.so.conf` and the folders built into it. */
+import { matchesGlob } from "../util/matchesGlob.ts";
 
 /** Path of our own file below `/etc/ld.so.conf.d`. */
 export const viewLdSoConfPath = "/etc/ld.so.conf.d/zz_spacktainers.conf";
@@ -9,6 +10,8 @@ export const ldSoConfText = "include /etc/ld.so.conf.d/*.conf\n";
 
 /** Depth of includes that is followed. */
 const maxDepth = 8;
+/** Files read; real images have some ten. */
+const maxFiles = 1000;
 
 const triplets = { amd64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" } as const;
 
@@ -55,45 +58,50 @@ export interface LdSoConfFiles {
 }
 
 /**
- * The folders that `/etc/ld.so.conf` names, in order, includes followed.
+ * The folders that `/etc/ld.so.conf` names, in order, includes followed. Every file is read once: what a second reading
+ * would add is there already.
  * @param path of the file to start with
  */
 export function parseLdSoConf(files: LdSoConfFiles, path = ldSoConfPath): readonly string[] {
-  const directories: string[] = [];
-  readConf(path, files, directories, 0);
-  return [...new Set(directories)];
+  const directories = new Set<string>();
+  readConf(path, files, directories, new Set(), 0);
+  return [...directories];
 }
 
-function readConf(path: string, files: LdSoConfFiles, directories: string[], depth: number): void {
-  const text = depth > maxDepth ? undefined : files.read(path);
-  for (const line of text?.split("\n") ?? []) {
-    const words = line.replace(/#.*/, "").trim();
-    const included = /^include\s+(.*)$/.exec(words)?.[1];
+function readConf(
+  path: string,
+  files: LdSoConfFiles,
+  directories: Set<string>,
+  seen: Set<string>,
+  depth: number,
+): void {
+  if (depth > maxDepth || seen.size >= maxFiles || seen.has(path)) return;
+  seen.add(path);
+  for (const line of files.read(path)?.split("\n") ?? []) {
+    const words = (line.split("#", 1)[0] ?? "").trim();
+    const included = /^include\s(.*)$/.exec(words)?.[1];
     if (included === undefined) {
       // An old form appends the kind of library after `=`; hwcap lines are obsolete.
-      const directory = words.replace(/\s*=.*$/, "").replace(/\/+$/, "");
-      if (directory.startsWith("/") && !/^hwcap\s/.test(words)) directories.push(directory);
+      const directory = (words.split("=", 1)[0] ?? "").trimEnd();
+      if (directory.startsWith("/")) directories.add(withoutSlashes(directory) || "/");
       continue;
     }
-    for (const pattern of included.split(/\s+/)) {
-      const whole = pattern.startsWith("/") ? pattern : `${path.replace(/\/[^/]*$/, "")}/${pattern}`;
+    for (const pattern of included.trim().split(/\s+/)) {
+      const whole = pattern.startsWith("/") ? pattern : `${path.slice(0, path.lastIndexOf("/"))}/${pattern}`;
       const slash = whole.lastIndexOf("/");
       const folder = whole.slice(0, slash);
-      const matches = globPattern(whole.slice(slash + 1));
+      const glob = whole.slice(slash + 1);
       for (const name of [...files.list(folder)].sort())
-        if (matches.test(name)) readConf(`${folder}/${name}`, files, directories, depth + 1);
+        if (!name.startsWith(".") && matchesGlob(name, glob))
+          readConf(`${folder}/${name}`, files, directories, seen, depth + 1);
     }
   }
 }
 
-function globPattern(glob: string): RegExp {
-  // Runs of `*` are one: the expression must not be able to explode.
-  const source = glob
-    .replace(/\*+/g, "*")
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replace(/\*/g, ".*")
-    .replace(/\?/g, ".");
-  return new RegExp(`^(?!\\.)${source}$`);
+function withoutSlashes(path: string): string {
+  let end = path.length;
+  while (end > 0 && path[end - 1] === "/") end--;
+  return path.slice(0, end);
 }
 
 /**

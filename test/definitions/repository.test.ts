@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { containerAtPath, findRepositoryRoot, loadRepository } from "../../src/definitions/repository.ts";
-import { matchesGlob, selectContainers } from "../../src/definitions/select.ts";
+import { selectContainers } from "../../src/definitions/select.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -187,23 +187,5 @@ describe("selectContainers", () => {
     await expect(select(["neuro-a"], "arm64")).rejects.toMatchObject({ hint: "there is one for amd64" });
     await expect(select(["old"])).rejects.toMatchObject({ hint: expect.stringMatching(/parked/) });
     await expect(select(["zzz*"])).rejects.toMatchObject({ message: "no container matches `zzz*`" });
-  });
-});
-
-describe("matchesGlob", () => {
-  it.each([
-    ["neurodamus", "neuro*", true],
-    ["neurodamus", "*damus", true],
-    ["neurodamus", "n*o*m?s", true],
-    ["neurodamus", "n*x*", false],
-    ["amd64/one", "*", false],
-    ["amd64/one", "*/one", true],
-    ["one", "one", true],
-    ["", "*", true],
-    ["a*b", "a*b", true],
-  ])("%s against %s: %s", (text, glob, answer) => expect(matchesGlob(text, glob)).toBe(answer));
-
-  it("takes no exponential time", () => {
-    expect(matchesGlob("a".repeat(5000), `${"*a".repeat(30)}b`)).toBe(false);
   });
 });

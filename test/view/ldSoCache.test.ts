@@ -168,6 +168,17 @@ describe("ld.so.conf", () => {
     expect(parseLdSoConf(image, "/nothing")).toEqual([]);
   });
 
+  test("what would take for ever ends at once", () => {
+    const names = Array.from({ length: 40 }, (_, at) => `${"a".repeat(100)}${at}.conf`);
+    const loop = {
+      list: () => names,
+      read: () => `include again/*.conf\ninclude ${"*a".repeat(40)}b*.conf\n`,
+    };
+    expect(parseLdSoConf(loop)).toEqual([]);
+    const blanks = `/x${" ".repeat(200_000)}y\n/${"/".repeat(200_000)}z\n`;
+    expect(parseLdSoConf({ list: () => [], read: () => blanks })).toHaveLength(2);
+  });
+
   test("our own file is read, after the distribution's", () => {
     expect(viewLdSoConfPath).toMatch(/^\/etc\/ld\.so\.conf\.d\/[^.].*\.conf$/);
     expect(viewLdSoConfPath > "/etc/ld.so.conf.d/x86_64-linux-gnu.conf").toBe(true);

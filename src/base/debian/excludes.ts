@@ -1,4 +1,5 @@
 /** Which files of the OS packages stay out of a base: translations, manuals and the like. */
+import { matchesGlob } from "../../util/matchesGlob.ts";
 
 /**
  * What a runtime image does not need. Copyright files stay: they are the licences of what is shipped. Of the character
@@ -48,33 +49,10 @@ export function compileExcludes(patterns: readonly string[]): IsExcluded {
   const excluded = (path: string): boolean => {
     for (let at = rules.length - 1; at >= 0; at--) {
       const rule = rules[at];
-      if (rule !== undefined && matchesGlob(rule.glob, path)) return !rule.include;
+      if (rule !== undefined && matchesGlob(path, rule.glob)) return !rule.include;
     }
     return false;
   };
   return (path, type) =>
     excluded(path) && !(type === "symlink" && leaves.some((leaf) => !excluded(`${path}/${leaf}`)));
-}
-
-/** Whether a glob matches the whole text; goes back to the last `*` only, so that no pattern makes it slow. */
-export function matchesGlob(glob: string, text: string): boolean {
-  let g = 0;
-  let t = 0;
-  let star = -1;
-  let resume = 0;
-  while (t < text.length) {
-    const char = glob[g];
-    if (char === "*") {
-      star = g++;
-      resume = t;
-    } else if (char === "?" || (char !== undefined && char === text[t])) {
-      g++;
-      t++;
-    } else if (star >= 0) {
-      g = star + 1;
-      t = ++resume;
-    } else return false;
-  }
-  while (glob[g] === "*") g++;
-  return g === glob.length;
 }
