@@ -126,6 +126,8 @@ export const configurationFileName = "spacktainers.yaml";
 export interface ConfigurationReading {
   /** Undefined when there are errors. */
   readonly configuration: Configuration | undefined;
+  /** Of a file with errors, the sections without, the others by default: enough to look for further problems elsewhere. */
+  readonly sound: Configuration;
   /** In order of place. */
   readonly problems: Problems;
 }
@@ -152,15 +154,27 @@ export function readConfiguration(
     errors: inOrderOfPlace(problems.errors),
     warnings: inOrderOfPlace(problems.warnings),
   });
-  if (tree === undefined) return { configuration: undefined, problems: ordered() };
+  if (tree === undefined)
+    return { configuration: undefined, sound: defaultConfiguration(root), problems: ordered() };
   const value = tree.kind === "scalar" && tree.value === null ? Object.create(null) : plainValue(tree);
   const parsed = configurationSchema.safeParse(value);
   if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(issue, tree, [], problems);
   checkBase(tree, problems);
   checkCaches(tree, problems);
-  if (!parsed.success || problems.errors.length > 0) return { configuration: undefined, problems: ordered() };
   const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
-  return { configuration: complete(parsed.data, file, root, placeOf), problems: ordered() };
+  const sound = complete(parsed.data ?? soundSections(value), file, root, placeOf);
+  return {
+    configuration: parsed.success && problems.errors.length === 0 ? sound : undefined,
+    sound,
+    problems: ordered(),
+  };
+}
+
+/** The sections of a faulty file that are as they should be. */
+function soundSections(value: unknown): ConfigurationFile {
+  const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
+  const sound = entries.filter(([key, section]) => configurationSchema.safeParse({ [key]: section }).success);
+  return Object.fromEntries(sound);
 }
 
 /** Fills in the defaults and makes paths absolute. */

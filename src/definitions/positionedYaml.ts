@@ -105,8 +105,14 @@ export function parsePositionedYaml(text: string, file: string, code: ErrorCode)
     problems.error(code, `the file cannot be read as YAML: ${why}`, { file });
     return { root: undefined, problems };
   }
-  for (const error of [...document.errors, ...document.warnings])
-    problems.error(code, syntaxMessages[error.code] ?? error.message, placeOf(error.pos[0]));
+  // One mistake makes the library stumble more than once: the first on each line is it.
+  const told = new Set<number | undefined>();
+  for (const error of [...document.errors, ...document.warnings]) {
+    const place = placeOf(error.pos[0]);
+    if (told.has(place.line)) continue;
+    told.add(place.line);
+    problems.error(code, syntaxMessages[error.code] ?? error.message, place);
+  }
   if (problems.errors.length > 0) return { root: undefined, problems };
 
   let nodes = 0;

@@ -113,8 +113,7 @@ async function loadConfiguration(
   }
   const reading = readConfiguration(text, file, root);
   problems.add(reading.problems);
-  const { configuration } = reading;
-  if (configuration === undefined) return defaultConfiguration(root);
+  const configuration = reading.configuration ?? reading.sound;
   for (const cache of configuration.caches)
     for (const key of cache.trust)
       if (!(await isFile(key.path)))
@@ -192,7 +191,7 @@ async function listContainers(
       problems.error(
         "DEFINITION_INVALID",
         `there are two containers \`${container.name}\` for ${container.arch}`,
-        { file: container.path },
+        { file: container.path, line: 1, column: 1 },
         `the other one is ${relative(dirname(folder), twin.path)}`,
       );
   }

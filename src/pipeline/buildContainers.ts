@@ -9,6 +9,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { asArchitecture } from "./architecture.ts";
 import { type BuildResult, buildContainer, type Workshop } from "./buildContainer.ts";
 import type { BuildRequest } from "./buildRequest.ts";
+import { parseOutput } from "./outputs.ts";
 import { cacheSources, openSoundRepository } from "./workspace.ts";
 
 /** Finished fragments kept on this machine, in bytes. */
@@ -23,6 +24,8 @@ const fragmentStoreBytes = 20 * 2 ** 30;
  */
 export async function buildContainers(request: BuildRequest): Promise<readonly BuildResult[]> {
   const { emit, signal, directory } = request;
+  // A slip in an output's name is told now, not when all is ready to be written.
+  for (const output of request.outputs) parseOutput(output, directory, { name: "", arch: "", version: "" });
   const repository = await openSoundRepository(directory);
   const arch = asArchitecture(request.arch);
   const containers = await selectContainers(repository, {

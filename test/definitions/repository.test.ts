@@ -102,6 +102,7 @@ describe("loadRepository", () => {
     });
     const { errors } = await loadRepository(root);
     expect(errors.map(({ code, message }) => `${code} ${message}`).sort()).toEqual([
+      "CONFIG_INVALID the key file `missing.pub` does not exist",
       "CONFIG_INVALID unknown key `cache`",
       "DEFINITION_INVALID `Two` cannot be the name of a container",
       "DEFINITION_INVALID `stray.yaml` belongs into the folder of an architecture",
@@ -110,6 +111,20 @@ describe("loadRepository", () => {
       "DEFINITION_INVALID there are two containers `one` for amd64",
     ]);
     expect(errors.find(({ message }) => message.includes("x86_64"))?.hint).toBe("did you mean `amd64`?");
+  });
+
+  it("looks where the configuration says even when other parts of it are wrong", async () => {
+    await write({
+      "spacktainers.yaml": "definitions: mine\nlayers: {budget: many}\n",
+      "mine/amd64/one/spack.yaml": manifest,
+      "mine/amd64/one.yaml": manifest,
+    });
+    const { containers, errors } = await loadRepository(root);
+    expect(containers.map(({ name }) => name)).toEqual(["one", "one"]);
+    expect(errors.map(({ message }) => message)).toEqual([
+      "there are two containers `one` for amd64",
+      expect.stringContaining("`layers.budget`"),
+    ]);
   });
 
   it("looks for the key files that the configuration names", async () => {
