@@ -92,7 +92,9 @@ export async function alternate(alternatives, runs) {
     for (const result of results) {
       if (round >= (result.runs ?? runs)) continue;
       await result.prepare?.();
-      result.figures.push(await result.run());
+      const figures = await result.run();
+      result.figures.push(figures);
+      process.stderr.write(`  … ${result.name}: ${seconds(figures.wall)} s\n`);
     }
   return results.map(({ name, bytes, figures }) => ({
     name,
