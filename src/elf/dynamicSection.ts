@@ -1,5 +1,5 @@
 /** The dynamic section of an ELF file, found as the loader finds it: by PT_DYNAMIC and the PT_LOAD segments. */
-import { cString, type ElfFrame, elfConstants } from "./parseElf.ts";
+import { cString, type ElfFrame, elfConstants, maxStringBytes } from "./parseElf.ts";
 
 /** One entry of the dynamic section. */
 export interface DynamicEntry {
@@ -43,8 +43,8 @@ export function readDynamicEntries(frame: ElfFrame): DynamicEntry[] | undefined 
   return entries;
 }
 
-/** All strings taken from one file together: overlapping strings must not multiply a hostile file's size. */
-const maxStringBytes = 16 * 1024 * 1024;
+/** Bytes looked at for the strings of one file together: strings may overlap, and so multiply a hostile file's size. */
+const maxSearchedBytes = 16 * 1024 * 1024;
 
 /**
  * The string table of the dynamic section.
@@ -60,11 +60,12 @@ export function dynamicStrings(
   if (start === undefined) return () => undefined;
   const size = entries.find((entry) => entry.tag === elfConstants.DT_STRSZ)?.value ?? 0;
   const end = Math.min(start + size, frame.bytes.length);
-  let budget = maxStringBytes;
+  let budget = maxSearchedBytes;
   return (offset) => {
+    if (budget <= 0) return undefined;
     const string = cString(frame.bytes, start + offset, end);
-    if (string === undefined || string.length > budget) return undefined;
-    budget -= string.length;
-    return string.toString("utf8");
+    budget -=
+      string === undefined ? Math.min(maxStringBytes, Math.max(0, end - start - offset)) : string.length;
+    return string?.toString("utf8");
   };
 }

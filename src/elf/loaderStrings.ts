@@ -8,6 +8,9 @@ export interface LocatedString {
   readonly bytes: Buffer;
 }
 
+/** Bytes of all names (DT_NEEDED, DT_SONAME) together; a hostile file may let them overlap. */
+const maxNameBytes = 16 * 1024 * 1024;
+
 /** What can be edited. */
 export interface LoaderStrings {
   /** DT_RPATH or DT_RUNPATH, whichever there is. */
@@ -56,7 +59,12 @@ export function locateLoaderStrings(data: Uint8Array): LoaderStrings | undefined
   if (table === undefined) return undefined;
   const end = start + table.size;
   const stringAt = (offset: number): Buffer | undefined => cString(frame.bytes, start + offset, end);
-  if (entries.names.some((offset) => stringAt(offset) === undefined)) return undefined;
+  let searched = 0;
+  for (const offset of entries.names) {
+    const name = stringAt(offset);
+    searched += name?.length ?? 0;
+    if (name === undefined || searched > maxNameBytes) return undefined;
+  }
   const pathOffset = entries.paths[0];
   if (pathOffset === undefined) return found;
   const bytes = stringAt(pathOffset);

@@ -255,9 +255,17 @@ function readSections(
   return sections;
 }
 
-/** A NUL-terminated string that begins at `offset` and ends before `end`: its bytes, or undefined when it does not. */
+/** Longest string taken from a file, in bytes. Search paths of many packages in padded trees have some ten thousand. */
+export const maxStringBytes = 2 ** 20;
+
+/**
+ * A NUL-terminated string that begins at `offset` and ends before `end`: its bytes, or undefined when it does not, or is
+ * longer than {@link maxStringBytes}.
+ */
 export function cString(bytes: Buffer, offset: number, end: number = bytes.length): Buffer | undefined {
   if (!(offset >= 0 && offset < end && end <= bytes.length)) return undefined;
-  const nul = bytes.indexOf(0, offset);
-  return nul < 0 || nul >= end ? undefined : bytes.subarray(offset, nul);
+  // Only so far: a file may be gigabytes without a NUL.
+  const within = bytes.subarray(offset, Math.min(end, offset + maxStringBytes + 1));
+  const nul = within.indexOf(0);
+  return nul < 0 ? undefined : within.subarray(0, nul);
 }

@@ -12,6 +12,8 @@ const sectionTypeDynamicSymbols = 11;
 const flagExecutable = 4;
 /** Linked files have some dozens of sections. More is not worth the time that a hostile file could make us spend. */
 const mostSections = 2048;
+/** Names of sections are words. */
+const longestName = 4096;
 /** Larger alignments of sections that are not loaded are nothing a linker writes. */
 const largestAlignment = 4096;
 
@@ -57,18 +59,13 @@ export function stripElf(data: Buffer): Buffer {
   const moved = tailSections
     .filter((section) => !removed.has(section.index))
     .sort((a, b) => a.offset - b.offset);
-  const contents = new Map<number, Buffer>();
   const places = new Map<number, Span>();
   let cursor = pinnedEnd;
   for (const section of moved) {
-    const bytes =
-      section === tableNames && nameTable !== undefined
-        ? nameTable.bytes
-        : Buffer.from(data.subarray(section.offset, section.offset + section.size));
+    const isNames = section === tableNames && nameTable !== undefined;
     const start = alignUp(cursor, Math.max(1, section.alignment));
-    contents.set(section.index, bytes);
-    places.set(section.index, { start, end: start + bytes.length });
-    cursor = start + bytes.length;
+    cursor = start + (isNames ? nameTable.bytes.length : section.size);
+    places.set(section.index, { start, end: cursor });
   }
   const headers = kept.map(({ index }) => headerBytes(frame, index));
   const { fields } = frame;
@@ -81,6 +78,12 @@ export function stripElf(data: Buffer): Buffer {
   const size = tableStays ? cursor : tableOffset + kept.length * frame.sectionEntrySize;
   if (size > data.length || (size === data.length && !tableStays)) return data;
 
+  const contents = new Map<number, Buffer>();
+  for (const section of moved) {
+    const isNames = section === tableNames && nameTable !== undefined;
+    const { start, end } = spanOf(section);
+    contents.set(section.index, isNames ? nameTable.bytes : Buffer.from(data.subarray(start, end)));
+  }
   // From here on the file is changed, and nothing can fail any more.
   for (const section of sections) {
     // What lies between loaded parts cannot be cut out, but zeros cost nothing compressed.
@@ -147,7 +150,7 @@ function nameReader(frame: ElfFrame, sections: readonly ElfSection[]): NameOf | 
   const names = new Map<ElfSection, string>();
   for (const section of sections) {
     const name = cString(frame.bytes, table.offset + section.nameOffset, end);
-    if (name === undefined) return undefined;
+    if (name === undefined || name.length > longestName) return undefined;
     names.set(section, name.toString("latin1"));
   }
   return (section) => names.get(section) ?? "";

@@ -1,4 +1,5 @@
 /** Packages of the system that Spack relied on: what the base has to have. */
+import { compareLibcVersions } from "../base/libc.ts";
 import { briefSpec, type ConcreteSpec } from "../spec/concrete.ts";
 import { type FileTree, imagePath } from "../view/fileTree.ts";
 import type { LinkageProblem } from "./types.ts";
@@ -23,13 +24,13 @@ export function externalsMissing(
     const path = given?.startsWith("/") === true ? `/${imagePath(given)}` : given;
     const owner = briefSpec(spec);
     if (spec.name === "glibc") {
-      if (libcVersion === undefined || isOlder(libcVersion, spec.version))
+      if (libcVersion === undefined || compareLibcVersions(libcVersion, spec.version) < 0)
         problems.push({
           kind: "libc",
           severity: "error",
           owner,
           missing: `glibc ${spec.version}`,
-          library: libcVersion === undefined ? "the base, which has none" : `the base's glibc ${libcVersion}`,
+          ...(libcVersion === undefined ? {} : { library: `the base's glibc ${libcVersion}` }),
           files: [],
           hint: `a base with glibc ${spec.version} or newer is needed`,
         });
@@ -45,15 +46,4 @@ export function externalsMissing(
     }
   }
   return problems;
-}
-
-/** Compares versions of the C library: numbers separated by points. */
-function isOlder(version: string, than: string): boolean {
-  const a = version.split(".").map(Number);
-  const b = than.split(".").map(Number);
-  for (let at = 0; at < Math.max(a.length, b.length); at++) {
-    const difference = (a[at] ?? 0) - (b[at] ?? 0);
-    if (difference !== 0) return difference < 0;
-  }
-  return false;
 }

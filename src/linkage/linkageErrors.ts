@@ -22,7 +22,9 @@ export function describeProblem(problem: LinkageProblem): string {
     case "external":
       return `the external package is expected at ${missing}, which is not in the image`;
     case "libc":
-      return `the packages need ${missing}, which is newer than ${library ?? "the base's"}`;
+      return library === undefined
+        ? `the packages need ${missing}, and the base has no glibc`
+        : `the packages need ${missing}, which is newer than ${library}`;
     case "library":
       return `${named} ${verb} ${missing}, which is not in the image${started}`;
   }

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { elfConstants } from "../../src/elf/parseElf.ts";
+import { locateLoaderStrings } from "../../src/elf/loaderStrings.ts";
+import { elfConstants as elf, elfConstants } from "../../src/elf/parseElf.ts";
 import { isElf, readElfFacts } from "../../src/elf/readElf.ts";
 import { buildElf } from "../support/elfBuilder.ts";
 
@@ -19,7 +20,7 @@ describe("readElfFacts", () => {
           soname: "libx.so.1",
           needed: ["liba.so", "libb.so"],
           rpath: "/a/lib::/b/lib:",
-          dynamic: [[elfConstants.DT_FLAGS_1, 0x801]],
+          dynamic: [[elf.DT_FLAGS_1, 0x801]],
         });
         expect(readElfFacts(file)).toEqual({
           bits,
@@ -40,14 +41,14 @@ describe("readElfFacts", () => {
   }
 
   it("tells RUNPATH from RPATH", () => {
-    const facts = readElfFacts(buildElf({ runpath: "$ORIGIN/../lib", type: elfConstants.ET_EXEC }));
+    const facts = readElfFacts(buildElf({ runpath: "$ORIGIN/../lib", type: elf.ET_EXEC }));
     expect(facts?.runpath).toEqual(["$ORIGIN/../lib"]);
     expect(facts?.rpath).toEqual([]);
     expect(facts?.type).toBe("executable");
   });
 
   it("reads no dynamic section of an object file", () => {
-    const facts = readElfFacts(buildElf({ type: elfConstants.ET_REL, needed: ["liba.so"] }));
+    const facts = readElfFacts(buildElf({ type: elf.ET_REL, needed: ["liba.so"] }));
     expect(facts).toEqual({ bits: 64, endian: "little", machine: 62, type: "relocatable", ...nothing });
   });
 
@@ -63,6 +64,18 @@ describe("readElfFacts", () => {
     expect(facts?.interpreter).toMatch(/ld-/);
     expect(facts?.needed.some((name) => name.startsWith("libc."))).toBe(true);
     expect(Object.values(facts?.versionsNeeded ?? {}).flat()).toContain("GLIBC_2.17");
+  });
+
+  it("takes no time over names that overlap for megabytes", () => {
+    const dynamic = Array.from({ length: 60_000 }, (_, at): [number, number] => [elf.DT_NEEDED, 1 + at]);
+    const long = buildElf({ needed: ["x".repeat(32 * 2 ** 20)], dynamic });
+    const endless = Buffer.from(long);
+    endless.fill(0x78, endless.indexOf("xxxx"));
+    for (const file of [long, endless]) {
+      const facts = readElfFacts(file);
+      expect((facts?.needed ?? []).reduce((sum, name) => sum + name.length, 0)).toBeLessThan(2 ** 25);
+      expect(locateLoaderStrings(file)).toBeUndefined();
+    }
   });
 
   it("survives any damage", () => {

@@ -6,9 +6,9 @@
  * before those that provide its name, and of several providers the one of higher priority, then by name. A choice that
  * turns out to be impossible is taken back.
  */
+import { nearestNames } from "../../definitions/nearest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { compareDebianVersions, versionSatisfies } from "./debianVersion.ts";
-import { nearestName } from "./nearestName.ts";
 import type { OfferedPackage, PackageIndex } from "./packagesIndex.ts";
 import { type Alternatives, formatRelation, type PackageRelation, parseRelations } from "./relations.ts";
 
@@ -81,7 +81,7 @@ function parseWanted(text: string, index: PackageIndex, options: ResolveOptions)
     (one): PackageRelation => (version === undefined ? one : { ...one, version: { operator: "=", version } }),
   );
   if (index.named(name).length === 0 && index.providers(name).length === 0) {
-    const near = nearestName(name, index.names());
+    const [near] = nearestNames(name, index.names(), 1);
     const where = options.suite === undefined ? "" : ` in ${options.suite}`;
     throw new SpacktainersError(
       "BASE_UNSATISFIABLE",
