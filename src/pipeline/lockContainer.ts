@@ -20,6 +20,7 @@ import { choiceInputs } from "./choiceInputs.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { openCompletion } from "./completeBase.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
+import { lockText } from "./lockText.ts";
 import { installVersion, makeFragments, planFragments } from "./makeFragments.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { recipeFacts } from "./recipeFacts.ts";
@@ -75,10 +76,12 @@ export async function lockContainer(
       cause: error,
     });
   });
+  // With the specs as the user wrote them, whatever was kept.
+  const spackLock = lockText(read.environment, resolved.resolution, resolved.graph);
   const base = await lockedBase(container, configuration, loaded, resolved, workshop);
   const own = writeSpacktainersLock({
     architecture: container.arch,
-    spackLock: digestOf(resolved.lockText),
+    spackLock: digestOf(spackLock),
     choice: choiceInputs(read.environment, platform),
     tool: { install: installVersion, assembly: assemblyVersion },
     base,
@@ -97,7 +100,7 @@ export async function lockContainer(
     packages: resolved.packages.length,
     basePackages: base.packages.length,
     files: [
-      { path: paths.spack, changed: await writeIfChanged(paths.spack, resolved.lockText) },
+      { path: paths.spack, changed: await writeIfChanged(paths.spack, spackLock) },
       { path: paths.spacktainers, changed: await writeIfChanged(paths.spacktainers, own) },
     ],
     undetermined: resolved.resolution.undetermined ?? [],

@@ -55,9 +55,9 @@ Examples:
             context.print(JSON.stringify({ type: "result", ...result }));
             continue;
           }
-          const base = result.basePackages === 0 ? "" : `, ${result.basePackages} OS packages`;
+          const base = result.basePackages === 0 ? "" : `, ${count(result.basePackages, "OS package")}`;
           context.print(
-            `${result.name} ${result.version} ${result.arch}  ${result.packages} packages${base}`,
+            `${result.name} ${result.version} ${result.arch}  ${count(result.packages, "package")}${base}`,
           );
           for (const { path, changed } of result.files)
             context.print(`  ${shown(context.directory, path)}${changed ? "" : "  (unchanged)"}`);
@@ -69,6 +69,10 @@ Examples:
         return 0;
       }),
     );
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 /** Paths as the user would type them. */

@@ -1,0 +1,483 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeSigningKey, startArchive, type TestArchive } from "../base/makeArchive.ts";
+import { directory, file } from "../base/makeDeb.ts";
+import { makeWorkplace, type Workplace } from "../support/cli.ts";
+import { digestOfBuild, expectRefusal, jsonLines } from "../support/cliChecks.ts";
+import { corpusPath, hasCorpusCaches } from "../support/corpusCaches.ts";
+import { type DemoCache, makeDemoRepository } from "../support/demoCache.ts";
+import { makeKey, type TestKey } from "../support/signingKey.ts";
+import { buildTar } from "../support/tarBuilder.ts";
+
+const places: Workplace[] = [];
+afterAll(() => {
+  for (const place of places) place.remove();
+});
+
+const definition = "container_definitions/amd64/hello-mpi";
+let key: TestKey;
+let cacheHome: string;
+beforeAll(async () => {
+  key = await makeKey();
+  // Finished packages are made once for all tests.
+  const shared = makeWorkplace();
+  places.push(shared);
+  cacheHome = shared.cacheHome;
+});
+
+/** A repository with the demonstration's container, and its locks where asked for. */
+async function repository(
+  lock: boolean,
+  configuration?: string,
+): Promise<{ work: Workplace; cache: DemoCache }> {
+  const work = makeWorkplace(undefined, cacheHome);
+  places.push(work);
+  const cache = makeDemoRepository(work, "cache", key);
+  if (configuration !== undefined)
+    edit(work.path("spacktainers.yaml"), (text) => text.replace(/^base: .*$/m, configuration));
+  if (lock) expect((await work.run(["-q", "lock", "hello-mpi"])).stderr).toBe("");
+  return { work, cache };
+}
+
+function edit(path: string, change: (text: string) => string): void {
+  const text = readFileSync(path, "utf8");
+  const changed = change(text);
+  expect(changed).not.toBe(text);
+  writeFileSync(path, changed);
+}
+
+const frozen = ["-q", "build", "hello-mpi", "--frozen"];
+
+describe("lock", () => {
+  it("writes both locks, twice the same, and the build with them is the build without", async () => {
+    const { work } = await repository(false);
+    const free = digestOfBuild(await work.run(["--json", "build", "hello-mpi"]));
+    const first = await work.run(["--json", "lock", "hello-mpi"]);
+    expect(jsonLines(first).at(-1)).toMatchObject({
+      type: "result",
+      name: "hello-mpi",
+      version: "1.0.0",
+      packages: 3,
+      files: [{ changed: true }, { changed: true }],
+    });
+    const texts = ["spack.lock", "spacktainers.lock"].map((name) =>
+      readFileSync(work.path(definition, name), "utf8"),
+    );
+    const second = jsonLines(await work.run(["--json", "lock", "hello-mpi"])).at(-1);
+    expect(second).toMatchObject({ files: [{ changed: false }, { changed: false }] });
+    rmSync(work.path(definition, "spack.lock"));
+    rmSync(work.path(definition, "spacktainers.lock"));
+    await work.run(["-q", "lock"]);
+    expect(
+      ["spack.lock", "spacktainers.lock"].map((name) => readFileSync(work.path(definition, name), "utf8")),
+    ).toEqual(texts);
+    expect(readdirSync(work.path(definition)).sort()).toEqual([
+      "spack.lock",
+      "spack.yaml",
+      "spacktainers.lock",
+    ]);
+    expect(
+      digestOfBuild(await work.run(["--json", "build", "hello-mpi", "--frozen", "--output", "oci:other"])),
+    ).toBe(free);
+  });
+
+  it("puts the locks of a flat definition beside it, under its name", async () => {
+    const { work } = await repository(false);
+    cpSync(work.path(definition, "spack.yaml"), work.path("container_definitions/amd64/flat.yaml"));
+    await work.run(["-q", "lock", "flat"]);
+    const names = readdirSync(work.path("container_definitions/amd64")).sort();
+    expect(names).toEqual(["flat.lock", "flat.spacktainers.lock", "flat.yaml", "hello-mpi"]);
+    expect((await work.run(["-q", "build", "flat", "--frozen"])).status).toBe(0);
+  });
+
+  it("checks without writing, and says what is out of date", async () => {
+    const { work } = await repository(false);
+    const missing = await work.run(["-q", "lock", "--check"]);
+    expect(missing.status).toBe(3);
+    expect(missing.stderr).toMatch(/spack\.lock {2}error {2}LOCK_STALE/);
+    expect(readdirSync(work.path(definition))).toEqual(["spack.yaml"]);
+    await work.run(["-q", "lock"]);
+    expect(await work.run(["-q", "lock", "--check"])).toMatchObject({ status: 0, stdout: "up to date\n" });
+    edit(work.path(definition, "spack.yaml"), (text) => `${text}\n# only a comment\n`);
+    expect((await work.run(["-q", "lock", "--check"])).status).toBe(0);
+    edit(work.path(definition, "spack.yaml"), (text) => text.replace("- mpich ", "- mpich@4 "));
+    const stale = await work.run(["-q", "lock", "--check"]);
+    expect(stale.status).toBe(3);
+    expect(stale.stderr).toContain("the lock does not have `mpich@4`");
+  });
+
+  it("keeps with --keep what is locked and still asked for", async () => {
+    const { work } = await repository(true);
+    const roots = () =>
+      JSON.parse(readFileSync(work.path(definition, "spack.lock"), "utf8")).roots as {
+        hash: string;
+        spec: string;
+      }[];
+    const [ring] = roots();
+    edit(work.path(definition, "spack.yaml"), (text) => text.replace(/^ {2}- mpich .*\n/m, ""));
+    expect((await work.run(["-q", "lock", "--keep"])).status).toBe(0);
+    expect(roots()).toEqual([ring]);
+    // A locked hash that no cache has: without --keep another one would be taken.
+    edit(work.path(definition, "spack.lock"), (text) => text.replaceAll(ring?.hash ?? "", "a".repeat(32)));
+    expectRefusal(await work.run(["-q", "lock", "--keep"]), {
+      code: "NO_SOLUTION",
+      status: 3,
+      hint: "without --keep everything is chosen anew",
+    });
+    expect((await work.run(["-q", "lock"])).status).toBe(0);
+    expect(roots()).toEqual([ring]);
+  });
+});
+
+describe("build --frozen", () => {
+  it("refuses without locks", async () => {
+    const { work } = await repository(false);
+    const result = await work.run(frozen);
+    expect(result.status).toBe(3);
+    expect(result.stderr).toContain("there is no spack.lock beside the definition");
+    expect(result.stderr).toContain("there is no spacktainers.lock beside the definition");
+    expect(existsSync(work.path("dist"))).toBe(false);
+  });
+
+  it("refuses specs and constraints that are not those locked; a plain build warns", async () => {
+    const { work } = await repository(true);
+    edit(work.path(definition, "spack.yaml"), (text) => text.replace("- ring ", "- ring@1 "));
+    const specs = await work.run(frozen);
+    expect(specs.status).toBe(3);
+    expect(specs.stderr).toMatch(/spack\.yaml:7:5 {2}error {2}LOCK_STALE {2}the lock does not have `ring@1`/);
+    expect(specs.stderr).toContain("the lock has `ring`, the manifest does not");
+    const warned = await work.run(["-q", "build", "hello-mpi"]);
+    expect(warned.status).toBe(0);
+    expect(warned.stderr).toContain("warning  the lock does not have `ring@1`");
+    edit(work.path(definition, "spack.yaml"), (text) =>
+      text.replace("- ring@1 ", "- ring ").replace("all:", "zlib: { require: '@1.3' }\n    all:"),
+    );
+    expectRefusal(await work.run(frozen), {
+      code: "LOCK_STALE",
+      status: 3,
+      says: "`packages:` or `concretizer:`",
+      hint: "spacktainers lock",
+    });
+  });
+
+  it("refuses a spack.lock that is not the one it was locked with", async () => {
+    const { work } = await repository(true);
+    edit(work.path(definition, "spack.lock"), (text) => `${text}\n`);
+    expectRefusal(await work.run(frozen), { code: "LOCK_STALE", status: 3, says: "another spack.lock" });
+    const plain = await work.run(["-q", "build", "hello-mpi"]);
+    expect(plain.status).toBe(0);
+    expect(plain.stderr).toContain("belongs to another spack.lock");
+  });
+
+  it("refuses an archive that is not the one that was locked", async () => {
+    const { work, cache } = await repository(true);
+    await cache.replaceArchive("ring", key, (tar) => {
+      const changed = Buffer.from(tar);
+      const at = changed.indexOf("token");
+      expect(at).toBeGreaterThan(0);
+      changed.write("TOKEN", at);
+      return changed;
+    });
+    expectRefusal(await work.run(frozen), {
+      code: "CHECKSUM_MISMATCH",
+      status: 5,
+      says: /archive of ring@1\.0\.0\/yv5ulaa is not the one that was locked/,
+      hint: "pushed again",
+    });
+    expectRefusal(await work.run(["-q", "lock", "--check"]), { code: "CHECKSUM_MISMATCH", status: 5 });
+    const plain = await work.run(["-q", "build", "hello-mpi"]);
+    expect(plain.status).toBe(0);
+    expect(plain.stderr).toContain("is not the one that was locked");
+    await work.run(["-q", "lock"]);
+    expect((await work.run(frozen)).status).toBe(0);
+  });
+
+  it("refuses locks that are malformed or made by other transformations", async () => {
+    const { work } = await repository(true);
+    const path = work.path(definition, "spacktainers.lock");
+    const text = readFileSync(path, "utf8");
+    writeFileSync(path, text.slice(0, -20));
+    expectRefusal(await work.run(frozen), { code: "LOCK_INVALID", status: 3, says: /spacktainers\.lock/ });
+    writeFileSync(path, text.replace(/"install":\d+/, '"install":1'));
+    expectRefusal(await work.run(frozen), { code: "LOCK_STALE", status: 3, says: "makes other bytes" });
+    writeFileSync(path, text.replace('"amd64"', '"arm64"'));
+    expectRefusal(await work.run(frozen), { code: "LOCK_STALE", status: 3, says: "for arm64" });
+  });
+
+  it("refuses another root file system underneath", async () => {
+    const work = makeWorkplace(undefined, cacheHome);
+    places.push(work);
+    makeDemoRepository(work, "cache", key);
+    edit(work.path("spacktainers.yaml"), (text) => text.replace(/^base: .*$/m, "base: {rootfs: base.tar}"));
+    const base = (text: string) =>
+      writeFileSync(
+        work.path("base.tar"),
+        buildTar([
+          { name: "etc/", type: "5" },
+          { name: "etc/motd", body: text },
+        ]),
+      );
+    base("one");
+    await work.run(["-q", "lock"]);
+    expect((await work.run(frozen)).status).toBe(0);
+    base("other");
+    expectRefusal(await work.run(frozen), { code: "LOCK_STALE", status: 3, says: "the base is not the one" });
+    edit(work.path("spacktainers.yaml"), (text) => text.replace(/^base: .*$/m, "base: {scratch: true}"));
+    expectRefusal(await work.run(frozen), {
+      code: "LOCK_STALE",
+      status: 3,
+      says: "configuration of the base",
+    });
+  });
+});
+
+describe("a base of OS packages", () => {
+  let archive: TestArchive;
+  let armored: string;
+  beforeAll(async () => {
+    const signer = await makeSigningKey();
+    archive = await startArchive(signer);
+    armored = signer.publicKey;
+  });
+  afterAll(() => archive.close());
+
+  it("stays as it was locked when its archive has newer packages", async () => {
+    const publish = (version: string) =>
+      archive.publish("bookworm", [
+        { name: "tool", version, entries: [directory("usr"), file("usr/tool", version)] },
+      ]);
+    await publish("1.0");
+    const work = makeWorkplace();
+    places.push(work);
+    makeDemoRepository(work, "cache", key);
+    writeFileSync(work.path("archive.asc"), armored);
+    edit(work.path("spacktainers.yaml"), (text) =>
+      text.replace(
+        /^base: .*$/m,
+        `base: {debian: bookworm, packages: [tool], mirror: "${archive.url}", security-mirror: "${archive.url}", keyring: archive.asc}`,
+      ),
+    );
+    const locked = await work.run(["-q", "lock"]);
+    expect(locked.stderr).not.toContain("error");
+    expect(locked.stdout).toContain("1 OS package\n");
+    const before = digestOfBuild(await work.run(["--json", "build", "--frozen"]));
+    await publish("2.0");
+    const again = digestOfBuild(
+      await work.run(["--json", "build", "--frozen", "--refresh", "--output", "oci:again"]),
+    );
+    expect(again).toBe(before);
+    rmSync(work.path(definition, "spacktainers.lock"));
+    const free = digestOfBuild(await work.run(["--json", "build", "--refresh", "--output", "oci:free"]));
+    expect(free).not.toBe(before);
+  });
+});
+
+describe("explain", () => {
+  it("shows a container, and packages in it with their paths", async () => {
+    const { work } = await repository(true);
+    const whole = jsonLines(await work.run(["-q", "--json", "explain", "hello-mpi"])).at(-1);
+    expect(whole).toMatchObject({ origin: "lock", buildOnly: ["compiler-wrapper", "gcc", "gmake"] });
+    expect(((whole?.packages ?? []) as { name: string }[]).map(({ name }) => name)).toEqual([
+      "ring",
+      "mpich",
+      "gcc-runtime",
+    ]);
+    const text = await work.run(["-q", "explain", "hello-mpi", "mpi"]);
+    expect(text.stdout).toMatch(/^mpich@4\.0\.2\/e445vrq {2}asked for as `mpich`/);
+    expect(text.stdout).toContain("ring@1.0.0 -build,link-> mpich@4.0.2");
+    expect(text.stdout).toContain("4.0.2/e445vrq: taken");
+  });
+
+  it("draws the dependency graph in three languages", async () => {
+    const { work } = await repository(true);
+    const svg = await work.run(["-q", "explain", "hello-mpi", "--graph", "svg"]);
+    expect(svg.stdout).toMatch(/^<svg [\s\S]*ring@1\.0\.0[\s\S]*<\/svg>\n$/);
+    expect((await work.run(["-q", "explain", "hello-mpi", "--graph", "dot"])).stdout).toMatch(
+      /^digraph packages \{/,
+    );
+    expect((await work.run(["-q", "explain", "hello-mpi", "--graph", "mermaid"])).stdout).toMatch(
+      /^flowchart LR\n/,
+    );
+  });
+
+  it("says that a locked package is in no cache, which one is most like it, and in what", async () => {
+    const { work } = await repository(true);
+    edit(work.path(definition, "spack.lock"), (text) =>
+      text
+        .replaceAll("e445vrqkp6xympwm6ldw2fyf67auho7u", "b".repeat(32))
+        .replaceAll('"romio": true', '"romio": false'),
+    );
+    const [explained] = (jsonLines(await work.run(["-q", "--json", "explain", "hello-mpi", "mpich"])).at(-1)
+      ?.explanations ?? []) as Record<string, unknown>[];
+    expect(explained).toMatchObject({
+      missing: { code: "PACKAGE_NOT_CACHED" },
+      nearest: { version: "4.0.2", text: "~romio → +romio" },
+      chosenNow: { version: "4.0.2", text: "~romio → +romio" },
+    });
+  });
+
+  it("says which containers a package affects", async () => {
+    const { work } = await repository(true);
+    mkdirSync(work.path("container_definitions/amd64/other"));
+    writeFileSync(
+      work.path("container_definitions/amd64/other/spack.yaml"),
+      "spack:\n  specs: [gcc-runtime]\n",
+    );
+    const affected = (spec: string) => work.run(["-q", "--json", "explain", "--affects", spec]);
+    const names = async (spec: string) =>
+      ((jsonLines(await affected(spec)).at(-1)?.containers ?? []) as { name: string }[]).map(
+        ({ name }) => name,
+      );
+    expect(await names("mpich")).toEqual(["hello-mpi"]);
+    expect(await names("gcc-runtime@12")).toEqual(["hello-mpi", "other"]);
+    expect(await names("gcc-runtime@11")).toEqual([]);
+  });
+
+  it("refuses what neither the container nor a cache has", async () => {
+    const { work } = await repository(true);
+    expectRefusal(await work.run(["-q", "explain", "hello-mpi", "mpihc"]), {
+      code: "NOT_FOUND",
+      status: 4,
+      says: "`mpihc`",
+      hint: "mpich",
+    });
+  });
+});
+
+describe("diff", () => {
+  it("compares an image with its lock and with what the caches give", async () => {
+    const { work } = await repository(true);
+    await work.run(["-q", "build"]);
+    for (const [a, b] of [
+      ["lock:hello-mpi", "image:hello-mpi"],
+      ["dist/amd64/hello-mpi", "caches:hello-mpi"],
+      ["hello-mpi"],
+    ] as const) {
+      const result = await work.run(["-q", "diff", a, ...(b === undefined ? [] : [b])]);
+      expect(result.stdout).toContain("the same 3 packages");
+      expect(result.status).toBe(0);
+    }
+  });
+
+  it("tells what was removed and what changed in what", async () => {
+    const { work } = await repository(true);
+    cpSync(work.path(definition, "spack.lock"), work.path("old.lock"));
+    edit(work.path(definition, "spack.lock"), (text) =>
+      text
+        .replaceAll("e445vrqkp6xympwm6ldw2fyf67auho7u", "b".repeat(32))
+        .replaceAll('"romio": true', '"romio": false'),
+    );
+    const result = await work.run(["-q", "diff", "old.lock", "hello-mpi"]);
+    expect(result.stdout).toContain("~ mpich@4.0.2/e445vrq → 4.0.2/bbbbbbb\n    +romio → ~romio\n");
+    const json = jsonLines(await work.run(["-q", "--json", "diff", "old.lock", "hello-mpi"])).at(-1);
+    expect(json).toMatchObject({ added: [], removed: [], unchanged: 2 });
+  });
+
+  it("refuses images without packages, and containers that are not built", async () => {
+    const { work } = await repository(true);
+    expectRefusal(await work.run(["-q", "diff", "image:hello-mpi", "hello-mpi"]), {
+      code: "NOT_FOUND",
+      status: 4,
+      hint: "spacktainers build hello-mpi",
+    });
+  });
+});
+
+/** A checkout of Spack to hold our locks against; and, where it is set, further repositories of recipes, separated by `:`. */
+const spackRoot = process.env.SPACKTAINERS_TEST_SPACK;
+
+describe.skipIf(!hasCorpusCaches)("locks of real caches (skipped without ../shared/corpus)", () => {
+  const recorded = [
+    { folder: "installed", layout: "v2", generation: "0." },
+    { folder: "installed-v3", layout: "v3", generation: "1." },
+  ] as const;
+
+  async function lockRecorded(folder: string, layout: string): Promise<Workplace> {
+    const work = makeWorkplace(
+      `caches:\n- {url: ${corpusPath}/${layout}, trust: [${corpusPath}/cache.pub]}\nbase: {scratch: true}\n`,
+    );
+    places.push(work);
+    mkdirSync(work.path("container_definitions/amd64/recorded"), { recursive: true });
+    const manifest = readFileSync(join(corpusPath, folder, "spack.yaml"), "utf8");
+    writeFileSync(work.path("container_definitions/amd64/recorded/spack.yaml"), manifest);
+    const result = await work.run(["-q", "lock"]);
+    expect(result.status, result.stderr).toBe(0);
+    return work;
+  }
+
+  it.each(recorded)("are what Spack itself locked ($folder)", async ({ folder, layout }) => {
+    const work = await lockRecorded(folder, layout);
+    const read = (path: string) => JSON.parse(readFileSync(path, "utf8"));
+    const ours = read(work.path("container_definitions/amd64/recorded/spack.lock"));
+    const theirs = read(join(corpusPath, folder, "spack.lock"));
+    expect(ours._meta).toEqual(theirs._meta);
+    const rootsOf = (lock: { roots: { hash: string; spec: string }[] }) =>
+      lock.roots.map(({ hash, spec }) => `${hash} ${spec}`).sort();
+    expect(rootsOf(ours)).toEqual(rootsOf(theirs));
+    expect(Object.keys(ours.concrete_specs).sort()).toEqual(Object.keys(theirs.concrete_specs).sort());
+    for (const [hash, node] of Object.entries<Record<string, unknown>>(ours.concrete_specs)) {
+      const same = theirs.concrete_specs[hash];
+      // Spack keeps patches in the order of application, and what it knows of external compilers.
+      const { patches, external, ...rest } = node;
+      const { patches: theirPatches, external: _, ...theirRest } = same;
+      expect(rest).toEqual(theirRest);
+      expect([...((patches as string[] | undefined) ?? [])].sort()).toEqual([...(theirPatches ?? [])].sort());
+      expect(external === undefined).toBe(same.external === undefined);
+    }
+  });
+
+  it.skipIf(spackRoot === undefined)(
+    "are installed by real Spack from the cache, nothing built (skipped without SPACKTAINERS_TEST_SPACK)",
+    async () => {
+      const spack = join(spackRoot ?? "", "bin/spack");
+      const version = execFileSync(spack, ["--version"], { encoding: "utf8" });
+      const { folder, layout } =
+        recorded.find(({ generation }) => version.startsWith(generation)) ?? recorded[1];
+      const work = await lockRecorded(folder, layout);
+      const environment = work.path("container_definitions/amd64/recorded");
+      edit(join(environment, "spack.yaml"), (text) => text.replace(/^ {2}view:.*$/m, "  view: false"));
+      mkdirSync(work.path("config"));
+      mkdirSync(work.path("gnupg"), { mode: 0o700 });
+      writeFileSync(
+        work.path("config/config.yaml"),
+        `config: {install_tree: {root: ${work.path("tree")}}, build_stage: [${work.path("stage")}]}\n`,
+      );
+      writeFileSync(
+        work.path("config/mirrors.yaml"),
+        `mirrors:: {corpus: {url: "file://${corpusPath}/${layout}", source: false}}\n`,
+      );
+      const repositories = (process.env.SPACKTAINERS_TEST_SPACK_REPOS ?? "")
+        .split(":")
+        .filter((path) => path !== "");
+      const named = (path: string) =>
+        `${/namespace: *(\S+)/.exec(readFileSync(join(path, "repo.yaml"), "utf8"))?.[1]}: ${path}`;
+      if (repositories.length > 0)
+        writeFileSync(
+          work.path("config/repos.yaml"),
+          `repos:\n${repositories.map((path) => (folder === "installed" ? `- ${path}` : `  ${named(path)}`)).join("\n")}\n`,
+        );
+      const run = (...args: readonly string[]) =>
+        execFileSync(spack, ["-C", work.path("config"), ...args], {
+          encoding: "utf8",
+          stdio: ["ignore", "pipe", "pipe"],
+          env: {
+            ...process.env,
+            SPACK_DISABLE_LOCAL_CONFIG: "1",
+            SPACK_USER_CACHE_PATH: work.path("spack-cache"),
+            SPACK_GNUPGHOME: work.path("gnupg"),
+          },
+        });
+      run("gpg", "trust", join(corpusPath, "cache.pub"));
+      run("-e", environment, "install", "--cache-only");
+      const database = JSON.parse(readFileSync(work.path("tree/.spack-db/index.json"), "utf8")).database
+        .installs;
+      const installed = Object.entries<{ installed: boolean; spec: { external?: unknown } }>(database)
+        .filter(([, { installed, spec }]) => installed && !spec.external)
+        .map(([hash]) => hash);
+      const own = JSON.parse(readFileSync(join(environment, "spacktainers.lock"), "utf8"));
+      expect(installed.sort()).toEqual(own.packages.map(({ hash }: { hash: string }) => hash).sort());
+    },
+  );
+});
