@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { locateLoaderStrings } from "../../src/elf/loaderStrings.ts";
-import { elfConstants as elf, elfConstants } from "../../src/elf/parseElf.ts";
+import { elfConstants as elf } from "../../src/elf/parseElf.ts";
 import { isElf, readElfFacts } from "../../src/elf/readElf.ts";
 import { buildElf } from "../support/elfBuilder.ts";
 
