@@ -23,8 +23,8 @@ const magics: readonly (readonly [Compression, readonly number[]])[] = [
   ["compress", [0x1f, 0x9d]],
 ];
 
-/** Bytes that {@link compressionOf} wants to see. */
-const magicLength = 6;
+/** Bytes that {@link compressionOf} and {@link zstdWindow} want to see. */
+const headLength = 18;
 
 /** Largest zstd window accepted: what the `zstd` program itself accepts without being asked (2^27). */
 const maxZstdWindow = 2 ** 27;
@@ -81,7 +81,7 @@ async function sniff(
   const iterator = chunks[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   let ended = false;
-  while (head.length < magicLength && !ended) {
+  while (head.length < headLength && !ended) {
     const next = await iterator.next();
     if (next.done === true) ended = true;
     else head = head.length === 0 ? bufferOf(next.value) : Buffer.concat([head, next.value]);
@@ -264,19 +264,29 @@ async function* unzstd(
       );
     }
     first = false;
-    // Small steps: all that a piece unpacks to is in memory at once.
-    for (let at = 0; at < chunk.length; at += 65_536) yield* push(chunk.slice(at, at + 65_536), false);
+    // Small steps: all that a piece unpacks to is in memory at once, 128 KiB for every four bytes at worst.
+    for (let at = 0; at < chunk.length; at += 2048) yield* push(chunk.slice(at, at + 2048), false);
   }
   yield* push(new Uint8Array(), true);
 }
 
-/** Window in bytes that the first frame asks for (RFC 8878, 3.1.1.1.2); 0 where the frame is a single segment or too short. */
+/**
+ * Memory in bytes that the first frame asks for (RFC 8878, 3.1.1.1): its window, or the whole content where the frame is a
+ * single segment; 0 where it is too short to say.
+ */
 function zstdWindow(head: Uint8Array): number {
   const descriptor = head[4] ?? 0;
-  if ((descriptor & 0x20) !== 0) return 0;
-  const window = head[5] ?? 0;
-  const base = 2 ** (10 + (window >> 3));
-  return base + (base / 8) * (window & 7);
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  if (!isSingleSegment) {
+    const window = head[5] ?? 0;
+    const base = 2 ** (10 + (window >> 3));
+    return base + (base / 8) * (window & 7);
+  }
+  const start = 5 + ([0, 1, 2, 4][descriptor & 3] ?? 0);
+  const length = [1, 2, 4, 8][descriptor >> 6] ?? 1;
+  let size = 0;
+  for (let at = length - 1; at >= 0; at--) size = size * 256 + (head[start + at] ?? 0);
+  return size;
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -1,8 +1,9 @@
 /** A repository of container definitions: finding it, reading its configuration, listing its containers. */
 import type { Dirent } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { SpacktainersError } from "../util/errors.ts";
+import { readBounded } from "../util/readBounded.ts";
 import {
   type Architecture,
   architectures,
@@ -86,15 +87,16 @@ export async function loadRepository(root: string): Promise<Repository> {
 /**
  * Reads a text file of bounded size.
  *
- * @throws {SpacktainersError} `DEFINITION_INVALID` when it is larger than `limit` bytes; system errors as they are
+ * @throws {SpacktainersError} `DEFINITION_INVALID` when it is larger than `limit` bytes, `IO` when it is no file; system
+ *   errors as they are
  */
 export async function readTextFile(path: string, limit: number): Promise<string> {
-  const { size } = await stat(path);
-  if (size > limit)
+  const bytes = await readBounded(path, limit);
+  if (bytes === undefined)
     throw new SpacktainersError("DEFINITION_INVALID", `the file is larger than ${limit} bytes`, {
       place: { file: path },
     });
-  return readFile(path, "utf8");
+  return bytes.toString("utf8");
 }
 
 async function loadConfiguration(

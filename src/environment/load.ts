@@ -1,10 +1,11 @@
 /** Reading an environment from disk: the manifest, the configuration files it includes, the lock beside it. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { yamlLimits } from "../definitions/positionedYaml.ts";
 import { problemList } from "../definitions/problems.ts";
 import { readTextFile } from "../definitions/repository.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { readBounded } from "../util/readBounded.ts";
 import { lockLimit, readLock } from "./lock.ts";
 import { type ManifestOptions, readManifest } from "./manifest.ts";
 import type { Lock, ManifestReading } from "./types.ts";
@@ -73,12 +74,12 @@ async function configurationFiles(path: string): Promise<readonly string[]> {
 export async function loadLock(file: string): Promise<Lock> {
   let text: string;
   try {
-    const { size } = await stat(file);
-    if (size > lockLimit)
+    const bytes = await readBounded(file, lockLimit);
+    if (bytes === undefined)
       throw new SpacktainersError("LOCK_INVALID", `the lock is larger than ${lockLimit} bytes`, {
         place: { file },
       });
-    text = await readFile(file, "utf8");
+    text = bytes.toString("utf8");
   } catch (thrown) {
     throw asSpacktainersError(thrown, { file });
   }

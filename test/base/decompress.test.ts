@@ -62,9 +62,19 @@ describe("decompressStream", () => {
       await expect(unpack(whole, 5)).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
   });
 
-  test("refuses a zstd window that would eat the memory", async () => {
-    const frame = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa0, 0x01, 0, 0]);
+  test.each([
+    ["window", [0x00, 0xa0]],
+    ["single segment", [0xa0, 0x00, 0x00, 0x00, 0x7f]],
+    ["single segment of 64-bit size", [0xe0, 0, 0, 0, 0, 0, 0x01, 0, 0]],
+    ["single segment after a dictionary", [0xa3, 1, 2, 3, 4, 0x00, 0x00, 0x00, 0x7f]],
+  ])("refuses a zstd %s that would eat the memory", async (_, header) => {
+    const frame = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, ...header, 0x01, 0, 0]);
     await expect(unpack(frame, undefined, 100)).rejects.toThrow(/window/);
+  });
+
+  test("reads a zstd single segment of moderate size", async () => {
+    const frame = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, 200, 0, 0, 0, 0x43, 0x06, 0x00, 0x61];
+    expect(await unpack(Buffer.from(frame))).toBe("a".repeat(200));
   });
 
   test("says that bzip2 is not read", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Digest, digestOf, digestOfHex, hexOfDigest } from "../../util/digest.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../../util/errors.ts";
 import { isJsonObject } from "../../util/json.ts";
+import { readBounded } from "../../util/readBounded.ts";
 import { parseImageConfig, parseIndex, parseManifest } from "./parse.ts";
 import {
   type Descriptor,
@@ -19,8 +20,8 @@ import {
 const maxDocumentBytes = 8 * 2 ** 20;
 /** Indexes in indexes. */
 const maxDepth = 4;
-/** Candidates whose configuration has to be read to know their platform. */
-const maxUndescribed = 100;
+/** Documents read to find an image: indexes, and candidates whose configuration has to be read to know their platform. */
+const maxRead = 200;
 
 /** Which image of a layout. */
 export interface LayoutQuery {
@@ -61,7 +62,7 @@ export interface LayoutImage {
  */
 export async function readOciLayout(directory: string, query: LayoutQuery): Promise<LayoutImage> {
   const place = { file: directory };
-  const marker = await readBounded(join(directory, "oci-layout"), 4096).catch((error: unknown) => {
+  const marker = await readDocument(join(directory, "oci-layout"), 4096).catch((error: unknown) => {
     throw new SpacktainersError("NOT_FOUND", "this is not an OCI image layout: it has no file oci-layout", {
       place,
       cause: error,
@@ -69,7 +70,7 @@ export async function readOciLayout(directory: string, query: LayoutQuery): Prom
   });
   expectLayoutVersion(marker, place);
   const indexPath = join(directory, "index.json");
-  const index = parseIndex(await readBounded(indexPath, maxDocumentBytes), { file: indexPath });
+  const index = parseIndex(await readDocument(indexPath, maxDocumentBytes), { file: indexPath });
   const named = index.manifests.filter(
     (item) => query.reference === undefined || item.annotations?.[referenceAnnotation] === query.reference,
   );
@@ -78,7 +79,7 @@ export async function readOciLayout(directory: string, query: LayoutQuery): Prom
       place,
       hint: `it has: ${namesIn(index.manifests)}`,
     });
-  const found = await fitting(directory, named, query.platform, 0, { left: maxUndescribed });
+  const found = await fitting(directory, named, query.platform, 0, new Set());
   const wanted = [...new Map(found.map((item) => [item.digest, item])).values()];
   const [chosen, other] = wanted;
   if (chosen === undefined)
@@ -119,26 +120,27 @@ async function fitting(
   descriptors: readonly Descriptor[],
   platform: Platform,
   depth: number,
-  undescribed: { left: number },
+  read: Set<Digest>,
 ): Promise<Descriptor[]> {
   const found: { descriptor: Descriptor; variant: string | undefined }[] = [];
   for (const descriptor of descriptors) {
-    if (isIndexType(descriptor.mediaType)) {
+    const isIndex = isIndexType(descriptor.mediaType);
+    if (isIndex || descriptor.platform === undefined) {
+      if (read.has(descriptor.digest) || read.size >= maxRead) continue;
+      read.add(descriptor.digest);
+    }
+    if (isIndex) {
       if (depth >= maxDepth)
         throw new SpacktainersError("ARCHIVE_INVALID", "the layout's indexes are nested too deeply", {
           place: { file: directory },
         });
       const bytes = await readBlob(directory, descriptor);
       const nested = parseIndex(bytes, { file: layoutBlobPath(directory, descriptor.digest) });
-      const inner = await fitting(directory, nested.manifests, platform, depth + 1, undescribed);
+      const inner = await fitting(directory, nested.manifests, platform, depth + 1, read);
       found.push(...inner.map((item) => ({ descriptor: item, variant: item.platform?.variant })));
       continue;
     }
-    let actual = descriptor.platform;
-    if (actual === undefined) {
-      if (undescribed.left-- <= 0) continue;
-      actual = (await readImage(directory, descriptor, false)).config;
-    }
+    const actual = descriptor.platform ?? (await readImage(directory, descriptor, false)).config;
     if (actual.os !== platform.os || actual.architecture !== platform.architecture) continue;
     found.push({ descriptor, variant: actual.variant });
   }
@@ -192,27 +194,19 @@ async function readBlob(directory: string, descriptor: Descriptor): Promise<Buff
     throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", {
       place: { file: path },
     });
-  const bytes = await readBounded(path, maxDocumentBytes);
+  const bytes = await readDocument(path, maxDocumentBytes);
   if (bytes.length !== descriptor.size || digestOf(bytes) !== descriptor.digest) throw mismatch(path);
   return bytes;
 }
 
-async function readBounded(path: string, most: number): Promise<Buffer> {
-  try {
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      if (size > most)
-        throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", {
-          place: { file: path },
-        });
-      return await file.readFile();
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
+async function readDocument(path: string, most: number): Promise<Buffer> {
+  const bytes = await readBounded(path, most).catch((error: unknown) => {
     throw asSpacktainersError(error, { file: path });
-  }
+  });
+  if (bytes !== undefined) return bytes;
+  throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", {
+    place: { file: path },
+  });
 }
 
 async function expectBlob(path: string, descriptor: Descriptor, verify: boolean): Promise<void> {
