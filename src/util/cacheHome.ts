@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { SpacktainersError } from "./errors.ts";
 
 /**
  * Where this program keeps what it can make again: `$XDG_CACHE_HOME/spacktainers`, by default `~/.cache/spacktainers`
@@ -7,6 +8,18 @@ import { join } from "node:path";
  */
 export function cacheHome(env: NodeJS.ProcessEnv = process.env): string {
   const xdg = env.XDG_CACHE_HOME;
-  const base = xdg?.startsWith("/") ? xdg : join(homedir(), ".cache");
+  const base = xdg?.startsWith("/") ? xdg : join(homeOf(), ".cache");
   return join(base, "spacktainers");
+}
+
+function homeOf(): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    // A user without an entry in the user database, as in containers.
+    throw new SpacktainersError("IO", "this user has no home directory", {
+      hint: "set XDG_CACHE_HOME to a directory for what can be made again",
+      cause,
+    });
+  }
 }
