@@ -6,7 +6,7 @@ import { type ChoiceContext, choiceRounds, search } from "./chooseFromCaches.ts"
 import { runEdges } from "./closures.ts";
 import { type Cost, type Criterion, criteria, variantCriteria } from "./criteria.ts";
 import type { Violation } from "./rules.ts";
-import { costOf, rootNamesOf, type Slot } from "./search.ts";
+import { costOf, rootNamesOf, type SearchResult, type Slot } from "./search.ts";
 
 /** What speaks against a configuration. */
 export type AlternativeVerdict =
@@ -49,7 +49,7 @@ export interface Alternative {
 }
 
 /** How many configurations are looked into, unless told otherwise. */
-const mostExplained = 50;
+const mostExplained = 20;
 
 /**
  * All configurations of a package that the caches know, newest first, each with what speaks against it.
@@ -138,11 +138,14 @@ function judgeAlternative(
   const has = ({ closure }: Candidate): boolean => closure.byName.get(spec.name) === spec.hash;
   const round = rounds.find(({ slots }) => slots.some(({ candidates }) => candidates.some(has)));
   if (round === undefined) return unusedVerdict(context, rejected, spec);
+  const certain = worseForCertain(context, round, spec);
+  if (certain !== undefined) return certain;
   const slots = round.slots.map(({ candidates, virtual }) => ({
     virtual,
     candidates: candidates.filter((candidate) => has(candidate) || !candidate.closure.byName.has(spec.name)),
   }));
-  const { best } = search(context, slots);
+  const { best, complete } = searchWith(context, round, slots, has);
+  if (best === undefined && !complete) return { kind: "unknown" };
   if (best === undefined || !best.chosen.some(has)) return clashVerdict(context, round, slots, has);
   if (round.choice.length === 0) return { kind: "equal", variants: [] };
   const rootNames = rootNamesOf(round.slots);
@@ -153,6 +156,70 @@ function judgeAlternative(
   if (criterion === undefined) return { kind: "equal", variants: openVariants(context, round, spec) };
   const because = reasons(context, round, best.chosen, index);
   return { kind: "worse", criterion, because, guessed: guessedVariants(context, criterion, because) };
+}
+
+/** The best choice with a package. As in choosing, the newest versions of the other roots are looked at first. */
+function searchWith(
+  context: ChoiceContext,
+  round: Round,
+  slots: readonly Slot[],
+  has: (candidate: Candidate) => boolean,
+): SearchResult {
+  const newest = slots.map(({ candidates, virtual }, index) => {
+    const among = new Set(round.candidates[index]?.newest().map(({ spec }) => spec.hash));
+    return { virtual, candidates: candidates.filter((one) => has(one) || among.has(one.spec.hash)) };
+  });
+  if (newest.every(({ candidates }) => candidates.length > 0)) {
+    const found = search(context, newest);
+    if (found.best !== undefined && found.complete && found.best.cost[0] === 0 && found.best.chosen.some(has))
+      return found;
+  }
+  return search(context, slots);
+}
+
+/**
+ * Roots are most often worse by their versions, which shows without a search: every choice with the package costs at least
+ * its own share and the least shares of the other roots.
+ */
+function worseForCertain(
+  { model }: ChoiceContext,
+  round: Round,
+  spec: ConcreteSpec,
+): AlternativeVerdict | undefined {
+  const rootNames = rootNamesOf(round.slots);
+  if (round.choice.length === 0 || !rootNames.has(spec.name)) return undefined;
+  const least = new Map<string, readonly ConcreteSpec[]>([[spec.name, [spec]]]);
+  for (const { candidates } of round.slots) {
+    const name = candidates[0]?.spec.name;
+    // What can be several packages may be one that is counted already.
+    if (name === undefined || least.has(name) || candidates.some((one) => one.spec.name !== name)) continue;
+    least.set(
+      name,
+      candidates.map((one) => one.spec),
+    );
+  }
+  const taken = costOf(round.choice, round.slots, model, rootNames);
+  for (const [index, criterion] of criteria.entries()) {
+    let bound = 0;
+    for (const specs of least.values())
+      bound += specs.reduce(
+        (low, one) => Math.min(low, model.shareOf(one, true)[index] ?? 0),
+        Number.POSITIVE_INFINITY,
+      );
+    const cost = taken[index] ?? 0;
+    if (bound < cost) return undefined;
+    if (bound === cost) continue;
+    const instead = round.choice
+      .flatMap(({ closure }) => closure.nodes)
+      .find(({ name }) => name === spec.name);
+    const more =
+      (model.shareOf(spec, true)[index] ?? 0) >
+      (instead === undefined ? 0 : (model.shareOf(instead, true)[index] ?? 0));
+    // Only what is plain to see is said so: the package itself is worse.
+    if (!more || variantCriteria.roots.includes(criterion)) return undefined;
+    return { kind: "worse", criterion, because: [{ with: spec, instead }], guessed: [] };
+  }
+  return undefined;
 }
 
 /** Packages whose share of a criterion is greater in another choice. */

@@ -77,6 +77,6 @@ export function verdictText(
         ? "as good; of equals the one whose hash comes first is taken"
         : `as good, as far as caches can tell: only its recipe knows the default of ${verdict.variants.join(", ")}`;
     case "unknown":
-      return "not looked into";
+      return "not looked into (see --limit)";
   }
 }

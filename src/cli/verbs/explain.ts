@@ -29,7 +29,7 @@ export function explainVerb(program: Command, outcome: VerbOutcome): Command {
     .addOption(
       new Option("--graph <format>", "print the dependency graph instead").choices(["dot", "mermaid", "svg"]),
     )
-    .option("--limit <n>", "look into at most so many configurations of a package", positiveInteger, 50);
+    .option("--limit <n>", "look into at most so many configurations of a package", positiveInteger, 20);
   return addCacheOptions(command)
     .addHelpText(
       "after",
