@@ -6,6 +6,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   echo "components: not root on a Debian-like system: integration tests use what is installed already"
   exit 0
 fi
+cd "$(dirname "$0")/.." || exit 1
 export DEBIAN_FRONTEND=noninteractive
 packages=(
   podman buildah skopeo umoci crun runc conmon golang-github-containers-common uidmap   # images and containers
@@ -18,4 +19,10 @@ for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}\n' "$package" 2>/dev/null | grep -q 'install ok installed' && continue
   apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 || echo "components: $package cannot be installed"
 done
+
+# An S3 server (moto) in an environment of its own, below the project and out of git.
+if ! command -v moto_server >/dev/null && [ ! -x .scratch/python/bin/moto_server ]; then
+  { python3 -m venv .scratch/python && .scratch/python/bin/pip install --quiet 'moto[server,s3]'; } >/dev/null 2>&1 ||
+    echo "components: moto cannot be installed: the tests with an S3 server are skipped"
+fi
 exit 0
