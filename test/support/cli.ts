@@ -30,6 +30,8 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
   readonly cwd?: string;
+  /** As an ordinary user with this number, where the tests run as root. */
+  readonly uid?: number;
 }
 
 /**
@@ -42,9 +44,13 @@ export function makeWorkplace(configuration?: string, cacheHome?: string): Workp
   const directory = mkdtempSync(join(tmpdir(), "spacktainers-test-"));
   const cache = cacheHome ?? join(directory, "cache-home");
   if (configuration !== undefined) writeFileSync(join(directory, "spacktainers.yaml"), configuration);
-  const start = (args: readonly string[], { env = {}, cwd = directory }: CommandOptions = {}): ChildProcess =>
+  const start = (
+    args: readonly string[],
+    { env = {}, cwd = directory, uid }: CommandOptions = {},
+  ): ChildProcess =>
     spawn(process.execPath, [binary, ...args], {
       cwd,
+      ...(uid === undefined || process.getuid?.() !== 0 ? {} : { uid, gid: uid }),
       env: { ...process.env, XDG_CACHE_HOME: cache, NO_COLOR: "1", ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
