@@ -118,7 +118,11 @@ describe("svgGraph", () => {
     const svg = svgGraph(drawn);
     const x = new Map(boxes(svg).map((box) => [box.name, box.x]));
     expect([...x.keys()].sort()).toEqual(["app", "glibc", "python", "zlib"]);
-    expect([...svg.matchAll(/<path d="M[^"]*C/g)]).toHaveLength(drawn.edges.length);
+    // Pieces of arrows on their way through other columns have no head.
+    const arrows = [...svg.matchAll(/<path d="M[^"]*C[^"]*"( class="[^"]*")?\/>/g)].map(
+      ([, classes]) => classes ?? "",
+    );
+    expect(arrows.filter((classes) => !classes.includes("way"))).toHaveLength(drawn.edges.length);
     for (const [from, to] of [
       ["app", "python"],
       ["python", "zlib"],
