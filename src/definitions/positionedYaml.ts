@@ -5,8 +5,9 @@
  * aliases are allowed (Spack's users have them), the tree they unfold to counts against the limit.
  */
 import type { Node, Pair } from "yaml";
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter } from "yaml";
 import type { ErrorCode, Place } from "../util/errors.ts";
+import { NestedTooDeeply, parseYamlDocument } from "./boundedYaml.ts";
 import { type ProblemList, problemList } from "./problems.ts";
 
 /** A scalar. `text` is what stands in the file for plain scalars (`1.10`), the contents for quoted ones. */
@@ -89,20 +90,19 @@ export function parsePositionedYaml(text: string, file: string, code: ErrorCode)
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
   };
-  let document: ReturnType<typeof parseDocument>;
+  let document: ReturnType<typeof parseYamlDocument>;
   try {
-    document = parseDocument(text.replace(/^\uFEFF/, ""), {
+    document = parseYamlDocument(text.replace(/^\uFEFF/, ""), {
       version: "1.2",
       schema: "core",
       lineCounter: lines,
-      prettyErrors: false,
-      // The library's own check compares every key with every other.
-      uniqueKeys: false,
-      logLevel: "error",
+      // Twice, since a list in a mapping is two.
+      depth: 2 * yamlLimits.depth,
     });
   } catch (thrown) {
-    const why = thrown instanceof RangeError ? "it is nested too deeply" : String(thrown);
-    problems.error(code, `the file cannot be read as YAML: ${why}`, { file });
+    if (thrown instanceof NestedTooDeeply)
+      problems.error(code, "this is nested too deeply", placeOf(thrown.offset));
+    else problems.error(code, `the file cannot be read as YAML: ${String(thrown)}`, { file });
     return { root: undefined, problems };
   }
   // One mistake makes the library stumble more than once: the first on each line is it.

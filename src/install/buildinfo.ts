@@ -1,5 +1,5 @@
 /** Reading `.spack/binary_distribution`, the note that tells how a package was built and what to relocate in it. */
-import { parse } from "yaml";
+import { parseYamlDocument } from "../definitions/boundedYaml.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 
 /** What Spack wrote down when it packed a package (`docs/formats.md`, "buildinfo"). Paths of files are relative to the prefix. */
@@ -22,7 +22,7 @@ export interface Buildinfo {
 /** Larger than any real one: a package of 100 000 files needs about 10 MiB. */
 export const maxBuildinfoBytes = 64 * 1024 * 1024;
 
-/** The note nests two deep; a plain file name may begin a quote that never ends, so some room is left. */
+/** The note nests two deep. */
 const deepestNesting = 16;
 
 /**
@@ -43,11 +43,12 @@ export function parseBuildinfo(bytes: Uint8Array, place: Place = {}): Buildinfo 
   let document: unknown;
   try {
     const yaml = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    // Spack writes one flow mapping. Nesting is bounded first: parsing deep nesting takes quadratic time.
-    if (!/^\s*\{/.test(yaml) || nestsDeeper(yaml, deepestNesting))
-      throw new Error("it is not a flow mapping");
+    // Spack writes one flow mapping.
+    if (!/^\s*\{/.test(yaml)) throw new Error("it is not a flow mapping");
     // The failsafe schema knows strings only; a Map cannot be polluted by keys such as `__proto__`.
-    document = parse(yaml, { schema: "failsafe", mapAsMap: true, maxAliasCount: 100, logLevel: "error" });
+    const parsed = parseYamlDocument(yaml, { schema: "failsafe", depth: deepestNesting });
+    if (parsed.errors[0] !== undefined) throw parsed.errors[0];
+    document = parsed.toJS({ mapAsMap: true, maxAliasCount: 100 });
   } catch (error) {
     throw fail(firstLine(error), error);
   }
@@ -89,23 +90,6 @@ export function parseBuildinfo(bytes: Uint8Array, place: Place = {}): Buildinfo 
     binaries: list("relocate_binaries"),
     links: list("relocate_links"),
   };
-}
-
-/** True when more than `most` brackets are open at once; brackets in quotes do not count. */
-function nestsDeeper(yaml: string, most: number): boolean {
-  let depth = 0;
-  let quote = "";
-  for (let at = 0; at < yaml.length; at++) {
-    const character = yaml[at] ?? "";
-    if (quote !== "") {
-      if (character === quote) quote = "";
-      else if (character === "\\" && quote === '"') at++;
-    } else if (character === '"' || character === "'") quote = character;
-    else if (character === "[" || character === "{") depth++;
-    else if (character === "]" || character === "}") depth--;
-    if (depth > most) return true;
-  }
-  return false;
 }
 
 function readPrefixes(

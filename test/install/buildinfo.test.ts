@@ -46,6 +46,12 @@ describe("parseBuildinfo", () => {
     expect(prefixes?.get("__proto__")).toBe("/x/y");
   });
 
+  it("takes little time over many keys", () => {
+    const keys = Array.from({ length: 50_000 }, (_, at) => `k${at}: /x/y${at}`);
+    const prefixes = parse(`{buildpath: /sw/root, hash_to_prefix: {${keys.join(", ")}}}`).prefixes;
+    expect(prefixes?.size).toBe(50_000);
+  });
+
   const invalid: Record<string, string | Uint8Array> = {
     nothing: "",
     "a list": "[1, 2]",
@@ -63,6 +69,7 @@ describe("parseBuildinfo", () => {
     "files that are no names": "{buildpath: /sw/root, relocate_links: [[x]]}",
     "a mapping that is a string": "{buildpath: /sw/root, hash_to_prefix: x}",
     "deep nesting": "[".repeat(200_000),
+    "deep nesting of lists without brackets": `{a: [${"- ".repeat(100_000)}`,
     "aliases that multiply": `{buildpath: /sw/root, a: &a [x,x,x,x,x,x,x,x,x], b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a], c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b], relocate_links: [*c,*c,*c,*c,*c,*c,*c,*c,*c]}`,
   };
   for (const [what, text] of Object.entries(invalid)) {
