@@ -106,8 +106,8 @@ function originLines({ cache, missing, nearest, chosenNow, inImage, name }: Pack
 /** How many configurations are shown one by one. */
 const mostShown = 12;
 
-function alternativeLines({ alternatives, undetermined }: PackageExplanation): string[] {
-  const lines = alternativesText(alternatives);
+function alternativeLines({ alternatives, undetermined, chosenNow }: PackageExplanation): string[] {
+  const lines = alternativesText(alternatives, chosenNow === undefined ? "taken" : "would be taken now");
   if (undetermined.length > 0)
     lines.push(
       `only its recipe knows the default of ${undetermined.join(", ")}: caches cannot tell which one Spack would take`,
@@ -116,7 +116,7 @@ function alternativeLines({ alternatives, undetermined }: PackageExplanation): s
 }
 
 /** Configurations in the caches, those with the same reason together. */
-export function alternativesText(alternatives: readonly ExplainedAlternative[]): string[] {
+export function alternativesText(alternatives: readonly ExplainedAlternative[], taken = "taken"): string[] {
   const reasons = new Map<string, ExplainedAlternative[]>();
   for (const one of alternatives) {
     const key = one.verdict === "chosen" ? "" : one.text;
@@ -126,7 +126,7 @@ export function alternativesText(alternatives: readonly ExplainedAlternative[]):
   const shown = groups.slice(0, mostShown).map(([text, members]) => {
     const names = members.slice(0, 4).map(({ version, hash }) => `${version}/${short(hash)}`);
     const more = members.length > names.length ? `, and ${members.length - names.length} more` : "";
-    return `${names.join(", ")}${more}: ${text === "" ? "taken" : text}`;
+    return `${names.join(", ")}${more}: ${text === "" ? taken : text}`;
   });
   const left = groups.slice(mostShown).reduce((sum, [, members]) => sum + members.length, 0);
   return left === 0 ? shown : [...shown, `and ${left} more; --json shows all`];
