@@ -131,6 +131,36 @@ describe("lock", () => {
   });
 });
 
+describe("recipe facts", () => {
+  const facts = (packages: object): string =>
+    JSON.stringify({
+      _meta: { "file-type": "spacktainers-recipe-facts", version: 1, spack: "1.1.0" },
+      packages,
+    });
+
+  it("are read when packages are chosen, and refused with their place when they are not there or malformed", async () => {
+    const { work } = await repository(false);
+    edit(work.path("spacktainers.yaml"), (text) => `${text}spack: {facts: facts.json}\n`);
+    expectRefusal(await work.run(["-q", "lock"]), {
+      code: "CONFIG_INVALID",
+      status: 3,
+      says: /spacktainers\.yaml:\d+:16 .*facts\.json do not exist/,
+      hint: "export-recipe-facts.py",
+    });
+    writeFileSync(work.path("facts.json"), facts({ ring: { mpi: "yes" } }));
+    expectRefusal(await work.run(["-q", "lock"]), {
+      code: "CONFIG_INVALID",
+      status: 3,
+      says: "packages.ring.mpi",
+    });
+    writeFileSync(work.path("facts.json"), facts({ mpich: { romio: [{ default: true }] } }));
+    expect((await work.run(["-q", "lock"])).status).toBe(0);
+    // With a lock nothing is chosen.
+    rmSync(work.path("facts.json"));
+    expect((await work.run(frozen)).status).toBe(0);
+  });
+});
+
 describe("build --frozen", () => {
   it("refuses without locks", async () => {
     const { work } = await repository(false);
