@@ -21,6 +21,10 @@ import {
 
 /** Most specs that a list may expand to. */
 const mostSpecs = 10_000;
+/** Matrices in matrices. */
+const mostNested = 8;
+/** Most items and combinations that all references and matrices of one section come to, those that end as nothing too. */
+const mostSteps = 200_000;
 
 /** An item of a list before specs are parsed; references are resolved. */
 type Item =
@@ -33,12 +37,31 @@ type Item =
       readonly place: Place;
     };
 
+/** What is left of {@link mostSteps}. */
+interface Budget {
+  left: number;
+}
+
+/** Takes from the budget; false, and a problem the first time, when it is used up. */
+function spend(reader: SpecReader, budget: Budget, steps: number, place: Place): boolean {
+  if (budget.left < 0) return false;
+  budget.left -= steps;
+  if (budget.left >= 0) return true;
+  reader.problems.error(
+    "MANIFEST_INVALID",
+    `references and matrices come to more than ${mostSteps} items`,
+    place,
+  );
+  return false;
+}
+
 /** Named lists that references may name. */
 export type Definitions = ReadonlyMap<string, readonly Item[]>;
 
 /** Reads `definitions:`. Lists of one name are joined; a list may refer to those before it. */
 export function readDefinitions(reader: SpecReader, section: YamlNode, context: WhenContext): Definitions {
   const definitions = new Map<string, readonly Item[]>();
+  const budget: Budget = { left: mostSteps };
   for (const node of expectList(reader, section, "`definitions`")) {
     const map = expectMap(reader, node, "a definition");
     const when = map === undefined ? undefined : yamlEntry(map, "when")?.value;
@@ -60,7 +83,8 @@ export function readDefinitions(reader: SpecReader, section: YamlNode, context: 
       const name = plainKey(entry.key);
       // As in Spack, a list that does not apply is not looked at.
       if (name === "when" || !applies) continue;
-      const items = readItems(reader, expectList(reader, entry.value, `\`${name}\``), definitions, 0);
+      const nodes = expectList(reader, entry.value, `\`${name}\``);
+      const items = readItems(reader, nodes, definitions, budget, 0);
       definitions.set(name, [...(definitions.get(name) ?? []), ...items]);
     }
   }
@@ -74,15 +98,18 @@ export function readSpecs(
   definitions: Definitions,
 ): readonly RequestedSpec[] {
   const specs: RequestedSpec[] = [];
+  const budget: Budget = { left: mostSteps };
   const add = (nodes: readonly YamlNode[], group: string | undefined) => {
-    for (const item of readItems(reader, nodes, definitions, 0))
-      for (const spec of specsOf(reader, item)) {
+    for (const item of readItems(reader, nodes, definitions, budget, 0))
+      for (const spec of specsOf(reader, item, budget, 0)) {
         if (spec.spec.name === undefined && spec.spec.hash === undefined) {
           reader.problems.error("SPEC_SYNTAX", `\`${spec.text}\` names no package`, spec.place);
           continue;
         }
         if (specs.length >= mostSpecs) {
-          reader.problems.error("MANIFEST_INVALID", `there are more than ${mostSpecs} specs`, spec.place);
+          if (budget.left >= 0)
+            reader.problems.error("MANIFEST_INVALID", `there are more than ${mostSpecs} specs`, spec.place);
+          budget.left = -1;
           return;
         }
         warnOfMissingSpaces(reader, spec);
@@ -140,12 +167,13 @@ function readItems(
   reader: SpecReader,
   nodes: readonly YamlNode[],
   definitions: Definitions,
+  budget: Budget,
   depth: number,
 ): readonly Item[] {
   return nodes.flatMap((node): readonly Item[] => {
     if (isNull(node)) return [];
     if (node.kind === "map") {
-      const matrix = readMatrix(reader, node, definitions, depth);
+      const matrix = readMatrix(reader, node, definitions, budget, depth);
       return matrix === undefined ? [] : [matrix];
     }
     const scalar = expectText(reader, node, "a spec");
@@ -163,6 +191,7 @@ function readItems(
       );
       return [];
     }
+    if (!spend(reader, budget, referent.length, scalar.place)) return [];
     return sigil === "" ? referent : referent.map((item) => ({ ...item, sigil: sigil + item.sigil }));
   });
 }
@@ -171,6 +200,7 @@ function readMatrix(
   reader: SpecReader,
   node: YamlNode,
   definitions: Definitions,
+  budget: Budget,
   depth: number,
 ): Item | undefined {
   const map = expectMap(reader, node, "a matrix");
@@ -186,7 +216,7 @@ function readMatrix(
     );
     return undefined;
   }
-  if (depth > 8) {
+  if (depth > mostNested) {
     reader.problems.error("MANIFEST_INVALID", "matrices are nested too deeply", node.place);
     return undefined;
   }
@@ -196,8 +226,8 @@ function readMatrix(
     matrix: (value) => {
       rows = expectList(reader, value, "`matrix`").map((row) =>
         row.kind === "scalar" && row.text.startsWith("$")
-          ? readItems(reader, [row], definitions, depth + 1)
-          : readItems(reader, expectList(reader, row, "a row of a matrix"), definitions, depth + 1),
+          ? readItems(reader, [row], definitions, budget, depth + 1)
+          : readItems(reader, expectList(reader, row, "a row of a matrix"), definitions, budget, depth + 1),
       );
     },
     exclude: (value) => {
@@ -214,14 +244,23 @@ function readMatrix(
 }
 
 /** The specs that an item stands for. */
-function specsOf(reader: SpecReader, item: Item): readonly PlacedSpec[] {
+function specsOf(reader: SpecReader, item: Item, budget: Budget, depth: number): readonly PlacedSpec[] {
   if (item.kind === "spec") {
     const { scalar, sigil } = item;
     const place =
       sigil === "" ? scalar : { ...scalar, text: sigil + scalar.text, value: sigil + scalar.text };
     return [readSpec(reader, place) ?? []].flat();
   }
-  const rows = item.rows.map((row) => row.flatMap((cell) => specsOf(reader, cell)));
+  if (depth > mostNested) {
+    // Matrices may be nested by references, too.
+    if (spend(reader, budget, 0, item.place))
+      reader.problems.error("MANIFEST_INVALID", "matrices are nested too deeply", item.place);
+    budget.left = -1;
+    return [];
+  }
+  const cellCount = item.rows.reduce((sum, row) => sum + row.length, 0);
+  if (!spend(reader, budget, cellCount, item.place)) return [];
+  const rows = item.rows.map((row) => row.flatMap((cell) => specsOf(reader, cell, budget, depth + 1)));
   const combinations = rows.reduce((product, row) => product * row.length, rows.length === 0 ? 0 : 1);
   if (combinations > mostSpecs) {
     reader.problems.error(
@@ -231,6 +270,7 @@ function specsOf(reader: SpecReader, item: Item): readonly PlacedSpec[] {
     );
     return [];
   }
+  if (!spend(reader, budget, combinations, item.place)) return [];
   const specs: PlacedSpec[] = [];
   for (let number = 0; number < combinations; number++) {
     // The last row varies fastest.

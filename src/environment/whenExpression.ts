@@ -85,8 +85,8 @@ function evaluate(tokens: readonly Token[], context: WhenContext): boolean {
     return comparison() !== odd;
   };
   const comparison = (): boolean => {
-    if (++depth > 50) throw new Refusal("the condition is nested too deeply", peek().offset);
     if (accept("(")) {
+      if (++depth > 50) throw new Refusal("the condition is nested too deeply", peek().offset);
       const value = either();
       if (!accept(")")) throw new Refusal("a closing parenthesis is missing", peek().offset);
       depth--;

@@ -33,6 +33,9 @@ const maximumLength = 32_768;
 /** Conditions in conditions, and toolchains in toolchains, deeper than this are refused. */
 const maximumDepth = 8;
 
+/** Toolchains that the toolchains of one text may come to. */
+const maximumExpansions = 1000;
+
 /** Specs of one text are joined only to themselves: no virtual package needs to be known for that. */
 const noVirtuals: VirtualKnowledge = { isVirtual: () => false, provides: () => false };
 
@@ -41,7 +44,13 @@ const noVirtuals: VirtualKnowledge = { isVirtual: () => false, provides: () => f
  * @throws SpacktainersError SPEC_SYNTAX, with the column of the offending character and what was expected there
  */
 export function parseSpec(text: string, options: ParseOptions): AbstractSpec {
-  return parseOne(text, options, 0);
+  return parseOne(text, options, { depth: 0, expansions: { left: maximumExpansions } });
+}
+
+/** How deep in conditions and toolchains a text is, and how many toolchains may still be expanded in all. */
+interface Nesting {
+  readonly depth: number;
+  readonly expansions: { left: number };
 }
 
 /**
@@ -49,7 +58,7 @@ export function parseSpec(text: string, options: ParseOptions): AbstractSpec {
  * @throws SpacktainersError SPEC_SYNTAX
  */
 export function parseSpecs(text: string, options: ParseOptions): readonly AbstractSpec[] {
-  const parser = new Parser(text, options, 0);
+  const parser = new Parser(text, options, { depth: 0, expansions: { left: maximumExpansions } });
   const specs: AbstractSpec[] = [];
   while (!parser.atEnd()) {
     const before = parser.position;
@@ -59,8 +68,8 @@ export function parseSpecs(text: string, options: ParseOptions): readonly Abstra
   return specs;
 }
 
-function parseOne(text: string, options: ParseOptions, depth: number): SpecNode {
-  const parser = new Parser(text, options, depth);
+function parseOne(text: string, options: ParseOptions, nesting: Nesting): SpecNode {
+  const parser = new Parser(text, options, nesting);
   const spec = parser.spec();
   if (!parser.atEnd()) throw parser.tooMany();
   return spec;
@@ -78,21 +87,25 @@ const dependencyTypes: readonly string[] = ["build", "link", "run", "test"] sati
 class Parser {
   private readonly text: string;
   private readonly options: ParseOptions;
-  private readonly depth: number;
+  private readonly nesting: Nesting;
   private readonly relation: Relation;
   private readonly tokens: Token[];
   position = 0;
 
-  constructor(text: string, options: ParseOptions, depth: number) {
+  constructor(text: string, options: ParseOptions, nesting: Nesting) {
     this.text = text;
     this.options = options;
-    this.depth = depth;
+    this.nesting = nesting;
     this.relation = { dialect: options.dialect, virtuals: noVirtuals };
     if (text.length > maximumLength) throw this.error(0, `a spec of ${text.length} characters is too long`);
-    if (depth > maximumDepth) throw this.error(0, "specs are nested too deeply");
+    if (nesting.depth > maximumDepth) throw this.error(0, "specs are nested too deeply");
     this.tokens = [...tokenize(text, options.dialect)];
     const last = this.tokens.at(-1);
     if (last?.kind === "unexpected") throw this.unexpectedCharacter(last);
+  }
+
+  private deeper(): Nesting {
+    return { ...this.nesting, depth: this.nesting.depth + 1 };
   }
 
   atEnd(): boolean {
@@ -252,7 +265,7 @@ class Parser {
       const { place = {} } = this.options;
       const quotes = /^['" ]*/.exec(token.text.slice(equals + 1))?.[0].length ?? 0;
       const column = (place.column ?? 1) + at + quotes;
-      attributes.when = parseOne(condition, { ...this.options, place: { ...place, column } }, this.depth + 1);
+      attributes.when = parseOne(condition, { ...this.options, place: { ...place, column } }, this.deeper());
     } else
       throw this.error(
         token.start,
@@ -269,6 +282,8 @@ class Parser {
     const toolchain = token.kind === "name" ? toolchains?.get(token.text) : undefined;
     if (toolchain === undefined) return false;
     this.position += 1;
+    if (--this.nesting.expansions.left < 0)
+      throw this.error(token.start, `there are more than ${maximumExpansions} toolchains in this spec`);
     this.guard(token, () => {
       const parsed = this.parseToolchain(toolchain);
       if (propagation === "preference")
@@ -282,11 +297,11 @@ class Parser {
     const parts = typeof toolchain === "string" ? [{ spec: toolchain, when: undefined }] : toolchain;
     const whole = emptyNode(this.options.dialect);
     for (const { spec, when = "" } of parts) {
-      const part = parseOne(spec, { ...this.options, place: {} }, this.depth + 1);
+      const part = parseOne(spec, { ...this.options, place: {} }, this.deeper());
       if (part.dependencies.some((edge) => !edge.direct))
         throw new SpacktainersError("SPEC_SYNTAX", `a toolchain cannot have ^ dependencies ("${spec}")`);
       if (when.trim() !== "") {
-        const condition = parseOne(when, { ...this.options, place: {} }, this.depth + 1);
+        const condition = parseOne(when, { ...this.options, place: {} }, this.deeper());
         part.dependencies = part.dependencies.map((edge) => {
           const both = edge.when === undefined ? emptyNode(this.options.dialect) : thaw(edge.when);
           constrainNode(both, condition, this.relation);

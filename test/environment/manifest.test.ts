@@ -370,6 +370,31 @@ describe("definitions and matrices", () => {
     ).toEqual(["zlib@1+a", "zlib@1+b", "zlib@2"]);
   });
 
+  it("takes little time over references that multiply", () => {
+    const lists = Array.from({ length: 60 }, (_, at) =>
+      at === 0 ? "{ d0: [zlib, zlib] }" : `{ d${at}: [$d${at - 1}, $d${at - 1}] }`,
+    );
+    const matrices = Array.from({ length: 60 }, (_, at) =>
+      at === 0 ? "{ d0: [zlib] }" : `{ d${at}: [{ matrix: [[$d${at - 1}, $d${at - 1}]] }] }`,
+    );
+    const chain = Array.from({ length: 5000 }, (_, at) =>
+      at === 0 ? "{ d0: [zlib] }" : `{ d${at}: [{ matrix: [[$d${at - 1}]] }] }`,
+    );
+    const rows = [`{ d0: [${"{ matrix: [[zlib, hdf5]] },".repeat(500)}] }`];
+    for (const [definitions, name, problem] of [
+      [lists, "d59", /come to more than/],
+      [matrices, "d59", /come to more than|too deeply/],
+      [chain, "d4999", /nested too deeply/],
+      [rows, "d0", /more than/],
+    ] as const) {
+      const uses = definitions === rows ? `$${name},`.repeat(5000) : `$${name}`;
+      const found = problemsOf(
+        `spack:\n  definitions: [${definitions.join(", ")}]\n  specs: [${uses}]\n  concretizer: { unify: false }\n`,
+      );
+      expect(found).toEqual([expect.stringMatching(problem)]);
+    }
+  });
+
   it("keeps groups", () => {
     const { specs } = read(
       "spack:\n  specs:\n  - zlib\n  - group: extra\n    specs: [hdf5]\n    needs: [x]\n",

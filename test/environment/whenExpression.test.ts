@@ -28,6 +28,12 @@ describe("evaluateWhen", () => {
     expect(evaluateWhen(text, context)).toEqual({ problem: expect.any(String), offset }),
   );
 
+  it("bounds nesting, not the number of comparisons", () => {
+    const many = Array.from({ length: 90 }, () => "os=='x'").join(" or ");
+    expect(evaluateWhen(many, context)).toEqual({ value: false });
+    expect(evaluateWhen(`${"(".repeat(60)}True${")".repeat(60)}`, context)).toHaveProperty("problem");
+  });
+
   it("refuses names that have no value", () => {
     expect(evaluateWhen("os == 'x'", { ...context, os: undefined })).toHaveProperty("problem");
   });

@@ -136,6 +136,18 @@ describe("1.x only", () => {
   const options: ParseOptions = { dialect: "1.x", toolchains };
   const expand = (text: string) => formatSpec(parseSpec(text, options), "1.x");
 
+  it("takes little time over toolchains that multiply", () => {
+    const many = new Map(
+      Array.from({ length: 8 }, (_, at): [string, string] => [
+        `t${at}`,
+        at === 7 ? "%gcc" : `%t${at + 1} `.repeat(50),
+      ]),
+    );
+    expect(() => parseSpec("zlib %t0", { dialect: "1.x", toolchains: many })).toThrow(
+      /more than 1000 toolchains/,
+    );
+  });
+
   it("expands toolchains", () => {
     expect(expand("zlib %simple")).toBe("zlib %fortran=gcc@12 %c,cxx=clang@15");
     expect(expand("zlib %%simple")).toBe("zlib %%fortran=gcc@12 %%c,cxx=clang@15");
