@@ -1,6 +1,7 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasCephServer, startCephServer } from "../support/cephServer.ts";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { debrisIn, digestOfBuild, expectRefusal, jsonLines } from "../support/cliChecks.ts";
 import { type DemoCache, makeDemoRepository } from "../support/demoCache.ts";
@@ -243,7 +244,14 @@ describe("several caches", () => {
   });
 });
 
-describe.skipIf(!hasS3Server())("a cache in S3, served by moto (skipped where it is not installed)", () => {
+describe.each([
+  { name: "moto", present: hasS3Server(), start: startS3Server },
+  { name: "Ceph", present: hasCephServer(), start: startCephServer },
+])("a cache in S3, served by $name (skipped where it is not installed)", ({ present, start }) => {
+  if (!present) {
+    it.skip("is not installed", () => {});
+    return;
+  }
   let s3: S3Server;
   let user: { readonly accessKeyId: string; readonly secretAccessKey: string };
   const nobody = {
@@ -252,7 +260,7 @@ describe.skipIf(!hasS3Server())("a cache in S3, served by moto (skipped where it
     AWS_EC2_METADATA_DISABLED: "true",
   };
   beforeAll(async () => {
-    s3 = await startS3Server("bucket");
+    s3 = await start("bucket");
     const files = await startFaultServer();
     await serveDirectory(files, cache.directory);
     await files.close();

@@ -40,12 +40,33 @@ export async function startS3Server(bucket: string): Promise<S3Server> {
   const child = spawn(found[0], [...found[1], "-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore" });
   const url = `http://127.0.0.1:${port}`;
   await listening(`${url}/moto-api/`);
+  const server = await s3ServerAt(url, bucket, { accessKeyId: "test", secretAccessKey: "test" });
+  return {
+    ...server,
+    requireUser: () => requireUser(url),
+    async close() {
+      server.client.destroy();
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+/** An S3 server that runs already, with a bucket made in it. */
+export async function s3ServerAt(
+  url: string,
+  bucket: string,
+  credentials: { readonly accessKeyId: string; readonly secretAccessKey: string },
+): Promise<Pick<S3Server, "url" | "client" | "put">> {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   const client = new S3Client({
     endpoint: url,
     region: "us-east-1",
     forcePathStyle: true,
-    credentials: { accessKeyId: "test", secretAccessKey: "test" },
+    // Not every server takes a body with checksums behind it.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    credentials,
   });
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
   return {
@@ -57,13 +78,6 @@ export async function startS3Server(bucket: string): Promise<S3Server> {
         await client.send(
           new PutObjectCommand({ Bucket: name, Key: `${prefix}${path}`, Body: bytes, ...access }),
         );
-    },
-    requireUser: () => requireUser(url),
-    async close() {
-      client.destroy();
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGTERM");
-      await ended;
     },
   };
 }
