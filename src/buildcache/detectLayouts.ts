@@ -11,7 +11,12 @@ import type { CacheLayout } from "./types.ts";
  * @throws CACHE_UNAVAILABLE when nothing is there; CACHE_INVALID when what is there is no build cache; NETWORK, ACCESS_DENIED
  */
 export async function detectLayouts(store: CacheStore): Promise<readonly CacheLayout[]> {
-  const [has3, has2] = await Promise.all([has(store, 3), has(store, 2)]);
+  // Both answers are waited for: nothing may go on behind a failure, when the store is closed.
+  const answers = await Promise.allSettled([has(store, 3), has(store, 2)]);
+  const [has3, has2] = answers.map((answer) => {
+    if (answer.status === "rejected") throw answer.reason;
+    return answer.value;
+  });
   const found: CacheLayout[] = [];
   if (has3 === true) found.push(3);
   if (has2 === true) found.push(2);

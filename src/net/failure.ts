@@ -41,6 +41,8 @@ export function transportFailure(
   const place = { url: redactUrl(url) };
   const code = systemCode(thrown);
   const host = hostOf(url);
+  if (code === "UND_ERR_DESTROYED")
+    return new SpacktainersError("INTERRUPTED", `${host}: the connection was closed by us`, { place });
   if (code === "ENOTFOUND")
     return new SpacktainersError("NETWORK", `there is no host named ${host}`, {
       place,
