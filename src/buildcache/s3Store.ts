@@ -19,7 +19,7 @@ type Sdk = typeof import("@aws-sdk/client-s3");
 export function openS3Store(source: CacheSource, options: StoreOptions): CacheStore {
   const parsed = new URL(source.url);
   const bucket = parsed.hostname;
-  const prefix = decodeURIComponent(parsed.pathname).replace(/^\/+|\/+$/g, "");
+  const prefix = prefixOf(parsed);
   const key = (path: string): string => (prefix === "" ? path : `${prefix}/${path}`);
   const root = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
   const locate = (path: string): string => `${root}/${path}`;
@@ -150,6 +150,24 @@ export function openS3Store(source: CacheSource, options: StoreOptions): CacheSt
     },
     close: () => connection.close(),
   };
+}
+
+/** The path of the URL without slashes around it. */
+function prefixOf({ pathname, href }: URL): string {
+  let path: string;
+  try {
+    path = decodeURIComponent(pathname);
+  } catch (cause) {
+    throw new SpacktainersError("CACHE_UNAVAILABLE", "the cache's URL is malformed", {
+      place: { url: redactUrl(href) },
+      hint: "a % in it must be followed by two hexadecimal digits",
+      cause,
+    });
+  }
+  let [start, end] = [0, path.length];
+  while (path[start] === "/") start++;
+  while (end > start && path[end - 1] === "/") end--;
+  return path.slice(start, end);
 }
 
 /** The SDK (a large library) and its client, loaded at the first request. */

@@ -12,5 +12,9 @@ export function redactUrl(url: string): string {
   const slash = rest.indexOf("/");
   const authority = slash < 0 ? rest : rest.slice(0, slash);
   const at = authority.lastIndexOf("@");
+  if (at < 0 && url.includes("@") && !URL.canParse(url)) {
+    // A password with a slash or a question mark in it: all that may belong to it goes.
+    return `${withoutQuery.slice(0, scheme + 3)}${url.slice(url.lastIndexOf("@") + 1).split(/[?#]/, 1)[0] ?? ""}`;
+  }
   return withoutQuery.slice(0, scheme + 3) + rest.slice(at + 1);
 }

@@ -248,6 +248,16 @@ describe("scanIndex", () => {
   });
 });
 
+describe("buildTable", () => {
+  it("refuses an absurd number of names", () => {
+    const names = buildTable({ url: "https://cache.example" });
+    const tell = (): void => {
+      for (let at = 0; at < 600_000; at++) names.provides("mpi", `p${at}`);
+    };
+    expect(tell).toThrow(expect.objectContaining({ code: "CACHE_INVALID" }));
+  });
+});
+
 describe("readTable", () => {
   it("finds by the beginning of a hash", async () => {
     await fc.assert(

@@ -64,6 +64,12 @@ const path = "a+b/file";
 const key = "/bucket/pre fix/a+b/file";
 
 describe("the S3 store", () => {
+  it("refuses a URL with a broken escape", () => {
+    const source = { url: "s3://bucket/%zz", keys: [], unsigned: true };
+    const open = () => openStore(source, { emit: () => {}, signal: undefined });
+    expect(open).toThrow(expect.objectContaining({ code: "CACHE_UNAVAILABLE" }));
+  });
+
   it("reads, by version too", async () => {
     const first = await store.get(path, { maxBytes: 3_000_000 });
     expect(first.status).toBe("found");

@@ -21,6 +21,8 @@ export interface IndexSink {
 
 /** Largest single record accepted, in bytes; real ones have a few thousand. */
 const maxRecordBytes = 64 * 2 ** 20;
+/** Public caches have some hundred thousand; each takes forty bytes of memory and more. */
+const maxRecords = 5_000_000;
 const windowBytes = 4 * 2 ** 20;
 /** Real nodes nest 6 deep. */
 const maxDepth = 64;
@@ -83,6 +85,7 @@ class IndexScanner {
   private level: Level = "start";
   private version: string | undefined;
   private sawInstalls = false;
+  private records = 0;
   /** The next member of this level must be preceded by a comma. */
   private afterMember = false;
   /** Members of the current record. */
@@ -199,6 +202,7 @@ class IndexScanner {
     const after = this.peek();
     if (after !== comma && after !== closeBrace) throw this.invalid("it is not proper JSON");
     this.afterMember = true;
+    if (++this.records > maxRecords) throw this.invalid(`it has more than ${maxRecords} packages`);
     if (!hasNode || this.node.name === "") return;
     const { start, end, name } = this.node;
     const key = this.bytes.subarray(keyStart, keyEnd);

@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { type Place, SpacktainersError } from "../../util/errors.ts";
 import { compareHashes, hashWords, packHash, unpackHash } from "./hashKey.ts";
 import type { IndexSink } from "./indexScanner.ts";
 
@@ -28,14 +29,22 @@ interface TableHeader extends TableFacts {
   readonly providers: readonly (readonly [string, readonly number[]])[];
 }
 
+/** Names of packages and virtual packages that are kept; Spack knows some ten thousand. */
+const maxNames = 500_000;
+
 /** Collects what the scanner finds. */
 export interface TableBuilder extends IndexSink {
   /** The finished table. */
   finish(facts: TableFacts): Uint8Array;
 }
 
-/** Begins a table. Records whose key is no DAG hash are left out; of two with the same hash the later one counts. */
-export function buildTable(): TableBuilder {
+/**
+ * Begins a table. Records whose key is no DAG hash are left out; of two with the same hash the later one counts.
+ *
+ * @param place the index, for errors
+ * @returns a builder that throws CACHE_INVALID when it is told an absurd number of names
+ */
+export function buildTable(place: Place = {}): TableBuilder {
   let count = 0;
   let words = new Uint32Array(hashWords * 4096);
   let facts = new Uint32Array(4 * 4096);
@@ -53,9 +62,11 @@ export function buildTable(): TableBuilder {
     if (number === undefined) {
       number = numbers.size;
       numbers.set(name, number);
+      expectFewer(number, place);
     }
     return number;
   };
+  let provisions = 0;
   return {
     record(hash, offset, node, name, downloadable) {
       if (count === flags.length) grow();
@@ -73,7 +84,9 @@ export function buildTable(): TableBuilder {
         names = new Set();
         providers.set(virtual, names);
       }
+      if (names.has(name)) return;
       names.add(name);
+      expectFewer(++provisions, place);
     },
     finish(tableFacts) {
       const order = sortedWithoutDuplicates(words, count);
@@ -84,6 +97,13 @@ export function buildTable(): TableBuilder {
       return serialise(header, order, words, facts, flags);
     },
   };
+}
+
+function expectFewer(names: number, place: Place): void {
+  if (names < maxNames) return;
+  throw new SpacktainersError("CACHE_INVALID", `the cache's index has more than ${maxNames} names`, {
+    place,
+  });
 }
 
 function sortedWithoutDuplicates(words: Uint32Array, count: number): Uint32Array {

@@ -1,5 +1,5 @@
 /** Fetches a cache's index, keeps it in its local form, and asks the cache only whether it changed. */
-import { mkdir, readdir, readFile, rename, rm, utimes } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTemporaries, temporaryPath, writeFileAtomically } from "../../util/atomicFile.ts";
 import { type Digest, digestOf, hexOfDigest } from "../../util/digest.ts";
@@ -14,6 +14,9 @@ import { indexDataPath, makeIndexTable, openIndex } from "./openIndex.ts";
 
 /** Changes when the local form does: what an older program wrote is made again. */
 const stateFormat = 1;
+
+/** Time in milliseconds that another process may take from finishing an index to opening it. */
+const settlingMs = 60_000;
 
 /** What is remembered of the index fetched last. */
 interface IndexState {
@@ -207,8 +210,12 @@ async function readState(folder: string, layout: CacheLayout): Promise<IndexStat
 
 async function removeOthers(folder: string, layout: CacheLayout, keep: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith(`v${layout}-`) && name !== keep)
-      await rm(join(folder, name), { recursive: true, force: true });
+    if (!name.startsWith(`v${layout}-`) || name === keep) continue;
+    const path = join(folder, name);
+    // What was finished a moment ago is about to be opened by another process.
+    const facts = await stat(path).catch(() => undefined);
+    if (facts !== undefined && Date.now() - facts.mtimeMs > settlingMs)
+      await rm(path, { recursive: true, force: true });
   }
 }
 

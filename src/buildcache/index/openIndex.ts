@@ -1,6 +1,6 @@
 /** An index in its local form, opened for look-ups. */
-import { closeSync, openSync, readSync, rmSync } from "node:fs";
-import { open, readFile, stat } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, readSync, rmSync } from "node:fs";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { type ConcreteSpec, type DagHash, parseDagHash } from "../../spec/concrete.ts";
@@ -27,7 +27,7 @@ export function indexDataPath(folder: string): string {
  * @throws CACHE_INVALID when it is not an index; NOT_SUPPORTED when it is of a version we do not know
  */
 export async function makeIndexTable(folder: string, place: Place): Promise<void> {
-  const builder = buildTable();
+  const builder = buildTable(place);
   const file = await open(indexDataPath(folder), "r");
   try {
     const { size } = await file.stat();
@@ -79,14 +79,38 @@ export async function openIndex(
   const bytes = await readFile(join(folder, tableFile)).catch(() => undefined);
   const table = bytes === undefined ? undefined : readTable(bytes);
   if (table === undefined) return undefined;
-  const facts = await stat(indexDataPath(folder)).catch(() => undefined);
-  if (facts?.size !== table.dataSize) return undefined;
-  return indexOf(table, folder, layout, place);
+  const version = specfileVersionOf(table.databaseVersion, place);
+  const descriptor = openWhole(indexDataPath(folder), table.dataSize);
+  return descriptor === undefined
+    ? undefined
+    : indexOf({ table, version, descriptor, folder, layout, place });
 }
 
-function indexOf(table: IndexTable, folder: string, layout: CacheLayout, place: Place): CacheIndex {
-  const descriptor = openSync(indexDataPath(folder), "r");
-  const version = specfileVersionOf(table.databaseVersion, place);
+/** Opens the data; undefined when another process has removed it, or when it is not whole. */
+function openWhole(path: string, size: number): number | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "r");
+  } catch {
+    return undefined;
+  }
+  if (fstatSync(descriptor).size === size) return descriptor;
+  closeSync(descriptor);
+  return undefined;
+}
+
+interface OpenedIndex {
+  readonly table: IndexTable;
+  /** Spec file version of the nodes. */
+  readonly version: number;
+  /** Of the data. */
+  readonly descriptor: number;
+  readonly folder: string;
+  readonly layout: CacheLayout;
+  readonly place: Place;
+}
+
+function indexOf({ table, version, descriptor, folder, layout, place }: OpenedIndex): CacheIndex {
   const parsed = new Map<number, ConcreteSpec>();
   // Closed with the index: nobody else knows the descriptor.
   closeWhenCollected.register(parsed, descriptor);
