@@ -44,7 +44,7 @@ export function transportFailure(
   if (code === "UND_ERR_DESTROYED")
     return new SpacktainersError("INTERRUPTED", `${host}: the connection was closed by us`, { place });
   if (code === "ENOTFOUND")
-    return new SpacktainersError("NETWORK", `there is no host named ${host}`, {
+    return new SpacktainersError("NETWORK", `there is no host named ${unknownHost(thrown) ?? host}`, {
       place,
       hint: "check the address and this machine's network",
       cause: thrown,
@@ -95,7 +95,19 @@ export function notFound(url: string): SpacktainersError {
 
 /** `host:port` of a URL for messages; the redacted text itself when it is no URL. */
 export function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : redactUrl(url);
+  if (!URL.canParse(url)) return redactUrl(url);
+  const { protocol, host } = new URL(url);
+  // What stands there is the bucket; its server is elsewhere.
+  return protocol === "s3:" ? `the S3 server of ${host}` : host;
+}
+
+/** The name that could not be resolved, as the system says it. */
+function unknownHost(thrown: unknown): string | undefined {
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth++) {
+    const name = /ENOTFOUND ([A-Za-z0-9._-]{1,253})/.exec(error.message)?.[1];
+    if (name !== undefined) return name;
+  }
+  return undefined;
 }
 
 function systemCode(thrown: unknown): string {

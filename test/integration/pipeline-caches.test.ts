@@ -201,6 +201,19 @@ describe("a cache that cannot be reached", () => {
     expect(readdirSync(work.directory)).not.toContain("image");
   });
 
+  it("is said to be so, in S3 too, by the name of its server where that is unknown", async () => {
+    const region = "region: us-east-1";
+    const gone = repository("s3://bucket/x", `, endpoint: "http://127.0.0.1:${await freePort()}", ${region}`);
+    const refusal = { code: "NETWORK", status: 4, says: /the S3 server of bucket: connection refused/ };
+    const env = { AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "y" };
+    expectRefusal(await gone.run(quiet, { env }), refusal);
+    const unknown = repository("s3://bucket/x", `, endpoint: "http://nowhere.invalid", ${region}`);
+    const direct = { ...env, http_proxy: "", HTTP_PROXY: "", https_proxy: "", HTTPS_PROXY: "" };
+    const result = await unknown.run(quiet, { env: direct });
+    // Where names are not resolved at all, that is said to pass.
+    expectRefusal(result, { code: "NETWORK", status: 4, says: /nowhere\.invalid|could not be resolved/ });
+  });
+
   it("is left out when another one has everything", async () => {
     const work = makeWorkplace();
     places.push(work);
