@@ -124,12 +124,21 @@ export function openFragmentStore(directory: string): FragmentStore {
 
 const inventoryEnding = ".inventory.json.gz";
 
-/** Removes keys whose blob is gone. */
+/** An inventory that has no facts beside it for so long never will; in milliseconds. */
+const orphanAge = 86_400_000;
+
+/** Removes keys whose blob is gone, and inventories of fragments that were never finished. */
 async function pruneKeys(directory: string, blobs: BlobStore): Promise<void> {
   for (const shard of await readdir(directory).catch(() => [])) {
     const folder = join(directory, shard);
     await sweepTemporaries(folder);
-    for (const name of await readdir(folder).catch(() => [])) {
+    const names: readonly string[] = await readdir(folder).catch(() => []);
+    for (const name of names) {
+      if (name.endsWith(inventoryEnding) && !names.includes(name.replace(inventoryEnding, ".json"))) {
+        const facts = await stat(join(folder, name)).catch(() => undefined);
+        if (facts !== undefined && Date.now() - facts.mtimeMs > orphanAge)
+          await rm(join(folder, name), { force: true });
+      }
       if (!/^[0-9a-f]{64}\.json$/.test(name)) continue;
       const facts = await readFacts(join(folder, name));
       if (facts !== undefined && (await sizeOf(blobs.path(facts.digest))) !== undefined) continue;

@@ -1,11 +1,12 @@
 /** Whether an output may go where the user wants it, and making it appear whole. */
 import { createReadStream } from "node:fs";
-import { chmod, lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Entry } from "../archive/entry.ts";
 import { readTar } from "../archive/readTar.ts";
 import { sweepTemporaries, temporaryPath } from "../util/atomicFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { removeTree } from "../util/removeTree.ts";
 
 /** Common options of everything that writes an image. */
 export interface OutputOptions {
@@ -51,7 +52,8 @@ export async function replaceFile(
     await write(temporary);
     await rename(temporary, target);
   } catch (error) {
-    if (temporary !== undefined) await rm(temporary, { force: true });
+    // What made the work fail is the news, not what then could not be removed.
+    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {});
     throw asSpacktainersError(error, { file: target });
   }
 }
@@ -88,10 +90,14 @@ export async function replaceDirectory(
     // A directory cannot be exchanged in one step: the old one steps aside first.
     const aside = temporaryPath(parent);
     await rename(target, aside);
-    await rename(temporary, target);
+    await rename(temporary, target).catch(async (error: unknown) => {
+      await rename(aside, target);
+      throw error;
+    });
     await removeTree(aside);
   } catch (error) {
-    if (temporary !== undefined) await removeTree(temporary);
+    // What made the work fail is the news, not what then could not be removed.
+    if (temporary !== undefined) await removeTree(temporary).catch(() => {});
     throw asSpacktainersError(error, { file: target });
   }
 }
@@ -111,20 +117,6 @@ export async function mayReplaceDirectory(
   if ((await readdir(target)).length > 0 && options.force !== true && !(await isOurs(target)))
     throw outputExists(target, "a directory with something in it");
   return true;
-}
-
-/** Removes a tree, also one with directories its owner may not write to. */
-export async function removeTree(path: string): Promise<void> {
-  const open = async (directory: string): Promise<void> => {
-    await chmod(directory, 0o700);
-    for (const item of await readdir(directory, { withFileTypes: true })) {
-      if (item.isDirectory()) await open(`${directory}/${item.name}`);
-    }
-  };
-  await rm(path, { recursive: true, force: true }).catch(async () => {
-    await open(path);
-    await rm(path, { recursive: true, force: true });
-  });
 }
 
 /** The first file of a tar archive with its content (at most 4 MiB), or undefined when it is something else. */

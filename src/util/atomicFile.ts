@@ -1,6 +1,7 @@
-import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hostTag, processIsAlive } from "./processes.ts";
+import { removeTree } from "./removeTree.ts";
 import { temporaryName, temporaryOwner } from "./temporaryName.ts";
 
 /** Temporaries of other machines, of whose processes nothing is known, are left alone for so long; in milliseconds. */
@@ -26,7 +27,8 @@ export async function writeAtomically(
     await write(temporary);
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    // What made the work fail is the news, not what then could not be removed.
+    await removeTree(temporary).catch(() => {});
     throw error;
   }
 }
@@ -53,7 +55,8 @@ export async function sweepTemporaries(directory: string): Promise<void> {
     if (owner === undefined) continue;
     const path = join(directory, name);
     const inUse = owner.host === hostTag ? processIsAlive(owner.pid) : await isYoung(path);
-    if (!inUse) await rm(path, { recursive: true, force: true });
+    // What cannot be removed (it is another user's) is no reason to fail.
+    if (!inUse) await removeTree(path).catch(() => {});
   }
 }
 

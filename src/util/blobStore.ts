@@ -2,10 +2,14 @@
  * A local content-addressed store: files named by their SHA-256, written whole or not at all, shared by concurrent
  * runs, bounded in size by removing what was least recently used.
  */
-import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTemporaries, temporaryPath } from "./atomicFile.ts";
 import { type Digest, hexOfDigest } from "./digest.ts";
+
+/** Blobs used within so many milliseconds are in use. */
+const recentMs = 3_600_000;
 
 export interface BlobStore {
   /** Where the blob is, or would be: `<directory>/sha256/<first two hex digits>/<hex>`. */
@@ -16,7 +20,10 @@ export interface BlobStore {
   temporary(): Promise<string>;
   /** Moves a finished file, whose digest the caller has verified, into the store; returns its path. */
   adopt(temporary: string, digest: Digest): Promise<string>;
-  /** Removes the least recently used blobs until at most `maxBytes` remain, and what killed runs left behind. */
+  /**
+   * Removes the least recently used blobs until at most `maxBytes` remain, and what killed runs left behind. What was used
+   * within the last hour stays in any case: another process may be about to read it.
+   */
   prune(maxBytes: number): Promise<{ readonly removed: number; readonly bytes: number }>;
 }
 
@@ -31,7 +38,12 @@ export function openBlobStore(directory: string): BlobStore {
     async find(digest) {
       const file = path(digest);
       const now = new Date();
-      return utimes(file, now, now).then(
+      const used = utimes(file, now, now).catch((error: NodeJS.ErrnoException) => {
+        // A store that belongs to somebody else, or cannot be written to, can be read all the same.
+        if (!["EPERM", "EACCES", "EROFS"].includes(error.code ?? "")) throw error;
+        return access(file, constants.R_OK);
+      });
+      return used.then(
         () => file,
         () => undefined,
       );
@@ -54,8 +66,9 @@ export function openBlobStore(directory: string): BlobStore {
       let total = blobs.reduce((sum, blob) => sum + blob.size, 0);
       let removed = 0;
       let bytes = 0;
+      const recent = Date.now() - recentMs;
       for (const blob of blobs) {
-        if (total <= maxBytes) break;
+        if (total <= maxBytes || blob.used > recent) break;
         await rm(blob.path, { force: true });
         total -= blob.size;
         bytes += blob.size;

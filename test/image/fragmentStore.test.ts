@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeFragment } from "../../src/archive/writeFragment.ts";
 import { canonicalJson, fragmentKey, openFragmentStore } from "../../src/image/fragmentStore.ts";
 import { entriesOf, file } from "../archive/streams.ts";
+import { ageFiles } from "../support/ageFiles.ts";
 
 let scratch: string;
 beforeEach(() => {
@@ -80,11 +81,12 @@ describe("fragment store", () => {
     const keys = ["1", "2", "3"].map((name) => fragmentKey(name));
     for (const each of keys) {
       await store.make(each, write(`content of ${each}`));
-      await new Promise((resolve) => setTimeout(resolve, 15));
+      ageFiles(scratch, 3700);
     }
     const [one, two, three] = keys;
     if (one === undefined || two === undefined || three === undefined) throw new Error("keys");
     const size = (await store.find(one))?.size ?? 0;
+    ageFiles(scratch, 3700);
     const result = await store.prune(2.5 * size);
     expect(result.removed).toBe(1);
     expect([await store.find(one), await store.find(two), await store.find(three)].map(Boolean)).toEqual([
@@ -93,6 +95,18 @@ describe("fragment store", () => {
       true,
     ]);
     expect(files().filter((name) => name.endsWith(".json")).length).toBe(2);
+  });
+
+  it("drops inventories whose fragment was never finished", async () => {
+    const store = openFragmentStore(scratch);
+    await store.make(key, write("x"));
+    unlinkSync(join(scratch, "keys", key.slice(0, 2), `${key}.json`));
+    await store.prune(1e9);
+    // It may be about to be finished.
+    expect(files().filter((name) => name.endsWith(".gz"))).toHaveLength(1);
+    ageFiles(scratch, 2 * 86_400);
+    await store.prune(1e9);
+    expect(files().filter((name) => name.endsWith(".gz"))).toEqual([]);
   });
 
   it("has keys that do not depend on the order of an object's keys", () => {
