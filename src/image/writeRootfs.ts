@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { chmod, mkdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { decompressStream } from "../archive/decompress.ts";
 import type { EntryStream } from "../archive/entry.ts";
@@ -44,7 +44,11 @@ export async function writeRootfs(
         target,
         options,
         (path) => isNoted(state, path),
-        (temporary) => unpackLayers(temporary, layers, options),
+        async (temporary) => {
+          await unpackLayers(temporary, layers, options);
+          // It is the image's root directory, whatever the umask.
+          await chmod(temporary, 0o755);
+        },
       );
       await note(state, target);
     });

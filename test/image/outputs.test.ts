@@ -210,7 +210,7 @@ describe("archives", () => {
     ]);
     await writeOciArchive(target, [made], { reference: "hello" });
     expect(readFileSync(target).equals(bytes)).toBe(true);
-    expect(statSync(target).mode & 0o777).toBe(0o644);
+    expect(statSync(target).mode & 0o777).toBe(0o644 & ~process.umask());
   });
 
   it("writes what docker load reads", async () => {
@@ -268,6 +268,22 @@ describe("writeRootfs", () => {
     expect(debris()).toEqual([]);
   });
 
+  it("gives modes as the image has them, whatever the umask", async () => {
+    const target = join(scratch, "umask");
+    const dirs = [directory("d/e"), file("d/e/f", "x", { mode: 0o664 }), file("g/h", "y")];
+    const unusual = await layer(scratch, "unusual", dirs);
+    const before = process.umask(0o077);
+    try {
+      await writeRootfs(target, [unusual], options());
+    } finally {
+      process.umask(before);
+    }
+    const mode = (path: string): number => statSync(join(target, path)).mode & 0o7777;
+    expect(["", "d", "d/e", "g", "d/e/f", "g/h"].map(mode)).toEqual([
+      0o755, 0o755, 0o755, 0o755, 0o664, 0o644,
+    ]);
+  });
+
   it("refuses a directory of somebody else, also one put where its own was", async () => {
     await writeRootfs(target, [base], options());
     rmSync(target, { recursive: true });
@@ -303,7 +319,7 @@ describe("writeRootfs", () => {
   it("shares blobs with the store by hard links that are read-only", async () => {
     await writeOciLayout(target, [image([base])]);
     const blob = statSync(layoutBlobPath(target, base.digest));
-    expect([blob.ino, blob.mode & 0o777]).toEqual([statSync(base.path).ino, 0o444]);
+    expect([blob.ino, blob.mode & 0o777]).toEqual([statSync(base.path).ino, 0o444 & ~process.umask()]);
     chmodSync(base.path, 0o644);
   });
 });
