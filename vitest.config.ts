@@ -4,11 +4,19 @@ export default defineConfig({
   test: {
     reporters: ["default", "./test/support/closingLineReporter.ts"],
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/integration/**"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/integration/**"],
+          setupFiles: ["./test/support/propertySeed.ts"],
+        },
+      },
       {
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
+          setupFiles: ["./test/support/propertySeed.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
