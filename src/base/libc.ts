@@ -1,7 +1,6 @@
-/** Which GNU C library a base has, and whether it is new enough. */
+/** Which GNU C library a base has, and which bases have a newer one. */
 import type { Inventory, InventoryEntry } from "../archive/inventory.ts";
-import { SpacktainersError } from "../util/errors.ts";
-import type { Base, BasePackage } from "./types.ts";
+import type { BasePackage } from "./types.ts";
 
 /** Where distributions keep `libc.so.6`, by preference; `lib` and `lib64` may be links to those in `usr`. */
 const libraryPattern = /^(?:usr\/)?lib(?:64)?\/(?:[a-z0-9_]+-linux-gnu[a-z0-9_]*\/)?libc\.so\.6$/;
@@ -45,24 +44,7 @@ export function compareLibcVersions(a: string, b: string): number {
   return 0;
 }
 
-/**
- * Refuses a base whose C library is too old for the packages.
- * @param required version such as `2.36`, from the packages' compiler or their symbol versions
- * @throws SpacktainersError LIBC_TOO_OLD
- */
-export function checkLibc(base: Pick<Base, "libcVersion">, required: string): void {
-  const { libcVersion } = base;
-  if (libcVersion !== undefined && compareLibcVersions(libcVersion, required) >= 0) return;
-  throw new SpacktainersError(
-    "LIBC_TOO_OLD",
-    libcVersion === undefined
-      ? `the packages need glibc ${required}, but the base has none`
-      : `the packages need glibc ${required}, but the base has ${libcVersion}`,
-    { hint: hintFor(required) },
-  );
-}
-
-/** Releases by their C library. */
+/** Releases by their C library, oldest first. */
 const releases: readonly (readonly [version: string, name: string])[] = [
   ["2.31", "debian: bullseye"],
   ["2.35", "ubuntu: jammy"],
@@ -71,9 +53,9 @@ const releases: readonly (readonly [version: string, name: string])[] = [
   ["2.41", "debian: trixie"],
 ];
 
-function hintFor(required: string): string {
+/** What to do about a base whose C library is too old: one sentence, with a release that has what is needed. */
+export function newerLibcHint(required: string): string {
+  const hint = `a base with glibc ${required} or newer is needed`;
   const fitting = releases.find(([version]) => compareLibcVersions(version, required) >= 0);
-  return fitting === undefined
-    ? "use a base with a newer C library"
-    : `use a newer base, such as ${fitting[1]} (glibc ${fitting[0]})`;
+  return fitting === undefined ? hint : `${hint}, such as ${fitting[1]}`;
 }

@@ -11,9 +11,6 @@ export interface PlannedPackage {
   readonly size: number;
 }
 
-/** Layers an image has by default, base and top layer included. */
-export const defaultLayerBudget = 60;
-
 /**
  * How many layers are left for packages.
  * @param budget layers of the whole image; what runtimes can mount is the limit in any case

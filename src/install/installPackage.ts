@@ -26,7 +26,7 @@ export const maxEditedBytes = 3 * 2 ** 30;
 const maxInventoryText = 64 * 1024;
 const sniffBytes = 64;
 
-/** Options of {@link installPackage} and {@link installArchive}. */
+/** Options of {@link installPackage}. */
 export interface InstallPackageOptions {
   /** Result of {@link scanArchive} for the same archive, to save the first pass. */
   readonly facts?: ArchiveFacts;
@@ -44,11 +44,6 @@ export interface InstalledPackage {
   readonly entries: EntryStream;
   /** What went by, sorted by path. Only once `entries` has come to its end. */
   inventory(): Inventory;
-}
-
-/** The entries of {@link installPackage} alone. */
-export function installArchive(request: InstallRequest, options: InstallPackageOptions = {}): EntryStream {
-  return installPackage(request, options).entries;
 }
 
 /**

@@ -1,7 +1,5 @@
 /** Refusing an install root that is too long before any work is done for it. */
 import { SpacktainersError } from "../util/errors.ts";
-import type { Buildinfo } from "./buildinfo.ts";
-import type { InstallRequest } from "./types.ts";
 
 /** A prefix that is to be replaced. */
 export interface PrefixChange {
@@ -46,26 +44,6 @@ export function checkPrefixLengths(packages: readonly PrefixChange[], root: stri
         ? "no install root is short enough: rebuild the packages with padding (config:install_tree:padded_length)"
         : `choose an install root of at most ${most} bytes, such as ${fitting}; ${root} has ${bytes(root)}`,
   });
-}
-
-/** What {@link checkPrefixLengths} needs to know, from an archive's own data: the package and all it refers to. */
-export function prefixChanges(
-  buildinfo: Buildinfo,
-  request: Pick<InstallRequest, "name" | "hash" | "prefixes" | "relocationOrder">,
-): PrefixChange[] {
-  return request.relocationOrder.flatMap((hash) => {
-    const oldPrefix = buildinfo.prefixes?.get(hash);
-    const newPrefix = request.prefixes[hash];
-    if (oldPrefix === undefined || newPrefix === undefined) return [];
-    const name = hash === request.hash ? request.name : nameIn(newPrefix, hash);
-    return [{ name, hash, oldPrefix, newPrefix }];
-  });
-}
-
-/** Dependencies are known by prefix only; by default its last component is name, version and hash. */
-function nameIn(prefix: string, hash: string): string {
-  const last = prefix.slice(prefix.lastIndexOf("/") + 1);
-  return last.endsWith(`-${hash}`) ? last.slice(0, -hash.length - 1) : last;
 }
 
 function bytes(text: string): number {

@@ -1,5 +1,5 @@
 /** Packages of the system that Spack relied on: what the base has to have. */
-import { compareLibcVersions } from "../base/libc.ts";
+import { compareLibcVersions, newerLibcHint } from "../base/libc.ts";
 import { briefSpec, type ConcreteSpec } from "../spec/concrete.ts";
 import { type FileTree, imagePath } from "../view/fileTree.ts";
 import type { LinkageProblem } from "./types.ts";
@@ -32,7 +32,7 @@ export function externalsMissing(
           missing: `glibc ${spec.version}`,
           ...(libcVersion === undefined ? {} : { library: `the base's glibc ${libcVersion}` }),
           files: [],
-          hint: `a base with glibc ${spec.version} or newer is needed`,
+          hint: newerLibcHint(spec.version),
         });
     } else if (path?.startsWith("/") === true && !systemPrefixes.has(path) && !tree.exists(path)) {
       problems.push({

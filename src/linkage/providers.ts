@@ -1,4 +1,5 @@
 /** Who would provide what is missing: hints for people, by names that are the same everywhere. */
+import { newerLibcHint } from "../base/libc.ts";
 
 /** Packages of Debian 12 by the libraries they have. Later releases add `t64` to some names. */
 const debianLibraries: readonly (readonly [library: string, debian: string])[] = [
@@ -221,7 +222,7 @@ export function programProvider(path: string): string | undefined {
 /** Who has a newer library with a symbol version. */
 export function versionProvider(version: string): string | undefined {
   const glibc = /^GLIBC_(\d+\.\d+)/.exec(version)?.[1];
-  if (glibc !== undefined) return `a base with glibc ${glibc} or newer is needed`;
+  if (glibc !== undefined) return newerLibcHint(glibc);
   const patch = /^GLIBCXX_3\.4\.(\d+)$/.exec(version)?.[1];
   if (patch === undefined) return undefined;
   const gcc = gccByGlibcxx.find(([first]) => first >= Number(patch))?.[1];

@@ -103,8 +103,3 @@ export function specKey(spec: AbstractSpec | undefined, dialect: Dialect): strin
   const namespaces = [spec.namespace, ...spec.dependencies.map((edge) => edge.spec.namespace)];
   return `${describeSpec(spec, dialect)}\n${namespaces.join(",")}`.replace(/\n,*$/, "");
 }
-
-/** True if the spec has no condition at all. */
-export function isEmpty(spec: AbstractSpec, dialect: Dialect): boolean {
-  return spec.dependencies.length === 0 && formatNode(spec, dialect) === "" && spec.namespace === undefined;
-}

@@ -222,7 +222,7 @@ describe("symbol versions", () => {
         kind: "version",
         missing: "GLIBC_2.38",
         library: "/usr/lib/x86_64-linux-gnu/libc.so.6",
-        hint: "a base with glibc 2.38 or newer is needed",
+        hint: "a base with glibc 2.38 or newer is needed, such as ubuntu: noble",
       },
     ]);
     const problem = report.problems[0];
