@@ -149,7 +149,9 @@ describe("parsing", () => {
       fc.property(specIn, ([which, text]) => {
         // What Spack makes of a dependency that is named twice, it cannot always read again itself: `^a os=x ^a target=y:`
         // is printed with an empty target by 1.1, `^a libs=* ^a libs=true` turns from text to boolean in 0.23.
-        const named = [...text.matchAll(/[\^%](?:\[[^\]]*\])?\s*(?:[\w,]+=)?([\w.-]+)/g)].map(([, name]) => name);
+        const named = [...text.matchAll(/[\^%](?:\[[^\]]*\])?\s*(?:[\w,]+=)?([\w.-]+)/g)].map(
+          ([, name]) => name,
+        );
         fc.pre(new Set(named).size === named.length);
         const parsed = attempt(() => parseSpec(text, { dialect: which }));
         fc.pre(parsed !== undefined);
