@@ -9,7 +9,7 @@ import type {
   VariantConstraint,
 } from "./abstract.ts";
 import type { DependencyType } from "./concrete.ts";
-import { describeSpec, formatNode } from "./format.ts";
+import { describeSpec } from "./format.ts";
 import { anyVersion, type VersionSet } from "./versions.ts";
 
 /** An {@link AbstractSpec} that can be changed. */
