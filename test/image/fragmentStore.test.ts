@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -42,7 +50,11 @@ describe("fragment store", () => {
     const first = await store.make(key, write("x"));
     const damages: (() => void)[] = [
       () => unlinkSync(first.path),
-      () => truncateSync(first.path, 10),
+      () => {
+        // Blobs are read-only; only root may write to them all the same.
+        chmodSync(first.path, 0o644);
+        truncateSync(first.path, 10);
+      },
       () => unlinkSync(fileLike(/inventory/)),
       () => writeFileSync(fileLike(/keys.*[0-9a-f]\.json$/), '{"version":1,"digest":'),
       () => writeFileSync(fileLike(/keys.*[0-9a-f]\.json$/), '{"version":1,"digest":"sha256:x"}'),
