@@ -19,6 +19,7 @@ const order = [
   "base",
   "linkage",
   "image",
+  "publish",
   "run",
   "pipeline",
   "cli",

@@ -57,10 +57,8 @@ export interface ScratchBaseSpec {
 
 export type BaseSpec = DebianBaseSpec | RootfsBaseSpec | OciBaseSpec | ScratchBaseSpec;
 
-/** One finished layer of a base. */
-export interface BaseLayer {
-  /** The blob, compressed as `mediaType` says. */
-  readonly path: string;
+/** What is known of a finished layer of a base. */
+export interface BaseLayerFacts {
   readonly digest: Digest;
   /** Bytes of the blob. */
   readonly size: number;
@@ -71,6 +69,21 @@ export interface BaseLayer {
   /** What this layer adds, whiteouts left out. */
   readonly inventory: Inventory;
 }
+
+/** A layer of a base in a file. */
+export interface BaseLayer extends BaseLayerFacts {
+  /** The blob, compressed as `mediaType` says. */
+  readonly path: string;
+}
+
+/** A layer of a base that is not on this machine. */
+export interface RemoteBaseLayer extends BaseLayerFacts {
+  /** The repository that has it: `host/repository`. */
+  readonly origin: string;
+}
+
+/** A layer of a base, wherever its bytes are. */
+export type AnyBaseLayer = BaseLayer | RemoteBaseLayer;
 
 /** One OS package of a base; also what a lock file keeps. */
 export interface BasePackage {
@@ -108,9 +121,9 @@ export interface BaseImageConfig {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface Base {
+export interface Base<L extends AnyBaseLayer = BaseLayer> {
   /** From bottom to top. */
-  readonly layers: readonly BaseLayer[];
+  readonly layers: readonly L[];
   /** What the layers together show, whiteouts applied. */
   readonly inventory: Inventory;
   /** The OS packages, sorted by name; of a root file system or image, those its dpkg status names. */
