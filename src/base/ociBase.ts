@@ -21,6 +21,7 @@ import type {
   BaseImageConfig,
   BaseLayer,
   BasePackage,
+  BasePlan,
   BuildBaseOptions,
   OciBaseSpec,
 } from "./types.ts";
@@ -34,14 +35,14 @@ interface LayerFacts extends LayerChange {
 const factsVersion = 1;
 
 /**
- * Reads an image as a base: layers stay where they are, their inventories are made.
+ * Finds an image in a layout and how to read it as a base: layers stay where they are, their inventories are made.
  * @throws SpacktainersError NOT_FOUND, ARCHIVE_INVALID, CHECKSUM_MISMATCH, NOT_SUPPORTED, USAGE (several images fit)
  */
-export async function readOciBase(
+export async function planOciBase(
   spec: OciBaseSpec,
   options: BuildBaseOptions,
   store: BaseStore,
-): Promise<Base> {
+): Promise<BasePlan> {
   const { emit, signal } = options;
   const query = {
     platform: { os: "linux", architecture: options.architecture },
@@ -51,17 +52,21 @@ export async function readOciBase(
   const image = await readOciLayout(spec.path, { ...query, verifyLayers: false });
   const key = keyOf(["oci", factsVersion, image.manifestDigest]);
   const paths = new Map(image.layers.map((layer) => [layer.digest, layer.path]));
-  const known = await findBuilt(store, key, (digest) => Promise.resolve(paths.get(digest)));
-  if (known !== undefined) return known;
-  await readOciLayout(spec.path, query);
-  const facts: LayerFacts[] = [];
-  for (const layer of image.layers) {
-    stopIfAborted(signal);
-    facts.push(await layerFacts(layer, store, emit));
-  }
-  const base = describe(image, facts, key);
-  await rememberBuilt(store, base);
-  return base;
+  return {
+    key,
+    find: () => findBuilt(store, key, (digest) => Promise.resolve(paths.get(digest))),
+    async make() {
+      await readOciLayout(spec.path, query);
+      const facts: LayerFacts[] = [];
+      for (const layer of image.layers) {
+        stopIfAborted(signal);
+        facts.push(await layerFacts(layer, store, emit));
+      }
+      const base = describe(image, facts, key);
+      await rememberBuilt(store, base);
+      return base;
+    },
+  };
 }
 
 function describe(image: LayoutImage, facts: readonly LayerFacts[], key: Base["key"]): Base {

@@ -150,3 +150,28 @@ export interface BuildBaseOptions {
   /** Exactly these packages instead of the newest ones. */
   readonly lock?: BaseLock;
 }
+
+/** A base that is decided but perhaps not built yet. */
+export interface PlannedBase {
+  /** Of the finished base: see {@link Base.key}. */
+  readonly key: Digest;
+  /** The OS packages, where they are known before the base is built. */
+  readonly packages?: readonly BasePackage[];
+  /** The finished base on this machine, when it was built before. */
+  find(): Promise<Base | undefined>;
+  /** Finds or builds it. `elsewhere` is asked before it is built; what it has stays where it is. */
+  build(): Promise<Base>;
+  build(elsewhere: BasesElsewhere | undefined): Promise<Base<AnyBaseLayer>>;
+}
+
+/** How one kind of base is found and made. */
+export interface BasePlan extends Omit<PlannedBase, "build"> {
+  /** Makes it, whatever is there already. */
+  make(): Promise<Base>;
+}
+
+/** Where else than on this machine finished bases are: in the registry that an image goes to. */
+export interface BasesElsewhere {
+  /** The base a key stands for, its layers where they are; undefined when it is not known there either. */
+  find(key: Digest): Promise<Base<AnyBaseLayer> | undefined>;
+}
