@@ -30,10 +30,12 @@ export interface HttpAnswer {
   readonly url: string;
   /** A header, several of one name joined by commas; undefined when there is none. */
   header(name: string): string | undefined;
-  /** Must be read to its end, returned early, or given up with {@link HttpAnswer.discard}. */
+  /** Must be read to its end, returned early, or given up with {@link HttpAnswer.discard} or {@link HttpAnswer.cancel}. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Has no use for the body: a short rest is read, which keeps the connection, a long one is not. */
   discard(): Promise<void>;
+  /** Ends the body at once, and with it the connection. */
+  cancel(): void;
 }
 
 export interface Exchanges {
@@ -102,6 +104,9 @@ function answerOf(response: Dispatcher.ResponseData, url: string): HttpAnswer {
     body: response.body,
     async discard() {
       await response.body.dump({ limit: 65_536 }).catch(() => {});
+    },
+    cancel() {
+      response.body.on("error", () => {}).destroy();
     },
   };
 }
