@@ -9,6 +9,7 @@ const order = [
   "net",
   "elf",
   "archive",
+  "registry",
   "definitions",
   "spec",
   "environment",
@@ -28,6 +29,7 @@ const order = [
 const strangers = {
   install: ["concretize", "buildcache"],
   spec: ["definitions"],
+  registry: ["elf"],
   base: ["spec", "environment", "buildcache", "concretize", "install", "view"],
 };
 
