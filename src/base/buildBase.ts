@@ -44,7 +44,7 @@ async function planOf(spec: BaseSpec, options: BuildBaseOptions): Promise<BasePl
     case "scratch": {
       const key = keyOf(["scratch"]);
       const make = async (): Promise<Base> => ({ layers: [], inventory: { entries: [] }, packages: [], key });
-      return { key, packages: [], find: make, make };
+      return { key, layerCount: 0, packages: [], find: make, make };
     }
     case "debian": {
       const { planDebianBase } = await import("./debian/buildDebianBase.ts");
@@ -57,6 +57,10 @@ async function planOf(spec: BaseSpec, options: BuildBaseOptions): Promise<BasePl
     case "oci": {
       const { planOciBase } = await import("./ociBase.ts");
       return planOciBase(spec, options, store);
+    }
+    case "image": {
+      const { planImageBase } = await import("./imageBase.ts");
+      return planImageBase(spec, options, store);
     }
   }
 }

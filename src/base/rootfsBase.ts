@@ -67,7 +67,7 @@ export async function planRootfsBase(
       throw asSpacktainersError(error, where);
     }
   }
-  return { key, find, make };
+  return { key, layerCount: 1, find, make };
 }
 
 /** Paths as they end up; a directory once; links only to what is there. */

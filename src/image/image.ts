@@ -29,6 +29,8 @@ export interface LayerFacts {
 /** A finished layer in a file. */
 export interface ImageLayer extends LayerFacts {
   readonly path: string;
+  /** A repository that has it as well: `host/repository`. */
+  readonly origin?: string;
 }
 
 /** A layer that is not on this machine: a repository of a registry has it. */

@@ -53,6 +53,7 @@ export async function planDebianBase(
   ]);
   return {
     key,
+    layerCount: 1,
     packages,
     async find() {
       const known = await findBuilt(store, key);
