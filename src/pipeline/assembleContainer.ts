@@ -4,7 +4,6 @@ import type { Base } from "../base/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
 import { assembleImage, type Image, type ImageLayer } from "../image/image.ts";
-import { packageLayerBudget } from "../image/planLayers.ts";
 import { nameMatcher } from "../linkage/allow.ts";
 import { checkLinkage } from "../linkage/checkLinkage.ts";
 import { externalsMissing } from "../linkage/externals.ts";
@@ -19,8 +18,9 @@ import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
 import { inputsAnnotation } from "./builtImage.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
+import { defaultLevel } from "./makeFragments.ts";
 import type { OutputNames } from "./outputs.ts";
-import { packageLayers } from "./packageLayers.ts";
+import { makePackageLayer, type PackageLayer } from "./packageLayers.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
@@ -137,30 +137,35 @@ export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
   if (failure !== undefined) throw failure;
 }
 
+/** What {@link finishImage} puts together, besides the contents. */
+export interface FinishOptions {
+  /** Of the packages, lowest first. */
+  readonly layers: readonly PackageLayer[];
+  /** Digest of everything that decides the image. */
+  readonly inputs: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+}
+
 /**
  * Puts finished parts together: the layers of base and packages, the top layer, the documents.
  *
- * @param inputs digest of everything that decides the image
- * @param created seconds since 1970
- * @throws {SpacktainersError} `BASE_INVALID` when the base leaves no room for layers
+ * @throws {SpacktainersError} `NOT_SUPPORTED` for more layers than runtimes can mount
  */
 export async function finishImage(
   assembly: Assembly,
   draft: Draft,
   store: FragmentStore,
-  { inputs, created }: { readonly inputs: string; readonly created: number },
+  { layers: planned, inputs, created }: FinishOptions,
 ): Promise<Image> {
   const { names, configuration, resolved, base } = assembly;
-  const budget = packageLayerBudget(configuration.layers.budget, base.layers.length + 1);
-  const packages = resolved.packages.map(({ spec }, index) => ({
-    spec,
-    fragment: fragmentAt(assembly.fragments, index),
-  }));
+  const finished = new Map(assembly.fragments.map((fragment) => [fragment.key, fragment]));
+  const packages: ImageLayer[] = [];
+  for (const layer of planned) packages.push(await makePackageLayer(layer, finished, store));
   const layers: ImageLayer[] = [
     ...base.layers.map((layer) => ({ ...layer, createdBy: `spacktainers: ${assembly.baseName}` })),
-    // Dependencies first: what is needed by most lies lowest.
-    ...(await packageLayers(packages.reverse(), budget, store)),
-    await topImageLayer(draft.top.entries, configuration.layers.level ?? 6, store),
+    ...packages,
+    await topImageLayer(draft.top.entries, configuration.layers.level ?? defaultLevel, store),
   ];
   const roots = resolved.resolution.roots.map(({ request }) => request);
   const labels = {
@@ -188,12 +193,6 @@ function baseEnvironment(base: Base): ReadonlyMap<string, string> {
     return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
   });
   return new Map([["PATH", standardPath], ...own]);
-}
-
-function fragmentAt(fragments: readonly StoredFragment[], index: number): StoredFragment {
-  const fragment = fragments[index];
-  if (fragment === undefined) throw new Error("a package has no fragment");
-  return fragment;
 }
 
 /** The top layer as a file in the store, where layers of equal content are one. */

@@ -1,4 +1,5 @@
 import { imageMtime } from "../archive/entry.ts";
+import { baseLayerCount } from "../base/baseLayerCount.ts";
 import { buildBase } from "../base/buildBase.ts";
 import type { Base } from "../base/types.ts";
 import type { CacheSet } from "../buildcache/cacheSet.ts";
@@ -7,7 +8,6 @@ import type { Container } from "../definitions/repository.ts";
 import { createdTime } from "../image/created.ts";
 import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
 import type { InstallPool } from "../install/installPool.ts";
-import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { shownPath } from "../util/shownPath.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
@@ -15,16 +15,10 @@ import { assemblyVersion } from "./assemblyVersion.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
-import { chooseDialect } from "./chooseDialect.ts";
 import { openCompletion } from "./completeBase.ts";
-import { loadEnvironment } from "./loadEnvironment.ts";
-import { makeFragments, planFragments } from "./makeFragments.ts";
+import { makeFragments } from "./makeFragments.ts";
 import { type Output, parseOutput, writeOutput } from "./outputs.ts";
-import { packagePrefixes } from "./packagePrefixes.ts";
-import { checkPrefixesFit } from "./preflight.ts";
-import { recipeFacts } from "./recipeFacts.ts";
-import { resolvePackages } from "./resolvePackages.ts";
-import { openLocks } from "./useLocks.ts";
+import { openContainerForBuild, planContainer } from "./planContainer.ts";
 
 /** What builds share. */
 export interface Workshop {
@@ -68,15 +62,8 @@ export async function buildContainer(
 ): Promise<BuildResult> {
   const started = performance.now();
   const { caches, pool, store, emit, signal } = workshop;
-  refuseWhatIsNotBuiltYet(container);
-  const dialect = await chooseDialect(container, configuration, caches);
-  const { frozen } = request;
-  const loaded = await loadEnvironment(
-    container,
-    dialect === undefined ? { frozen } : { dialect, frozen },
-    emit,
-  );
-  const locks = await openLocks(container, loaded, configuration, { frozen, emit });
+  const opened = await openContainerForBuild(container, configuration, request, workshop);
+  const { loaded, locks } = opened;
   const baseStop = new AbortController();
   const baseOptions = {
     architecture: container.arch,
@@ -87,38 +74,23 @@ export async function buildContainer(
     ...(locks.base === undefined ? {} : { lock: locks.base }),
   };
   // The base does not depend on the packages: it is made beside them.
-  const basePromise = buildBase(baseSpec(configuration.base), baseOptions);
+  const underneath = baseSpec(configuration.base);
+  const basePromise = buildBase(underneath, baseOptions);
   // Until it is awaited below, a failure of it must not count as unhandled.
   basePromise.catch(() => {});
   try {
-    const resolved = await resolvePackages(
-      loaded,
-      caches,
-      configuration.platforms[container.arch],
-      emit,
-      () => recipeFacts(configuration),
+    const plan = await planContainer(
+      opened,
+      request,
+      await baseLayerCount(underneath, container.arch),
+      workshop,
     );
-    locks.checkPackages(resolved.packages);
-    const specs = resolved.packages.map(({ spec }) => spec);
-    const { root } = configuration.install;
-    const prefixes = packagePrefixes(specs, resolved.graph, {
-      root,
-      configured: configuration.install.projections,
-      environment: loaded.environment,
-    });
-    await checkPrefixesFit(resolved.packages, prefixes, root, caches);
-    const planned = planFragments(resolved.packages, {
-      graph: resolved.graph,
-      prefixes,
-      root,
-      options: { strip: request.strip ?? configuration.strip, sbang: "undo", metadata: request.keepMetadata },
-    });
+    const { resolved, prefixes, fragments: planned } = plan;
     emit({ type: "stage", stage: "Installing packages", total: planned.length, counts: "install" });
     const fragments = await makeFragments(planned, {
       store,
       pool,
       fetch: (cached) => caches.fetchArchive(cached),
-      level: configuration.layers.level ?? 6,
       emit,
       signal,
     });
@@ -129,7 +101,7 @@ export async function buildContainer(
         : request.outputs.map((text) => parseOutput(text, request.directory, names));
     const allow = [...configuration.linkage.allowUnresolved, ...request.allowUnresolved];
     const created = createdTime([imageMtime]);
-    const keys = fragments.map(({ fragment }) => fragment.key);
+    const keys = planned.map(({ key }) => key);
     const parts = (base: Base): Assembly => ({
       names,
       configuration,
@@ -159,15 +131,15 @@ export async function buildContainer(
         fragments: keys,
         manifest: loaded.manifestText,
         lock: resolved.lockText,
-        root,
+        root: configuration.install.root,
         view: configuration.view.root,
-        budget: configuration.layers.budget,
+        layers: plan.layers.map(({ key }) => key),
         allow,
         created,
       })}`;
     const summary = {
       ...names,
-      packages: specs.map(({ name, version, hash }) => ({ name, version, hash })),
+      packages: planned.map(({ spec: { name, version, hash } }) => ({ name, version, hash })),
       reused: fragments.filter(({ reused }) => reused).length,
       outputs,
     };
@@ -184,7 +156,11 @@ export async function buildContainer(
     emit({ type: "stage", stage: "Merging the view and checking that everything can run" });
     const { assembly, draft } = await completion.complete(parts);
     reportDraft(draft, emit);
-    const image = await finishImage(assembly, draft, store, { inputs: inputsOf(assembly.base), created });
+    const image = await finishImage(assembly, draft, store, {
+      layers: plan.layers,
+      inputs: inputsOf(assembly.base),
+      created,
+    });
     const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
     emit({ type: "stage", stage: "Writing the image" });
     for (const output of outputs) {
@@ -217,29 +193,6 @@ export async function buildContainer(
     await basePromise.catch(() => {});
     throw error;
   }
-}
-
-/** What later versions will do is refused clearly until then. */
-function refuseWhatIsNotBuiltYet(container: Container): void {
-  const place = { file: container.path };
-  if (container.kind === "def")
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      `${container.name} is an Apptainer definition file, which is not built yet`,
-      {
-        place,
-        hint: "build it with apptainer; containers with a spack.yaml are built here",
-      },
-    );
-  if (container.epilogue !== undefined)
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      `${container.name} has a Dockerfile.epilogue, which is not applied yet`,
-      {
-        place: { file: container.epilogue },
-        hint: "add OS packages with `base: packages:` in spacktainers.yaml, or move the file away",
-      },
-    );
 }
 
 /** The image in all outputs, when they are layouts that hold what these inputs give. */

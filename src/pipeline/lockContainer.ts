@@ -21,7 +21,7 @@ import { chooseDialect } from "./chooseDialect.ts";
 import { openCompletion } from "./completeBase.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
-import { installVersion, makeFragments, planFragments } from "./makeFragments.ts";
+import { defaultLevel, installVersion, makeFragments, planFragments } from "./makeFragments.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { recipeFacts } from "./recipeFacts.ts";
 import { type ResolvedPackages, resolvePackages } from "./resolvePackages.ts";
@@ -206,18 +206,21 @@ async function completedBase(
     resolved.graph,
     { root, configured, environment: loaded.environment },
   );
-  const planned = planFragments(resolved.packages, {
-    graph: resolved.graph,
-    prefixes,
-    root,
-    options: { strip: configuration.strip, sbang: "undo", metadata: false },
-  });
+  const planned = planFragments(
+    resolved.packages,
+    {
+      graph: resolved.graph,
+      prefixes,
+      root,
+      options: { strip: configuration.strip, sbang: "undo", metadata: false },
+    },
+    configuration.layers.level ?? defaultLevel,
+  );
   emit({ type: "stage", stage: "Installing packages", total: planned.length, counts: "install" });
   const finished = await makeFragments(planned, {
     store,
     pool,
     fetch: (cached) => caches.fetchArchive(cached),
-    level: configuration.layers.level ?? 6,
     emit,
     signal,
   });
