@@ -3,12 +3,14 @@
  * `plan` shows it.
  */
 import type { CacheSet } from "../buildcache/cacheSet.ts";
+import type { CachedPackage } from "../buildcache/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
 import { packageLayerBudget } from "../image/planLayers.ts";
 import type { DagHash } from "../spec/concrete.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { mapConcurrently } from "../util/mapConcurrently.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
@@ -49,6 +51,9 @@ export type PlanningRequest = Pick<BuildRequest, "frozen" | "strip" | "keepMetad
 
 /** Layers above those of the packages: the view and what goes with it. */
 const layersOnTop = 1;
+
+/** Questions for the size of an archive at a time. */
+const sizesAtOnce = 16;
 
 /**
  * Reads a container's definition and its locks.
@@ -103,9 +108,28 @@ export async function planContainer(
     configuration.layers.level ?? defaultLevel,
   );
   const budget = packageLayerBudget(configuration.layers.budget, baseLayers + layersOnTop);
+  // Sizes matter only where layers are shared; a cache in layout v2 must be asked for each.
+  const sizes =
+    fragments.length > budget.alone + budget.shared
+      ? await archiveSizes(resolved.packages, caches)
+      : new Map<DagHash, number>();
   // Dependencies first: what is needed by most lies lowest.
-  const layers = planPackageLayers(fragments.toReversed(), ({ cached }) => cached.size, budget);
+  const layers = planPackageLayers(fragments.toReversed(), ({ spec }) => sizes.get(spec.hash), budget);
   return { ...opened, resolved, prefixes, fragments, layers };
+}
+
+/** Bytes of the archives, as far as caches say. */
+export async function archiveSizes(
+  packages: readonly CachedPackage[],
+  caches: CacheSet,
+): Promise<ReadonlyMap<DagHash, number>> {
+  const sizes = await mapConcurrently(packages, sizesAtOnce, (cached) => caches.archiveSize(cached));
+  return new Map(
+    packages.flatMap(({ spec }, index) => {
+      const size = sizes[index];
+      return size === undefined ? [] : [[spec.hash, size]];
+    }),
+  );
 }
 
 /** What later versions will do is refused clearly until then. */
