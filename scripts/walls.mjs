@@ -9,6 +9,7 @@ const order = [
   "net",
   "elf",
   "archive",
+  "registry",
   "definitions",
   "spec",
   "environment",
@@ -19,6 +20,7 @@ const order = [
   "base",
   "linkage",
   "image",
+  "publish",
   "run",
   "pipeline",
   "cli",
@@ -27,6 +29,7 @@ const order = [
 const strangers = {
   install: ["concretize", "buildcache"],
   spec: ["definitions"],
+  registry: ["elf"],
   base: ["spec", "environment", "buildcache", "concretize", "install", "view"],
 };
 
