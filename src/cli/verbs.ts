@@ -7,6 +7,7 @@ import { dockerfileVerb } from "./verbs/dockerfile.ts";
 import { explainVerb } from "./verbs/explain.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
+import { pushVerb } from "./verbs/push.ts";
 import { runVerb } from "./verbs/run.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
@@ -20,6 +21,7 @@ export const verbs: readonly Verb[] = [
   checkVerb,
   lockVerb,
   buildVerb,
+  pushVerb,
   runVerb,
   shellVerb,
   unpackVerb,
