@@ -1,6 +1,7 @@
 import type { Inventory } from "../archive/inventory.ts";
 import { mediaTypes } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
+import type { Completion } from "../base/completions.ts";
 import type { AnyBaseLayer, Base } from "../base/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import {
@@ -24,7 +25,6 @@ import { environmentValues, manifestModifications, standardPath } from "../view/
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
-import type { Completion } from "./completeBase.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import { defaultLevel } from "./makeFragments.ts";
 import type { OutputNames } from "./outputs.ts";

@@ -2,7 +2,7 @@ import type { Configuration, RegistryConfiguration } from "../definitions/config
 import type { Container } from "../definitions/repository.ts";
 import { selectContainers } from "../definitions/select.ts";
 import { publishTag, type TaggedImage } from "../publish/publishTag.ts";
-import { formatRepository, parseTag, type Tag } from "../registry/reference.ts";
+import { parseTag, type Tag } from "../registry/reference.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
