@@ -64,7 +64,7 @@ describe("blobs", () => {
     expect(await whole()).toBe(blob.digest);
     const ranges = registry.requests.map(({ headers }) => headers.range);
     expect(ranges[0]).toBeUndefined();
-    expect(ranges[2]).toMatch(/^bytes=\d{5,}-$/);
+    expect(ranges[2]).toMatch(/^bytes=\d{5,}-999999$/);
   });
 
   it.each([
@@ -151,7 +151,7 @@ describe("blobs", () => {
       await expect(downloadBlob(impatient.repository, blob, path)).rejects.toMatchObject({ code: "NETWORK" });
       await impatient.close();
       await downloadBlob(opened.repository, blob, path);
-      expect(registry.requests.at(-1)?.headers.range).toMatch(/^bytes=[1-9]\d*-$/);
+      expect(registry.requests.at(-1)?.headers.range).toMatch(/^bytes=[1-9]\d*-999999$/);
       expect(await readdir(directory)).toEqual(["layer"]);
     });
 

@@ -210,7 +210,7 @@ function serveBlob({ request, response, registry }: Exchange, repository: string
     refuse(response, 404, "BLOB_UNKNOWN");
     return;
   }
-  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+  const start = Number(/^bytes=(\d+)-\d*$/.exec(request.headers.range ?? "")?.[1] ?? 0);
   if (start > 0 && start >= bytes.length) {
     response.writeHead(416, { "content-range": `bytes */${bytes.length}` }).end();
     return;

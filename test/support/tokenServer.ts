@@ -28,8 +28,21 @@ export interface TokenServer {
   close(): Promise<void>;
 }
 
-/** Starts a token server on a free port of the loopback interface. */
-export async function startTokenServer(): Promise<TokenServer> {
+/** Makes the token that says what a user may do, for so many seconds. */
+export type MintToken = (
+  user: string | undefined,
+  granted: readonly { readonly name: string; readonly actions: readonly string[] }[],
+  seconds: number,
+) => string;
+
+/**
+ * Starts a token server on a free port of the loopback interface.
+ *
+ * @param mint makes tokens that others can check; default opaque ones
+ */
+export async function startTokenServer(
+  mint: MintToken = () => `tok-${randomBytes(18).toString("hex")}`,
+): Promise<TokenServer> {
   const tokens = new Map<string, { readonly scopes: readonly string[]; readonly ends: number }>();
   const server = createServer((request, response) => {
     answer(request).then(
@@ -74,10 +87,11 @@ export async function startTokenServer(): Promise<TokenServer> {
       const mayWrite = writes !== undefined && path.startsWith(writes);
       const mayRead = mayWrite || path.startsWith(tokenServer.public);
       const given = actions.split(",").filter((action) => (action === "pull" ? mayRead : mayWrite));
-      return given.map((action) => `${path} ${action}`);
+      return [{ name: path, actions: given }];
     });
-    const token = `tok-${randomBytes(18).toString("hex")}`;
-    tokens.set(token, { scopes: granted, ends: Date.now() + tokenServer.lifetime * 1000 });
+    const token = mint(user, granted, tokenServer.lifetime);
+    const scopes = granted.flatMap(({ name, actions }) => actions.map((action) => `${name} ${action}`));
+    tokens.set(token, { scopes, ends: Date.now() + tokenServer.lifetime * 1000 });
     return { status: 200, body: { token, expires_in: tokenServer.lifetime } };
   }
 
