@@ -289,7 +289,7 @@ describe.skipIf(debian !== undefined)(
       };
       expect(await pushBlob(repository, source)).toBe("uploaded");
       await restarted;
-    expect(events.some((event) => event.type === "retry")).toBe(true);
+      expect(events.some((event) => event.type === "retry")).toBe(true);
       expect(await headBlob(repository, blob.digest)).toEqual({ size: 30_000_000 });
     });
   },
