@@ -1,24 +1,20 @@
-import { imageMtime } from "../archive/entry.ts";
-import { baseLayerCount } from "../base/baseLayerCount.ts";
-import { buildBase } from "../base/buildBase.ts";
+import { planBase } from "../base/buildBase.ts";
 import type { Base } from "../base/types.ts";
 import type { CacheSet } from "../buildcache/cacheSet.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
-import { createdTime } from "../image/created.ts";
-import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
+import type { FragmentStore } from "../image/fragmentStore.ts";
 import type { InstallPool } from "../install/installPool.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { shownPath } from "../util/shownPath.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
-import { assemblyVersion } from "./assemblyVersion.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
 import { openCompletion } from "./completeBase.ts";
 import { makeFragments } from "./makeFragments.ts";
 import { type Output, parseOutput, writeOutput } from "./outputs.ts";
-import { openContainerForBuild, planContainer } from "./planContainer.ts";
+import { baseOptionsOf, imageInputs, openContainerForBuild, planContainer } from "./planContainer.ts";
 
 /** What builds share. */
 export interface Workshop {
@@ -65,26 +61,15 @@ export async function buildContainer(
   const opened = await openContainerForBuild(container, configuration, request, workshop);
   const { loaded, locks } = opened;
   const baseStop = new AbortController();
-  const baseOptions = {
-    architecture: container.arch,
-    cacheDir: workshop.baseCacheDir,
-    emit,
-    signal: AbortSignal.any([signal, baseStop.signal]),
-    refresh: request.refresh,
-    ...(locks.base === undefined ? {} : { lock: locks.base }),
-  };
+  const stop = AbortSignal.any([signal, baseStop.signal]);
+  const baseOptions = baseOptionsOf(opened, request, { ...workshop, signal: stop });
   // The base does not depend on the packages: it is made beside them.
-  const underneath = baseSpec(configuration.base);
-  const basePromise = buildBase(underneath, baseOptions);
+  const basePlan = planBase(baseSpec(configuration.base), baseOptions);
+  const basePromise = basePlan.then((base) => base.build());
   // Until it is awaited below, a failure of it must not count as unhandled.
   basePromise.catch(() => {});
   try {
-    const plan = await planContainer(
-      opened,
-      request,
-      await baseLayerCount(underneath, container.arch),
-      workshop,
-    );
+    const plan = await planContainer(opened, request, basePlan, workshop);
     const { resolved, prefixes, fragments: planned } = plan;
     emit({ type: "stage", stage: "Installing packages", total: planned.length, counts: "install" });
     const fragments = await makeFragments(planned, {
@@ -99,8 +84,6 @@ export async function buildContainer(
       request.outputs.length === 0
         ? [{ kind: "oci", path: defaultOutput(configuration.output, container) }]
         : request.outputs.map((text) => parseOutput(text, request.directory, names));
-    const allow = [...configuration.linkage.allowUnresolved, ...request.allowUnresolved];
-    const created = createdTime([imageMtime]);
     const keys = planned.map(({ key }) => key);
     const parts = (base: Base): Assembly => ({
       names,
@@ -111,7 +94,7 @@ export async function buildContainer(
       fragments: fragments.map(({ fragment }) => fragment),
       base,
       baseName: baseName(configuration.base, base),
-      allow,
+      allow: plan.allow,
     });
     const configuredBase = await basePromise;
     locks.checkBase(configuredBase);
@@ -123,27 +106,13 @@ export async function buildContainer(
       baseOptions,
       locks.inUse,
     );
-    const inputsOf = (base: Base): string =>
-      `sha256:${fragmentKey({
-        assemblyVersion,
-        names,
-        base: base.key,
-        fragments: keys,
-        manifest: loaded.manifestText,
-        lock: resolved.lockText,
-        root: configuration.install.root,
-        view: configuration.view.root,
-        layers: plan.layers.map(({ key }) => key),
-        allow,
-        created,
-      })}`;
     const summary = {
       ...names,
       packages: planned.map(({ spec: { name, version, hash } }) => ({ name, version, hash })),
       reused: fragments.filter(({ reused }) => reused).length,
       outputs,
     };
-    const present = await sameImage(outputs, inputsOf(completion.base));
+    const present = await sameImage(outputs, imageInputs(plan, completion.base.key));
     if (present !== undefined)
       return {
         ...summary,
@@ -158,8 +127,8 @@ export async function buildContainer(
     reportDraft(draft, emit);
     const image = await finishImage(assembly, draft, store, {
       layers: plan.layers,
-      inputs: inputsOf(assembly.base),
-      created,
+      inputs: imageInputs(plan, assembly.base.key),
+      created: plan.created,
     });
     const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
     emit({ type: "stage", stage: "Writing the image" });

@@ -2,15 +2,21 @@
  * The first half of a build: everything that is decided before an archive is downloaded. `build` goes on to carry it out,
  * `plan` shows it.
  */
+import { imageMtime } from "../archive/entry.ts";
+import type { BuildBaseOptions, PlannedBase } from "../base/types.ts";
 import type { CacheSet } from "../buildcache/cacheSet.ts";
 import type { CachedPackage } from "../buildcache/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
+import { createdTime } from "../image/created.ts";
+import { fragmentKey } from "../image/fragmentStore.ts";
 import { packageLayerBudget } from "../image/planLayers.ts";
 import type { DagHash } from "../spec/concrete.ts";
+import type { Digest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
+import { assemblyVersion } from "./assemblyVersion.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
@@ -32,22 +38,33 @@ export interface OpenedContainer {
 
 /** What a build of a container consists of. */
 export interface ContainerPlan extends OpenedContainer {
+  /** As configured or locked, without what packages may need besides. */
+  readonly base: PlannedBase;
   readonly resolved: ResolvedPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`: dependents before dependencies. */
   readonly fragments: readonly PlannedFragment[];
   /** The layers of the packages, lowest first. */
   readonly layers: readonly PackageLayer[];
+  /** What may stay unresolved. */
+  readonly allow: readonly string[];
+  /** Time of the image, seconds since 1970. */
+  readonly created: number;
 }
 
 /** What planning asks, and whom it tells. */
 export interface PlanningTools {
   readonly caches: CacheSet;
+  readonly baseCacheDir: string;
   readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
 }
 
 /** What of a command line decides a plan. */
-export type PlanningRequest = Pick<BuildRequest, "frozen" | "strip" | "keepMetadata">;
+export type PlanningRequest = Pick<
+  BuildRequest,
+  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh"
+>;
 
 /** Layers above those of the packages: the view and what goes with it. */
 const layersOnTop = 1;
@@ -64,7 +81,7 @@ export async function openContainerForBuild(
   container: Container,
   configuration: Configuration,
   { frozen }: Pick<PlanningRequest, "frozen">,
-  { caches, emit }: PlanningTools,
+  { caches, emit }: Pick<PlanningTools, "caches" | "emit">,
 ): Promise<OpenedContainer> {
   refuseWhatIsNotBuiltYet(container);
   const dialect = await chooseDialect(container, configuration, caches);
@@ -74,17 +91,33 @@ export async function openContainerForBuild(
   return { container, configuration, loaded, locks };
 }
 
+/** How the base of a container is found and made. */
+export function baseOptionsOf(
+  { container, locks }: OpenedContainer,
+  { refresh }: Pick<PlanningRequest, "refresh">,
+  { baseCacheDir, emit, signal }: Omit<PlanningTools, "caches">,
+): BuildBaseOptions {
+  return {
+    architecture: container.arch,
+    cacheDir: baseCacheDir,
+    emit,
+    signal,
+    refresh,
+    ...(locks.base === undefined ? {} : { lock: locks.base }),
+  };
+}
+
 /**
  * Chooses the packages of a container and decides what its layers are. Metadata is asked for, archives are not.
  *
- * @param baseLayers how many layers the base has
+ * @param base may be decided meanwhile
  * @throws {SpacktainersError} of resolving; `PREFIX_TOO_LONG`; `BASE_INVALID` when the base leaves no room for layers
  */
 export async function planContainer(
   opened: OpenedContainer,
   request: PlanningRequest,
-  baseLayers: number,
-  { caches, emit }: PlanningTools,
+  base: PlannedBase | Promise<PlannedBase>,
+  { caches, emit }: Pick<PlanningTools, "caches" | "emit">,
 ): Promise<ContainerPlan> {
   const { container, configuration, loaded, locks } = opened;
   const platform = configuration.platforms[container.arch];
@@ -107,7 +140,8 @@ export async function planContainer(
     },
     configuration.layers.level ?? defaultLevel,
   );
-  const budget = packageLayerBudget(configuration.layers.budget, baseLayers + layersOnTop);
+  const underneath = await base;
+  const budget = packageLayerBudget(configuration.layers.budget, underneath.layerCount + layersOnTop);
   // Sizes matter only where layers are shared; a cache in layout v2 must be asked for each.
   const sizes =
     fragments.length > budget.alone + budget.shared
@@ -115,7 +149,38 @@ export async function planContainer(
       : new Map<DagHash, number>();
   // Dependencies first: what is needed by most lies lowest.
   const layers = planPackageLayers(fragments.toReversed(), ({ spec }) => sizes.get(spec.hash), budget);
-  return { ...opened, resolved, prefixes, fragments, layers };
+  return {
+    ...opened,
+    base: underneath,
+    resolved,
+    prefixes,
+    fragments,
+    layers,
+    allow: [...configuration.linkage.allowUnresolved, ...request.allowUnresolved],
+    created: createdTime([imageMtime]),
+  };
+}
+
+/**
+ * Digest of everything that decides the image: with the same inputs, it is the same image.
+ *
+ * @param base key of the base that it stands on in the end
+ */
+export function imageInputs(plan: ContainerPlan, base: Digest): string {
+  const { container, configuration, loaded, resolved } = plan;
+  return `sha256:${fragmentKey({
+    assemblyVersion,
+    names: { name: container.name, arch: container.arch, version: resolved.version },
+    base,
+    fragments: plan.fragments.map(({ key }) => key),
+    layers: plan.layers.map(({ key }) => key),
+    manifest: loaded.manifestText,
+    lock: resolved.lockText,
+    root: configuration.install.root,
+    view: configuration.view.root,
+    allow: plan.allow,
+    created: plan.created,
+  })}`;
 }
 
 /** Bytes of the archives, as far as caches say. */
