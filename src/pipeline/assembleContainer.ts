@@ -2,6 +2,7 @@ import { mediaTypes } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
 import type { Base } from "../base/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
+import { inputsAnnotation } from "../image/annotations.ts";
 import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
 import { assembleImage, type Image, type ImageLayer } from "../image/image.ts";
 import { nameMatcher } from "../linkage/allow.ts";
@@ -16,7 +17,6 @@ import { environmentValues, manifestModifications, standardPath } from "../view/
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
-import { inputsAnnotation } from "./builtImage.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import { defaultLevel } from "./makeFragments.ts";
 import type { OutputNames } from "./outputs.ts";

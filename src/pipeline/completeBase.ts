@@ -1,7 +1,7 @@
 import { keyOf } from "../base/baseStore.ts";
-import { buildBase } from "../base/buildBase.ts";
+import { buildBase, planBase } from "../base/buildBase.ts";
 import { rememberedLibraries, rememberLibraries } from "../base/completions.ts";
-import type { Base, BuildBaseOptions } from "../base/types.ts";
+import type { Base, BuildBaseOptions, PlannedBase } from "../base/types.ts";
 import type { BaseConfiguration } from "../definitions/configuration.ts";
 import { type Assembly, type Draft, draftImage } from "./assembleContainer.ts";
 import { baseSpec } from "./baseSpec.ts";
@@ -44,7 +44,7 @@ export async function openCompletion(
       },
     };
   const spec = baseSpec(configured);
-  const key = keyOf([base.key, ...fragments]);
+  const key = completionKey(base.key, fragments);
   const withLibraries = async (libraries: readonly string[]): Promise<Base> =>
     libraries.length === 0 || spec.kind !== "debian" ? base : buildBase({ ...spec, libraries }, options);
   let libraries = await rememberedLibraries(options.cacheDir, key);
@@ -77,6 +77,31 @@ export async function openCompletion(
       }
     },
   };
+}
+
+/**
+ * The base that a build would use at first: with what an earlier build of the same packages added to it. It is not built.
+ *
+ * @param base as configured
+ * @param fragments keys of the packages above the base
+ * @param locked as in {@link openCompletion}
+ */
+export async function rememberedCompletion(
+  configured: BaseConfiguration,
+  base: PlannedBase,
+  fragments: readonly string[],
+  options: BuildBaseOptions,
+  locked: boolean,
+): Promise<PlannedBase> {
+  if (configured.kind !== "debian" || !configured.complete || locked) return base;
+  const libraries = await rememberedLibraries(options.cacheDir, completionKey(base.key, fragments));
+  const spec = baseSpec(configured);
+  return libraries.length === 0 || spec.kind !== "debian" ? base : planBase({ ...spec, libraries }, options);
+}
+
+/** Stands for a base and the packages above it. */
+function completionKey(base: Base["key"], fragments: readonly string[]): Base["key"] {
+  return keyOf([base, ...fragments]);
 }
 
 /** Libraries that stop the build. */
