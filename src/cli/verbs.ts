@@ -7,6 +7,7 @@ import { dockerfileVerb } from "./verbs/dockerfile.ts";
 import { explainVerb } from "./verbs/explain.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
+import { planVerb } from "./verbs/plan.ts";
 import { pushVerb } from "./verbs/push.ts";
 import { runVerb } from "./verbs/run.ts";
 import { shellVerb } from "./verbs/shell.ts";
@@ -20,6 +21,7 @@ export const verbs: readonly Verb[] = [
   listVerb,
   checkVerb,
   lockVerb,
+  planVerb,
   buildVerb,
   pushVerb,
   runVerb,
