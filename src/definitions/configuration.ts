@@ -75,8 +75,30 @@ export interface RegistryConfiguration {
   readonly password: SecretReference | undefined;
 }
 
-/** A cluster. */
-export type SiteConfiguration = NonNullable<ConfigurationFile["sites"]>[string];
+/** A cluster. Written out, as {@link SpackRepository} is, so that the library's types do not name the schema's library. */
+export interface SiteConfiguration {
+  readonly runtime?: "apptainer" | "singularity" | "podman" | "docker" | "sarus" | "native" | undefined;
+  readonly mpi?: string | undefined;
+  readonly binds?: readonly string[] | undefined;
+  readonly target?: string | undefined;
+  readonly account?: string | undefined;
+  readonly partition?: string | undefined;
+  readonly constraint?: string | undefined;
+  readonly qos?: string | undefined;
+  readonly time?: string | undefined;
+  readonly nodes?: number | undefined;
+  readonly "tasks-per-node"?: number | undefined;
+  readonly exclusive?: boolean | undefined;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A repository of Spack recipes. */
+export interface SpackRepository {
+  readonly url: string;
+  readonly ref?: string | undefined;
+  readonly path?: string | undefined;
+  readonly paths?: readonly string[] | undefined;
+}
 
 /** The configuration of a repository, complete. */
 export interface Configuration {
@@ -105,7 +127,7 @@ export interface Configuration {
     readonly dialect: "0.x" | "1.x" | undefined;
     /** Default values of variants, exported from recipes. Not read here. */
     readonly facts: ConfiguredFile | undefined;
-    readonly repos: readonly NonNullable<NonNullable<ConfigurationFile["spack"]>["repos"]>[number][];
+    readonly repos: readonly SpackRepository[];
   };
   readonly sites: ReadonlyMap<string, SiteConfiguration>;
   readonly install: {

@@ -1,5 +1,5 @@
 /** What is wrong with a `spacktainers.yaml`: the schema's findings as problems with places, and what no schema can say. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { configurationSchema, configurationVersion } from "./configurationSchema.ts";
 import { didYouMean, nearestNames } from "./nearest.ts";
 import { placeOfPath, type YamlNode, yamlEntry } from "./positionedYaml.ts";

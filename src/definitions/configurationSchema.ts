@@ -3,7 +3,7 @@
  * it by `scripts/schema.mjs`. Nothing is transformed here: {@link ./configuration.ts} turns what was read into a
  * `Configuration` with defaults.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Version of the configuration format that this program reads. */
 export const configurationVersion = 1;

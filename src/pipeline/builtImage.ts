@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Container } from "../definitions/repository.ts";
+import { inputsAnnotation } from "../image/annotations.ts";
 import { isJsonObject, type Json, type JsonObject } from "../util/json.ts";
 
 /** An image in the output folder, as far as its own documents tell. */
@@ -15,9 +16,6 @@ export interface BuiltImage {
   /** Digest of everything that decided its bytes (see `inputsAnnotation`). */
   readonly inputs: string | undefined;
 }
-
-/** On a manifest: digest of everything that decided the image's bytes. The same inputs need no new build. */
-export const inputsAnnotation = "dev.spacktainers.inputs";
 
 /** Where a container's image is put when nothing else is asked for: an OCI layout. */
 export function defaultOutput(outputFolder: string, container: Pick<Container, "name" | "arch">): string {
