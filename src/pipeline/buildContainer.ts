@@ -42,7 +42,7 @@ export async function buildContainer(
   const { emit, signal } = workshop;
   const opened = await openContainerForBuild(container, configuration, request, workshop);
   const plan = await planContainer(opened, request, workshop);
-  const decided = await decideImage(plan, request, workshop, undefined);
+  const decided = await decideImage(plan, workshop, undefined);
   const { names } = decided;
   const outputs: readonly Output[] =
     request.outputs.length === 0

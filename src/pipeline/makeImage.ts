@@ -1,20 +1,16 @@
 /** The second half of a build: from what was decided to an image, its layers made or found. */
-import { imageMtime } from "../archive/entry.ts";
 import { baseRecord } from "../base/baseRecord.ts";
-import type { AnyBaseLayer, Base, PlannedBase } from "../base/types.ts";
-import { createdTime } from "../image/created.ts";
-import { fragmentKey } from "../image/fragmentStore.ts";
+import type { AnyBaseLayer, Base } from "../base/types.ts";
 import type { AnyLayer, Image, ImageLayer } from "../image/image.ts";
 import type { ContentsSource } from "../publish/contentsArtifact.ts";
 import { encodeBase } from "../publish/layerContents.ts";
 import type { PublishedLayers } from "../publish/publishedLayers.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
-import { assemblyVersion } from "./assemblyVersion.ts";
 import { baseName } from "./baseSpec.ts";
 import { openCompletion } from "./completeBase.ts";
 import { makeLayers, type ReadyLayers } from "./makeLayers.ts";
 import type { OutputNames } from "./outputs.ts";
-import type { ContainerPlan } from "./planContainer.ts";
+import { type ContainerPlan, imageInputs } from "./planContainer.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** An image about to be made. */
@@ -37,12 +33,6 @@ export interface MadeImage {
   readonly reused: number;
 }
 
-/** What of a command line decides an image, besides its plan. */
-export interface ImageRequest {
-  readonly refresh: boolean;
-  readonly allowUnresolved: readonly string[];
-}
-
 /**
  * Decides the last of what an image is made of - the completed base - without making anything.
  *
@@ -51,14 +41,11 @@ export interface ImageRequest {
  */
 export async function decideImage(
   plan: ContainerPlan,
-  request: ImageRequest,
   workshop: Workshop,
   published: PublishedLayers | undefined,
 ): Promise<DecidedImage> {
   const { container, configuration, locks, resolved } = plan;
   const names = { name: container.name, arch: container.arch, version: resolved.version };
-  const allow = [...configuration.linkage.allowUnresolved, ...request.allowUnresolved];
-  const created = createdTime([imageMtime]);
   const stop = new AbortController();
   const completion = await openCompletion({
     configured: configuration.base,
@@ -69,20 +56,6 @@ export async function decideImage(
     locked: locks.inUse,
     published,
   });
-  const inputsOf = (base: PlannedBase): string =>
-    `sha256:${fragmentKey({
-      assemblyVersion,
-      names,
-      base: base.key,
-      fragments: plan.fragments.map(({ key }) => key),
-      manifest: plan.loaded.manifestText,
-      lock: resolved.lockText,
-      root: configuration.install.root,
-      view: configuration.view.root,
-      layers: plan.layers.map(({ key }) => key),
-      allow,
-      created,
-    })}`;
 
   async function make(): Promise<MadeImage> {
     const { emit, signal } = workshop;
@@ -112,13 +85,11 @@ export async function decideImage(
       throw error;
     });
     emit({ type: "stage", stage: "Merging the view and checking that everything can run" });
-    const completed = await completion.complete(async (built) =>
-      assemblyOf(plan, names, built, ready, allow),
-    );
+    const completed = await completion.complete(async (built) => assemblyOf(plan, names, built, ready));
     const { assembly, draft } = completed;
     locks.checkBase(assembly.base);
     reportDraft(draft, emit);
-    const inputs = inputsOf(completed.base);
+    const inputs = imageInputs(plan, completed.base.key);
     const layers = await Promise.all(ready.layers.map((layer) => layer.finish()));
     const baseContents =
       published?.baseContents(completed.base.key) ??
@@ -126,7 +97,7 @@ export async function decideImage(
     const image = await finishImage(assembly, draft, workshop.store, {
       packages: layers.map(({ layer }) => layer),
       inputs,
-      created,
+      created: plan.created,
       completion: completed.completion,
       ...(baseContents === undefined ? {} : { baseContents }),
     });
@@ -137,7 +108,7 @@ export async function decideImage(
     return { image, contents, base: assembly.base, inputs, reused: ready.reused };
   }
 
-  return { names, inputs: inputsOf(completion.base), make };
+  return { names, inputs: imageInputs(plan, completion.base.key), make };
 }
 
 /** The image with all of its layers on this machine, as it is when nothing published was referred to. */
@@ -154,7 +125,6 @@ async function assemblyOf(
   names: DecidedImage["names"],
   base: Base<AnyBaseLayer>,
   ready: ReadyLayers,
-  allow: readonly string[],
 ): Promise<Assembly> {
   const inventories = new Map(
     (
@@ -175,7 +145,7 @@ async function assemblyOf(
     inventories: plan.fragments.map(({ key }) => inventories.get(key) ?? { entries: [] }),
     base,
     baseName: baseName(plan.configuration.base, base),
-    allow,
+    allow: plan.allow,
   };
 }
 

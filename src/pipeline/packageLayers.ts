@@ -1,5 +1,5 @@
 import { type FragmentKey, fragmentKey } from "../image/fragmentStore.ts";
-import { planLayers } from "../image/planLayers.ts";
+import { type LayerBudget, planLayers } from "../image/planLayers.ts";
 import type { PlannedFragment } from "./makeFragments.ts";
 
 /** A layer of packages, decided before anything of it is made. */
@@ -15,17 +15,16 @@ export interface PackageLayer {
  *
  * @param fragments in the order wanted in the image, lowest first
  * @param sizeOf bytes of a package's archive, where known
- * @param budget how many layers there may be
  */
 export function planPackageLayers(
   fragments: readonly PlannedFragment[],
   sizeOf: (fragment: PlannedFragment) => number | undefined,
-  budget: number,
+  budget: LayerBudget,
 ): readonly PackageLayer[] {
   // Two packages with the same bytes at the same place cannot be: the key holds the prefix.
   const byKey = new Map<string, PlannedFragment>(fragments.map((one) => [one.key, one]));
   const groups = planLayers(
-    fragments.map((one) => ({ key: one.key, name: one.spec.name, size: sizeOf(one) ?? 0 })),
+    fragments.map((one) => ({ key: one.key, name: one.spec.name, size: sizeOf(one) })),
     budget,
   );
   return groups.flatMap((keys) => {
