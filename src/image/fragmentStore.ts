@@ -18,7 +18,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 
 /** Form of the stored files. A store of another form is not read. */
-const storeVersion = 1;
+const storeVersion = 2;
 /** No inventory is larger than this when uncompressed. */
 const maxInventoryBytes = 2 ** 30;
 
@@ -30,7 +30,7 @@ export type FragmentKey = string & { readonly __fragmentKey: never };
 
 /**
  * The key of a fragment: a digest of all that decides its bytes.
- * @param facts plain JSON data: archive digest, prefixes, options, versions of the transformations and of zlib. Object
+ * @param facts plain JSON data: archive digest, prefixes, options, versions of the transformations and of the encoder. Object
  *   keys are sorted here; lists keep their order.
  */
 export function fragmentKey(facts: unknown): FragmentKey {
@@ -171,13 +171,14 @@ async function readFacts(path: string): Promise<FragmentFacts | undefined> {
 function parseFacts(json: JsonObject): FragmentFacts | undefined {
   const digest = typeof json.digest === "string" ? parseDigest(json.digest) : undefined;
   const diffId = typeof json.diffId === "string" ? parseDigest(json.diffId) : undefined;
-  const { size, tarSize, bodyStart, bodyEnd, parents } = json;
+  const { compression, size, tarSize, bodyStart, bodyEnd, parents } = json;
+  if (compression !== "gzip" && compression !== "zstd") return undefined;
   if (digest === undefined || diffId === undefined || !Array.isArray(parents)) return undefined;
   const isParents = (list: readonly unknown[]): list is readonly string[] =>
     list.every((item) => typeof item === "string");
   if (!isCount(size) || !isCount(tarSize) || !isCount(bodyStart) || !isCount(bodyEnd)) return undefined;
   if (bodyStart > bodyEnd || bodyEnd > size || !isParents(parents)) return undefined;
-  return { digest, size, diffId, tarSize, bodyStart, bodyEnd, parents };
+  return { compression, digest, size, diffId, tarSize, bodyStart, bodyEnd, parents };
 }
 
 function isCount(value: unknown): value is number {

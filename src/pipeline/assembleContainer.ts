@@ -1,4 +1,5 @@
-import { mediaTypes } from "../archive/oci/types.ts";
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
+import { layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
 import type { Base } from "../base/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
@@ -18,6 +19,7 @@ import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
 import { inputsAnnotation } from "./builtImage.ts";
+import { layerSettings } from "./layerSettings.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import type { OutputNames } from "./outputs.ts";
 import { packageLayers } from "./packageLayers.ts";
@@ -160,7 +162,7 @@ export async function finishImage(
     ...base.layers.map((layer) => ({ ...layer, createdBy: `spacktainers: ${assembly.baseName}` })),
     // Dependencies first: what is needed by most lies lowest.
     ...(await packageLayers(packages.reverse(), budget, store)),
-    await topImageLayer(draft.top.entries, configuration.layers.level ?? 6, store),
+    await topImageLayer(draft.top.entries, layerSettings(configuration), store),
   ];
   const roots = resolved.resolution.roots.map(({ request }) => request);
   const labels = {
@@ -199,13 +201,12 @@ function fragmentAt(fragments: readonly StoredFragment[], index: number): Stored
 /** The top layer as a file in the store, where layers of equal content are one. */
 async function topImageLayer(
   entries: readonly ViewEntry[],
-  level: number,
+  compression: CompressionSettings,
   store: FragmentStore,
 ): Promise<ImageLayer> {
   const key = fragmentKey({
     top: 1,
-    level,
-    zlib: process.versions.zlib,
+    compression: compressionFacts(compression),
     entries: entries.map(({ path, type, mode, target, content }) => ({
       path,
       type,
@@ -215,7 +216,7 @@ async function topImageLayer(
     })),
   });
   const fragment = await store.make(key, async (path) => ({
-    facts: await writeFragment(path, streamEntries(entries), { level }),
+    facts: await writeFragment(path, streamEntries(entries), { compression }),
     inventory: { entries: [] },
   }));
   return {
@@ -223,7 +224,7 @@ async function topImageLayer(
     digest: fragment.digest,
     size: fragment.size,
     diffId: fragment.diffId,
-    mediaType: mediaTypes.layer,
+    mediaType: layerMediaType(fragment.compression),
     createdBy: "spacktainers: view and environment",
   };
 }

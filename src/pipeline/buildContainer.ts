@@ -17,6 +17,7 @@ import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { openCompletion } from "./completeBase.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
 import { makeFragments, planFragments } from "./makeFragments.ts";
 import { type Output, parseOutput, writeOutput } from "./outputs.ts";
@@ -118,7 +119,7 @@ export async function buildContainer(
       store,
       pool,
       fetch: (cached) => caches.fetchArchive(cached),
-      level: configuration.layers.level ?? 6,
+      compression: layerSettings(configuration),
       emit,
       signal,
     });

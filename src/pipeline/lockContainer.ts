@@ -19,6 +19,7 @@ import type { Workshop } from "./buildContainer.ts";
 import { choiceInputs } from "./choiceInputs.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { openCompletion } from "./completeBase.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
 import { installVersion, makeFragments, planFragments } from "./makeFragments.ts";
@@ -217,7 +218,7 @@ async function completedBase(
     store,
     pool,
     fetch: (cached) => caches.fetchArchive(cached),
-    level: configuration.layers.level ?? 6,
+    compression: layerSettings(configuration),
     emit,
     signal,
   });

@@ -1,3 +1,4 @@
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
 import type { CachedPackage } from "../buildcache/types.ts";
 import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
 import type { InstallPool } from "../install/installPool.ts";
@@ -63,8 +64,7 @@ export interface FragmentWorkshop {
   readonly pool: InstallPool;
   /** Brings an archive to this machine, verified. */
   fetch(cached: CachedPackage): Promise<{ readonly path: string }>;
-  /** zlib compression level. */
-  readonly level: number;
+  readonly compression: CompressionSettings;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -85,7 +85,7 @@ export async function makeFragments(
   planned: readonly PlannedFragment[],
   workshop: FragmentWorkshop,
 ): Promise<readonly FinishedFragment[]> {
-  const { store, pool, level, emit, signal } = workshop;
+  const { store, pool, compression, emit, signal } = workshop;
   // The first failure stops the others; the store keeps what was finished.
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
@@ -94,8 +94,7 @@ export async function makeFragments(
       installVersion,
       archive: cached.digest,
       request,
-      level,
-      zlib: process.versions.zlib,
+      compression: compressionFacts(compression),
     });
     const found = await store.find(key);
     if (found !== undefined) {
@@ -115,7 +114,7 @@ export async function makeFragments(
         {
           request: { ...request, archivePath, archiveDigest: cached.digest },
           path,
-          compression: { level },
+          compression,
         },
         { signal: stop, emit },
       );

@@ -1,4 +1,4 @@
-import { mediaTypes } from "../archive/oci/types.ts";
+import { layerMediaType } from "../archive/oci/types.ts";
 import { layerKeysAnnotation, layerPackagesAnnotation } from "../image/annotations.ts";
 import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
 import type { ImageLayer } from "../image/image.ts";
@@ -40,7 +40,7 @@ export async function packageLayers(
       digest: layer.digest,
       size: layer.size,
       diffId: layer.diffId,
-      mediaType: mediaTypes.layer,
+      mediaType: layerMediaType(layer.compression),
       createdBy: `spacktainers: ${members.map(({ spec }) => briefSpec(spec)).join(" ")}`,
       annotations: {
         [layerKeysAnnotation]: keys.join(" "),
