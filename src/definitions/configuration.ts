@@ -1,7 +1,8 @@
 /** Reading `spacktainers.yaml`: from text to a typed configuration with defaults, or every problem in it. */
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
-import { checkBase, checkCaches, reportIssue } from "./configurationProblems.ts";
+import { checkBase, checkCaches, checkLayers, reportIssue } from "./configurationProblems.ts";
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
@@ -116,7 +117,7 @@ export interface Configuration {
   readonly registries: readonly RegistryConfiguration[];
   readonly layers: {
     readonly budget: number;
-    readonly compression: "gzip";
+    readonly compression: CompressionFormat;
     /** Undefined: the compressor's default. */
     readonly level: number | undefined;
   };
@@ -183,6 +184,7 @@ export function readConfiguration(
   if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(issue, tree, [], problems);
   checkBase(tree, problems);
   checkCaches(tree, problems);
+  checkLayers(tree, problems);
   const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
   const sound = complete(parsed.data ?? soundSections(value), file, root, placeOf);
   return {

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { MessageChannel } from "node:worker_threads";
 import type { Piscina } from "piscina";
-import type { GzipOptions } from "../archive/gzip.ts";
+import type { CompressionSettings } from "../archive/layerCompression.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { packageFile } from "../util/packageFile.ts";
@@ -15,8 +15,8 @@ export interface InstallTask {
   readonly request: InstallRequest;
   /** Fragment file to make. */
   readonly path: string;
-  /** How to compress; `concurrency` is chosen by the pool. */
-  readonly compression?: Omit<GzipOptions, "concurrency">;
+  /** By default gzip at its usual level. */
+  readonly compression?: CompressionSettings;
 }
 
 /** Options of {@link InstallPool.run}. */
@@ -131,7 +131,7 @@ async function runJob(piscina: Piscina, item: Waiting, concurrency: number): Pro
   const job: InstallJob = {
     request,
     path: task.path,
-    compression: { ...task.compression, concurrency },
+    options: { concurrency, ...(task.compression === undefined ? {} : { compression: task.compression }) },
     port: port2,
   };
   let done = false;

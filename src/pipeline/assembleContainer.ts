@@ -1,5 +1,6 @@
 import type { Inventory } from "../archive/inventory.ts";
-import { mediaTypes } from "../archive/oci/types.ts";
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
+import { layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
 import type { Completion } from "../base/completions.ts";
 import type { AnyBaseLayer, Base } from "../base/types.ts";
@@ -25,8 +26,8 @@ import { environmentValues, manifestModifications, standardPath } from "../view/
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
+import { layerSettings } from "./layerSettings.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
-import { defaultLevel } from "./makeFragments.ts";
 import type { OutputNames } from "./outputs.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
@@ -182,7 +183,7 @@ export async function finishImage(
           }),
     })),
     ...packages,
-    await topImageLayer(draft.top.entries, configuration.layers.level ?? defaultLevel, store),
+    await topImageLayer(draft.top.entries, layerSettings(configuration), store),
   ];
   const roots = resolved.resolution.roots.map(({ request }) => request);
   const labels = {
@@ -221,13 +222,12 @@ function baseEnvironment(base: Base<AnyBaseLayer>): ReadonlyMap<string, string> 
 /** The top layer as a file in the store, where layers of equal content are one. */
 async function topImageLayer(
   entries: readonly ViewEntry[],
-  level: number,
+  compression: CompressionSettings,
   store: FragmentStore,
 ): Promise<ImageLayer> {
   const key = fragmentKey({
     top: 1,
-    level,
-    zlib: process.versions.zlib,
+    compression: compressionFacts(compression),
     entries: entries.map(({ path, type, mode, target, content }) => ({
       path,
       type,
@@ -237,7 +237,7 @@ async function topImageLayer(
     })),
   });
   const fragment = await store.make(key, async (path) => ({
-    facts: await writeFragment(path, streamEntries(entries), { level }),
+    facts: await writeFragment(path, streamEntries(entries), { compression }),
     inventory: { entries: [] },
   }));
   return {
@@ -245,7 +245,7 @@ async function topImageLayer(
     digest: fragment.digest,
     size: fragment.size,
     diffId: fragment.diffId,
-    mediaType: mediaTypes.layer,
+    mediaType: layerMediaType(fragment.compression),
     createdBy: "spacktainers: view and environment",
   };
 }

@@ -18,9 +18,10 @@ import { baseName, baseSpec } from "./baseSpec.ts";
 import { choiceInputs } from "./choiceInputs.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { openCompletion } from "./completeBase.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
-import { defaultLevel, installVersion, makeFragments, planFragments } from "./makeFragments.ts";
+import { installVersion, makeFragments, planFragments } from "./makeFragments.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { recipeFacts } from "./recipeFacts.ts";
 import { type ResolvedPackages, resolvePackages } from "./resolvePackages.ts";
@@ -215,7 +216,7 @@ async function completedBase(
       root,
       options: { strip: configuration.strip, sbang: "undo", metadata: false },
     },
-    configuration.layers.level ?? defaultLevel,
+    layerSettings(configuration),
   );
   emit({ type: "stage", stage: "Installing packages", total: planned.length, counts: "install" });
   const finished = await makeFragments(planned, {

@@ -20,8 +20,9 @@ import { assemblyVersion } from "./assemblyVersion.ts";
 import { baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { chooseDialect } from "./chooseDialect.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
-import { defaultLevel, type PlannedFragment, planFragments } from "./makeFragments.ts";
+import { type PlannedFragment, planFragments } from "./makeFragments.ts";
 import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
@@ -153,7 +154,7 @@ async function planOnBase(
       root,
       options: { strip: request.strip ?? configuration.strip, sbang: "undo", metadata: request.keepMetadata },
     },
-    configuration.layers.level ?? defaultLevel,
+    layerSettings(configuration),
   );
   const underneath = await base;
   const budget = packageLayerBudget(configuration.layers.budget, underneath.layerCount + layersOnTop);
