@@ -46,6 +46,16 @@ export function benchLayers({ runs, only }) {
 /** How often every change happens to a catalogue. */
 const rounds = 6;
 
+/** How often it might happen in a year, for one figure of all. */
+const year = {
+  "leaf bumped": 200,
+  "package bumped": 100,
+  "core bumped": 5,
+  "package added": 20,
+  "package removed": 5,
+  "container added": 3,
+};
+
 function compareStrategies(title, catalogue, seeds, candidates) {
   const events = Object.keys(changes);
   const results = candidates.map(({ name, plan, budget }) => {
@@ -59,22 +69,32 @@ function compareStrategies(title, catalogue, seeds, candidates) {
   console.log("MB to push after a change (and new layers), all containers of the catalogue together");
   const cell = ({ bytes, layers }) => `${megabytes(bytes)} (${layers.toFixed(1)})`;
   printTable(
-    ["", "bytes shared", "layers", ...events],
+    ["", "bytes shared", "layers", ...events, "GB a year"],
     [
       ...results.map((result) => [
         result.name,
         `${(100 * result.shared).toFixed(1)} %`,
         String(result.layers),
         ...events.map((event) => cell(result.events[event])),
+        gigabytesAYear(result.events, "bytes"),
       ]),
       [
         "bytes of new packages",
         "",
         "",
         ...events.map((event) => megabytes(results[0]?.events[event].changed ?? 0)),
+        gigabytesAYear(results[0]?.events ?? {}, "changed"),
       ],
     ],
   );
+}
+
+function gigabytesAYear(events, figure) {
+  const bytes = Object.entries(year).reduce(
+    (sum, [event, times]) => sum + times * (events[event]?.[figure] ?? 0),
+    0,
+  );
+  return (bytes / 1e9).toFixed(1);
 }
 
 /** One catalogue through its changes: everything is pushed to one registry, which keeps what it has. */
