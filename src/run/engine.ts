@@ -12,7 +12,7 @@ import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { mountOption } from "./mountOption.ts";
-import { findProgram, lastLine, runTool } from "./tool.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import type { ContainerProcess } from "./types.ts";
 
 /** Engines of this kind take nearly the same commands. */

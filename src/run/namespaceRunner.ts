@@ -9,7 +9,7 @@ import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { cloneWithAdditions, type FittedRoot, fitRoot, writeAdditions } from "./fitRoot.ts";
 import { hostFiles } from "./hostFiles.ts";
-import { hostPath } from "./hostPath.ts";
+import { hostPath } from "../util/hostPath.ts";
 import { mountPointsBelow } from "./mountPoints.ts";
 import {
   environmentScript,

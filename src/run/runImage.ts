@@ -16,7 +16,7 @@ import { hostFiles } from "./hostFiles.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
 import { superviseProcess } from "./superviseProcess.ts";
-import { findProgram, lastLine, runTool } from "./tool.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
 import { mergedLayers, type UnpackContext } from "./unpackedLayers.ts";
 

@@ -1,0 +1,49 @@
+import type { AppSections } from "./definitionSections.ts";
+import type { OwnEntry } from "./mergeLayers.ts";
+
+/**
+ * Directories and files of the apps of an image (Scientific Filesystem, as Apptainer lays it out): `/scif/apps/NAME` with
+ * `bin`, `lib` and `scif`, and `/scif/data/NAME`.
+ */
+export function appEntries(apps: readonly AppSections[], mtime: number): readonly OwnEntry[] {
+  const entries: OwnEntry[] = [];
+  const directory = (path: string): void => {
+    entries.push({ type: "directory", path, mode: 0o755, mtime });
+  };
+  const file = (path: string, text: string, mode = 0o755): void => {
+    entries.push({ type: "file", path, mode, mtime, content: Buffer.from(text) });
+  };
+  if (apps.length > 0) for (const path of ["scif", "scif/apps", "scif/data"]) directory(path);
+  for (const app of apps) {
+    const root = `scif/apps/${app.name}`;
+    const data = `scif/data/${app.name}`;
+    const below = [root, `${root}/bin`, `${root}/lib`, `${root}/scif`, `${root}/scif/env`];
+    for (const path of [...below, data, `${data}/input`, `${data}/output`]) directory(path);
+    file(`${root}/scif/env/01-base.sh`, baseScript(app.name));
+    if (app.environment !== undefined) file(`${root}/scif/env/90-environment.sh`, `${app.environment}\n`);
+    const script = (name: string, body: string | undefined): void => {
+      if (body !== undefined) file(`${root}/scif/${name}`, `#!/bin/sh\n\n${body}\n`);
+    };
+    script("runscript", app.runscript);
+    script("startscript", app.startscript);
+    script("test", app.test);
+    if (app.help !== undefined) file(`${root}/scif/runscript.help`, `${app.help}\n`, 0o644);
+    const labels = [...app.labels, ["SCIF_APP_NAME", app.name] as const].sort(([a], [b]) => (a < b ? -1 : 1));
+    file(`${root}/scif/labels.json`, JSON.stringify(Object.fromEntries(labels), null, "\t"), 0o644);
+  }
+  return entries;
+}
+
+function baseScript(name: string): string {
+  return `#!/bin/sh
+# Where this app has its files.
+SCIF_APPNAME=${name}
+SCIF_APPROOT="/scif/apps/${name}"
+SCIF_APPMETA="/scif/apps/${name}/scif"
+SCIF_DATA="/scif/data"
+SCIF_APPDATA="/scif/data/${name}"
+SCIF_APPINPUT="/scif/data/${name}/input"
+SCIF_APPOUTPUT="/scif/data/${name}/output"
+export SCIF_APPNAME SCIF_APPROOT SCIF_APPMETA SCIF_DATA SCIF_APPDATA SCIF_APPINPUT SCIF_APPOUTPUT
+`;
+}

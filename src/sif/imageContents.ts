@@ -1,0 +1,38 @@
+import type { ImageConfig } from "../archive/oci/types.ts";
+import type { Digest } from "../util/digest.ts";
+
+/** A layer of an image, wherever it is. */
+export interface SourceLayer {
+  /** For messages: a path or a digest. */
+  readonly name: string;
+  /** Bytes as they are stored, when known. */
+  readonly size?: number;
+  /** Of the bytes as they are stored; compared when they are read. */
+  readonly digest?: Digest;
+  /** Of the uncompressed tar; compared when there is no `digest`. */
+  readonly diffId?: Digest;
+  /** Opens the layer at its beginning: a tar, compressed or not. It is read twice. */
+  open(): AsyncIterable<Uint8Array>;
+}
+
+/** An image as far as a SIF is made of it. Whoever can give this - a layout, an archive, a registry - can be converted. */
+export interface ImageContents {
+  readonly config: ImageConfig;
+  /** The configuration byte for byte. */
+  readonly configBytes: Uint8Array;
+  /** From bottom to top. */
+  readonly layers: readonly SourceLayer[];
+}
+
+/** Where an image came from, in the words of a definition file's header. */
+export interface ImageOrigin {
+  readonly bootstrap: string;
+  /** Names the image by its digest where it can be, never by a path of this machine. */
+  readonly from: string;
+}
+
+/** An image that was opened; `close` removes what had to be written for it. */
+export interface OpenImage extends ImageContents {
+  readonly origin: ImageOrigin;
+  close(): Promise<void>;
+}
