@@ -103,7 +103,9 @@ export function containerFiles(
   script(
     "runscript",
     sections.runscript,
-    oci === undefined ? (read(`${home}/runscript`) ?? "#!/bin/sh\n") : ociRunscript(oci.entrypoint, oci.command),
+    oci === undefined
+      ? (read(`${home}/runscript`) ?? "#!/bin/sh\n")
+      : ociRunscript(oci.entrypoint, oci.command),
   );
   script("startscript", sections.startscript, read(`${home}/startscript`) ?? "#!/bin/sh\n");
   script("test", sections.test, read(`${home}/test`));
@@ -116,8 +118,9 @@ export function containerFiles(
   const labels = containerLabels(facts, read(`${home}/labels.json`), help !== undefined);
   put(`${home}/labels.json`, JSON.stringify(labels, null, "\t"), 0o644);
   const apps = appEntries(sections.apps, mtime);
-  for (const app of apps) if (app.type === "file" && app.content instanceof Uint8Array)
-    texts.set(app.path, { text: Buffer.from(app.content).toString("utf8"), mode: app.mode });
+  for (const app of apps)
+    if (app.type === "file" && app.content instanceof Uint8Array)
+      texts.set(app.path, { text: Buffer.from(app.content).toString("utf8"), mode: app.mode });
   const entries: OwnEntry[] = [
     ...mountPoints
       .filter(([path]) => !tree.has(path))
@@ -256,12 +259,18 @@ function inspection(
       startscript: trimmed(`${at}/startscript`),
     });
   };
-  const ofApps = apps.map((name) => [name, attributes(`scif/apps/${name}/scif`, undefined, ["90-environment.sh"])]);
+  const ofApps = apps.map((name) => [
+    name,
+    attributes(`scif/apps/${name}/scif`, undefined, ["90-environment.sh"]),
+  ]);
   return {
     data: {
       attributes: {
         ...(apps.length === 0 ? {} : { apps: Object.fromEntries(ofApps) }),
-        ...attributes(home, trimmed(`${home}/Singularity`), ["10-docker2singularity.sh", "90-environment.sh"]),
+        ...attributes(home, trimmed(`${home}/Singularity`), [
+          "10-docker2singularity.sh",
+          "90-environment.sh",
+        ]),
       },
     },
     type: "container",

@@ -22,6 +22,8 @@ export interface ImageContents {
   readonly configBytes: Uint8Array;
   /** From bottom to top. */
   readonly layers: readonly SourceLayer[];
+  /** How it is run is said by scripts in its layers (it is an Apptainer image, or empty), not by its configuration. */
+  readonly hasOwnScripts?: boolean;
 }
 
 /** Where an image came from, in the words of a definition file's header. */
@@ -31,8 +33,12 @@ export interface ImageOrigin {
   readonly from: string;
 }
 
-/** An image that was opened; `close` removes what had to be written for it. */
-export interface OpenImage extends ImageContents {
+/** An image and where it came from. */
+export interface SourceImage extends ImageContents {
   readonly origin: ImageOrigin;
+}
+
+/** An image that was opened; `close` removes what had to be written for it. */
+export interface OpenImage extends SourceImage {
   close(): Promise<void>;
 }

@@ -8,7 +8,7 @@ import { digestOfHex } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import type { SourceLayer } from "./imageContents.ts";
-import { type EntryFacts, type LeafFacts, LayerTree } from "./layerTree.ts";
+import { type EntryFacts, LayerTree, type LeafFacts } from "./layerTree.ts";
 
 /** Layers whose headers are read at the same time. */
 const readers = 2;
@@ -42,7 +42,7 @@ export interface MergedImage {
   /** Bytes of all files. */
   readonly bytes: number;
   readonly files: number;
-  /** The latest time of anything in it, in seconds since 1970. */
+  /** The latest time of anything in it that is not in the future, in seconds since 1970. */
   readonly newest: number;
   /**
    * The entries: directories and symbolic links sorted by path, then the files in the layers' order, each followed by its
@@ -118,10 +118,11 @@ function describe(
   let bytes = 0;
   let files = 0;
   let newest = 0;
+  const now = Date.now() / 1000;
   for (const item of tree.walk()) {
     files++;
     const { mode, mtime } = "leaf" in item ? item.leaf : item.directory;
-    newest = Math.max(newest, mtime);
+    if (mtime <= now) newest = Math.max(newest, mtime);
     const base = { path: item.path, mode, mtime, uid: 0, gid: 0 };
     if ("directory" in item) skeleton.push({ type: "directory", ...base });
     else if (item.leaf.type === "symlink")

@@ -6,6 +6,14 @@ export function shellWord(text: string): string {
 }
 
 /**
+ * The same between double quotes. In an assignment: the shell that is built into Apptainer 1.4 keeps the backslash of an
+ * escaped single quote there.
+ */
+function assignedWord(text: string): string {
+  return `"${text.replace(/[\\"$`]/g, "\\$&")}"`;
+}
+
+/**
  * The script that runs an image as its configuration says: entrypoint, then the arguments given or else the command.
  *
  * As with Apptainer, arguments are read by the shell once more (`$HOME` in one stands for the value in the container),
@@ -78,8 +86,8 @@ export function ociEnvironmentScript(env: readonly string[]): {
     const name = equals < 0 ? line : line.slice(0, equals);
     const value = equals < 0 ? "" : line.slice(equals + 1);
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || value.includes("\0")) skipped.push(name);
-    else if (name === "PATH") script += `export PATH=${shellWord(value)}\n`;
-    else script += `[ -n "\${${name}:-}" ] || ${name}=${shellWord(value)}\nexport ${name}\n`;
+    else if (name === "PATH") script += `export PATH=${assignedWord(value)}\n`;
+    else script += `[ -n "\${${name}:-}" ] || ${name}=${assignedWord(value)}\nexport ${name}\n`;
   }
   return { script, skipped };
 }

@@ -263,11 +263,7 @@ export function partitionFacts(descriptor: SifDescriptor): PartitionFacts | unde
 }
 
 /** The type-dependent bytes of a partition's descriptor. */
-export function partitionExtra(
-  fileSystem: FileSystem,
-  use: PartitionType,
-  architecture: string,
-): Buffer {
+export function partitionExtra(fileSystem: FileSystem, use: PartitionType, architecture: string): Buffer {
   const extra = Buffer.alloc(extraSize);
   extra.writeInt32LE(fileSystems[fileSystem], 0);
   extra.writeInt32LE(partitionTypes[use], 4);
@@ -332,6 +328,8 @@ function text(bytes: Buffer, start: number, length: number): string {
 
 function safe(value: bigint, place: Place): number {
   if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER))
-    throw new SpacktainersError("ARCHIVE_INVALID", "the SIF file has a number that is out of range", { place });
+    throw new SpacktainersError("ARCHIVE_INVALID", "the SIF file has a number that is out of range", {
+      place,
+    });
   return Number(value);
 }

@@ -98,9 +98,13 @@ export function chooseCompression(
 ): SquashfsCompression {
   const chosen = asked ?? tool.compressions[0];
   if (chosen !== undefined && tool.compressions.includes(chosen)) return chosen;
-  throw new SpacktainersError("NOT_SUPPORTED", `${tool.program} cannot compress with ${asked ?? "zstd or gzip"}`, {
-    hint: `it has ${tool.compressions.join(" and ") || "neither zstd nor gzip"}`,
-  });
+  throw new SpacktainersError(
+    "NOT_SUPPORTED",
+    `${tool.program} cannot compress with ${asked ?? "zstd or gzip"}`,
+    {
+      hint: `it has ${tool.compressions.join(" and ") || "neither zstd nor gzip"}`,
+    },
+  );
 }
 
 /**
@@ -195,7 +199,17 @@ function argumentsOf(
   if (tool.name === "mksquashfs") {
     const memory = totalmem() > 4 * mostMemory ? ["-mem", "1G"] : [];
     return [
-      ...["-", path, "-tar", "-noappend", "-no-progress", "-quiet", "-no-recovery", "-no-xattrs", "-all-root"],
+      ...[
+        "-",
+        path,
+        "-tar",
+        "-noappend",
+        "-no-progress",
+        "-quiet",
+        "-no-recovery",
+        "-no-xattrs",
+        "-all-root",
+      ],
       ...["-root-mode", "755", "-offset", String(offset), "-processors", String(availableParallelism())],
       ...["-comp", compression, "-Xcompression-level", String(level), ...memory],
     ];
