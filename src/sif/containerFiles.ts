@@ -2,13 +2,23 @@
  * What an image needs to be a container for Apptainer: scripts and facts below `/.singularity.d`, links to them, and the
  * directories and files it mounts over. Which files there are and when what is kept is Apptainer's behaviour (seen with 1.4).
  */
+
+import type { DefApp, DefContents, DefText } from "../definitions/defContents.ts";
 import { actionScripts, commonEnvironmentScripts } from "./actionScripts.ts";
-import { appEntries } from "./appFiles.ts";
-import type { AppSections, DefinitionSections } from "./definitionSections.ts";
+import { appEntries, scriptText } from "./appFiles.ts";
 import type { ImageOrigin } from "./imageContents.ts";
 import type { LayerTree } from "./layerTree.ts";
 import type { OwnEntry } from "./mergeLayers.ts";
 import { ociEnvironmentScript, ociRunscript } from "./ociScripts.ts";
+
+/** Sections of a definition that become files without running anything. */
+export type DefinitionTexts = Pick<
+  DefContents,
+  "environment" | "runscript" | "startscript" | "test" | "help" | "labels" | "apps"
+>;
+
+/** Of an image that is not made from a definition of the user's. */
+export const noSections: DefinitionTexts = { labels: new Map(), apps: [] };
 
 /** What is known of a container besides its layers. */
 export interface ContainerFacts {
@@ -25,7 +35,7 @@ export interface ContainerFacts {
     readonly command: readonly string[];
     readonly labels: Readonly<Record<string, string>>;
   };
-  readonly sections: DefinitionSections;
+  readonly sections: DefinitionTexts;
 }
 
 /** Files made for a container. */
@@ -93,11 +103,11 @@ export function containerFiles(
   const variables = read(`${home}/env/90-environment.sh`) ?? "#!/bin/sh\n# Variables of the definition.\n";
   put(
     `${home}/env/90-environment.sh`,
-    sections.environment === undefined ? variables : `${variables}\n${sections.environment}\n`,
+    sections.environment === undefined ? variables : `${variables}\n${sections.environment.body}\n`,
   );
   put(`${home}/env/94-appsbase.sh`, (read(`${home}/env/94-appsbase.sh`) ?? "") + appVariables(sections.apps));
-  const script = (name: string, own: string | undefined, otherwise: string | undefined): void => {
-    const text = own === undefined ? otherwise : `#!/bin/sh\n\n${own}\n`;
+  const script = (name: string, own: DefText | undefined, otherwise: string | undefined): void => {
+    const text = own === undefined ? otherwise : scriptText(own);
     if (text !== undefined) put(`${home}/${name}`, text);
   };
   script(
@@ -109,7 +119,7 @@ export function containerFiles(
   );
   script("startscript", sections.startscript, read(`${home}/startscript`) ?? "#!/bin/sh\n");
   script("test", sections.test, read(`${home}/test`));
-  const help = sections.help === undefined ? read(`${home}/runscript.help`) : `${sections.help}\n`;
+  const help = sections.help === undefined ? read(`${home}/runscript.help`) : `${sections.help.body}\n`;
   if (help !== undefined) put(`${home}/runscript.help`, help, 0o644);
   const earlier = read(`${home}/Singularity`);
   if (earlier !== undefined && oci === undefined)
@@ -213,7 +223,7 @@ function formatBuildDate(seconds: number): string {
 }
 
 /** Variables that say where the files of each app are. */
-function appVariables(apps: readonly AppSections[]): string {
+function appVariables(apps: readonly DefApp[]): string {
   return apps
     .map((app) => {
       const root = `/scif/apps/${app.name}`;

@@ -2,8 +2,7 @@
 import { imageMtime } from "../archive/entry.ts";
 import { writeTar } from "../archive/writeTar.ts";
 import { createdTime } from "../image/created.ts";
-import { containerFiles, isContainerFile } from "./containerFiles.ts";
-import { type DefinitionSections, noSections } from "./definitionSections.ts";
+import { containerFiles, type DefinitionTexts, isContainerFile, noSections } from "./containerFiles.ts";
 import type { SourceImage } from "./imageContents.ts";
 import type { LayerTree } from "./layerTree.ts";
 import { type MergedImage, mergeLayers, type OwnEntry } from "./mergeLayers.ts";
@@ -13,7 +12,7 @@ import { runSquashfsTool, type SquashfsCompression, type SquashfsTool } from "./
 export interface DefinitionAdditions {
   /** The definition file's text. */
   readonly text: string;
-  readonly sections: DefinitionSections;
+  readonly sections: DefinitionTexts;
   /** Files of `%files`, placed where they go. */
   files(tree: LayerTree, mtime: number): Promise<readonly OwnEntry[]>;
 }

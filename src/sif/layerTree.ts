@@ -132,6 +132,11 @@ export class LayerTree {
     return this.#existing(parentOf(path))?.children.get(nameIn(path))?.type === "directory";
   }
 
+  /** True when a directory lies at this path, all links followed. */
+  isDirectory(path: string): boolean {
+    return this.#existing(path) !== undefined;
+  }
+
   /** Names in a directory, sorted; none when there is no such directory. */
   childrenOf(path: string): readonly string[] {
     return [...(this.#existing(path)?.children.keys() ?? [])].sort();

@@ -251,7 +251,7 @@ function verifiedSource(layer: SourceLayer): VerifiedSource {
   };
   if (layer.digest === undefined) {
     const tar = hashed(decompressStream(layer.open(), { where: place }));
-    return { bytes: tar, verify: async () => (await drain(tar), verify()) };
+    return { bytes: tar, verify: () => drain(tar).then(verify) };
   }
   const stored = hashed(layer.open());
   // A view that does not close what is below, so that the rest can still be read.
@@ -265,7 +265,7 @@ function verifiedSource(layer: SourceLayer): VerifiedSource {
       if (!finished) await stored.return?.();
     }
   }
-  return { bytes: tar(), verify: async () => (await drain(stored), verify()) };
+  return { bytes: tar(), verify: () => drain(stored).then(verify) };
 }
 
 async function drain(chunks: AsyncIterable<Uint8Array>): Promise<void> {
