@@ -8,6 +8,7 @@ import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
 import { runVerb } from "./verbs/run.ts";
 import { shellVerb } from "./verbs/shell.ts";
+import { sifVerb } from "./verbs/sif.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 
 /** Makes the command of one verb. Loading a verb must be cheap: its work is imported when it runs. */
@@ -21,6 +22,7 @@ export const verbs: readonly Verb[] = [
   buildVerb,
   runVerb,
   shellVerb,
+  sifVerb,
   unpackVerb,
   explainVerb,
   diffVerb,

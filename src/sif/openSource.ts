@@ -6,14 +6,16 @@ import { compressionOf, decompressStream } from "../archive/decompress.ts";
 import { readDockerArchive } from "../archive/oci/readDockerArchive.ts";
 import {
   type LayoutImage,
+  type LayoutLayer,
   readBlobFile,
   readOciArchive,
   readOciLayout,
 } from "../archive/oci/readOciLayout.ts";
+import type { Image } from "../image/image.ts";
 import { sweepTemporaries, temporaryPath } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import type { OpenImage, SourceLayer } from "./imageContents.ts";
+import type { OpenImage, SourceImage, SourceLayer } from "./imageContents.ts";
 
 /** Kinds of images that {@link openSource} opens. */
 export const sourceKinds = ["oci", "oci-archive", "docker-archive"] as const;
@@ -63,10 +65,10 @@ export async function openSource(source: ImageSource, architecture: string): Pro
     verifyLayers: false,
     ...(reference === undefined ? {} : { reference }),
   };
-  if (kind === "oci") return layoutContents(await readOciLayout(source.path, query), kind, async () => {});
+  if (kind === "oci") return layoutContents(await readOciLayout(source.path, query), async () => {});
   const { path, close } = await plainArchive(source.path);
   try {
-    if (kind === "oci-archive") return layoutContents(await readOciArchive(path, query), kind, close);
+    if (kind === "oci-archive") return layoutContents(await readOciArchive(path, query), close);
     const image = await readDockerArchive(path, reference);
     if (image.config.architecture !== architecture)
       throw new SpacktainersError(
@@ -94,22 +96,35 @@ export async function openSource(source: ImageSource, architecture: string): Pro
   }
 }
 
-/** An image of a layout, with its layers where they are. */
-export function layoutContents(image: LayoutImage, bootstrap: string, close: () => Promise<void>): OpenImage {
+/** An image of a layout, with its layers where they are. The same image gives the same SIF, in a directory or an archive. */
+function layoutContents(image: LayoutImage, close: () => Promise<void>): OpenImage {
   return {
     config: image.config,
     configBytes: image.configBytes,
-    layers: image.layers.map(
-      (layer): SourceLayer => ({
-        name: layer.offset === undefined ? layer.path : `${layer.path} (layer ${layer.digest})`,
-        size: layer.size,
-        digest: layer.digest,
-        diffId: layer.diffId,
-        open: () => readBlobFile(layer),
-      }),
-    ),
-    origin: { bootstrap, from: image.manifestDigest },
+    layers: image.layers.map(fileLayer),
+    origin: { bootstrap: "oci", from: image.manifestDigest },
     close,
+  };
+}
+
+/** An image that was just made, or whose layers are files for another reason. */
+export function imageContents(image: Image): SourceImage {
+  return {
+    config: image.config.value,
+    configBytes: image.config.bytes,
+    layers: image.layers.map(fileLayer),
+    origin: { bootstrap: "oci", from: image.manifest.descriptor.digest },
+  };
+}
+
+/** A layer that is a file, or a part of one. */
+function fileLayer(layer: Pick<LayoutLayer, "path" | "offset" | "digest" | "size" | "diffId">): SourceLayer {
+  return {
+    name: layer.offset === undefined ? layer.path : `${layer.path} (layer ${layer.digest})`,
+    size: layer.size,
+    digest: layer.digest,
+    diffId: layer.diffId,
+    open: () => readBlobFile(layer),
   };
 }
 

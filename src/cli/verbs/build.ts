@@ -32,7 +32,7 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
   addSelectionOptions(command)
     .option(
       "-o, --output <kind:path>",
-      "oci:DIR, oci-archive:FILE, docker-archive:FILE or rootfs:DIR (repeatable; default: oci: below the configured folder)",
+      "oci:DIR, oci-archive:FILE, docker-archive:FILE, sif:FILE, squashfs:FILE or rootfs:DIR (repeatable; default: oci: below the configured folder)",
       collect,
     )
     .option("--no-strip", "keep debug sections and symbol tables")
