@@ -9,6 +9,7 @@ const order = [
   "net",
   "elf",
   "archive",
+  "registry",
   "definitions",
   "spec",
   "environment",
@@ -20,6 +21,7 @@ const order = [
   "linkage",
   "image",
   "sif",
+  "publish",
   "run",
   "pipeline",
   "cli",
@@ -28,6 +30,7 @@ const order = [
 const strangers = {
   install: ["concretize", "buildcache"],
   spec: ["definitions"],
+  registry: ["elf"],
   base: ["spec", "environment", "buildcache", "concretize", "install", "view"],
 };
 

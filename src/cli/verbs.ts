@@ -3,6 +3,7 @@ import type { VerbOutcome } from "./context.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
+import { dockerfileVerb } from "./verbs/dockerfile.ts";
 import { explainVerb } from "./verbs/explain.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
@@ -26,4 +27,5 @@ export const verbs: readonly Verb[] = [
   unpackVerb,
   explainVerb,
   diffVerb,
+  dockerfileVerb,
 ];

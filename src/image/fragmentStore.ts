@@ -18,7 +18,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 
 /** Form of the stored files. A store of another form is not read. */
-const storeVersion = 1;
+const storeVersion = 2;
 /** No inventory is larger than this when uncompressed. */
 const maxInventoryBytes = 2 ** 30;
 
@@ -43,6 +43,8 @@ export interface StoredFragment extends FragmentFacts {
   readonly path: string;
   /** Reads what is in it. */
   inventory(): Promise<Inventory>;
+  /** The same as it is stored: one line of JSON, compressed. */
+  inventoryBytes(): Promise<Buffer>;
 }
 
 /** What a maker of a fragment hands back. */
@@ -81,7 +83,14 @@ export function openFragmentStore(directory: string): FragmentStore {
   }
 
   function stored(key: FragmentKey, facts: FragmentFacts, path: string): StoredFragment {
-    return { ...facts, key, path, inventory: () => readInventory(fileOf(key, inventoryEnding)) };
+    const inventory = fileOf(key, inventoryEnding);
+    return {
+      ...facts,
+      key,
+      path,
+      inventory: () => readInventory(inventory),
+      inventoryBytes: () => readFile(inventory),
+    };
   }
 
   async function makeAnew(
@@ -91,7 +100,7 @@ export function openFragmentStore(directory: string): FragmentStore {
     const temporary = await blobs.temporary();
     try {
       const { facts, inventory } = await write(temporary);
-      const packed = await deflate(JSON.stringify(inventory), { level: 1 });
+      const packed = await deflate(`${JSON.stringify(inventory)}\n`, { level: 1 });
       await mkdir(join(fileOf(key, ""), ".."), { recursive: true });
       await writeFileAtomically(fileOf(key, inventoryEnding), packed);
       const path = await blobs.adopt(temporary, facts.digest);

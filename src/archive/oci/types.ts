@@ -43,6 +43,8 @@ export interface Descriptor {
   /** Bytes. */
   readonly size: number;
   readonly platform?: Platform;
+  /** What it is a manifest of, when that is no image (specification 1.1). */
+  readonly artifactType?: string;
   readonly annotations?: Annotations;
 }
 
@@ -50,8 +52,11 @@ export interface Descriptor {
 export interface ImageManifest {
   readonly schemaVersion: 2;
   readonly mediaType: string;
+  readonly artifactType?: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
+  /** The manifest that this one says something about. */
+  readonly subject?: Descriptor;
   readonly annotations?: Annotations;
 }
 
