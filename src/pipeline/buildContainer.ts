@@ -41,7 +41,7 @@ export interface BuildResult {
   readonly name: string;
   readonly arch: string;
   readonly version: string;
-  /** Of the manifest. */
+  /** Of the manifest; of the file where only SIF or squashfs files were written. */
   readonly digest: string;
   /** Compressed bytes. */
   readonly size: number;
@@ -223,16 +223,6 @@ export async function buildContainer(
 
 /** What later versions will do is refused clearly until then. */
 function refuseWhatIsNotBuiltYet(container: Container): void {
-  const place = { file: container.path };
-  if (container.kind === "def")
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      `${container.name} is an Apptainer definition file, which is not built yet`,
-      {
-        place,
-        hint: "build it with apptainer; containers with a spack.yaml are built here",
-      },
-    );
   if (container.epilogue !== undefined)
     throw new SpacktainersError(
       "NOT_SUPPORTED",

@@ -8,6 +8,7 @@ import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { asArchitecture } from "./architecture.ts";
 import { type BuildResult, buildContainer, type Workshop } from "./buildContainer.ts";
+import { buildDefinition } from "./buildDefinition.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { parseOutput } from "./outputs.ts";
 import { cacheSources, openSoundRepository } from "./workspace.ts";
@@ -54,7 +55,14 @@ export async function buildContainers(request: BuildRequest): Promise<readonly B
   try {
     const results: BuildResult[] = [];
     for (const container of containers)
-      results.push(await buildContainer(container, repository.configuration, request, workshop));
+      results.push(
+        await (container.kind === "def" ? buildDefinition : buildContainer)(
+          container,
+          repository.configuration,
+          request,
+          workshop,
+        ),
+      );
     if (results.some(({ upToDate }) => !upToDate)) {
       await caches.prune();
       await store.prune(fragmentStoreBytes);

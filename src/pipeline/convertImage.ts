@@ -9,7 +9,8 @@ import type { EmitEvent } from "../util/events.ts";
 import { shownPath } from "../util/shownPath.ts";
 import { asArchitecture } from "./architecture.ts";
 import { builtLayout } from "./builtLayout.ts";
-import { type OpenReference, openReference } from "./openReference.ts";
+import { type OpenReference, referenceOpener } from "./openReference.ts";
+import { openRepository } from "./workspace.ts";
 
 /** A command line of `sif`. */
 export interface ConvertRequest {
@@ -27,7 +28,7 @@ export interface ConvertRequest {
   readonly force: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
-  /** Reads images of registries. */
+  /** Reads images of registries; default: with the repository's configuration. */
   readonly open?: OpenReference;
 }
 
@@ -99,7 +100,9 @@ async function open(request: ConvertRequest): Promise<{ readonly image: OpenImag
       emit: request.emit,
       signal: request.signal,
     } as const;
-    return { image: await (request.open ?? openReference)(reference), name: fileName(name) };
+    const openRemote =
+      request.open ?? referenceOpener((await openRepository(directory)).configuration.registries);
+    return { image: await openRemote(reference), name: fileName(name) };
   }
   const parsed = parseSource(source, directory);
   if (parsed !== undefined)

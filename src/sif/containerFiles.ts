@@ -43,6 +43,8 @@ export interface ContainerFiles {
   readonly entries: readonly OwnEntry[];
   /** Names of variables that no shell can set. */
   readonly skippedVariables: readonly string[];
+  /** Text of a file of the container: one of these, or of the layers. */
+  textOf(path: string): string | undefined;
   /** Everything `apptainer inspect` shows, which it reads from the SIF without mounting anything. */
   readonly inspection: object;
 }
@@ -151,6 +153,7 @@ export function containerFiles(
   const appNames = new Set([...tree.childrenOf("scif/apps"), ...sections.apps.map(({ name }) => name)]);
   return {
     entries,
+    textOf: final,
     skippedVariables: environment.skipped,
     inspection: inspection(final, labels, [...appNames].sort()),
   };

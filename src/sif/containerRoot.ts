@@ -26,6 +26,10 @@ export interface ContainerRoot {
   readonly inspection: object;
   /** Time of the image, in seconds since 1970. */
   readonly created: number;
+  /** What lies on top of the image's layers. */
+  readonly own: readonly OwnEntry[];
+  /** Text of a script or document of the container, wherever it comes from; undefined when there is none. */
+  textOf(path: string): string | undefined;
   /** Variables of the image's configuration that no shell can set, and so are left out. */
   readonly skippedVariables: readonly string[];
 }
@@ -56,6 +60,8 @@ export async function containerRoot(
   };
   let inspection: object = {};
   let skippedVariables: readonly string[] = [];
+  let ownEntries: readonly OwnEntry[] = [];
+  let textOf: ContainerRoot["textOf"] = () => undefined;
   const merged = await mergeLayers(image.layers, {
     remember: isContainerFile,
     async own(tree, read) {
@@ -74,11 +80,22 @@ export async function containerRoot(
       );
       inspection = made.inspection;
       skippedVariables = made.skippedVariables;
-      return [...files, ...made.entries];
+      textOf = made.textOf;
+      ownEntries = [...files, ...made.entries];
+      return ownEntries;
     },
     ...(signal === undefined ? {} : { signal }),
   });
-  return { merged, architecture: config.architecture, definition, inspection, created, skippedVariables };
+  return {
+    merged,
+    architecture: config.architecture,
+    definition,
+    inspection,
+    created,
+    own: ownEntries,
+    textOf,
+    skippedVariables,
+  };
 }
 
 /** How to write a root file system. */

@@ -11,6 +11,8 @@ export interface SourceLayer {
   readonly digest?: Digest;
   /** Of the uncompressed tar; compared when there is no `digest`. */
   readonly diffId?: Digest;
+  /** The file that is the layer, when it is one by itself. */
+  readonly path?: string;
   /** Opens the layer at its beginning: a tar, compressed or not. It is read twice. */
   open(): AsyncIterable<Uint8Array>;
 }

@@ -121,6 +121,7 @@ export function imageContents(image: Image): SourceImage {
 function fileLayer(layer: Pick<LayoutLayer, "path" | "offset" | "digest" | "size" | "diffId">): SourceLayer {
   return {
     name: layer.offset === undefined ? layer.path : `${layer.path} (layer ${layer.digest})`,
+    ...(layer.offset === undefined ? { path: layer.path } : {}),
     size: layer.size,
     digest: layer.digest,
     diffId: layer.diffId,

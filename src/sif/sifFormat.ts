@@ -16,6 +16,9 @@ export const descriptorCount = 48;
 /** Marks a number of a group, where an object's number could stand as well. */
 export const groupMask = 0xf0000000;
 
+/** Where in the header some numbers are, for changing them alone. */
+export const headerFields = { descriptorsFree: 80, dataSize: 120 } as const;
+
 const launchScript = "#!/usr/bin/env run-singularity\n";
 const magic = "SIF_MAGIC";
 const version = "01";

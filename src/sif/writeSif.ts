@@ -13,6 +13,7 @@ import type { EmitEvent } from "../util/events.ts";
 import { isJsonObject } from "../util/json.ts";
 import { type ContainerRoot, containerRoot, type DefinitionAdditions, writeRoot } from "./containerRoot.ts";
 import type { SourceImage } from "./imageContents.ts";
+import { markName } from "./markSif.ts";
 import { openSif, readObject } from "./openSif.ts";
 import {
   alignment,
@@ -386,10 +387,11 @@ function align(offset: number): number {
 }
 
 /** An earlier SIF of ours says so in the document that `apptainer inspect` reads. */
-async function isOurSif(path: string): Promise<boolean> {
+export async function isOurSif(path: string): Promise<boolean> {
   const sif = await openSif(path).catch(() => undefined);
   if (sif === undefined) return false;
   try {
+    if (sif.objects.some(({ name }) => name === markName)) return true;
     const document = sif.objects.find(({ type, name }) => type === "json" && name === inspectionName);
     if (document === undefined) return false;
     const json: unknown = JSON.parse((await readObject(sif, document, maxDocument)).toString("utf8"));
