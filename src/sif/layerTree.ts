@@ -81,13 +81,14 @@ export class LayerTree {
       case "ignored":
         return;
       case "removed": {
-        const parent = this.#existing(parentOf(meaning.path));
+        const parent = this.#existing(parentOf(meaning.path), layer);
         if (parent !== undefined) this.#removeOlder(parent, nameIn(meaning.path), layer);
         return;
       }
       case "opaque": {
-        const found = this.#existing(meaning.path);
-        if (found !== undefined) this.#removeOlderChildren(found, layer);
+        const parent = this.#existing(parentOf(meaning.path), layer);
+        const found = meaning.path === "" ? parent : parent?.children.get(nameIn(meaning.path));
+        if (found?.type === "directory") this.#removeOlderChildren(found, layer);
         return;
       }
       case "entry":
@@ -203,19 +204,24 @@ export class LayerTree {
     return here;
   }
 
-  /** The directory at a path if it is there, links followed. */
-  #existing(path: string, links = 0): DirectoryNode | undefined {
+  /**
+   * The directory at a path if it is there, links followed.
+   * @param layer the layer that has something in it: then a file in its place is an error
+   */
+  #existing(path: string, layer?: number, links = 0): DirectoryNode | undefined {
     let here = this.#root;
     let at = "";
     const names = path === "" ? [] : path.split("/");
     for (const [index, name] of names.entries()) {
       const next = here.children.get(name);
-      if (next === undefined || (next.type === "leaf" && next.facts.type === "file")) return undefined;
+      if (next === undefined) return undefined;
+      if (next.type === "leaf" && next.facts.type === "file" && layer === undefined) return undefined;
       if (next.type === "leaf") {
         const rest = names.slice(index + 1).join("/");
-        return this.#existing(joined(linkTarget(next, joined(at, name), links), rest), links + 1);
+        return this.#existing(joined(linkTarget(next, joined(at, name), links), rest), layer, links + 1);
       }
       here = next;
+      if (layer !== undefined) here.layer = layer;
       at = joined(at, name);
     }
     return here;
