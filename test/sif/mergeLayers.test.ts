@@ -12,7 +12,13 @@ import { directory, file, symlink } from "../support/hostImage.ts";
 import { layerOf, layerOfBytes, tarOf } from "./layers.ts";
 
 const owner = { uid: 0, gid: 0, mtime: 0 };
-const hardlink = (path: string, target: string): Entry => ({ type: "hardlink", path, mode: 0o644, target, ...owner });
+const hardlink = (path: string, target: string): Entry => ({
+  type: "hardlink",
+  path,
+  mode: 0o644,
+  target,
+  ...owner,
+});
 
 /** What is seen in the end: path → what it is, with the content of files; names of one file have the same mark. */
 async function seen(layers: readonly (readonly Entry[])[]): Promise<Record<string, string>> {
@@ -25,7 +31,8 @@ async function seen(layers: readonly (readonly Entry[])[]): Promise<Record<strin
       for await (const part of entry.content) parts.push(part);
       found[entry.path] = `file ${entry.mode.toString(8)} ${Buffer.concat(parts)}`;
     } else if (entry.type === "hardlink") found[entry.path] = found[entry.target] ?? "nothing";
-    else found[entry.path] = entry.type === "symlink" ? `-> ${entry.target}` : `dir ${entry.mode.toString(8)}`;
+    else
+      found[entry.path] = entry.type === "symlink" ? `-> ${entry.target}` : `dir ${entry.mode.toString(8)}`;
   }
   return found;
 }
@@ -34,8 +41,21 @@ describe("mergeLayers", () => {
   it("lets later layers replace, hide and add", async () => {
     expect(
       await seen([
-        [directory("a", 0o700), file("a/x", "1"), file("a/y", "2"), directory("b"), file("b/z", "3"), symlink("l", "a")],
-        [file("a/.wh.x", ""), file("a/y", "new", 0o755), file("b/.wh..wh..opq", ""), file("b/n", "4"), file("l/via", "5")],
+        [
+          directory("a", 0o700),
+          file("a/x", "1"),
+          file("a/y", "2"),
+          directory("b"),
+          file("b/z", "3"),
+          symlink("l", "a"),
+        ],
+        [
+          file("a/.wh.x", ""),
+          file("a/y", "new", 0o755),
+          file("b/.wh..wh..opq", ""),
+          file("b/n", "4"),
+          file("l/via", "5"),
+        ],
         [directory("a", 0o750)],
       ]),
     ).toEqual({
@@ -61,12 +81,17 @@ describe("mergeLayers", () => {
   it("gives the same as writing the layers to a directory", async () => {
     // Links are called a and b. Whiteouts are below c and d only: the writer makes the directory that a dangling link on the
     // way to a whiteout leads to, which has no use.
-    const path = fc.array(fc.constantFrom("a", "b", "c", "d"), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+    const path = fc
+      .array(fc.constantFrom("a", "b", "c", "d"), { minLength: 1, maxLength: 3 })
+      .map((parts) => parts.join("/"));
     const link = fc
       .tuple(fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 2 }), fc.constantFrom("a", "b"))
       .map(([parts, last]) => [...parts, last].join("/"));
     const whiteout = fc
-      .tuple(fc.array(fc.constantFrom("c", "d"), { maxLength: 2 }), fc.constantFrom(".wh.a", ".wh.c", ".wh..wh..opq"))
+      .tuple(
+        fc.array(fc.constantFrom("c", "d"), { maxLength: 2 }),
+        fc.constantFrom(".wh.a", ".wh.c", ".wh..wh..opq"),
+      )
       .map(([parts, last]) => [...parts, last].join("/"));
     const target = fc.constantFrom("a", "../b", "/c", "a/b", "c", "d/c");
     const entry = fc.oneof(
@@ -91,27 +116,32 @@ describe("mergeLayers", () => {
     };
     let compared = 0;
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(entry, { maxLength: 6 }), { minLength: 1, maxLength: 4 }), async (layers) => {
-        const folder = mkdtempSync(join(tmpdir(), "spacktainers-merge-"));
-        try {
-          const applied = await outcome(async () => {
-            for (const layer of layers) await applyLayer(folder, stream(layer.map(make)));
-            return snapshotOf(folder);
-          });
-          const merged = await outcome(() => seen(layers.map((layer) => layer.map(make))));
-          expect(merged).toEqual(applied);
-          if (typeof applied !== "string") compared++;
-        } finally {
-          rmSync(folder, { recursive: true, force: true });
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(fc.array(entry, { maxLength: 6 }), { minLength: 1, maxLength: 4 }),
+        async (layers) => {
+          const folder = mkdtempSync(join(tmpdir(), "spacktainers-merge-"));
+          try {
+            const applied = await outcome(async () => {
+              for (const layer of layers) await applyLayer(folder, stream(layer.map(make)));
+              return snapshotOf(folder);
+            });
+            const merged = await outcome(() => seen(layers.map((layer) => layer.map(make))));
+            expect(merged).toEqual(applied);
+            if (typeof applied !== "string") compared++;
+          } finally {
+            rmSync(folder, { recursive: true, force: true });
+          }
+        },
+      ),
       { numRuns: 200 },
     );
     expect(compared).toBeGreaterThan(50);
   });
 
   it("shares what several names have: one file, then links", async () => {
-    const merged = await mergeLayers([await layerOf([file("a", "x"), hardlink("b", "a"), hardlink("c", "b")])]);
+    const merged = await mergeLayers([
+      await layerOf([file("a", "x"), hardlink("b", "a"), hardlink("c", "b")]),
+    ]);
     const types: string[] = [];
     for await (const entry of merged.entries()) types.push(`${entry.type} ${entry.path}`);
     expect(types).toEqual(["file a", "hardlink b", "hardlink c"]);
@@ -135,7 +165,8 @@ describe("mergeLayers", () => {
     });
     const contents: string[] = [];
     for await (const entry of merged.entries())
-      if (entry.type === "file") for await (const part of entry.content) contents.push(`${entry.path} ${Buffer.from(part)}`);
+      if (entry.type === "file")
+        for await (const part of entry.content) contents.push(`${entry.path} ${Buffer.from(part)}`);
     expect(contents).toEqual(["etc/name below and above"]);
   });
 
@@ -168,7 +199,10 @@ describe("mergeLayers", () => {
 
   it("says which layer is bad", async () => {
     const layers = [await layerOf([file("f", "x")], "lower"), await layerOf([file("f/x", "y")], "upper")];
-    await expect(mergeLayers(layers)).rejects.toMatchObject({ code: "ARCHIVE_UNSAFE", place: { file: "upper" } });
+    await expect(mergeLayers(layers)).rejects.toMatchObject({
+      code: "ARCHIVE_UNSAFE",
+      place: { file: "upper" },
+    });
     await expect(mergeLayers([await layerOf([hardlink("a", "no")], "links")])).rejects.toMatchObject({
       code: "ARCHIVE_INVALID",
       place: { file: "links" },

@@ -66,7 +66,8 @@ const partition: SifDescriptor = {
 function sifOf(descriptors: readonly SifDescriptor[], head = header): Buffer {
   const bytes = Buffer.alloc(dataOffset + 12);
   encodeHeader(head).copy(bytes);
-  for (const [index, one] of descriptors.entries()) encodeDescriptor(one).copy(bytes, alignment + index * descriptorSize);
+  for (const [index, one] of descriptors.entries())
+    encodeDescriptor(one).copy(bytes, alignment + index * descriptorSize);
   bytes.write("hello, world", dataOffset);
   return bytes;
 }
@@ -125,12 +126,25 @@ describe("openSif", () => {
     ["nothing", Buffer.alloc(0), "ARCHIVE_INVALID", /not a SIF/],
     ["text", Buffer.from("#!/bin/sh\n".repeat(50)), "ARCHIVE_INVALID", /not a SIF/],
     ["half a table", sifOf([base]).subarray(0, 5000), "ARCHIVE_INVALID", /not inside the file/],
-    ["two of one number", sifOf([base, { ...partition, id: 1 }]), "ARCHIVE_INVALID", /two objects have the number 1/],
+    [
+      "two of one number",
+      sifOf([base, { ...partition, id: 1 }]),
+      "ARCHIVE_INVALID",
+      /two objects have the number 1/,
+    ],
     ["an object beyond the end", sifOf([{ ...base, size: 50 }]), "ARCHIVE_INVALID", /object 1 is not inside/],
     ["an object in the header", sifOf([{ ...base, offset: 3 }]), "ARCHIVE_INVALID", /object 1 is not inside/],
-    ["countless descriptors", sifOf([], { ...header, descriptorsTotal: 2 ** 40 }), "ARCHIVE_INVALID", /claims to have/],
+    [
+      "countless descriptors",
+      sifOf([], { ...header, descriptorsTotal: 2 ** 40 }),
+      "ARCHIVE_INVALID",
+      /claims to have/,
+    ],
   ])("refuses %s", async (_, bytes, code, message) => {
-    await expect(openSif(written(bytes))).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await expect(openSif(written(bytes))).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
   });
 
   it("refuses other versions, unknown types, directories and what is not there", async () => {
@@ -139,30 +153,39 @@ describe("openSif", () => {
     await expect(openSif(written(other))).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
     const unknown = sifOf([base]);
     unknown.writeInt32LE(0x7777, alignment);
-    await expect(openSif(written(unknown))).rejects.toMatchObject({ message: expect.stringMatching(/unknown type/) });
+    await expect(openSif(written(unknown))).rejects.toMatchObject({
+      message: expect.stringMatching(/unknown type/),
+    });
     await expect(openSif(folder)).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
     await expect(openSif(join(folder, "no"))).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
   it("says one clear thing of every damaged file", async () => {
     const good = sifOf([base, partition]);
-    const at = fc.oneof(fc.nat(headerSize - 1), fc.integer({ min: alignment, max: alignment + 2 * descriptorSize - 1 }));
+    const at = fc.oneof(
+      fc.nat(headerSize - 1),
+      fc.integer({ min: alignment, max: alignment + 2 * descriptorSize - 1 }),
+    );
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(at, fc.nat(255)), { minLength: 1, maxLength: 6 }), fc.nat(good.length), async (edits, cut) => {
-        const bytes = Buffer.from(edits.length % 2 === 0 ? good.subarray(0, cut) : good);
-        for (const [position, value] of edits) if (position < bytes.length) bytes[position] = value;
-        try {
-          const sif = await openSif(written(bytes));
+      fc.asyncProperty(
+        fc.array(fc.tuple(at, fc.nat(255)), { minLength: 1, maxLength: 6 }),
+        fc.nat(good.length),
+        async (edits, cut) => {
+          const bytes = Buffer.from(edits.length % 2 === 0 ? good.subarray(0, cut) : good);
+          for (const [position, value] of edits) if (position < bytes.length) bytes[position] = value;
           try {
-            for (const object of sif.objects) await readObject(sif, object, 1000);
-          } finally {
-            await sif.close();
+            const sif = await openSif(written(bytes));
+            try {
+              for (const object of sif.objects) await readObject(sif, object, 1000);
+            } finally {
+              await sif.close();
+            }
+          } catch (error) {
+            expect(error).toBeInstanceOf(SpacktainersError);
+            expect((error as SpacktainersError).code).toMatch(/ARCHIVE_INVALID|NOT_SUPPORTED/);
           }
-        } catch (error) {
-          expect(error).toBeInstanceOf(SpacktainersError);
-          expect((error as SpacktainersError).code).toMatch(/ARCHIVE_INVALID|NOT_SUPPORTED/);
-        }
-      }),
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { armor, encryptKey, enums } from "openpgp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { descriptorDigest, formatSignedFacts, headerDigest, parseSignedFacts } from "../../src/sif/sifIntegrity.ts";
 import {
   alignment,
   descriptorCount,
@@ -15,6 +14,12 @@ import {
   type SifDescriptor,
   signatureExtra,
 } from "../../src/sif/sifFormat.ts";
+import {
+  descriptorDigest,
+  formatSignedFacts,
+  headerDigest,
+  parseSignedFacts,
+} from "../../src/sif/sifIntegrity.ts";
 import { openSigner } from "../../src/sif/signingKey.ts";
 import { verifySif } from "../../src/sif/verifySif.ts";
 import { digestOf } from "../../src/util/digest.ts";
@@ -80,7 +85,12 @@ async function signedSif(
     objectDigest: digestOf(contents[index] ?? ""),
   }));
   const text = await signer.sign(formatSignedFacts({ headerDigest: headerDigest(header), objects }));
-  add(Buffer.from(text), { type: "signature", group: 0, link: { group: 1 }, extra: signatureExtra("SHA256", signer.fingerprint) });
+  add(Buffer.from(text), {
+    type: "signature",
+    group: 0,
+    link: { group: 1 },
+    extra: signatureExtra("SHA256", signer.fingerprint),
+  });
   if (more.extraObject === true) add(Buffer.from("smuggled"), { group: 1 });
   const bytes = Buffer.concat([header, Buffer.alloc(dataOffset - header.length), ...parts]);
   for (const [index, descriptor] of descriptors.entries())
@@ -102,15 +112,21 @@ describe("verifySif", () => {
   });
 
   it("refuses strangers, additions, and parts that are not covered", async () => {
-    await expect(verifySif(await signedSif(stranger), trusted())).rejects.toMatchObject({ code: "KEY_UNKNOWN" });
-    await expect(verifySif(await signedSif(key, undefined, { extraObject: true }), trusted())).rejects.toMatchObject({
+    await expect(verifySif(await signedSif(stranger), trusted())).rejects.toMatchObject({
+      code: "KEY_UNKNOWN",
+    });
+    await expect(
+      verifySif(await signedSif(key, undefined, { extraObject: true }), trusted()),
+    ).rejects.toMatchObject({
       code: "SIGNATURE_MISSING",
       message: "no trusted signature covers object 5",
     });
-    await expect(verifySif(await signedSif(key, undefined, { covered: 2 }), trusted())).rejects.toMatchObject({
-      code: "SIGNATURE_MISSING",
-      message: "no trusted signature covers object 3",
-    });
+    await expect(verifySif(await signedSif(key, undefined, { covered: 2 }), trusted())).rejects.toMatchObject(
+      {
+        code: "SIGNATURE_MISSING",
+        message: "no trusted signature covers object 3",
+      },
+    );
   });
 
   it("refuses a file without signatures", async () => {
@@ -128,30 +144,46 @@ describe("verifySif", () => {
       ...range(48, 64),
       // Of each descriptor: type, use, link, size, time, name, details; and the data.
       ...[0, 1, 2].flatMap((index) =>
-        [...range(0, 5), ...range(13, 17), ...range(25, 33), ...range(41, 49), ...range(73, descriptorSize)].map(
-          (at) => alignment + index * descriptorSize + at,
-        ),
+        [
+          ...range(0, 5),
+          ...range(13, 17),
+          ...range(25, 33),
+          ...range(41, 49),
+          ...range(73, descriptorSize),
+        ].map((at) => alignment + index * descriptorSize + at),
       ),
       ...range(dataOffset, dataOffset + 32),
     ];
     const good = readFileSync(await signedSif(key));
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...signedBytes), fc.integer({ min: 1, max: 255 }), async (at, difference) => {
-        const bytes = Buffer.from(good);
-        bytes[at] = (bytes[at] ?? 0) ^ difference;
-        const path = join(folder, "changed.sif");
-        writeFileSync(path, bytes);
-        await expect(verifySif(path, trusted())).rejects.toBeInstanceOf(SpacktainersError);
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...signedBytes),
+        fc.integer({ min: 1, max: 255 }),
+        async (at, difference) => {
+          const bytes = Buffer.from(good);
+          bytes[at] = (bytes[at] ?? 0) ^ difference;
+          const path = join(folder, "changed.sif");
+          writeFileSync(path, bytes);
+          await expect(verifySif(path, trusted())).rejects.toBeInstanceOf(SpacktainersError);
+        },
+      ),
       { numRuns: 150 },
     );
   });
 
   it("reads signed texts strictly", () => {
-    const facts = { headerDigest: "h", objects: [{ relativeId: 0, descriptorDigest: "d", objectDigest: "o" }] };
+    const facts = {
+      headerDigest: "h",
+      objects: [{ relativeId: 0, descriptorDigest: "d", objectDigest: "o" }],
+    };
     expect(parseSignedFacts(formatSignedFacts(facts))).toEqual(facts);
     fc.assert(fc.property(fc.json(), (text) => void parseSignedFacts(text)));
-    for (const text of ["", "SIFHASH:\nabc", '{"version":2}', '{"version":1,"header":{"digest":"x"},"objects":[{}]}'])
+    for (const text of [
+      "",
+      "SIFHASH:\nabc",
+      '{"version":2}',
+      '{"version":1,"header":{"digest":"x"},"objects":[{}]}',
+    ])
       expect(parseSignedFacts(text)).toBeUndefined();
   });
 });
@@ -179,7 +211,9 @@ describe("openSigner", () => {
       writeFileSync(path, text);
       await expect(openSigner(path, async () => undefined)).rejects.toMatchObject({ code: "KEY_INVALID" });
     }
-    await expect(openSigner(join(folder, "no"), async () => undefined)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(openSigner(join(folder, "no"), async () => undefined)).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
   });
 });
 
