@@ -25,7 +25,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addGlobalOptions(program);
   for (const verb of verbs) {
     const command = addGlobalOptions(verb(program, outcome)).exitOverride();
-    commands.push(command);
+    commands.push(command, ...command.commands);
     program.addCommand(command);
   }
   try {

@@ -11,6 +11,7 @@ import { planVerb } from "./verbs/plan.ts";
 import { pushVerb } from "./verbs/push.ts";
 import { runVerb } from "./verbs/run.ts";
 import { shellVerb } from "./verbs/shell.ts";
+import { sifVerb } from "./verbs/sif.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 
 /** Makes the command of one verb. Loading a verb must be cheap: its work is imported when it runs. */
@@ -26,6 +27,7 @@ export const verbs: readonly Verb[] = [
   pushVerb,
   runVerb,
   shellVerb,
+  sifVerb,
   unpackVerb,
   explainVerb,
   diffVerb,

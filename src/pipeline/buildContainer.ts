@@ -75,6 +75,8 @@ export async function buildContainer(
       reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
       force: request.force,
       onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
+      emit,
+      signal,
     });
     emit({ type: "task-end", id, outcome: "done", bytes: size });
   }

@@ -220,11 +220,8 @@ function refuseWhatIsNotBuiltYet(container: Container): void {
   if (container.kind === "def")
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `${container.name} is an Apptainer definition file, which is not built yet`,
-      {
-        place,
-        hint: "build it with apptainer; containers with a spack.yaml are built here",
-      },
+      `${container.name} is an Apptainer definition file, which has no packages to plan for`,
+      { place, hint: "`spacktainers build` makes its image" },
     );
   if (container.epilogue !== undefined)
     throw new SpacktainersError(

@@ -8,6 +8,7 @@ import { cacheHome } from "../util/cacheHome.ts";
 import { digestOf } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
 import { containerProcess } from "./containerProcess.ts";
 import { engineInvocation, engineTrouble, type Invocation, importImage } from "./engine.ts";
@@ -16,7 +17,6 @@ import { hostFiles } from "./hostFiles.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
 import { superviseProcess } from "./superviseProcess.ts";
-import { findProgram, lastLine, runTool } from "./tool.ts";
 import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
 import { mergedLayers, type UnpackContext } from "./unpackedLayers.ts";
 
