@@ -3,6 +3,7 @@ import type { VerbOutcome } from "./context.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
+import { execVerb } from "./verbs/exec.ts";
 import { explainVerb } from "./verbs/explain.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
@@ -20,6 +21,7 @@ export const verbs: readonly Verb[] = [
   lockVerb,
   buildVerb,
   runVerb,
+  execVerb,
   shellVerb,
   unpackVerb,
   explainVerb,
