@@ -20,7 +20,9 @@ export function apptainerInvocation(
 ): Invocation {
   const prefix = name.toUpperCase();
   refuseHostMpi(name, container);
-  const options = ["--contain", "--cleanenv", `--pwd=${container.workdir}`];
+  // With --contain alone it has a /dev of its own. Ranks in several containers talk through the machine's /dev/shm, and those on several
+  // machines through devices for the network.
+  const options = ["--contain", "--bind=/dev", "--cleanenv", `--pwd=${container.workdir}`];
   if (!container.readOnly) options.push("--writable-tmpfs");
   // The file of host names it makes then has no other name than this, and MPI libraries look up their machine's.
   if (container.network === "none") options.push("--net", "--network=none", "--hostname=localhost");

@@ -59,7 +59,7 @@ export async function containerProcess(
     readOnly: options.readOnly ?? false,
     gpu: options.gpu,
     hostMpi: options.mpi === "host",
-    launch: launch === undefined ? undefined : { descriptor: launch.descriptor },
+    launch: launch === undefined ? undefined : { descriptor: launch.descriptor, devices: launch.devices },
   };
 }
 

@@ -139,6 +139,7 @@ export async function engineInvocation(
   // several containers name what they share by their process numbers, which therefore must differ.
   const ranks = container.launch !== undefined;
   options.push(!ranks && (engine === "docker" || (await hasInit())) ? "--init" : "--pid=host");
+  options.push(...(container.launch?.devices ?? []).map((path) => `--device=${path}`));
   options.push(...gpuOptions(engine, container.gpu));
   if (container.readOnly)
     options.push("--read-only", ...(engine === "docker" ? ["--tmpfs=/tmp", "--tmpfs=/run"] : []));

@@ -89,7 +89,11 @@ async function prepare(
     ? await stackedLayers(image.layers, context)
     : [await mergedLayers(image.layers, context)];
   const stack = layers.map((id) => join(context.directory, id, "fs"));
-  const fitted = await fitRoot(stack, container, await hostFiles(container.network));
+  const devices = (container.launch?.devices ?? [])
+    .filter((path) => !container.binds.some(({ target }) => target === path))
+    .map((path) => ({ source: path, target: path, readOnly: false }));
+  const all = { ...container, binds: [...container.binds, ...devices] };
+  const fitted = await fitRoot(stack, all, await hostFiles(container.network));
   await mkdir(join(context.directory, "mnt"), { recursive: true });
   const root = await rootArguments(layers, fitted, context, abilities);
   const { env } = withDescriptor(container, launcherDescriptor);

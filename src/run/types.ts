@@ -93,5 +93,7 @@ export interface ContainerProcess {
   /** The machine's MPI takes the place of the container's. */
   readonly hostMpi: boolean;
   /** Set when an MPI launcher started us. */
-  readonly launch: { readonly descriptor: number | undefined } | undefined;
+  readonly launch:
+    | { readonly descriptor: number | undefined; readonly devices: readonly string[] }
+    | undefined;
 }

@@ -117,7 +117,10 @@ async function idle(env: NodeJS.ProcessEnv, folder: string): Promise<void> {
     if (/^3 idle$/m.test(result.stdout)) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  const log = readFileSync(join(folder, "log", "slurmctld.log"), "utf8").split("\n").slice(-10).join("\n");
+  const log = readFileSync(join(folder, "log", "slurmctld.log"), "utf8")
+    .split("\n")
+    .slice(-10)
+    .join("\n");
   throw new Error(`the nodes do not come up: ${log}`);
 }
 
