@@ -5,6 +5,7 @@ import { checkBase, checkCaches, reportIssue } from "./configurationProblems.ts"
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
+import type { SiteConfiguration } from "./siteSchema.ts";
 
 /** Processor architectures of containers, by their OCI names. */
 export const architectures = ["amd64", "arm64"] as const;
@@ -74,9 +75,6 @@ export interface RegistryConfiguration {
   readonly username: SecretReference | undefined;
   readonly password: SecretReference | undefined;
 }
-
-/** A cluster. */
-export type SiteConfiguration = NonNullable<ConfigurationFile["sites"]>[string];
 
 /** The configuration of a repository, complete. */
 export interface Configuration {

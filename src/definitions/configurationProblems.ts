@@ -24,18 +24,20 @@ type Issue = z.core.$ZodIssue;
  * Turns one finding of the schema into a problem with a place and, for a misspelt key, the nearest known one.
  *
  * @param before path of the value that the issue's own path starts from
+ * @param schema what the whole tree was checked with
  */
 export function reportIssue(
   issue: Issue,
   tree: YamlNode,
   before: readonly PropertyKey[],
   problems: ProblemList,
+  schema: z.ZodType = configurationSchema,
 ): void {
   const path = [...before, ...issue.path];
   const where = path.length === 0 ? "the file" : `\`${path.map(String).join(".")}\``;
   if (issue.code === "unrecognized_keys") {
     for (const key of issue.keys) {
-      const known = knownKeys(path);
+      const known = knownKeys(path, schema);
       const hint =
         didYouMean(key, known) ?? (known.length > 0 ? `known here: ${known.join(", ")}` : undefined);
       const within = path.length === 0 ? "" : ` in ${where}`;
@@ -54,7 +56,7 @@ export function reportIssue(
       issues.every((i) => i.code !== "invalid_type" || i.path.length > 0),
     );
     if (best !== undefined && best.length > 0) {
-      for (const inner of best) reportIssue(inner, tree, path, problems);
+      for (const inner of best) reportIssue(inner, tree, path, problems, schema);
       return;
     }
     const expected = issue.errors.flatMap((issues) =>
@@ -132,7 +134,7 @@ function yamlMissing(tree: YamlNode, path: readonly PropertyKey[]): boolean {
 }
 
 /** Keys that the schema knows at a path. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
+function knownKeys(path: readonly PropertyKey[], schema: z.ZodType): string[] {
   interface Definition {
     readonly type: string;
     readonly innerType?: Schema;
@@ -144,7 +146,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   interface Schema {
     readonly def: Definition;
   }
-  let schemas: readonly Schema[] = [configurationSchema as unknown as Schema];
+  let schemas: readonly Schema[] = [schema as unknown as Schema];
   const open = (schema: Schema): readonly Schema[] => {
     if (schema.def.type === "optional" && schema.def.innerType !== undefined)
       return open(schema.def.innerType);

@@ -15,6 +15,7 @@ import {
 import { didYouMean } from "./nearest.ts";
 import { yamlLimits } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems, problemList } from "./problems.ts";
+import { loadSites } from "./sites.ts";
 
 /** One container definition. */
 export interface Container {
@@ -73,7 +74,8 @@ export async function findRepositoryRoot(start: string): Promise<string | undefi
  */
 export async function loadRepository(root: string): Promise<Repository> {
   const problems = problemList();
-  const configuration = await loadConfiguration(root, problems);
+  const written = await loadConfiguration(root, problems);
+  const configuration = { ...written, sites: await loadSites(root, written.sites, problems) };
   const containers = await listContainers(configuration.definitions, problems);
   return {
     root,
