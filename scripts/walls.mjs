@@ -20,6 +20,7 @@ const order = [
   "linkage",
   "image",
   "run",
+  "hpc",
   "pipeline",
   "cli",
 ];

@@ -3,8 +3,10 @@ import type { VerbOutcome } from "./context.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
+import { doctorVerb } from "./verbs/doctor.ts";
 import { execVerb } from "./verbs/exec.ts";
 import { explainVerb } from "./verbs/explain.ts";
+import { jobVerb } from "./verbs/job.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
 import { runVerb } from "./verbs/run.ts";
@@ -23,6 +25,8 @@ export const verbs: readonly Verb[] = [
   runVerb,
   execVerb,
   shellVerb,
+  jobVerb,
+  doctorVerb,
   unpackVerb,
   explainVerb,
   diffVerb,

@@ -75,7 +75,12 @@ export async function findRepositoryRoot(start: string): Promise<string | undefi
 export async function loadRepository(root: string): Promise<Repository> {
   const problems = problemList();
   const written = await loadConfiguration(root, problems);
-  const configuration = { ...written, sites: await loadSites(root, written.sites, problems) };
+  const { sites, places } = await loadSites(root, written.sites, problems);
+  const placeOf: Configuration["placeOf"] = (path) => {
+    const ofSite = path[0] === "sites" ? places.get(String(path[1])) : undefined;
+    return ofSite === undefined ? written.placeOf(path) : ofSite(path.slice(2));
+  };
+  const configuration = { ...written, sites, placeOf };
   const containers = await listContainers(configuration.definitions, problems);
   return {
     root,

@@ -1,10 +1,10 @@
 /** Sites in files of their own: `sites/<name>.yaml`, beside those of `sites:` in `spacktainers.yaml`. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { SpacktainersError } from "../util/errors.ts";
+import { type Place, SpacktainersError } from "../util/errors.ts";
 import { readBounded } from "../util/readBounded.ts";
 import { reportIssue } from "./configurationProblems.ts";
-import { parsePositionedYaml, plainValue, yamlLimits } from "./positionedYaml.ts";
+import { parsePositionedYaml, placeOfPath, plainValue, yamlLimits } from "./positionedYaml.ts";
 import { inOrderOfPlace, type ProblemList, type Problems } from "./problems.ts";
 import { type SiteConfiguration, siteSchema } from "./siteSchema.ts";
 
@@ -16,6 +16,14 @@ export interface SiteReading {
   /** Undefined when there are errors. */
   readonly site: SiteConfiguration | undefined;
   readonly problems: Problems;
+  /** Where a value stands in the file, by its path of keys. */
+  readonly placeOf: (path: readonly PropertyKey[]) => Place;
+}
+
+/** Sites by name, and where values of those in files of their own stand. */
+export interface Sites {
+  readonly sites: ReadonlyMap<string, SiteConfiguration>;
+  readonly places: ReadonlyMap<string, SiteReading["placeOf"]>;
 }
 
 /**
@@ -24,7 +32,7 @@ export interface SiteReading {
  */
 export function readSite(text: string, file: string): SiteReading {
   const { root, problems } = parsePositionedYaml(text, file, "CONFIG_INVALID");
-  if (root === undefined) return { site: undefined, problems };
+  if (root === undefined) return { site: undefined, problems, placeOf: () => ({ file }) };
   const value = root.kind === "scalar" && root.value === null ? {} : plainValue(root);
   const parsed = siteSchema.safeParse(value);
   if (!parsed.success)
@@ -32,6 +40,7 @@ export function readSite(text: string, file: string): SiteReading {
   return {
     site: parsed.success && problems.errors.length === 0 ? parsed.data : undefined,
     problems: { errors: inOrderOfPlace(problems.errors), warnings: problems.warnings },
+    placeOf: (path) => placeOfPath(root, path, "value"),
   };
 }
 
@@ -46,7 +55,7 @@ export async function loadSites(
   root: string,
   configured: ReadonlyMap<string, SiteConfiguration>,
   problems: ProblemList,
-): Promise<ReadonlyMap<string, SiteConfiguration>> {
+): Promise<Sites> {
   const folder = join(root, sitesFolder);
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT" && error.code !== "ENOTDIR")
@@ -54,6 +63,7 @@ export async function loadSites(
     return [];
   });
   const sites = new Map(configured);
+  const places = new Map<string, SiteReading["placeOf"]>();
   for (const file of names.sort()) {
     const name = /^([A-Za-z0-9][A-Za-z0-9._-]*)\.ya?ml$/.exec(file)?.[1];
     if (name === undefined) continue;
@@ -78,7 +88,9 @@ export async function loadSites(
     }
     const reading = readSite(bytes.toString("utf8"), path);
     problems.add(reading.problems);
-    if (reading.site !== undefined) sites.set(name, reading.site);
+    if (reading.site === undefined) continue;
+    sites.set(name, reading.site);
+    places.set(name, reading.placeOf);
   }
-  return sites;
+  return { sites, places };
 }
