@@ -1,10 +1,14 @@
-// Writes the JSON Schemas for editors, of spacktainers.yaml and of sites, from the schemas the program itself uses.
+// Writes the JSON Schemas for editors, of spacktainers.yaml, sites and smoke tests, from the schemas the program itself uses.
 // With --check it only says whether the files are up to date. Reads dist/: run `npm run build` first.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configurationJsonSchema, siteJsonSchema } from "../dist/definitions/jsonSchema.js";
+import { configurationJsonSchema, siteJsonSchema, testsJsonSchema } from "../dist/definitions/jsonSchema.js";
 
-const schemas = { "spacktainers.json": configurationJsonSchema(), "site.json": siteJsonSchema() };
+const schemas = {
+  "spacktainers.json": configurationJsonSchema(),
+  "site.json": siteJsonSchema(),
+  "test.json": testsJsonSchema(),
+};
 for (const [name, text] of Object.entries(schemas)) {
   const path = join(import.meta.dirname, "../schema", name);
   if (!process.argv.includes("--check")) {

@@ -11,6 +11,7 @@ import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
 import { runVerb } from "./verbs/run.ts";
 import { shellVerb } from "./verbs/shell.ts";
+import { testVerb } from "./verbs/test.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 
 /** Makes the command of one verb. Loading a verb must be cheap: its work is imported when it runs. */
@@ -25,6 +26,7 @@ export const verbs: readonly Verb[] = [
   runVerb,
   execVerb,
   shellVerb,
+  testVerb,
   jobVerb,
   doctorVerb,
   unpackVerb,

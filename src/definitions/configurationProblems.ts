@@ -1,5 +1,6 @@
 /** What is wrong with a `spacktainers.yaml`: the schema's findings as problems with places, and what no schema can say. */
 import type { z } from "zod";
+import type { ErrorCode } from "../util/errors.ts";
 import { configurationSchema, configurationVersion } from "./configurationSchema.ts";
 import { didYouMean, nearestNames } from "./nearest.ts";
 import { placeOfPath, type YamlNode, yamlEntry } from "./positionedYaml.ts";
@@ -25,6 +26,7 @@ type Issue = z.core.$ZodIssue;
  *
  * @param before path of the value that the issue's own path starts from
  * @param schema what the whole tree was checked with
+ * @param code of the problems
  */
 export function reportIssue(
   issue: Issue,
@@ -32,6 +34,7 @@ export function reportIssue(
   before: readonly PropertyKey[],
   problems: ProblemList,
   schema: z.ZodType = configurationSchema,
+  code: ErrorCode = "CONFIG_INVALID",
 ): void {
   const path = [...before, ...issue.path];
   const where = path.length === 0 ? "the file" : `\`${path.map(String).join(".")}\``;
@@ -42,7 +45,7 @@ export function reportIssue(
         didYouMean(key, known) ?? (known.length > 0 ? `known here: ${known.join(", ")}` : undefined);
       const within = path.length === 0 ? "" : ` in ${where}`;
       problems.error(
-        "CONFIG_INVALID",
+        code,
         `unknown key \`${key}\`${within}`,
         placeOfPath(tree, [...path, key], "key"),
         hint,
@@ -56,7 +59,7 @@ export function reportIssue(
       issues.every((i) => i.code !== "invalid_type" || i.path.length > 0),
     );
     if (best !== undefined && best.length > 0) {
-      for (const inner of best) reportIssue(inner, tree, path, problems, schema);
+      for (const inner of best) reportIssue(inner, tree, path, problems, schema, code);
       return;
     }
     const expected = issue.errors.flatMap((issues) =>
@@ -64,7 +67,7 @@ export function reportIssue(
     );
     const kinds = [...new Set(expected.filter((kind) => kind !== ""))].map(kindName);
     problems.error(
-      "CONFIG_INVALID",
+      code,
       `${where} must be ${kinds.length > 0 ? kinds.join(" or ") : "something else"}`,
       placeOfPath(tree, path, "value"),
     );
@@ -75,8 +78,8 @@ export function reportIssue(
     const missing = issue.input === undefined && yamlMissing(tree, path);
     if (missing) {
       const key = String(path.at(-1));
-      problems.error("CONFIG_INVALID", `the key \`${key}\` is missing here`, placeOfPath(tree, path, "key"));
-    } else problems.error("CONFIG_INVALID", `${where} must be ${kindName(issue.expected)}`, place);
+      problems.error(code, `the key \`${key}\` is missing here`, placeOfPath(tree, path, "key"));
+    } else problems.error(code, `${where} must be ${kindName(issue.expected)}`, place);
     return;
   }
   if (issue.code === "invalid_value") {
@@ -85,7 +88,7 @@ export function reportIssue(
     const near = given === undefined || values.length === 1 ? [] : nearestNames(given, values);
     const isVersion = path.length === 1 && path[0] === "spacktainers";
     problems.error(
-      "CONFIG_INVALID",
+      code,
       isVersion
         ? `this program reads version ${configurationVersion} of the configuration format, not \`${given}\``
         : `${where} must be ${values.length === 1 ? values[0] : `one of ${values.join(", ")}`}`,
@@ -102,10 +105,10 @@ export function reportIssue(
         : issue.origin === "array"
           ? `${where} must have ${bound} items`
           : `${where} must be ${bound}`;
-    problems.error("CONFIG_INVALID", what, place);
+    problems.error(code, what, place);
     return;
   }
-  problems.error("CONFIG_INVALID", `${where} ${issue.message}`, place);
+  problems.error(code, `${where} ${issue.message}`, place);
 }
 
 function kindName(expected: string): string {

@@ -1,7 +1,8 @@
-/** The JSON Schemas of `spacktainers.yaml` and of sites, for editors. */
+/** The JSON Schemas of `spacktainers.yaml`, of sites and of smoke tests, for editors. */
 import { z } from "zod";
 import { configurationSchema } from "./configurationSchema.ts";
 import { siteSchema } from "./siteSchema.ts";
+import { testsSchema } from "./testsSchema.ts";
 
 /** The text of `schema/spacktainers.json`. */
 export function configurationJsonSchema(): string {
@@ -13,4 +14,10 @@ export function configurationJsonSchema(): string {
 export function siteJsonSchema(): string {
   const schema = z.toJSONSchema(siteSchema, { io: "input", target: "draft-2020-12" });
   return `${JSON.stringify({ title: "sites/*.yaml", ...schema }, undefined, 2)}\n`;
+}
+
+/** The text of `schema/test.json`. */
+export function testsJsonSchema(): string {
+  const schema = z.toJSONSchema(testsSchema, { io: "input", target: "draft-2020-12" });
+  return `${JSON.stringify({ title: "test.yaml", ...schema }, undefined, 2)}\n`;
 }

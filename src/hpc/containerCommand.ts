@@ -152,6 +152,6 @@ function podman(job: Job): ContainerCommand {
       "}",
       "export -f rank",
     ],
-    words: [`bash -c 'rank "$@"' rank`, ...options, shellPath(job.image), ...job.command.map(shellWord)],
+    words: [`bash -c 'rank "$@"' rank`, ...options, shellPath(job.image), shellLine(job.command)],
   };
 }

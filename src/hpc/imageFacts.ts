@@ -72,8 +72,17 @@ export interface ImageFacts {
   readonly libraryPath: string | undefined;
   /** `mpiexec` in the view. */
   readonly mpiexec: string | undefined;
-  /** Programs of each root in the view: names in `bin`, by package. */
-  readonly programs: Readonly<Record<string, readonly string[]>>;
+  /** Programs of those that were asked for, in `bin` of their prefixes. */
+  readonly programs: readonly ProgramFact[];
+}
+
+/** A program. */
+export interface ProgramFact {
+  /** Absolute. */
+  readonly path: string;
+  readonly package: string;
+  /** The dynamic loader it asks for; undefined for scripts and static programs. */
+  readonly interpreter: string | undefined;
 }
 
 /** A library as Sarus' hook finds it. */
@@ -85,7 +94,7 @@ export interface CachedMpi {
 }
 
 /** Raised when reading an image gives other facts. */
-const factsVersion = 1;
+const factsVersion = 2;
 
 const lockPath = "opt/spack-environment/spack.lock";
 const cachePath = "etc/ld.so.cache";
@@ -342,23 +351,19 @@ function pathOf(env: readonly string[]): readonly string[] {
     .filter((folder) => folder.startsWith("/"));
 }
 
-/** Names of programs of the packages that were asked for, as they are in their own prefixes. */
-function programsOf(
-  tree: FileTree,
-  packages: readonly PackageFact[],
-): Readonly<Record<string, readonly string[]>> {
+/** Programs of the packages that were asked for, as they are in their own prefixes. */
+function programsOf(tree: FileTree, packages: readonly PackageFact[]): readonly ProgramFact[] {
   const roots = new Map(packages.filter(({ root }) => root).map((one) => [one.hash, one]));
-  const programs = new Map<string, string[]>();
+  const programs: ProgramFact[] = [];
   for (const [path, entry] of tree.entries()) {
-    const match = /-([a-z2-7]{32})\/bin\/([^/]+)$/.exec(imagePath(path));
+    const match = /-([a-z2-7]{32})\/bin\/[^/]+$/.exec(imagePath(path));
     const owner = roots.get(match?.[1] ?? "");
-    if (owner === undefined || match?.[2] === undefined) continue;
-    const target = tree.resolve(path)?.entry;
-    const executable = entry.type !== "directory" && target?.type === "file" && (target.mode & 0o111) !== 0;
-    if (!executable) continue;
-    const known = programs.get(owner.name);
-    if (known === undefined) programs.set(owner.name, [`/${path}`]);
-    else known.push(`/${path}`);
+    if (owner === undefined || entry.type === "directory") continue;
+    const resolved = tree.resolve(path);
+    if (resolved?.entry.type !== "file" && resolved?.entry.type !== "hardlink") continue;
+    const target = tree.hardLinkTarget(resolved).entry;
+    if ((target.mode & 0o111) === 0) continue;
+    programs.push({ path: `/${path}`, package: owner.name, interpreter: target.elf?.interpreter });
   }
-  return Object.fromEntries([...programs].map(([name, paths]) => [name, paths.sort()]));
+  return programs.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
