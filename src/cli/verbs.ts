@@ -9,6 +9,7 @@ import { explainVerb } from "./verbs/explain.ts";
 import { jobVerb } from "./verbs/job.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
+import { pullVerb } from "./verbs/pull.ts";
 import { runVerb } from "./verbs/run.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { testVerb } from "./verbs/test.ts";
@@ -23,6 +24,7 @@ export const verbs: readonly Verb[] = [
   checkVerb,
   lockVerb,
   buildVerb,
+  pullVerb,
   runVerb,
   execVerb,
   shellVerb,

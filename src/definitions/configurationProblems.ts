@@ -44,12 +44,7 @@ export function reportIssue(
       const hint =
         didYouMean(key, known) ?? (known.length > 0 ? `known here: ${known.join(", ")}` : undefined);
       const within = path.length === 0 ? "" : ` in ${where}`;
-      problems.error(
-        code,
-        `unknown key \`${key}\`${within}`,
-        placeOfPath(tree, [...path, key], "key"),
-        hint,
-      );
+      problems.error(code, `unknown key \`${key}\`${within}`, placeOfPath(tree, [...path, key], "key"), hint);
     }
     return;
   }

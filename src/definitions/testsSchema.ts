@@ -21,15 +21,26 @@ const count = z.int().min(1).max(100_000);
 
 const test = z.strictObject({
   name: text.optional().describe("For people; default the command."),
-  command: z.array(z.string().max(65_536)).min(1).max(1000).describe("Program and arguments, a word an item."),
-  ranks: count.optional().describe("Ranks of an MPI program; without it, the program is started once and alone."),
+  command: z
+    .array(z.string().max(65_536))
+    .min(1)
+    .max(1000)
+    .describe("Program and arguments, a word an item."),
+  ranks: count
+    .optional()
+    .describe("Ranks of an MPI program; without it, the program is started once and alone."),
   nodes: count.optional().describe("As a Slurm job: nodes to spread the ranks over; default 1."),
   environment: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable"), z.string().max(4096))
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable"),
+      z.string().max(4096),
+    )
     .optional(),
   timeout: z.int().min(1).max(86_400).optional().describe("Seconds; default 120."),
   status: z.int().min(0).max(255).optional().describe("Exit status that is expected; default 0."),
-  stdout: pattern.optional().describe("Regular expression that the standard output must match; `^` and `$` are ends of lines."),
+  stdout: pattern
+    .optional()
+    .describe("Regular expression that the standard output must match; `^` and `$` are ends of lines."),
   stderr: pattern.optional(),
   transport: pattern
     .optional()
@@ -42,7 +53,9 @@ export const testsSchema = z
     defaults: z
       .boolean()
       .optional()
-      .describe("Whether the usual tests run too: libraries of all programs are found, mpiexec starts ranks; default true."),
+      .describe(
+        "Whether the usual tests run too: libraries of all programs are found, mpiexec starts ranks; default true.",
+      ),
     tests: z.array(test).max(1000).optional(),
   })
   .describe("Smoke tests of a container.");

@@ -68,7 +68,9 @@ export function planTests(facts: ImageFacts, file: TestsFile | undefined): reado
 
 function usualTests(facts: ImageFacts): readonly PlannedTest[] {
   const tests: PlannedTest[] = [];
-  const programs = facts.programs.flatMap(({ path, interpreter }) => (interpreter === undefined ? [] : [interpreter, path]));
+  const programs = facts.programs.flatMap(({ path, interpreter }) =>
+    interpreter === undefined ? [] : [interpreter, path],
+  );
   const plain = { ranks: 0, nodes: 1, environment: {}, timeout: defaultTimeout };
   const nothing = { status: 0, stdout: undefined, stderr: undefined, transport: undefined, lines: undefined };
   for (let at = 0; at < programs.length; at += 2 * mostPrograms) {
@@ -132,13 +134,23 @@ export function judge(test: PlannedTest, output: TestOutput, together = false): 
   if (expect.lines !== undefined) {
     const { line, times } = expect.lines;
     const found = (together ? all : output.stdout).split("\n").filter((one) => one.trim() === line).length;
-    if (found !== times) reasons.push(`\`${line}\` is there ${found} times instead of ${times}${lastWords(output)}`);
+    if (found !== times)
+      reasons.push(`\`${line}\` is there ${found} times instead of ${times}${lastWords(output)}`);
   }
   return reasons;
 }
 
 /** The last line, for whoever looks for the reason. */
 function lastWords({ stdout, stderr }: TestOutput): string {
-  const text = (stderr.trim() === "" ? stdout : stderr).trimEnd().split("\n").at(-1)?.trim().slice(0, 300) ?? "";
+  const lines = (stderr.trim() === "" ? stdout : stderr)
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  // Slurm ends with how many tasks failed, and the program says why.
+  const text = (
+    lines.findLast((line) => !/^(?:srun|slurmstepd\S*): /.test(line)) ??
+    lines.at(-1) ??
+    ""
+  ).slice(0, 300);
   return text === "" ? "" : `: ${text}`;
 }

@@ -164,7 +164,8 @@ function pmiOf(request: JobRequest, site: Site, facts: ImageFacts | undefined, h
 /** Binds in order, each once; the working directory is among them. */
 function bindsOf(texts: readonly string[], workdir: string, directory: string): readonly JobBind[] {
   const binds = texts.map((text) => parseJobBind(text, directory));
-  if (!binds.some(({ target }) => target === workdir || workdir.startsWith(`${target}/`)))
+  // The root is the container's own.
+  if (workdir !== "/" && !binds.some(({ target }) => target === workdir || workdir.startsWith(`${target}/`)))
     binds.push({ source: workdir, target: workdir, readOnly: false });
   const byTarget = new Map(binds.map((bind) => [bind.target, bind]));
   return [...byTarget.values()];

@@ -29,15 +29,14 @@ export interface JobOutcome {
  */
 export async function runJob(run: JobRun): Promise<JobOutcome> {
   const id = await submitJob(run.script, run.directory);
-  const tell = (message: string, hint?: string): void =>
-    run.emit({ type: "warning", code: "NOTICE", message, ...(hint === undefined ? {} : { hint }) });
-  tell(`job ${id} is submitted`);
+  const tell = (stage: string): void => run.emit({ type: "stage", stage });
+  tell(`Job ${id} is submitted`);
   let seen: JobState | undefined;
   const last = await followJob(id, {
     told: (state) => {
       seen = state;
       const why = state.reason === "" || state.reason === "None" ? "" : ` (${state.reason})`;
-      tell(`job ${id}: ${state.state.toLowerCase()}${why}`);
+      tell(`Job ${id}: ${state.state.toLowerCase()}${why}`);
     },
     output: run.output,
     signal: run.signal,
@@ -45,11 +44,11 @@ export async function runJob(run: JobRun): Promise<JobOutcome> {
   if (last !== undefined) return { id, state: last.state, status: jobExitStatus(last), log: last.output };
   if (run.cancelOnInterrupt) {
     const failed = await cancelJob(id);
-    tell(failed === undefined ? `job ${id} is cancelled` : `job ${id} could not be cancelled: ${failed}`);
-  } else
-    tell(
-      `job ${id} goes on without us`,
-      `its output: ${seen?.output ?? "not known yet"}; to end it: scancel ${id}`,
-    );
+    tell(failed === undefined ? `Job ${id} is cancelled` : `Job ${id} could not be cancelled: ${failed}`);
+  } else {
+    const message = `job ${id} goes on without us`;
+    const hint = `its output: ${seen?.output ?? "not known yet"}; to end it: scancel ${id}`;
+    run.emit({ type: "warning", code: "NOTICE", message, hint });
+  }
   return { id, state: seen?.state ?? "UNKNOWN", status: 130, log: seen?.output };
 }

@@ -24,7 +24,9 @@ export interface TestRequest {
   /** Empty: every runtime that works here. */
   readonly runtimes: readonly RuntimeName[];
   /** Run the tests as jobs of this site instead. */
-  readonly slurm: { readonly site: string; readonly mpi: string | undefined; readonly location: string | undefined } | undefined;
+  readonly slurm:
+    | { readonly site: string; readonly mpi: string | undefined; readonly location: string | undefined }
+    | undefined;
   /** How to start this very program. */
   readonly self: readonly [string, ...string[]];
   readonly emit: EmitEvent;
@@ -94,7 +96,9 @@ async function ownTests(image: NamedImage): Promise<TestsFile | undefined> {
 async function runtimesOf(request: TestRequest): Promise<readonly RuntimeName[]> {
   if (request.runtimes.length > 0) return request.runtimes;
   const host = await readHostFacts();
-  const works = host.runtimes.flatMap(({ name, trouble }) => (trouble === undefined ? [name as RuntimeName] : []));
+  const works = host.runtimes.flatMap(({ name, trouble }) =>
+    trouble === undefined ? [name as RuntimeName] : [],
+  );
   return host.namespaces.trouble === undefined ? [...works, "namespace"] : works;
 }
 
@@ -106,10 +110,14 @@ async function runHere(
   mpiexec: string | undefined,
   request: TestRequest,
 ): Promise<readonly string[]> {
-  if (test.ranks > 0 && mpiexec === undefined) return ["there is no mpiexec in the image to start ranks with"];
+  if (test.ranks > 0 && mpiexec === undefined)
+    return ["there is no mpiexec in the image to start ranks with"];
   const ranks = test.ranks > 0 ? [mpiexec ?? "mpiexec", "-n", String(test.ranks)] : [];
   const [program, ...args] = request.self;
-  const variables = Object.entries(test.environment).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
+  const variables = Object.entries(test.environment).flatMap(([name, value]) => [
+    "--env",
+    `${name}=${value}`,
+  ]);
   const result = await runTool(
     [
       program,

@@ -24,7 +24,9 @@ export function testVerb(program: Command, outcome: VerbOutcome): Command {
     .argument("<names...>", "containers' names, or OCI layout directories");
   return addSelectionOptions(command)
     .addOption(
-      new Option("--with <runtime>", "only this runtime (repeatable; default: all that work)").argParser(runtimes),
+      new Option("--with <runtime>", "only this runtime (repeatable; default: all that work)").argParser(
+        runtimes,
+      ),
     )
     .option("--slurm", "run them as jobs of --site, not here")
     .option("-s, --site <name>", "with --slurm: the site")
