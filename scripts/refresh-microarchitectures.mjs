@@ -55,14 +55,18 @@ const families = (name) => {
   return parents.length === 0 ? [name] : parents.flatMap(families);
 };
 const known = Object.entries(microarchitectures)
-  .filter(([name]) => merged.has(name) && families(name).some((family) => ["x86_64", "aarch64"].includes(family)))
+  .filter(
+    ([name]) => merged.has(name) && families(name).some((family) => ["x86_64", "aarch64"].includes(family)),
+  )
   .sort(([a], [b]) => (a < b ? -1 : 1))
   .map(([name, { features, cpupart }]) => {
     const key = /^[a-z_]\w*$/i.test(name) ? name : JSON.stringify(name);
     const part = cpupart === undefined ? "" : `, ${JSON.stringify(cpupart)}`;
     return `  ${key}: [${JSON.stringify(features.join(" "))}${part}],`;
   });
-const vendors = Object.entries(conversions.arm_vendors).map(([code, name]) => `  ${JSON.stringify(code)}: ${JSON.stringify(name)},`);
+const vendors = Object.entries(conversions.arm_vendors).map(
+  ([code, name]) => `  ${JSON.stringify(code)}: ${JSON.stringify(name)},`,
+);
 const featuresPath = resolve(import.meta.dirname, "../src/spec/processorFeatures.ts");
 writeFileSync(
   featuresPath,
