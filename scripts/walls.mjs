@@ -23,6 +23,7 @@ const order = [
   "sif",
   "publish",
   "run",
+  "hpc",
   "pipeline",
   "cli",
 ];

@@ -6,6 +6,7 @@ import { checkBase, checkCaches, checkLayers, reportIssue } from "./configuratio
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
+import type { SiteConfiguration } from "./siteSchema.ts";
 
 /** Processor architectures of containers, by their OCI names. */
 export const architectures = ["amd64", "arm64"] as const;
@@ -74,23 +75,6 @@ export interface RegistryConfiguration {
   readonly tags: readonly string[];
   readonly username: SecretReference | undefined;
   readonly password: SecretReference | undefined;
-}
-
-/** A cluster. Written out, as {@link SpackRepository} is, so that the library's types do not name the schema's library. */
-export interface SiteConfiguration {
-  readonly runtime?: "apptainer" | "singularity" | "podman" | "docker" | "sarus" | "native" | undefined;
-  readonly mpi?: string | undefined;
-  readonly binds?: readonly string[] | undefined;
-  readonly target?: string | undefined;
-  readonly account?: string | undefined;
-  readonly partition?: string | undefined;
-  readonly constraint?: string | undefined;
-  readonly qos?: string | undefined;
-  readonly time?: string | undefined;
-  readonly nodes?: number | undefined;
-  readonly "tasks-per-node"?: number | undefined;
-  readonly exclusive?: boolean | undefined;
-  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A repository of Spack recipes. */

@@ -4,6 +4,7 @@
  * `Configuration` with defaults.
  */
 import * as z from "zod";
+import { siteSchema } from "./siteSchema.ts";
 
 /** Version of the configuration format that this program reads. */
 export const configurationVersion = 1;
@@ -135,22 +136,6 @@ const spack = z.strictObject({
   ).optional(),
 });
 
-const site = z.strictObject({
-  runtime: z.enum(["apptainer", "singularity", "podman", "docker", "sarus", "native"]).optional(),
-  mpi: name.optional().describe("Process manager interface of `srun --mpi=…`."),
-  binds: list(text).optional().describe("Directories of the host to see in the container."),
-  target: name.optional(),
-  account: text.optional(),
-  partition: text.optional(),
-  constraint: text.optional(),
-  qos: text.optional(),
-  time: text.optional(),
-  nodes: z.int().min(1).optional(),
-  "tasks-per-node": z.int().min(1).optional(),
-  exclusive: z.boolean().optional(),
-  environment: z.record(z.string(), z.string()).optional(),
-});
-
 /** The whole file. */
 export const configurationSchema = z
   .strictObject({
@@ -168,7 +153,10 @@ export const configurationSchema = z
     layers: layers.optional(),
     strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
     spack: spack.optional().describe("Only for building what the caches lack."),
-    sites: z.record(name, site).optional(),
+    sites: z
+      .record(name, siteSchema)
+      .optional()
+      .describe("Clusters by name; also one a file in the folder `sites`."),
     install: z
       .strictObject({
         root: absolutePath.optional().describe("Install tree in the image; default `/opt/software`."),

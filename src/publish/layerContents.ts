@@ -8,7 +8,7 @@
  */
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Inventory } from "../archive/inventory.ts";
 import { inventorySchema } from "../archive/inventorySchema.ts";
 import { packRecord } from "../archive/packRecord.ts";
