@@ -1,8 +1,8 @@
 // Writes schema/spacktainers.json, the JSON Schema of spacktainers.yaml for editors, from the schema the program itself uses.
-// With --check it only says whether the file is up to date. Reads dist/: run `npm run build` first.
+// With --check it only says whether the file is up to date. Reads build/: run `npm run build` first.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configurationJsonSchema } from "../dist/definitions/jsonSchema.js";
+import { configurationJsonSchema } from "../build/definitions/jsonSchema.js";
 
 const path = join(import.meta.dirname, "../schema/spacktainers.json");
 const text = configurationJsonSchema();

@@ -3,9 +3,12 @@ import type { VerbOutcome } from "./context.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
+import { dockerfileVerb } from "./verbs/dockerfile.ts";
 import { explainVerb } from "./verbs/explain.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
+import { planVerb } from "./verbs/plan.ts";
+import { pushVerb } from "./verbs/push.ts";
 import { runVerb } from "./verbs/run.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
@@ -18,10 +21,13 @@ export const verbs: readonly Verb[] = [
   listVerb,
   checkVerb,
   lockVerb,
+  planVerb,
   buildVerb,
+  pushVerb,
   runVerb,
   shellVerb,
   unpackVerb,
   explainVerb,
   diffVerb,
+  dockerfileVerb,
 ];

@@ -1,7 +1,8 @@
 /** Reading `spacktainers.yaml`: from text to a typed configuration with defaults, or every problem in it. */
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
-import { checkBase, checkCaches, reportIssue } from "./configurationProblems.ts";
+import { checkBase, checkCaches, checkLayers, reportIssue } from "./configurationProblems.ts";
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
@@ -75,8 +76,30 @@ export interface RegistryConfiguration {
   readonly password: SecretReference | undefined;
 }
 
-/** A cluster. */
-export type SiteConfiguration = NonNullable<ConfigurationFile["sites"]>[string];
+/** A cluster. Written out, as {@link SpackRepository} is, so that the library's types do not name the schema's library. */
+export interface SiteConfiguration {
+  readonly runtime?: "apptainer" | "singularity" | "podman" | "docker" | "sarus" | "native" | undefined;
+  readonly mpi?: string | undefined;
+  readonly binds?: readonly string[] | undefined;
+  readonly target?: string | undefined;
+  readonly account?: string | undefined;
+  readonly partition?: string | undefined;
+  readonly constraint?: string | undefined;
+  readonly qos?: string | undefined;
+  readonly time?: string | undefined;
+  readonly nodes?: number | undefined;
+  readonly "tasks-per-node"?: number | undefined;
+  readonly exclusive?: boolean | undefined;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A repository of Spack recipes. */
+export interface SpackRepository {
+  readonly url: string;
+  readonly ref?: string | undefined;
+  readonly path?: string | undefined;
+  readonly paths?: readonly string[] | undefined;
+}
 
 /** The configuration of a repository, complete. */
 export interface Configuration {
@@ -94,7 +117,7 @@ export interface Configuration {
   readonly registries: readonly RegistryConfiguration[];
   readonly layers: {
     readonly budget: number;
-    readonly compression: "gzip";
+    readonly compression: CompressionFormat;
     /** Undefined: the compressor's default. */
     readonly level: number | undefined;
   };
@@ -105,7 +128,7 @@ export interface Configuration {
     readonly dialect: "0.x" | "1.x" | undefined;
     /** Default values of variants, exported from recipes. Not read here. */
     readonly facts: ConfiguredFile | undefined;
-    readonly repos: readonly NonNullable<NonNullable<ConfigurationFile["spack"]>["repos"]>[number][];
+    readonly repos: readonly SpackRepository[];
   };
   readonly sites: ReadonlyMap<string, SiteConfiguration>;
   readonly install: {
@@ -161,6 +184,7 @@ export function readConfiguration(
   if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(issue, tree, [], problems);
   checkBase(tree, problems);
   checkCaches(tree, problems);
+  checkLayers(tree, problems);
   const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
   const sound = complete(parsed.data ?? soundSections(value), file, root, placeOf);
   return {

@@ -1,5 +1,5 @@
 /** The JSON Schema of `spacktainers.yaml`, for editors. */
-import { z } from "zod";
+import * as z from "zod";
 import { configurationSchema } from "./configurationSchema.ts";
 
 /** The text of `schema/spacktainers.json`. */
