@@ -1,15 +1,24 @@
-import { mediaTypes } from "../archive/oci/types.ts";
+import type { Inventory } from "../archive/inventory.ts";
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
+import { layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
-import type { Base } from "../base/types.ts";
+import type { Completion } from "../base/completions.ts";
+import type { AnyBaseLayer, Base } from "../base/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
-import { inputsAnnotation } from "../image/annotations.ts";
-import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
-import { assembleImage, type Image, type ImageLayer } from "../image/image.ts";
+import {
+  baseKeyAnnotation,
+  completionAnnotation,
+  inputsAnnotation,
+  layerContentsAnnotation,
+} from "../image/annotations.ts";
+import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
+import { type AnyLayer, assembleImage, type Image, type ImageLayer } from "../image/image.ts";
 import { nameMatcher } from "../linkage/allow.ts";
 import { checkLinkage } from "../linkage/checkLinkage.ts";
 import { externalsMissing } from "../linkage/externals.ts";
 import { describeProblem, linkageErrors } from "../linkage/linkageErrors.ts";
 import type { LinkageReport } from "../linkage/types.ts";
+import { type ContentsId, formatContentsId } from "../publish/layerContents.ts";
 import type { DagHash } from "../spec/concrete.ts";
 import { digestOf } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
@@ -17,10 +26,9 @@ import { environmentValues, manifestModifications, standardPath } from "../view/
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
+import { layerSettings } from "./layerSettings.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
-import { defaultLevel } from "./makeFragments.ts";
 import type { OutputNames } from "./outputs.ts";
-import { makePackageLayer, type PackageLayer } from "./packageLayers.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
@@ -33,8 +41,8 @@ export interface Assembly {
   readonly resolved: ResolvedPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`. */
-  readonly fragments: readonly StoredFragment[];
-  readonly base: Base;
+  readonly inventories: readonly Inventory[];
+  readonly base: Base<AnyBaseLayer>;
   readonly baseName: string;
   /** What may stay unresolved. */
   readonly allow: readonly string[];
@@ -54,9 +62,8 @@ export interface Draft {
  * @throws {SpacktainersError} `VIEW_CONFLICT`
  */
 export async function draftImage(assembly: Assembly): Promise<Draft> {
-  const { names, configuration, loaded, resolved, prefixes, base } = assembly;
+  const { names, configuration, loaded, resolved, prefixes, base, inventories } = assembly;
   const { environment } = loaded;
-  const inventories = await Promise.all(assembly.fragments.map((fragment) => fragment.inventory()));
   const packages = resolved.packages.map(({ spec }, index) => ({
     spec,
     prefix: prefixes.get(spec.hash) ?? "",
@@ -139,12 +146,15 @@ export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
 
 /** What {@link finishImage} puts together, besides the contents. */
 export interface FinishOptions {
-  /** Of the packages, lowest first. */
-  readonly layers: readonly PackageLayer[];
+  /** Layers of the packages, lowest first. */
+  readonly packages: readonly AnyLayer[];
   /** Digest of everything that decides the image. */
   readonly inputs: string;
   /** Seconds since 1970. */
   readonly created: number;
+  /** The record of what is in the base. */
+  readonly baseContents?: ContentsId;
+  readonly completion: Completion | undefined;
 }
 
 /**
@@ -156,16 +166,24 @@ export async function finishImage(
   assembly: Assembly,
   draft: Draft,
   store: FragmentStore,
-  { layers: planned, inputs, created }: FinishOptions,
-): Promise<Image> {
+  { packages, inputs, created, baseContents, completion }: FinishOptions,
+): Promise<Image<AnyLayer>> {
   const { names, configuration, resolved, base } = assembly;
-  const finished = new Map(assembly.fragments.map((fragment) => [fragment.key, fragment]));
-  const packages: ImageLayer[] = [];
-  for (const layer of planned) packages.push(await makePackageLayer(layer, finished, store));
-  const layers: ImageLayer[] = [
-    ...base.layers.map((layer) => ({ ...layer, createdBy: `spacktainers: ${assembly.baseName}` })),
+  const layers: AnyLayer[] = [
+    ...base.layers.map(({ inventory: _, ...layer }, index) => ({
+      ...layer,
+      createdBy: `spacktainers: ${assembly.baseName}`,
+      ...(index > 0 || baseContents === undefined
+        ? {}
+        : {
+            annotations: {
+              [baseKeyAnnotation]: base.key,
+              [layerContentsAnnotation]: formatContentsId(baseContents),
+            },
+          }),
+    })),
     ...packages,
-    await topImageLayer(draft.top.entries, configuration.layers.level ?? defaultLevel, store),
+    await topImageLayer(draft.top.entries, layerSettings(configuration), store),
   ];
   const roots = resolved.resolution.roots.map(({ request }) => request);
   const labels = {
@@ -182,12 +200,18 @@ export async function finishImage(
     labels: { ...base.config?.labels, ...labels },
     ...(base.config?.user === undefined ? {} : { user: base.config.user }),
     ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
-    annotations: { ...labels, [inputsAnnotation]: inputs },
+    annotations: {
+      ...labels,
+      [inputsAnnotation]: inputs,
+      ...(completion === undefined
+        ? {}
+        : { [completionAnnotation]: [completion.key, ...completion.libraries].join(" ") }),
+    },
   });
 }
 
 /** The variables that a base image brings; a base without any starts from the usual PATH. */
-function baseEnvironment(base: Base): ReadonlyMap<string, string> {
+function baseEnvironment(base: Base<AnyBaseLayer>): ReadonlyMap<string, string> {
   const own = (base.config?.env ?? []).map((line): [string, string] => {
     const equals = line.indexOf("=");
     return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
@@ -198,13 +222,12 @@ function baseEnvironment(base: Base): ReadonlyMap<string, string> {
 /** The top layer as a file in the store, where layers of equal content are one. */
 async function topImageLayer(
   entries: readonly ViewEntry[],
-  level: number,
+  compression: CompressionSettings,
   store: FragmentStore,
 ): Promise<ImageLayer> {
   const key = fragmentKey({
     top: 1,
-    level,
-    zlib: process.versions.zlib,
+    compression: compressionFacts(compression),
     entries: entries.map(({ path, type, mode, target, content }) => ({
       path,
       type,
@@ -214,7 +237,7 @@ async function topImageLayer(
     })),
   });
   const fragment = await store.make(key, async (path) => ({
-    facts: await writeFragment(path, streamEntries(entries), { level }),
+    facts: await writeFragment(path, streamEntries(entries), { compression }),
     inventory: { entries: [] },
   }));
   return {
@@ -222,7 +245,7 @@ async function topImageLayer(
     digest: fragment.digest,
     size: fragment.size,
     diffId: fragment.diffId,
-    mediaType: mediaTypes.layer,
+    mediaType: layerMediaType(fragment.compression),
     createdBy: "spacktainers: view and environment",
   };
 }

@@ -1,15 +1,5 @@
-import { mediaTypes } from "../archive/oci/types.ts";
-import { layerKeysAnnotation, layerPackagesAnnotation } from "../image/annotations.ts";
-import {
-  type FragmentKey,
-  type FragmentStore,
-  fragmentKey,
-  type StoredFragment,
-} from "../image/fragmentStore.ts";
-import type { ImageLayer } from "../image/image.ts";
-import { joinFragments } from "../image/joinFragments.ts";
+import { type FragmentKey, fragmentKey } from "../image/fragmentStore.ts";
 import { type LayerBudget, planLayers } from "../image/planLayers.ts";
-import { briefSpec } from "../spec/concrete.ts";
 import type { PlannedFragment } from "./makeFragments.ts";
 
 /** A layer of packages, decided before anything of it is made. */
@@ -44,44 +34,4 @@ export function planPackageLayers(
     const key = members.length === 1 ? only.key : fragmentKey({ joined: members.map((one) => one.key) });
     return [{ key, members }];
   });
-}
-
-/**
- * Makes a planned layer of its finished fragments, or finds it in the store.
- *
- * @param finished the fragments by key
- */
-export async function makePackageLayer(
-  { key, members }: PackageLayer,
-  finished: ReadonlyMap<FragmentKey, StoredFragment>,
-  store: FragmentStore,
-): Promise<ImageLayer> {
-  const fragments = members.map((member) => {
-    const fragment = finished.get(member.key);
-    if (fragment === undefined) throw new Error("a package has no fragment");
-    return fragment;
-  });
-  const [only] = fragments;
-  const layer =
-    only !== undefined && fragments.length === 1
-      ? only
-      : await store.make(key, async (path) => ({
-          facts: await joinFragments(path, fragments),
-          // What is in it is known from its members.
-          inventory: { entries: [] },
-        }));
-  return {
-    path: layer.path,
-    digest: layer.digest,
-    size: layer.size,
-    diffId: layer.diffId,
-    mediaType: mediaTypes.layer,
-    createdBy: `spacktainers: ${members.map(({ spec }) => briefSpec(spec)).join(" ")}`,
-    annotations: {
-      [layerKeysAnnotation]: members.map((member) => member.key).join(" "),
-      [layerPackagesAnnotation]: members
-        .map(({ spec }) => `${spec.name}@${spec.version}/${spec.hash}`)
-        .join(" "),
-    },
-  };
 }

@@ -3,6 +3,7 @@
  * `plan` shows it.
  */
 import { imageMtime } from "../archive/entry.ts";
+import { planBase } from "../base/buildBase.ts";
 import type { BuildBaseOptions, PlannedBase } from "../base/types.ts";
 import type { CacheSet } from "../buildcache/cacheSet.ts";
 import type { CachedPackage } from "../buildcache/types.ts";
@@ -14,19 +15,21 @@ import { packageLayerBudget } from "../image/planLayers.ts";
 import type { DagHash } from "../spec/concrete.ts";
 import type { Digest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { assemblyVersion } from "./assemblyVersion.ts";
+import { baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { chooseDialect } from "./chooseDialect.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
-import { defaultLevel, type PlannedFragment, planFragments } from "./makeFragments.ts";
+import { type PlannedFragment, planFragments } from "./makeFragments.ts";
 import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
 import { recipeFacts } from "./recipeFacts.ts";
 import { type ResolvedPackages, resolvePackages } from "./resolvePackages.ts";
 import { type LockUse, openLocks } from "./useLocks.ts";
+import type { Workshop } from "./workshop.ts";
 
 /** A container's definition and locks, read. */
 export interface OpenedContainer {
@@ -40,6 +43,7 @@ export interface OpenedContainer {
 export interface ContainerPlan extends OpenedContainer {
   /** As configured or locked, without what packages may need besides. */
   readonly base: PlannedBase;
+  readonly baseOptions: BuildBaseOptions;
   readonly resolved: ResolvedPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`: dependents before dependencies. */
@@ -53,12 +57,7 @@ export interface ContainerPlan extends OpenedContainer {
 }
 
 /** What planning asks, and whom it tells. */
-export interface PlanningTools {
-  readonly caches: CacheSet;
-  readonly baseCacheDir: string;
-  readonly emit: EmitEvent;
-  readonly signal: AbortSignal;
-}
+export type PlanningTools = Pick<Workshop, "caches" | "registries" | "baseCacheDir" | "emit" | "signal">;
 
 /** What of a command line decides a plan. */
 export type PlanningRequest = Pick<
@@ -91,33 +90,50 @@ export async function openContainerForBuild(
   return { container, configuration, loaded, locks };
 }
 
-/** How the base of a container is found and made. */
-export function baseOptionsOf(
-  { container, locks }: OpenedContainer,
-  { refresh }: Pick<PlanningRequest, "refresh">,
-  { baseCacheDir, emit, signal }: Omit<PlanningTools, "caches">,
-): BuildBaseOptions {
-  return {
-    architecture: container.arch,
-    cacheDir: baseCacheDir,
-    emit,
-    signal,
-    refresh,
-    ...(locks.base === undefined ? {} : { lock: locks.base }),
-  };
-}
-
 /**
- * Chooses the packages of a container and decides what its layers are. Metadata is asked for, archives are not.
+ * Chooses the packages of a container, decides what its base and its layers are. Metadata is asked for, archives are not.
  *
- * @param base may be decided meanwhile
- * @throws {SpacktainersError} of resolving; `PREFIX_TOO_LONG`; `BASE_INVALID` when the base leaves no room for layers
+ * @throws {SpacktainersError} of resolving and of planning a base; `PREFIX_TOO_LONG`; `BASE_INVALID` when the base leaves no
+ *   room for layers
  */
 export async function planContainer(
   opened: OpenedContainer,
   request: PlanningRequest,
-  base: PlannedBase | Promise<PlannedBase>,
-  { caches, emit }: Pick<PlanningTools, "caches" | "emit">,
+  tools: PlanningTools,
+): Promise<ContainerPlan> {
+  const { container, configuration, locks } = opened;
+  const stop = new AbortController();
+  const baseOptions: BuildBaseOptions = {
+    architecture: container.arch,
+    cacheDir: tools.baseCacheDir,
+    emit: tools.emit,
+    signal: tools.signal,
+    refresh: request.refresh,
+    repository: (name) => tools.registries.repository(name),
+    ...(locks.base === undefined ? {} : { lock: locks.base }),
+  };
+  // The base does not depend on the packages: its archive is asked while the caches are.
+  const base = planBase(baseSpec(configuration.base), {
+    ...baseOptions,
+    signal: AbortSignal.any([tools.signal, stop.signal]),
+  });
+  // Until it is awaited below, a failure of it must not count as unhandled.
+  base.catch(() => {});
+  try {
+    return await planOnBase(base, baseOptions, opened, request, tools);
+  } catch (error) {
+    stop.abort(error);
+    await base.catch(() => {});
+    throw error;
+  }
+}
+
+async function planOnBase(
+  base: Promise<PlannedBase>,
+  baseOptions: BuildBaseOptions,
+  opened: OpenedContainer,
+  request: PlanningRequest,
+  { caches, emit }: PlanningTools,
 ): Promise<ContainerPlan> {
   const { container, configuration, loaded, locks } = opened;
   const platform = configuration.platforms[container.arch];
@@ -138,7 +154,7 @@ export async function planContainer(
       root,
       options: { strip: request.strip ?? configuration.strip, sbang: "undo", metadata: request.keepMetadata },
     },
-    configuration.layers.level ?? defaultLevel,
+    layerSettings(configuration),
   );
   const underneath = await base;
   const budget = packageLayerBudget(configuration.layers.budget, underneath.layerCount + layersOnTop);
@@ -152,6 +168,7 @@ export async function planContainer(
   return {
     ...opened,
     base: underneath,
+    baseOptions,
     resolved,
     prefixes,
     fragments,
@@ -203,11 +220,8 @@ function refuseWhatIsNotBuiltYet(container: Container): void {
   if (container.kind === "def")
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `${container.name} is an Apptainer definition file, which is not built yet`,
-      {
-        place,
-        hint: "build it with apptainer; containers with a spack.yaml are built here",
-      },
+      `${container.name} is an Apptainer definition file, which has no packages to plan for`,
+      { place, hint: "`spacktainers build` makes its image" },
     );
   if (container.epilogue !== undefined)
     throw new SpacktainersError(

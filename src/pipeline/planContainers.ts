@@ -1,23 +1,11 @@
-import { join } from "node:path";
-import { baseCacheDirectory } from "../base/baseStore.ts";
-import { planBase } from "../base/buildBase.ts";
-import { openCaches } from "../buildcache/cacheSet.ts";
 import { selectContainers } from "../definitions/select.ts";
-import { openFragmentStore } from "../image/fragmentStore.ts";
-import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { asArchitecture } from "./architecture.ts";
-import { baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
-import {
-  baseOptionsOf,
-  openContainerForBuild,
-  type PlanningRequest,
-  type PlanningTools,
-  planContainer,
-} from "./planContainer.ts";
+import { openContainerForBuild, type PlanningRequest, planContainer } from "./planContainer.ts";
 import { type PlanReport, reportPlan } from "./planReport.ts";
-import { cacheSources, openSoundRepository } from "./workspace.ts";
+import { inWorkshop } from "./workshop.ts";
+import { openSoundRepository } from "./workspace.ts";
 
 /** A command line of `plan`. */
 export type PlanRequest = PlanningRequest &
@@ -38,7 +26,7 @@ export interface PlanResult {
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`; problems of the repository; `INTERRUPTED`
  */
 export async function planContainers(request: PlanRequest): Promise<PlanResult> {
-  const { emit, signal, directory } = request;
+  const { directory } = request;
   const repository = await openSoundRepository(directory);
   const arch = asArchitecture(request.arch);
   const selected = await selectContainers(repository, {
@@ -52,28 +40,21 @@ export async function planContainers(request: PlanRequest): Promise<PlanResult> 
       hint: "definitions are container_definitions/<arch>/<name>/spack.yaml",
     });
   const { configuration } = repository;
-  const sources = await cacheSources(configuration.caches, request, directory);
-  const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
-  const store = openFragmentStore(join(cacheHome(), "fragments"));
-  const tools: PlanningTools = { caches, baseCacheDir: baseCacheDirectory(), emit, signal };
-  try {
+  return inWorkshop(configuration, { ...request, jobs: undefined }, async (workshop) => {
     const plans: PlanReport[] = [];
     const failures: SpacktainersError[] = [];
     for (const container of containers) {
       try {
-        const opened = await openContainerForBuild(container, configuration, request, tools);
-        const base = await planBase(baseSpec(configuration.base), baseOptionsOf(opened, request, tools));
-        const plan = await planContainer(opened, request, base, tools);
-        plans.push(await reportPlan(plan, request, store, tools));
+        const opened = await openContainerForBuild(container, configuration, request, workshop);
+        const plan = await planContainer(opened, request, workshop);
+        plans.push(await reportPlan(plan, workshop.store, workshop));
       } catch (thrown) {
-        signal.throwIfAborted();
+        request.signal.throwIfAborted();
         failures.push(...errorsOf(thrown));
       }
     }
     return { plans, failures };
-  } finally {
-    await caches.close();
-  }
+  });
 }
 
 function errorsOf(thrown: unknown): readonly SpacktainersError[] {

@@ -3,17 +3,10 @@ import type { FragmentStore } from "../image/fragmentStore.ts";
 import type { Digest } from "../util/digest.ts";
 import { baseName } from "./baseSpec.ts";
 import { type BuiltLayer, defaultOutput, readBuiltLayers, readLayoutImage } from "./builtImage.ts";
-import { rememberedCompletion } from "./completeBase.ts";
+import { openCompletion } from "./completeBase.ts";
 import type { PlannedFragment } from "./makeFragments.ts";
 import type { PackageLayer } from "./packageLayers.ts";
-import {
-  archiveSizes,
-  baseOptionsOf,
-  type ContainerPlan,
-  imageInputs,
-  type PlanningRequest,
-  type PlanningTools,
-} from "./planContainer.ts";
+import { archiveSizes, type ContainerPlan, imageInputs, type PlanningTools } from "./planContainer.ts";
 
 /** Where a part of an image is: finished on this machine, in the registry it goes to, or nowhere yet. */
 export type Whereabouts = "local" | "registry" | "to make";
@@ -92,15 +85,14 @@ export interface PlanReport {
  */
 export async function reportPlan(
   plan: ContainerPlan,
-  request: Pick<PlanningRequest, "refresh">,
   store: FragmentStore,
-  tools: PlanningTools,
+  tools: Pick<PlanningTools, "caches">,
 ): Promise<PlanReport> {
   const { container, configuration, resolved } = plan;
   const output = defaultOutput(configuration.output, container);
   const image = await readLayoutImage(output);
   const before = image === undefined ? undefined : await readBuiltLayers(output);
-  const { base, key } = await reportBase(plan, request, tools);
+  const { base, key } = await reportBase(plan);
   const report = await packageReporter(plan, before, store, tools);
   const layers: LayerReport[] = [];
   for (const layer of plan.layers) layers.push(await reportLayer(layer, before, report, store));
@@ -127,17 +119,16 @@ export async function reportPlan(
 
 async function reportBase(
   plan: ContainerPlan,
-  request: Pick<PlanningRequest, "refresh">,
-  tools: PlanningTools,
 ): Promise<{ readonly base: PlanReport["base"]; readonly key: Digest }> {
   const { configuration, locks, fragments } = plan;
-  const planned = await rememberedCompletion(
-    configuration.base,
-    plan.base,
-    fragments.map(({ key }) => key),
-    baseOptionsOf(plan, request, tools),
-    locks.inUse,
-  );
+  const { base: planned } = await openCompletion({
+    configured: configuration.base,
+    base: plan.base,
+    fragments: fragments.map(({ key }) => key),
+    options: plan.baseOptions,
+    locked: locks.inUse,
+    published: undefined,
+  });
   const built = await planned.find();
   if (built !== undefined) locks.checkBase(built);
   const packages = built?.packages ?? planned.packages ?? [];
@@ -164,7 +155,7 @@ async function packageReporter(
   plan: ContainerPlan,
   before: readonly BuiltLayer[] | undefined,
   store: FragmentStore,
-  { caches }: PlanningTools,
+  { caches }: Pick<PlanningTools, "caches">,
 ): Promise<(fragment: PlannedFragment) => PackageReport> {
   const reports = new Map<string, PackageReport>();
   const missing: PlannedFragment[] = [];

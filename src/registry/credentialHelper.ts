@@ -72,6 +72,8 @@ function run(
     const stop = (error: SpacktainersError): void => {
       trouble ??= error;
       child.kill("SIGKILL");
+      // What it started may live on and hold the pipe; without a reader it ends as well.
+      child.stdout.destroy();
     };
     const timer = setTimeout(() => stop(failed(program, "it does not answer")), patienceMs);
     const interrupt = (): void => stop(interruption(signal, input));

@@ -96,7 +96,7 @@ export function refusal(
 ): RegistryRefusal | TransientFailure {
   const { status } = answer;
   const own = [problem.code, problem.message].filter((part) => part !== "").join(": ");
-  const message = `${hostOf(answer.url)} refuses ${what}: ${own === "" ? "" : `${own} `}(HTTP ${status})`;
+  const message = `${hostOf(answer.url)} refuses ${what}${own === "" ? "" : `: ${own}`} (HTTP ${status})`;
   const error = (code: ErrorCode, advice?: string): RegistryRefusal => {
     const details = {
       place: { url: redactUrl(answer.url) },

@@ -42,11 +42,13 @@ export interface Session {
   /**
    * Opens what a GET answers at an offset, for reading that survives broken connections.
    *
-   * @param refuse looks at the length announced for the whole, and may have an error for it: then nothing is read
+   * @param size of the whole, in bytes
+   * @param wrongSize the error when another is announced; then nothing is read
    */
   opener(
     request: Omit<RegistryRequest, "method" | "body">,
-    refuse?: (total: number) => SpacktainersError | undefined,
+    size: number,
+    wrongSize: (announced: number) => SpacktainersError,
   ): OpenBytes;
 }
 
@@ -119,18 +121,17 @@ export function openSession({ origin, exchanges, policy, authorizer, source }: S
     policy,
     attempt: once,
     send: (request) => withRetries(policy, new URL(request.url, origin).href, () => once(request)),
-    opener: (request, refuse) => async (offset, validator) => {
+    opener: (request, size, wrongSize) => async (offset, validator) => {
       const answer = await once({
         ...request,
         method: "GET",
-        headers: { ...request.headers, ...rangeHeaders(offset, validator) },
+        headers: { ...request.headers, ...rangeHeaders(offset, validator, size) },
         expected: [416],
       });
       const opened = await openedBytes(answer, answer.url, offset, policy.signal);
-      const error = opened.total === undefined ? undefined : refuse?.(opened.total);
-      if (error === undefined) return opened;
+      if (opened.total === undefined || opened.total === size) return opened;
       answer.cancel();
-      throw error;
+      throw wrongSize(opened.total);
     },
   };
 }

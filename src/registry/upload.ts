@@ -147,9 +147,8 @@ async function sendPiece(
   });
   await answer.discard();
   // A registry that says nothing took all of it.
-  const received = receivedBytes(answer) ?? end;
-  if (received <= offset || received > end) throw new UploadLost(upload.location);
-  return { ...upload, location: locationOf(answer, upload.location), offset: received };
+  if ((receivedBytes(answer) ?? end) !== end) throw new UploadLost(upload.location);
+  return { ...upload, location: locationOf(answer, upload.location), offset: end };
 }
 
 /** Closes the upload by PUT, with what is missing as its body. */
