@@ -52,7 +52,7 @@ describe("the text of a plan", () => {
           layer([one("bumped", { change: { kind: "version", was: "1.1" } })]),
           layer([one("rebuilt", { change: { kind: "rebuilt", was: "abcdefghij" } })]),
           layer([
-            one("kept", { change: { kind: "same" } }),
+            one("kept", { whereabouts: "local", change: { kind: "same" } }),
             one("added", {
               change: { kind: "added" },
               archive: { digest: digestOf("a"), size: undefined, local: false },
@@ -75,7 +75,7 @@ describe("the text of a plan", () => {
       "     TO MAKE             ARCHIVES  WHY",
       "  +  bumped@1.2          1.0 MB    was 1.1",
       "  +  rebuilt@1.2         1.0 MB    another build of it (was /abcdefg, now /rebuilt)",
-      "  +  kept@1.2 added@1.2  1.0 MB    added: new in the image",
+      "  +  kept@1.2 added@1.2  -         added: new in the image",
       "  - gone@0.9",
     ]);
   });
