@@ -10,6 +10,9 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/integration/**"],
           setupFiles: ["./test/support/propertySeed.ts"],
+          // Far from what any needs: machines are busy, and a test that would take for ever still ends.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -144,7 +144,8 @@ export function runnerTrouble(): string | undefined {
   return tried.status === 0 ? undefined : "this machine does not let users make namespaces";
 }
 
-/** Lines of this machine's table of mounts. */
-export function mountTable(): string[] {
-  return execFileSync("cat", ["/proc/self/mountinfo"], { encoding: "utf8" }).trim().split("\n");
+/** Lines of this machine's table of mounts that have a directory in them; others come and go by tests that run at the same time. */
+export function mountsOf(directory: string): string[] {
+  const all = execFileSync("cat", ["/proc/self/mountinfo"], { encoding: "utf8" }).trim().split("\n");
+  return all.filter((line) => line.includes(directory));
 }
