@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ImageLayer } from "../../src/image/image.ts";
 import { writeDockerArchive, writeOciArchive } from "../../src/image/writeArchives.ts";
@@ -11,9 +11,9 @@ import { writeOciLayout } from "../../src/image/writeOciLayout.ts";
 import { writeRootfs } from "../../src/image/writeRootfs.ts";
 import { directory, file } from "../archive/streams.ts";
 import { image, layer } from "../image/fixtures.ts";
+import { builtProject } from "../support/builtProject.ts";
 
-const dist = resolve(import.meta.dirname, "../../dist");
-const isBuilt = existsSync(join(dist, "image/writeRootfs.js"));
+const isBuilt = existsSync(join(builtProject, "image/writeRootfs.js"));
 const note = isBuilt ? "" : " (skipped: run npm run build first)";
 
 let scratch: string;
@@ -32,10 +32,10 @@ afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 /** Writes the image of {@link layers} in a process of its own. */
 function start(call: string, options: { readonly uid?: number } = {}): ChildProcess {
   const script = `
-    const { assembleImage } = await import(${JSON.stringify(join(dist, "image/image.js"))});
-    const archives = await import(${JSON.stringify(join(dist, "image/writeArchives.js"))});
-    const { writeOciLayout } = await import(${JSON.stringify(join(dist, "image/writeOciLayout.js"))});
-    const { writeRootfs } = await import(${JSON.stringify(join(dist, "image/writeRootfs.js"))});
+    const { assembleImage } = await import(${JSON.stringify(join(builtProject, "image/image.js"))});
+    const archives = await import(${JSON.stringify(join(builtProject, "image/writeArchives.js"))});
+    const { writeOciLayout } = await import(${JSON.stringify(join(builtProject, "image/writeOciLayout.js"))});
+    const { writeRootfs } = await import(${JSON.stringify(join(builtProject, "image/writeRootfs.js"))});
     const layers = ${JSON.stringify(layers)};
     const image = assembleImage({ architecture: "amd64", layers, created: 0, env: new Map() });
     const target = ${JSON.stringify(join(scratch, "out/target"))};

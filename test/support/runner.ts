@@ -1,12 +1,11 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { RunOptions } from "../../src/run/types.ts";
+import { builtProject } from "./builtProject.ts";
 
-/** Where the built project is; elsewhere for those who change it while the tests run. */
-const built = process.env.SPACKTAINERS_TEST_DIST ?? resolve(import.meta.dirname, "../../dist");
-const library = join(built, "run/runImage.js");
+const library = join(builtProject, "run/runImage.js");
 
 /** What a finished run left. */
 export interface Ran {
