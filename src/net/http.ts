@@ -5,7 +5,7 @@ import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { redactUrl } from "../util/redact.ts";
 import { ContentChanged, continuedBytes, type OpenBytes, type OpenedBytes } from "./byteStream.ts";
 import { type Downloaded, type DownloadOptions, downloadBytes } from "./download.ts";
-import { notFound, statusFailure, transportFailure } from "./failure.ts";
+import { notFound, statusFailure, strangeAnswer, transportFailure, unreachable } from "./failure.ts";
 import { prepareUrl, sameOrigin } from "./httpUrl.ts";
 import { interruption, type RetryPolicy, TransientFailure, withRetries } from "./retry.ts";
 import { openTransport } from "./transport.ts";
@@ -120,7 +120,10 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       }
       await discard(response);
       if (hops >= maxRedirects)
-        throw new SpacktainersError("NETWORK", `more than ${maxRedirects} redirects`, { place: place(url) });
+        throw new SpacktainersError("NETWORK", `more than ${maxRedirects} redirects`, {
+          place: place(url),
+          hint: strangeAnswer,
+        });
       target = redirected(target, location, url);
     }
   }
@@ -155,6 +158,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       await discard(response);
       throw new SpacktainersError("NETWORK", "the server answered with HTTP status 416", {
         place: place(url),
+        hint: strangeAnswer,
       });
     }
     const first = opened(response, url, 0, options.signal);
@@ -217,6 +221,7 @@ function redirected(
   if (!URL.canParse(location, target.url))
     throw new SpacktainersError("NETWORK", "the server redirects to something that is no URL", {
       place: place(url),
+      hint: strangeAnswer,
     });
   const next = new URL(location, target.url);
   const from = new URL(target.url);
@@ -226,9 +231,7 @@ function redirected(
     throw new SpacktainersError(
       "NETWORK",
       `the server redirects to ${redactUrl(next.href)}, which is not secure`,
-      {
-        place: place(url),
-      },
+      { place: place(url), hint: strangeAnswer },
     );
   const { authorization: _, cookie: __, ...others } = target.headers;
   return { url: next.href, headers: sameOrigin(from, next) ? target.headers : others };
@@ -254,6 +257,7 @@ function opened(
     response.body.destroy();
     throw new SpacktainersError("NETWORK", "the server answers a range request with another range", {
       place: place(url),
+      hint: strangeAnswer,
     });
   }
   const start = Number(range[1]);
@@ -317,6 +321,7 @@ async function* changeReported(
     if (thrown instanceof SpacktainersError || thrown instanceof TransientFailure) throw thrown;
     throw new SpacktainersError("NETWORK", "the connection broke and the rest cannot be had separately", {
       place: place(url),
+      hint: unreachable,
       cause: thrown,
     });
   }
