@@ -1,8 +1,8 @@
 // Writes the JSON Schemas for editors, of spacktainers.yaml, sites and smoke tests, from the schemas the program itself uses.
-// With --check it only says whether the files are up to date. Reads dist/: run `npm run build` first.
+// With --check it only says whether the files are up to date. Reads build/: run `npm run build` first.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configurationJsonSchema, siteJsonSchema, testsJsonSchema } from "../dist/definitions/jsonSchema.js";
+import { configurationJsonSchema, siteJsonSchema, testsJsonSchema } from "../build/definitions/jsonSchema.js";
 
 const schemas = {
   "spacktainers.json": configurationJsonSchema(),

@@ -1,5 +1,6 @@
 /** What is wrong with a `spacktainers.yaml`: the schema's findings as problems with places, and what no schema can say. */
-import type { z } from "zod";
+import type * as z from "zod";
+import { compressionLevels } from "../archive/layerCompression.ts";
 import type { ErrorCode } from "../util/errors.ts";
 import { configurationSchema, configurationVersion } from "./configurationSchema.ts";
 import { didYouMean, nearestNames } from "./nearest.ts";
@@ -199,6 +200,25 @@ export function checkBase(tree: YamlNode, problems: ProblemList): void {
   const reference = yamlEntry(base, "reference");
   if (kind !== "oci" && reference !== undefined)
     problems.error("CONFIG_INVALID", "`base.reference` belongs to `oci`", reference.keyPlace);
+}
+
+/** What the schema cannot say about `layers`: the levels that gzip has. */
+export function checkLayers(tree: YamlNode, problems: ProblemList): void {
+  const layers = yamlEntry(tree, "layers")?.value;
+  const format = layers && yamlEntry(layers, "compression")?.value;
+  const level = layers && yamlEntry(layers, "level")?.value;
+  if (level?.kind !== "scalar" || typeof level.value !== "number") return;
+  const { highest } = compressionLevels.gzip;
+  if (
+    (format === undefined || (format.kind === "scalar" && format.value === "gzip")) &&
+    level.value > highest
+  )
+    problems.error(
+      "CONFIG_INVALID",
+      `\`layers.level\` must be at most ${highest} for gzip`,
+      level.place,
+      "zstd has levels up to 19",
+    );
 }
 
 /** What the schema cannot say about `caches`: schemes, s3 settings, keys or `unsigned`. */

@@ -3,7 +3,7 @@
  * it by `scripts/schema.mjs`. Nothing is transformed here: {@link ./configuration.ts} turns what was read into a
  * `Configuration` with defaults.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { siteSchema } from "./siteSchema.ts";
 
 /** Version of the configuration format that this program reads. */
@@ -106,10 +106,17 @@ const registry = z.strictObject({
 const layers = z.strictObject({
   budget: z.int().min(2).max(127).optional().describe("Most layers an image may have."),
   compression: z
-    .enum(["gzip"])
+    .enum(["gzip", "zstd"])
     .optional()
-    .describe("How layers are compressed: `gzip`, which every runtime reads."),
-  level: z.int().min(1).max(9).optional().describe("Compression level; default 6."),
+    .describe(
+      "How layers are compressed: `gzip` (default), which every runtime reads, or `zstd`, which is faster.",
+    ),
+  level: z
+    .int()
+    .min(1)
+    .max(19)
+    .optional()
+    .describe("Compression level: 1 to 12 for gzip, default 4; 1 to 19 for zstd, default 3."),
 });
 
 const spack = z.strictObject({

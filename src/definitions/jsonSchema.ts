@@ -1,5 +1,5 @@
 /** The JSON Schemas of `spacktainers.yaml`, of sites and of smoke tests, for editors. */
-import { z } from "zod";
+import * as z from "zod";
 import { configurationSchema } from "./configurationSchema.ts";
 import { siteSchema } from "./siteSchema.ts";
 import { testsSchema } from "./testsSchema.ts";

@@ -2,7 +2,7 @@
  * The format of a container's smoke tests: `test.yaml` beside its `spack.yaml`. A file of its own, since `spack.yaml` is Spack's format
  * and Spack refuses keys it does not know; beside the definition, since a container and its tests change together.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const text = z.string().min(1).max(4096);
 const pattern = z

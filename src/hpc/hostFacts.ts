@@ -3,9 +3,9 @@ import { constants } from "node:fs";
 import { access, readFile } from "node:fs/promises";
 import { namespaceAbilities } from "../run/namespaceAbilities.ts";
 import { machinePlatform } from "../run/runImage.ts";
-import { findProgram, lastLine, runTool } from "../run/tool.ts";
 import { processorOf } from "../spec/hostProcessor.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { type Finding, ok } from "./finding.ts";
 import { parseMpiList } from "./slurm.ts";
 

@@ -1,8 +1,8 @@
 /** Slurm's commands: handing a job over, following it, ending it. */
 import { open } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
-import { runTool } from "../run/tool.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { runTool } from "../util/tool.ts";
 
 /** Milliseconds from one look at a job to the next; what is asked often makes a controller slow for everybody. */
 export interface FollowPace {

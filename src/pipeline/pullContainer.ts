@@ -13,10 +13,10 @@ import {
   type RegistryCredentials,
   registryHost,
 } from "../hpc/pull.ts";
-import { findProgram, lastLine, runTool } from "../run/tool.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { shellLine } from "../util/shellQuote.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { asArchitecture } from "./architecture.ts";
 import { readBuiltImage } from "./builtImage.ts";
 import { registryReference } from "./imageLocation.ts";

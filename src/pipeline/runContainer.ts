@@ -1,14 +1,9 @@
-import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { hostArchitecture, selectContainers } from "../definitions/select.ts";
 import { parseBind } from "../run/containerProcess.ts";
 import { runImage } from "../run/runImage.ts";
 import type { GpuKind, MpiMode, RuntimeName } from "../run/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
-import { asArchitecture } from "./architecture.ts";
-import { defaultOutput } from "./builtImage.ts";
-import { openRepository } from "./workspace.ts";
+import { builtLayout } from "./builtLayout.ts";
 
 /** A command line of `run`. */
 export interface RunRequest {
@@ -42,7 +37,7 @@ export interface RunRequest {
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when the image is not built, `RUNTIME_MISSING`, `USAGE`
  */
 export async function runContainer(request: RunRequest): Promise<number> {
-  const image = await layoutOf(request);
+  const image = await builtLayout(request);
   return runImage({
     image,
     command: request.command,
@@ -60,43 +55,6 @@ export async function runContainer(request: RunRequest): Promise<number> {
     ...(request.tty === undefined ? {} : { tty: request.tty }),
     ...(request.print === undefined ? {} : { print: request.print }),
   });
-}
-
-/**
- * The layout of an image: a directory that is one, or the output of a container of the repository.
- *
- * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when the image is not built
- */
-export async function layoutOf({
-  directory,
-  image,
-  arch,
-}: Pick<RunRequest, "directory" | "image" | "arch">): Promise<string> {
-  const path = resolve(directory, image);
-  if (await isLayout(path)) return path;
-  const repository = await openRepository(directory);
-  const wanted = asArchitecture(arch);
-  const [container] = await selectContainers(repository, {
-    names: [image],
-    cwd: directory,
-    arch: wanted ?? hostArchitecture(),
-  });
-  if (container === undefined)
-    throw new SpacktainersError("UNKNOWN_CONTAINER", `there is no container ${image}`);
-  const output = defaultOutput(repository.configuration.output, container);
-  if (!(await isLayout(output)))
-    throw new SpacktainersError("NOT_FOUND", `${container.name} is not built yet`, {
-      place: { file: output },
-      hint: `spacktainers build ${container.name}`,
-    });
-  return output;
-}
-
-async function isLayout(path: string): Promise<boolean> {
-  return stat(join(path, "oci-layout")).then(
-    (facts) => facts.isFile(),
-    () => false,
-  );
 }
 
 /**

@@ -8,11 +8,11 @@ import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { dockerArchiveEntries } from "./dockerArchive.ts";
 import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
 import { mountOption } from "./mountOption.ts";
-import { findProgram, lastLine, runTool } from "./tool.ts";
 import type { ContainerProcess, GpuKind } from "./types.ts";
 
 /** Engines of this kind take nearly the same commands. */

@@ -7,10 +7,10 @@ import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostPath } from "../util/hostPath.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { cloneWithAdditions, type FittedRoot, fitRoot, writeAdditions } from "./fitRoot.ts";
 import { hostFiles } from "./hostFiles.ts";
-import { hostPath } from "./hostPath.ts";
 import { mountPointsBelow } from "./mountPoints.ts";
 import {
   environmentScript,

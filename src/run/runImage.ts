@@ -9,6 +9,7 @@ import { digestOf } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { shellLine } from "../util/shellQuote.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
 import { containerProcess } from "./containerProcess.ts";
 import { engineInvocation, engineTrouble, importImage } from "./engine.ts";
@@ -19,7 +20,6 @@ import { namespaceAbilities } from "./namespaceAbilities.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
-import { findProgram, lastLine, runTool } from "./tool.ts";
 import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
 import { mergedLayers, type UnpackContext } from "./unpackedLayers.ts";
 

@@ -7,11 +7,11 @@ import { writeTar } from "../archive/writeTar.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { dockerArchiveEntries } from "./dockerArchive.ts";
 import type { ImportContext } from "./engine.ts";
 import { descriptorOf, firstDescriptor, type Invocation } from "./invocation.ts";
-import { lastLine, runTool } from "./tool.ts";
 import type { Bind, ContainerProcess } from "./types.ts";
 
 /**
