@@ -25,7 +25,8 @@ function lower(bytes) {
   const [symbols, strings, versions, needs] = [".dynsym", ".dynstr", ".gnu.version", ".gnu.version_r"].map(
     (name) => sections.get(name),
   );
-  if (symbols === undefined || strings === undefined || versions === undefined || needs === undefined) return 0;
+  if (symbols === undefined || strings === undefined || versions === undefined || needs === undefined)
+    return 0;
   const text = (offset) => textAt(bytes, strings.offset + offset);
   const wanted = neededVersions(bytes, needs.offset, text);
   const from = wanted.filter(({ name }) => name === newVersion);
@@ -38,7 +39,8 @@ function lower(bytes) {
     const version = versions.offset + 2 * index;
     if (!from.some(({ index: one }) => one === (bytes.readUInt16LE(version) & 0x7fff))) continue;
     const name = bytes.readUInt32LE(symbol);
-    if (!text(name).startsWith(prefix)) throw new Error(`it needs ${text(name)}, which the older library lacks`);
+    if (!text(name).startsWith(prefix))
+      throw new Error(`it needs ${text(name)}, which the older library lacks`);
     // The old name is the end of the new one, so it is in the table of strings already.
     bytes.writeUInt32LE(name + prefix.length, symbol);
     bytes.writeUInt16LE(to.index, version);
@@ -77,7 +79,12 @@ function neededVersions(bytes, start, text) {
     const file = text(bytes.readUInt32LE(library + 4));
     let at = library + bytes.readUInt32LE(library + 8);
     for (let index = 0; index < count; index++) {
-      found.push({ library: file, name: text(bytes.readUInt32LE(at + 8)), index: bytes.readUInt16LE(at + 6), at });
+      found.push({
+        library: file,
+        name: text(bytes.readUInt32LE(at + 8)),
+        index: bytes.readUInt16LE(at + 6),
+        at,
+      });
       at += bytes.readUInt32LE(at + 12);
     }
     const next = bytes.readUInt32LE(library + 12);
