@@ -272,9 +272,11 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
       ),
     });
     expect((await work.run(["build", "gone"])).stderr).toMatch(/gone\.def:4:2 .*no-such-file` is not there/);
-    expect((await work.run(["check", "bad"])).stderr + (await work.run(["check", "bad"])).stdout).toContain(
-      "%runscrip",
-    );
+    define("lines", "Bootstrap: scratch\n%files\n a b c\n");
+    const checked = await work.run(["check"]);
+    expect(checked.stdout + checked.stderr).toMatch(/bad\.def:3:1 .*%runscrip/);
+    expect(checked.stdout + checked.stderr).toMatch(/lines\.def:3:2 .*a line of %files/);
+    rmSync(join(definitions, "lines.def"));
     rmSync(join(definitions, "bad.def"));
   });
 

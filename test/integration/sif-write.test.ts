@@ -127,9 +127,9 @@ describe.skipIf(trouble !== undefined)(`writing SIF files${label}`, () => {
           /^bootstrap: docker-archive\nfrom: sha256:/,
         );
     }
-    expect(readdirSync(join(work.cacheHome, "spacktainers", "archives")).filter((name) => name.startsWith(".tmp"))).toEqual(
-      [],
-    );
+    expect(
+      readdirSync(join(work.cacheHome, "spacktainers", "archives")).filter((name) => name.startsWith(".tmp")),
+    ).toEqual([]);
   });
 
   it("replaces its own files, and others only when told to", async () => {
