@@ -1,6 +1,7 @@
 /**
  * Measurements. `npm run bench [-- NAME… OPTIONS]`; NAME: `assembly` (`assembly:corpus`, `assembly:synthetic`), `index`, `check`,
- * `startup`, `sif`; none: all. Options: --size BYTES of the synthetic environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N, --apptainer-runs N,
+ * `startup`, `layers` (`layers:corpus`, `layers:synthetic`; --runs catalogues), `sif`; none: all. Options: --size BYTES of the synthetic
+ * environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N, --apptainer-runs N,
  * --specs N of the synthetic index, --work DIR to keep what was made. Nothing is asserted: times depend on the machine.
  */
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,7 +9,7 @@ import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-const names = ["startup", "check", "index", "assembly", "sif"];
+const names = ["startup", "check", "index", "assembly", "layers", "sif"];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,6 +48,7 @@ try {
       runs,
       specs: count(values.specs, "--specs"),
     });
+  if (wanted.has("layers")) (await import("./layers.mjs")).benchLayers({ runs, only: wanted.get("layers") });
   if (wanted.has("assembly"))
     await (await import("./assembly.mjs")).benchAssembly({
       work: join(work, "assembly"),

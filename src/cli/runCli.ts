@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { asSpacktainersError, exitStatus, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
+import { packageFile } from "../util/packageFile.ts";
 import { errorJson, errorLines, type VerbOutcome, wantsColor } from "./context.ts";
 import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
 import { verbs } from "./verbs.ts";
@@ -56,6 +57,6 @@ function reportFailure(thrown: unknown, options: GlobalOptions): number {
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const text = readFileSync(packageFile("package.json"), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -69,7 +69,7 @@ export function openExchanges(options: ExchangeOptions = {}): Exchanges {
             dispatcher,
             method,
             headers: target.headers,
-            // The type lists what undici takes less broadly than undici does.
+            // undici takes any async iterable; its types name only some.
             body: (body ?? null) as Dispatcher.DispatchOptions["body"] & null,
             ...(answerTimeoutMs === undefined ? {} : { headersTimeout: answerTimeoutMs }),
             ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -19,12 +19,14 @@ import { digestOfHex } from "../util/digest.ts";
 import { SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { shownPath } from "../util/shownPath.ts";
 import { apptainerBuild, type Obstacle } from "./apptainerBuild.ts";
-import type { BuildResult, Workshop } from "./buildContainer.ts";
+import type { BuildResult } from "./buildContainer.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
 import { definitionImage } from "./definitionImage.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { type OpenReference, referenceOpener } from "./openReference.ts";
 import { type Output, parseOutput, writeOutput } from "./outputs.ts";
+import type { Workshop } from "./workshop.ts";
 
 /** A definition file is written by hand. */
 const largestDefinition = 2 ** 20;
@@ -239,10 +241,16 @@ async function writeOutputs(
   const { emit, signal, store } = workshop;
   emit({ type: "stage", stage: "Writing the image" });
   const isFile = ({ kind }: Output): boolean => kind === "sif" || kind === "squashfs";
-  const level = configuration.layers.level ?? 6;
   const image = outputs.every(isFile)
     ? undefined
-    : await definitionImage({ names, source, additions, level, store, signal });
+    : await definitionImage({
+        names,
+        source,
+        additions,
+        compression: layerSettings(configuration),
+        store,
+        signal,
+      });
   const size = image?.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size) ?? 0;
   let summary: Summary | undefined =
     image === undefined

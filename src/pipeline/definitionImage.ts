@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { contentOf } from "../archive/content.ts";
 import type { Entry, EntryStream } from "../archive/entry.ts";
-import { mediaTypes } from "../archive/oci/types.ts";
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
+import { layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
 import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
 import { assembleImage, type Image, type ImageLayer } from "../image/image.ts";
@@ -21,8 +22,8 @@ export interface DefinitionImageRequest {
   readonly source: SourceImage;
   /** Of the definition; none for an image that is complete as it is. */
   readonly additions: DefinitionAdditions | undefined;
-  /** Of gzip. */
-  readonly level: number;
+  /** Of the layers that are made. */
+  readonly compression: CompressionSettings;
   readonly store: FragmentStore;
   readonly signal: AbortSignal;
 }
@@ -32,7 +33,7 @@ export interface DefinitionImageRequest {
  * @throws SpacktainersError as `containerRoot` and `assembleImage`
  */
 export async function definitionImage(request: DefinitionImageRequest): Promise<Image> {
-  const { names, source, additions, level, store, signal } = request;
+  const { names, source, additions, compression, store, signal } = request;
   const root = await containerRoot(source, additions, signal);
   const execution = source.config.config ?? {};
   const start = ociStart(root, execution, {
@@ -44,9 +45,9 @@ export async function definitionImage(request: DefinitionImageRequest): Promise<
   const layers: ImageLayer[] = [];
   for (const layer of source.layers) {
     signal.throwIfAborted();
-    layers.push(await storedLayer(layer, store, { level, createdBy: `from ${from}` }));
+    layers.push(await storedLayer(layer, store, { compression, createdBy: `from ${from}` }));
   }
-  layers.push(await ownLayer([...root.own, ...start.entries], level, store));
+  layers.push(await ownLayer([...root.own, ...start.entries], compression, store));
   const labels = {
     "org.opencontainers.image.title": names.name,
     "org.opencontainers.image.version": names.version,
@@ -78,7 +79,7 @@ function environmentOf(lines: readonly string[]): ReadonlyMap<string, string> {
 /** The definition's layer as a file in the store. */
 async function ownLayer(
   entries: readonly OwnEntry[],
-  level: number,
+  compression: CompressionSettings,
   store: FragmentStore,
 ): Promise<ImageLayer> {
   const sorted = [...new Map(entries.map((entry) => [entry.path, entry])).values()].sort((a, b) =>
@@ -86,13 +87,24 @@ async function ownLayer(
   );
   const facts = [];
   for (const entry of sorted) facts.push(await factsOf(entry));
-  const key = fragmentKey({ definitionLayer: 1, level, zlib: process.versions.zlib, entries: facts });
+  const key = fragmentKey({
+    definitionLayer: 1,
+    compression: compressionFacts(compression),
+    entries: facts,
+  });
   const stored = await store.make(key, async (path) => ({
-    facts: await writeFragment(path, entryStream(sorted), { level }),
+    facts: await writeFragment(path, entryStream(sorted), { compression }),
     inventory: { entries: [] },
   }));
   const { path, digest, size, diffId } = stored;
-  return { path, digest, size, diffId, mediaType: mediaTypes.layer, createdBy: "spacktainers: definition" };
+  return {
+    path,
+    digest,
+    size,
+    diffId,
+    mediaType: layerMediaType(compression.format),
+    createdBy: "spacktainers: definition",
+  };
 }
 
 async function factsOf(entry: OwnEntry): Promise<object> {

@@ -1,6 +1,6 @@
 import { parseBind } from "../run/containerProcess.ts";
 import { runImage } from "../run/runImage.ts";
-import type { RuntimeName } from "../run/types.ts";
+import type { GpuKind, MpiMode, RuntimeName } from "../run/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { builtLayout } from "./builtLayout.ts";
@@ -17,6 +17,10 @@ export interface RunRequest {
   /** `NAME=value`, or `NAME` for the value it has here. */
   readonly env: readonly string[];
   readonly workdir: string | undefined;
+  /** `none`: the command is not handed to the image's entrypoint. */
+  readonly entrypoint: "image" | "none";
+  readonly mpi: MpiMode;
+  readonly gpu: GpuKind | undefined;
   readonly runtime: RuntimeName | "auto";
   readonly network: "host" | "none";
   readonly readOnly: boolean;
@@ -39,11 +43,14 @@ export async function runContainer(request: RunRequest): Promise<number> {
     command: request.command,
     binds: request.binds.map((text) => parseBind(text, request.directory)),
     env: parseEnvironment(request.env),
+    entrypoint: request.entrypoint,
+    mpi: request.mpi,
     runtime: request.runtime,
     network: request.network,
     readOnly: request.readOnly,
     emit: request.emit,
     signal: request.signal,
+    ...(request.gpu === undefined ? {} : { gpu: request.gpu }),
     ...(request.workdir === undefined ? {} : { workdir: request.workdir }),
     ...(request.tty === undefined ? {} : { tty: request.tty }),
     ...(request.print === undefined ? {} : { print: request.print }),

@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { BasePackage } from "../base/types.ts";
 import { type Architecture, architectures } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";

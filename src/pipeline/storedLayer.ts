@@ -1,39 +1,54 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
+import { compressStream } from "../archive/compressStream.ts";
 import { compressionOf, decompressStream } from "../archive/decompress.ts";
-import { gzipStream, hashing } from "../archive/gzip.ts";
-import { mediaTypes } from "../archive/oci/types.ts";
+import { hashing } from "../archive/gzip.ts";
+import {
+  type CompressionFormat,
+  type CompressionSettings,
+  compressionFacts,
+} from "../archive/layerCompression.ts";
+import { layerMediaType } from "../archive/oci/types.ts";
 import type { FragmentFacts } from "../archive/writeFragment.ts";
 import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
 import type { ImageLayer } from "../image/image.ts";
 import type { SourceLayer } from "../sif/imageContents.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 
-const zstdLayer = "application/vnd.oci.image.layer.v1.tar+zstd";
-
 /**
  * A layer of an image that was opened as a layer of an image to be written: as it is where it is a compressed file, else as
  * a file in the store, compressed when it was not.
  *
- * @param level of gzip
+ * @param compression of a layer that is none yet
  * @param createdBy one line for the image's history
  * @throws SpacktainersError ARCHIVE_INVALID; DISK_FULL and other errors of the system
  */
 export async function storedLayer(
   layer: SourceLayer,
   store: FragmentStore,
-  { level, createdBy }: { readonly level: number; readonly createdBy: string },
+  {
+    compression: wanted,
+    createdBy,
+  }: {
+    readonly compression: CompressionSettings;
+    readonly createdBy: string;
+  },
 ): Promise<ImageLayer> {
   const { path, digest, diffId, size } = layer;
-  const compression = await compressionOfLayer(layer);
-  const mediaType = compression === "zstd" ? zstdLayer : mediaTypes.layer;
-  const asItIs = compression === "gzip" || compression === "zstd";
+  const found = await compressionOfLayer(layer);
+  const asItIs = found === "gzip" || found === "zstd";
+  const format = asItIs ? found : wanted.format;
+  const mediaType = layerMediaType(format);
   if (asItIs && path !== undefined && digest !== undefined && diffId !== undefined && size !== undefined)
     return { path, digest, diffId, size, mediaType, createdBy };
   const identity = digest ?? diffId ?? (await tarDigest(layer));
-  const key = fragmentKey({ sourceLayer: 1, identity, compression, level, zlib: process.versions.zlib });
+  const key = fragmentKey({
+    sourceLayer: 1,
+    identity,
+    compression: asItIs ? found : compressionFacts(wanted),
+  });
   const stored = await store.make(key, async (temporary) => ({
-    facts: await writeLayer(temporary, layer, asItIs, level),
+    facts: await writeLayer(temporary, layer, format, asItIs ? undefined : wanted),
     inventory: { entries: [] },
   }));
   return {
@@ -67,8 +82,8 @@ async function tarDigest(layer: SourceLayer): Promise<Digest> {
 async function writeLayer(
   path: string,
   layer: SourceLayer,
-  asItIs: boolean,
-  level: number,
+  format: CompressionFormat,
+  compression: CompressionSettings | undefined,
 ): Promise<FragmentFacts> {
   const place = { file: layer.name };
   const stored = createHash("sha256");
@@ -83,7 +98,9 @@ async function writeLayer(
   };
   const file = await open(path, "wx", 0o444);
   try {
-    for await (const chunk of asItIs ? layer.open() : gzipStream(counted(), { level })) {
+    for await (const chunk of compression === undefined
+      ? layer.open()
+      : compressStream(counted(), { compression })) {
       stored.update(chunk);
       size += chunk.length;
       await writeAll(file, chunk);
@@ -91,8 +108,9 @@ async function writeLayer(
   } finally {
     await file.close();
   }
-  if (asItIs) for await (const _ of counted());
+  if (compression === undefined) for await (const _ of counted());
   return {
+    compression: format,
     digest: digestOfHex(stored.digest("hex")),
     size,
     diffId: digestOfHex(plain.digest("hex")),

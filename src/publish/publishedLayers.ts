@@ -20,6 +20,7 @@ import { formatRepository } from "../registry/reference.ts";
 import type { Digest } from "../util/digest.ts";
 import { asSpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import type { ContentsSource } from "./contentsArtifact.ts";
 import { contentsLimits, decodeBase, decodeInventories, parseContentsId } from "./layerContents.ts";
 import { type PublishedImage, readBlobBytes } from "./publishedImage.ts";
 
@@ -28,12 +29,16 @@ export interface PublishedLayer
   extends Pick<RemoteLayer, "digest" | "size" | "diffId" | "mediaType" | "origin"> {
   /** What is in it, by the keys asked for, in their order. */
   readonly inventories: readonly Inventory[];
+  /** The record that tells. */
+  readonly contents: ContentsSource;
 }
 
 /** What images in a registry have. */
 export interface PublishedLayers extends BasesElsewhere {
   /** The layer that consists of exactly these fragments, in this order. */
   findLayer(keys: readonly string[]): Promise<PublishedLayer | undefined>;
+  /** The record of a base that {@link BasesElsewhere.find} gave. */
+  baseContents(key: Digest): ContentsSource | undefined;
   /** The libraries with which a base was completed for packages; `key` stands for both. */
   completion(key: Digest): readonly string[] | undefined;
 }
@@ -82,14 +87,15 @@ export function openPublishedLayers(images: readonly PublishedImage[], emit: Emi
     const found = byKeys.get(keys.join(" "));
     if (found === undefined) return undefined;
     return readable(found.image, async () => {
-      const bytes = await contents(found);
-      if (bytes === undefined) return undefined;
+      const record = recordOf(found);
+      if (record === undefined) return undefined;
+      const { bytes } = await record.load();
       const diffId = (await found.image.config()).rootfs.diff_ids[found.index];
       if (diffId === undefined) return undefined;
       const { digest, size, mediaType } = found.layer;
       const origin = formatRepository(found.image.repository);
       const inventories = await decodeInventories(bytes, keys.length, { url: origin });
-      return { digest, size, mediaType, diffId, origin, inventories };
+      return { digest, size, mediaType, diffId, origin, inventories, contents: record };
     });
   }
 
@@ -98,9 +104,9 @@ export function openPublishedLayers(images: readonly PublishedImage[], emit: Emi
     const [layer] = image?.manifest.layers ?? [];
     if (image === undefined || layer === undefined) return undefined;
     return readable(image, async () => {
-      const bytes = await contents({ image, layer, index: 0 });
-      if (bytes === undefined) return undefined;
       const origin = formatRepository(image.repository);
+      const { bytes } = (await recordOf({ image, layer, index: 0 })?.load()) ?? {};
+      if (bytes === undefined) return undefined;
       const record = await decodeBase(bytes, { url: origin });
       // The record must speak of the layers that are there.
       const same = record.layers.every(({ digest, size }, index) => {
@@ -116,7 +122,13 @@ export function openPublishedLayers(images: readonly PublishedImage[], emit: Emi
     });
   }
 
-  return { findLayer, find, completion: (key) => completions.get(key) };
+  function baseContents(key: Digest): ContentsSource | undefined {
+    const image = byBase.get(key);
+    const [layer] = image?.manifest.layers ?? [];
+    return image === undefined || layer === undefined ? undefined : recordOf({ image, layer, index: 0 });
+  }
+
+  return { findLayer, find, baseContents, completion: (key) => completions.get(key) };
 }
 
 /** A layer in an image. */
@@ -126,7 +138,14 @@ interface Place {
   readonly index: number;
 }
 
-async function contents({ image, layer }: Place): Promise<Buffer | undefined> {
+/** The record of what is in a layer, where its manifest names one. */
+function recordOf({ image, layer }: Place): ContentsSource | undefined {
   const id = parseContentsId(layer.annotations?.[layerContentsAnnotation]);
-  return id === undefined ? undefined : readBlobBytes(image.repository, id, contentsLimits.compressed);
+  if (id === undefined) return undefined;
+  return {
+    ...id,
+    async load() {
+      return { ...id, bytes: await readBlobBytes(image.repository, id, contentsLimits.compressed) };
+    },
+  };
 }

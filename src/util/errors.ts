@@ -37,6 +37,7 @@ export const errorCodes = {
   LOCK_BUSY: "failed",
   PROCESS_FAILED: "failed",
   OUTPUT_EXISTS: "failed",
+  SITE_MISMATCH: "failed",
   NOT_SUPPORTED: "failed",
   // 2: the command line was wrong
   USAGE: "usage",
