@@ -19,6 +19,7 @@ const order = [
   "base",
   "linkage",
   "image",
+  "supply",
   "run",
   "pipeline",
   "cli",
