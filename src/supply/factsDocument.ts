@@ -103,6 +103,7 @@ const document = z.strictObject({
       path: text.optional(),
     })
     .optional(),
+  builder: z.strictObject({ id: text, invocation: text.optional() }).optional(),
   toolVersion: word.optional(),
   // A `spack.lock`; read as such.
   environment: z.record(z.string(), z.unknown()),
@@ -134,6 +135,7 @@ export function writeFacts(facts: ImageFacts): Buffer {
     base: { ...base, packages: [...base.packages] },
     inputs,
     source: facts.source,
+    builder: facts.builder,
     toolVersion: facts.toolVersion,
     environment: JSON.parse(writeLock({ roots: facts.roots, graph: facts.graph }, "1.x")),
   };
@@ -219,6 +221,7 @@ export function readFacts(bytes: Uint8Array, where: string): ImageFacts {
       ref: rest.source.ref,
       path: rest.source.path,
     },
+    builder: rest.builder && { id: rest.builder.id, invocation: rest.builder.invocation },
     toolVersion: rest.toolVersion,
   };
 }

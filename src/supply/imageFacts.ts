@@ -78,6 +78,14 @@ export interface SourceFacts {
   readonly path: string | undefined;
 }
 
+/** Who made the image. Two builds of the same inputs differ in this only. */
+export interface BuilderFacts {
+  /** URI of the system that ran the build. */
+  readonly id: string;
+  /** URI or name of the run, where the system has one. */
+  readonly invocation: string | undefined;
+}
+
 /** Everything known of one image. */
 export interface ImageFacts {
   readonly name: string;
@@ -115,6 +123,8 @@ export interface ImageFacts {
     readonly configuration: Digest | undefined;
   };
   readonly source: SourceFacts | undefined;
+  /** Undefined when it is not known. */
+  readonly builder: BuilderFacts | undefined;
   /** Version of the program that made the image; undefined when it is not known. */
   readonly toolVersion: string | undefined;
 }

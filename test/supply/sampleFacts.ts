@@ -115,6 +115,10 @@ export function sampleFacts(change: Partial<ImageFacts> = {}): ImageFacts {
       ref: "refs/heads/main",
       path: "container_definitions/amd64/hello-mpi/spack.yaml",
     },
+    builder: {
+      id: "https://git.example.org/group/containers/-/runners/7",
+      invocation: "https://git.example.org/group/containers/-/jobs/42",
+    },
     toolVersion: "0.1.0",
     ...change,
   };
