@@ -31,7 +31,7 @@ interface LayerFacts extends LayerChange {
 }
 
 /** Raised when reading a layer gives other facts. */
-const factsVersion = 1;
+const factsVersion = 2;
 
 /**
  * Reads an image as a base: layers stay where they are, their inventories are made.

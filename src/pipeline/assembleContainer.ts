@@ -1,4 +1,4 @@
-import { mediaTypes } from "../archive/oci/types.ts";
+import { type Annotations, mediaTypes } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
 import type { Base } from "../base/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
@@ -18,6 +18,7 @@ import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
 import { inputsAnnotation } from "./builtImage.ts";
+import { inheritedLabels } from "./imageLabels.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import type { OutputNames } from "./outputs.ts";
 import { packageLayers } from "./packageLayers.ts";
@@ -137,18 +138,28 @@ export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
   if (failure !== undefined) throw failure;
 }
 
+/** What is decided of an image besides its contents. */
+export interface ImageDecisions {
+  /** Digest of everything that decides the image. */
+  readonly inputs: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+  /** Of the configuration and the manifest. */
+  readonly labels: Annotations;
+  /** Of the manifest alone. */
+  readonly annotations: Annotations;
+}
+
 /**
  * Puts finished parts together: the layers of base and packages, the top layer, the documents.
  *
- * @param inputs digest of everything that decides the image
- * @param created seconds since 1970
  * @throws {SpacktainersError} `BASE_INVALID` when the base leaves no room for layers
  */
 export async function finishImage(
   assembly: Assembly,
   draft: Draft,
   store: FragmentStore,
-  { inputs, created }: { readonly inputs: string; readonly created: number },
+  { inputs, created, labels, annotations }: ImageDecisions,
 ): Promise<Image> {
   const { names, configuration, resolved, base } = assembly;
   const budget = packageLayerBudget(configuration.layers.budget, base.layers.length + 1);
@@ -162,22 +173,15 @@ export async function finishImage(
     ...(await packageLayers(packages.reverse(), budget, store)),
     await topImageLayer(draft.top.entries, configuration.layers.level ?? 6, store),
   ];
-  const roots = resolved.resolution.roots.map(({ request }) => request);
-  const labels = {
-    "org.opencontainers.image.title": names.name,
-    "org.opencontainers.image.version": names.version,
-    "org.opencontainers.image.base.name": assembly.baseName,
-    "dev.spacktainers.specs": roots.join(", "),
-  };
   return assembleImage({
     architecture: names.arch,
     layers,
     created,
     env: draft.env,
-    labels: { ...base.config?.labels, ...labels },
+    labels: { ...inheritedLabels(base.config?.labels), ...labels },
     ...(base.config?.user === undefined ? {} : { user: base.config.user }),
     ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
-    annotations: { ...labels, [inputsAnnotation]: inputs },
+    annotations: { ...labels, ...annotations, [inputsAnnotation]: inputs },
   });
 }
 

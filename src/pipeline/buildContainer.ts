@@ -1,4 +1,5 @@
 import { imageMtime } from "../archive/entry.ts";
+import type { Annotations } from "../archive/oci/types.ts";
 import { buildBase } from "../base/buildBase.ts";
 import type { Base } from "../base/types.ts";
 import type { CacheSet } from "../buildcache/cacheSet.ts";
@@ -7,16 +8,21 @@ import type { Container } from "../definitions/repository.ts";
 import { createdTime } from "../image/created.ts";
 import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
 import type { InstallPool } from "../install/installPool.ts";
+import { writeFacts } from "../supply/factsDocument.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { shownPath } from "../util/shownPath.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
 import { assemblyVersion } from "./assemblyVersion.ts";
+import { baseDigest } from "./baseDigest.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { openCompletion } from "./completeBase.ts";
+import { decidingFiles } from "./decidingFiles.ts";
+import { baseFacts, builtFacts, plannedFacts } from "./imageFacts.ts";
+import { imageLabels, manifestAnnotations } from "./imageLabels.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
 import { makeFragments, planFragments } from "./makeFragments.ts";
 import { type Output, parseOutput, writeOutput } from "./outputs.ts";
@@ -24,6 +30,8 @@ import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
 import { recipeFacts } from "./recipeFacts.ts";
 import { resolvePackages } from "./resolvePackages.ts";
+import { snapshotTime } from "./snapshotTime.ts";
+import { sourceFacts } from "./sourceFacts.ts";
 import { openLocks } from "./useLocks.ts";
 
 /** What builds share. */
@@ -88,6 +96,12 @@ export async function buildContainer(
   };
   // The base does not depend on the packages: it is made beside them.
   const basePromise = buildBase(baseSpec(configuration.base), baseOptions);
+  // Git is asked meanwhile, too.
+  const sourcePromise = sourceFacts(
+    configuration.root,
+    container.path,
+    decidingFiles(container, configuration),
+  );
   // Until it is awaited below, a failure of it must not count as unhandled.
   basePromise.catch(() => {});
   try {
@@ -128,7 +142,18 @@ export async function buildContainer(
         ? [{ kind: "oci", path: defaultOutput(configuration.output, container) }]
         : request.outputs.map((text) => parseOutput(text, request.directory, names));
     const allow = [...configuration.linkage.allowUnresolved, ...request.allowUnresolved];
-    const created = createdTime([imageMtime]);
+    const created = createdTime([imageMtime, ...snapshotTime(configuration.base)]);
+    const source = await sourcePromise;
+    const digestOfBase = await baseDigest(configuration.base, container.arch);
+    const labelsOf = (base: Base): Annotations =>
+      imageLabels({
+        names,
+        metadata: configuration.image,
+        resolved,
+        base: { name: baseName(configuration.base, base), digest: digestOfBase },
+        source,
+        created,
+      });
     const keys = fragments.map(({ fragment }) => fragment.key);
     const parts = (base: Base): Assembly => ({
       names,
@@ -164,6 +189,7 @@ export async function buildContainer(
         budget: configuration.layers.budget,
         allow,
         created,
+        labels: labelsOf(base),
       })}`;
     const summary = {
       ...names,
@@ -184,7 +210,26 @@ export async function buildContainer(
     emit({ type: "stage", stage: "Merging the view and checking that everything can run" });
     const { assembly, draft } = await completion.complete(parts);
     reportDraft(draft, emit);
-    const image = await finishImage(assembly, draft, store, { inputs: inputsOf(assembly.base), created });
+    const inputs = inputsOf(assembly.base);
+    const image = await finishImage(assembly, draft, store, {
+      inputs,
+      created,
+      labels: labelsOf(assembly.base),
+      annotations: manifestAnnotations(source),
+    });
+    const known = await plannedFacts({
+      container,
+      configuration,
+      loaded,
+      resolved,
+      prefixes,
+      base: baseFacts(assembly.base, assembly.baseName, digestOfBase),
+      locked: locks.inUse,
+      source,
+      created,
+      licenseOf: () => undefined,
+    });
+    const facts = builtFacts(known, image, assembly.base, inputs);
     const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
     emit({ type: "stage", stage: "Writing the image" });
     for (const output of outputs) {
@@ -200,6 +245,7 @@ export async function buildContainer(
       await writeOutput(image, output, {
         reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
         force: request.force,
+        facts: writeFacts(facts),
         onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
       });
       emit({ type: "task-end", id, outcome: "done", bytes: size });

@@ -1,18 +1,17 @@
 import { readFile } from "node:fs/promises";
-import { readOciLayout } from "../archive/oci/readOciLayout.ts";
 import { buildBase } from "../base/buildBase.ts";
 import type { Base, BuildBaseOptions } from "../base/types.ts";
-import type { BaseConfiguration, Configuration } from "../definitions/configuration.ts";
+import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
 import { loadLock } from "../environment/load.ts";
 import type { Environment, Lock } from "../environment/types.ts";
-import { platformOf } from "../image/image.ts";
 import { formatSpec } from "../spec/format.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
-import { type Digest, digestOf } from "../util/digest.ts";
+import { digestOf } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { assemblyVersion } from "./assemblyVersion.ts";
+import { baseDigest } from "./baseDigest.ts";
 import { baseRequest } from "./baseRequest.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
 import type { Workshop } from "./buildContainer.ts";
@@ -176,7 +175,7 @@ async function lockedBase(
   const base = completes
     ? await completedBase(container, configuration, loaded, resolved, workshop, plain, options)
     : plain;
-  const digest = await imageDigest(configured, container.arch);
+  const digest = await baseDigest(configured, container.arch);
   return {
     kind: configured.kind,
     request: baseRequest(configured),
@@ -237,20 +236,6 @@ async function completedBase(
     allow: configuration.linkage.allowUnresolved,
   }));
   return assembly.base;
-}
-
-/** Digest of the manifest of a base that is an image. */
-async function imageDigest(
-  base: BaseConfiguration,
-  architecture: Container["arch"],
-): Promise<Digest | undefined> {
-  if (base.kind !== "oci") return undefined;
-  const image = await readOciLayout(base.path, {
-    platform: platformOf(architecture),
-    verifyLayers: false,
-    ...(base.reference === undefined ? {} : { reference: base.reference }),
-  });
-  return image.manifestDigest;
 }
 
 /** Writes a file unless it has this content already. */

@@ -50,16 +50,23 @@ export function parseOutput(text: string, directory: string, names: OutputNames)
 export async function writeOutput(
   image: Image,
   output: Output,
-  options: { readonly reference: string; readonly force: boolean; readonly onBytes: (bytes: number) => void },
+  options: {
+    readonly reference: string;
+    readonly force: boolean;
+    /** What is known of the image, kept beside it where the form allows it. */
+    readonly facts: Buffer;
+    readonly onBytes: (bytes: number) => void;
+  },
 ): Promise<void> {
+  const { facts, ...rest } = options;
   switch (output.kind) {
     case "oci":
-      return writeOciLayout(output.path, [image], options);
+      return writeOciLayout(output.path, [image], { ...rest, facts: [facts] });
     case "oci-archive":
-      return writeOciArchive(output.path, [image], options);
+      return writeOciArchive(output.path, [image], { ...rest, facts: [facts] });
     case "docker-archive":
-      return writeDockerArchive(output.path, image, options);
+      return writeDockerArchive(output.path, image, rest);
     case "rootfs":
-      return writeRootfs(output.path, image.layers, options);
+      return writeRootfs(output.path, image.layers, rest);
   }
 }

@@ -1,5 +1,5 @@
 /** Bills of materials in CycloneDX 1.6 (ECMA-424), JSON form. */
-import { hexOfDigest } from "../util/digest.ts";
+import { type Digest, hexOfDigest } from "../util/digest.ts";
 import { type Component, componentsOf, propertyPrefix } from "./components.ts";
 import { contentUuid } from "./contentUuid.ts";
 import type { ImageFacts } from "./imageFacts.ts";
@@ -65,7 +65,7 @@ export function cycloneDxDocument(facts: ImageFacts): CycloneDxDocument {
     },
     component: image,
   };
-  const uuid = contentUuid(JSON.stringify([facts.digest, metadata, components, dependencies]));
+  const uuid = contentUuid(JSON.stringify([facts.manifest?.digest, metadata, components, dependencies]));
   return {
     $schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
     bomFormat: "CycloneDX",
@@ -84,7 +84,7 @@ function imageComponent(facts: ImageFacts): CycloneDxComponent {
     "bom-ref": "image",
     name: facts.name,
     version: facts.version,
-    hashes: [{ alg: "SHA-256", content: hexOfDigest(facts.digest) }],
+    ...hashes(facts.manifest?.digest),
     purl: imagePurl(facts),
     properties: [
       { name: `${propertyPrefix}base`, value: facts.base.name },
@@ -97,6 +97,10 @@ function imageComponent(facts: ImageFacts): CycloneDxComponent {
       })),
     ],
   };
+}
+
+function hashes(digest: Digest | undefined): Pick<CycloneDxComponent, "hashes"> {
+  return digest === undefined ? {} : { hashes: [{ alg: "SHA-256", content: hexOfDigest(digest) }] };
 }
 
 /** The distribution, by which scanners know whose advisories count. */
@@ -124,7 +128,7 @@ function componentOf(component: Component): CycloneDxComponent {
     ...(supplier === undefined ? {} : { supplier: { name: supplier } }),
     // What the base has to provide is no part of what we deliver.
     scope: kind === "external" ? "excluded" : "required",
-    ...(digest === undefined ? {} : { hashes: [{ alg: "SHA-256", content: hexOfDigest(digest) }] }),
+    ...hashes(digest),
     ...(license === undefined ? {} : { licenses: [{ expression: license }] }),
     purl: component.purl,
     ...(downloadUrl === undefined

@@ -8,7 +8,7 @@ import { writeLock } from "../environment/writeLock.ts";
 import { type ConcreteSpec, type DagHash, parseDagHash } from "../spec/concrete.ts";
 import { parseDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { BuiltImageFacts } from "./imageFacts.ts";
 
 /** Media type of the document. */
 export const factsMediaType = "application/vnd.spacktainers.facts.v1+json";
@@ -53,10 +53,7 @@ const document = z.strictObject({
   name: word,
   version: word,
   platform: z.strictObject({ architecture: word, os: word, variant: word.optional() }),
-  digest,
-  size,
-  mediaType: word,
-  config: digest,
+  manifest: z.strictObject({ digest, size, mediaType: word, config: digest }),
   created: z.iso.datetime(),
   layers: list(
     z.strictObject({
@@ -110,17 +107,19 @@ const document = z.strictObject({
 });
 
 /** The document: the same facts give the same bytes. */
-export function writeFacts(facts: ImageFacts): Buffer {
-  const { name, version, platform, digest, size, mediaType, created, layers, base, inputs } = facts;
+export function writeFacts(facts: BuiltImageFacts): Buffer {
+  const { name, version, platform, manifest, created, layers, base, inputs } = facts;
   const content: z.input<typeof document> = {
     _meta: { "file-type": "spacktainers-image-facts", version: factsVersion },
     name,
     version,
     platform,
-    digest,
-    size,
-    mediaType,
-    config: facts.configDigest,
+    manifest: {
+      digest: manifest.digest,
+      size: manifest.size,
+      mediaType: manifest.mediaType,
+      config: manifest.config,
+    },
     created,
     layers: layers.map((layer) => ({
       digest: layer.digest,
@@ -148,7 +147,7 @@ export function writeFacts(facts: ImageFacts): Buffer {
  * @param where of the bytes, for places
  * @throws {SpacktainersError} `ARCHIVE_INVALID`; `NOT_SUPPORTED` when it is of a newer version
  */
-export function readFacts(bytes: Uint8Array, where: string): ImageFacts {
+export function readFacts(bytes: Uint8Array, where: string): BuiltImageFacts {
   const place = { file: where };
   const invalid = (message: string, cause?: unknown): SpacktainersError =>
     new SpacktainersError("ARCHIVE_INVALID", `the facts of the image cannot be read: ${message}`, {
@@ -172,7 +171,7 @@ export function readFacts(bytes: Uint8Array, where: string): ImageFacts {
     const [issue] = parsed.error.issues;
     throw invalid(`${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "malformed"}`);
   }
-  const { config, packages, externals, environment, _meta: _, ...rest } = parsed.data;
+  const { packages, externals, environment, _meta: _, ...rest } = parsed.data;
   const { graph, roots } = readLock(JSON.stringify(environment), where);
   const specOf = (hash: DagHash): ConcreteSpec => {
     const spec = graph.get(hash);
@@ -182,7 +181,6 @@ export function readFacts(bytes: Uint8Array, where: string): ImageFacts {
   return {
     ...rest,
     platform: defined(rest.platform),
-    configDigest: config,
     roots: roots.map(({ request, hash }) => ({ request, hash })),
     graph,
     packages: packages.map(({ hash, prefix, archive, license }) => ({

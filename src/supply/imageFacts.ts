@@ -3,6 +3,7 @@
  * materials, provenance and annotations are pure functions of it.
  */
 import type { Platform } from "../archive/oci/types.ts";
+import type { OsRelease } from "../base/osRelease.ts";
 import type { BasePackage } from "../base/types.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import type { Digest } from "../util/digest.ts";
@@ -43,23 +44,14 @@ export interface SpackPackageFacts {
   readonly license: string | undefined;
 }
 
-/** The distribution that OS packages belong to, in the words of `os-release`. */
-export interface DistributionFacts {
-  /** `ID`, such as `debian`. */
-  readonly id: string;
-  /** `VERSION_ID`, such as `12`; rolling releases have none. */
-  readonly versionId: string | undefined;
-  /** `VERSION_CODENAME`, such as `bookworm`. */
-  readonly codename: string | undefined;
-}
-
 /** What lies underneath. */
 export interface BaseFacts {
   /** For people, such as `debian:bookworm (38 packages)`. */
   readonly name: string;
   /** Of the manifest, when the base is an image. */
   readonly digest: Digest | undefined;
-  readonly distribution: DistributionFacts | undefined;
+  /** Undefined when nothing says. */
+  readonly distribution: OsRelease | undefined;
   /** OS packages; empty when there are none or nothing says. */
   readonly packages: readonly BasePackage[];
 }
@@ -86,20 +78,26 @@ export interface BuilderFacts {
   readonly invocation: string | undefined;
 }
 
+/** The manifest of an image. */
+export interface ManifestFacts {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly mediaType: string;
+  /** Digest of the configuration. */
+  readonly config: Digest;
+}
+
 /** Everything known of one image. */
 export interface ImageFacts {
   readonly name: string;
   readonly version: string;
   readonly platform: Platform;
-  /** Of the manifest: what names the image. */
-  readonly digest: Digest;
-  /** Bytes of the manifest. */
-  readonly size: number;
-  readonly mediaType: string;
-  readonly configDigest: Digest;
+  /** What names the image; undefined for one that is not built yet. */
+  readonly manifest: ManifestFacts | undefined;
   /** RFC 3339, as in the image's configuration. */
   readonly created: string;
-  /** From bottom to top. */
+  /** From bottom to top; empty for an image that is not built yet. */
   readonly layers: readonly LayerFacts[];
   readonly roots: readonly { readonly request: string; readonly hash: DagHash }[];
   /** The DAG the packages are part of; build dependencies where known. */
@@ -128,6 +126,9 @@ export interface ImageFacts {
   /** Version of the program that made the image; undefined when it is not known. */
   readonly toolVersion: string | undefined;
 }
+
+/** Facts of an image that is built. */
+export type BuiltImageFacts = ImageFacts & { readonly manifest: ManifestFacts };
 
 /** The layer a package is in; undefined when nothing says. */
 export function layerOf(facts: Pick<ImageFacts, "layers">, hash: DagHash): LayerFacts | undefined {

@@ -1,7 +1,7 @@
 /** Where an image came from: SLSA provenance, version 1 (slsa.dev/spec/v1.0/provenance). */
 import { type Digest, hexOfDigest } from "../util/digest.ts";
 import { componentsOf } from "./components.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { BuiltImageFacts, ImageFacts } from "./imageFacts.ts";
 import { predicateTypes, type Statement, statement } from "./statement.ts";
 
 /** What kind of build it is, and so what the parameters mean: `docs/supply-chain.md`, "Provenance". */
@@ -25,7 +25,7 @@ interface Resource {
  *
  * @returns undefined when nothing says who built the image: then nobody can vouch for it
  */
-export function provenanceStatement(facts: ImageFacts): Statement | undefined {
+export function provenanceStatement(facts: BuiltImageFacts): Statement | undefined {
   const { builder, inputs, source, platform, name } = facts;
   if (builder === undefined) return undefined;
   const file = (digest: Digest | undefined) =>
@@ -54,7 +54,12 @@ export function provenanceStatement(facts: ImageFacts): Statement | undefined {
     },
   };
   // Keys without a value are no JSON.
-  return statement(facts.digest, name, predicateTypes.provenance, JSON.parse(JSON.stringify(predicate)));
+  return statement(
+    facts.manifest.digest,
+    name,
+    predicateTypes.provenance,
+    JSON.parse(JSON.stringify(predicate)),
+  );
 }
 
 /** The source, the locks, the base, the packages. */

@@ -10,7 +10,7 @@ import {
 } from "./attestation.ts";
 import { cycloneDxDocument, cycloneDxMediaType } from "./cycloneDx.ts";
 import { dsseMediaType, type Envelope, envelopeSigner } from "./dsse.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { BuiltImageFacts, ImageFacts } from "./imageFacts.ts";
 import { provenanceStatement } from "./provenance.ts";
 import type { SigningKey } from "./signingKey.ts";
 import { bundleArtifact, keyBundle } from "./sigstoreBundle.ts";
@@ -50,11 +50,11 @@ export function billsOfMaterials(facts: ImageFacts, subject: Descriptor): readon
 }
 
 /** What the facts of an image let one state: both bills of materials, and provenance where the builder is known. */
-export function statementsOf(facts: ImageFacts): readonly Statement[] {
+export function statementsOf(facts: BuiltImageFacts): readonly Statement[] {
   const provenance = provenanceStatement(facts);
   return [
-    statement(facts.digest, facts.name, predicateTypes.spdx, spdxDocument(facts)),
-    statement(facts.digest, facts.name, predicateTypes.cyclonedx, cycloneDxDocument(facts)),
+    statement(facts.manifest.digest, facts.name, predicateTypes.spdx, spdxDocument(facts)),
+    statement(facts.manifest.digest, facts.name, predicateTypes.cyclonedx, cycloneDxDocument(facts)),
     ...(provenance === undefined ? [] : [provenance]),
   ];
 }

@@ -1,5 +1,5 @@
 /** Bills of materials in SPDX 2.3 (ISO/IEC 5962), JSON form. */
-import { hexOfDigest } from "../util/digest.ts";
+import { type Digest, hexOfDigest } from "../util/digest.ts";
 import { type Component, componentsOf } from "./components.ts";
 import { contentUuid } from "./contentUuid.ts";
 import type { ImageFacts } from "./imageFacts.ts";
@@ -79,7 +79,7 @@ export function spdxDocument(facts: ImageFacts): SpdxDocument {
   ];
   const name = `${facts.name}-${facts.version}-${facts.platform.architecture}`;
   const creationInfo = { created: facts.created, creators: [tool] };
-  const uuid = contentUuid(JSON.stringify([facts.digest, creationInfo, packages, relationships]));
+  const uuid = contentUuid(JSON.stringify([facts.manifest?.digest, creationInfo, packages, relationships]));
   return {
     spdxVersion: "SPDX-2.3",
     dataLicense: "CC0-1.0",
@@ -101,7 +101,7 @@ function imagePackage(facts: ImageFacts, tool: string): SpdxPackage {
     supplier: nobodySays,
     downloadLocation: nobodySays,
     filesAnalyzed: false,
-    checksums: [{ algorithm: "SHA256", checksumValue: hexOfDigest(facts.digest) }],
+    ...checksums(facts.manifest?.digest),
     licenseConcluded: nobodySays,
     licenseDeclared: nobodySays,
     copyrightText: nobodySays,
@@ -118,11 +118,11 @@ function imagePackage(facts: ImageFacts, tool: string): SpdxPackage {
 }
 
 /** The package URL of the image itself. */
-export function imagePurl({ name, version, digest, platform }: ImageFacts): string {
+export function imagePurl({ name, version, manifest, platform }: ImageFacts): string {
   return purl({
     type: "oci",
     name: name.toLowerCase(),
-    version: digest,
+    ...(manifest === undefined ? {} : { version: manifest.digest }),
     qualifiers: { arch: platform.architecture, tag: version },
   });
 }
@@ -136,9 +136,7 @@ function packageOf(component: Component, facts: ImageFacts, tool: string): SpdxP
     supplier: supplier === undefined ? nobodySays : `Organization: ${supplier}`,
     downloadLocation: downloadUrl ?? nobodySays,
     filesAnalyzed: false,
-    ...(digest === undefined
-      ? {}
-      : { checksums: [{ algorithm: "SHA256", checksumValue: hexOfDigest(digest) }] }),
+    ...checksums(digest),
     licenseConcluded: nobodySays,
     licenseDeclared: license ?? nobodySays,
     copyrightText: nobodySays,
@@ -146,6 +144,12 @@ function packageOf(component: Component, facts: ImageFacts, tool: string): SpdxP
     externalRefs: [purlReference(component.purl)],
     annotations: [annotation(facts, tool, Object.fromEntries(properties))],
   };
+}
+
+function checksums(digest: Digest | undefined): Pick<SpdxPackage, "checksums"> {
+  return digest === undefined
+    ? {}
+    : { checksums: [{ algorithm: "SHA256", checksumValue: hexOfDigest(digest) }] };
 }
 
 function annotation(

@@ -21,7 +21,7 @@ import {
 } from "../../src/supply/signingKey.ts";
 import { predicateTypes } from "../../src/supply/statement.ts";
 import { verifyImage } from "../../src/supply/verifyImage.ts";
-import { sampleFacts } from "../supply/sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "../supply/sampleFacts.ts";
 import { registryTrouble, startRegistry, type TestRegistry } from "../support/artifactRegistry.ts";
 
 const run = promisify(execFile);
@@ -54,6 +54,11 @@ describe.skipIf(trouble !== undefined)(
       const made = await generateSigningKey("test");
       writeFileSync(at("cosign.key"), made.privateKey, { mode: 0o600 });
       writeFileSync(at("cosign.pub"), made.publicKey);
+      // With a key there is nothing to ask of the public instance, which cosign would fetch otherwise.
+      writeFileSync(
+        at("trusted_root.json"),
+        JSON.stringify({ mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1" }),
+      );
       key = await readSigningKey(made.privateKey, () => "test", {});
     });
     afterAll(async () => {
@@ -64,7 +69,10 @@ describe.skipIf(trouble !== undefined)(
     const cosign = async (...args: string[]) => run("cosign", args, { env, cwd: folder, maxBuffer: 2 ** 26 });
     const plain = ["--insecure-ignore-tlog=true", "--allow-http-registry", "--allow-insecure-registry"];
     /** cosign 3 looks for bundles unless told otherwise, 2 for tags. */
-    const formFlags = (form: SignatureForm) => [`--new-bundle-format=${form === "bundles"}`];
+    const formFlags = (form: SignatureForm) => [
+      `--new-bundle-format=${form === "bundles"}`,
+      ...(form === "bundles" ? ["--trusted-root", "trusted_root.json"] : []),
+    ];
 
     async function putImage(name: string): Promise<Descriptor> {
       const repository = registry.repository(name);
@@ -98,7 +106,7 @@ describe.skipIf(trouble !== undefined)(
     ): Promise<Descriptor> {
       const repository = registry.repository(name);
       const subject = await putImage(name);
-      const facts = sampleFacts({ digest: subject.digest, size: subject.size });
+      const facts = sampleFacts({ manifest: sampleManifest(subject.digest) });
       const artifacts = await signedArtifacts(
         {
           subject,
@@ -218,7 +226,7 @@ describe.skipIf(trouble !== undefined)(
           repository: repository.repository,
           key,
           annotations: {},
-          statements: statementsOf(sampleFacts({ digest: subject.digest })),
+          statements: statementsOf(sampleFacts({ manifest: sampleManifest(subject.digest) })),
           forms: ["tags"],
         },
         repository,

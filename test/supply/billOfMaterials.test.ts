@@ -9,7 +9,7 @@ import { spdxDocument } from "../../src/supply/spdx.ts";
 import { digestOf } from "../../src/util/digest.ts";
 import { hashOf } from "../spec/graph.ts";
 import { cycloneDxProblems } from "./cycloneDxSchema.ts";
-import { sampleFacts } from "./sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "./sampleFacts.ts";
 
 const facts = sampleFacts();
 
@@ -112,7 +112,7 @@ describe("facts", () => {
     const json = JSON.parse(writeFacts(facts).toString("utf8"));
     const read = (change: object) => () =>
       readFacts(Buffer.from(JSON.stringify({ ...json, ...change })), "facts.json");
-    expect(read({ digest: "sha256:1" })).toThrow(/digest: must be/);
+    expect(read({ manifest: { ...json.manifest, digest: "sha256:1" } })).toThrow(/digest: must be/);
     expect(read({ created: "yesterday" })).toThrow(/created/);
     expect(read({ more: 1 })).toThrow(/cannot be read/);
     expect(read({ externals: ["z".repeat(32)] })).toThrow(/is not in its environment/);
@@ -205,7 +205,7 @@ describe("documents", () => {
   it("are the same for the same facts, and others for others", () => {
     expect(JSON.stringify(spdxDocument(sampleFacts()))).toBe(JSON.stringify(spdxDocument(facts)));
     expect(JSON.stringify(cycloneDxDocument(sampleFacts()))).toBe(JSON.stringify(cycloneDxDocument(facts)));
-    const other = sampleFacts({ digest: digestOf("another manifest") });
+    const other = sampleFacts({ manifest: sampleManifest(digestOf("another manifest")) });
     expect(spdxDocument(other).documentNamespace).not.toBe(spdxDocument(facts).documentNamespace);
     expect(cycloneDxDocument(other).serialNumber).not.toBe(cycloneDxDocument(facts).serialNumber);
     expect(cycloneDxDocument(facts).serialNumber).toMatch(

@@ -1,8 +1,8 @@
 /** Facts of an image that exists nowhere, with everything in it that documents have to cope with. */
 import { runtimeClosure } from "../../src/spec/closure.ts";
-import type { ImageFacts } from "../../src/supply/imageFacts.ts";
+import type { BuiltImageFacts } from "../../src/supply/imageFacts.ts";
 import { runtimeGraph } from "../../src/supply/runtimeGraph.ts";
-import { digestOf } from "../../src/util/digest.ts";
+import { type Digest, digestOf } from "../../src/util/digest.ts";
 import { graphOf, hashOf } from "../spec/graph.ts";
 
 const specs = graphOf([
@@ -40,16 +40,23 @@ const layer = (name: string) => ({
   mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
 });
 
+/** A manifest of this digest. */
+export function sampleManifest(digest: Digest): BuiltImageFacts["manifest"] {
+  return {
+    digest,
+    size: 1234,
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    config: digestOf("config"),
+  };
+}
+
 /** A fresh copy: tests change parts of it. */
-export function sampleFacts(change: Partial<ImageFacts> = {}): ImageFacts {
+export function sampleFacts(change: Partial<BuiltImageFacts> = {}): BuiltImageFacts {
   return {
     name: "Hello-MPI",
     version: "2.1.0",
     platform: { architecture: "amd64", os: "linux" },
-    digest: digestOf("manifest"),
-    size: 1234,
-    mediaType: "application/vnd.oci.image.manifest.v1+json",
-    configDigest: digestOf("config"),
+    manifest: sampleManifest(digestOf("manifest")),
     created: "1980-01-02T00:00:00Z",
     layers: [
       { ...layer("base"), role: "base", packages: [] },

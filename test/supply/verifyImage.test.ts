@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Descriptor, mediaTypes } from "../../src/archive/oci/types.ts";
 import { readEnvelope } from "../../src/supply/dsse.ts";
-import type { ImageFacts } from "../../src/supply/imageFacts.ts";
+import type { BuiltImageFacts } from "../../src/supply/imageFacts.ts";
 import {
   billsOfMaterials,
   type SignRequest,
@@ -15,7 +15,7 @@ import { predicateTypes, readStatement } from "../../src/supply/statement.ts";
 import { type VerificationPolicy, verifyImage } from "../../src/supply/verifyImage.ts";
 import { digestOf } from "../../src/util/digest.ts";
 import { type MemoryRepository, memoryRepository } from "../support/artifactRegistry.ts";
-import { sampleFacts } from "./sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "./sampleFacts.ts";
 
 const repository = "registry.example.org/group/hello";
 
@@ -27,7 +27,7 @@ async function newKey(): Promise<SigningKey> {
 function putImage(
   store: MemoryRepository,
   content: string,
-): { subject: Descriptor; facts: ImageFacts; layer: Descriptor } {
+): { subject: Descriptor; facts: BuiltImageFacts; layer: Descriptor } {
   const layer = store.putBlob(Buffer.from(content), mediaTypes.layer);
   const config = store.putBlob(
     Buffer.from(
@@ -41,7 +41,7 @@ function putImage(
   );
   const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [layer] };
   const subject = store.putManifest(Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest, content);
-  return { subject, facts: sampleFacts({ digest: subject.digest, size: subject.size }), layer };
+  return { subject, facts: sampleFacts({ manifest: sampleManifest(subject.digest) }), layer };
 }
 
 describe("signed images", () => {
@@ -54,7 +54,7 @@ describe("signed images", () => {
   const sign = async (
     store: MemoryRepository,
     subject: Descriptor,
-    facts: ImageFacts,
+    facts: BuiltImageFacts,
     change: Partial<SignRequest> = {},
   ) => {
     const artifacts = await signedArtifacts(

@@ -1,0 +1,134 @@
+/** The facts of an image, from what a build has at hand. */
+
+import { osReleaseOf } from "../base/osRelease.ts";
+import type { Base } from "../base/types.ts";
+import type { CachedPackage } from "../buildcache/types.ts";
+import type { Configuration } from "../definitions/configuration.ts";
+import type { Container } from "../definitions/repository.ts";
+import { layerPackagesAnnotation } from "../image/annotations.ts";
+import { formatTime } from "../image/created.ts";
+import { type Image, platformOf } from "../image/image.ts";
+import { type DagHash, parseDagHash } from "../spec/concrete.ts";
+import type {
+  BaseFacts,
+  BuiltImageFacts,
+  ImageFacts,
+  LayerFacts,
+  SourceFacts,
+} from "../supply/imageFacts.ts";
+import { runtimeGraph } from "../supply/runtimeGraph.ts";
+import { type Digest, digestOf, parseDigest } from "../util/digest.ts";
+import { readBounded } from "../util/readBounded.ts";
+import { redactUrl } from "../util/redact.ts";
+import { builderFacts } from "./builderFacts.ts";
+import type { LoadedEnvironment } from "./loadEnvironment.ts";
+import type { ResolvedPackages } from "./resolvePackages.ts";
+import { isLocal } from "./sourceFacts.ts";
+import { lockPaths } from "./spacktainersLock.ts";
+import { toolVersion } from "./toolVersion.ts";
+
+/** What is known of an image before it is made. */
+export interface PlannedFacts {
+  readonly container: Container;
+  readonly configuration: Configuration;
+  readonly loaded: LoadedEnvironment;
+  readonly resolved: ResolvedPackages;
+  readonly prefixes: ReadonlyMap<DagHash, string>;
+  readonly base: BaseFacts;
+  /** Whether the build keeps to `spacktainers.lock`. */
+  readonly locked: boolean;
+  readonly source: SourceFacts | undefined;
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly licenseOf: (spec: CachedPackage["spec"]) => string | undefined;
+}
+
+/** Configurations and locks are small; what is larger is not ours. */
+const largestInput = 64 << 20;
+
+/** Facts of an image that is not made yet. */
+export async function plannedFacts(planned: PlannedFacts): Promise<ImageFacts> {
+  const { container, configuration, loaded, resolved, prefixes, base, source } = planned;
+  const specs = resolved.packages.map(({ spec }) => spec);
+  const ownLock = planned.locked ? await fileDigest(lockPaths(container).spacktainers) : undefined;
+  return {
+    name: container.name,
+    version: resolved.version,
+    platform: platformOf(container.arch),
+    manifest: undefined,
+    created: formatTime(planned.created),
+    layers: [],
+    roots: resolved.resolution.roots.map(({ request, hash }) => ({ request, hash })),
+    graph: runtimeGraph(resolved.graph, [...specs, ...resolved.externals]),
+    packages: resolved.packages.map((cached) => ({
+      spec: cached.spec,
+      prefix: prefixes.get(cached.spec.hash),
+      archive: {
+        digest: cached.digest,
+        size: cached.size,
+        url: publicUrl(cached.archiveUrl),
+        signedBy: cached.signedBy,
+      },
+      license: planned.licenseOf(cached.spec),
+    })),
+    externals: resolved.externals,
+    base,
+    inputs: {
+      all: undefined,
+      definition: digestOf(loaded.manifestText),
+      spackLock: digestOf(resolved.lockText),
+      ownLock,
+      configuration: configuration.file === undefined ? undefined : await fileDigest(configuration.file),
+    },
+    source,
+    builder: builderFacts(),
+    toolVersion: toolVersion(),
+  };
+}
+
+/**
+ * Facts of an image that was just made.
+ *
+ * @param inputs digest of everything that decided it
+ */
+export function builtFacts(planned: ImageFacts, image: Image, base: Base, inputs: string): BuiltImageFacts {
+  const { descriptor } = image.manifest;
+  return {
+    ...planned,
+    manifest: {
+      digest: descriptor.digest,
+      size: descriptor.size,
+      mediaType: descriptor.mediaType,
+      config: image.config.descriptor.digest,
+    },
+    layers: image.layers.map((layer, index): LayerFacts => {
+      const { digest, diffId, size, mediaType } = layer;
+      const packages = packagesIn(layer.annotations?.[layerPackagesAnnotation]);
+      const role = index < base.layers.length ? "base" : packages.length > 0 ? "packages" : "top";
+      return { digest, diffId, size, mediaType, role, packages };
+    }),
+    inputs: { ...planned.inputs, all: parseDigest(inputs) },
+  };
+}
+
+/** What is to be said of a base. */
+export function baseFacts(base: Base, name: string, digest: Digest | undefined): BaseFacts {
+  return { name, digest, distribution: osReleaseOf(base.inventory), packages: base.packages };
+}
+
+/** Hashes of the packages that an annotation of a layer names. */
+export function packagesIn(annotation: string | undefined): readonly DagHash[] {
+  return (annotation ?? "").split(" ").flatMap((text) => parseDagHash(text.split("/")[1] ?? "") ?? []);
+}
+
+/** An address fit for publishing: of a server that others can reach, without credentials; else undefined. */
+export function publicUrl(address: string): string | undefined {
+  const text = redactUrl(address);
+  if (!/^(?:https?|s3|oci):\/\//.test(text) || !URL.canParse(text)) return undefined;
+  return isLocal(new URL(text).hostname) ? undefined : text;
+}
+
+async function fileDigest(path: string): Promise<Digest | undefined> {
+  const bytes = await readBounded(path, largestInput).catch(() => undefined);
+  return bytes === undefined ? undefined : digestOf(bytes);
+}
