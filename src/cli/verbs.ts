@@ -7,6 +7,7 @@ import { explainVerb } from "./verbs/explain.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
 import { runVerb } from "./verbs/run.ts";
+import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 
@@ -24,4 +25,5 @@ export const verbs: readonly Verb[] = [
   unpackVerb,
   explainVerb,
   diffVerb,
+  sbomVerb,
 ];

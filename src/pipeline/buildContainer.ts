@@ -23,6 +23,7 @@ import { openCompletion } from "./completeBase.ts";
 import { decidingFiles } from "./decidingFiles.ts";
 import { baseFacts, builtFacts, plannedFacts } from "./imageFacts.ts";
 import { imageLabels, manifestAnnotations } from "./imageLabels.ts";
+import { licenseFacts } from "./licenseFacts.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
 import { makeFragments, planFragments } from "./makeFragments.ts";
 import { type Output, parseOutput, writeOutput } from "./outputs.ts";
@@ -227,7 +228,7 @@ export async function buildContainer(
       locked: locks.inUse,
       source,
       created,
-      licenseOf: () => undefined,
+      licenseOf: await licenseFacts(configuration, resolved.graph),
     });
     const facts = builtFacts(known, image, assembly.base, inputs);
     const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
