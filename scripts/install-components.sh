@@ -13,6 +13,7 @@ packages=(
   mmdebstrap binutils patchelf file                                                    # what we compare with
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
   python3-venv
+  docker-registry openssl git                                                          # a registry, keys, histories
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
 for package in "${packages[@]}"; do
@@ -24,5 +25,11 @@ done
 if ! command -v moto_server >/dev/null && [ ! -x .scratch/python/bin/moto_server ]; then
   { python3 -m venv .scratch/python && .scratch/python/bin/pip install --quiet 'moto[server,s3]'; } >/dev/null 2>&1 ||
     echo "components: moto cannot be installed: the tests with an S3 server are skipped"
+fi
+
+# The reference implementation of SPDX, in the same place, to read our bills of materials.
+if ! command -v pyspdxtools >/dev/null && [ ! -x .scratch/python/bin/pyspdxtools ]; then
+  { python3 -m venv .scratch/python && .scratch/python/bin/pip install --quiet spdx-tools; } >/dev/null 2>&1 ||
+    echo "components: spdx-tools cannot be installed: the test with it is skipped"
 fi
 exit 0
