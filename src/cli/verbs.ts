@@ -4,6 +4,7 @@ import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
 import { explainVerb } from "./verbs/explain.ts";
+import { keysVerb } from "./verbs/keys.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
 import { runVerb } from "./verbs/run.ts";
@@ -26,4 +27,5 @@ export const verbs: readonly Verb[] = [
   explainVerb,
   diffVerb,
   sbomVerb,
+  keysVerb,
 ];

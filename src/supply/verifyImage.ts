@@ -1,20 +1,18 @@
 /** Holding an image in a repository against what is attached to it and the keys that one trusts. */
 import { parseIndex, parseManifest } from "../archive/oci/parse.ts";
-import { type Descriptor, type ImageManifest, mediaTypes } from "../archive/oci/types.ts";
-import { type Digest, digestOf } from "../util/digest.ts";
+import { type Descriptor, type ImageManifest, isIndexType } from "../archive/oci/types.ts";
+import type { Digest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import type { ArtifactSource, StoredManifest } from "./artifactStore.ts";
-import { cycloneDxMediaType } from "./cycloneDx.ts";
 import { describedImage } from "./describedImage.ts";
-import { envelopeSigner, inTotoPayloadType, largestEnvelope } from "./dsse.ts";
+import { envelopeSigner, inTotoPayloadType } from "./dsse.ts";
+import { type FoundDocument, foundDocuments } from "./foundDocuments.ts";
 import type { VerificationKey } from "./signingKey.ts";
 import { readSimpleSigning, signerOf } from "./simpleSigning.ts";
-import { spdxMediaType } from "./spdx.ts";
 import { predicateTypes, readStatement } from "./statement.ts";
 import {
   parseJson,
-  referringManifests,
   type StoredAttestation,
   storedAttestations,
   storedSignatures,
@@ -53,14 +51,6 @@ export interface VerifiedAttestation {
   readonly signer: Signer;
   readonly predicateType: string;
   readonly predicate: unknown;
-}
-
-/** A bill of materials among the referrers. */
-export interface FoundDocument {
-  readonly mediaType: string;
-  readonly digest: Digest;
-  /** Whether a verified attestation says the same: the document itself is not signed. */
-  readonly attested: boolean;
 }
 
 /** What was found. */
@@ -250,49 +240,6 @@ function verifiedAttestations(
   return { found, refused };
 }
 
-/** Unsigned bills of materials, and whether they say what is attested. */
-async function foundDocuments(
-  source: ArtifactSource,
-  image: Digest,
-  attested: readonly VerifiedAttestation[],
-  place: Place,
-): Promise<{
-  readonly documents: readonly FoundDocument[];
-  readonly problems: readonly SpacktainersError[];
-}> {
-  const documents: FoundDocument[] = [];
-  const problems: SpacktainersError[] = [];
-  for (const [mediaType, predicateType] of [
-    [spdxMediaType, predicateTypes.spdx],
-    [cycloneDxMediaType, predicateTypes.cyclonedx],
-  ] as const)
-    for (const { layers } of await referringManifests(source, image, mediaType)) {
-      const layer = layers.find((one) => one.mediaType === mediaType);
-      if (layer === undefined) continue;
-      const json = parseJson(await source.blob(layer, largestEnvelope));
-      const described = describedImage(predicateType, json);
-      if (described !== undefined && described !== image)
-        problems.push(
-          new SpacktainersError("IDENTITY_MISMATCH", "a bill of materials describes another image", {
-            place,
-          }),
-        );
-      const content = contentDigest(json);
-      documents.push({
-        mediaType,
-        digest: layer.digest,
-        attested: attested.some(
-          (one) => one.predicateType === predicateType && contentDigest(one.predicate) === content,
-        ),
-      });
-    }
-  return { documents, problems };
-}
-
-function contentDigest(json: unknown): Digest {
-  return digestOf(JSON.stringify(json) ?? "");
-}
-
 /** Whether everything that the manifest names is there. */
 async function presentBlobs(
   source: ArtifactSource,
@@ -321,13 +268,6 @@ async function platformOf(
   if (!isJsonObject(json)) return undefined;
   const parts = [json.os, json.architecture, json.variant].filter((part) => typeof part === "string");
   return parts.length < 2 ? undefined : parts.join("/");
-}
-
-function isIndexType(mediaType: string): boolean {
-  return (
-    mediaType === mediaTypes.index ||
-    mediaType === "application/vnd.docker.distribution.manifest.list.v2+json"
-  );
 }
 
 /** What to tell when nothing holds: a trusted key's signature in the wrong place says more than a stranger's. */

@@ -9,6 +9,14 @@ export const mediaTypes = {
   layer: "application/vnd.oci.image.layer.v1.tar+gzip",
 } as const;
 
+/** True for indexes of images: OCI's, and Docker's manifest lists. */
+export function isIndexType(mediaType: string): boolean {
+  return (
+    mediaType === mediaTypes.index ||
+    mediaType === "application/vnd.docker.distribution.manifest.list.v2+json"
+  );
+}
+
 /** How a layer's bytes are compressed. */
 export type LayerCompression = "none" | "gzip" | "zstd";
 
