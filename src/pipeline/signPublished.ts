@@ -3,8 +3,15 @@ import { type Descriptor, isIndexType } from "../archive/oci/types.ts";
 import type { Artifact } from "../supply/artifact.ts";
 import type { ArtifactSink, ArtifactSource } from "../supply/artifactStore.ts";
 import type { BuiltImageFacts } from "../supply/imageFacts.ts";
-import { billsOfMaterials, type SignatureForm, signedArtifacts, statementsOf } from "../supply/signImage.ts";
+import {
+  billsOfMaterials,
+  certifiedArtifacts,
+  type SignatureForm,
+  signedArtifacts,
+  statementsOf,
+} from "../supply/signImage.ts";
 import type { SigningKey } from "../supply/signingKey.ts";
+import type { Statement } from "../supply/statement.ts";
 import { referringManifests } from "../supply/storedAttestations.ts";
 import type { Digest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -17,8 +24,10 @@ export interface PublishedRequest {
   readonly repository: ArtifactSource & ArtifactSink;
   /** Facts of the images, where known: without, an image is signed and nothing is stated of it. */
   readonly factsOf: (image: Digest) => BuiltImageFacts | undefined;
-  /** Undefined: nothing is signed; bills of materials are attached all the same. */
+  /** Without a key and without a certificate nothing is signed; bills of materials are attached all the same. */
   readonly key: SigningKey | undefined;
+  /** Signs with a certificate, see `openKeylessSigning`. */
+  readonly certify?: (statement: Statement) => Promise<object>;
   readonly forms: readonly SignatureForm[];
   /** Claims of the signer's own. */
   readonly annotations: Readonly<Record<string, string>>;
@@ -81,7 +90,7 @@ export async function signPublished(request: PublishedRequest): Promise<readonly
 async function missingArtifacts(
   subject: Descriptor,
   facts: BuiltImageFacts | undefined,
-  { repository, key, forms, annotations }: PublishedRequest,
+  { repository, key, certify, forms, annotations }: PublishedRequest,
 ): Promise<readonly Artifact[]> {
   const bills: Artifact[] = [];
   for (const bill of facts === undefined ? [] : billsOfMaterials(facts, subject)) {
@@ -89,6 +98,8 @@ async function missingArtifacts(
     const [wanted] = bill.manifest.value.layers;
     if (!there.some(({ layers }) => layers.some(({ digest }) => digest === wanted?.digest))) bills.push(bill);
   }
+  const statements = facts === undefined ? [] : statementsOf(facts);
+  if (certify !== undefined) bills.push(...(await certifiedArtifacts(subject, statements, certify)));
   if (key === undefined) return bills;
   const signed = await signedArtifacts(
     {
@@ -96,7 +107,7 @@ async function missingArtifacts(
       repository: repository.repository,
       key,
       annotations,
-      statements: facts === undefined ? [] : statementsOf(facts),
+      statements,
       forms,
     },
     repository,

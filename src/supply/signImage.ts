@@ -87,6 +87,22 @@ export async function signedArtifacts(
   return artifacts;
 }
 
+/**
+ * The artifacts that sign an image, and state what is known of it, with a certificate. Always new ones: only a verifier
+ * knows whether those that are there hold.
+ */
+export async function certifiedArtifacts(
+  subject: Descriptor,
+  statements: readonly Statement[],
+  certify: (statement: Statement) => Promise<object>,
+): Promise<readonly Artifact[]> {
+  const claim = statement(subject.digest, undefined, predicateTypes.signature, {});
+  const artifacts: Artifact[] = [];
+  for (const each of [claim, ...statements])
+    artifacts.push(bundleArtifact(subject, await certify(each), each.predicateType));
+  return artifacts;
+}
+
 async function newSignature(request: SignRequest, source: ArtifactSource): Promise<readonly Artifact[]> {
   const { subject, repository, key, annotations } = request;
   const claim = { repository, image: subject.digest, annotations };

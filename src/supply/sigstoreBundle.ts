@@ -54,6 +54,8 @@ const document = z.object({
     x509CertificateChain: z.unknown().optional(),
   }),
   dsseEnvelope: z.unknown(),
+  // A bundle is of one thing: another reader might take the other one.
+  messageSignature: z.undefined().optional(),
 });
 
 /** Reads a bundle from JSON; undefined when it is none, or one without an envelope. */
