@@ -119,7 +119,8 @@ export async function startSigstore(identity: string, issuer: string): Promise<S
       logID: logId.toString("hex"),
       logIndex: 0,
     };
-    const note = `127.0.0.1\n1\n${leaf.toString("base64")}\n`;
+    // As version 1 of the log has it: the origin ends in the number of a tree.
+    const note = `127.0.0.1 - 1\n1\n${leaf.toString("base64")}\n`;
     const signed = Buffer.concat([logId.subarray(0, 4), sign("sha256", Buffer.from(note), log.privateKey)]);
     return {
       [leaf.toString("hex")]: {
