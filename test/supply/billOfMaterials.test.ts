@@ -149,6 +149,10 @@ describe("CycloneDX", () => {
       base: { name: "scratch", digest: undefined, distribution: undefined, packages: [] },
     });
     expect(cycloneDxProblems(cycloneDxDocument(empty))).toEqual([]);
+    // Not built yet: nothing names it.
+    const unbuilt = cycloneDxDocument({ ...facts, manifest: undefined, layers: [] });
+    expect(cycloneDxProblems(unbuilt)).toEqual([]);
+    expect(unbuilt.metadata.component.hashes).toBeUndefined();
     // The validator does see what is wrong.
     expect(cycloneDxProblems({ ...cycloneDxDocument(facts), serialNumber: "1" })).not.toEqual([]);
   });
