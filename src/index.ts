@@ -7,6 +7,11 @@ export type { CachedPackage, CacheIndex, CacheSource } from "./buildcache/types.
 export { loadLock, loadManifest } from "./environment/load.ts";
 export type { Environment, Lock } from "./environment/types.ts";
 // The work itself, as the command line does it.
+export {
+  type BillOfMaterials,
+  type BillRequest,
+  billOfMaterials,
+} from "./pipeline/billOfMaterials.ts";
 export type { BuildResult } from "./pipeline/buildContainer.ts";
 export { buildContainers } from "./pipeline/buildContainers.ts";
 export type { BuildRequest } from "./pipeline/buildRequest.ts";

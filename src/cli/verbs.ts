@@ -8,12 +8,14 @@ import { doctorVerb } from "./verbs/doctor.ts";
 import { execVerb } from "./verbs/exec.ts";
 import { explainVerb } from "./verbs/explain.ts";
 import { jobVerb } from "./verbs/job.ts";
+import { keysVerb } from "./verbs/keys.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
 import { planVerb } from "./verbs/plan.ts";
 import { pullVerb } from "./verbs/pull.ts";
 import { pushVerb } from "./verbs/push.ts";
 import { runVerb } from "./verbs/run.ts";
+import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
 import { testVerb } from "./verbs/test.ts";
@@ -42,4 +44,6 @@ export const verbs: readonly Verb[] = [
   explainVerb,
   diffVerb,
   dockerfileVerb,
+  sbomVerb,
+  keysVerb,
 ];

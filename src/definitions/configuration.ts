@@ -68,6 +68,18 @@ export interface SecretReference {
   readonly environmentVariable: string;
 }
 
+/** What images say of themselves: values of `org.opencontainers.image.*`, and labels of one's own. */
+export interface ImageMetadata {
+  readonly description: string | undefined;
+  readonly vendor: string | undefined;
+  readonly authors: string | undefined;
+  readonly licenses: string | undefined;
+  readonly url: string | undefined;
+  readonly documentation: string | undefined;
+  readonly source: string | undefined;
+  readonly labels: ReadonlyMap<string, string>;
+}
+
 export interface RegistryConfiguration {
   readonly type: "oci" | "ecr" | "ghcr";
   readonly url: string;
@@ -98,6 +110,7 @@ export interface Configuration {
   readonly platforms: Readonly<Record<Architecture, PlatformConfiguration>>;
   readonly caches: readonly CacheConfiguration[];
   readonly base: BaseConfiguration;
+  readonly image: ImageMetadata;
   readonly registries: readonly RegistryConfiguration[];
   readonly layers: {
     readonly budget: number;
@@ -205,6 +218,16 @@ function complete(
     },
     caches: (file.caches ?? []).map((cache, index) => completeCache(cache, index, absolute, placeOf)),
     base: completeBase(file.base ?? { debian: "bookworm" }, absolute),
+    image: {
+      description: file.image?.description,
+      vendor: file.image?.vendor,
+      authors: file.image?.authors,
+      licenses: file.image?.licenses,
+      url: file.image?.url,
+      documentation: file.image?.documentation,
+      source: file.image?.source,
+      labels: new Map(Object.entries(file.image?.labels ?? {})),
+    },
     registries: (file.registries ?? []).map((registry) => ({
       type: registry.type ?? "oci",
       url: registry.url,

@@ -136,6 +136,22 @@ const spack = z.strictObject({
   ).optional(),
 });
 
+const image = z
+  .strictObject({
+    description: text.optional(),
+    vendor: text.optional().describe("Who distributes the images."),
+    authors: text.optional(),
+    licenses: text.optional().describe("SPDX licence expression of what is distributed."),
+    url: text.optional(),
+    documentation: text.optional().describe("URL."),
+    source: text.optional().describe("URL of the sources; default the repository's remote."),
+    labels: z
+      .record(z.string().regex(/^[a-z0-9][a-z0-9._/-]{0,127}$/, "must be a label's name"), text)
+      .optional()
+      .describe("Further labels."),
+  })
+  .describe("What images say of themselves. `{name}` and `{version}` stand for the container's.");
+
 /** The whole file. */
 export const configurationSchema = z
   .strictObject({
@@ -149,6 +165,7 @@ export const configurationSchema = z
       .optional()
       .describe("Build caches, in order."),
     base: base.optional(),
+    image: image.optional(),
     registries: list(registry).optional(),
     layers: layers.optional(),
     strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),

@@ -1,6 +1,6 @@
 import type { Inventory } from "../archive/inventory.ts";
 import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
-import { layerMediaType } from "../archive/oci/types.ts";
+import { type Annotations, layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
 import type { Completion } from "../base/completions.ts";
 import type { AnyBaseLayer, Base } from "../base/types.ts";
@@ -26,6 +26,7 @@ import { environmentValues, manifestModifications, standardPath } from "../view/
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
+import { inheritedLabels } from "./imageLabels.ts";
 import { layerSettings } from "./layerSettings.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import type { OutputNames } from "./outputs.ts";
@@ -152,6 +153,10 @@ export interface FinishOptions {
   readonly inputs: string;
   /** Seconds since 1970. */
   readonly created: number;
+  /** Of the configuration and the manifest. */
+  readonly labels: Annotations;
+  /** Of the manifest alone. */
+  readonly annotations: Annotations;
   /** The record of what is in the base. */
   readonly baseContents?: ContentsId;
   readonly completion: Completion | undefined;
@@ -166,9 +171,9 @@ export async function finishImage(
   assembly: Assembly,
   draft: Draft,
   store: FragmentStore,
-  { packages, inputs, created, baseContents, completion }: FinishOptions,
+  { packages, inputs, created, labels, annotations, baseContents, completion }: FinishOptions,
 ): Promise<Image<AnyLayer>> {
-  const { names, configuration, resolved, base } = assembly;
+  const { names, configuration, base } = assembly;
   const layers: AnyLayer[] = [
     ...base.layers.map(({ inventory: _, ...layer }, index) => ({
       ...layer,
@@ -185,23 +190,17 @@ export async function finishImage(
     ...packages,
     await topImageLayer(draft.top.entries, layerSettings(configuration), store),
   ];
-  const roots = resolved.resolution.roots.map(({ request }) => request);
-  const labels = {
-    "org.opencontainers.image.title": names.name,
-    "org.opencontainers.image.version": names.version,
-    "org.opencontainers.image.base.name": assembly.baseName,
-    "dev.spacktainers.specs": roots.join(", "),
-  };
   return assembleImage({
     architecture: names.arch,
     layers,
     created,
     env: draft.env,
-    labels: { ...base.config?.labels, ...labels },
+    labels: { ...inheritedLabels(base.config?.labels), ...labels },
     ...(base.config?.user === undefined ? {} : { user: base.config.user }),
     ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
     annotations: {
       ...labels,
+      ...annotations,
       [inputsAnnotation]: inputs,
       ...(completion === undefined
         ? {}

@@ -5,12 +5,15 @@ import type { AnyLayer, Image, ImageLayer } from "../image/image.ts";
 import type { ContentsSource } from "../publish/contentsArtifact.ts";
 import { encodeBase } from "../publish/layerContents.ts";
 import type { PublishedLayers } from "../publish/publishedLayers.ts";
+import type { BuiltImageFacts } from "../supply/imageFacts.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
 import { baseName } from "./baseSpec.ts";
 import { openCompletion } from "./completeBase.ts";
+import { builtFacts, factsOfPlan } from "./imageFacts.ts";
+import { manifestAnnotations } from "./imageLabels.ts";
 import { makeLayers, type ReadyLayers } from "./makeLayers.ts";
 import type { OutputNames } from "./outputs.ts";
-import { type ContainerPlan, imageInputs } from "./planContainer.ts";
+import { type ContainerPlan, imageInputs, labelsOf } from "./planContainer.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** An image about to be made. */
@@ -27,7 +30,8 @@ export interface MadeImage {
   readonly image: Image<AnyLayer>;
   /** The records of what is in its layers. */
   readonly contents: readonly ContentsSource[];
-  readonly base: Base<AnyBaseLayer>;
+  /** What is known of it. */
+  readonly facts: BuiltImageFacts;
   readonly inputs: string;
   /** Packages of which nothing had to be made. */
   readonly reused: number;
@@ -89,7 +93,7 @@ export async function decideImage(
     const { assembly, draft } = completed;
     locks.checkBase(assembly.base);
     reportDraft(draft, emit);
-    const inputs = imageInputs(plan, completed.base.key);
+    const inputs = imageInputs(plan, completed.base);
     const layers = await Promise.all(ready.layers.map((layer) => layer.finish()));
     const baseContents =
       published?.baseContents(completed.base.key) ??
@@ -98,6 +102,8 @@ export async function decideImage(
       packages: layers.map(({ layer }) => layer),
       inputs,
       created: plan.created,
+      labels: labelsOf(plan, completed.base),
+      annotations: manifestAnnotations(plan.source),
       completion: completed.completion,
       ...(baseContents === undefined ? {} : { baseContents }),
     });
@@ -105,10 +111,11 @@ export async function decideImage(
       ...(baseContents === undefined ? [] : [baseContents]),
       ...layers.map((one) => one.contents),
     ];
-    return { image, contents, base: assembly.base, inputs, reused: ready.reused };
+    const facts = builtFacts(await factsOfPlan(plan, assembly.base), image, assembly.base, inputs);
+    return { image, contents, facts, inputs, reused: ready.reused };
   }
 
-  return { names, inputs: imageInputs(plan, completion.base.key), make };
+  return { names, inputs: imageInputs(plan, completion.base), make };
 }
 
 /** The image with all of its layers on this machine, as it is when nothing published was referred to. */

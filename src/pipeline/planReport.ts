@@ -1,4 +1,5 @@
 /** What a build would do, told before it does it: what is here already, what is to be moved and made, and why. */
+import type { PlannedBase } from "../base/types.ts";
 import type { FragmentStore } from "../image/fragmentStore.ts";
 import type { Digest } from "../util/digest.ts";
 import { baseName } from "./baseSpec.ts";
@@ -92,7 +93,7 @@ export async function reportPlan(
   const output = defaultOutput(configuration.output, container);
   const image = await readLayoutImage(output);
   const before = image === undefined ? undefined : await readBuiltLayers(output);
-  const { base, key } = await reportBase(plan);
+  const { base, planned } = await reportBase(plan);
   const report = await packageReporter(plan, before, store, tools);
   const layers: LayerReport[] = [];
   for (const layer of plan.layers) layers.push(await reportLayer(layer, before, report, store));
@@ -104,7 +105,7 @@ export async function reportPlan(
     name: container.name,
     arch: container.arch,
     version: resolved.version,
-    upToDate: image?.inputs === imageInputs(plan, key),
+    upToDate: image?.inputs === imageInputs(plan, planned),
     base,
     layers,
     removed: (before ?? []).flatMap((layer) => layer.packages).filter(({ name }) => !names.has(name)),
@@ -119,7 +120,7 @@ export async function reportPlan(
 
 async function reportBase(
   plan: ContainerPlan,
-): Promise<{ readonly base: PlanReport["base"]; readonly key: Digest }> {
+): Promise<{ readonly base: PlanReport["base"]; readonly planned: PlannedBase }> {
   const { configuration, locks, fragments } = plan;
   const { base: planned } = await openCompletion({
     configured: configuration.base,
@@ -133,7 +134,7 @@ async function reportBase(
   if (built !== undefined) locks.checkBase(built);
   const packages = built?.packages ?? planned.packages ?? [];
   return {
-    key: planned.key,
+    planned,
     base: {
       name: baseName(configuration.base, { packages }),
       whereabouts: built === undefined ? "to make" : "local",
