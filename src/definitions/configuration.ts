@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
-import { checkBase, checkCaches, checkLayers, reportIssue } from "./configurationProblems.ts";
+import { checkBase, checkCaches, checkLayers, removeFaulty, reportIssue } from "./configurationProblems.ts";
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
@@ -146,7 +146,7 @@ export const configurationFileName = "spacktainers.yaml";
 export interface ConfigurationReading {
   /** Undefined when there are errors. */
   readonly configuration: Configuration | undefined;
-  /** Of a file with errors, the sections without, the others by default: enough to look for further problems elsewhere. */
+  /** Of a file with errors, the parts without, the others by default: enough to look for further problems elsewhere. */
   readonly sound: Configuration;
   /** In order of place. */
   readonly problems: Problems;
@@ -183,7 +183,7 @@ export function readConfiguration(
   checkCaches(tree, problems);
   checkLayers(tree, problems);
   const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
-  const sound = complete(parsed.data ?? soundSections(value), file, root, placeOf);
+  const sound = complete(parsed.data ?? soundParts(value), file, root, placeOf);
   return {
     configuration: parsed.success && problems.errors.length === 0 ? sound : undefined,
     sound,
@@ -191,11 +191,18 @@ export function readConfiguration(
   };
 }
 
-/** The sections of a faulty file that are as they should be. */
-function soundSections(value: unknown): ConfigurationFile {
-  const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
-  const sound = entries.filter(([key, section]) => configurationSchema.safeParse({ [key]: section }).success);
-  return Object.fromEntries(sound);
+/** Most rounds of removing faulty values: what is removed may lay bare the next. */
+const pruningRounds = 20;
+
+/** The parts of a faulty file that are as they should be. */
+function soundParts(value: unknown): ConfigurationFile {
+  const rest: unknown = structuredClone(value);
+  for (let round = 0; round < pruningRounds; round++) {
+    const parsed = configurationSchema.safeParse(rest);
+    if (parsed.success) return parsed.data;
+    for (const issue of parsed.error.issues) removeFaulty(rest, issue);
+  }
+  return {};
 }
 
 /** Fills in the defaults and makes paths absolute. */

@@ -1,7 +1,8 @@
 import type { Configuration } from "../definitions/configuration.ts";
+import { didYouMean } from "../definitions/nearest.ts";
 import { siteProblems } from "../hpc/siteProblems.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
-import { familyOf } from "../spec/microarchitecture.ts";
+import { familyOf, targetsOf } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { projectPath } from "../spec/projection.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
@@ -43,7 +44,9 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
     problems.push(
       new SpacktainersError("CONFIG_INVALID", `\`${target}\` is not a microarchitecture of ${arch}`, {
         place: placeOf(["platforms", arch, "target"]),
-        hint: `for example ${families[arch]}${arch === "amd64" ? "_v3" : ""}; \`spack arch --known-targets\` lists them`,
+        hint:
+          didYouMean(target, targetsOf(families[arch])) ??
+          `for example ${families[arch]}${arch === "amd64" ? "_v3" : ""}; \`spack arch --known-targets\` lists them`,
       }),
     );
   }

@@ -15,6 +15,7 @@ import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
+import { noSpecs } from "./noSpecs.ts";
 
 /** Metadata requests at a time. */
 const lookupsAtOnce = 16;
@@ -77,11 +78,7 @@ export async function resolvePackages(
   });
   const verified = new Map(cached.map(({ spec }) => [spec.hash, spec]));
   const first = firstRoot(loaded, resolution);
-  if (first === undefined)
-    throw new SpacktainersError("MANIFEST_INVALID", "the environment has no specs", {
-      place: { file: environment.file },
-      hint: "list at least one spec under `spack: specs:`",
-    });
+  if (first === undefined) throw noSpecs(environment.file);
   const graph = new Map([...resolution.graph].map(([hash, spec]) => [hash, verified.get(hash) ?? spec]));
   return {
     resolution,
