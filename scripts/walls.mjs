@@ -9,6 +9,7 @@ const order = [
   "net",
   "elf",
   "archive",
+  "registry",
   "definitions",
   "spec",
   "environment",
@@ -19,7 +20,11 @@ const order = [
   "base",
   "linkage",
   "image",
+  "supply",
+  "sif",
+  "publish",
   "run",
+  "hpc",
   "pipeline",
   "cli",
 ];
@@ -27,6 +32,7 @@ const order = [
 const strangers = {
   install: ["concretize", "buildcache"],
   spec: ["definitions"],
+  registry: ["elf"],
   base: ["spec", "environment", "buildcache", "concretize", "install", "view"],
 };
 

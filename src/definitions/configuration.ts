@@ -6,6 +6,7 @@ import { checkBase, checkCaches, checkLayers, reportIssue } from "./configuratio
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
+import type { SiteConfiguration } from "./siteConfiguration.ts";
 
 /** Processor architectures of containers, by their OCI names. */
 export const architectures = ["amd64", "arm64"] as const;
@@ -67,6 +68,18 @@ export interface SecretReference {
   readonly environmentVariable: string;
 }
 
+/** What images say of themselves: values of `org.opencontainers.image.*`, and labels of one's own. */
+export interface ImageMetadata {
+  readonly description: string | undefined;
+  readonly vendor: string | undefined;
+  readonly authors: string | undefined;
+  readonly licenses: string | undefined;
+  readonly url: string | undefined;
+  readonly documentation: string | undefined;
+  readonly source: string | undefined;
+  readonly labels: ReadonlyMap<string, string>;
+}
+
 export interface RegistryConfiguration {
   readonly type: "oci" | "ecr" | "ghcr";
   readonly url: string;
@@ -74,23 +87,6 @@ export interface RegistryConfiguration {
   readonly tags: readonly string[];
   readonly username: SecretReference | undefined;
   readonly password: SecretReference | undefined;
-}
-
-/** A cluster. Written out, as {@link SpackRepository} is, so that the library's types do not name the schema's library. */
-export interface SiteConfiguration {
-  readonly runtime?: "apptainer" | "singularity" | "podman" | "docker" | "sarus" | "native" | undefined;
-  readonly mpi?: string | undefined;
-  readonly binds?: readonly string[] | undefined;
-  readonly target?: string | undefined;
-  readonly account?: string | undefined;
-  readonly partition?: string | undefined;
-  readonly constraint?: string | undefined;
-  readonly qos?: string | undefined;
-  readonly time?: string | undefined;
-  readonly nodes?: number | undefined;
-  readonly "tasks-per-node"?: number | undefined;
-  readonly exclusive?: boolean | undefined;
-  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A repository of Spack recipes. */
@@ -114,6 +110,7 @@ export interface Configuration {
   readonly platforms: Readonly<Record<Architecture, PlatformConfiguration>>;
   readonly caches: readonly CacheConfiguration[];
   readonly base: BaseConfiguration;
+  readonly image: ImageMetadata;
   readonly registries: readonly RegistryConfiguration[];
   readonly layers: {
     readonly budget: number;
@@ -221,6 +218,16 @@ function complete(
     },
     caches: (file.caches ?? []).map((cache, index) => completeCache(cache, index, absolute, placeOf)),
     base: completeBase(file.base ?? { debian: "bookworm" }, absolute),
+    image: {
+      description: file.image?.description,
+      vendor: file.image?.vendor,
+      authors: file.image?.authors,
+      licenses: file.image?.licenses,
+      url: file.image?.url,
+      documentation: file.image?.documentation,
+      source: file.image?.source,
+      labels: new Map(Object.entries(file.image?.labels ?? {})),
+    },
     registries: (file.registries ?? []).map((registry) => ({
       type: registry.type ?? "oci",
       url: registry.url,

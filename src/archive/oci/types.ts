@@ -16,6 +16,14 @@ export function layerMediaType(format: CompressionFormat): string {
   return format === "zstd" ? mediaTypes.zstdLayer : mediaTypes.layer;
 }
 
+/** True for indexes of images: OCI's, and Docker's manifest lists. */
+export function isIndexType(mediaType: string): boolean {
+  return (
+    mediaType === mediaTypes.index ||
+    mediaType === "application/vnd.docker.distribution.manifest.list.v2+json"
+  );
+}
+
 /** How a layer's bytes are compressed. */
 export type LayerCompression = "none" | "gzip" | "zstd";
 
@@ -50,6 +58,8 @@ export interface Descriptor {
   /** Bytes. */
   readonly size: number;
   readonly platform?: Platform;
+  /** What it is a manifest of, when that is no image (specification 1.1). */
+  readonly artifactType?: string;
   readonly annotations?: Annotations;
 }
 
@@ -57,8 +67,11 @@ export interface Descriptor {
 export interface ImageManifest {
   readonly schemaVersion: 2;
   readonly mediaType: string;
+  readonly artifactType?: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
+  /** The manifest that this one says something about. */
+  readonly subject?: Descriptor;
   readonly annotations?: Annotations;
 }
 
