@@ -10,6 +10,9 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/integration/**"],
           setupFiles: ["./test/support/propertySeed.ts"],
+          // Nothing is timed by tests: a limit only ends what hangs, on a machine that does other work as well.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

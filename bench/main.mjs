@@ -1,6 +1,6 @@
 /**
  * Measurements. `npm run bench [-- NAME… OPTIONS]`; NAME: `assembly` (`assembly:corpus`, `assembly:synthetic`), `index`, `check`,
- * `startup`; none: all. Options: --size BYTES of the synthetic environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N,
+ * `startup`, `layers` (`layers:corpus`, `layers:synthetic`; --runs catalogues); none: all. Options: --size BYTES of the synthetic environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N,
  * --specs N of the synthetic index, --work DIR to keep what was made. Nothing is asserted: times depend on the machine.
  */
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-const names = ["startup", "check", "index", "assembly"];
+const names = ["startup", "check", "index", "assembly", "layers"];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -46,6 +46,7 @@ try {
       runs,
       specs: count(values.specs, "--specs"),
     });
+  if (wanted.has("layers")) (await import("./layers.mjs")).benchLayers({ runs, only: wanted.get("layers") });
   if (wanted.has("assembly"))
     await (await import("./assembly.mjs")).benchAssembly({
       work: join(work, "assembly"),

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
-import { toolVersion } from "../pipeline/toolVersion.ts";
 import { asSpacktainersError, exitStatus, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
+import { toolVersion } from "../util/toolVersion.ts";
 import { errorJson, errorLines, type VerbOutcome, wantsColor } from "./context.ts";
 import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
 import { verbs } from "./verbs.ts";
@@ -24,7 +24,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addGlobalOptions(program);
   for (const verb of verbs) {
     const command = addGlobalOptions(verb(program, outcome)).exitOverride();
-    commands.push(command);
+    commands.push(command, ...command.commands);
     program.addCommand(command);
   }
   try {

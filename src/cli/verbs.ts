@@ -3,13 +3,22 @@ import type { VerbOutcome } from "./context.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
+import { dockerfileVerb } from "./verbs/dockerfile.ts";
+import { doctorVerb } from "./verbs/doctor.ts";
+import { execVerb } from "./verbs/exec.ts";
 import { explainVerb } from "./verbs/explain.ts";
+import { jobVerb } from "./verbs/job.ts";
 import { keysVerb } from "./verbs/keys.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
+import { planVerb } from "./verbs/plan.ts";
+import { pullVerb } from "./verbs/pull.ts";
+import { pushVerb } from "./verbs/push.ts";
 import { runVerb } from "./verbs/run.ts";
 import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
+import { sifVerb } from "./verbs/sif.ts";
+import { testVerb } from "./verbs/test.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 
 /** Makes the command of one verb. Loading a verb must be cheap: its work is imported when it runs. */
@@ -20,12 +29,21 @@ export const verbs: readonly Verb[] = [
   listVerb,
   checkVerb,
   lockVerb,
+  planVerb,
   buildVerb,
+  testVerb,
+  pushVerb,
+  pullVerb,
   runVerb,
+  execVerb,
   shellVerb,
+  sifVerb,
+  jobVerb,
+  doctorVerb,
   unpackVerb,
   explainVerb,
   diffVerb,
   sbomVerb,
   keysVerb,
+  dockerfileVerb,
 ];

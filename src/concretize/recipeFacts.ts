@@ -1,6 +1,6 @@
 /** Default values of variants, and licences, exported from recipes by `scripts/export-recipe-facts.py`. Format: `docs/explain.md`. */
 import { readFile, stat } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { AbstractSpec, Dialect } from "../spec/abstract.ts";
 import type { ConcreteSpec } from "../spec/concrete.ts";
 import { parseSpec } from "../spec/parse.ts";

@@ -1,10 +1,12 @@
 /** Reading `spacktainers.yaml`: from text to a typed configuration with defaults, or every problem in it. */
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
-import { checkBase, checkCaches, reportIssue } from "./configurationProblems.ts";
+import { checkBase, checkCaches, checkLayers, reportIssue } from "./configurationProblems.ts";
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
+import type { SiteConfiguration } from "./siteSchema.ts";
 
 /** Processor architectures of containers, by their OCI names. */
 export const architectures = ["amd64", "arm64"] as const;
@@ -87,8 +89,13 @@ export interface RegistryConfiguration {
   readonly password: SecretReference | undefined;
 }
 
-/** A cluster. */
-export type SiteConfiguration = NonNullable<ConfigurationFile["sites"]>[string];
+/** A repository of Spack recipes. */
+export interface SpackRepository {
+  readonly url: string;
+  readonly ref?: string | undefined;
+  readonly path?: string | undefined;
+  readonly paths?: readonly string[] | undefined;
+}
 
 /** The configuration of a repository, complete. */
 export interface Configuration {
@@ -107,7 +114,7 @@ export interface Configuration {
   readonly registries: readonly RegistryConfiguration[];
   readonly layers: {
     readonly budget: number;
-    readonly compression: "gzip";
+    readonly compression: CompressionFormat;
     /** Undefined: the compressor's default. */
     readonly level: number | undefined;
   };
@@ -118,7 +125,7 @@ export interface Configuration {
     readonly dialect: "0.x" | "1.x" | undefined;
     /** Default values of variants, exported from recipes. Not read here. */
     readonly facts: ConfiguredFile | undefined;
-    readonly repos: readonly NonNullable<NonNullable<ConfigurationFile["spack"]>["repos"]>[number][];
+    readonly repos: readonly SpackRepository[];
   };
   readonly sites: ReadonlyMap<string, SiteConfiguration>;
   readonly install: {
@@ -174,6 +181,7 @@ export function readConfiguration(
   if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(issue, tree, [], problems);
   checkBase(tree, problems);
   checkCaches(tree, problems);
+  checkLayers(tree, problems);
   const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
   const sound = complete(parsed.data ?? soundSections(value), file, root, placeOf);
   return {

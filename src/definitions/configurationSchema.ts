@@ -3,7 +3,8 @@
  * it by `scripts/schema.mjs`. Nothing is transformed here: {@link ./configuration.ts} turns what was read into a
  * `Configuration` with defaults.
  */
-import { z } from "zod";
+import * as z from "zod";
+import { siteSchema } from "./siteSchema.ts";
 
 /** Version of the configuration format that this program reads. */
 export const configurationVersion = 1;
@@ -105,10 +106,17 @@ const registry = z.strictObject({
 const layers = z.strictObject({
   budget: z.int().min(2).max(127).optional().describe("Most layers an image may have."),
   compression: z
-    .enum(["gzip"])
+    .enum(["gzip", "zstd"])
     .optional()
-    .describe("How layers are compressed: `gzip`, which every runtime reads."),
-  level: z.int().min(1).max(9).optional().describe("Compression level; default 6."),
+    .describe(
+      "How layers are compressed: `gzip` (default), which every runtime reads, or `zstd`, which is faster.",
+    ),
+  level: z
+    .int()
+    .min(1)
+    .max(19)
+    .optional()
+    .describe("Compression level: 1 to 12 for gzip, default 4; 1 to 19 for zstd, default 3."),
 });
 
 const spack = z.strictObject({
@@ -144,22 +152,6 @@ const image = z
   })
   .describe("What images say of themselves. `{name}` and `{version}` stand for the container's.");
 
-const site = z.strictObject({
-  runtime: z.enum(["apptainer", "singularity", "podman", "docker", "sarus", "native"]).optional(),
-  mpi: name.optional().describe("Process manager interface of `srun --mpi=…`."),
-  binds: list(text).optional().describe("Directories of the host to see in the container."),
-  target: name.optional(),
-  account: text.optional(),
-  partition: text.optional(),
-  constraint: text.optional(),
-  qos: text.optional(),
-  time: text.optional(),
-  nodes: z.int().min(1).optional(),
-  "tasks-per-node": z.int().min(1).optional(),
-  exclusive: z.boolean().optional(),
-  environment: z.record(z.string(), z.string()).optional(),
-});
-
 /** The whole file. */
 export const configurationSchema = z
   .strictObject({
@@ -178,7 +170,10 @@ export const configurationSchema = z
     layers: layers.optional(),
     strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
     spack: spack.optional().describe("Only for building what the caches lack."),
-    sites: z.record(name, site).optional(),
+    sites: z
+      .record(name, siteSchema)
+      .optional()
+      .describe("Clusters by name; also one a file in the folder `sites`."),
     install: z
       .strictObject({
         root: absolutePath.optional().describe("Install tree in the image; default `/opt/software`."),

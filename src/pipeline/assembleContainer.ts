@@ -1,15 +1,24 @@
-import { type Annotations, mediaTypes } from "../archive/oci/types.ts";
+import type { Inventory } from "../archive/inventory.ts";
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
+import { type Annotations, layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
-import type { Base } from "../base/types.ts";
+import type { Completion } from "../base/completions.ts";
+import type { AnyBaseLayer, Base } from "../base/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
-import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
-import { assembleImage, type Image, type ImageLayer } from "../image/image.ts";
-import { packageLayerBudget } from "../image/planLayers.ts";
+import {
+  baseKeyAnnotation,
+  completionAnnotation,
+  inputsAnnotation,
+  layerContentsAnnotation,
+} from "../image/annotations.ts";
+import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
+import { type AnyLayer, assembleImage, type Image, type ImageLayer } from "../image/image.ts";
 import { nameMatcher } from "../linkage/allow.ts";
 import { checkLinkage } from "../linkage/checkLinkage.ts";
 import { externalsMissing } from "../linkage/externals.ts";
 import { describeProblem, linkageErrors } from "../linkage/linkageErrors.ts";
 import type { LinkageReport } from "../linkage/types.ts";
+import { type ContentsId, formatContentsId } from "../publish/layerContents.ts";
 import type { DagHash } from "../spec/concrete.ts";
 import { digestOf } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
@@ -17,11 +26,10 @@ import { environmentValues, manifestModifications, standardPath } from "../view/
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
-import { inputsAnnotation } from "./builtImage.ts";
 import { inheritedLabels } from "./imageLabels.ts";
+import { layerSettings } from "./layerSettings.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import type { OutputNames } from "./outputs.ts";
-import { packageLayers } from "./packageLayers.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
@@ -34,8 +42,8 @@ export interface Assembly {
   readonly resolved: ResolvedPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`. */
-  readonly fragments: readonly StoredFragment[];
-  readonly base: Base;
+  readonly inventories: readonly Inventory[];
+  readonly base: Base<AnyBaseLayer>;
   readonly baseName: string;
   /** What may stay unresolved. */
   readonly allow: readonly string[];
@@ -55,9 +63,8 @@ export interface Draft {
  * @throws {SpacktainersError} `VIEW_CONFLICT`
  */
 export async function draftImage(assembly: Assembly): Promise<Draft> {
-  const { names, configuration, loaded, resolved, prefixes, base } = assembly;
+  const { names, configuration, loaded, resolved, prefixes, base, inventories } = assembly;
   const { environment } = loaded;
-  const inventories = await Promise.all(assembly.fragments.map((fragment) => fragment.inventory()));
   const packages = resolved.packages.map(({ spec }, index) => ({
     spec,
     prefix: prefixes.get(spec.hash) ?? "",
@@ -138,8 +145,10 @@ export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
   if (failure !== undefined) throw failure;
 }
 
-/** What is decided of an image besides its contents. */
-export interface ImageDecisions {
+/** What {@link finishImage} puts together, besides the contents. */
+export interface FinishOptions {
+  /** Layers of the packages, lowest first. */
+  readonly packages: readonly AnyLayer[];
   /** Digest of everything that decides the image. */
   readonly inputs: string;
   /** Seconds since 1970. */
@@ -148,30 +157,38 @@ export interface ImageDecisions {
   readonly labels: Annotations;
   /** Of the manifest alone. */
   readonly annotations: Annotations;
+  /** The record of what is in the base. */
+  readonly baseContents?: ContentsId;
+  readonly completion: Completion | undefined;
 }
 
 /**
  * Puts finished parts together: the layers of base and packages, the top layer, the documents.
  *
- * @throws {SpacktainersError} `BASE_INVALID` when the base leaves no room for layers
+ * @throws {SpacktainersError} `NOT_SUPPORTED` for more layers than runtimes can mount
  */
 export async function finishImage(
   assembly: Assembly,
   draft: Draft,
   store: FragmentStore,
-  { inputs, created, labels, annotations }: ImageDecisions,
-): Promise<Image> {
-  const { names, configuration, resolved, base } = assembly;
-  const budget = packageLayerBudget(configuration.layers.budget, base.layers.length + 1);
-  const packages = resolved.packages.map(({ spec }, index) => ({
-    spec,
-    fragment: fragmentAt(assembly.fragments, index),
-  }));
-  const layers: ImageLayer[] = [
-    ...base.layers.map((layer) => ({ ...layer, createdBy: `spacktainers: ${assembly.baseName}` })),
-    // Dependencies first: what is needed by most lies lowest.
-    ...(await packageLayers(packages.reverse(), budget, store)),
-    await topImageLayer(draft.top.entries, configuration.layers.level ?? 6, store),
+  { packages, inputs, created, labels, annotations, baseContents, completion }: FinishOptions,
+): Promise<Image<AnyLayer>> {
+  const { names, configuration, base } = assembly;
+  const layers: AnyLayer[] = [
+    ...base.layers.map(({ inventory: _, ...layer }, index) => ({
+      ...layer,
+      createdBy: `spacktainers: ${assembly.baseName}`,
+      ...(index > 0 || baseContents === undefined
+        ? {}
+        : {
+            annotations: {
+              [baseKeyAnnotation]: base.key,
+              [layerContentsAnnotation]: formatContentsId(baseContents),
+            },
+          }),
+    })),
+    ...packages,
+    await topImageLayer(draft.top.entries, layerSettings(configuration), store),
   ];
   return assembleImage({
     architecture: names.arch,
@@ -181,12 +198,19 @@ export async function finishImage(
     labels: { ...inheritedLabels(base.config?.labels), ...labels },
     ...(base.config?.user === undefined ? {} : { user: base.config.user }),
     ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
-    annotations: { ...labels, ...annotations, [inputsAnnotation]: inputs },
+    annotations: {
+      ...labels,
+      ...annotations,
+      [inputsAnnotation]: inputs,
+      ...(completion === undefined
+        ? {}
+        : { [completionAnnotation]: [completion.key, ...completion.libraries].join(" ") }),
+    },
   });
 }
 
 /** The variables that a base image brings; a base without any starts from the usual PATH. */
-function baseEnvironment(base: Base): ReadonlyMap<string, string> {
+function baseEnvironment(base: Base<AnyBaseLayer>): ReadonlyMap<string, string> {
   const own = (base.config?.env ?? []).map((line): [string, string] => {
     const equals = line.indexOf("=");
     return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
@@ -194,22 +218,15 @@ function baseEnvironment(base: Base): ReadonlyMap<string, string> {
   return new Map([["PATH", standardPath], ...own]);
 }
 
-function fragmentAt(fragments: readonly StoredFragment[], index: number): StoredFragment {
-  const fragment = fragments[index];
-  if (fragment === undefined) throw new Error("a package has no fragment");
-  return fragment;
-}
-
 /** The top layer as a file in the store, where layers of equal content are one. */
 async function topImageLayer(
   entries: readonly ViewEntry[],
-  level: number,
+  compression: CompressionSettings,
   store: FragmentStore,
 ): Promise<ImageLayer> {
   const key = fragmentKey({
     top: 1,
-    level,
-    zlib: process.versions.zlib,
+    compression: compressionFacts(compression),
     entries: entries.map(({ path, type, mode, target, content }) => ({
       path,
       type,
@@ -219,7 +236,7 @@ async function topImageLayer(
     })),
   });
   const fragment = await store.make(key, async (path) => ({
-    facts: await writeFragment(path, streamEntries(entries), { level }),
+    facts: await writeFragment(path, streamEntries(entries), { compression }),
     inventory: { entries: [] },
   }));
   return {
@@ -227,7 +244,7 @@ async function topImageLayer(
     digest: fragment.digest,
     size: fragment.size,
     diffId: fragment.diffId,
-    mediaType: mediaTypes.layer,
+    mediaType: layerMediaType(fragment.compression),
     createdBy: "spacktainers: view and environment",
   };
 }

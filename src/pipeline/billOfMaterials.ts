@@ -1,34 +1,21 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { imageMtime } from "../archive/entry.ts";
-import { baseCacheDirectory } from "../base/baseStore.ts";
-import { buildBase } from "../base/buildBase.ts";
-import { openCaches } from "../buildcache/cacheSet.ts";
 import type { Container, Repository } from "../definitions/repository.ts";
-import { createdTime } from "../image/created.ts";
 import { cycloneDxDocument } from "../supply/cycloneDx.ts";
 import type { ImageFacts } from "../supply/imageFacts.ts";
 import { spdxDocument } from "../supply/spdx.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import type { EmitEvent } from "../util/events.ts";
-import { baseDigest } from "./baseDigest.ts";
-import { baseName, baseSpec } from "./baseSpec.ts";
+import { baseName } from "./baseSpec.ts";
 import { defaultOutput } from "./builtImage.ts";
-import { chooseDialect } from "./chooseDialect.ts";
-import { decidingFiles } from "./decidingFiles.ts";
 import { baseFacts, plannedFacts } from "./imageFacts.ts";
 import { layoutFacts } from "./layoutFacts.ts";
 import { licenseFacts } from "./licenseFacts.ts";
-import { loadEnvironment } from "./loadEnvironment.ts";
 import { anyImage } from "./packageListing.ts";
-import { packagePrefixes } from "./packagePrefixes.ts";
-import { recipeFacts } from "./recipeFacts.ts";
-import { resolvePackages } from "./resolvePackages.ts";
+import { openContainerForBuild, planContainer } from "./planContainer.ts";
 import { selectOne } from "./selectOne.ts";
-import { snapshotTime } from "./snapshotTime.ts";
-import { sourceFacts } from "./sourceFacts.ts";
-import { openLocks } from "./useLocks.ts";
-import { cacheSources, openRepository, openSoundRepository } from "./workspace.ts";
+import { inWorkshop } from "./workshop.ts";
+import { openRepository, openSoundRepository } from "./workspace.ts";
 
 /** Formats of bills of materials. */
 export const billFormats = ["spdx", "cyclonedx"] as const;
@@ -104,62 +91,23 @@ async function factsOf(request: BillRequest): Promise<ImageFacts> {
   return factsToBe(container, await openSoundRepository(request.directory), request);
 }
 
-/** What a build would make, found out without making it. */
+/** What a build would make, found out without making it: only a base is, which says which OS packages it has. */
 async function factsToBe(
   container: Container,
   { configuration }: Repository,
   request: BillRequest,
 ): Promise<ImageFacts> {
-  const { emit, signal, refresh } = request;
-  const sources = await cacheSources(configuration.caches, request, request.directory);
-  const caches = openCaches(sources, { emit, signal, refresh });
-  try {
-    const dialect = await chooseDialect(container, configuration, caches);
-    const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
-    const locks = await openLocks(container, loaded, configuration, { frozen: false, emit });
-    const base = await buildBase(baseSpec(configuration.base), {
-      architecture: container.arch,
-      cacheDir: baseCacheDirectory(),
-      emit,
-      signal,
-      refresh,
-      ...(locks.base === undefined ? {} : { lock: locks.base }),
-    });
-    const resolved = await resolvePackages(
-      loaded,
-      caches,
-      configuration.platforms[container.arch],
-      emit,
-      () => recipeFacts(configuration),
+  const planning = { frozen: false, strip: undefined, keepMetadata: false, allowUnresolved: [], ...request };
+  return inWorkshop(configuration, { ...request, jobs: undefined }, async (tools) => {
+    const opened = await openContainerForBuild(container, configuration, planning, tools);
+    const plan = await planContainer(opened, planning, tools);
+    const base = await plan.base.build();
+    return plannedFacts(
+      plan,
+      baseFacts(base, baseName(configuration.base, base), plan.baseDigest),
+      await licenseFacts(configuration, plan.resolved.graph),
     );
-    const prefixes = packagePrefixes(
-      resolved.packages.map(({ spec }) => spec),
-      resolved.graph,
-      {
-        root: configuration.install.root,
-        configured: configuration.install.projections,
-        environment: loaded.environment,
-      },
-    );
-    return await plannedFacts({
-      container,
-      configuration,
-      loaded,
-      resolved,
-      prefixes,
-      base: baseFacts(
-        base,
-        baseName(configuration.base, base),
-        await baseDigest(configuration.base, container.arch),
-      ),
-      locked: locks.inUse,
-      source: await sourceFacts(configuration.root, container.path, decidingFiles(container, configuration)),
-      created: createdTime([imageMtime, ...snapshotTime(configuration.base)]),
-      licenseOf: await licenseFacts(configuration, resolved.graph),
-    });
-  } finally {
-    await caches.close();
-  }
+  });
 }
 
 async function isLayout(path: string): Promise<boolean> {

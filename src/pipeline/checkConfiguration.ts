@@ -1,4 +1,5 @@
 import type { Configuration } from "../definitions/configuration.ts";
+import { siteProblems } from "../hpc/siteProblems.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { familyOf } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
@@ -56,6 +57,8 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
       problems.push(new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) }));
     }
   }
+  for (const [name, site] of configuration.sites)
+    problems.push(...siteProblems(site, (path) => placeOf(["sites", name, ...path])));
   if (configuration.base.kind === "image")
     problems.push(
       new SpacktainersError("NOT_SUPPORTED", "a registry image cannot be the base yet", {

@@ -1,7 +1,9 @@
 import { readDefFile } from "../definitions/defFile.ts";
+import { yamlLimits } from "../definitions/positionedYaml.ts";
 import { inOrderOfPlace } from "../definitions/problems.ts";
 import { readTextFile } from "../definitions/repository.ts";
 import { selectContainers } from "../definitions/select.ts";
+import { readTestsFile } from "../definitions/testsFile.ts";
 import { loadLock, loadManifest } from "../environment/load.ts";
 import { lockStaleness } from "../environment/lock.ts";
 import { asSpacktainersError, type SpacktainersError } from "../util/errors.ts";
@@ -53,6 +55,11 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
       const reading = await loadManifest(container.path, dialect === undefined ? {} : { dialect });
       errors.push(...reading.errors);
       warnings.push(...reading.warnings);
+      if (container.tests !== undefined) {
+        checked++;
+        const text = await readTextFile(container.tests, yamlLimits.bytes);
+        errors.push(...readTestsFile(text, container.tests).problems.errors);
+      }
       if (container.lock !== undefined) {
         checked++;
         const lock = await loadLock(container.lock);

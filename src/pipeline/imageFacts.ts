@@ -1,62 +1,44 @@
 /** The facts of an image, from what a build has at hand. */
 
 import { osReleaseOf } from "../base/osRelease.ts";
-import type { Base } from "../base/types.ts";
-import type { CachedPackage } from "../buildcache/types.ts";
-import type { Configuration } from "../definitions/configuration.ts";
-import type { Container } from "../definitions/repository.ts";
+import type { AnyBaseLayer, Base } from "../base/types.ts";
 import { layerPackagesAnnotation } from "../image/annotations.ts";
 import { formatTime } from "../image/created.ts";
-import { type Image, platformOf } from "../image/image.ts";
-import { type DagHash, parseDagHash } from "../spec/concrete.ts";
-import type {
-  BaseFacts,
-  BuiltImageFacts,
-  ImageFacts,
-  LayerFacts,
-  SourceFacts,
-} from "../supply/imageFacts.ts";
+import { type AnyLayer, type Image, platformOf } from "../image/image.ts";
+import { type ConcreteSpec, type DagHash, parseDagHash } from "../spec/concrete.ts";
+import type { BaseFacts, BuiltImageFacts, ImageFacts, LayerFacts } from "../supply/imageFacts.ts";
 import { runtimeGraph } from "../supply/runtimeGraph.ts";
 import { type Digest, digestOf, parseDigest } from "../util/digest.ts";
 import { readBounded } from "../util/readBounded.ts";
 import { redactUrl } from "../util/redact.ts";
+import { toolVersion } from "../util/toolVersion.ts";
 import { builderFacts } from "./builderFacts.ts";
-import type { LoadedEnvironment } from "./loadEnvironment.ts";
-import type { ResolvedPackages } from "./resolvePackages.ts";
+import type { ContainerPlan } from "./planContainer.ts";
 import { isLocal } from "./sourceFacts.ts";
 import { lockPaths } from "./spacktainersLock.ts";
-import { toolVersion } from "./toolVersion.ts";
-
-/** What is known of an image before it is made. */
-export interface PlannedFacts {
-  readonly container: Container;
-  readonly configuration: Configuration;
-  readonly loaded: LoadedEnvironment;
-  readonly resolved: ResolvedPackages;
-  readonly prefixes: ReadonlyMap<DagHash, string>;
-  readonly base: BaseFacts;
-  /** Whether the build keeps to `spacktainers.lock`. */
-  readonly locked: boolean;
-  readonly source: SourceFacts | undefined;
-  /** Seconds since 1970. */
-  readonly created: number;
-  readonly licenseOf: (spec: CachedPackage["spec"]) => string | undefined;
-}
 
 /** Configurations and locks are small; what is larger is not ours. */
 const largestInput = 64 << 20;
 
-/** Facts of an image that is not made yet. */
-export async function plannedFacts(planned: PlannedFacts): Promise<ImageFacts> {
-  const { container, configuration, loaded, resolved, prefixes, base, source } = planned;
+/**
+ * Facts of an image that is not made yet.
+ *
+ * @param licenseOf SPDX expression of a package's licence, where it is known
+ */
+export async function plannedFacts(
+  plan: ContainerPlan,
+  base: BaseFacts,
+  licenseOf: (spec: ConcreteSpec) => string | undefined,
+): Promise<ImageFacts> {
+  const { container, configuration, loaded, locks, resolved, prefixes, source } = plan;
   const specs = resolved.packages.map(({ spec }) => spec);
-  const ownLock = planned.locked ? await fileDigest(lockPaths(container).spacktainers) : undefined;
+  const ownLock = locks.inUse ? await fileDigest(lockPaths(container).spacktainers) : undefined;
   return {
     name: container.name,
     version: resolved.version,
     platform: platformOf(container.arch),
     manifest: undefined,
-    created: formatTime(planned.created),
+    created: formatTime(plan.created),
     layers: [],
     roots: resolved.resolution.roots.map(({ request, hash }) => ({ request, hash })),
     graph: runtimeGraph(resolved.graph, [...specs, ...resolved.externals]),
@@ -69,7 +51,7 @@ export async function plannedFacts(planned: PlannedFacts): Promise<ImageFacts> {
         url: publicUrl(cached.archiveUrl),
         signedBy: cached.signedBy,
       },
-      license: planned.licenseOf(cached.spec),
+      license: licenseOf(cached.spec),
     })),
     externals: resolved.externals,
     base,
@@ -91,7 +73,12 @@ export async function plannedFacts(planned: PlannedFacts): Promise<ImageFacts> {
  *
  * @param inputs digest of everything that decided it
  */
-export function builtFacts(planned: ImageFacts, image: Image, base: Base, inputs: string): BuiltImageFacts {
+export function builtFacts(
+  planned: ImageFacts,
+  image: Image<AnyLayer>,
+  base: Base<AnyBaseLayer>,
+  inputs: string,
+): BuiltImageFacts {
   const { descriptor } = image.manifest;
   return {
     ...planned,
@@ -112,7 +99,7 @@ export function builtFacts(planned: ImageFacts, image: Image, base: Base, inputs
 }
 
 /** What is to be said of a base. */
-export function baseFacts(base: Base, name: string, digest: Digest | undefined): BaseFacts {
+export function baseFacts(base: Base<AnyBaseLayer>, name: string, digest: Digest | undefined): BaseFacts {
   return { name, digest, distribution: osReleaseOf(base.inventory), packages: base.packages };
 }
 

@@ -11,7 +11,7 @@ import { watchDpkgStatus } from "../base/dpkgStatus.ts";
 import { type OsRelease, osReleasePaths, parseOsRelease } from "../base/osRelease.ts";
 import type { BasePackage } from "../base/types.ts";
 import { readLock } from "../environment/lock.ts";
-import { factsAnnotation, layerPackagesAnnotation } from "../image/annotations.ts";
+import { factsAnnotation, inputsAnnotation, layerPackagesAnnotation } from "../image/annotations.ts";
 import { runtimeClosure } from "../spec/closure.ts";
 import { largestFacts, readFacts } from "../supply/factsDocument.ts";
 import type { BuiltImageFacts, LayerFacts } from "../supply/imageFacts.ts";
@@ -19,7 +19,6 @@ import { runtimeGraph } from "../supply/runtimeGraph.ts";
 import { digestOf, parseDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { readBounded } from "../util/readBounded.ts";
-import { inputsAnnotation } from "./builtImage.ts";
 import { packagesIn } from "./imageFacts.ts";
 import { lockOf, noLockInside } from "./packageListing.ts";
 

@@ -145,31 +145,39 @@ async function findPackage(spec: ConcreteSpec, graph: SpecGraph, caches: CacheSe
       hint: "the package is spliced: the lock must hold what it was built from",
     });
   const found = await caches.findPackage(built, (hash) => graph.get(hash));
-  checkIdentity(built, found);
+  checkIdentity(built, graph, found);
   return built === spec ? found : { ...found, spec };
 }
 
 /**
- * Indexes and locks are not signed: what was chosen by them must be what the signed metadata says, in what decides the
- * image's contents: the package and its link/run dependencies.
+ * Indexes and locks are not signed: what was chosen by them must be what the signed metadata says, in what decides whether the
+ * package fits and what the image has: its variants, its machine, its link/run dependencies and what of these is external.
  */
-function checkIdentity(spec: ConcreteSpec, found: CachedPackage): void {
-  const runtime = ({ dependencies }: ConcreteSpec): string =>
-    dependencies
-      .filter(({ types }) => types.has("link") || types.has("run"))
-      .map(
-        ({ name, hash, types }) =>
-          `${name}/${hash}${types.has("link") ? "l" : ""}${types.has("run") ? "r" : ""}`,
-      )
-      .sort()
-      .join(" ");
-  if (runtime(spec) === runtime(found.spec)) return;
+function checkIdentity(spec: ConcreteSpec, graph: SpecGraph, found: CachedPackage): void {
+  const [chosen, verified] = [statements(spec, graph), statements(found.spec, found.graph)];
+  const lie = Object.keys(chosen).find((what) => chosen[what] !== verified[what]);
+  if (lie === undefined) return;
   throw new SpacktainersError(
     "IDENTITY_MISMATCH",
-    `the dependencies of ${briefSpec(spec)} are not those of its verified metadata`,
+    `the ${lie} of ${briefSpec(spec)} are not those of its verified metadata`,
     {
       place: { spec: briefSpec(spec), url: found.cacheUrl },
       hint: "the cache's index or the lock was changed; update the index, or make the lock anew",
     },
   );
+}
+
+/** What is said of a package, as texts that can be compared, by what they are about. */
+function statements(spec: ConcreteSpec, graph: SpecGraph): Readonly<Record<string, string>> {
+  const dependencies = spec.dependencies
+    .filter(({ types }) => types.has("link") || types.has("run"))
+    .map(({ name, hash, types }) => {
+      const external = graph.get(hash)?.external === undefined ? "" : "x";
+      return `${name}/${hash}${types.has("link") ? "l" : ""}${types.has("run") ? "r" : ""}${external}`;
+    });
+  return {
+    dependencies: dependencies.sort().join(" "),
+    variants: JSON.stringify([...spec.variants].sort(([a], [b]) => (a < b ? -1 : 1))),
+    "target and system": [spec.platform, spec.os, spec.target].join("-"),
+  };
 }

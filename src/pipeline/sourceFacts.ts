@@ -1,9 +1,9 @@
 /** Where a definition is kept: what CI and git know of it. */
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
-import { runTool } from "../run/tool.ts";
 import type { SourceFacts } from "../supply/imageFacts.ts";
 import { redactUrl } from "../util/redact.ts";
+import { runTool } from "../util/tool.ts";
 
 /** Milliseconds after which git is not waited for any longer: a repository on a slow disk must not hold up a build. */
 const patience = 10_000;

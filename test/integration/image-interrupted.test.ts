@@ -12,8 +12,8 @@ import { writeRootfs } from "../../src/image/writeRootfs.ts";
 import { directory, file } from "../archive/streams.ts";
 import { image, layer } from "../image/fixtures.ts";
 
-const dist = resolve(import.meta.dirname, "../../dist");
-const isBuilt = existsSync(join(dist, "image/writeRootfs.js"));
+const build = resolve(import.meta.dirname, "../../build");
+const isBuilt = existsSync(join(build, "image/writeRootfs.js"));
 const note = isBuilt ? "" : " (skipped: run npm run build first)";
 
 let scratch: string;
@@ -32,10 +32,10 @@ afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 /** Writes the image of {@link layers} in a process of its own. */
 function start(call: string, options: { readonly uid?: number } = {}): ChildProcess {
   const script = `
-    const { assembleImage } = await import(${JSON.stringify(join(dist, "image/image.js"))});
-    const archives = await import(${JSON.stringify(join(dist, "image/writeArchives.js"))});
-    const { writeOciLayout } = await import(${JSON.stringify(join(dist, "image/writeOciLayout.js"))});
-    const { writeRootfs } = await import(${JSON.stringify(join(dist, "image/writeRootfs.js"))});
+    const { assembleImage } = await import(${JSON.stringify(join(build, "image/image.js"))});
+    const archives = await import(${JSON.stringify(join(build, "image/writeArchives.js"))});
+    const { writeOciLayout } = await import(${JSON.stringify(join(build, "image/writeOciLayout.js"))});
+    const { writeRootfs } = await import(${JSON.stringify(join(build, "image/writeRootfs.js"))});
     const layers = ${JSON.stringify(layers)};
     const image = assembleImage({ architecture: "amd64", layers, created: 0, env: new Map() });
     const target = ${JSON.stringify(join(scratch, "out/target"))};

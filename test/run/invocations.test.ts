@@ -21,6 +21,9 @@ const container: ContainerProcess = {
   network: "host",
   tty: true,
   readOnly: true,
+  gpu: undefined,
+  hostMpi: false,
+  launch: undefined,
 };
 
 describe("the command for an engine", () => {

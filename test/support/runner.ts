@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { RunOptions } from "../../src/run/types.ts";
 
-/** Where the built project is; elsewhere for those who change it while the tests run. */
-const built = process.env.SPACKTAINERS_TEST_DIST ?? resolve(import.meta.dirname, "../../dist");
+/** Where the built modules are; elsewhere for those who change the project while the tests run. */
+const built = process.env.SPACKTAINERS_TEST_BUILD ?? resolve(import.meta.dirname, "../../build");
 const library = join(built, "run/runImage.js");
 
 /** What a finished run left. */

@@ -1,0 +1,196 @@
+import type { Configuration, RegistryConfiguration } from "../definitions/configuration.ts";
+import type { Container } from "../definitions/repository.ts";
+import { selectContainers } from "../definitions/select.ts";
+import { publishTag, type TaggedImage } from "../publish/publishTag.ts";
+import { parseTag, type Tag } from "../registry/reference.ts";
+import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import { asArchitecture } from "./architecture.ts";
+import { type PushedContainer, type PushedTarget, type PushedTo, pushContainer } from "./pushContainer.ts";
+import { inWorkshop, tidyWorkshop, type Workshop } from "./workshop.ts";
+import { openSoundRepository } from "./workspace.ts";
+
+/** A command line of `push`. */
+export interface PushRequest {
+  readonly directory: string;
+  readonly names: readonly string[];
+  readonly arch: string | undefined;
+  /** URLs of configured registries; none: all. */
+  readonly registries: readonly string[];
+  /** Besides those of the configuration. */
+  readonly tags: readonly string[];
+  readonly strip: boolean | undefined;
+  readonly keepMetadata: boolean;
+  readonly allowUnresolved: readonly string[];
+  readonly frozen: boolean;
+  readonly force: boolean;
+  readonly caches: readonly string[];
+  readonly trust: readonly string[];
+  readonly refresh: boolean;
+  readonly jobs: number | undefined;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** What became of a container's image in one registry. */
+export interface PushResult extends PushedTo {
+  readonly name: string;
+  readonly arch: string;
+  readonly version: string;
+}
+
+/**
+ * Publishes the containers asked for: every image to every registry, then the tags. Containers that cannot be made, and
+ * registries that fail, do not keep the others from being published.
+ *
+ * @returns a row for each container and registry, failures included
+ * @throws {SpacktainersError} when nothing was tried: `UNKNOWN_CONTAINER`, `USAGE`, a faulty configuration
+ */
+export async function pushContainers(request: PushRequest): Promise<readonly PushResult[]> {
+  const { directory } = request;
+  const repository = await openSoundRepository(directory);
+  const { configuration } = repository;
+  const arch = asArchitecture(request.arch);
+  const selected = await selectContainers(repository, {
+    names: request.names,
+    cwd: directory,
+    ...(arch === undefined ? {} : { arch }),
+  });
+  if (selected.length === 0)
+    throw new SpacktainersError("UNKNOWN_CONTAINER", "there is no container to push", {
+      hint: "definitions are container_definitions/<arch>/<name>/spack.yaml",
+    });
+  const registries = chosenRegistries(configuration, request.registries).map((registry) => ({
+    ...registry,
+    tags: [...registry.tags, ...request.tags.map((tag) => parseTag(tag))],
+  }));
+  return inWorkshop(configuration, request, async (workshop) => {
+    const pushed: PushedContainer[] = [];
+    const failed: PushResult[] = [];
+    for (const container of selected) {
+      const neighbours = repository.containers.filter(
+        (other) => !other.parked && other.arch === container.arch && other !== container,
+      );
+      try {
+        pushed.push(await pushContainer(container, neighbours, registries, configuration, request, workshop));
+      } catch (thrown) {
+        const error = asSpacktainersError(thrown);
+        // With one container, its failure is the command's.
+        if (error.code === "INTERRUPTED" || selected.length === 1) throw thrown;
+        failed.push(...registries.map((registry) => failure(container, registry, error)));
+      }
+    }
+    const results = await moveTags(pushed, repository.containers, workshop);
+    await tidyWorkshop(workshop);
+    return [...results, ...failed];
+  });
+}
+
+/** The registries of the configuration, or those of them that a command line names. */
+function chosenRegistries(
+  configuration: Configuration,
+  urls: readonly string[],
+): readonly RegistryConfiguration[] {
+  const { registries, file } = configuration;
+  if (registries.length === 0)
+    throw new SpacktainersError("CONFIG_INVALID", "no registry is configured", {
+      ...(file === undefined ? {} : { place: { file } }),
+      hint: "write `registries: [{ url: ghcr.io/my-org }]` in spacktainers.yaml",
+    });
+  if (urls.length === 0) return registries;
+  return urls.map((url) => {
+    const found = registries.find((registry) => registry.url === url || registry.url.split("/")[0] === url);
+    if (found !== undefined) return found;
+    throw new SpacktainersError("USAGE", `${url} is not a configured registry`, {
+      hint: `configured are ${registries.map((registry) => registry.url).join(", ")}`,
+    });
+  });
+}
+
+/** Moves every tag once all architectures are there. */
+async function moveTags(
+  pushed: readonly PushedContainer[],
+  containers: readonly Container[],
+  { emit, signal }: Workshop,
+): Promise<readonly PushResult[]> {
+  const errors = new Map<PushedTarget, SpacktainersError>();
+  const moves = new Map<
+    string,
+    { readonly target: PushedTarget; readonly tag: Tag; readonly members: Member[] }
+  >();
+  for (const { container, version, targets } of pushed) {
+    for (const target of targets) {
+      if (target.image === undefined) continue;
+      for (const tag of target.result.tags) {
+        const key = `${target.result.repository}:${tag}`;
+        const move = moves.get(key) ?? { target, tag, members: [] };
+        move.members.push({ container, version, target, image: target.image });
+        moves.set(key, move);
+      }
+    }
+  }
+  if (moves.size > 0) emit({ type: "stage", stage: "Moving the tags" });
+  for (const { tag, members } of moves.values()) {
+    signal.throwIfAborted();
+    const [first] = members;
+    if (first === undefined) continue;
+    try {
+      await publishTag(first.target.repository, {
+        tag,
+        images: members.map(({ image }) => image),
+        architectures: architecturesIn(first, containers),
+        annotations: {
+          "org.opencontainers.image.title": first.container.name,
+          "org.opencontainers.image.version": first.version,
+        },
+      });
+    } catch (thrown) {
+      const error = asSpacktainersError(thrown);
+      if (error.code === "INTERRUPTED") throw error;
+      for (const { target } of members) errors.set(target, error);
+    }
+  }
+  return pushed.flatMap(({ container, version, targets }) =>
+    targets.map((target) => ({
+      name: container.name,
+      arch: container.arch,
+      version,
+      ...target.result,
+      error: target.result.error ?? errors.get(target),
+    })),
+  );
+}
+
+/** An image that a tag is to stand for. */
+interface Member {
+  readonly container: Container;
+  readonly version: string;
+  readonly target: PushedTarget;
+  readonly image: TaggedImage;
+}
+
+/** The architectures that share the repository: all that the container has, unless each has a repository of its own. */
+function architecturesIn({ container, target }: Member, containers: readonly Container[]): readonly string[] {
+  if (target.target.configuration.repository.includes("{arch}")) return [container.arch];
+  const same = containers.filter(({ name, parked }) => name === container.name && !parked);
+  return [...new Set([container.arch, ...same.map(({ arch }) => arch)])];
+}
+
+function failure(
+  { name, arch }: Container,
+  registry: RegistryConfiguration,
+  error: SpacktainersError,
+): PushResult {
+  return {
+    name,
+    arch,
+    version: "",
+    repository: registry.url,
+    tags: [],
+    digest: undefined,
+    upToDate: false,
+    layers: { uploaded: 0, mounted: 0, present: 0, referenced: 0 },
+    bytesSent: 0,
+    error,
+  };
+}
