@@ -4,7 +4,7 @@
  * gives groups of packages.
  */
 import { createHash } from "node:crypto";
-import { planLayers } from "../dist/image/planLayers.js";
+import { planLayers } from "../build/image/planLayers.js";
 
 /** What a strategy knows of a package: `closure` and `sharedBy` are for the rejected ones. */
 /** @typedef {{ key: string, name: string, size: number, closure: number, needs: readonly string[], sharedBy: readonly string[] }} Package */
@@ -73,6 +73,15 @@ function dependents(packages) {
   return counts;
 }
 
+/** Into which of the shared layers ours puts a package: small ones into a quarter of them. */
+const dealtAsOurs = (shared) => (one) => {
+  const small = Math.floor(shared / 4);
+  if (small === 0) return hashOf(one.name) % shared;
+  return power(one) < 18
+    ? `small ${hashOf(one.name) % small}`
+    : `other ${hashOf(one.name) % (shared - small)}`;
+};
+
 /** Ours: what the program does. */
 function ours(packages, budget) {
   const shared = Math.min(budget, sharedLayers(budget + 2));
@@ -86,16 +95,20 @@ export const strategies = {
   "one layer": (packages) => [packages],
   "one a package, no limit": (packages) => packages.map((one) => [one]),
   ours,
-  "exact sizes in place of powers of two": within((packages, budget) => {
+  "ours, small packages like all others": within((packages, budget) => {
     const shared = sharedLayers(budget);
     return firstAlone(
       packages,
-      bySize,
+      byPower,
       budget - shared,
       () =>
         ({ name }) =>
           hashOf(name) % shared,
     );
+  }),
+  "ours, exact sizes for powers of two": within((packages, budget) => {
+    const shared = sharedLayers(budget);
+    return firstAlone(packages, bySize, budget - shared, () => dealtAsOurs(shared));
   }),
   "hash of the name only": within((packages, budget) =>
     grouped(packages, ({ name }) => hashOf(name) % budget),
@@ -121,8 +134,8 @@ export const strategies = {
         .sort(([a, one], [b, other]) => sum(other) - sum(one) || compare(a, b))
         .slice(0, shared >> 1);
       const own = new Set(classes.map(([label]) => label));
-      return ({ name, sharedBy }) =>
-        own.has(sharedBy.join()) ? sharedBy.join() : hashOf(name) % (shared - own.size);
+      const dealt = dealtAsOurs(shared - own.size);
+      return (one) => (own.has(one.sharedBy.join()) ? one.sharedBy.join() : dealt(one));
     });
   }),
   "ours, rest by how many containers": within((packages, budget) => {
@@ -149,14 +162,7 @@ export const strategies = {
     const needed = new Set(packages.flatMap(({ needs }) => needs));
     const weight = (one) => power(one) + (needed.has(one.key) ? 0 : 2);
     const order = (a, b) => weight(b) - weight(a) || hashOf(a.name) - hashOf(b.name);
-    return firstAlone(
-      packages,
-      order,
-      budget - shared,
-      () =>
-        ({ name }) =>
-          hashOf(name) % shared,
-    );
+    return firstAlone(packages, order, budget - shared, () => dealtAsOurs(shared));
   }),
 };
 
@@ -164,13 +170,6 @@ export const strategies = {
 export function oursWith(share) {
   return within((packages, budget) => {
     const shared = Math.max(1, Math.ceil(budget * share));
-    return firstAlone(
-      packages,
-      byPower,
-      budget - shared,
-      () =>
-        ({ name }) =>
-          hashOf(name) % shared,
-    );
+    return firstAlone(packages, byPower, budget - shared, () => dealtAsOurs(shared));
   });
 }

@@ -9,6 +9,7 @@ fi
 cd "$(dirname "$0")/.." || exit 1
 export DEBIAN_FRONTEND=noninteractive
 packages=(
+  docker-registry apache2-utils openssl                                                # registries
   podman buildah skopeo umoci crun runc conmon golang-github-containers-common uidmap   # images and containers
   mmdebstrap binutils patchelf file                                                    # what we compare with
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
@@ -80,5 +81,12 @@ install_apptainer() {
 }
 if ! command -v apptainer >/dev/null && [ ! -x $apptainer/usr/bin/apptainer ]; then
   install_apptainer >/dev/null 2>&1 || echo "components: Apptainer 1.4 cannot be installed: the tests with it are skipped"
+fi
+
+# A second registry and a checker of images (go-containerregistry's crane), where there is Go.
+if command -v go >/dev/null && ! command -v crane >/dev/null && [ ! -x .scratch/go/bin/crane ]; then
+  GOBIN="$PWD/.scratch/go/bin" CGO_ENABLED=0 timeout 240 \
+    go install github.com/google/go-containerregistry/cmd/crane@v0.22.1 >/dev/null 2>&1 ||
+    echo "components: crane cannot be installed: the tests with a second registry are skipped"
 fi
 exit 0

@@ -89,10 +89,11 @@ function layerName({ packages }: LayerReport): string {
   return `${shown.join(" ")}${more === 0 ? "" : ` and ${more} more`}`;
 }
 
+/** Bytes of the archives that are to be installed for a layer. */
 function layerBytes({ packages }: LayerReport): string {
-  const sizes = packages.map(({ archive }) => archive.size);
-  const known = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-  return sizes.includes(undefined) && known === 0 ? "-" : formatBytes(known);
+  const missing = packages.filter(({ whereabouts }) => whereabouts === "to make");
+  const known = missing.reduce((sum, { archive }) => sum + (archive.size ?? 0), 0);
+  return known === 0 ? "-" : formatBytes(known);
 }
 
 /** Why a layer is made. */

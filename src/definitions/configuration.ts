@@ -6,7 +6,7 @@ import { checkBase, checkCaches, checkLayers, reportIssue } from "./configuratio
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
-import type { SiteConfiguration } from "./siteSchema.ts";
+import type { SiteConfiguration } from "./siteConfiguration.ts";
 
 /** Processor architectures of containers, by their OCI names. */
 export const architectures = ["amd64", "arm64"] as const;

@@ -3,6 +3,7 @@
  * (`schema/site.json`) is made from it by `scripts/schema.mjs`.
  */
 import * as z from "zod";
+import { siteRuntimes } from "./siteConfiguration.ts";
 
 const text = z
   .string()
@@ -31,9 +32,6 @@ const slurmValue = z
   .min(1)
   .max(1024)
   .regex(/^[\w@%+=:,./&|*()[\]!~-]+$/, "must be one word as Slurm takes it");
-
-/** Runtimes a site may have; `native` is our own runner. */
-export const siteRuntimes = ["apptainer", "singularity", "sarus", "podman", "docker", "native"] as const;
 
 const replaceMpi = z
   .strictObject({
@@ -128,6 +126,3 @@ export const siteSchema = z
     exclusive: z.boolean().optional(),
   })
   .describe("A cluster on which containers run.");
-
-/** A site as written. */
-export type SiteConfiguration = z.input<typeof siteSchema>;

@@ -6,7 +6,8 @@ import { readBounded } from "../util/readBounded.ts";
 import { reportIssue } from "./configurationProblems.ts";
 import { parsePositionedYaml, placeOfPath, plainValue, yamlLimits } from "./positionedYaml.ts";
 import { inOrderOfPlace, type ProblemList, type Problems } from "./problems.ts";
-import { type SiteConfiguration, siteSchema } from "./siteSchema.ts";
+import type { SiteConfiguration } from "./siteConfiguration.ts";
+import { siteSchema } from "./siteSchema.ts";
 
 /** Name of the folder with sites, at a repository's root. */
 export const sitesFolder = "sites";

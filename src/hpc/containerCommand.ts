@@ -115,8 +115,8 @@ function nativeBind(bind: JobBind): string {
 }
 
 /**
- * Podman passes on no descriptors but the first few, so that the launcher's socket has to be moved to the first of them. The shell
- * function that does it is exported to the shells that `srun` starts.
+ * Podman passes on no descriptors but the first few, so that the launcher's socket has to be moved to the first of them. A
+ * shell that `srun` starts does it (Bash, since others know descriptors up to 9 only), with the script in an argument.
  */
 function podman(job: Job): ContainerCommand {
   const options = [
@@ -141,17 +141,15 @@ function podman(job: Job): ContainerCommand {
   return {
     before: [
       "# Podman passes on the descriptors after 2 only: the launcher's socket must be number 3.",
-      "rank() {",
-      "  local keep=",
+      "rank='",
       '  if [ -n "$PMI_FD" ]; then',
       '    [ "$PMI_FD" = 3 ] || eval "exec 3<&$PMI_FD $PMI_FD<&-"',
       "    export PMI_FD=3",
       "    keep=--preserve-fds=1",
       "  fi",
       '  exec podman run $keep "$@"',
-      "}",
-      "export -f rank",
+      "'",
     ],
-    words: [`bash -c 'rank "$@"' rank`, ...options, shellPath(job.image), shellLine(job.command)],
+    words: ['bash --norc -c "$rank" rank', ...options, shellPath(job.image), shellLine(job.command)],
   };
 }

@@ -125,9 +125,10 @@ export function registryHost(reference: string): string {
  */
 export function parseReference(text: string): string {
   const plain = text.replace(/^docker:\/\//, "");
-  const match = /^([\w.-]+(?::\d{1,5})?)\/([\w./-]+?)(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/.exec(
-    plain,
-  );
+  const match =
+    /^([A-Za-z0-9][\w.-]*(?::\d{1,5})?)\/([\w./-]+?)(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/.exec(
+      plain,
+    );
   const [, host = "", path = "", tag = "", digest = ""] = match ?? [];
   if (match === null || !/[.:]|^localhost$/.test(host))
     throw new SpacktainersError("USAGE", `${JSON.stringify(text.slice(0, 200))} is not HOST/PATH[:TAG]`, {

@@ -1,7 +1,7 @@
 /** A cluster, complete with defaults. */
 import type { Configuration } from "../definitions/configuration.ts";
 import { didYouMean } from "../definitions/nearest.ts";
-import type { SiteConfiguration, siteRuntimes } from "../definitions/siteSchema.ts";
+import type { SiteConfiguration, siteRuntimes } from "../definitions/siteConfiguration.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { VersionBounds } from "./versionBounds.ts";
 import { parseVersionBounds } from "./versionBounds.ts";

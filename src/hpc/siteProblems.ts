@@ -1,5 +1,5 @@
 import { didYouMean } from "../definitions/nearest.ts";
-import type { SiteConfiguration } from "../definitions/siteSchema.ts";
+import type { SiteConfiguration } from "../definitions/siteConfiguration.ts";
 import { parseBind } from "../run/containerProcess.ts";
 import { microarchitecture } from "../spec/microarchitecture.ts";
 import { microarchitectures } from "../spec/microarchitectures.ts";

@@ -1,3 +1,4 @@
+import { defContents } from "../definitions/defContents.ts";
 import { readDefFile } from "../definitions/defFile.ts";
 import { yamlLimits } from "../definitions/positionedYaml.ts";
 import { inOrderOfPlace } from "../definitions/problems.ts";
@@ -47,7 +48,7 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
     try {
       if (container.kind === "def") {
         const problems = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);
-        errors.push(...problems.errors);
+        errors.push(...problems.errors, ...problems.stages.flatMap((stage) => defContents(stage).errors));
         warnings.push(...problems.warnings);
         continue;
       }

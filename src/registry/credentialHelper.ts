@@ -88,7 +88,7 @@ function run(
       reject(
         missing
           ? new SpacktainersError("RUNTIME_MISSING", `the credential helper ${program} is not installed`)
-          : failed(program, "it cannot be started"),
+          : failed(program, `it cannot be started (${error.code})`),
       );
     });
     child.on("close", (status) => {

@@ -28,6 +28,8 @@ export function processorOf(cpuinfo: string, family: "x86_64" | "aarch64"): stri
     const own = microarchitecture(name);
     if (own === undefined || familyOf(name) !== family) return false;
     if (own.vendor !== "generic" && own.vendor !== vendor) return false;
+    // Nothing that the kernel tells shows the levels of Arm.
+    if (family === "aarch64" && own.vendor === "generic") return name === family;
     if (ownPart !== undefined && part !== "" && ownPart !== part) return false;
     return features === "" || features.split(" ").every((feature) => flags.has(feature));
   });

@@ -29,7 +29,7 @@ async function write(path: string, content: unknown): Promise<string> {
 async function find(name: string, env: NodeJS.ProcessEnv = {}): Promise<Credentials | undefined> {
   const { host, path } = parseReference(name);
   const source = openCredentials(host, {
-    env: { HOME: home, PATH: `${join(home, "bin")}:${process.env.PATH}`, ...env },
+    env: { HOME: home, PATH: `${join(home, "bin")}:/usr/bin:/bin`, ...env },
     emit: (event) => events.push(event),
   });
   return source.find({ host, path });
@@ -109,6 +109,14 @@ describe("files", () => {
     expect(await find("a.example/x")).toMatchObject({ kind: "identity", token: "refresh" });
     expect(await find("b.example/x")).toMatchObject({ kind: "bearer", token: "access" });
     expect(await find("c.example/x")).toMatchObject({ kind: "user", username: "plain" });
+  });
+
+  it("that cannot be read are a warning: what is next counts", async () => {
+    const file = join(home, ".config/containers/auth.json");
+    await mkdir(file, { recursive: true });
+    await write(".docker/config.json", { auths: { "quay.io": auth("u", "p") } });
+    expect(await find("quay.io/a")).toMatchObject({ username: "u" });
+    expect(events).toMatchObject([{ type: "warning", place: { file } }]);
   });
 
   it.each([

@@ -13,6 +13,7 @@ import { parseReference, parseRegistryHost, parseTag } from "../../src/registry/
 import type { RegistryOptions } from "../../src/registry/registry.ts";
 import { type EcrServer, startEcrServer } from "../support/ecrServer.ts";
 import { type FakeRegistry, ociManifest, startFakeRegistry } from "../support/fakeRegistry.ts";
+import { refusal } from "../support/registryFaults.ts";
 import { type OpenedRepository, openRepository } from "./open.ts";
 
 let registry: FakeRegistry;
@@ -89,6 +90,11 @@ describe("ECR", () => {
     await putManifest(other("team/second"), parseTag("1"), Buffer.from("{}"), ociManifest);
     expect(ecr.repositories.has("team/second")).toBe(true);
     expect(calls().filter((name) => name === "GetAuthorizationToken")).toHaveLength(1);
+  });
+
+  it("waits for a repository that it made but does not know yet", async () => {
+    registry.fault(/^POST/, refusal(404, "NAME_UNKNOWN", "does not exist"), 3);
+    expect(await pushBlob(open("team/late").repository, blob())).toBe("uploaded");
   });
 
   it("makes no repository when something is read", async () => {

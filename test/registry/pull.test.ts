@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { downloadBlob, findBlobs, headBlob, readBlob } from "../../src/registry/blobs.ts";
 import {
   deleteManifest,
@@ -292,6 +292,37 @@ describe("tags", () => {
     registry.fault(/tags/, body(Buffer.from(text), headers), 9);
     const thrown = await listTags(opened.repository).catch((error: unknown) => error);
     expect(thrown).toMatchObject({ code: "NETWORK", message: expect.stringMatching(message) });
+  });
+});
+
+describe("the way there", () => {
+  it("is HTTPS or plain HTTP, as the address says, and a mistake is explained", async () => {
+    const secure = openRepository(`https://${registry.host}/a/b`);
+    await expect(headBlob(secure.repository, blob.digest)).rejects.toMatchObject({
+      code: "NETWORK",
+      message: expect.stringContaining("does not speak TLS"),
+      hint: expect.stringContaining("http://"),
+    });
+    await secure.close();
+    registry.fault(/./, status(400, {}, "Client sent an HTTP request to an HTTPS server.\n"));
+    await expect(getManifest(opened.repository, tag)).rejects.toMatchObject({
+      code: "REGISTRY_REFUSED",
+      hint: expect.stringContaining("https://"),
+    });
+  });
+
+  it("to this machine never leads through a proxy", async () => {
+    vi.stubEnv("http_proxy", "http://127.0.0.9:1");
+    vi.stubEnv("no_proxy", "example.org");
+    const direct = openRepository(`${registry.host}/a/b`, { retries: 0 });
+    expect(await headBlob(direct.repository, blob.digest)).toEqual({ size: content.length });
+    const other = openRepository("http://127.0.0.2:9/a/b", { retries: 0 });
+    await expect(headBlob(other.repository, blob.digest)).rejects.toMatchObject({
+      message: expect.stringContaining("127.0.0.2:9: connection refused"),
+    });
+    await direct.close();
+    await other.close();
+    vi.unstubAllEnvs();
   });
 });
 
