@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
-import { toolVersion } from "../pipeline/toolVersion.ts";
 import { asSpacktainersError, exitStatus, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
+import { toolVersion } from "../util/toolVersion.ts";
 import { errorJson, errorLines, type VerbOutcome, wantsColor } from "./context.ts";
 import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
 import { verbs } from "./verbs.ts";

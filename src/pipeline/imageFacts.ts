@@ -11,13 +11,13 @@ import { runtimeGraph } from "../supply/runtimeGraph.ts";
 import { type Digest, digestOf, parseDigest } from "../util/digest.ts";
 import { readBounded } from "../util/readBounded.ts";
 import { redactUrl } from "../util/redact.ts";
+import { toolVersion } from "../util/toolVersion.ts";
 import { baseName } from "./baseSpec.ts";
 import { builderFacts } from "./builderFacts.ts";
 import { licenseFacts } from "./licenseFacts.ts";
 import type { ContainerPlan } from "./planContainer.ts";
 import { isLocal } from "./sourceFacts.ts";
 import { lockPaths } from "./spacktainersLock.ts";
-import { toolVersion } from "./toolVersion.ts";
 
 /** Configurations and locks are small; what is larger is not ours. */
 const largestInput = 64 << 20;

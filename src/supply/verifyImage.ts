@@ -182,7 +182,10 @@ async function verifiedSignatures(
           hint: "somebody attached the signature of one image to another; do not use it before you know why",
         }),
       );
-    else if (allowed.length > 0 && !allowed.includes(claim.repository))
+    else if (
+      allowed.length > 0 &&
+      !allowed.some((name) => canonicalName(name) === canonicalName(claim.repository))
+    )
       refused.push(
         new SpacktainersError("IDENTITY_MISMATCH", `the signature is for ${claim.repository}`, {
           place,
@@ -268,6 +271,11 @@ async function platformOf(
   if (!isJsonObject(json)) return undefined;
   const parts = [json.os, json.architecture, json.variant].filter((part) => typeof part === "string");
   return parts.length < 2 ? undefined : parts.join("/");
+}
+
+/** Docker Hub has several names: cosign signs for `index.docker.io`. */
+function canonicalName(repository: string): string {
+  return repository.replace(/^(?:index\.docker\.io|registry-1\.docker\.io)\//, "docker.io/");
 }
 
 /** What to tell when nothing holds: a trusted key's signature in the wrong place says more than a stranger's. */

@@ -162,6 +162,9 @@ describe("signed images", () => {
     expect(await codes(store, trust(key))).toEqual(["IDENTITY_MISMATCH"]);
     expect(await codes(store, { ...trust(key), repositories: ["elsewhere.example.org/hello"] })).toEqual([]);
     expect(await codes(store, { ...trust(key), repositories: [] })).toEqual([]);
+    // Docker Hub is called by several names.
+    const hub = await published({ repository: "index.docker.io/group/hello", forms: ["tags"] });
+    expect(await codes(hub.store, { ...trust(key), repositories: ["docker.io/group/hello"] })).toEqual([]);
   });
 
   it("are refused when an attested or attached bill of materials describes another image", async () => {

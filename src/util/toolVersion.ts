@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { packageFile } from "../util/packageFile.ts";
+import { packageFile } from "./packageFile.ts";
 
 /** The version of this program. */
 export function toolVersion(): string {
