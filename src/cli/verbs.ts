@@ -18,8 +18,10 @@ import { runVerb } from "./verbs/run.ts";
 import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
+import { signVerb } from "./verbs/sign.ts";
 import { testVerb } from "./verbs/test.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
+import { verifyVerb } from "./verbs/verify.ts";
 
 /** Makes the command of one verb. Loading a verb must be cheap: its work is imported when it runs. */
 export type Verb = (program: Command, outcome: VerbOutcome) => Command;
@@ -45,5 +47,7 @@ export const verbs: readonly Verb[] = [
   diffVerb,
   dockerfileVerb,
   sbomVerb,
+  signVerb,
+  verifyVerb,
   keysVerb,
 ];

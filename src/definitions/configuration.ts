@@ -80,6 +80,15 @@ export interface ImageMetadata {
   readonly labels: ReadonlyMap<string, string>;
 }
 
+/** Signatures of images. Keys are absolute paths of files, or `env://NAME`; they are not read here. */
+export interface SigningConfiguration {
+  /** The private key. */
+  readonly key: string | undefined;
+  /** Public keys to trust. */
+  readonly public: readonly string[];
+  readonly forms: readonly ("tags" | "bundles")[];
+}
+
 export interface RegistryConfiguration {
   readonly type: "oci" | "ecr" | "ghcr";
   readonly url: string;
@@ -112,6 +121,7 @@ export interface Configuration {
   readonly base: BaseConfiguration;
   readonly image: ImageMetadata;
   readonly registries: readonly RegistryConfiguration[];
+  readonly signing: SigningConfiguration;
   readonly layers: {
     readonly budget: number;
     readonly compression: CompressionFormat;
@@ -243,6 +253,11 @@ function complete(
       username: secretReference(registry.username),
       password: secretReference(registry.password),
     })),
+    signing: {
+      key: file.signing?.key === undefined ? undefined : keyPlace(file.signing.key, absolute),
+      public: many(file.signing?.public ?? []).map((key) => keyPlace(key, absolute)),
+      forms: file.signing?.forms ?? ["tags"],
+    },
     layers: {
       budget: file.layers?.budget ?? 60,
       compression: file.layers?.compression ?? "gzip",
@@ -329,6 +344,10 @@ function completeBase(
 
 function many(value: string | readonly string[]): readonly string[] {
   return typeof value === "string" ? [value] : value;
+}
+
+function keyPlace(text: string, absolute: (path: string) => string): string {
+  return text.startsWith("env://") ? text : absolute(text);
 }
 
 function secretReference(text: string | undefined): SecretReference | undefined {

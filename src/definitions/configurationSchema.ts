@@ -152,6 +152,27 @@ const image = z
   })
   .describe("What images say of themselves. `{name}` and `{version}` stand for the container's.");
 
+const signing = z
+  .strictObject({
+    key: text
+      .optional()
+      .describe(
+        "Private key that `push` signs with: a file relative to this one, or `env://NAME` for a variable that holds it. Its password is in COSIGN_PASSWORD.",
+      ),
+    public: oneOrMore(text)
+      .optional()
+      .describe("Public keys that `verify` trusts: files relative to this one, or `env://NAME`."),
+    forms: z
+      .array(z.enum(["tags", "bundles"]))
+      .min(1)
+      .max(2)
+      .optional()
+      .describe(
+        "How signatures are written: `tags`, which cosign of all versions reads (default), `bundles`, which cosign 3 writes, or both.",
+      ),
+  })
+  .describe("Signatures of images.");
+
 /** The whole file. */
 export const configurationSchema = z
   .strictObject({
@@ -167,6 +188,7 @@ export const configurationSchema = z
     base: base.optional(),
     image: image.optional(),
     registries: list(registry).optional(),
+    signing: signing.optional(),
     layers: layers.optional(),
     strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
     spack: spack.optional().describe("Only for building what the caches lack."),

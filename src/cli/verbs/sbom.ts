@@ -14,9 +14,9 @@ export function sbomVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("sbom")
     .summary("what is inside an image, as a bill of materials")
     .description(
-      "Writes the bill of materials of an image: Spack packages with variants, checksums and dependencies, OS packages, and the layer of each. IMAGE is a container's name or the directory of an image; a container that is not built is resolved, and not built.",
+      "Writes the bill of materials of an image: Spack packages with variants, checksums and dependencies, OS packages, and the layer of each. IMAGE is a container's name, the directory of an image, or HOST/PATH[:TAG] of one in a registry; a container that is not built is resolved, and not built.",
     )
-    .argument("<image>", "a container's name, or [oci:]DIR")
+    .argument("<image>", "a container's name, [oci:]DIR, or an image in a registry")
     .addOption(
       new Option("--format <format>", "SPDX 2.3 or CycloneDX 1.6, as JSON")
         .choices(["spdx", "cyclonedx"])
@@ -55,7 +55,9 @@ Examples:
         } else if (result.file === undefined) context.print(text.trimEnd());
         else
           context.print(
-            `${result.packages} Spack packages, ${result.osPackages} OS packages in ${shownPath(result.file, context.directory)}`,
+            result.packages === undefined
+              ? shownPath(result.file, context.directory)
+              : `${result.packages} Spack packages, ${result.osPackages} OS packages in ${shownPath(result.file, context.directory)}`,
           );
         return 0;
       }),
