@@ -105,7 +105,7 @@ async function factsToBe(
     return plannedFacts(
       plan,
       baseFacts(base, baseName(configuration.base, base), plan.baseDigest),
-      await licenseFacts(configuration, plan.resolved.graph),
+      await licenseFacts(configuration, plan.resolved.graph, request.emit),
     );
   });
 }

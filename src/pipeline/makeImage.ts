@@ -116,7 +116,7 @@ export async function decideImage(
     const known = await plannedFacts(
       plan,
       baseFacts(assembly.base, assembly.baseName, plan.baseDigest),
-      await licenseFacts(configuration, resolved.graph),
+      await licenseFacts(configuration, resolved.graph, emit),
     );
     const facts = builtFacts(known, image, assembly.base, inputs);
     return { image, contents, base: assembly.base, inputs, facts, reused: ready.reused };
