@@ -146,7 +146,7 @@ async function factsToBe(
     const options = { ...request, frozen: false, strip: undefined, keepMetadata: false, allowUnresolved: [] };
     const opened = await openContainerForBuild(container, configuration, options, workshop);
     const plan = await planContainer(opened, options, workshop);
-    return factsOfPlan(plan, await plan.base.build());
+    return factsOfPlan(plan, await plan.base.build(), request.emit);
   });
 }
 

@@ -9,6 +9,7 @@ import { type DagHash, parseDagHash } from "../spec/concrete.ts";
 import type { BuiltImageFacts, ImageFacts, LayerFacts } from "../supply/imageFacts.ts";
 import { runtimeGraph } from "../supply/runtimeGraph.ts";
 import { type Digest, digestOf, parseDigest } from "../util/digest.ts";
+import type { EmitEvent } from "../util/events.ts";
 import { readBounded } from "../util/readBounded.ts";
 import { redactUrl } from "../util/redact.ts";
 import { toolVersion } from "../util/toolVersion.ts";
@@ -23,9 +24,13 @@ import { lockPaths } from "./spacktainersLock.ts";
 const largestInput = 64 << 20;
 
 /** Facts of an image that is not made yet, but for its layers. */
-export async function factsOfPlan(plan: ContainerPlan, base: Base<AnyBaseLayer>): Promise<ImageFacts> {
+export async function factsOfPlan(
+  plan: ContainerPlan,
+  base: Base<AnyBaseLayer>,
+  emit: EmitEvent,
+): Promise<ImageFacts> {
   const { container, configuration, loaded, locks, resolved, prefixes, source } = plan;
-  const licenseOf = await licenseFacts(configuration, resolved.graph);
+  const licenseOf = await licenseFacts(configuration, resolved.graph, emit);
   const specs = resolved.packages.map(({ spec }) => spec);
   const ownLock = locks.inUse ? await fileDigest(lockPaths(container).spacktainers) : undefined;
   return {

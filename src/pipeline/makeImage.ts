@@ -111,7 +111,7 @@ export async function decideImage(
       ...(baseContents === undefined ? [] : [baseContents]),
       ...layers.map((one) => one.contents),
     ];
-    const facts = builtFacts(await factsOfPlan(plan, assembly.base), image, assembly.base, inputs);
+    const facts = builtFacts(await factsOfPlan(plan, assembly.base, emit), image, assembly.base, inputs);
     return { image, contents, facts, inputs, reused: ready.reused };
   }
 
