@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SiteConfiguration } from "../../src/definitions/siteSchema.ts";
+import type { SiteConfiguration } from "../../src/definitions/siteConfiguration.ts";
 import { type CheckOptions, checkImage } from "../../src/hpc/checkImage.ts";
 import type { ImageFacts } from "../../src/hpc/imageFacts.ts";
 import { completeSite } from "../../src/hpc/site.ts";
