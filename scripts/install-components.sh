@@ -15,6 +15,7 @@ packages=(
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
   python3-venv
   docker-registry openssl git                                                          # a registry, keys, histories
+  slurm-wlm munge libmpich12                                                           # clusters, and an MPI to look at
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
