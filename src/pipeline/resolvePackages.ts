@@ -72,9 +72,14 @@ export async function resolvePackages(
   const cached = await mapConcurrently(packages, lookupsAtOnce, async (spec) => {
     const id = `lookup:${spec.hash}`;
     emit({ type: "task-start", id, kind: "lookup", label: `${spec.name}@${spec.version}` });
-    const found = await findPackage(spec, resolution.graph, caches);
-    emit({ type: "task-end", id, outcome: "done" });
-    return found;
+    try {
+      const found = await findPackage(spec, resolution.graph, caches);
+      emit({ type: "task-end", id, outcome: "done" });
+      return found;
+    } catch (error) {
+      emit({ type: "task-end", id, outcome: "failed" });
+      throw error;
+    }
   });
   const verified = new Map(cached.map(({ spec }) => [spec.hash, spec]));
   const first = firstRoot(loaded, resolution);
