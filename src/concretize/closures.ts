@@ -19,7 +19,7 @@ export function runEdges(spec: ConcreteSpec): ConcreteSpec["dependencies"] {
 
 /**
  * Closures of a source, each computed once. A closure can be used when every package in it is downloadable or external,
- * and no package is in it twice.
+ * no package is in it twice, and nothing depends on itself.
  */
 export function runClosures(source: PackageSource): (hash: DagHash) => RunClosure | undefined {
   const known = new Map<DagHash, RunClosure | undefined>();
@@ -58,9 +58,27 @@ function computeClosure(source: PackageSource, root: DagHash): RunClosure | unde
       for (const virtual of edge.virtuals) providers.set(`${virtual} ${edge.hash}`, edge.hash);
     }
   }
+  if (hasCircle(nodes)) problem ??= "its dependencies go round in a circle";
   const provided = [...providers].flatMap(([key, hash]) => {
     const provider = source.spec(hash);
     return provider === undefined ? [] : { virtual: key.slice(0, key.indexOf(" ")), provider };
   });
   return { nodes, byName, provided, problem };
+}
+
+/** Whether a node reaches itself: what is left when those without dependents are taken away, again and again. */
+function hasCircle(nodes: readonly ConcreteSpec[]): boolean {
+  const dependents = new Map(nodes.map(({ hash }) => [hash, 0]));
+  for (const node of nodes)
+    for (const { hash } of runEdges(node)) dependents.set(hash, (dependents.get(hash) ?? 0) + 1);
+  const byHash = new Map(nodes.map((node) => [node.hash, node]));
+  const free = nodes.filter(({ hash }) => dependents.get(hash) === 0);
+  for (const node of free)
+    for (const { hash } of runEdges(node)) {
+      const left = (dependents.get(hash) ?? 0) - 1;
+      dependents.set(hash, left);
+      const next = left === 0 ? byHash.get(hash) : undefined;
+      if (next !== undefined) free.push(next);
+    }
+  return free.length < nodes.length;
 }
