@@ -13,6 +13,7 @@ import { lockVerb } from "./verbs/lock.ts";
 import { planVerb } from "./verbs/plan.ts";
 import { pullVerb } from "./verbs/pull.ts";
 import { pushVerb } from "./verbs/push.ts";
+import { rebaseVerb } from "./verbs/rebase.ts";
 import { runVerb } from "./verbs/run.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
@@ -31,6 +32,7 @@ export const verbs: readonly Verb[] = [
   buildVerb,
   testVerb,
   pushVerb,
+  rebaseVerb,
   pullVerb,
   runVerb,
   execVerb,

@@ -1,4 +1,5 @@
 /** The second half of a build: from what was decided to an image, its layers made or found. */
+import type { Annotations } from "../archive/oci/types.ts";
 import { baseRecord } from "../base/baseRecord.ts";
 import type { AnyBaseLayer, Base } from "../base/types.ts";
 import type { AnyLayer, Image, ImageLayer } from "../image/image.ts";
@@ -8,6 +9,7 @@ import type { PublishedLayers } from "../publish/publishedLayers.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
 import { baseName } from "./baseSpec.ts";
 import { openCompletion } from "./completeBase.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { makeLayers, type ReadyLayers } from "./makeLayers.ts";
 import type { OutputNames } from "./outputs.ts";
 import { type ContainerPlan, imageInputs } from "./planContainer.ts";
@@ -98,6 +100,7 @@ export async function decideImage(
       packages: layers.map(({ layer }) => layer),
       inputs,
       created: plan.created,
+      labels: imageLabels(plan, assembly.baseName),
       completion: completed.completion,
       ...(baseContents === undefined ? {} : { baseContents }),
     });
@@ -146,10 +149,22 @@ async function assemblyOf(
     base,
     baseName: baseName(plan.configuration.base, base),
     allow: plan.allow,
+    compression: layerSettings(plan.configuration),
   };
 }
 
-async function contentsOfBase(base: Base<AnyBaseLayer>): Promise<ContentsSource> {
+/** The labels of an image. */
+function imageLabels({ container, resolved }: ContainerPlan, baseName: string): Annotations {
+  return {
+    "org.opencontainers.image.title": container.name,
+    "org.opencontainers.image.version": resolved.version,
+    "org.opencontainers.image.base.name": baseName,
+    "dev.spacktainers.specs": resolved.resolution.roots.map(({ request }) => request).join(", "),
+  };
+}
+
+/** The record of a base for a registry. */
+export async function contentsOfBase(base: Base<AnyBaseLayer>): Promise<ContentsSource> {
   const { digest, size } = await encodeBase(baseRecord(base));
   return { digest, size, load: () => encodeBase(baseRecord(base)) };
 }

@@ -87,7 +87,7 @@ export async function pushContainers(request: PushRequest): Promise<readonly Pus
 }
 
 /** The registries of the configuration, or those of them that a command line names. */
-function chosenRegistries(
+export function chosenRegistries(
   configuration: Configuration,
   urls: readonly string[],
 ): readonly RegistryConfiguration[] {
@@ -107,10 +107,15 @@ function chosenRegistries(
   });
 }
 
-/** Moves every tag once all architectures are there. */
-async function moveTags(
+/**
+ * Moves every tag once all architectures are there.
+ *
+ * @param containers all that there are: whose architectures share a tag
+ * @returns a row for each image and registry, failures included
+ */
+export async function moveTags(
   pushed: readonly PushedContainer[],
-  containers: readonly Container[],
+  containers: readonly Pick<Container, "name" | "arch" | "parked">[],
   { emit, signal }: Workshop,
 ): Promise<readonly PushResult[]> {
   const errors = new Map<PushedTarget, SpacktainersError>();
@@ -163,14 +168,17 @@ async function moveTags(
 
 /** An image that a tag is to stand for. */
 interface Member {
-  readonly container: Container;
+  readonly container: PushedContainer["container"];
   readonly version: string;
   readonly target: PushedTarget;
   readonly image: TaggedImage;
 }
 
 /** The architectures that share the repository: all that the container has, unless each has a repository of its own. */
-function architecturesIn({ container, target }: Member, containers: readonly Container[]): readonly string[] {
+function architecturesIn(
+  { container, target }: Member,
+  containers: Parameters<typeof moveTags>[1],
+): readonly string[] {
   if (target.target.configuration.repository.includes("{arch}")) return [container.arch];
   const same = containers.filter(({ name, parked }) => name === container.name && !parked);
   return [...new Set([container.arch, ...same.map(({ arch }) => arch)])];
