@@ -14,6 +14,7 @@ import { lockVerb } from "./verbs/lock.ts";
 import { planVerb } from "./verbs/plan.ts";
 import { pullVerb } from "./verbs/pull.ts";
 import { pushVerb } from "./verbs/push.ts";
+import { rebaseVerb } from "./verbs/rebase.ts";
 import { runVerb } from "./verbs/run.ts";
 import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
@@ -35,6 +36,7 @@ export const verbs: readonly Verb[] = [
   buildVerb,
   testVerb,
   pushVerb,
+  rebaseVerb,
   pullVerb,
   runVerb,
   execVerb,

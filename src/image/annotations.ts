@@ -21,5 +21,8 @@ export const baseKeyAnnotation = "dev.spacktainers.base.key";
 /** On a manifest: the key of base and packages together, and the libraries that the base was completed with for them. */
 export const completionAnnotation = "dev.spacktainers.base.completion";
 
+/** On a manifest: what decided the image besides its parts, as JSON (see `src/pipeline/assemblyFacts.ts`). */
+export const assemblyAnnotation = "dev.spacktainers.assembly";
+
 /** On a manifest: digest of everything that decided the image's bytes. The same inputs need no new build. */
 export const inputsAnnotation = "dev.spacktainers.inputs";

@@ -4,8 +4,10 @@ import { type Annotations, layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
 import type { Completion } from "../base/completions.ts";
 import type { AnyBaseLayer, Base } from "../base/types.ts";
+import type { CachedPackage } from "../buildcache/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import {
+  assemblyAnnotation,
   baseKeyAnnotation,
   completionAnnotation,
   inputsAnnotation,
@@ -26,20 +28,26 @@ import { environmentValues, manifestModifications, standardPath } from "../view/
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
+import { formatAssemblyFacts } from "./assemblyFacts.ts";
 import { inheritedLabels } from "./imageLabels.ts";
-import { layerSettings } from "./layerSettings.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import type { OutputNames } from "./outputs.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
 
+/** What of an environment's packages goes into an image, or decides what does. */
+export type AssembledPackages = Pick<
+  ResolvedPackages,
+  "graph" | "roots" | "externals" | "lockText" | "hasSpackPackage"
+> & { readonly packages: readonly Pick<CachedPackage, "spec">[] };
+
 /** Everything an image is put together from. */
 export interface Assembly {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
-  readonly configuration: Configuration;
-  readonly loaded: LoadedEnvironment;
-  readonly resolved: ResolvedPackages;
+  readonly configuration: Pick<Configuration, "install" | "view">;
+  readonly loaded: Pick<LoadedEnvironment, "environment" | "manifestText">;
+  readonly resolved: AssembledPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`. */
   readonly inventories: readonly Inventory[];
@@ -47,6 +55,8 @@ export interface Assembly {
   readonly baseName: string;
   /** What may stay unresolved. */
   readonly allow: readonly string[];
+  /** Of the top layer. */
+  readonly compression: CompressionSettings;
 }
 
 /** The contents of an image, complete but for the layers' bytes. */
@@ -153,10 +163,10 @@ export interface FinishOptions {
   readonly inputs: string;
   /** Seconds since 1970. */
   readonly created: number;
-  /** Of the configuration and the manifest. */
+  /** Of the configuration and the manifest, besides those inherited from the base. */
   readonly labels: Annotations;
   /** Of the manifest alone. */
-  readonly annotations: Annotations;
+  readonly annotations?: Annotations;
   /** The record of what is in the base. */
   readonly baseContents?: ContentsId;
   readonly completion: Completion | undefined;
@@ -173,7 +183,7 @@ export async function finishImage(
   store: FragmentStore,
   { packages, inputs, created, labels, annotations, baseContents, completion }: FinishOptions,
 ): Promise<Image<AnyLayer>> {
-  const { names, configuration, base } = assembly;
+  const { names, base } = assembly;
   const layers: AnyLayer[] = [
     ...base.layers.map(({ inventory: _, ...layer }, index) => ({
       ...layer,
@@ -188,7 +198,7 @@ export async function finishImage(
           }),
     })),
     ...packages,
-    await topImageLayer(draft.top.entries, layerSettings(configuration), store),
+    await topImageLayer(draft.top.entries, assembly.compression, store),
   ];
   return assembleImage({
     architecture: names.arch,
@@ -201,6 +211,10 @@ export async function finishImage(
     annotations: {
       ...labels,
       ...annotations,
+      [assemblyAnnotation]: formatAssemblyFacts({
+        ...assembly,
+        dialect: assembly.loaded.environment.dialect,
+      }),
       [inputsAnnotation]: inputs,
       ...(completion === undefined
         ? {}

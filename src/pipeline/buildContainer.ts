@@ -75,7 +75,7 @@ export async function buildContainer(
     await writeOutput(image, output, {
       reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
       force: request.force,
-      facts: writeFacts(made.facts),
+      facts: made.facts === undefined ? undefined : writeFacts(made.facts),
       onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
       emit,
       signal,

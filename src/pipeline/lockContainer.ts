@@ -245,6 +245,7 @@ async function completedBase(
     base,
     baseName: baseName(configuration.base, base),
     allow: configuration.linkage.allowUnresolved,
+    compression: layerSettings(configuration),
   }));
   return completed.base;
 }

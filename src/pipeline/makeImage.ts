@@ -11,6 +11,7 @@ import { baseName } from "./baseSpec.ts";
 import { openCompletion } from "./completeBase.ts";
 import { builtFacts, factsOfPlan } from "./imageFacts.ts";
 import { manifestAnnotations } from "./imageLabels.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { makeLayers, type ReadyLayers } from "./makeLayers.ts";
 import type { OutputNames } from "./outputs.ts";
 import { type ContainerPlan, imageInputs, labelsOf } from "./planContainer.ts";
@@ -30,8 +31,9 @@ export interface MadeImage {
   readonly image: Image<AnyLayer>;
   /** The records of what is in its layers. */
   readonly contents: readonly ContentsSource[];
-  /** What is known of it. */
-  readonly facts: BuiltImageFacts;
+  readonly base: Base<AnyBaseLayer>;
+  /** What is known of it; undefined for one that was not made from its definition. */
+  readonly facts: BuiltImageFacts | undefined;
   readonly inputs: string;
   /** Packages of which nothing had to be made. */
   readonly reused: number;
@@ -112,7 +114,7 @@ export async function decideImage(
       ...layers.map((one) => one.contents),
     ];
     const facts = builtFacts(await factsOfPlan(plan, assembly.base, emit), image, assembly.base, inputs);
-    return { image, contents, facts, inputs, reused: ready.reused };
+    return { image, contents, base: assembly.base, facts, inputs, reused: ready.reused };
   }
 
   return { names, inputs: imageInputs(plan, completion.base), make };
@@ -153,10 +155,12 @@ async function assemblyOf(
     base,
     baseName: baseName(plan.configuration.base, base),
     allow: plan.allow,
+    compression: layerSettings(plan.configuration),
   };
 }
 
-async function contentsOfBase(base: Base<AnyBaseLayer>): Promise<ContentsSource> {
+/** The record of a base for a registry. */
+export async function contentsOfBase(base: Base<AnyBaseLayer>): Promise<ContentsSource> {
   const { digest, size } = await encodeBase(baseRecord(base));
   return { digest, size, load: () => encodeBase(baseRecord(base)) };
 }

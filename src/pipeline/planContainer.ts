@@ -28,6 +28,7 @@ import { imageLabels } from "./imageLabels.ts";
 import { layerSettings } from "./layerSettings.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 import { type PlannedFragment, planFragments } from "./makeFragments.ts";
+import type { OutputNames } from "./outputs.ts";
 import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
@@ -200,8 +201,7 @@ async function planOnBase(
  */
 export function imageInputs(plan: ContainerPlan, base: Pick<PlannedBase, "key" | "packages">): string {
   const { container, configuration, loaded, resolved } = plan;
-  return `sha256:${fragmentKey({
-    assemblyVersion,
+  return inputsDigest({
     names: { name: container.name, arch: container.arch, version: resolved.version },
     base: base.key,
     fragments: plan.fragments.map(({ key }) => key),
@@ -213,7 +213,35 @@ export function imageInputs(plan: ContainerPlan, base: Pick<PlannedBase, "key" |
     allow: plan.allow,
     created: plan.created,
     labels: labelsOf(plan, base),
-  })}`;
+  });
+}
+
+/** What decides an image. */
+export interface ImageInputs {
+  readonly names: OutputNames;
+  /** Key of the base that it stands on in the end. */
+  readonly base: Digest;
+  /** Keys, in the order of the packages. */
+  readonly fragments: readonly string[];
+  /** Keys, lowest first. */
+  readonly layers: readonly string[];
+  /** Texts of the manifest and the lock in the image. */
+  readonly manifest: string;
+  readonly lock: string;
+  /** Where packages and the view are in the image. */
+  readonly root: string;
+  readonly view: string;
+  /** What may stay unresolved. */
+  readonly allow: readonly string[];
+  /** Seconds since 1970. */
+  readonly created: number;
+  /** Besides those inherited from the base. */
+  readonly labels: Annotations;
+}
+
+/** Digest of everything that decides an image. */
+export function inputsDigest({ names: { name, arch, version }, ...inputs }: ImageInputs): string {
+  return `sha256:${fragmentKey({ assemblyVersion, names: { name, arch, version }, ...inputs })}`;
 }
 
 /** The labels of the image on a base. */

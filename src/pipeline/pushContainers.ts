@@ -68,10 +68,7 @@ export async function pushContainers(request: PushRequest): Promise<readonly Pus
     tags: [...registry.tags, ...request.tags.map((tag) => parseTag(tag))],
   }));
   // A key that cannot be read is told before anything is made.
-  const key =
-    configuration.signing.key === undefined
-      ? undefined
-      : await loadSigningKey(configuration.signing.key, directory);
+  const signing = await signingOf(configuration, directory);
   return inWorkshop(configuration, request, async (workshop) => {
     const pushed: PushedContainer[] = [];
     const failed: PushResult[] = [];
@@ -88,17 +85,23 @@ export async function pushContainers(request: PushRequest): Promise<readonly Pus
         failed.push(...registries.map((registry) => failure(container, registry, error)));
       }
     }
-    const results = await moveTags(pushed, repository.containers, workshop, {
-      key,
-      forms: configuration.signing.forms,
-    });
+    const results = await moveTags(pushed, repository.containers, workshop, signing);
     await tidyWorkshop(workshop);
     return [...results, ...failed];
   });
 }
 
+/** How what is pushed is signed. Throws `KEY_INVALID`. */
+export async function signingOf(
+  { signing }: Configuration,
+  directory: string,
+): Promise<Pick<PublishedRequest, "key" | "forms">> {
+  const { key, forms } = signing;
+  return { key: key === undefined ? undefined : await loadSigningKey(key, directory), forms };
+}
+
 /** The registries of the configuration, or those of them that a command line names. */
-function chosenRegistries(
+export function chosenRegistries(
   configuration: Configuration,
   urls: readonly string[],
 ): readonly RegistryConfiguration[] {
@@ -118,10 +121,15 @@ function chosenRegistries(
   });
 }
 
-/** Moves every tag once all architectures are there. */
-async function moveTags(
+/**
+ * Moves every tag once all architectures are there.
+ *
+ * @param containers all that there are: whose architectures share a tag
+ * @returns a row for each image and registry, failures included
+ */
+export async function moveTags(
   pushed: readonly PushedContainer[],
-  containers: readonly Container[],
+  containers: readonly Pick<Container, "name" | "arch" | "parked">[],
   { emit, signal }: Workshop,
   signing: Pick<PublishedRequest, "key" | "forms">,
 ): Promise<readonly PushResult[]> {
@@ -197,14 +205,17 @@ async function moveTags(
 
 /** An image that a tag is to stand for. */
 interface Member {
-  readonly container: Container;
+  readonly container: PushedContainer["container"];
   readonly version: string;
   readonly target: PushedTarget;
   readonly image: TaggedImage;
 }
 
 /** The architectures that share the repository: all that the container has, unless each has a repository of its own. */
-function architecturesIn({ container, target }: Member, containers: readonly Container[]): readonly string[] {
+function architecturesIn(
+  { container, target }: Member,
+  containers: Parameters<typeof moveTags>[1],
+): readonly string[] {
   if (target.target.configuration.repository.includes("{arch}")) return [container.arch];
   const same = containers.filter(({ name, parked }) => name === container.name && !parked);
   return [...new Set([container.arch, ...same.map(({ arch }) => arch)])];
