@@ -15,8 +15,10 @@ export interface CheckOptions {
   readonly mpi?: string | undefined;
   /** The host's MPI takes the place of the container's; default when the site has a rule for it. */
   readonly hostMpi?: boolean | undefined;
-  /** What `srun --mpi=list` says, on a cluster; undefined elsewhere. */
+  /** What `srun --mpi=list` says here, on a cluster; undefined elsewhere. */
   readonly plugins?: readonly string[] | undefined;
+  /** Whether here is the site; default true. Otherwise it may be another cluster. */
+  readonly isHere?: boolean | undefined;
 }
 
 /** Checks an image's facts against a site. In a fixed order; what is right is told too. */
@@ -134,7 +136,7 @@ function checkPmi(
   library: MpiLibrary | undefined,
   site: Site,
   replaced: boolean,
-  { mpi, plugins }: CheckOptions,
+  { mpi, plugins, isHere = true }: CheckOptions,
 ): readonly Finding[] {
   const check = "pmi";
   if (library === undefined) {
@@ -167,9 +169,9 @@ function checkPmi(
   else findings.push(ok(check, `\`srun --mpi=${plugin}\`: ${choice.because}`, ...evidence));
   if (plugin !== undefined && plugins !== undefined && plugin !== "none" && !plugins.includes(plugin))
     findings.push({
-      severity: "error",
+      severity: isHere ? "error" : "warning",
       check: "pmi-here",
-      message: `Slurm here has no \`--mpi=${plugin}\``,
+      message: `Slurm here has no \`--mpi=${plugin}\`${isHere ? "" : `; if here is ${site.name}, ranks will not start`}`,
       evidence: [`srun --mpi=list: ${plugins.join(", ")}`],
       remedy: `correct \`mpi:\` of the site ${site.name}`,
     });

@@ -3,7 +3,7 @@
  * replace are replaced: the registry by one of this machine, the site `jed` by this machine's Slurm.
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianTrouble, demoRepository } from "../support/cli.ts";
@@ -50,7 +50,8 @@ describe.skipIf(trouble !== undefined)(
       place = await makeDemoSite();
       registry = await startDockerRegistry();
       if (slurmTrouble() === undefined) cluster = await startSlurm();
-      writeSarusStandIn(place.work.path("bin"), place.work.path("sarus-calls"));
+      mkdirSync(place.work.path("sarus"));
+      writeSarusStandIn(place.work.path("sarus"), place.work.path("sarus-calls"));
       const layout = `oci:${place.work.path("dist/amd64/hello-mpi")}`;
       for (const tag of ["latest", "1.0.0"]) {
         const target = `docker://${registry.host}/my-org/spack-hello-mpi:${tag}`;
@@ -89,7 +90,8 @@ describe.skipIf(trouble !== undefined)(
     ): { readonly status: number | null; readonly stdout: string; readonly stderr: string } =>
       spawnSync("bash", ["--norc", "-ec", text.replaceAll("ghcr.io", registry.host)], {
         cwd: place.work.directory,
-        env,
+        // Where it is not the subject it would only pass for a runtime that works.
+        env: text.includes("sarus") ? { ...env, PATH: `${place.work.path("sarus")}:${env.PATH}` } : env,
         encoding: "utf8",
         timeout: 280_000,
       });
