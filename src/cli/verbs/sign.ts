@@ -5,6 +5,9 @@ import { addSelectionOptions } from "../options.ts";
 interface SignOptions {
   readonly arch?: string;
   readonly key?: string;
+  readonly keyless?: boolean;
+  readonly fulcioUrl?: string;
+  readonly rekorUrl?: string;
   readonly form?: "tags" | "bundles";
   readonly annotation?: Readonly<Record<string, string>>;
 }
@@ -19,6 +22,12 @@ export function signVerb(program: Command, outcome: VerbOutcome): Command {
     .argument("<image>", "a container's name, or HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
     .option("--key <key>", "private key: a file, or env://NAME (default: signing: key: of the configuration)")
+    .option(
+      "--keyless",
+      "sign with the identity that CI gives, by Sigstore's public instance, in place of a key",
+    )
+    .option("--fulcio-url <url>", "certificate authority of another Sigstore instance")
+    .option("--rekor-url <url>", "log of another Sigstore instance")
     .addOption(new Option("--form <form>", "only this form of signatures").choices(["tags", "bundles"]))
     .option("--annotation <name=value>", "a claim in the signature (repeatable)", collectPairs)
     .addHelpText(
@@ -26,7 +35,8 @@ export function signVerb(program: Command, outcome: VerbOutcome): Command {
       `
 Examples:
   $ spacktainers sign hello-mpi
-  $ spacktainers sign ghcr.io/my-org/spack-hello-mpi:1.0.0 --key cosign.key`,
+  $ spacktainers sign ghcr.io/my-org/spack-hello-mpi:1.0.0 --key cosign.key
+  $ spacktainers sign ghcr.io/my-org/spack-hello-mpi:1.0.0 --keyless`,
     )
     .action(
       verbAction<SignOptions>(program, outcome, async (context, options, [image = ""]) => {
@@ -36,6 +46,13 @@ Examples:
           image,
           arch: options.arch,
           key: options.key,
+          keyless:
+            options.keyless !== true
+              ? undefined
+              : {
+                  ...(options.fulcioUrl === undefined ? {} : { fulcioUrl: options.fulcioUrl }),
+                  ...(options.rekorUrl === undefined ? {} : { rekorUrl: options.rekorUrl }),
+                },
           forms: options.form === undefined ? undefined : [options.form],
           annotations: options.annotation ?? {},
           emit: context.reporter.emit,

@@ -1,11 +1,15 @@
 import { Command } from "commander";
 import type { Signer, VerificationReport } from "../../supply/verifyImage.ts";
+import { SpacktainersError } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions, collect } from "../options.ts";
 
 interface VerifyOptions {
   readonly arch?: string;
   readonly key?: readonly string[];
+  readonly certificateIdentity?: string;
+  readonly certificateIssuer?: string;
+  readonly trustedRoot?: string;
   readonly attestation?: readonly string[];
 }
 
@@ -23,6 +27,12 @@ export function verifyVerb(program: Command, outcome: VerbOutcome): Command {
       "public key: a file, or env://NAME (repeatable; default: signing: public: of the configuration)",
       collect,
     )
+    .option(
+      "--certificate-identity <text>",
+      "who may have signed without a key: a workflow's URL or an address",
+    )
+    .option("--certificate-issuer <url>", "who vouched for that identity")
+    .option("--trusted-root <file>", "trusted_root.json of the Sigstore instance, for certificates")
     .option(
       "--attestation <type>",
       "spdx, cyclonedx, provenance or the URI of a type that has to be attested (repeatable)",
@@ -43,6 +53,7 @@ Examples:
           image,
           arch: options.arch,
           keys: options.key ?? [],
+          certificate: certificateOf(options),
           attestations: options.attestation ?? [],
           emit: context.reporter.emit,
           signal: context.signal,
@@ -53,6 +64,18 @@ Examples:
         return 0;
       }),
     );
+}
+
+/** What is asked of certificates; the three options belong together. Throws `USAGE`. */
+function certificateOf(options: VerifyOptions) {
+  const { certificateIdentity: identity, certificateIssuer: issuer, trustedRoot } = options;
+  if (identity === undefined && issuer === undefined && trustedRoot === undefined) return undefined;
+  if (identity !== undefined && issuer !== undefined && trustedRoot !== undefined)
+    return { identity, issuer, trustedRoot };
+  throw new SpacktainersError(
+    "USAGE",
+    "--certificate-identity, --certificate-issuer and --trusted-root belong together",
+  );
 }
 
 function reportLines(name: string, report: VerificationReport): readonly string[] {
