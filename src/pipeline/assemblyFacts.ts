@@ -58,6 +58,7 @@ export function parseAssemblyFacts(text: string, place: Place): AssemblyFacts {
     throw new SpacktainersError("ARCHIVE_INVALID", "what the image says of how it was made cannot be read", {
       place,
       cause,
+      hint: "`spacktainers push --force` makes it from its definition",
     });
   }
 }

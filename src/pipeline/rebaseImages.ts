@@ -261,6 +261,9 @@ async function finished(
   };
 }
 
+/** References are told from paths and names by their registry's host. */
+const hasRegistry = /^(?:docker:\/\/)?(?:localhost|[^/]*[.:][^/]*)\/[^/]/;
+
 /** What the command line names, each once. */
 async function subjectsOf(request: RebaseRequest, repository: Repository): Promise<readonly Subject[]> {
   const { directory, images } = request;
@@ -297,7 +300,7 @@ async function subjectsOf(request: RebaseRequest, repository: Repository): Promi
       continue;
     }
     const found = await select([text]).catch((error: unknown) => {
-      if (error instanceof SpacktainersError && /[/:]/.test(text)) return [];
+      if (error instanceof SpacktainersError && hasRegistry.test(text)) return [];
       throw error;
     });
     if (found.length > 0) subjects.push(...found.map(ofContainer));
