@@ -24,6 +24,7 @@ import { packageLayers } from "./packageLayers.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
+import { refuseHidingView } from "./viewPlace.ts";
 
 /** Everything an image is put together from. */
 export interface Assembly {
@@ -64,6 +65,8 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
   }));
   const tree = new FileTree([base.inventory, ...inventories]);
   const choice = viewChoice(environment, resolved.graph);
+  if (choice !== undefined)
+    refuseHidingView(tree, configuration.view.root, configuration.placeOf(["view", "root"]));
   const view =
     choice === undefined
       ? undefined

@@ -5,6 +5,7 @@ import { familyOf, targetsOf } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { projectPath } from "../spec/projection.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { holdsPath } from "./viewPlace.ts";
 
 /** Families of microarchitectures by the architecture whose images they may be in. */
 const families = { amd64: "x86_64", arm64: "aarch64" } as const;
@@ -59,6 +60,17 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
       problems.push(new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) }));
     }
   }
+  if (holdsPath(configuration.view.root, configuration.install.root))
+    problems.push(
+      new SpacktainersError(
+        "CONFIG_INVALID",
+        "the view would hide the packages: `install: root` is inside of it",
+        {
+          place: placeOf(["view", "root"]),
+          hint: "choose two places apart, such as /opt/view and /opt/software",
+        },
+      ),
+    );
   if (configuration.base.kind === "image")
     problems.push(
       new SpacktainersError("NOT_SUPPORTED", "a registry image cannot be the base yet", {
