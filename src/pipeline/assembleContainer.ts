@@ -46,7 +46,7 @@ export type AssembledPackages = Pick<
 /** Everything an image is put together from. */
 export interface Assembly {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
-  readonly configuration: Pick<Configuration, "install" | "view">;
+  readonly configuration: Pick<Configuration, "install" | "view"> & Partial<Pick<Configuration, "placeOf">>;
   readonly loaded: Pick<LoadedEnvironment, "environment" | "manifestText">;
   readonly resolved: AssembledPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
@@ -84,7 +84,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
   const tree = new FileTree([base.inventory, ...inventories]);
   const choice = viewChoice(environment, resolved.graph);
   if (choice !== undefined)
-    refuseHidingView(tree, configuration.view.root, configuration.placeOf(["view", "root"]));
+    refuseHidingView(tree, configuration.view.root, configuration.placeOf?.(["view", "root"]) ?? {});
   const view =
     choice === undefined
       ? undefined
