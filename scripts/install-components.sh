@@ -14,7 +14,7 @@ packages=(
   mmdebstrap binutils patchelf file                                                    # what we compare with
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
   python3-venv
-  slurm-wlm munge libmpich12                                                           # clusters, and an MPI to look at
+  slurm-wlm munge mpich                                                                # clusters, and an MPI of the machine
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
