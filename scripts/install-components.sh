@@ -14,8 +14,8 @@ packages=(
   mmdebstrap binutils patchelf file                                                    # what we compare with
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
   python3-venv
-  docker-registry openssl git                                                          # a registry, keys, histories
-  slurm-wlm munge libmpich12                                                           # clusters, and an MPI to look at
+  git                                                                                  # histories
+  slurm-wlm munge mpich                                                                # clusters, and an MPI of the machine
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }

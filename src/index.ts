@@ -18,7 +18,9 @@ export type { BuildRequest } from "./pipeline/buildRequest.ts";
 export { type CheckRequest, type CheckResult, checkDefinitions } from "./pipeline/checkDefinitions.ts";
 export { type Conversion, type ConvertRequest, convertImage } from "./pipeline/convertImage.ts";
 export { type ListedSif, listSif, verifySifFile } from "./pipeline/inspectSif.ts";
+export { type Examination, type ExamineRequest, examine } from "./pipeline/examine.ts";
 export { type ListedContainer, listContainers } from "./pipeline/listContainers.ts";
+export { type JobRequest, type MadeJob, makeJob } from "./pipeline/makeJob.ts";
 export { type RunRequest, runContainer } from "./pipeline/runContainer.ts";
 export {
   type UnpackedEnvironment,
