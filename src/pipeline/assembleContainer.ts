@@ -35,6 +35,7 @@ import type { OutputNames } from "./outputs.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
+import { refuseHidingView } from "./viewPlace.ts";
 
 /** What of an environment's packages goes into an image, or decides what does. */
 export type AssembledPackages = Pick<
@@ -45,7 +46,7 @@ export type AssembledPackages = Pick<
 /** Everything an image is put together from. */
 export interface Assembly {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
-  readonly configuration: Pick<Configuration, "install" | "view">;
+  readonly configuration: Pick<Configuration, "install" | "view"> & Partial<Pick<Configuration, "placeOf">>;
   readonly loaded: Pick<LoadedEnvironment, "environment" | "manifestText">;
   readonly resolved: AssembledPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
@@ -82,6 +83,8 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
   }));
   const tree = new FileTree([base.inventory, ...inventories]);
   const choice = viewChoice(environment, resolved.graph);
+  if (choice !== undefined)
+    refuseHidingView(tree, configuration.view.root, configuration.placeOf?.(["view", "root"]) ?? {});
   const view =
     choice === undefined
       ? undefined

@@ -7,6 +7,7 @@ import { familyOf, targetsOf } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { projectPath } from "../spec/projection.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { holdsPath } from "./viewPlace.ts";
 
 /** Families of microarchitectures by the architecture whose images they may be in. */
 const families = { amd64: "x86_64", arm64: "aarch64" } as const;
@@ -63,6 +64,17 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
   }
   for (const [name, site] of configuration.sites)
     problems.push(...siteProblems(site, (path) => placeOf(["sites", name, ...path])));
+  if (holdsPath(configuration.view.root, configuration.install.root))
+    problems.push(
+      new SpacktainersError(
+        "CONFIG_INVALID",
+        "the view would hide the packages: `install: root` is inside of it",
+        {
+          place: placeOf(["view", "root"]),
+          hint: "choose two places apart, such as /opt/view and /opt/software",
+        },
+      ),
+    );
   if (configuration.base.kind === "image")
     try {
       parseReference(configuration.base.reference, placeOf(["base", "image"]));

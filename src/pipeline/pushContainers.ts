@@ -9,7 +9,9 @@ import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
 import { loadSigningKey } from "./keyFiles.ts";
 import { type PushedContainer, type PushedTarget, type PushedTo, pushContainer } from "./pushContainer.ts";
+import { pushDefinition } from "./pushDefinition.ts";
 import { type PublishedRequest, signPublished } from "./signPublished.ts";
+
 import { inWorkshop, tidyWorkshop, type Workshop } from "./workshop.ts";
 import { openSoundRepository } from "./workspace.ts";
 
@@ -74,10 +76,15 @@ export async function pushContainers(request: PushRequest): Promise<readonly Pus
     const failed: PushResult[] = [];
     for (const container of selected) {
       const neighbours = repository.containers.filter(
-        (other) => !other.parked && other.arch === container.arch && other !== container,
+        (other) =>
+          !other.parked && other.kind === "spack" && other.arch === container.arch && other !== container,
       );
       try {
-        pushed.push(await pushContainer(container, neighbours, registries, configuration, request, workshop));
+        pushed.push(
+          container.kind === "def"
+            ? await pushDefinition(container, registries, configuration, request, workshop)
+            : await pushContainer(container, neighbours, registries, configuration, request, workshop),
+        );
       } catch (thrown) {
         const error = asSpacktainersError(thrown);
         // With one container, its failure is the command's.

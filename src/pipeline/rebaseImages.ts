@@ -151,7 +151,7 @@ async function container(
     tags: [...registry.tags, ...request.tags.map((tag) => parseTag(tag))],
   }));
   const neighbours = containers.filter(
-    (other) => !other.parked && other.arch === subject.arch && other !== subject,
+    (other) => !other.parked && other.kind === "spack" && other.arch === subject.arch && other !== subject,
   );
   const { rebased, pushed } = await rebaseContainer(
     subject,
