@@ -4,7 +4,7 @@
  * gives groups of packages.
  */
 import { createHash } from "node:crypto";
-import { planLayers } from "../dist/image/planLayers.js";
+import { planLayers } from "../build/image/planLayers.js";
 
 /** What a strategy knows of a package: `closure` and `sharedBy` are for the rejected ones. */
 /** @typedef {{ key: string, name: string, size: number, closure: number, needs: readonly string[], sharedBy: readonly string[] }} Package */

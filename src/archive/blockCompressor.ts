@@ -12,20 +12,21 @@ export async function openBlockCompressor({ format, level }: CompressionSettings
   }
   const native = nativeZstd(level);
   if (native !== undefined) return native;
-  wasmZstd ??= startWasmZstd();
-  const { compress } = await wasmZstd;
+  const { compress } = await startWasmZstd();
   return (block) => compress(block, level);
 }
 
 type WasmZstd = typeof import("@bokuweb/zstd-wasm");
 
-/** Started once: `init` makes a new instance each time, under the feet of those that use the first. */
 let wasmZstd: Promise<WasmZstd> | undefined;
 
-async function startWasmZstd(): Promise<WasmZstd> {
-  const library = await import("@bokuweb/zstd-wasm");
-  await library.init();
-  return library;
+/** The reference library. Started once: `init` makes a new instance each time, under the feet of those that use the first. */
+export function startWasmZstd(): Promise<WasmZstd> {
+  wasmZstd ??= import("@bokuweb/zstd-wasm").then(async (library) => {
+    await library.init();
+    return library;
+  });
+  return wasmZstd;
 }
 
 /** What Node 22.15 and later have. */

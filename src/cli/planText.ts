@@ -1,4 +1,5 @@
 /** What `plan` says, for people. */
+import type { PushReport } from "../pipeline/planPush.ts";
 import type { LayerReport, PackageReport, PlanReport } from "../pipeline/planReport.ts";
 import { formatBytes } from "../util/formatBytes.ts";
 import { table } from "./table.ts";
@@ -14,8 +15,10 @@ export function planText(plan: PlanReport): string {
   const { layers, base } = plan;
   const packages = layers.reduce((sum, layer) => sum + layer.packages.length, 0);
   const head = `${plan.name} ${plan.version} ${plan.arch}  ${plural(packages, "package")} in ${plural(layers.length, "layer")} on ${base.name}`;
-  if (plan.upToDate) return `${head}  (up to date)`;
-  const toMake = layers.filter(({ whereabouts }) => whereabouts === "to make");
+  const push = (plan.push ?? []).map((one) => ["push", pushText(one)]);
+  if (plan.upToDate)
+    return [`${head}  (up to date)`, ...push.map((cells) => indented(table(cells, [])))].join("\n");
+  const toMake = layers.filter(({ whereabouts }) => whereabouts !== "local");
   const rows = toMake.map((layer) => ["+", layerName(layer), layerBytes(layer), layerReason(layer)]);
   return [
     head,
@@ -26,6 +29,7 @@ export function planText(plan: PlanReport): string {
           ["layers", layersText(layers, toMake.length)],
           ["download", downloadText(plan)],
           ["install", installText(plan)],
+          ...push,
         ],
       ),
     ),
@@ -55,7 +59,22 @@ function baseText(base: PlanReport["base"]): string {
     base.download === undefined || base.download === 0
       ? ""
       : `, at most ${formatBytes(base.download)} of OS packages to download`;
-  return `to make${download}`;
+  const published = base.whereabouts === "registry" ? "published; for a build " : "";
+  return `${published}to make${download}`;
+}
+
+/** What a push to one registry would do. */
+function pushText({ repository, tags, upToDate, error, layers, bytes, unknown }: PushReport): string {
+  const head = `${repository}:${tags.join(",")}`;
+  if (error !== undefined) return `${head}  cannot be asked`;
+  if (upToDate) return `${head}  up to date`;
+  const sizes = [
+    ...(bytes === 0 ? [] : [formatBytes(bytes)]),
+    ...(unknown === 0 ? [] : [`${unknown} of a size that is not known yet`]),
+  ];
+  const sent = `${plural(layers.sent, "layer")} to send${sizes.length === 0 ? "" : ` (${sizes.join(", ")})`}`;
+  const mounted = layers.mounted === 0 ? [] : [`${layers.mounted} in another repository of it`];
+  return [`${head}  ${layers.there} there`, ...mounted, sent].join(", ");
 }
 
 function layersText(layers: readonly LayerReport[], toMake: number): string {
@@ -66,8 +85,7 @@ function layersText(layers: readonly LayerReport[], toMake: number): string {
   const together = shared.reduce((sum, { packages }) => sum + packages.length, 0);
   return [
     `${here.length} here${here.length === 0 ? "" : ` (${formatBytes(known)})`}`,
-    ...(published === 0 ? [] : [`${published} in the registry`]),
-    `${toMake} to make, and one with the view and the environment`,
+    `${toMake} to make${published === 0 ? "" : ` (${published} of them published: push refers to these)`}, and one with the view and the environment`,
     ...(shared.length === 0 ? [] : [`${together} packages share ${shared.length} of them`]),
   ].join("; ");
 }
@@ -97,8 +115,9 @@ function layerBytes({ packages }: LayerReport): string {
 }
 
 /** Why a layer is made. */
-function layerReason({ packages, inImage }: LayerReport): string {
+function layerReason({ packages, inImage, whereabouts }: LayerReport): string {
   const missing = packages.filter(({ whereabouts }) => whereabouts === "to make");
+  if (whereabouts === "registry") return "for a build: published, not here";
   if (packages.some(({ change }) => change === undefined))
     return missing.length === 0
       ? "its packages are here, not yet as one layer"

@@ -171,6 +171,13 @@ export function readConfig(reader: SpecReader, section: YamlNode): ConfigSetting
   let { installTree, paddedLength, installHashLength, projections } = defaultConfig;
   for (const entry of expectMap(reader, section, "`config`")?.entries ?? []) {
     const key = plainKey(entry.key);
+    if (key === "environments_root")
+      reader.problems.error(
+        "MANIFEST_INVALID",
+        "`environments_root` cannot be set by an environment",
+        entry.keyPlace,
+        "Spack takes it from its own configuration only",
+      );
     if (key === "install_hash_length") installHashLength = expectCount(reader, entry.value, `\`${key}\``);
     if (key !== "install_tree") continue;
     if (entry.value.kind === "scalar") {
@@ -270,8 +277,12 @@ export function readEnvironmentVariables(
     append_path: values("append_path"),
     remove_path: values("remove_path"),
     unset: (node) => {
-      for (const item of expectTexts(reader, node, "`unset`"))
-        if (check(item.text, item)) changes.push({ action: "unset", variable: item.text, value: "" });
+      for (const item of expectList(reader, node, "`unset`")) {
+        const name = item.kind === "scalar" && typeof item.value === "number" ? item : undefined;
+        const variable = name?.text ?? expectText(reader, item, "an item of `unset`")?.text;
+        if (variable !== undefined && check(variable, item))
+          changes.push({ action: "unset", variable, value: "" });
+      }
     },
   });
   return changes;

@@ -3,7 +3,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
 import { ContentChanged, type OpenedBytes } from "./byteStream.ts";
 import { contentLength, type HttpAnswer } from "./exchange.ts";
-import { transportFailure } from "./failure.ts";
+import { strangeAnswer, transportFailure } from "./failure.ts";
 
 /**
  * Headers that ask for the content from `offset` on; with a strong `validator`, only of that version.
@@ -46,6 +46,7 @@ export async function openedBytes(
     await answer.discard();
     throw new SpacktainersError("NETWORK", "the server answers a range request with another range", {
       place: { url: redactUrl(url) },
+      hint: strangeAnswer,
     });
   }
   const start = Number(range[1]);

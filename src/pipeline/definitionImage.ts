@@ -5,6 +5,7 @@ import type { Entry, EntryStream } from "../archive/entry.ts";
 import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
 import { layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
+import { inputsAnnotation } from "../image/annotations.ts";
 import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
 import { assembleImage, type Image, type ImageLayer } from "../image/image.ts";
 import { containerRoot, type DefinitionAdditions } from "../sif/containerRoot.ts";
@@ -22,6 +23,8 @@ export interface DefinitionImageRequest {
   readonly source: SourceImage;
   /** Of the definition; none for an image that is complete as it is. */
   readonly additions: DefinitionAdditions | undefined;
+  /** Digest of everything that decides it, where that is known. */
+  readonly inputs: string | undefined;
   /** Of the layers that are made. */
   readonly compression: CompressionSettings;
   readonly store: FragmentStore;
@@ -33,7 +36,7 @@ export interface DefinitionImageRequest {
  * @throws SpacktainersError as `containerRoot` and `assembleImage`
  */
 export async function definitionImage(request: DefinitionImageRequest): Promise<Image> {
-  const { names, source, additions, compression, store, signal } = request;
+  const { names, source, additions, inputs, compression, store, signal } = request;
   const root = await containerRoot(source, additions, signal);
   const execution = source.config.config ?? {};
   const start = ociStart(root, execution, {
@@ -61,7 +64,7 @@ export async function definitionImage(request: DefinitionImageRequest): Promise<
     entrypoint: start.entrypoint,
     command: start.command,
     labels: { ...execution.Labels, ...Object.fromEntries(additions?.sections.labels ?? []), ...labels },
-    annotations: labels,
+    annotations: { ...labels, ...(inputs === undefined ? {} : { [inputsAnnotation]: inputs }) },
     ...(execution.User === undefined ? {} : { user: execution.User }),
     ...(execution.WorkingDir === undefined ? {} : { workingDirectory: execution.WorkingDir }),
   });

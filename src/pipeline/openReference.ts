@@ -1,10 +1,9 @@
 import { parseManifest } from "../archive/oci/parse.ts";
 import { readBlobFile } from "../archive/oci/readOciLayout.ts";
-import type { Descriptor } from "../archive/oci/types.ts";
 import { baseCacheDirectory, openBaseStore } from "../base/baseStore.ts";
 import type { RegistryConfiguration } from "../definitions/configuration.ts";
 import { openRegistries } from "../publish/openRegistries.ts";
-import { downloadBlob } from "../registry/blobs.ts";
+import { type BlobId, downloadBlob } from "../registry/blobs.ts";
 import { getManifest } from "../registry/manifests.ts";
 import { formatReference, manifestReference, parseReference } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";
@@ -106,8 +105,12 @@ async function openArtifact(
   return { ...image, origin: { bootstrap: "oras", from: `${shown}@${found.digest}` } };
 }
 
-/** A blob as a file, downloaded when it is not here. */
-async function localBlob(repository: Repository, blob: Descriptor, shown: string): Promise<string> {
+/**
+ * A blob as a file, downloaded when it is not here.
+ *
+ * @param shown what it is of, for people
+ */
+export async function localBlob(repository: Repository, blob: BlobId, shown: string): Promise<string> {
   const store = openBaseStore(baseCacheDirectory());
   const known = await store.layers.find(blob.digest);
   if (known !== undefined) return known;

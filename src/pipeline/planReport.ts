@@ -1,4 +1,5 @@
 /** What a build would do, told before it does it: what is here already, what is to be moved and made, and why. */
+import type { PlannedBase } from "../base/types.ts";
 import type { FragmentStore } from "../image/fragmentStore.ts";
 import type { Digest } from "../util/digest.ts";
 import { baseName } from "./baseSpec.ts";
@@ -7,8 +8,12 @@ import { openCompletion } from "./completeBase.ts";
 import type { PlannedFragment } from "./makeFragments.ts";
 import type { PackageLayer } from "./packageLayers.ts";
 import { archiveSizes, type ContainerPlan, imageInputs, type PlanningTools } from "./planContainer.ts";
+import type { PublishedState, PushReport, WantedLayer } from "./planPush.ts";
 
-/** Where a part of an image is: finished on this machine, in the registry it goes to, or nowhere yet. */
+/**
+ * Where a part of an image is: finished on this machine; in a registry that it goes to, where `push` refers to it and `build`
+ * makes it; or nowhere yet.
+ */
 export type Whereabouts = "local" | "registry" | "to make";
 
 /** What became of a package since the image in the output folder. */
@@ -76,35 +81,40 @@ export interface PlanReport {
   readonly download: { readonly archives: number; readonly bytes: number; readonly unknown: number };
   /** Packages to relocate, strip and compress, and bytes of their archives. */
   readonly install: { readonly packages: number; readonly bytes: number };
+  /** What `push` would do, a registry each; undefined when the registries were not asked. */
+  readonly push: readonly PushReport[] | undefined;
 }
 
 /**
  * Tells what carrying out a plan would do. Nothing is downloaded but metadata.
  *
+ * @param there what the registries have; undefined: they were not asked
  * @throws {SpacktainersError} of caches and of the base; `LOCK_STALE` when the base is not the one locked
  */
 export async function reportPlan(
   plan: ContainerPlan,
   store: FragmentStore,
   tools: Pick<PlanningTools, "caches">,
+  there: PublishedState | undefined,
 ): Promise<PlanReport> {
   const { container, configuration, resolved } = plan;
   const output = defaultOutput(configuration.output, container);
   const image = await readLayoutImage(output);
   const before = image === undefined ? undefined : await readBuiltLayers(output);
-  const { base, key } = await reportBase(plan);
+  const { base, planned } = await reportBase(plan, there);
   const report = await packageReporter(plan, before, store, tools);
   const layers: LayerReport[] = [];
-  for (const layer of plan.layers) layers.push(await reportLayer(layer, before, report, store));
+  for (const layer of plan.layers) layers.push(await reportLayer(layer, before, report, store, there));
   const packages = layers.flatMap((layer) => layer.packages);
   const missing = packages.filter(({ whereabouts }) => whereabouts === "to make");
+  const inputs = imageInputs(plan, planned);
   const wanted = missing.filter(({ archive }) => !archive.local);
   const names = new Set(packages.map(({ name }) => name));
   return {
     name: container.name,
     arch: container.arch,
     version: resolved.version,
-    upToDate: image?.inputs === imageInputs(plan, key),
+    upToDate: image?.inputs === inputs,
     base,
     layers,
     removed: (before ?? []).flatMap((layer) => layer.packages).filter(({ name }) => !names.has(name)),
@@ -114,12 +124,31 @@ export async function reportPlan(
       unknown: wanted.filter(({ archive }) => archive.size === undefined).length,
     },
     install: { packages: missing.length, bytes: bytesOf(missing) },
+    push: there?.report(inputs, key, wantedBase(base), [
+      ...plan.layers.map(
+        ({ members }, index): WantedLayer => ({
+          keys: members.map((member) => member.key),
+          size: layers[index]?.size,
+        }),
+      ),
+      // The top layer: its content is known once everything else is.
+      { keys: undefined, size: undefined },
+    ]),
   };
+}
+
+/** The layers of a base; of one layer the size is that of the base. */
+function wantedBase({ layers, size }: PlanReport["base"]): readonly WantedLayer[] {
+  return Array.from({ length: layers }, () => ({
+    keys: undefined,
+    size: layers === 1 ? size : undefined,
+  }));
 }
 
 async function reportBase(
   plan: ContainerPlan,
-): Promise<{ readonly base: PlanReport["base"]; readonly key: Digest }> {
+  there: PublishedState | undefined,
+): Promise<{ readonly base: PlanReport["base"]; readonly planned: PlannedBase }> {
   const { configuration, locks, fragments } = plan;
   const { base: planned } = await openCompletion({
     configured: configuration.base,
@@ -127,18 +156,19 @@ async function reportBase(
     fragments: fragments.map(({ key }) => key),
     options: plan.baseOptions,
     locked: locks.inUse,
-    published: undefined,
+    published: there?.published,
   });
   const built = await planned.find();
   if (built !== undefined) locks.checkBase(built);
   const packages = built?.packages ?? planned.packages ?? [];
+  const published = built === undefined ? there?.base(planned.key) : undefined;
   return {
-    key: planned.key,
+    planned,
     base: {
       name: baseName(configuration.base, { packages }),
-      whereabouts: built === undefined ? "to make" : "local",
+      whereabouts: built !== undefined ? "local" : published !== undefined ? "registry" : "to make",
       layers: planned.layerCount,
-      size: built?.layers.reduce((sum, layer) => sum + layer.size, 0),
+      size: (built?.layers ?? published)?.reduce((sum, layer) => sum + layer.size, 0),
       download:
         built !== undefined
           ? 0
@@ -210,15 +240,17 @@ async function reportLayer(
   before: readonly BuiltLayer[] | undefined,
   report: (fragment: PlannedFragment) => PackageReport,
   store: FragmentStore,
+  there: PublishedState | undefined,
 ): Promise<LayerReport> {
   const packages = members.map(report);
   const complete = packages.every(({ whereabouts }) => whereabouts === "local");
   const stored = complete ? await store.find(key) : undefined;
+  const published = stored === undefined ? there?.layer(members.map((member) => member.key)) : undefined;
   const keys = members.map((member) => member.key).join(" ");
   return {
     key,
-    whereabouts: stored === undefined ? "to make" : "local",
-    size: stored?.size,
+    whereabouts: stored !== undefined ? "local" : published !== undefined ? "registry" : "to make",
+    size: stored?.size ?? published?.size,
     inImage: before?.some((layer) => layer.keys.join(" ") === keys) === true,
     packages,
   };

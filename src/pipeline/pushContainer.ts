@@ -8,10 +8,11 @@ import { type PublishedImage, readPublishedImage } from "../publish/publishedIma
 import { openPublishedLayers } from "../publish/publishedLayers.ts";
 import type { TaggedImage } from "../publish/publishTag.ts";
 import { type LayerOutcome, pushImage } from "../publish/pushImage.ts";
-import { type PublishTarget, publishTags, publishTarget } from "../publish/targets.ts";
+import { type PublishTarget, publishTags, publishTarget, type TargetNames } from "../publish/targets.ts";
 import { getManifest } from "../registry/manifests.ts";
 import { formatRepository, parseRepository, type Tag } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";
+import type { BuiltImageFacts } from "../supply/imageFacts.ts";
 import type { Digest } from "../util/digest.ts";
 import { asSpacktainersError, type SpacktainersError } from "../util/errors.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
@@ -49,7 +50,7 @@ export interface PushedTo {
 
 /** An image in the registries, its tags still to be moved. */
 export interface PushedContainer {
-  readonly container: Container;
+  readonly container: Pick<Container, "name" | "arch">;
   readonly version: string;
   /** One a registry, in the configuration's order. */
   readonly targets: readonly PushedTarget[];
@@ -62,6 +63,8 @@ export interface PushedTarget {
   readonly result: PushedTo;
   /** Undefined when the image did not get there. */
   readonly image: TaggedImage | undefined;
+  /** What is known of it; undefined when it was there already. */
+  readonly facts: BuiltImageFacts | undefined;
 }
 
 /**
@@ -83,16 +86,7 @@ export async function pushContainer(
   const { emit } = workshop;
   const { version } = plan.resolved;
   const platform = platformOf(container.arch);
-  const goals = registries.map((registry): Goal => {
-    const at = configuration.registries.findIndex(({ url }) => url === registry.url);
-    const place = configuration.placeOf(["registries", at]);
-    const target = publishTarget(registry, container, place);
-    return {
-      target,
-      tags: publishTags(registry, { ...container, version }, place),
-      repository: workshop.registries.repository(target.repository),
-    };
-  });
+  const goals = goalsOf(container, version, registries, configuration, workshop);
   emit({ type: "stage", stage: "Asking the registries" });
   const states = await mapConcurrently(goals, questionsAtOnce, async (goal) =>
     tried(() => publishedThere(goal, platform)),
@@ -114,14 +108,32 @@ export async function pushContainer(
     made = await (await decideImage(plan, workshop, published)).make();
     emit({ type: "stage", stage: "Pushing the image" });
   }
+  const questions = goals.map((goal, index) => ({ goal, there: same[index], error: states[index]?.error }));
+  return { container, version, targets: await pushToAll(questions, made, platform, workshop) };
+}
+
+/** A registry, and what it said. */
+export interface AskedGoal {
+  readonly goal: Goal;
+  /** The image that it is to have, when it has it already. */
+  readonly there: PublishedImage | undefined;
+  /** Why it could not be asked. */
+  readonly error: SpacktainersError | undefined;
+}
+
+/** Pushes an image to all registries that do not have it. What fails at one is in its result. */
+export async function pushToAll(
+  goals: readonly AskedGoal[],
+  made: PushableImage | undefined,
+  platform: Platform,
+  workshop: Workshop,
+): Promise<readonly PushedTarget[]> {
   const targets: PushedTarget[] = [];
   // One registry after the other: they would share the way out of this machine.
-  for (const [index, goal] of goals.entries()) {
+  for (const { goal, there, error } of goals) {
     workshop.signal.throwIfAborted();
-    const state = states[index];
-    const there = same[index];
     const attempt = await tried(async () => {
-      if (state?.error !== undefined) throw state.error;
+      if (error !== undefined) throw error;
       if (there !== undefined) return present(goal, there, platform);
       if (made === undefined) throw new Error("there is nothing to push");
       return pushTo(goal, made, workshop);
@@ -132,21 +144,49 @@ export async function pushContainer(
         repository: goal.repository,
         result: { ...emptyResult(goal), error: attempt.error },
         image: undefined,
+        facts: undefined,
       },
     );
   }
-  return { container, version, targets };
+  return targets;
 }
 
+/** An image, and the records of what is in its layers. */
+export type PushableImage = Pick<MadeImage, "image" | "contents" | "facts">;
+
 /** One registry to push to. */
-interface Goal {
+export interface Goal {
   readonly target: PublishTarget;
   readonly tags: readonly Tag[];
   readonly repository: Repository;
 }
 
+/**
+ * Where a container goes.
+ *
+ * @throws {SpacktainersError} `REFERENCE_INVALID`, `CONFIG_INVALID`
+ */
+export function goalsOf(
+  container: TargetNames,
+  version: string,
+  registries: readonly RegistryConfiguration[],
+  configuration: Configuration,
+  workshop: Pick<Workshop, "registries">,
+): readonly Goal[] {
+  return registries.map((registry): Goal => {
+    const at = configuration.registries.findIndex(({ url }) => url === registry.url);
+    const place = configuration.placeOf(["registries", at]);
+    const target = publishTarget(registry, container, place);
+    return {
+      target,
+      tags: publishTags(registry, { ...container, version }, place),
+      repository: workshop.registries.repository(target.repository),
+    };
+  });
+}
+
 /** The images of a container that a registry has by the tags that it is to have. */
-async function publishedThere(
+export async function publishedThere(
   { repository, tags }: Goal,
   platform: Platform,
 ): Promise<readonly PublishedImage[]> {
@@ -158,7 +198,7 @@ async function publishedThere(
 }
 
 /** Images of the repository's other containers in the same registries. What cannot be asked is not there. */
-async function neighboursThere(
+export async function neighboursThere(
   goals: readonly Goal[],
   neighbours: readonly Container[],
   platform: Platform,
@@ -188,24 +228,25 @@ async function present(goal: Goal, image: PublishedImage, platform: Platform): P
   const found = await getManifest(goal.repository, image.digest);
   const result = { ...emptyResult(goal), digest: image.digest, upToDate: true };
   const { target, repository } = goal;
-  if (found === undefined) return { target, repository, result, image: undefined };
+  if (found === undefined) return { target, repository, result, image: undefined, facts: undefined };
   const { mediaType, digest, bytes } = found;
   return {
     target,
     repository,
     result: { ...result, layers: { ...noLayers, referenced: image.manifest.layers.length } },
     image: { descriptor: { mediaType, digest, size: bytes.length, platform }, bytes },
+    facts: undefined,
   };
 }
 
-async function pushTo(goal: Goal, made: MadeImage, workshop: Workshop): Promise<PushedTarget> {
+async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Promise<PushedTarget> {
   const image: Image<AnyLayer> = made.image;
   const pushed = await pushImage(goal.repository, image, {
     open: async (name) => workshop.registries.repository(parseRepository(name)),
     signal: workshop.signal,
   });
   const { descriptor, bytes } = image.manifest;
-  await pushContents(goal.repository, descriptor, made.contents);
+  if (made.contents.length > 0) await pushContents(goal.repository, descriptor, made.contents);
   const layers = { ...noLayers };
   for (const outcome of pushed.layers) layers[outcome]++;
   return {
@@ -218,6 +259,7 @@ async function pushTo(goal: Goal, made: MadeImage, workshop: Workshop): Promise<
       bytesSent: pushed.bytesSent,
     },
     image: { descriptor: { ...descriptor, platform: image.platform }, bytes },
+    facts: made.facts,
   };
 }
 
@@ -236,7 +278,7 @@ function emptyResult({ target, tags }: Goal): PushedTo {
 }
 
 /** The outcome of work at one registry; an interruption is none of its failures. */
-async function tried<T>(
+export async function tried<T>(
   work: () => Promise<T>,
 ): Promise<{ readonly value?: T; readonly error?: SpacktainersError }> {
   try {

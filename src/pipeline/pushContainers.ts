@@ -1,12 +1,17 @@
 import type { Configuration, RegistryConfiguration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
 import { selectContainers } from "../definitions/select.ts";
+import { artifactRepository } from "../publish/artifactRepository.ts";
 import { publishTag, type TaggedImage } from "../publish/publishTag.ts";
 import { parseTag, type Tag } from "../registry/reference.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
+import { loadSigningKey } from "./keyFiles.ts";
 import { type PushedContainer, type PushedTarget, type PushedTo, pushContainer } from "./pushContainer.ts";
+import { pushDefinition } from "./pushDefinition.ts";
+import { type PublishedRequest, signPublished } from "./signPublished.ts";
+
 import { inWorkshop, tidyWorkshop, type Workshop } from "./workshop.ts";
 import { openSoundRepository } from "./workspace.ts";
 
@@ -64,15 +69,22 @@ export async function pushContainers(request: PushRequest): Promise<readonly Pus
     ...registry,
     tags: [...registry.tags, ...request.tags.map((tag) => parseTag(tag))],
   }));
+  // A key that cannot be read is told before anything is made.
+  const signing = await signingOf(configuration, directory);
   return inWorkshop(configuration, request, async (workshop) => {
     const pushed: PushedContainer[] = [];
     const failed: PushResult[] = [];
     for (const container of selected) {
       const neighbours = repository.containers.filter(
-        (other) => !other.parked && other.arch === container.arch && other !== container,
+        (other) =>
+          !other.parked && other.kind === "spack" && other.arch === container.arch && other !== container,
       );
       try {
-        pushed.push(await pushContainer(container, neighbours, registries, configuration, request, workshop));
+        pushed.push(
+          container.kind === "def"
+            ? await pushDefinition(container, registries, configuration, request, workshop)
+            : await pushContainer(container, neighbours, registries, configuration, request, workshop),
+        );
       } catch (thrown) {
         const error = asSpacktainersError(thrown);
         // With one container, its failure is the command's.
@@ -80,14 +92,23 @@ export async function pushContainers(request: PushRequest): Promise<readonly Pus
         failed.push(...registries.map((registry) => failure(container, registry, error)));
       }
     }
-    const results = await moveTags(pushed, repository.containers, workshop);
+    const results = await moveTags(pushed, repository.containers, workshop, signing);
     await tidyWorkshop(workshop);
     return [...results, ...failed];
   });
 }
 
+/** How what is pushed is signed. Throws `KEY_INVALID`. */
+export async function signingOf(
+  { signing }: Configuration,
+  directory: string,
+): Promise<Pick<PublishedRequest, "key" | "forms">> {
+  const { key, forms } = signing;
+  return { key: key === undefined ? undefined : await loadSigningKey(key, directory), forms };
+}
+
 /** The registries of the configuration, or those of them that a command line names. */
-function chosenRegistries(
+export function chosenRegistries(
   configuration: Configuration,
   urls: readonly string[],
 ): readonly RegistryConfiguration[] {
@@ -107,11 +128,17 @@ function chosenRegistries(
   });
 }
 
-/** Moves every tag once all architectures are there. */
-async function moveTags(
+/**
+ * Moves every tag once all architectures are there.
+ *
+ * @param containers all that there are: whose architectures share a tag
+ * @returns a row for each image and registry, failures included
+ */
+export async function moveTags(
   pushed: readonly PushedContainer[],
-  containers: readonly Container[],
+  containers: readonly Pick<Container, "name" | "arch" | "parked">[],
   { emit, signal }: Workshop,
+  signing: Pick<PublishedRequest, "key" | "forms">,
 ): Promise<readonly PushResult[]> {
   const errors = new Map<PushedTarget, SpacktainersError>();
   const moves = new Map<
@@ -129,13 +156,21 @@ async function moveTags(
       }
     }
   }
+  const facts = new Map(
+    pushed.flatMap(({ targets }) =>
+      targets.flatMap((target) =>
+        target.facts === undefined ? [] : [[target.facts.manifest.digest, target.facts] as const],
+      ),
+    ),
+  );
+  const done = new Set<string>();
   if (moves.size > 0) emit({ type: "stage", stage: "Moving the tags" });
   for (const { tag, members } of moves.values()) {
     signal.throwIfAborted();
     const [first] = members;
     if (first === undefined) continue;
     try {
-      await publishTag(first.target.repository, {
+      const { digest } = await publishTag(first.target.repository, {
         tag,
         images: members.map(({ image }) => image),
         architectures: architecturesIn(first, containers),
@@ -143,6 +178,20 @@ async function moveTags(
           "org.opencontainers.image.title": first.container.name,
           "org.opencontainers.image.version": first.version,
         },
+      });
+      const what = `${first.target.result.repository}@${digest}`;
+      if (done.has(what)) continue;
+      done.add(what);
+      // What was there before has all that was known when it was made; only a key can be new.
+      if (members.every((member) => member.target.facts === undefined) && signing.key === undefined) continue;
+      await signPublished({
+        ...signing,
+        reference: digest,
+        repository: artifactRepository(first.target.repository),
+        factsOf: (image) => facts.get(image),
+        annotations: {},
+        emit: ignoreEvents,
+        signal,
       });
     } catch (thrown) {
       const error = asSpacktainersError(thrown);
@@ -163,14 +212,17 @@ async function moveTags(
 
 /** An image that a tag is to stand for. */
 interface Member {
-  readonly container: Container;
+  readonly container: PushedContainer["container"];
   readonly version: string;
   readonly target: PushedTarget;
   readonly image: TaggedImage;
 }
 
 /** The architectures that share the repository: all that the container has, unless each has a repository of its own. */
-function architecturesIn({ container, target }: Member, containers: readonly Container[]): readonly string[] {
+function architecturesIn(
+  { container, target }: Member,
+  containers: Parameters<typeof moveTags>[1],
+): readonly string[] {
   if (target.target.configuration.repository.includes("{arch}")) return [container.arch];
   const same = containers.filter(({ name, parked }) => name === container.name && !parked);
   return [...new Set([container.arch, ...same.map(({ arch }) => arch)])];

@@ -143,7 +143,10 @@ export function containerFiles(
     ...[home, `${home}/actions`, `${home}/env`, `${home}/libs`].map(
       (path): OwnEntry => ({ type: "directory", path, mode: 0o755, mtime }),
     ),
-    ...links.map(([path, target]): OwnEntry => ({ type: "symlink", path, mode: 0o777, mtime, target })),
+    ...links
+      // What an image has there by chance is not taken away.
+      .filter(([path]) => !tree.has(path) || tree.leafAt(path)?.type === "symlink")
+      .map(([path, target]): OwnEntry => ({ type: "symlink", path, mode: 0o777, mtime, target })),
     ...apps.filter(({ type }) => type === "directory"),
     ...[...texts].map(
       ([path, { text, mode }]): OwnEntry => ({ type: "file", path, mode, mtime, content: Buffer.from(text) }),

@@ -73,13 +73,29 @@ export async function mergeLayers(
   } = {},
 ): Promise<MergedImage> {
   const { signal } = options;
+  const { tree, remembered } = await readLayers(layers, options.remember, signal);
+  const textAt = (path: string): string | undefined => {
+    const leaf = tree.leafAt(path);
+    return leaf === undefined ? undefined : remembered[leaf.layer]?.get(leaf.index)?.toString("utf8");
+  };
+  const ownEntries = (await options.own?.(tree, textAt)) ?? [];
+  for (const [index, entry] of ownEntries.entries()) tree.apply(ownFacts(entry), layers.length, index);
+  return describe(tree, layers, ownEntries, signal);
+}
+
+/** Reads all layers once; of their entries only what is left in the end stays in memory. */
+async function readLayers(
+  layers: readonly SourceLayer[],
+  remember: ((path: string) => boolean) | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly tree: LayerTree; readonly remembered: readonly ReadonlyMap<number, Buffer>[] }> {
   const read = await mapConcurrently(layers, readers, async (layer) => {
     const facts: EntryFacts[] = [];
     const remembered = new Map<number, Buffer>();
     let together = 0;
     await readLayer(layer, signal, async (entry) => {
       facts.push(factsOf(entry));
-      if (entry.type !== "file" || options.remember?.(entry.path) !== true) return;
+      if (entry.type !== "file" || remember?.(entry.path) !== true) return;
       together += entry.size;
       if (entry.size <= maxRemembered && together <= maxRememberedTogether)
         remembered.set(facts.length - 1, await readContent(entry));
@@ -94,13 +110,7 @@ export async function mergeLayers(
       throw located(error, { file: layers[layer]?.name ?? "" });
     }
   }
-  const textAt = (path: string): string | undefined => {
-    const leaf = tree.leafAt(path);
-    return leaf === undefined ? undefined : read[leaf.layer]?.remembered.get(leaf.index)?.toString("utf8");
-  };
-  const ownEntries = (await options.own?.(tree, textAt)) ?? [];
-  for (const [index, entry] of ownEntries.entries()) tree.apply(ownFacts(entry), layers.length, index);
-  return describe(tree, layers, ownEntries, signal);
+  return { tree, remembered: read.map(({ remembered }) => remembered) };
 }
 
 function describe(

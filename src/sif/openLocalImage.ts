@@ -82,8 +82,16 @@ async function sifContents(sif: SifFile, architecture: string, reader: string): 
   const document = sif.objects.find(({ type, name }) => type === "json" && name === "oci-config.json");
   let execution: JsonObject = {};
   if (document !== undefined) {
-    const json: unknown = JSON.parse((await readObject(sif, document, maxDocument)).toString("utf8"));
-    if (isJsonObject(json)) execution = json;
+    const text = (await readObject(sif, document, maxDocument)).toString("utf8");
+    try {
+      const json: unknown = JSON.parse(text);
+      if (isJsonObject(json)) execution = json;
+    } catch (cause) {
+      throw new SpacktainersError("ARCHIVE_INVALID", "the OCI configuration in the SIF file is not JSON", {
+        place,
+        cause,
+      });
+    }
   }
   const folder = join(cacheHome(), "archives");
   await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -1,7 +1,8 @@
 /** The programs that write squashfs: which is here, what it can do, and running it on a stream. */
 import { spawn } from "node:child_process";
-import { stat } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
+import { dirname } from "node:path";
 import { SpacktainersError } from "../util/errors.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 
@@ -158,13 +159,16 @@ export async function runSquashfsTool(
   signal?.removeEventListener("abort", kill);
   signal?.throwIfAborted();
   if (failure !== undefined) throw failure.error;
-  if (status !== 0) throw toolFailure(tool, path, error?.message ?? said);
+  if (status !== 0) throw await toolFailure(tool, path, error?.message ?? said);
   await stat(path);
   return tool.name === "mksquashfs" ? offset : 0;
 }
 
-function toolFailure(tool: SquashfsTool, path: string, said: string): SpacktainersError {
-  if (/No space left on device|Disk quota exceeded/i.test(said))
+async function toolFailure(tool: SquashfsTool, path: string, said: string): Promise<SpacktainersError> {
+  const disk = await statfs(dirname(path)).catch(() => undefined);
+  // tar2sqfs does not say why it could not write.
+  const isFull = disk !== undefined && disk.bavail * disk.bsize < 2 ** 20;
+  if (/No space left on device|Disk quota exceeded/i.test(said) || isFull)
     return new SpacktainersError("DISK_FULL", "the disk is full", {
       place: { file: path },
       hint: "free some space, or write to a larger disk",
@@ -197,6 +201,9 @@ function argumentsOf(
   { compression, level, time }: SquashfsOptions,
 ): readonly string[] {
   if (tool.name === "mksquashfs") {
+    // Reading tar it packs the ends of all files together, and which of them it finds to be equal then depends on timing: the
+    // same gigabyte gave other bytes in each run of 4.5.1. Without, as when it reads directories, the bytes are the same.
+    const packing = "-no-tailends";
     const memory = totalmem() > 4 * mostMemory ? ["-mem", "1G"] : [];
     return [
       ...[
@@ -209,6 +216,7 @@ function argumentsOf(
         "-no-recovery",
         "-no-xattrs",
         "-all-root",
+        packing,
       ],
       ...["-root-mode", "755", "-offset", String(offset), "-processors", String(availableParallelism())],
       ...["-comp", compression, "-Xcompression-level", String(level), ...memory],

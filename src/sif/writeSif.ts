@@ -44,6 +44,8 @@ export interface SifOptions extends OutputOptions {
   readonly compression?: SquashfsCompression;
   /** Of the compressor; 3 for zstd, 6 for gzip. */
   readonly level?: number;
+  /** What writes the file system; default: what {@link findSquashfsTool} finds. */
+  readonly tool?: SquashfsTool;
   /** Sections and files of a definition file. */
   readonly additions?: DefinitionAdditions;
   /** Signs the file (SIF only). */
@@ -96,7 +98,7 @@ export async function writeSif(
     const root = await openRoot(image, options);
     const documents = documentsOf(root, image);
     const start = align(documents.reduce((end, { bytes }) => end + bytes.length, dataOffset));
-    await writeRootAt(root, temporary, start, { ...choice, ...options });
+    await writeRootAt(root, temporary, start, { ...options, ...choice });
     const id = await completeSif(temporary, start, root, documents, options.signer);
     return summary(temporary, id, root, choice);
   });
@@ -114,7 +116,7 @@ export async function writeSquashfs(
   const choice = await chooseTool(options);
   return replaced(path, options, isOurSquashfs, async (temporary) => {
     const root = await openRoot(image, options);
-    await writeRootAt(root, temporary, 0, { ...choice, ...options });
+    await writeRootAt(root, temporary, 0, { ...options, ...choice });
     const file = await open(temporary, "r+");
     try {
       const { size } = await file.stat();
@@ -141,7 +143,7 @@ interface Choice {
 }
 
 async function chooseTool(options: SifOptions): Promise<Choice> {
-  const tool = await findSquashfsTool();
+  const tool = options.tool ?? (await findSquashfsTool());
   const compression = chooseCompression(tool, options.compression);
   const level = options.level ?? defaultLevels[compression];
   if (!Number.isInteger(level) || level < 1 || level > highestLevels[compression])
@@ -183,7 +185,7 @@ async function writeRootAt(
   root: ContainerRoot,
   path: string,
   start: number,
-  options: Choice & SifOptions,
+  options: SifOptions & Choice,
 ): Promise<void> {
   if (options.tool.name === "mksquashfs" || start === 0) {
     await writeRoot(root, path, start, options);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { planText, planTotalText } from "../../src/cli/planText.ts";
 import type { LayerReport, PackageReport, PlanReport } from "../../src/pipeline/planReport.ts";
+import { parseTag } from "../../src/registry/reference.ts";
 import { digestOf } from "../../src/util/digest.ts";
 
 const one = (name: string, over: Partial<PackageReport> = {}): PackageReport => ({
@@ -36,10 +37,40 @@ const plan = (layers: readonly LayerReport[], over: Partial<PlanReport> = {}): P
   removed: [],
   download: { archives: 0, bytes: 0, unknown: 0 },
   install: { packages: 0, bytes: 0 },
+  push: undefined,
   ...over,
 });
 
 describe("the text of a plan", () => {
+  it("says what a push would do, a registry a line", () => {
+    const push = {
+      repository: "ghcr.io/org/tools",
+      tags: ["1.2", "latest"].map((tag) => parseTag(tag)),
+      upToDate: false,
+      error: undefined,
+      layers: { there: 4, mounted: 2, sent: 3 },
+      bytes: 5_000_000,
+      unknown: 1,
+    };
+    const text = planText(
+      plan([], {
+        upToDate: true,
+        push: [
+          push,
+          { ...push, upToDate: true },
+          { ...push, error: "no" },
+          { ...push, layers: { there: 8, mounted: 0, sent: 1 }, bytes: 0, unknown: 0 },
+        ],
+      }),
+    );
+    expect(text.split("\n").slice(1)).toEqual([
+      "  push  ghcr.io/org/tools:1.2,latest  4 there, 2 in another repository of it, 3 layers to send (5.0 MB, 1 of a size that is not known yet)",
+      "  push  ghcr.io/org/tools:1.2,latest  up to date",
+      "  push  ghcr.io/org/tools:1.2,latest  cannot be asked",
+      "  push  ghcr.io/org/tools:1.2,latest  8 there, 1 layer to send",
+    ]);
+  });
+
   it("says of every layer to make why, and leaves the others to the sum", () => {
     const text = planText(
       plan(
@@ -69,10 +100,11 @@ describe("the text of a plan", () => {
     expect(text.split("\n")).toEqual([
       "tools 1.2 amd64  6 packages in 5 layers on debian:bookworm (26 packages)",
       "  base      here: 1 layer, 40.0 MB",
-      "  layers    1 here (5.0 MB); 1 in the registry; 3 to make, and one with the view and the environment; 2 packages share 1 of them",
+      "  layers    1 here (5.0 MB); 4 to make (1 of them published: push refers to these), and one with the view and the environment; 2 packages share 1 of them",
       "  download  3 archives, 2.0 MB, 1 of unknown size",
       "  install   3 packages, 2.0 MB of archives",
       "     TO MAKE             ARCHIVES  WHY",
+      "  +  there@1.2           1.0 MB    for a build: published, not here",
       "  +  bumped@1.2          1.0 MB    was 1.1",
       "  +  rebuilt@1.2         1.0 MB    another build of it (was /abcdefg, now /rebuilt)",
       "  +  kept@1.2 added@1.2  -         added: new in the image",

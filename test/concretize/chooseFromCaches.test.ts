@@ -226,6 +226,30 @@ describe("several roots", () => {
     expect(choose(sourceOf([z12, z13, b12, newest, middle, oldest]), ["d", "b"])).toEqual([middle, b12]);
   });
 
+  it("may each have run-time libraries of their own, as in Spack", () => {
+    const libc = (target: string) => makeSpec("glibc@2.36", { external: "/usr", target });
+    const [oldLibc, newLibc] = [libc("x86_64_v2"), libc("x86_64_v3")];
+    const [gcc12, gcc13] = [makeSpec("gcc-runtime@12.2.0"), makeSpec("gcc-runtime@13.1.0")];
+    const lz4 = makeSpec("lz4@1.9", { link: [gcc12, [oldLibc, ["libc"]]] });
+    const ring = makeSpec("ring@2.1", { link: [gcc13, [newLibc, ["libc"]]] });
+    const source = sourceOf([oldLibc, newLibc, gcc12, gcc13, lz4, ring]);
+    expect(choose(source, ["lz4", "ring"])).toEqual([lz4, ring]);
+    const both = makeSpec("both@1", { link: [lz4, ring, gcc13] });
+    expect(choose(sourceOf([oldLibc, newLibc, gcc12, gcc13, lz4, ring, both]), ["both"])).toEqual([both]);
+  });
+
+  it("do not have two configurations of a C library that is more than that", () => {
+    const [one, two] = [1, 2].map(() => makeSpec("glibc@2.36", { external: "/usr" })) as [
+      ConcreteSpec,
+      ConcreteSpec,
+    ];
+    const a = makeSpec("a@1", { link: [[one, ["iconv"]]] });
+    const b = makeSpec("b@1", { link: [[two, ["iconv"]]] });
+    expect(lines(refusal(sourceOf([one, two, a, b]), ["a", "b"]))).toEqual([
+      expect.stringMatching(/`a` and `b` cannot be had together .* configurations of glibc/),
+    ]);
+  });
+
   it("are of one operating system", () => {
     const u = makeSpec("u@2", { os: "ubuntu24.04" });
     const d = makeSpec("u@1", { os: "debian12" });

@@ -8,6 +8,7 @@ interface PlanOptions extends CacheOptions {
   readonly keepMetadata?: boolean;
   readonly allowUnresolved?: readonly string[];
   readonly frozen?: boolean;
+  readonly registry: boolean;
 }
 
 /** `plan`: what a build would do, before it does it. */
@@ -15,7 +16,7 @@ export function planVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("plan")
     .summary("what a build would do, and why, before it does it")
     .description(
-      "Chooses the packages of each container as `build` would, and tells which layers are here already, which would be made and why, and what would be downloaded. Whether the image can run is checked by `build` only. Nothing is built, and nothing is downloaded but metadata. Give it the options that you would give to `build`.",
+      "Chooses the packages of each container as `build` would, and tells which layers are here already, which would be made and why, and what would be downloaded. Where registries are configured, they are asked what they have, and it is told what `push` would send. Whether the image can run is checked by `build` only. Nothing is built, and nothing is downloaded but metadata. Give it the options that you would give to `build`.",
     )
     .argument("[names...]", "containers to plan for; none means all");
   addSelectionOptions(command)
@@ -26,6 +27,7 @@ export function planVerb(program: Command, outcome: VerbOutcome): Command {
       "library or interpreter that may be missing in the image (repeatable)",
       collect,
     )
+    .option("--no-registry", "do not ask the configured registries what they have")
     .option("--frozen", "refuse to plan anything else than what the locks beside the definition say");
   return addCacheOptions(command)
     .addHelpText(
@@ -47,6 +49,7 @@ Examples:
           keepMetadata: options.keepMetadata === true,
           allowUnresolved: options.allowUnresolved ?? [],
           frozen: options.frozen === true,
+          registry: options.registry,
           caches: options.cache ?? [],
           trust: options.trust ?? [],
           refresh: options.refresh === true,

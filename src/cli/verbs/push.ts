@@ -1,7 +1,5 @@
 import { Command } from "commander";
-import type { PushResult } from "../../pipeline/pushContainers.ts";
 import { SpacktainersErrors } from "../../util/errors.ts";
-import { formatBytes } from "../../util/formatBytes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addCacheOptions,
@@ -10,7 +8,7 @@ import {
   collect,
   positiveInteger,
 } from "../options.ts";
-import { table } from "../table.ts";
+import { pushTable } from "../pushTable.ts";
 
 interface PushOptions extends CacheOptions {
   readonly arch?: string;
@@ -79,29 +77,10 @@ Examples:
         if (context.json)
           for (const { error, ...result } of results)
             context.print(JSON.stringify({ type: "result", ...result, failed: error !== undefined }));
-        else context.print(table(["IMAGE", "ARCH", "TAGS", "LAYERS", "SENT", "DIGEST"], results.map(row)));
+        else context.print(pushTable(results));
         const errors = results.flatMap(({ error }) => (error === undefined ? [] : [error]));
         if (errors.length > 0) throw new SpacktainersErrors([...new Set(errors)]);
         return 0;
       }),
     );
-}
-
-function row(result: PushResult): readonly string[] {
-  const { layers } = result;
-  const reused = layers.referenced + layers.present + layers.mounted;
-  const what =
-    result.error !== undefined
-      ? "failed"
-      : result.upToDate
-        ? "up to date"
-        : `${layers.uploaded} new, ${reused} there`;
-  return [
-    result.repository,
-    result.arch,
-    result.tags.join(" "),
-    what,
-    formatBytes(result.bytesSent),
-    result.digest ?? "-",
-  ];
 }
