@@ -10,7 +10,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/integration/**"],
           setupFiles: ["./test/support/propertySeed.ts"],
-          // Far from what any needs: machines are busy, and a test that would take for ever still ends.
+          // Nothing is timed by tests: a limit only ends what hangs, on a machine that does other work as well.
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

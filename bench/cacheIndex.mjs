@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { alternate, printResults, timed } from "./measure.mjs";
 
 const root = resolve(import.meta.dirname, "..");
-const dist = (path) => import(pathToFileURL(join(root, "dist", path)).href);
+const built = (path) => import(pathToFileURL(join(root, "build", path)).href);
 
 if (process.argv[1] === import.meta.filename) await child(...process.argv.slice(2));
 
@@ -100,15 +100,15 @@ async function child(mode, ...args) {
     return;
   }
   const [cache, home, subject] = args;
-  const { openCaches } = await dist("buildcache/cacheSet.js");
+  const { openCaches } = await built("buildcache/cacheSet.js");
   const source = { url: cache, keys: [], unsigned: true };
   const caches = openCaches([source], { emit: () => {}, cacheDir: home });
   const index = await caches.index();
   if (mode === "has") {
     if (!index.has(subject)) throw new Error(`${subject} is not there`);
   } else {
-    const { loadManifest } = await dist("environment/load.js");
-    const { chooseFromCaches } = await dist("concretize/chooseFromCaches.js");
+    const { loadManifest } = await built("environment/load.js");
+    const { chooseFromCaches } = await built("concretize/chooseFromCaches.js");
     const { environment } = await loadManifest(subject);
     chooseFromCaches(environment, index, { target: "x86_64_v3" });
   }

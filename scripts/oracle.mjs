@@ -8,21 +8,21 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { parseDagHash } from "../dist/spec/concrete.js";
-import { constrain } from "../dist/spec/constrain.js";
-import { formatSpec } from "../dist/spec/format.js";
-import { intersects } from "../dist/spec/intersects.js";
-import { parseSpec } from "../dist/spec/parse.js";
-import { checkGraph, readNode } from "../dist/spec/readSpecfile.js";
-import { concreteSatisfies, satisfies } from "../dist/spec/satisfies.js";
+import { parseDagHash } from "../build/spec/concrete.js";
+import { constrain } from "../build/spec/constrain.js";
+import { formatSpec } from "../build/spec/format.js";
+import { intersects } from "../build/spec/intersects.js";
+import { parseSpec } from "../build/spec/parse.js";
+import { checkGraph, readNode } from "../build/spec/readSpecfile.js";
+import { concreteSatisfies, satisfies } from "../build/spec/satisfies.js";
 import {
   compareVersions,
   parseVersion,
   parseVersionSet,
   versionsIntersect,
   versionsSatisfy,
-} from "../dist/spec/versions.js";
-import { SpacktainersError } from "../dist/util/errors.js";
+} from "../build/spec/versions.js";
+import { SpacktainersError } from "../build/util/errors.js";
 import { checkEnvironments } from "./oracleEnvironments.mjs";
 
 /** Specfile version of the nodes of each lockfile version that can be read. */

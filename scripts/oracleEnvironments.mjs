@@ -7,13 +7,13 @@
 // where Spack prefers default values of variants, which a cache cannot tell.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { chooseFromCaches, prepareChoice } from "../dist/concretize/chooseFromCaches.js";
-import { sourceOf } from "../dist/concretize/packageSource.js";
-import { isDefaultsTie } from "../dist/concretize/ties.js";
-import { readManifest } from "../dist/environment/manifest.js";
-import { isAtLeast } from "../dist/spec/microarchitecture.js";
-import { readNode } from "../dist/spec/readSpecfile.js";
-import { SpacktainersError, SpacktainersErrors } from "../dist/util/errors.js";
+import { chooseFromCaches, prepareChoice } from "../build/concretize/chooseFromCaches.js";
+import { sourceOf } from "../build/concretize/packageSource.js";
+import { isDefaultsTie } from "../build/concretize/ties.js";
+import { readManifest } from "../build/environment/manifest.js";
+import { isAtLeast } from "../build/spec/microarchitecture.js";
+import { readNode } from "../build/spec/readSpecfile.js";
+import { SpacktainersError, SpacktainersErrors } from "../build/util/errors.js";
 
 /** Version of the database to the version of its nodes. */
 const nodeVersions = new Map([

@@ -9,6 +9,7 @@ const order = [
   "net",
   "elf",
   "archive",
+  "registry",
   "definitions",
   "spec",
   "environment",
@@ -19,7 +20,11 @@ const order = [
   "base",
   "linkage",
   "image",
+  "supply",
+  "sif",
+  "publish",
   "run",
+  "hpc",
   "pipeline",
   "cli",
 ];
@@ -27,8 +32,12 @@ const order = [
 const strangers = {
   install: ["concretize", "buildcache"],
   spec: ["definitions"],
+  registry: ["elf"],
   base: ["spec", "environment", "buildcache", "concretize", "install", "view"],
 };
+
+/** The one file that may know where it lies. */
+const finder = "util/packageFile.ts";
 
 const root = resolve(import.meta.dirname, "../src");
 const files = readdirSync(root, { recursive: true })
@@ -45,7 +54,12 @@ for (const file of files) {
   if (module !== undefined && !order.includes(module))
     problems.push(`src/${here}: the module ${module} is not in the house`);
   const targets = [];
-  for (const match of readFileSync(file, "utf8").matchAll(importPattern)) {
+  const source = readFileSync(file, "utf8");
+  if (/\bimport\.meta\b/.test(source) && here !== finder)
+    problems.push(
+      `src/${here}: import.meta is for src/${finder} alone: bundling moves code (use packageFile)`,
+    );
+  for (const match of source.matchAll(importPattern)) {
     const specifier = match[1] ?? match[2] ?? match[3];
     if (!specifier?.startsWith(".")) continue;
     const target = relative(root, resolve(dirname(file), specifier))

@@ -2,7 +2,15 @@
 import { asSpacktainersError } from "../util/errors.ts";
 import { keyOf, openBaseStore } from "./baseStore.ts";
 import { stopIfAborted } from "./interruption.ts";
-import type { Base, BaseSpec, BuildBaseOptions } from "./types.ts";
+import type {
+  AnyBaseLayer,
+  Base,
+  BasePlan,
+  BaseSpec,
+  BasesElsewhere,
+  BuildBaseOptions,
+  PlannedBase,
+} from "./types.ts";
 
 /**
  * Builds a base, or finds the one built before from the same inputs.
@@ -11,25 +19,59 @@ import type { Base, BaseSpec, BuildBaseOptions } from "./types.ts";
  *   SIGNATURE_*, KEY_*, INDEX_EXPIRED, IDENTITY_MISMATCH, CHECKSUM_MISMATCH (trust), ARCHIVE_*, LOCK_INVALID
  */
 export async function buildBase(spec: BaseSpec, options: BuildBaseOptions): Promise<Base> {
+  return (await planBase(spec, options)).build();
+}
+
+/**
+ * Decides what a base consists of, without building it: indexes and documents are read, nothing else.
+ *
+ * @throws SpacktainersError as {@link buildBase}
+ */
+export async function planBase(spec: BaseSpec, options: BuildBaseOptions): Promise<PlannedBase> {
+  const plan = await told(() => planOf(spec, options));
+  async function build(): Promise<Base>;
+  async function build(elsewhere: BasesElsewhere | undefined): Promise<Base<AnyBaseLayer>>;
+  async function build(elsewhere?: BasesElsewhere): Promise<Base<AnyBaseLayer>> {
+    return told(async () => {
+      const found = (await plan.find()) ?? (await elsewhere?.find(plan.key));
+      if (found !== undefined) return found;
+      return elsewhere !== undefined && plan.refer !== undefined ? plan.refer() : plan.make();
+    });
+  }
+  return { ...plan, build };
+}
+
+async function planOf(spec: BaseSpec, options: BuildBaseOptions): Promise<BasePlan> {
+  stopIfAborted(options.signal);
   const store = openBaseStore(options.cacheDir);
-  try {
-    stopIfAborted(options.signal);
-    switch (spec.kind) {
-      case "scratch":
-        return { layers: [], inventory: { entries: [] }, packages: [], key: keyOf(["scratch"]) };
-      case "debian": {
-        const { buildDebianBase } = await import("./debian/buildDebianBase.ts");
-        return await buildDebianBase(spec, options, store);
-      }
-      case "rootfs": {
-        const { buildRootfsBase } = await import("./rootfsBase.ts");
-        return await buildRootfsBase(spec, options, store);
-      }
-      case "oci": {
-        const { readOciBase } = await import("./ociBase.ts");
-        return await readOciBase(spec, options, store);
-      }
+  switch (spec.kind) {
+    case "scratch": {
+      const key = keyOf(["scratch"]);
+      const make = async (): Promise<Base> => ({ layers: [], inventory: { entries: [] }, packages: [], key });
+      return { key, layerCount: 0, packages: [], find: make, make };
     }
+    case "debian": {
+      const { planDebianBase } = await import("./debian/buildDebianBase.ts");
+      return planDebianBase(spec, options, store);
+    }
+    case "rootfs": {
+      const { planRootfsBase } = await import("./rootfsBase.ts");
+      return planRootfsBase(spec, options, store);
+    }
+    case "oci": {
+      const { planOciBase } = await import("./ociBase.ts");
+      return planOciBase(spec, options, store);
+    }
+    case "image": {
+      const { planImageBase } = await import("./imageBase.ts");
+      return planImageBase(spec, options, store);
+    }
+  }
+}
+
+async function told<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     throw asSpacktainersError(error);
   }

@@ -17,51 +17,57 @@ import { watchDpkgStatus } from "./dpkgStatus.ts";
 import { stopIfAborted } from "./interruption.ts";
 import { libcVersionOf } from "./libc.ts";
 import { makeRootTree } from "./rootTree.ts";
-import type { Base, BuildBaseOptions, RootfsBaseSpec } from "./types.ts";
+import type { Base, BasePlan, BuildBaseOptions, RootfsBaseSpec } from "./types.ts";
 
 /**
- * Makes a layer of a root file system in a tar file (plain, gzip, xz or zstd). Devices and FIFOs are left out; owners, modes
- * and times are kept, extended attributes are not. Paths that lead through links to directories are written as what they
- * lead to.
+ * Finds out which root file system a tar file (plain, gzip, xz or zstd) holds, and how to make a layer of it. Devices and
+ * FIFOs are left out; owners, modes and times are kept, extended attributes are not. Paths that lead through links to
+ * directories are written as what they lead to.
  *
- * @throws SpacktainersError NOT_FOUND, ARCHIVE_INVALID, ARCHIVE_UNSAFE
+ * @throws SpacktainersError NOT_FOUND; when made ARCHIVE_INVALID, ARCHIVE_UNSAFE
  */
-export async function buildRootfsBase(
+export async function planRootfsBase(
   spec: RootfsBaseSpec,
   options: BuildBaseOptions,
   store: BaseStore,
-): Promise<Base> {
+): Promise<BasePlan> {
   const { emit } = options;
   const where: Place = { file: spec.path };
   const { digest, size } = await fileDigest(spec.path, store, where);
   const key = keyOf(["rootfs", transformationVersion, digest]);
-  const known = await findBuilt(store, key);
-  if (known !== undefined) return known;
-  emit({ type: "task-start", id: "base", kind: "base", label: "root file system", bytes: size });
-  try {
-    const file = counted(createReadStream(spec.path, { highWaterMark: 2 ** 18 }), (bytes) => {
-      stopIfAborted(options.signal);
-      emit({ type: "task-progress", id: "base", bytes });
-    });
-    const tar = readTar(decompressStream(file, { where }), { where, special: "skip", absolute: "relative" });
-    const watch = watchDpkgStatus(settled(tar, where, emit));
-    const { layer, inventory } = await buildLayer(watch.entries, store.layers, () => {});
-    const packages = watch.packages() ?? [];
-    const libcVersion = libcVersionOf(inventory, packages);
-    const base: Base = {
-      layers: [layer],
-      inventory,
-      packages,
-      key,
-      ...(libcVersion === undefined ? {} : { libcVersion }),
-    };
-    await rememberBuilt(store, base);
-    emit({ type: "task-end", id: "base", outcome: "done" });
-    return base;
-  } catch (error) {
-    emit({ type: "task-end", id: "base", outcome: "failed" });
-    throw asSpacktainersError(error, where);
+  const find = (): Promise<Base | undefined> => findBuilt(store, key);
+  async function make(): Promise<Base> {
+    emit({ type: "task-start", id: "base", kind: "base", label: "root file system", bytes: size });
+    try {
+      const file = counted(createReadStream(spec.path, { highWaterMark: 2 ** 18 }), (bytes) => {
+        stopIfAborted(options.signal);
+        emit({ type: "task-progress", id: "base", bytes });
+      });
+      const tar = readTar(decompressStream(file, { where }), {
+        where,
+        special: "skip",
+        absolute: "relative",
+      });
+      const watch = watchDpkgStatus(settled(tar, where, emit));
+      const { layer, inventory } = await buildLayer(watch.entries, store.layers, () => {});
+      const packages = watch.packages() ?? [];
+      const libcVersion = libcVersionOf(inventory, packages);
+      const base: Base = {
+        layers: [layer],
+        inventory,
+        packages,
+        key,
+        ...(libcVersion === undefined ? {} : { libcVersion }),
+      };
+      await rememberBuilt(store, base);
+      emit({ type: "task-end", id: "base", outcome: "done" });
+      return base;
+    } catch (error) {
+      emit({ type: "task-end", id: "base", outcome: "failed" });
+      throw asSpacktainersError(error, where);
+    }
   }
+  return { key, layerCount: 1, find, make };
 }
 
 /** Paths as they end up; a directory once; links only to what is there. */

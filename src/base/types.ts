@@ -1,6 +1,8 @@
 /** What lies underneath the Spack packages, and how it is asked for. */
 import type { Inventory } from "../archive/inventory.ts";
 import type { HttpClient } from "../net/http.ts";
+import type { RepositoryName } from "../registry/reference.ts";
+import type { Repository } from "../registry/registry.ts";
 import type { Digest } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
 
@@ -50,17 +52,22 @@ export interface OciBaseSpec {
   readonly reference?: string;
 }
 
+/** An image in a registry; its layers are reused as they are. */
+export interface ImageBaseSpec {
+  readonly kind: "image";
+  /** Such as `docker.io/library/debian:12`. */
+  readonly reference: string;
+}
+
 /** Nothing underneath. */
 export interface ScratchBaseSpec {
   readonly kind: "scratch";
 }
 
-export type BaseSpec = DebianBaseSpec | RootfsBaseSpec | OciBaseSpec | ScratchBaseSpec;
+export type BaseSpec = DebianBaseSpec | RootfsBaseSpec | OciBaseSpec | ImageBaseSpec | ScratchBaseSpec;
 
-/** One finished layer of a base. */
-export interface BaseLayer {
-  /** The blob, compressed as `mediaType` says. */
-  readonly path: string;
+/** What is known of a finished layer of a base. */
+export interface BaseLayerFacts {
   readonly digest: Digest;
   /** Bytes of the blob. */
   readonly size: number;
@@ -71,6 +78,23 @@ export interface BaseLayer {
   /** What this layer adds, whiteouts left out. */
   readonly inventory: Inventory;
 }
+
+/** A layer of a base in a file. */
+export interface BaseLayer extends BaseLayerFacts {
+  /** The blob, compressed as `mediaType` says. */
+  readonly path: string;
+  /** A repository that has it as well: `host/repository`. */
+  readonly origin?: string;
+}
+
+/** A layer of a base that is not on this machine. */
+export interface RemoteBaseLayer extends BaseLayerFacts {
+  /** The repository that has it: `host/repository`. */
+  readonly origin: string;
+}
+
+/** A layer of a base, wherever its bytes are. */
+export type AnyBaseLayer = BaseLayer | RemoteBaseLayer;
 
 /** One OS package of a base; also what a lock file keeps. */
 export interface BasePackage {
@@ -92,9 +116,12 @@ export interface BasePackage {
   readonly source?: { readonly name: string; readonly version: string };
 }
 
-/** Packages with versions and digests, decided earlier: no index is read. */
+/** What was decided earlier: nothing is asked whether there is something newer. */
 export interface BaseLock {
+  /** Packages with versions and digests: no index is read. */
   readonly packages: readonly BasePackage[];
+  /** Of an image in a registry: digest of its manifest. */
+  readonly digest?: Digest;
 }
 
 /** The parts of a base image's own configuration that a container made from it inherits. */
@@ -108,9 +135,9 @@ export interface BaseImageConfig {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface Base {
+export interface Base<L extends AnyBaseLayer = BaseLayer> {
   /** From bottom to top. */
-  readonly layers: readonly BaseLayer[];
+  readonly layers: readonly L[];
   /** What the layers together show, whiteouts applied. */
   readonly inventory: Inventory;
   /** The OS packages, sorted by name; of a root file system or image, those its dpkg status names. */
@@ -134,6 +161,38 @@ export interface BuildBaseOptions {
   readonly refresh?: boolean;
   /** How long an archive's index is taken as current without asking, in hours; default 24. */
   readonly maxAgeHours?: number;
-  /** Exactly these packages instead of the newest ones. */
+  /** Exactly these packages, or this image, instead of the newest ones. */
   readonly lock?: BaseLock;
+  /** Opens the repository of a base that is an image in a registry; without, such a base is refused. */
+  readonly repository?: (name: RepositoryName) => Repository;
+}
+
+/** A base that is decided but perhaps not built yet. */
+export interface PlannedBase {
+  /** Of the finished base: see {@link Base.key}. */
+  readonly key: Digest;
+  readonly layerCount: number;
+  /** The image it is, when it is one of a registry. */
+  readonly image?: { readonly name: string; readonly digest: Digest };
+  /** The OS packages, where they are known before the base is built. */
+  readonly packages?: readonly BasePackage[];
+  /** The finished base on this machine, when it was built before. */
+  find(): Promise<Base | undefined>;
+  /** Finds or builds it. `elsewhere` is asked before it is built; what it has stays where it is. */
+  build(): Promise<Base>;
+  build(elsewhere: BasesElsewhere | undefined): Promise<Base<AnyBaseLayer>>;
+}
+
+/** How one kind of base is found and made. */
+export interface BasePlan extends Omit<PlannedBase, "build"> {
+  /** Makes it, whatever is there already. */
+  make(): Promise<Base>;
+  /** Makes it without the bytes of layers that can stay where they are. */
+  refer?(): Promise<Base<AnyBaseLayer>>;
+}
+
+/** Where else than on this machine finished bases are: in the registry that an image goes to. */
+export interface BasesElsewhere {
+  /** The base a key stands for, its layers where they are; undefined when it is not known there either. */
+  find(key: Digest): Promise<Base<AnyBaseLayer> | undefined>;
 }

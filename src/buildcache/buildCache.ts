@@ -57,6 +57,15 @@ export interface BuildCache {
   fetchArchiveHead(pkg: CachedPackage, bytes: number): Promise<Uint8Array>;
   /** The prefix the package was built for, as far as the archive's first bytes say; remembered. A hint, not verified. */
   archivePrefix(pkg: CachedPackage): Promise<string | undefined>;
+  /**
+   * Bytes of the archive: of the metadata, else as the cache says when asked (layout v2), which is remembered; undefined when
+   * it does not say. A hint, not verified.
+   *
+   * @throws NETWORK, ACCESS_DENIED
+   */
+  archiveSize(pkg: CachedPackage): Promise<number | undefined>;
+  /** Whether the archive is on this machine: downloaded before, or in a `file:` cache. Asks nobody. */
+  hasLocalArchive(pkg: CachedPackage): Promise<boolean>;
   /** Keys that the cache itself publishes: a suggestion, trusted by nobody. */
   keys(): Promise<readonly CacheKey[]>;
   close(): Promise<void>;
@@ -206,6 +215,17 @@ export function openBuildCache(
       if (same) await memory.keep(pkg.spec.hash, { ...known, prefix: prefix ?? null });
       return prefix;
     },
+    async archiveSize(pkg) {
+      if (pkg.size !== undefined) return pkg.size;
+      const known = await memory.find(pkg.spec.hash);
+      const same = known?.digest === pkg.digest;
+      if (same && known.archiveSize !== undefined) return known.archiveSize ?? undefined;
+      const size = (await store.stat(pkg.archivePath))?.size;
+      if (same) await memory.keep(pkg.spec.hash, { ...known, archiveSize: size ?? null });
+      return size;
+    },
+    hasLocalArchive: async (pkg) =>
+      store.localFile(pkg.archivePath) !== undefined || (await downloads.find(store, pkg)) !== undefined,
     keys: async () => listKeys(store, await layouts()),
     close: () => store.close(),
   };

@@ -17,6 +17,8 @@ const format = 1;
 export interface RememberedMetadata extends VerifiedMetadata {
   /** Build-time prefix, from the first bytes of the archive; null when it does not say. */
   readonly prefix?: string | null;
+  /** Bytes of the archive as the cache says, where the metadata does not; null when it does not say. */
+  readonly archiveSize?: number | null;
 }
 
 export interface MetadataMemory {

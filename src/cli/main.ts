@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runCli } from "./runCli.ts";
+import { useCompileCache } from "./compileCache.ts";
 
 // Whoever reads our output may stop reading (`| head`): that is no failure of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -7,4 +7,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// Everything else is loaded after this, so that it is kept compiled.
+useCompileCache();
+const { runCli } = await import("./runCli.ts");
 process.exitCode = await runCli(process.argv.slice(2));

@@ -1,10 +1,12 @@
 /** Reading `spacktainers.yaml`: from text to a typed configuration with defaults, or every problem in it. */
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
-import { checkBase, checkCaches, removeFaulty, reportIssue } from "./configurationProblems.ts";
+import { checkBase, checkCaches, checkLayers, removeFaulty, reportIssue } from "./configurationProblems.ts";
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
+import type { SiteConfiguration } from "./siteConfiguration.ts";
 
 /** Processor architectures of containers, by their OCI names. */
 export const architectures = ["amd64", "arm64"] as const;
@@ -66,6 +68,27 @@ export interface SecretReference {
   readonly environmentVariable: string;
 }
 
+/** What images say of themselves: values of `org.opencontainers.image.*`, and labels of one's own. */
+export interface ImageMetadata {
+  readonly description: string | undefined;
+  readonly vendor: string | undefined;
+  readonly authors: string | undefined;
+  readonly licenses: string | undefined;
+  readonly url: string | undefined;
+  readonly documentation: string | undefined;
+  readonly source: string | undefined;
+  readonly labels: ReadonlyMap<string, string>;
+}
+
+/** Signatures of images. Keys are absolute paths of files, or `env://NAME`; they are not read here. */
+export interface SigningConfiguration {
+  /** The private key. */
+  readonly key: string | undefined;
+  /** Public keys to trust. */
+  readonly public: readonly string[];
+  readonly forms: readonly ("tags" | "bundles")[];
+}
+
 export interface RegistryConfiguration {
   readonly type: "oci" | "ecr" | "ghcr";
   readonly url: string;
@@ -75,8 +98,13 @@ export interface RegistryConfiguration {
   readonly password: SecretReference | undefined;
 }
 
-/** A cluster. */
-export type SiteConfiguration = NonNullable<ConfigurationFile["sites"]>[string];
+/** A repository of Spack recipes. */
+export interface SpackRepository {
+  readonly url: string;
+  readonly ref?: string | undefined;
+  readonly path?: string | undefined;
+  readonly paths?: readonly string[] | undefined;
+}
 
 /** The configuration of a repository, complete. */
 export interface Configuration {
@@ -91,10 +119,12 @@ export interface Configuration {
   readonly platforms: Readonly<Record<Architecture, PlatformConfiguration>>;
   readonly caches: readonly CacheConfiguration[];
   readonly base: BaseConfiguration;
+  readonly image: ImageMetadata;
   readonly registries: readonly RegistryConfiguration[];
+  readonly signing: SigningConfiguration;
   readonly layers: {
     readonly budget: number;
-    readonly compression: "gzip";
+    readonly compression: CompressionFormat;
     /** Undefined: the compressor's default. */
     readonly level: number | undefined;
   };
@@ -105,7 +135,7 @@ export interface Configuration {
     readonly dialect: "0.x" | "1.x" | undefined;
     /** Default values of variants, exported from recipes. Not read here. */
     readonly facts: ConfiguredFile | undefined;
-    readonly repos: readonly NonNullable<NonNullable<ConfigurationFile["spack"]>["repos"]>[number][];
+    readonly repos: readonly SpackRepository[];
   };
   readonly sites: ReadonlyMap<string, SiteConfiguration>;
   readonly install: {
@@ -161,6 +191,7 @@ export function readConfiguration(
   if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(issue, tree, [], problems);
   checkBase(tree, problems);
   checkCaches(tree, problems);
+  checkLayers(tree, problems);
   const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
   const sound = complete(parsed.data ?? soundParts(value), file, root, placeOf);
   return {
@@ -204,6 +235,16 @@ function complete(
     },
     caches: (file.caches ?? []).map((cache, index) => completeCache(cache, index, absolute, placeOf)),
     base: completeBase(file.base ?? { debian: "bookworm" }, absolute),
+    image: {
+      description: file.image?.description,
+      vendor: file.image?.vendor,
+      authors: file.image?.authors,
+      licenses: file.image?.licenses,
+      url: file.image?.url,
+      documentation: file.image?.documentation,
+      source: file.image?.source,
+      labels: new Map(Object.entries(file.image?.labels ?? {})),
+    },
     registries: (file.registries ?? []).map((registry) => ({
       type: registry.type ?? "oci",
       url: registry.url,
@@ -212,6 +253,11 @@ function complete(
       username: secretReference(registry.username),
       password: secretReference(registry.password),
     })),
+    signing: {
+      key: file.signing?.key === undefined ? undefined : keyPlace(file.signing.key, absolute),
+      public: many(file.signing?.public ?? []).map((key) => keyPlace(key, absolute)),
+      forms: file.signing?.forms ?? ["tags"],
+    },
     layers: {
       budget: file.layers?.budget ?? 60,
       compression: file.layers?.compression ?? "gzip",
@@ -298,6 +344,10 @@ function completeBase(
 
 function many(value: string | readonly string[]): readonly string[] {
   return typeof value === "string" ? [value] : value;
+}
+
+function keyPlace(text: string, absolute: (path: string) => string): string {
+  return text.startsWith("env://") ? text : absolute(text);
 }
 
 function secretReference(text: string | undefined): SecretReference | undefined {

@@ -16,6 +16,7 @@ import {
 import { didYouMean } from "./nearest.ts";
 import { yamlLimits } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems, problemList } from "./problems.ts";
+import { loadSites } from "./sites.ts";
 
 /** One container definition. */
 export interface Container {
@@ -29,6 +30,8 @@ export interface Container {
   readonly lock: string | undefined;
   /** Absolute path of the `Dockerfile.epilogue` beside it, if there is one. */
   readonly epilogue: string | undefined;
+  /** Absolute path of its smoke tests (`test.yaml` beside `spack.yaml`, `<name>.test.yaml` beside `<name>.yaml`), if there are any. */
+  readonly tests: string | undefined;
   /** In a folder that starts with `_`: listed, but not built unless asked for by path. */
   readonly parked: boolean;
 }
@@ -45,6 +48,8 @@ export interface Repository extends Problems {
 /** Name of the folder of definitions when the configuration says nothing else. */
 const definitionsFolder = "container_definitions";
 const epilogueName = "Dockerfile.epilogue";
+/** Smoke tests in the folder of a definition. */
+const testsName = "test.yaml";
 /** A container's name is part of image names and paths. */
 const namePattern = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/;
 /** How many folders `_parked` may be nested. */
@@ -74,7 +79,13 @@ export async function findRepositoryRoot(start: string): Promise<string | undefi
  */
 export async function loadRepository(root: string): Promise<Repository> {
   const problems = problemList();
-  const configuration = await loadConfiguration(root, problems);
+  const written = await loadConfiguration(root, problems);
+  const { sites, places } = await loadSites(root, written.sites, problems);
+  const placeOf: Configuration["placeOf"] = (path) => {
+    const ofSite = path[0] === "sites" ? places.get(String(path[1])) : undefined;
+    return ofSite === undefined ? written.placeOf(path) : ofSite(path.slice(2));
+  };
+  const configuration = { ...written, sites, placeOf };
   const containers = await listContainers(configuration.definitions, problems);
   return {
     root,
@@ -147,6 +158,11 @@ interface NamedFile extends ConfiguredFile {
 async function isFile(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found?.isFile() ?? false;
+}
+
+async function firstFile(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if (await isFile(path)) return path;
+  return undefined;
 }
 
 async function entriesOf(folder: string): Promise<readonly Dirent[]> {
@@ -255,6 +271,7 @@ async function collect(
           path: join(path, "spack.yaml"),
           lock: below.has("spack.lock") ? join(path, "spack.lock") : undefined,
           epilogue: below.has(epilogueName) ? join(path, epilogueName) : undefined,
+          tests: below.has(testsName) ? join(path, testsName) : undefined,
           parked: parked || set,
         });
       else if (set && depth < deepestParked) await collect(path, arch, true, depth + 1, found, problems);
@@ -269,6 +286,7 @@ async function collect(
         );
       continue;
     }
+    if (/.\.test\.ya?ml$/.test(entry.name)) continue;
     const match = /^(_*)(.+)\.(yaml|yml|def)$/.exec(entry.name);
     if (match === null) {
       if (entry.name === epilogueName)
@@ -284,6 +302,7 @@ async function collect(
       path,
       lock: match[3] !== "def" && (await isFile(lock)) ? lock : undefined,
       epilogue: undefined,
+      tests: await firstFile([join(folder, `${name}.test.yaml`)]),
       parked: parked || match[1] !== "",
     });
   }
@@ -312,6 +331,7 @@ export async function containerAtPath(path: string, arch: Architecture): Promise
     path,
     lock: (await isFile(lock)) ? lock : undefined,
     epilogue: inFolder && (await isFile(epilogue)) ? epilogue : undefined,
+    tests: await firstFile([join(folder, inFolder ? testsName : `${stem}.test.yaml`)]),
     parked: false,
   };
 }

@@ -12,12 +12,11 @@ import { type Digest, digestOf } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { formatTime } from "./created.ts";
 
-/** A finished layer: a compressed tar in a file. */
-export interface ImageLayer {
-  readonly path: string;
-  /** Of the file. */
+/** What an image's documents say of a layer: a compressed tar. */
+export interface LayerFacts {
+  /** Of the compressed bytes. */
   readonly digest: Digest;
-  /** Bytes of the file. */
+  /** Compressed bytes. */
   readonly size: number;
   /** Of the uncompressed tar. */
   readonly diffId: Digest;
@@ -27,6 +26,22 @@ export interface ImageLayer {
   readonly annotations?: Annotations;
 }
 
+/** A finished layer in a file. */
+export interface ImageLayer extends LayerFacts {
+  readonly path: string;
+  /** A repository that has it as well: `host/repository`. */
+  readonly origin?: string;
+}
+
+/** A layer that is not on this machine: a repository of a registry has it. */
+export interface RemoteLayer extends LayerFacts {
+  /** `host/repository`. */
+  readonly origin: string;
+}
+
+/** A layer, wherever its bytes are. */
+export type AnyLayer = ImageLayer | RemoteLayer;
+
 /** A document of an image, encoded. */
 export interface EncodedDocument<T> {
   readonly value: T;
@@ -34,20 +49,20 @@ export interface EncodedDocument<T> {
   readonly descriptor: Descriptor;
 }
 
-/** An image, ready to be written. */
-export interface Image {
+/** An image, ready to be written; one with layers elsewhere can be pushed to where they are. */
+export interface Image<L extends AnyLayer = ImageLayer> {
   readonly platform: Platform;
   /** From bottom to top. */
-  readonly layers: readonly ImageLayer[];
+  readonly layers: readonly L[];
   readonly config: EncodedDocument<ImageConfig>;
   readonly manifest: EncodedDocument<ImageManifest>;
 }
 
 /** What {@link assembleImage} makes an image of. */
-export interface ImageRequest {
+export interface ImageRequest<L extends AnyLayer = ImageLayer> {
   readonly architecture: "amd64" | "arm64";
   /** From bottom to top. */
-  readonly layers: readonly ImageLayer[];
+  readonly layers: readonly L[];
   /** Seconds since 1970 (see `createdTime`). */
   readonly created: number;
   readonly env: ReadonlyMap<string, string>;
@@ -82,7 +97,7 @@ export const maxLayers = 127;
  * Makes an image of finished layers. Pure: the same request gives the same bytes.
  * @throws SpacktainersError NOT_SUPPORTED for more layers than runtimes can mount
  */
-export function assembleImage(request: ImageRequest): Image {
+export function assembleImage<L extends AnyLayer>(request: ImageRequest<L>): Image<L> {
   if (request.layers.length > maxLayers)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
@@ -136,7 +151,7 @@ function optionalAnnotations(annotations: Annotations | undefined): { readonly a
   return { annotations: sortedAnnotations(annotations) };
 }
 
-function makeConfig(request: ImageRequest, platform: Platform): ImageConfig {
+function makeConfig(request: ImageRequest<AnyLayer>, platform: Platform): ImageConfig {
   const created = formatTime(request.created);
   const labels = sortedAnnotations(request.labels ?? {});
   const history: HistoryEntry[] = request.layers.map((layer) => ({ created, created_by: layer.createdBy }));

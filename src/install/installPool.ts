@@ -1,12 +1,12 @@
 /** Packages installed in parallel, in worker threads. */
 import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
 import { MessageChannel } from "node:worker_threads";
 import type { Piscina } from "piscina";
-import type { GzipOptions } from "../archive/gzip.ts";
+import type { CompressionSettings } from "../archive/layerCompression.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import { packageFile } from "../util/packageFile.ts";
 import type { InstallJob, InstallOutcome } from "./installWorker.ts";
 import type { InstallRequest, LayerFragment } from "./types.ts";
 
@@ -15,8 +15,8 @@ export interface InstallTask {
   readonly request: InstallRequest;
   /** Fragment file to make. */
   readonly path: string;
-  /** How to compress; `concurrency` is chosen by the pool. */
-  readonly compression?: Omit<GzipOptions, "concurrency">;
+  /** By default gzip at its usual level. */
+  readonly compression?: CompressionSettings;
 }
 
 /** Options of {@link InstallPool.run}. */
@@ -46,6 +46,9 @@ interface Waiting {
   reject(error: SpacktainersError): void;
 }
 
+/** Threads run plain JavaScript: from the sources (in tests), too, the worker is the built one. */
+const workerPath = "dist/install/installWorker.js";
+
 /** How long a thread without work is kept. */
 const idleTimeout = 10_000;
 
@@ -71,13 +74,18 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
         next.reject(interrupted());
         continue;
       }
-      const left = waiting.reduce((sum, item) => sum + item.size, runningBytes);
+      const others = waiting.reduce((sum, item) => sum + item.size, runningBytes);
       // A package that alone would keep one core busy longer than all others the rest of them gets help compressing.
-      const alone = next.size > left / threads;
+      const alone = next.size * (threads - 1) > others;
       running++;
       runningBytes += next.size;
-      piscina ??= new Pool({ filename: workerFile(), minThreads: 0, maxThreads: threads, idleTimeout });
-      runJob(piscina, next, alone ? threads : 0)
+      piscina ??= new Pool({
+        filename: packageFile(workerPath),
+        minThreads: 0,
+        maxThreads: threads,
+        idleTimeout,
+      });
+      runJob(piscina, next, alone ? threads - 1 : 0)
         .then(next.resolve, (error: unknown) => next.reject(asSpacktainersError(error)))
         .finally(() => {
           running--;
@@ -123,7 +131,7 @@ async function runJob(piscina: Piscina, item: Waiting, concurrency: number): Pro
   const job: InstallJob = {
     request,
     path: task.path,
-    compression: { ...task.compression, concurrency },
+    options: { concurrency, ...(task.compression === undefined ? {} : { compression: task.compression }) },
     port: port2,
   };
   let done = false;
@@ -140,14 +148,6 @@ async function runJob(piscina: Piscina, item: Waiting, concurrency: number): Pro
     port1.close();
     emit({ type: "task-end", id, outcome: done ? "done" : "failed", bytes: size });
   }
-}
-
-/** Threads run plain JavaScript: from the sources (in tests) the worker is the one that was built into `dist`. */
-function workerFile(): string {
-  const place = import.meta.url.endsWith(".ts")
-    ? "../../dist/install/installWorker.js"
-    : "./installWorker.js";
-  return fileURLToPath(new URL(place, import.meta.url));
 }
 
 function interrupted(): SpacktainersError {

@@ -32,6 +32,9 @@ export const strangeAnswer =
 
 const certificateFailure = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT|HOSTNAME_MISMATCH)/;
 
+const notTls =
+  /^(EPROTO$|ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL)$)/;
+
 /**
  * Turns what the transport threw into a {@link TransientFailure} (worth another attempt) or a final error.
  *
@@ -60,6 +63,16 @@ export function transportFailure(
     const hint = "if the certificate is your site's own, name its authority with NODE_EXTRA_CA_CERTS";
     return new SpacktainersError("NETWORK", message, { place, hint, cause: thrown });
   }
+  if (notTls.test(code))
+    return new SpacktainersError(
+      "NETWORK",
+      `no secure connection to ${host}: it does not speak TLS (${code})`,
+      {
+        place,
+        hint: "a server of plain HTTP must be named with http://, where that is allowed",
+        cause: thrown,
+      },
+    );
   const words = connectionFailures[code] ?? (code.startsWith("HPE_") ? "the server does not speak HTTP" : "");
   const reason = words !== "" ? words : code !== "" ? code : "the request failed";
   return new TransientFailure(

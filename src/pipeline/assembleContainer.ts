@@ -1,15 +1,26 @@
-import { mediaTypes } from "../archive/oci/types.ts";
+import type { Inventory } from "../archive/inventory.ts";
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
+import { type Annotations, layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
-import type { Base } from "../base/types.ts";
+import type { Completion } from "../base/completions.ts";
+import type { AnyBaseLayer, Base } from "../base/types.ts";
+import type { CachedPackage } from "../buildcache/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
-import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
-import { assembleImage, type Image, type ImageLayer } from "../image/image.ts";
-import { packageLayerBudget } from "../image/planLayers.ts";
+import {
+  assemblyAnnotation,
+  baseKeyAnnotation,
+  completionAnnotation,
+  inputsAnnotation,
+  layerContentsAnnotation,
+} from "../image/annotations.ts";
+import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
+import { type AnyLayer, assembleImage, type Image, type ImageLayer } from "../image/image.ts";
 import { nameMatcher } from "../linkage/allow.ts";
 import { checkLinkage } from "../linkage/checkLinkage.ts";
 import { externalsMissing } from "../linkage/externals.ts";
 import { describeProblem, linkageErrors } from "../linkage/linkageErrors.ts";
 import type { LinkageReport } from "../linkage/types.ts";
+import { type ContentsId, formatContentsId } from "../publish/layerContents.ts";
 import type { DagHash } from "../spec/concrete.ts";
 import { digestOf } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
@@ -17,28 +28,36 @@ import { environmentValues, manifestModifications, standardPath } from "../view/
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
-import { inputsAnnotation } from "./builtImage.ts";
+import { formatAssemblyFacts } from "./assemblyFacts.ts";
+import { inheritedLabels } from "./imageLabels.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import type { OutputNames } from "./outputs.ts";
-import { packageLayers } from "./packageLayers.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
 import { refuseHidingView } from "./viewPlace.ts";
 
+/** What of an environment's packages goes into an image, or decides what does. */
+export type AssembledPackages = Pick<
+  ResolvedPackages,
+  "graph" | "roots" | "externals" | "lockText" | "hasSpackPackage"
+> & { readonly packages: readonly Pick<CachedPackage, "spec">[] };
+
 /** Everything an image is put together from. */
 export interface Assembly {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
-  readonly configuration: Configuration;
-  readonly loaded: LoadedEnvironment;
-  readonly resolved: ResolvedPackages;
+  readonly configuration: Pick<Configuration, "install" | "view">;
+  readonly loaded: Pick<LoadedEnvironment, "environment" | "manifestText">;
+  readonly resolved: AssembledPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`. */
-  readonly fragments: readonly StoredFragment[];
-  readonly base: Base;
+  readonly inventories: readonly Inventory[];
+  readonly base: Base<AnyBaseLayer>;
   readonly baseName: string;
   /** What may stay unresolved. */
   readonly allow: readonly string[];
+  /** Of the top layer. */
+  readonly compression: CompressionSettings;
 }
 
 /** The contents of an image, complete but for the layers' bytes. */
@@ -55,9 +74,8 @@ export interface Draft {
  * @throws {SpacktainersError} `VIEW_CONFLICT`
  */
 export async function draftImage(assembly: Assembly): Promise<Draft> {
-  const { names, configuration, loaded, resolved, prefixes, base } = assembly;
+  const { names, configuration, loaded, resolved, prefixes, base, inventories } = assembly;
   const { environment } = loaded;
-  const inventories = await Promise.all(assembly.fragments.map((fragment) => fragment.inventory()));
   const packages = resolved.packages.map(({ spec }, index) => ({
     spec,
     prefix: prefixes.get(spec.hash) ?? "",
@@ -65,8 +83,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
   }));
   const tree = new FileTree([base.inventory, ...inventories]);
   const choice = viewChoice(environment, resolved.graph);
-  if (choice !== undefined)
-    refuseHidingView(tree, configuration.view.root, configuration.placeOf(["view", "root"]));
+  if (choice !== undefined) refuseHidingView(tree, configuration.view.root, { file: environment.file });
   const view =
     choice === undefined
       ? undefined
@@ -140,52 +157,76 @@ export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
   if (failure !== undefined) throw failure;
 }
 
+/** What {@link finishImage} puts together, besides the contents. */
+export interface FinishOptions {
+  /** Layers of the packages, lowest first. */
+  readonly packages: readonly AnyLayer[];
+  /** Digest of everything that decides the image. */
+  readonly inputs: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+  /** Of the configuration and the manifest, besides those inherited from the base. */
+  readonly labels: Annotations;
+  /** Of the manifest alone. */
+  readonly annotations?: Annotations;
+  /** The record of what is in the base. */
+  readonly baseContents?: ContentsId;
+  readonly completion: Completion | undefined;
+}
+
 /**
  * Puts finished parts together: the layers of base and packages, the top layer, the documents.
  *
- * @param inputs digest of everything that decides the image
- * @param created seconds since 1970
- * @throws {SpacktainersError} `BASE_INVALID` when the base leaves no room for layers
+ * @throws {SpacktainersError} `NOT_SUPPORTED` for more layers than runtimes can mount
  */
 export async function finishImage(
   assembly: Assembly,
   draft: Draft,
   store: FragmentStore,
-  { inputs, created }: { readonly inputs: string; readonly created: number },
-): Promise<Image> {
-  const { names, configuration, resolved, base } = assembly;
-  const budget = packageLayerBudget(configuration.layers.budget, base.layers.length + 1);
-  const packages = resolved.packages.map(({ spec }, index) => ({
-    spec,
-    fragment: fragmentAt(assembly.fragments, index),
-  }));
-  const layers: ImageLayer[] = [
-    ...base.layers.map((layer) => ({ ...layer, createdBy: `spacktainers: ${assembly.baseName}` })),
-    // Dependencies first: what is needed by most lies lowest.
-    ...(await packageLayers(packages.reverse(), budget, store)),
-    await topImageLayer(draft.top.entries, configuration.layers.level ?? 6, store),
+  { packages, inputs, created, labels, annotations, baseContents, completion }: FinishOptions,
+): Promise<Image<AnyLayer>> {
+  const { names, base } = assembly;
+  const layers: AnyLayer[] = [
+    ...base.layers.map(({ inventory: _, ...layer }, index) => ({
+      ...layer,
+      createdBy: `spacktainers: ${assembly.baseName}`,
+      ...(index > 0 || baseContents === undefined
+        ? {}
+        : {
+            annotations: {
+              [baseKeyAnnotation]: base.key,
+              [layerContentsAnnotation]: formatContentsId(baseContents),
+            },
+          }),
+    })),
+    ...packages,
+    await topImageLayer(draft.top.entries, assembly.compression, store),
   ];
-  const roots = resolved.resolution.roots.map(({ request }) => request);
-  const labels = {
-    "org.opencontainers.image.title": names.name,
-    "org.opencontainers.image.version": names.version,
-    "org.opencontainers.image.base.name": assembly.baseName,
-    "dev.spacktainers.specs": roots.join(", "),
-  };
   return assembleImage({
     architecture: names.arch,
     layers,
     created,
     env: draft.env,
-    labels: { ...base.config?.labels, ...labels },
+    labels: { ...inheritedLabels(base.config?.labels), ...labels },
     ...(base.config?.user === undefined ? {} : { user: base.config.user }),
     ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
-    annotations: { ...labels, [inputsAnnotation]: inputs },
+    annotations: {
+      ...labels,
+      ...annotations,
+      [assemblyAnnotation]: formatAssemblyFacts({
+        ...assembly,
+        dialect: assembly.loaded.environment.dialect,
+      }),
+      [inputsAnnotation]: inputs,
+      ...(completion === undefined
+        ? {}
+        : { [completionAnnotation]: [completion.key, ...completion.libraries].join(" ") }),
+    },
   });
 }
 
 /** The variables that a base image brings; a base without any starts from the usual PATH. */
-function baseEnvironment(base: Base): ReadonlyMap<string, string> {
+function baseEnvironment(base: Base<AnyBaseLayer>): ReadonlyMap<string, string> {
   const own = (base.config?.env ?? []).map((line): [string, string] => {
     const equals = line.indexOf("=");
     return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
@@ -193,22 +234,15 @@ function baseEnvironment(base: Base): ReadonlyMap<string, string> {
   return new Map([["PATH", standardPath], ...own]);
 }
 
-function fragmentAt(fragments: readonly StoredFragment[], index: number): StoredFragment {
-  const fragment = fragments[index];
-  if (fragment === undefined) throw new Error("a package has no fragment");
-  return fragment;
-}
-
 /** The top layer as a file in the store, where layers of equal content are one. */
 async function topImageLayer(
   entries: readonly ViewEntry[],
-  level: number,
+  compression: CompressionSettings,
   store: FragmentStore,
 ): Promise<ImageLayer> {
   const key = fragmentKey({
     top: 1,
-    level,
-    zlib: process.versions.zlib,
+    compression: compressionFacts(compression),
     entries: entries.map(({ path, type, mode, target, content }) => ({
       path,
       type,
@@ -218,7 +252,7 @@ async function topImageLayer(
     })),
   });
   const fragment = await store.make(key, async (path) => ({
-    facts: await writeFragment(path, streamEntries(entries), { level }),
+    facts: await writeFragment(path, streamEntries(entries), { compression }),
     inventory: { entries: [] },
   }));
   return {
@@ -226,7 +260,7 @@ async function topImageLayer(
     digest: fragment.digest,
     size: fragment.size,
     diffId: fragment.diffId,
-    mediaType: mediaTypes.layer,
+    mediaType: layerMediaType(fragment.compression),
     createdBy: "spacktainers: view and environment",
   };
 }

@@ -1,25 +1,16 @@
 import { defaultBasePackages } from "../base/debian/defaultPackages.ts";
 import type { Base, BaseSpec } from "../base/types.ts";
 import type { BaseConfiguration } from "../definitions/configuration.ts";
-import { SpacktainersError } from "../util/errors.ts";
 
 /** The base as configured. */
 export function baseSpec(base: BaseConfiguration): BaseSpec {
-  if (base.kind === "image")
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      `the base ${base.reference} is a registry image, which cannot be read yet`,
-      {
-        hint: "copy it to a directory (skopeo copy docker://… oci:DIR) and write `base: { oci: DIR }`",
-      },
-    );
   if (base.kind !== "debian") return base;
   const { complete: _, packages, ...spec } = base;
   return { ...spec, packages: packages ?? defaultBasePackages };
 }
 
 /** What lies underneath, for people and for the image's labels. */
-export function baseName(base: BaseConfiguration, built: Base): string {
+export function baseName(base: BaseConfiguration, built: Pick<Base, "packages">): string {
   switch (base.kind) {
     case "debian":
       return `${base.distribution}:${base.suite} (${built.packages.length} packages)`;

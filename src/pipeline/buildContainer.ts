@@ -1,40 +1,13 @@
-import { imageMtime } from "../archive/entry.ts";
-import { buildBase } from "../base/buildBase.ts";
-import type { Base } from "../base/types.ts";
-import type { CacheSet } from "../buildcache/cacheSet.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
-import { createdTime } from "../image/created.ts";
-import { type FragmentStore, fragmentKey } from "../image/fragmentStore.ts";
-import type { InstallPool } from "../install/installPool.ts";
-import { SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { writeFacts } from "../supply/factsDocument.ts";
 import { shownPath } from "../util/shownPath.ts";
-import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
-import { assemblyVersion } from "./assemblyVersion.ts";
-import { baseName, baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
-import { chooseDialect } from "./chooseDialect.ts";
-import { openCompletion } from "./completeBase.ts";
-import { loadEnvironment } from "./loadEnvironment.ts";
-import { makeFragments, planFragments } from "./makeFragments.ts";
+import { decideImage, localImage } from "./makeImage.ts";
 import { type Output, parseOutput, writeOutput } from "./outputs.ts";
-import { packagePrefixes } from "./packagePrefixes.ts";
-import { checkPrefixesFit } from "./preflight.ts";
-import { recipeFacts } from "./recipeFacts.ts";
-import { resolvePackages } from "./resolvePackages.ts";
-import { openLocks } from "./useLocks.ts";
-
-/** What builds share. */
-export interface Workshop {
-  readonly caches: CacheSet;
-  readonly pool: InstallPool;
-  readonly store: FragmentStore;
-  readonly baseCacheDir: string;
-  readonly emit: EmitEvent;
-  readonly signal: AbortSignal;
-}
+import { openContainerForBuild, planContainer } from "./planContainer.ts";
+import type { Workshop } from "./workshop.ts";
 
 /** A finished image. */
 export interface BuildResult {
@@ -47,7 +20,7 @@ export interface BuildResult {
   readonly size: number;
   readonly layers: number;
   readonly packages: readonly { readonly name: string; readonly version: string; readonly hash: string }[];
-  /** Packages whose fragment was there already. */
+  /** Packages of which nothing had to be made. */
   readonly reused: number;
   /** The image was there already, made of the same inputs. */
   readonly upToDate: boolean;
@@ -67,179 +40,59 @@ export async function buildContainer(
   workshop: Workshop,
 ): Promise<BuildResult> {
   const started = performance.now();
-  const { caches, pool, store, emit, signal } = workshop;
-  refuseWhatIsNotBuiltYet(container);
-  const dialect = await chooseDialect(container, configuration, caches);
-  const { frozen } = request;
-  const loaded = await loadEnvironment(
-    container,
-    dialect === undefined ? { frozen } : { dialect, frozen },
-    emit,
-  );
-  const locks = await openLocks(container, loaded, configuration, { frozen, emit });
-  const baseStop = new AbortController();
-  const baseOptions = {
-    architecture: container.arch,
-    cacheDir: workshop.baseCacheDir,
-    emit,
-    signal: AbortSignal.any([signal, baseStop.signal]),
-    refresh: request.refresh,
-    ...(locks.base === undefined ? {} : { lock: locks.base }),
-  };
-  // The base does not depend on the packages: it is made beside them.
-  const basePromise = buildBase(baseSpec(configuration.base), baseOptions);
-  // Until it is awaited below, a failure of it must not count as unhandled.
-  basePromise.catch(() => {});
-  try {
-    const resolved = await resolvePackages(
-      loaded,
-      caches,
-      configuration.platforms[container.arch],
-      emit,
-      () => recipeFacts(configuration),
-    );
-    locks.checkPackages(resolved.packages);
-    const specs = resolved.packages.map(({ spec }) => spec);
-    const { root } = configuration.install;
-    const prefixes = packagePrefixes(specs, resolved.graph, {
-      root,
-      configured: configuration.install.projections,
-      environment: loaded.environment,
-    });
-    await checkPrefixesFit(resolved.packages, prefixes, root, caches);
-    const planned = planFragments(resolved.packages, {
-      graph: resolved.graph,
-      prefixes,
-      root,
-      options: { strip: request.strip ?? configuration.strip, sbang: "undo", metadata: request.keepMetadata },
-    });
-    emit({ type: "stage", stage: "Installing packages", total: planned.length, counts: "install" });
-    const fragments = await makeFragments(planned, {
-      store,
-      pool,
-      fetch: (cached) => caches.fetchArchive(cached),
-      level: configuration.layers.level ?? 6,
+  const { emit, signal } = workshop;
+  const opened = await openContainerForBuild(container, configuration, request, workshop);
+  const plan = await planContainer(opened, request, workshop);
+  const decided = await decideImage(plan, workshop, undefined);
+  const { names } = decided;
+  const outputs: readonly Output[] =
+    request.outputs.length === 0
+      ? [{ kind: "oci", path: defaultOutput(configuration.output, container) }]
+      : request.outputs.map((text) => parseOutput(text, request.directory, names));
+  const packages = plan.fragments.map(({ spec: { name, version, hash } }) => ({ name, version, hash }));
+  const present = await sameImage(outputs, decided.inputs);
+  if (present !== undefined)
+    return {
+      ...names,
+      packages,
+      reused: packages.length,
+      outputs,
+      digest: present.digest,
+      size: present.size,
+      layers: present.layers,
+      upToDate: true,
+      milliseconds: performance.now() - started,
+    };
+  const made = await decided.make();
+  const image = localImage(made.image);
+  const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
+  emit({ type: "stage", stage: "Writing the image" });
+  for (const output of outputs) {
+    signal.throwIfAborted();
+    const id = `write:${output.path}`;
+    const label = `${output.kind}:${shownPath(output.path, request.directory)}`;
+    emit({ type: "task-start", id, kind: "write", label, bytes: size });
+    await writeOutput(image, output, {
+      reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
+      force: request.force,
+      facts: made.facts === undefined ? undefined : writeFacts(made.facts),
+      onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
       emit,
       signal,
     });
-    const names = { name: container.name, arch: container.arch, version: resolved.version };
-    const outputs: readonly Output[] =
-      request.outputs.length === 0
-        ? [{ kind: "oci", path: defaultOutput(configuration.output, container) }]
-        : request.outputs.map((text) => parseOutput(text, request.directory, names));
-    const allow = [...configuration.linkage.allowUnresolved, ...request.allowUnresolved];
-    const created = createdTime([imageMtime]);
-    const keys = fragments.map(({ fragment }) => fragment.key);
-    const parts = (base: Base): Assembly => ({
-      names,
-      configuration,
-      loaded,
-      resolved,
-      prefixes,
-      fragments: fragments.map(({ fragment }) => fragment),
-      base,
-      baseName: baseName(configuration.base, base),
-      allow,
-    });
-    const configuredBase = await basePromise;
-    locks.checkBase(configuredBase);
-    // A locked base is complete.
-    const completion = await openCompletion(
-      configuration.base,
-      configuredBase,
-      keys,
-      baseOptions,
-      locks.inUse,
-    );
-    const inputsOf = (base: Base): string =>
-      `sha256:${fragmentKey({
-        assemblyVersion,
-        names,
-        base: base.key,
-        fragments: keys,
-        manifest: loaded.manifestText,
-        lock: resolved.lockText,
-        root,
-        view: configuration.view.root,
-        budget: configuration.layers.budget,
-        allow,
-        created,
-      })}`;
-    const summary = {
-      ...names,
-      packages: specs.map(({ name, version, hash }) => ({ name, version, hash })),
-      reused: fragments.filter(({ reused }) => reused).length,
-      outputs,
-    };
-    const present = await sameImage(outputs, inputsOf(completion.base));
-    if (present !== undefined)
-      return {
-        ...summary,
-        digest: present.digest,
-        size: present.size,
-        layers: present.layers,
-        upToDate: true,
-        milliseconds: performance.now() - started,
-      };
-    emit({ type: "stage", stage: "Merging the view and checking that everything can run" });
-    const { assembly, draft } = await completion.complete(parts);
-    reportDraft(draft, emit);
-    const image = await finishImage(assembly, draft, store, { inputs: inputsOf(assembly.base), created });
-    const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
-    emit({ type: "stage", stage: "Writing the image" });
-    for (const output of outputs) {
-      signal.throwIfAborted();
-      const id = `write:${output.path}`;
-      emit({
-        type: "task-start",
-        id,
-        kind: "write",
-        label: `${output.kind}:${shownPath(output.path, request.directory)}`,
-        bytes: size,
-      });
-      await writeOutput(image, output, {
-        reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
-        force: request.force,
-        onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
-      });
-      emit({ type: "task-end", id, outcome: "done", bytes: size });
-    }
-    return {
-      ...summary,
-      digest: image.manifest.descriptor.digest,
-      size,
-      layers: image.layers.length,
-      upToDate: false,
-      milliseconds: performance.now() - started,
-    };
-  } catch (error) {
-    baseStop.abort(error);
-    await basePromise.catch(() => {});
-    throw error;
+    emit({ type: "task-end", id, outcome: "done", bytes: size });
   }
-}
-
-/** What later versions will do is refused clearly until then. */
-function refuseWhatIsNotBuiltYet(container: Container): void {
-  const place = { file: container.path };
-  if (container.kind === "def")
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      `${container.name} is an Apptainer definition file, which is not built yet`,
-      {
-        place,
-        hint: "build it with apptainer; containers with a spack.yaml are built here",
-      },
-    );
-  if (container.epilogue !== undefined)
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      `${container.name} has a Dockerfile.epilogue, which is not applied yet`,
-      {
-        place: { file: container.epilogue },
-        hint: "add OS packages with `base: packages:` in spacktainers.yaml, or move the file away",
-      },
-    );
+  return {
+    ...names,
+    packages,
+    reused: made.reused,
+    outputs,
+    digest: image.manifest.descriptor.digest,
+    size,
+    layers: image.layers.length,
+    upToDate: false,
+    milliseconds: performance.now() - started,
+  };
 }
 
 /** The image in all outputs, when they are layouts that hold what these inputs give. */

@@ -1,19 +1,12 @@
-import { join } from "node:path";
-import { baseCacheDirectory } from "../base/baseStore.ts";
-import { openCaches } from "../buildcache/cacheSet.ts";
 import { selectContainers } from "../definitions/select.ts";
-import { openFragmentStore } from "../image/fragmentStore.ts";
-import { openInstallPool } from "../install/installPool.ts";
-import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { asArchitecture } from "./architecture.ts";
-import { type BuildResult, buildContainer, type Workshop } from "./buildContainer.ts";
+import { type BuildResult, buildContainer } from "./buildContainer.ts";
+import { buildDefinition } from "./buildDefinition.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { parseOutput } from "./outputs.ts";
-import { cacheSources, openSoundRepository } from "./workspace.ts";
-
-/** Finished fragments kept on this machine, in bytes. */
-const fragmentStoreBytes = 20 * 2 ** 30;
+import { inWorkshop, tidyWorkshop } from "./workshop.ts";
+import { openSoundRepository } from "./workspace.ts";
 
 /**
  * Builds the images of the containers asked for, one after the other; they share the caches, the threads and what is
@@ -23,7 +16,7 @@ const fragmentStoreBytes = 20 * 2 ** 30;
  * @throws {SpacktainersError} of the first container that fails; those before it are built
  */
 export async function buildContainers(request: BuildRequest): Promise<readonly BuildResult[]> {
-  const { emit, signal, directory } = request;
+  const { directory } = request;
   // A slip in an output's name is told now, not when all is ready to be written.
   for (const output of request.outputs) parseOutput(output, directory, { name: "", arch: "", version: "" });
   const repository = await openSoundRepository(directory);
@@ -46,22 +39,18 @@ export async function buildContainers(request: BuildRequest): Promise<readonly B
         hint: "write {name} (and {arch}) in the path",
       },
     );
-  const sources = await cacheSources(repository.configuration.caches, request, directory);
-  const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
-  const pool = openInstallPool(request.jobs === undefined ? {} : { threads: request.jobs });
-  const store = openFragmentStore(join(cacheHome(), "fragments"));
-  const workshop: Workshop = { caches, pool, store, baseCacheDir: baseCacheDirectory(), emit, signal };
-  try {
+  return inWorkshop(repository.configuration, request, async (workshop) => {
     const results: BuildResult[] = [];
     for (const container of containers)
-      results.push(await buildContainer(container, repository.configuration, request, workshop));
-    if (results.some(({ upToDate }) => !upToDate)) {
-      await caches.prune();
-      await store.prune(fragmentStoreBytes);
-    }
+      results.push(
+        await (container.kind === "def" ? buildDefinition : buildContainer)(
+          container,
+          repository.configuration,
+          request,
+          workshop,
+        ),
+      );
+    if (results.some(({ upToDate }) => !upToDate)) await tidyWorkshop(workshop);
     return results;
-  } finally {
-    await pool.close();
-    await caches.close();
-  }
+  });
 }

@@ -1,5 +1,7 @@
 import type { Configuration } from "../definitions/configuration.ts";
 import { didYouMean } from "../definitions/nearest.ts";
+import { siteProblems } from "../hpc/siteProblems.ts";
+import { parseReference } from "../registry/reference.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { familyOf, targetsOf } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
@@ -32,8 +34,8 @@ const sample: ConcreteSpec = {
 };
 
 /**
- * What is wrong in a configuration that only those who know specs can see: targets, projections, and what is not built
- * yet. The schema has been checked before.
+ * What is wrong in a configuration that only those who know specs and registries can see: targets, projections, names of
+ * images. The schema has been checked before.
  */
 export function checkConfiguration(configuration: Configuration): readonly SpacktainersError[] {
   const problems: SpacktainersError[] = [];
@@ -71,12 +73,13 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
         },
       ),
     );
+  for (const [name, site] of configuration.sites)
+    problems.push(...siteProblems(site, (path) => placeOf(["sites", name, ...path])));
   if (configuration.base.kind === "image")
-    problems.push(
-      new SpacktainersError("NOT_SUPPORTED", "a registry image cannot be the base yet", {
-        place: placeOf(["base", "image"]),
-        hint: "copy it to a directory (skopeo copy docker://… oci:DIR) and write `oci: DIR`",
-      }),
-    );
+    try {
+      parseReference(configuration.base.reference, placeOf(["base", "image"]));
+    } catch (error) {
+      problems.push(asSpacktainersError(error));
+    }
   return problems;
 }

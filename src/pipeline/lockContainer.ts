@@ -1,24 +1,23 @@
 import { readFile } from "node:fs/promises";
-import { readOciLayout } from "../archive/oci/readOciLayout.ts";
-import { buildBase } from "../base/buildBase.ts";
-import type { Base, BuildBaseOptions } from "../base/types.ts";
-import type { BaseConfiguration, Configuration } from "../definitions/configuration.ts";
+import { planBase } from "../base/buildBase.ts";
+import type { BuildBaseOptions, PlannedBase } from "../base/types.ts";
+import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
 import { loadLock } from "../environment/load.ts";
 import type { Environment, Lock } from "../environment/types.ts";
-import { platformOf } from "../image/image.ts";
 import { formatSpec } from "../spec/format.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
-import { type Digest, digestOf } from "../util/digest.ts";
+import { digestOf } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { assemblyVersion } from "./assemblyVersion.ts";
+import { baseDigest } from "./baseDigest.ts";
 import { baseRequest } from "./baseRequest.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
-import type { Workshop } from "./buildContainer.ts";
 import { choiceInputs } from "./choiceInputs.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { openCompletion } from "./completeBase.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
 import { installVersion, makeFragments, planFragments } from "./makeFragments.ts";
@@ -27,6 +26,7 @@ import { recipeFacts } from "./recipeFacts.ts";
 import { type ResolvedPackages, resolvePackages } from "./resolvePackages.ts";
 import { type LockedBase, lockPaths, writeSpacktainersLock } from "./spacktainersLock.ts";
 import { packageProblems, readLocks } from "./useLocks.ts";
+import type { Workshop } from "./workshop.ts";
 
 /** A container that was locked. */
 export interface LockResult {
@@ -170,19 +170,20 @@ async function lockedBase(
     emit,
     signal,
     refresh: workshop.refresh,
+    repository: (name) => workshop.registries.repository(name),
   };
-  const plain = await buildBase(baseSpec(configured), options);
+  const plain = await planBase(baseSpec(configured), options);
   const completes = configured.kind === "debian" && configured.complete;
-  const base = completes
+  const planned = completes
     ? await completedBase(container, configuration, loaded, resolved, workshop, plain, options)
     : plain;
-  const digest = await imageDigest(configured, container.arch);
+  const base = await planned.build();
   return {
     kind: configured.kind,
     request: baseRequest(configured),
     packages: base.packages,
     layers: base.layers.map(({ diffId }) => diffId),
-    digest,
+    digest: planned.image?.digest ?? (await baseDigest(configured, container.arch)),
   };
 }
 
@@ -196,9 +197,9 @@ async function completedBase(
   loaded: LoadedEnvironment,
   resolved: ResolvedPackages,
   workshop: Workshop,
-  plain: Base,
+  plain: PlannedBase,
   options: BuildBaseOptions,
-): Promise<Base> {
+): Promise<PlannedBase> {
   const { caches, store, pool, emit, signal } = workshop;
   const { root, projections: configured } = configuration.install;
   const prefixes = packagePrefixes(
@@ -206,51 +207,47 @@ async function completedBase(
     resolved.graph,
     { root, configured, environment: loaded.environment },
   );
-  const planned = planFragments(resolved.packages, {
-    graph: resolved.graph,
-    prefixes,
-    root,
-    options: { strip: configuration.strip, sbang: "undo", metadata: false },
-  });
+  const planned = planFragments(
+    resolved.packages,
+    {
+      graph: resolved.graph,
+      prefixes,
+      root,
+      options: { strip: configuration.strip, sbang: "undo", metadata: false },
+    },
+    layerSettings(configuration),
+  );
   emit({ type: "stage", stage: "Installing packages", total: planned.length, counts: "install" });
   const finished = await makeFragments(planned, {
     store,
     pool,
     fetch: (cached) => caches.fetchArchive(cached),
-    level: configuration.layers.level ?? 6,
     emit,
     signal,
   });
-  const fragments = finished.map(({ fragment }) => fragment);
-  const keys = fragments.map(({ key }) => key);
+  const inventories = await Promise.all(finished.map(({ fragment }) => fragment.inventory()));
   emit({ type: "stage", stage: "Looking for libraries that the base lacks" });
-  const completion = await openCompletion(configuration.base, plain, keys, options);
-  const { assembly } = await completion.complete((base) => ({
+  const completion = await openCompletion({
+    configured: configuration.base,
+    base: plain,
+    fragments: planned.map(({ key }) => key),
+    options,
+    locked: false,
+    published: undefined,
+  });
+  const completed = await completion.complete(async (base) => ({
     names: { name: container.name, arch: container.arch, version: resolved.version },
     configuration,
     loaded,
     resolved,
     prefixes,
-    fragments,
+    inventories,
     base,
     baseName: baseName(configuration.base, base),
     allow: configuration.linkage.allowUnresolved,
+    compression: layerSettings(configuration),
   }));
-  return assembly.base;
-}
-
-/** Digest of the manifest of a base that is an image. */
-async function imageDigest(
-  base: BaseConfiguration,
-  architecture: Container["arch"],
-): Promise<Digest | undefined> {
-  if (base.kind !== "oci") return undefined;
-  const image = await readOciLayout(base.path, {
-    platform: platformOf(architecture),
-    verifyLayers: false,
-    ...(base.reference === undefined ? {} : { reference: base.reference }),
-  });
-  return image.manifestDigest;
+  return completed.base;
 }
 
 /** Writes a file unless it has this content already. */

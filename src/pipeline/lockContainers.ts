@@ -1,15 +1,10 @@
-import { join } from "node:path";
-import { baseCacheDirectory } from "../base/baseStore.ts";
-import { openCaches } from "../buildcache/cacheSet.ts";
 import { selectContainers } from "../definitions/select.ts";
-import { openFragmentStore } from "../image/fragmentStore.ts";
-import { openInstallPool } from "../install/installPool.ts";
-import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
 import { checkLocks, type LockResult, lockContainer } from "./lockContainer.ts";
-import { cacheSources, openSoundRepository } from "./workspace.ts";
+import { inWorkshop } from "./workshop.ts";
+import { openSoundRepository } from "./workspace.ts";
 
 /** A command line of `lock`. */
 export interface LockRequest {
@@ -35,7 +30,7 @@ export interface LockRequest {
  * @throws {SpacktainersErrors} with `check`: everything that is out of date
  */
 export async function lockContainers(request: LockRequest): Promise<readonly LockResult[]> {
-  const { emit, signal, directory } = request;
+  const { directory } = request;
   const repository = await openSoundRepository(directory);
   const arch = asArchitecture(request.arch);
   const selected = await selectContainers(repository, {
@@ -50,26 +45,22 @@ export async function lockContainers(request: LockRequest): Promise<readonly Loc
       hint: "definitions are container_definitions/<arch>/<name>/spack.yaml",
     });
   const { configuration } = repository;
-  const sources = await cacheSources(configuration.caches, request, directory);
-  const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
-  const pool = openInstallPool(request.jobs === undefined ? {} : { threads: request.jobs });
-  const store = openFragmentStore(join(cacheHome(), "fragments"));
-  try {
+  return inWorkshop(configuration, request, async (workshop) => {
     if (request.check) {
       const problems: SpacktainersError[] = [];
       for (const container of containers)
-        problems.push(...(await checkLocks(container, configuration, { caches, emit })));
+        problems.push(...(await checkLocks(container, configuration, workshop)));
       if (problems.length > 0) throw new SpacktainersErrors(problems);
       return [];
     }
-    const baseCacheDir = baseCacheDirectory();
-    const workshop = { caches, pool, store, baseCacheDir, emit, signal, refresh: request.refresh };
     const results: LockResult[] = [];
     for (const container of containers)
-      results.push(await lockContainer(container, configuration, request.keep, workshop));
+      results.push(
+        await lockContainer(container, configuration, request.keep, {
+          ...workshop,
+          refresh: request.refresh,
+        }),
+      );
     return results;
-  } finally {
-    await pool.close();
-    await caches.close();
-  }
+  });
 }

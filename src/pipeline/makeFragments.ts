@@ -1,5 +1,11 @@
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
 import type { CachedPackage } from "../buildcache/types.ts";
-import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
+import {
+  type FragmentKey,
+  type FragmentStore,
+  fragmentKey,
+  type StoredFragment,
+} from "../image/fragmentStore.ts";
 import type { InstallPool } from "../install/installPool.ts";
 import type { InstallOptions, InstallRequest } from "../install/types.ts";
 import { relocationOrder } from "../spec/closure.ts";
@@ -10,16 +16,23 @@ import type { EmitEvent } from "../util/events.ts";
 /** To be raised whenever the same archive and options give other bytes: finished fragments are then made anew. */
 export const installVersion = 3;
 
-/** A package that is to become a fragment. */
-export interface PlannedFragment {
+/** A package that is to be installed. */
+export interface PlannedInstall {
   readonly spec: ConcreteSpec;
   readonly cached: CachedPackage;
   /** All but the archive itself. */
   readonly request: Omit<InstallRequest, "archivePath" | "archiveDigest">;
 }
 
-/** What all fragments of a build have in common. */
-export interface FragmentPlan {
+/** A package that is to become a fragment. */
+export interface PlannedFragment extends PlannedInstall {
+  /** Of the fragment: decides its bytes. */
+  readonly key: FragmentKey;
+  readonly compression: CompressionSettings;
+}
+
+/** What all packages of an environment have in common. */
+export interface InstallPlan {
   readonly graph: SpecGraph;
   readonly prefixes: ReadonlyMap<DagHash, string>;
   readonly root: string;
@@ -27,10 +40,7 @@ export interface FragmentPlan {
 }
 
 /** What is to be installed where. Pure. */
-export function planFragments(
-  cached: readonly CachedPackage[],
-  plan: FragmentPlan,
-): readonly PlannedFragment[] {
+export function planInstalls(cached: readonly CachedPackage[], plan: InstallPlan): readonly PlannedInstall[] {
   return cached.map((one) => {
     const { spec } = one;
     const order = relocationOrder(plan.graph, spec.hash);
@@ -57,14 +67,34 @@ export function planFragments(
   });
 }
 
+/**
+ * What is to become a fragment, with the keys: known before an archive is downloaded. Pure.
+ *
+ * @param compression of the fragments
+ */
+export function planFragments(
+  cached: readonly CachedPackage[],
+  plan: InstallPlan,
+  compression: CompressionSettings,
+): readonly PlannedFragment[] {
+  return planInstalls(cached, plan).map((install) => ({
+    ...install,
+    compression,
+    key: fragmentKey({
+      installVersion,
+      archive: install.cached.digest,
+      request: install.request,
+      compression: compressionFacts(compression),
+    }),
+  }));
+}
+
 /** What making fragments works with. */
 export interface FragmentWorkshop {
   readonly store: FragmentStore;
   readonly pool: InstallPool;
   /** Brings an archive to this machine, verified. */
   fetch(cached: CachedPackage): Promise<{ readonly path: string }>;
-  /** zlib compression level. */
-  readonly level: number;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -85,18 +115,11 @@ export async function makeFragments(
   planned: readonly PlannedFragment[],
   workshop: FragmentWorkshop,
 ): Promise<readonly FinishedFragment[]> {
-  const { store, pool, level, emit, signal } = workshop;
+  const { store, pool, emit, signal } = workshop;
   // The first failure stops the others; the store keeps what was finished.
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const work = planned.map(async ({ spec, cached, request }): Promise<FinishedFragment> => {
-    const key = fragmentKey({
-      installVersion,
-      archive: cached.digest,
-      request,
-      level,
-      zlib: process.versions.zlib,
-    });
+  const work = planned.map(async ({ spec, cached, request, key, compression }): Promise<FinishedFragment> => {
     const found = await store.find(key);
     if (found !== undefined) {
       const id = `install:${spec.hash}`;
@@ -115,7 +138,7 @@ export async function makeFragments(
         {
           request: { ...request, archivePath, archiveDigest: cached.digest },
           path,
-          compression: { level },
+          compression,
         },
         { signal: stop, emit },
       );

@@ -1,63 +1,44 @@
-import { mediaTypes } from "../archive/oci/types.ts";
-import { layerKeysAnnotation, layerPackagesAnnotation } from "../image/annotations.ts";
-import { type FragmentStore, fragmentKey, type StoredFragment } from "../image/fragmentStore.ts";
-import type { ImageLayer } from "../image/image.ts";
-import { joinFragments } from "../image/joinFragments.ts";
-import { planLayers } from "../image/planLayers.ts";
-import { briefSpec, type ConcreteSpec } from "../spec/concrete.ts";
+import { type FragmentKey, fragmentKey } from "../image/fragmentStore.ts";
+import { type LayerBudget, planLayers } from "../image/planLayers.ts";
+import type { PlannedFragment } from "./makeFragments.ts";
 
-/** A package and its fragment. */
-export interface PackageFragment {
-  readonly spec: ConcreteSpec;
-  readonly fragment: StoredFragment;
+/** A layer of packages, decided before anything of it is made. */
+export interface PackageLayer {
+  /** Under which the store has its blob: that of its fragment, or of several joined. */
+  readonly key: FragmentKey;
+  /** Lowest first; at least one. */
+  readonly members: readonly PlannedFragment[];
 }
 
 /**
- * The layers of the packages: one each within the budget, the small ones together above it.
+ * Decides which packages share a layer. Pure: only what is known before a fragment is made.
  *
- * @param packages in the order wanted in the image, lowest first
- * @param budget how many layers there may be
+ * @param fragments in the order wanted in the image, lowest first
+ * @param sizeOf bytes of a package's archive, where known
  */
-export async function packageLayers(
-  packages: readonly PackageFragment[],
-  budget: number,
-  store: FragmentStore,
-): Promise<readonly ImageLayer[]> {
+export function planPackageLayers(
+  fragments: readonly PlannedFragment[],
+  sizeOf: (fragment: PlannedFragment) => number | undefined,
+  budget: LayerBudget,
+): readonly PackageLayer[] {
   // Two packages with the same bytes at the same place cannot be: the key holds the prefix.
-  const byKey = new Map<string, PackageFragment>(packages.map((one) => [one.fragment.key, one]));
+  const byKey = new Map<string, PlannedFragment>(fragments.map((one) => [one.key, one]));
   const groups = planLayers(
-    packages.map(({ spec, fragment }) => ({ key: fragment.key, name: spec.name, size: fragment.size })),
+    fragments.map((one) => ({ key: one.key, name: one.spec.name, size: sizeOf(one) })),
     budget,
   );
-  const layers: ImageLayer[] = [];
-  for (const keys of groups) {
+  return groups.flatMap((keys) => {
     const members = keys.flatMap((key) => byKey.get(key) ?? []);
     const [only] = members;
-    if (only === undefined) continue;
-    const layer = members.length === 1 ? only.fragment : await joined(members, store);
-    layers.push({
-      path: layer.path,
-      digest: layer.digest,
-      size: layer.size,
-      diffId: layer.diffId,
-      mediaType: mediaTypes.layer,
-      createdBy: `spacktainers: ${members.map(({ spec }) => briefSpec(spec)).join(" ")}`,
-      annotations: {
-        [layerKeysAnnotation]: keys.join(" "),
-        [layerPackagesAnnotation]: members
-          .map(({ spec }) => `${spec.name}@${spec.version}/${spec.hash}`)
-          .join(" "),
-      },
-    });
-  }
-  return layers;
+    if (only === undefined) return [];
+    return [{ key: layerKey(members.map((one) => one.key)), members }];
+  });
 }
 
-function joined(members: readonly PackageFragment[], store: FragmentStore): Promise<StoredFragment> {
-  const fragments = members.map(({ fragment }) => fragment);
-  return store.make(fragmentKey({ joined: fragments.map(({ key }) => key) }), async (path) => ({
-    facts: await joinFragments(path, fragments),
-    // What is in it is known from its members.
-    inventory: { entries: [] },
-  }));
+/** Key of the layer that consists of these fragments, of which there is at least one. */
+export function layerKey(fragments: readonly string[]): FragmentKey {
+  const [only] = fragments;
+  return only !== undefined && fragments.length === 1
+    ? (only as FragmentKey)
+    : fragmentKey({ joined: fragments });
 }

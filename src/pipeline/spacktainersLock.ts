@@ -4,13 +4,14 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { BasePackage } from "../base/types.ts";
 import { type Architecture, architectures } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
 import { type DagHash, parseDagHash } from "../spec/concrete.ts";
 import { type Digest, parseDigest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { withoutUndefined } from "../util/withoutUndefined.ts";
 
 /** Version of the format that is written; older ones are read. */
 export const spacktainersLockVersion = 1;
@@ -161,7 +162,7 @@ export function readSpacktainersLock(text: string, file: string): SpacktainersLo
     base: {
       kind: base.kind,
       request: base.request,
-      packages: (base.packages ?? []).map(defined),
+      packages: (base.packages ?? []).map(withoutUndefined),
       layers: base.layers ?? [],
       digest: base.digest,
     },
@@ -197,7 +198,9 @@ export function writeSpacktainersLock(lock: SpacktainersLock): string {
       .join(",\n");
   const packages = [...lock.packages]
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.hash < b.hash ? -1 : 1))
-    .map(({ name, version, hash, archive, size }) => defined({ name, version, hash, archive, size }));
+    .map(({ name, version, hash, archive, size }) =>
+      withoutUndefined({ name, version, hash, archive, size }),
+    );
   const underneath = fields(
     {
       kind: JSON.stringify(base.kind),
@@ -226,12 +229,5 @@ export function writeSpacktainersLock(lock: SpacktainersLock): string {
 /** An OS package with its keys in one order. */
 function writtenPackage(one: BasePackage): BasePackage {
   const { name, version, architecture, digest, size, filename, archive, url, source } = one;
-  return defined({ name, version, architecture, digest, size, filename, archive, url, source });
-}
-
-/** A record without the keys that are undefined. */
-function defined<T extends object>(record: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
+  return withoutUndefined({ name, version, architecture, digest, size, filename, archive, url, source });
 }

@@ -15,7 +15,7 @@ import type { ViewPackage } from "../view/types.ts";
 import { asArchitecture } from "./architecture.ts";
 import { chooseDialect } from "./chooseDialect.ts";
 import { loadEnvironment } from "./loadEnvironment.ts";
-import { planFragments } from "./makeFragments.ts";
+import { planInstalls } from "./makeFragments.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
 import { recipeFacts } from "./recipeFacts.ts";
@@ -109,7 +109,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       environment: loaded.environment,
     });
     await checkPrefixesFit(resolved.packages, prefixes, root, caches);
-    const planned = planFragments(resolved.packages, {
+    const planned = planInstalls(resolved.packages, {
       graph: resolved.graph,
       prefixes,
       root,

@@ -1,5 +1,5 @@
 /** How a build keeps to the locks beside a definition. */
-import type { Base, BaseLock } from "../base/types.ts";
+import type { AnyBaseLayer, Base, BaseLock } from "../base/types.ts";
 import type { CachedPackage } from "../buildcache/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
@@ -12,7 +12,12 @@ import { baseRequest } from "./baseRequest.ts";
 import { choiceInputs } from "./choiceInputs.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import { installVersion } from "./makeFragments.ts";
-import { loadSpacktainersLock, lockPaths, type SpacktainersLock } from "./spacktainersLock.ts";
+import {
+  type LockedBase,
+  loadSpacktainersLock,
+  lockPaths,
+  type SpacktainersLock,
+} from "./spacktainersLock.ts";
 
 /** What the locks say, for one build. */
 export interface LockUse {
@@ -23,7 +28,7 @@ export interface LockUse {
   /** Holds the archives that the caches have against those locked. Throws, or warns, as {@link openLocks} does. */
   checkPackages(packages: readonly CachedPackage[]): void;
   /** Holds the finished base against the one locked. */
-  checkBase(base: Base): void;
+  checkBase(base: Base<AnyBaseLayer>): void;
 }
 
 /** What is wrong with the locks of a container, without asking caches. Both are read from disk. */
@@ -105,7 +110,7 @@ export async function openLocks(
   const place = { file: paths.spacktainers };
   return {
     inUse: true,
-    base: lock.base.kind === "debian" ? { packages: lock.base.packages } : undefined,
+    base: baseLock(lock.base),
     checkPackages: (packages) => say(packageProblems(packages, locked, place)),
     checkBase(base) {
       const same =
@@ -117,6 +122,13 @@ export async function openLocks(
         ]);
     },
   };
+}
+
+/** What a lock decides of a base; of those that are files, the files decide. */
+export function baseLock({ kind, packages, digest }: LockedBase): BaseLock | undefined {
+  if (kind === "debian") return { packages };
+  if (kind === "image" && digest !== undefined) return { packages: [], digest };
+  return undefined;
 }
 
 /** Archives that are not those locked. */

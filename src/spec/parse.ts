@@ -224,9 +224,12 @@ class Parser {
   /** What stands between `[` and `]`. */
   private edgeAttributes(opening: Token): EdgeAttributes {
     const attributes: EdgeAttributes = { ...noAttributes };
+    // Of an attribute given twice the last one counts, and only that one is looked at.
+    const given = new Map<string, Token>();
     for (;;) {
       const end = this.next("edgeEnd");
       if (end !== undefined) {
+        for (const [name, token] of given) this.edgeAttribute(name, token, attributes);
         attributes.virtuals = sortedUnique([...attributes.virtuals, ...this.assigned(end)]);
         return attributes;
       }
@@ -236,14 +239,23 @@ class Parser {
           throw this.error(opening.start, `the [ is never closed ${this.quote(opening.start)}`);
         throw this.unexpected("an attribute such as virtuals=mpi, or ]");
       }
-      this.edgeAttribute(token, attributes);
+      given.set(this.edgeAttributeName(token), token);
     }
   }
 
-  private edgeAttribute(token: Token, attributes: EdgeAttributes): void {
+  private edgeAttributeName(token: Token): string {
     const { dialect } = this.options;
+    const name = token.text.slice(0, token.text.indexOf("=")).replace(/:$/, "");
+    if (["virtuals", "deptypes", ...(dialect === "1.x" ? ["when"] : [])].includes(name)) return name;
+    throw this.error(
+      token.start,
+      `"${name}" is not an attribute of a dependency`,
+      `the attributes are virtuals${dialect === "1.x" ? ", deptypes and when" : " and deptypes"}`,
+    );
+  }
+
+  private edgeAttribute(name: string, token: Token, attributes: EdgeAttributes): void {
     const equals = token.text.indexOf("=");
-    const name = token.text.slice(0, equals).replace(/:$/, "");
     const values = token.text
       .slice(equals + 1)
       .replace(/^['" ]+|['" ]+$/g, "")
@@ -259,19 +271,14 @@ class Parser {
           "the types are build, link, run and test",
         );
       attributes.types = new Set(dependencyTypes.filter((type) => values.includes(type)) as DependencyType[]);
-    } else if (name === "when" && dialect === "1.x") {
+    } else {
       const [condition = ""] = values;
       if (condition.trim() === "") throw this.error(at, "a condition cannot be empty");
       const { place = {} } = this.options;
       const quotes = /^['" ]*/.exec(token.text.slice(equals + 1))?.[0].length ?? 0;
       const column = (place.column ?? 1) + at + quotes;
       attributes.when = parseOne(condition, { ...this.options, place: { ...place, column } }, this.deeper());
-    } else
-      throw this.error(
-        token.start,
-        `"${name}" is not an attribute of a dependency`,
-        `the attributes are virtuals${dialect === "1.x" ? ", deptypes and when" : " and deptypes"}`,
-      );
+    }
   }
 
   /** Expands `%name` where it names a toolchain; false where it does not. */

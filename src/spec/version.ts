@@ -274,6 +274,8 @@ export function formatVersion(version: Version | GitVersion): string {
       printed += segmentText(segment, version.dialect) + (version.separators[i] ?? "");
   });
   const [phase, number] = version.prerelease;
+  // 0.x prints nothing of `final` and its number, 1.x the number.
+  if (phase === final && version.dialect === "0.x") return printed;
   if (phase !== final) printed += phaseWords[phase] ?? "";
   if (number !== undefined) printed += (version.separators[version.release.length] ?? "") + String(number);
   return printed;

@@ -76,7 +76,18 @@ export function parseVersionSet(text: string, dialect: Dialect): VersionSet {
   if (parts.length > maximumItems)
     throw new SpacktainersError("VERSION_SYNTAX", `a list of ${parts.length} versions is too long`);
   const items: VersionItem[] = [];
-  for (const part of parts) addItem(items, parseItem(part, dialect));
+  for (const part of parts) {
+    const item = parseItem(part, dialect);
+    if (parts.length > 1 && item.kind === "git" && item.assigned === undefined)
+      throw new SpacktainersError(
+        "VERSION_SYNTAX",
+        `which version ${part} is, to stand in a list, is not known`,
+        {
+          hint: `say it: ${part}=1.2`,
+        },
+      );
+    addItem(items, item);
+  }
   const set = { items };
   if (setCaches[dialect].size >= setCacheLimit) setCaches[dialect].clear();
   setCaches[dialect].set(text, set);

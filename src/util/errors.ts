@@ -36,6 +36,7 @@ export const errorCodes = {
   LOCK_BUSY: "failed",
   PROCESS_FAILED: "failed",
   OUTPUT_EXISTS: "failed",
+  SITE_MISMATCH: "failed",
   NOT_SUPPORTED: "failed",
   // 2: the command line was wrong
   USAGE: "usage",
@@ -44,6 +45,7 @@ export const errorCodes = {
   CONFIG_INVALID: "definition",
   DEFINITION_INVALID: "definition",
   MANIFEST_INVALID: "definition",
+  REFERENCE_INVALID: "definition",
   SPEC_SYNTAX: "definition",
   SPEC_CONTRADICTION: "definition",
   VERSION_SYNTAX: "definition",
@@ -59,6 +61,7 @@ export const errorCodes = {
   CACHE_UNAVAILABLE: "unavailable",
   CACHE_INVALID: "unavailable",
   PACKAGE_NOT_CACHED: "unavailable",
+  REGISTRY_REFUSED: "unavailable",
   RUNTIME_MISSING: "unavailable",
   // 5: refused for trust
   SIGNATURE_MISSING: "trust",

@@ -11,6 +11,8 @@ export type TaskKind =
   | "index"
   | "lookup"
   | "download"
+  | "pull"
+  | "push"
   | "install"
   | "base"
   | "view"

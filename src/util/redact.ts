@@ -1,3 +1,11 @@
+/** A text of somebody else's (a server's, a program's) without the secrets that it may repeat. */
+export function redactSecrets(text: string, secrets: Iterable<string>): string {
+  let redacted = text;
+  // What is shorter than this protects nothing, and would take ordinary words out.
+  for (const secret of secrets) if (secret.length >= 4) redacted = redacted.replaceAll(secret, "***");
+  return redacted;
+}
+
 /**
  * A URL fit for logs and errors: no user name or password, no query (signed URLs carry credentials there).
  *

@@ -13,8 +13,8 @@ import { digestOf } from "../../src/util/digest.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 import { type FaultServer, serve, startFaultServer } from "../support/faultServer.ts";
 
-const dist = resolve(import.meta.dirname, "../../dist");
-const built = existsSync(join(dist, "buildcache/archives.js"));
+const build = resolve(import.meta.dirname, "../../build");
+const built = existsSync(join(build, "buildcache/archives.js"));
 const content = randomBytes(8_000_000);
 const digest = digestOf(content);
 let server: FaultServer;
@@ -23,8 +23,8 @@ let home: string;
 /** Fetches the archive in a process of its own, by the built program. */
 const script = `
 const [, url, home, digest] = process.argv;
-const { openArchiveStore } = await import(${JSON.stringify(join(dist, "buildcache/archives.js"))});
-const { openHttpStore } = await import(${JSON.stringify(join(dist, "buildcache/httpStore.js"))});
+const { openArchiveStore } = await import(${JSON.stringify(join(build, "buildcache/archives.js"))});
+const { openHttpStore } = await import(${JSON.stringify(join(build, "buildcache/httpStore.js"))});
 const emit = () => {};
 const store = openHttpStore(url, { emit, signal: undefined, retries: 0 });
 const spec = { name: "ring", version: "1", hash: "a".repeat(32) };

@@ -11,9 +11,9 @@ import { writeOciLayout } from "../../src/image/writeOciLayout.ts";
 import { writeRootfs } from "../../src/image/writeRootfs.ts";
 import { directory, file } from "../archive/streams.ts";
 import { image, layer } from "../image/fixtures.ts";
-import { builtProject } from "../support/builtProject.ts";
+import { builtModules } from "../support/builtProject.ts";
 
-const isBuilt = existsSync(join(builtProject, "image/writeRootfs.js"));
+const isBuilt = existsSync(join(builtModules, "image/writeRootfs.js"));
 const note = isBuilt ? "" : " (skipped: run npm run build first)";
 
 let scratch: string;
@@ -32,10 +32,10 @@ afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 /** Writes the image of {@link layers} in a process of its own. */
 function start(call: string, options: { readonly uid?: number } = {}): ChildProcess {
   const script = `
-    const { assembleImage } = await import(${JSON.stringify(join(builtProject, "image/image.js"))});
-    const archives = await import(${JSON.stringify(join(builtProject, "image/writeArchives.js"))});
-    const { writeOciLayout } = await import(${JSON.stringify(join(builtProject, "image/writeOciLayout.js"))});
-    const { writeRootfs } = await import(${JSON.stringify(join(builtProject, "image/writeRootfs.js"))});
+    const { assembleImage } = await import(${JSON.stringify(join(builtModules, "image/image.js"))});
+    const archives = await import(${JSON.stringify(join(builtModules, "image/writeArchives.js"))});
+    const { writeOciLayout } = await import(${JSON.stringify(join(builtModules, "image/writeOciLayout.js"))});
+    const { writeRootfs } = await import(${JSON.stringify(join(builtModules, "image/writeRootfs.js"))});
     const layers = ${JSON.stringify(layers)};
     const image = assembleImage({ architecture: "amd64", layers, created: 0, env: new Map() });
     const target = ${JSON.stringify(join(scratch, "out/target"))};

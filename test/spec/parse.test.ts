@@ -33,6 +33,7 @@ const printed = {
     ["zlib arch=linux", "zlib arch=None-None-linux"],
     ["zlib os=debian12 target=zen2", "zlib arch=None-debian12-zen2"],
     ["hdf5 ^[deptypes=run,link virtuals=mpi] mpich", "hdf5 ^[deptypes=link,run virtuals=mpi] mpich"],
+    ["hdf5 ^[deptypes=foo virtuals=mpi deptypes=link] mpich", "hdf5 ^[deptypes=link virtuals=mpi] mpich"],
     ["zlib foo=*", "zlib foo='*'"],
     ["zlib foo=b,a ++bar ~~baz x==y", "zlib++bar~~baz foo=a,b x==y"],
     ["zlib foo=TRUE", "zlib+foo"],

@@ -130,6 +130,23 @@ describe("sets", () => {
     expect(exactVersion(set("1.2"))).toBeUndefined();
   });
 
+  it("prints the end of a range that had final in it as each generation does", () => {
+    expect(formatVersionSet(set("1:5-final7", "0.x"))).toBe("1:5-");
+    expect(formatVersionSet(set("1:5-final7", "1.x"))).toBe("1:5-7");
+    expect(formatVersionSet(set("1:5-rc7", "0.x"))).toBe("1:5-rc7");
+  });
+
+  it.each(["git.main,1.2", "1.2:,git.main", `1.2,${"a1".repeat(20)}`])(
+    "refuses %s, which cannot be sorted",
+    (text) => {
+      expect(() => set(text)).toThrowError(/which version .* is, to stand in a list, is not known/);
+    },
+  );
+
+  it("sorts git versions that stand for a version", () => {
+    expect(formatVersionSet(set("1.4,git.main=1.2"))).toBe("git.main=1.2,1.4");
+  });
+
   it.each(["1.3:1.1", "1:2:3", "=1.2:", "1.2/3", "git.x=1=2"])("refuses %s", (text) => {
     expect(() => set(text)).toThrowError(expect.objectContaining({ code: "VERSION_SYNTAX" }));
   });

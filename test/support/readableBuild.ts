@@ -20,19 +20,26 @@ export default function setup(): (() => void) | undefined {
   if (spawnSync(process.execPath, [program, "--version"], nobody).status === 0) return undefined;
   const copy = mkdtempSync(join(tmpdir(), "spacktainers-build-"));
   chmodSync(copy, 0o755);
-  for (const item of ["dist", "package.json", "schema", ...runtimePackages()])
+  for (const item of ["dist", "build", "package.json", "schema", ...packagesNeeded()])
     cpSync(join(project, item), join(copy, item), { recursive: true });
   spawnSync("chmod", ["-R", "a+rX", copy]);
   process.env.SPACKTAINERS_TEST_DIST = join(copy, "dist");
+  process.env.SPACKTAINERS_TEST_BUILD = join(copy, "build");
   return () => rmSync(copy, { recursive: true, force: true });
 }
 
-/** Folders of the packages that the program itself needs. */
-function runtimePackages(): readonly string[] {
+/** Packages that the published program has in it, and its modules one by one have not. */
+const bundled: ReadonlySet<string> = new Set(["commander", "libdeflate", "yaml", "zod"]);
+
+/** Folders of the packages that the program and its modules need. */
+function packagesNeeded(): readonly string[] {
   const { packages } = JSON.parse(readFileSync(join(project, "package-lock.json"), "utf8")) as {
     readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>;
   };
   return Object.entries(packages)
-    .filter(([path, { dev }]) => path !== "" && dev !== true && existsSync(join(project, path)))
+    .filter(
+      ([path, { dev }]) => path !== "" && (dev !== true || bundled.has(path.replace("node_modules/", ""))),
+    )
+    .filter(([path]) => existsSync(join(project, path)))
     .map(([path]) => path);
 }

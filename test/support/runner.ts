@@ -3,9 +3,9 @@ import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunOptions } from "../../src/run/types.ts";
-import { builtProject } from "./builtProject.ts";
+import { builtModules } from "./builtProject.ts";
 
-const library = join(builtProject, "run/runImage.js");
+const library = join(builtModules, "run/runImage.js");
 
 /** What a finished run left. */
 export interface Ran {

@@ -24,8 +24,10 @@ export function parseManifest(bytes: Uint8Array, where: Place): ImageManifest {
   return {
     schemaVersion: schemaVersion(json, where),
     mediaType: typeof json.mediaType === "string" ? json.mediaType : "",
+    ...optionalText(json, "artifactType", where),
     config: descriptor(json.config, "config", where),
     layers: list(json.layers, "layers", maxLayers, where).map((item) => descriptor(item, "layers", where)),
+    ...(isJsonObject(json.subject) ? { subject: descriptor(json.subject, "subject", where) } : {}),
     ...annotations,
   };
 }
@@ -97,6 +99,7 @@ function descriptor(value: unknown, field: string, where: Place): Descriptor {
     digest: digest(value.digest, field, where),
     size,
     ...(isJsonObject(value.platform) ? { platform: platform(value.platform, where) } : {}),
+    ...optionalText(value, "artifactType", where),
     ...optionalAnnotations(value, "annotations", where),
   };
 }

@@ -1,6 +1,5 @@
 /** A base of Debian or Ubuntu packages: chosen, downloaded, unpacked, one layer. */
 import { readFile } from "node:fs/promises";
-import type { EntryStream } from "../../archive/entry.ts";
 import { openHttp } from "../../net/http.ts";
 import { hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -8,7 +7,7 @@ import { type BaseStore, keyOf } from "../baseStore.ts";
 import { buildLayer, transformationVersion } from "../buildLayer.ts";
 import { findBuilt, rememberBuilt } from "../builtBase.ts";
 import { libcVersionOf } from "../libc.ts";
-import type { Base, BasePackage, BuildBaseOptions, DebianBaseSpec } from "../types.ts";
+import type { Base, BasePackage, BasePlan, BuildBaseOptions, DebianBaseSpec } from "../types.ts";
 import { choosePackages } from "./choosePackages.ts";
 import { type ArchiveContext, fetchDebs } from "./debianArchive.ts";
 import { debianArchiveKeys } from "./debianKeys.ts";
@@ -21,79 +20,107 @@ import { ubuntuArchiveKeys } from "./ubuntuKeys.ts";
 import { unpackDebs } from "./unpackDebs.ts";
 
 /**
- * Builds, or finds again, a base of Debian or Ubuntu packages.
+ * Decides which Debian or Ubuntu packages a base consists of.
  * @throws SpacktainersError BASE_INVALID, BASE_UNSATISFIABLE, NOT_FOUND, NETWORK; SIGNATURE_INVALID and the other trust codes
  */
-export async function buildDebianBase(
+export async function planDebianBase(
   given: DebianBaseSpec,
   options: BuildBaseOptions,
   store: BaseStore,
-): Promise<Base> {
-  const { architecture, emit, signal } = options;
+): Promise<BasePlan> {
+  const { architecture } = options;
   const spec: DebianBaseSpec = { ...given, suite: suiteName(given.distribution, given.suite) };
-  const components = spec.components ?? ["main"];
-  const http = options.http ?? openHttp({ emit, signal });
-  try {
-    const mirrors = once(() => chooseMirrors(spec, architecture));
-    const keys = once(() => trustedKeys(spec));
-    const context: ArchiveContext = { http, store, emit, keys, architecture, components };
-    const packages =
-      options.lock === undefined
-        ? await choosePackages(spec, {
+  const mirrors = once(() => chooseMirrors(spec, architecture));
+  const packages =
+    options.lock === undefined
+      ? await inArchive(spec, options, store, (context) =>
+          choosePackages(spec, {
             architecture,
             refresh: options.refresh === true,
             maxAgeHours: options.maxAgeHours ?? 24,
             mirrors,
             context,
-          })
-        : lockedPackages(options.lock.packages, options);
-    const excludes = spec.excludes ?? defaultExcludes;
-    const key = keyOf([
-      "debian",
-      transformationVersion,
-      architecture,
-      [...excludes],
-      packages.map((one) => one.digest ?? null),
-    ]);
-    const known = await findBuilt(store, key);
-    if (known !== undefined) return { ...known, packages };
-    const debs = await openDebs(packages, await mirrors(), context);
-    const total = packages.reduce((sum, one) => sum + Number(installedSize(debs, one.name)), 0);
-    emit({
-      type: "task-start",
-      id: "base",
-      kind: "base",
-      label: `${spec.distribution} ${spec.suite}`,
-      bytes: total,
-    });
-    try {
-      const entries = unpackDebs(debs, { architecture, isExcluded: compileExcludes(excludes), signal });
-      const base = await packed(entries, packages, key, store, (bytes) =>
-        emit({ type: "task-progress", id: "base", bytes }),
-      );
-      await rememberBuilt(store, base);
-      emit({ type: "task-end", id: "base", outcome: "done" });
-      await store.prune();
-      return base;
-    } catch (error) {
-      emit({ type: "task-end", id: "base", outcome: "failed" });
-      throw error;
-    }
+          }),
+        )
+      : lockedPackages(options.lock.packages, options);
+  const excludes = spec.excludes ?? defaultExcludes;
+  const key = keyOf([
+    "debian",
+    transformationVersion,
+    architecture,
+    [...excludes],
+    packages.map((one) => one.digest ?? null),
+  ]);
+  return {
+    key,
+    layerCount: 1,
+    packages,
+    async find() {
+      const known = await findBuilt(store, key);
+      return known === undefined ? undefined : { ...known, packages };
+    },
+    make: () =>
+      inArchive(spec, options, store, async (context) => {
+        const debs = await openDebs(packages, await mirrors(), context);
+        const base = await unpackedBase(debs, { spec, packages, key, excludes, options, store });
+        await rememberBuilt(store, base);
+        await store.prune();
+        return base;
+      }),
+  };
+}
+
+/** Work with the archive's servers; connections are closed at its end. */
+async function inArchive<T>(
+  spec: DebianBaseSpec,
+  options: BuildBaseOptions,
+  store: BaseStore,
+  work: (context: ArchiveContext) => Promise<T>,
+): Promise<T> {
+  const { architecture, emit, signal } = options;
+  const http = options.http ?? openHttp({ emit, signal });
+  const keys = once(() => trustedKeys(spec));
+  try {
+    return await work({ http, store, emit, keys, architecture, components: spec.components ?? ["main"] });
   } finally {
     if (options.http === undefined) await http.close();
   }
 }
 
-async function packed(
-  entries: EntryStream,
-  packages: readonly BasePackage[],
-  key: Base["key"],
-  store: BaseStore,
-  onBytes: (bytes: number) => void,
+/** Packages unpacked into one layer. */
+async function unpackedBase(
+  debs: readonly DebPackage[],
+  made: {
+    readonly spec: DebianBaseSpec;
+    readonly packages: readonly BasePackage[];
+    readonly key: Base["key"];
+    readonly excludes: readonly string[];
+    readonly options: BuildBaseOptions;
+    readonly store: BaseStore;
+  },
 ): Promise<Base> {
-  const { layer, inventory } = await buildLayer(entries, store.layers, onBytes);
-  const libcVersion = libcVersionOf(inventory, packages);
-  return { layers: [layer], inventory, packages, key, ...(libcVersion === undefined ? {} : { libcVersion }) };
+  const { spec, packages, key, store } = made;
+  const { architecture, emit, signal } = made.options;
+  const bytes = packages.reduce((sum, one) => sum + installedSize(debs, one.name), 0);
+  emit({ type: "task-start", id: "base", kind: "base", label: `${spec.distribution} ${spec.suite}`, bytes });
+  try {
+    const entries = unpackDebs(debs, { architecture, isExcluded: compileExcludes(made.excludes), signal });
+    const { layer, inventory } = await buildLayer(entries, store.layers, (bytes) =>
+      emit({ type: "task-progress", id: "base", bytes }),
+    );
+    const libcVersion = libcVersionOf(inventory, packages);
+    emit({ type: "task-end", id: "base", outcome: "done" });
+    return {
+      layers: [layer],
+      inventory,
+      packages,
+      key,
+      ...(libcVersion === undefined ? {} : { libcVersion }),
+    };
+  } catch (error) {
+    emit({ type: "task-end", id: "base", outcome: "failed" });
+    throw error;
+  }
 }
 
 function lockedPackages(

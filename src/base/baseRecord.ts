@@ -1,0 +1,96 @@
+/** A finished base without its layers' bytes, as plain JSON: what the local store and registries keep of it. */
+import * as z from "zod";
+import type { Inventory } from "../archive/inventory.ts";
+import { inventorySchema } from "../archive/inventorySchema.ts";
+import { type Digest, parseDigest } from "../util/digest.ts";
+import { withoutUndefined } from "../util/withoutUndefined.ts";
+import type { AnyBaseLayer, Base, BaseImageConfig, BaseLayerFacts, BasePackage } from "./types.ts";
+
+/** Everything of a {@link Base} but its key and where its layers are. */
+export interface BaseRecord {
+  readonly layers: readonly BaseLayerFacts[];
+  /** Absent when there is one layer: then it is that layer's. */
+  readonly inventory?: Inventory;
+  readonly packages: readonly BasePackage[];
+  readonly libcVersion?: string;
+  readonly config?: BaseImageConfig;
+}
+
+const text = z.string().max(4096);
+const words = z.array(z.string().max(65_536)).max(10_000);
+const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const digest = z.string().transform((value, context): Digest => {
+  const parsed = parseDigest(value);
+  if (parsed !== undefined) return parsed;
+  context.addIssue("must be a digest");
+  return z.NEVER;
+});
+
+const layer = z.strictObject({ digest, size, diffId: digest, mediaType: text, inventory: inventorySchema });
+
+const osPackage = z.strictObject({
+  name: text,
+  version: text,
+  architecture: text,
+  digest: digest.optional(),
+  size: size.optional(),
+  filename: text.optional(),
+  archive: z.enum(["main", "security"]).optional(),
+  url: text.optional(),
+  source: z.strictObject({ name: text, version: text }).optional(),
+});
+
+const config = z.strictObject({
+  env: words,
+  entrypoint: words.optional(),
+  cmd: words.optional(),
+  user: text.optional(),
+  workingDir: text.optional(),
+  labels: z.record(z.string(), z.string()),
+});
+
+/** Form of a {@link BaseRecord} in JSON that was not written here. */
+export const baseRecordSchema: z.ZodType<BaseRecord> = z
+  .strictObject({
+    layers: z.array(layer).max(1000),
+    inventory: inventorySchema.optional(),
+    packages: z.array(osPackage).max(100_000),
+    libcVersion: text.optional(),
+    config: config.optional(),
+  })
+  .transform(({ config, packages, ...rest }): BaseRecord => {
+    return {
+      ...withoutUndefined(rest),
+      packages: packages.map((one) => withoutUndefined(one)),
+      ...(config === undefined ? {} : { config: withoutUndefined(config) }),
+    };
+  });
+
+/** What is to be kept of a base. */
+export function baseRecord({ layers, inventory, key: _, ...rest }: Base<AnyBaseLayer>): BaseRecord {
+  return {
+    ...rest,
+    layers: layers.map(({ digest, size, diffId, mediaType, inventory }) => ({
+      digest,
+      size,
+      diffId,
+      mediaType,
+      inventory,
+    })),
+    ...(layers.length === 1 && layers[0]?.inventory === inventory ? {} : { inventory }),
+  };
+}
+
+/** The base again, its layers located. */
+export function baseOfRecord<L extends AnyBaseLayer>(
+  { layers, inventory, ...rest }: BaseRecord,
+  key: Digest,
+  located: readonly L[],
+): Base<L> {
+  return {
+    ...rest,
+    layers: located,
+    inventory: inventory ?? layers[0]?.inventory ?? { entries: [] },
+    key,
+  };
+}

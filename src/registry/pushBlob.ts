@@ -1,0 +1,111 @@
+/** Blobs into a repository, by the cheapest way there is: they are there, another repository has them, they are sent. */
+import type { Digest } from "../util/digest.ts";
+import { mapConcurrently } from "../util/mapConcurrently.ts";
+import type { BlobSource } from "./blobSource.ts";
+import { headBlob } from "./blobs.ts";
+import type { RepositoryName } from "./reference.ts";
+import type { Repository } from "./registry.ts";
+import { runTask } from "./task.ts";
+import { beginUpload, cancelUpload, completeUpload } from "./upload.ts";
+
+/** How a blob came to be in a repository. */
+export type PushOutcome = "present" | "mounted" | "uploaded";
+
+export interface PushBlobOptions {
+  /** Another repository of the same registry that has the blob: it is taken from there where the registry does that. */
+  readonly mountFrom?: RepositoryName | undefined;
+  /** Do not ask whether it is there: the caller knows that it is not. */
+  readonly missing?: boolean | undefined;
+  /** Send pieces of this size, in bytes; default one piece, and smaller ones once a connection has broken. */
+  readonly pieceBytes?: number | undefined;
+}
+
+/**
+ * Makes sure that a repository has a blob. Broken connections are survived: the upload goes on from what the registry has,
+ * or begins again where the registry kept nothing.
+ *
+ * @throws CHECKSUM_MISMATCH when the registry received or stored something else; ACCESS_DENIED, REGISTRY_REFUSED, NETWORK,
+ *   INTERRUPTED; what the source throws
+ */
+export async function pushBlob(
+  repository: Repository,
+  source: BlobSource,
+  options: PushBlobOptions = {},
+): Promise<PushOutcome> {
+  const { emit } = repository.session.policy;
+  let outcome: PushOutcome = "uploaded";
+  const task = { kind: "push", label: source.label ?? source.digest, bytes: source.size } as const;
+  await runTask(emit, task, async (onBytes) => {
+    outcome = await push(repository, source, options, onBytes);
+    return outcome === "uploaded" ? "done" : "reused";
+  });
+  return outcome;
+}
+
+async function push(
+  repository: Repository,
+  source: BlobSource,
+  options: PushBlobOptions,
+  onBytes: (bytes: number) => void,
+): Promise<PushOutcome> {
+  if (options.missing !== true && (await headBlob(repository, source.digest)) !== undefined) return "present";
+  const upload = await beginUpload(repository, source.digest, mountable(repository, options.mountFrom));
+  if (upload === undefined) return "mounted";
+  await completeUpload(repository, source, upload, { pieceBytes: options.pieceBytes, onBytes });
+  return "uploaded";
+}
+
+/**
+ * Takes a blob from another repository of the same registry, without its bytes being moved.
+ *
+ * @returns false when the registry does not do that, or the other repository does not have the blob
+ * @throws ACCESS_DENIED, NETWORK
+ */
+export async function mountBlob(
+  repository: Repository,
+  digest: Digest,
+  from: RepositoryName,
+): Promise<boolean> {
+  const source = mountable(repository, from);
+  if (source === undefined) return (await headBlob(repository, digest)) !== undefined;
+  const upload = await beginUpload(repository, digest, source);
+  if (upload === undefined) return true;
+  await cancelUpload(repository, digest, upload);
+  return false;
+}
+
+export interface PushBlobsOptions {
+  /** Blobs at a time; default 4. */
+  readonly concurrency?: number | undefined;
+  /** Where a blob could be mounted from. */
+  readonly mountFrom?: ((source: BlobSource) => RepositoryName | undefined) | undefined;
+  readonly pieceBytes?: number | undefined;
+}
+
+/**
+ * Makes sure that a repository has all these blobs, several at a time; a digest that occurs twice is pushed once. After a
+ * failure no further blob is begun; the same call goes on from what has arrived.
+ *
+ * @returns how each came there, by digest
+ * @throws as {@link pushBlob}
+ */
+export async function pushBlobs(
+  repository: Repository,
+  sources: Iterable<BlobSource>,
+  options: PushBlobsOptions = {},
+): Promise<ReadonlyMap<Digest, PushOutcome>> {
+  const unique = [...new Map([...sources].map((source) => [source.digest, source])).values()];
+  const outcomes = await mapConcurrently(unique, options.concurrency ?? 4, async (source) => {
+    const mountFrom = options.mountFrom?.(source);
+    const outcome = await pushBlob(repository, source, { mountFrom, pieceBytes: options.pieceBytes });
+    return [source.digest, outcome] as const;
+  });
+  return new Map(outcomes);
+}
+
+/** Blobs can be mounted from other repositories of the same registry only. */
+function mountable(repository: Repository, from: RepositoryName | undefined): RepositoryName | undefined {
+  return from === undefined || from.host !== repository.host || from.path === repository.path
+    ? undefined
+    : from;
+}

@@ -1,0 +1,111 @@
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { builtinModules } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const isBuilt = existsSync(join(root, "dist/index.js"));
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+};
+
+/** The published package, unpacked into the `node_modules` of somebody's project, with its dependencies and no others. */
+describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run build first)"}`, () => {
+  let project: string;
+  let installed: string;
+  beforeAll(() => {
+    project = mkdtempSync(join(tmpdir(), "spacktainers-package-"));
+    const modules = join(project, "node_modules");
+    installed = join(modules, "spacktainers");
+    mkdirSync(installed, { recursive: true });
+    const packed = execFileSync(
+      "npm",
+      ["pack", "--ignore-scripts", "--json", "--pack-destination", project],
+      {
+        cwd: root,
+        encoding: "utf8",
+      },
+    );
+    const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+    execFileSync("tar", ["-xzf", join(project, filename), "-C", installed, "--strip-components=1"]);
+    for (const name of [...Object.keys(manifest.dependencies), "@types/node", "undici-types"]) {
+      mkdirSync(dirname(join(modules, name)), { recursive: true });
+      symlinkSync(join(root, "node_modules", name), join(modules, name));
+    }
+  });
+  afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+  const filesBelow = (folder: string, end: string): string[] =>
+    readdirSync(join(installed, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(end))
+      .map((name) => join(installed, folder, name));
+  const run = (program: string, args: readonly string[]): string =>
+    execFileSync(program, args, { cwd: project, encoding: "utf8" });
+
+  it("has the program, which starts", () => {
+    expect(run(join(installed, "dist/cli/main.js"), ["--version"])).toBe(`${manifest.version}\n`);
+    expect(run(join(installed, "dist/cli/main.js"), ["list"])).toContain("no containers here");
+  });
+
+  it("imports nothing but what it brings, its dependencies and Node", () => {
+    const scripts = filesBelow("dist", ".js");
+    expect(scripts.length).toBeGreaterThan(3);
+    const known = [...builtinModules, ...Object.keys(manifest.dependencies)];
+    for (const script of scripts) {
+      const imports = readFileSync(script, "utf8").matchAll(
+        /(?:^|[;}])(?:import|export)[^"`';()]*?from["`']([^"`']+)["`']|\bimport\(["`']([^"`']+)["`']\)|(?:^|[;}])import["`']([^"`']+)["`']/g,
+      );
+      for (const found of imports) {
+        const specifier = found[1] ?? found[2] ?? found[3] ?? "";
+        if (specifier.startsWith("."))
+          expect(existsSync(resolve(dirname(script), specifier)), specifier).toBe(true);
+        else if (!specifier.startsWith("node:")) expect(known).toContain(specifier);
+      }
+    }
+  });
+
+  it("has what it finds by its path: the worker of the install pool", async () => {
+    const worker = (await import(join(installed, "dist/install/installWorker.js"))) as { default: unknown };
+    expect(worker.default).toBeTypeOf("function");
+  });
+
+  it("is a library with types that need nothing else", () => {
+    const script = join(project, "use.mts");
+    writeFileSync(
+      script,
+      [
+        'import { type BuildResult, type Dialect, parseSpec, SpacktainersError, satisfies } from "spacktainers";',
+        'const options: { dialect: Dialect } = { dialect: "1.x" };',
+        "const parse = (text: string) => parseSpec(text, options);",
+        'const yes: boolean = satisfies(parse("hdf5@1.14+mpi"), parse("hdf5"), options);',
+        "const digest = (result: BuildResult): string => result.digest;",
+        "if (!yes || digest === undefined || SpacktainersError === undefined) throw new Error();",
+      ].join("\n"),
+    );
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    run(process.execPath, [
+      tsc, "--strict", "--target", "es2023", "--module", "nodenext", "--types", "node", "--skipLibCheck", "false", script,
+    ]); // biome-ignore format: one option after the other
+    expect(run(process.execPath, [join(project, "use.mjs")])).toBe("");
+    for (const file of filesBelow("dist/types", ".d.ts"))
+      expect(readFileSync(file, "utf8")).not.toMatch(/"zod"|\.ts"/);
+  });
+
+  it("has the licences of what is bundled", () => {
+    const text = readFileSync(join(installed, "dist/THIRD-PARTY-LICENSES.txt"), "utf8");
+    for (const name of ["commander", "yaml", "zod"])
+      expect(text).toMatch(new RegExp(`^${name} \\d.*\\((MIT|ISC)\\)$`, "m"));
+  });
+});
