@@ -14,7 +14,7 @@ export function holdsPath(outer: string, inner: string): boolean {
  * Refuses a place for the view at which the image has files already: the view is a link, which would hide them.
  *
  * @param tree base and packages
- * @param place where the configuration names it
+ * @param place of the environment
  * @throws SpacktainersError VIEW_CONFLICT
  */
 export function refuseHidingView(tree: FileTree, viewPath: string, place: Place): void {
