@@ -30,8 +30,9 @@ export async function benchPublish({ work, runs, spackRuns, size, packages }) {
     onProgress: (text) => process.stderr.isTTY && process.stderr.write(`\r\u001b[K${text}`),
   });
   const registry = await startRegistry(join(work, "registry"));
-  const spack = await opened(made, registry.host, work);
+  let spack;
   try {
+    spack = await opened(made, registry.host, work);
     const ours = await openOurs(made, registry.host, work);
     const buildah = openBuildah(registry.host, work);
     // Once untimed: what Buildah and Spack need installed, and the files in the page cache for all alike.
