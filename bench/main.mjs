@@ -1,6 +1,6 @@
 /**
  * Measurements. `npm run bench [-- NAME… OPTIONS]`; NAME: `assembly` (`assembly:corpus`, `assembly:synthetic`), `index`, `check`,
- * `startup`, `layers` (`layers:corpus`, `layers:synthetic`; --runs catalogues), `sif`; none: all. Options: --size BYTES of the synthetic
+ * `startup`, `layers` (`layers:corpus`, `layers:synthetic`; --runs catalogues), `sif`, `publish`; none: all. Options: --size BYTES of the synthetic
  * environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N, --apptainer-runs N,
  * --specs N of the synthetic index, --work DIR to keep what was made. Nothing is asserted: times depend on the machine.
  */
@@ -9,7 +9,7 @@ import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-const names = ["startup", "check", "index", "assembly", "layers", "sif"];
+const names = ["startup", "check", "index", "assembly", "layers", "sif", "publish"];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -63,6 +63,14 @@ try {
       work: join(work, "sif"),
       runs,
       apptainerRuns: count(values["apptainer-runs"], "--apptainer-runs"),
+      size: bytes(values.size),
+      packages: count(values.packages, "--packages"),
+    });
+  if (wanted.has("publish"))
+    await (await import("./publish.mjs")).benchPublish({
+      work: join(work, "publish"),
+      runs,
+      spackRuns: count(values["spack-runs"], "--spack-runs"),
       size: bytes(values.size),
       packages: count(values.packages, "--packages"),
     });

@@ -46,7 +46,7 @@ export type AssembledPackages = Pick<
 /** Everything an image is put together from. */
 export interface Assembly {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
-  readonly configuration: Pick<Configuration, "install" | "view"> & Partial<Pick<Configuration, "placeOf">>;
+  readonly configuration: Pick<Configuration, "install" | "view">;
   readonly loaded: Pick<LoadedEnvironment, "environment" | "manifestText">;
   readonly resolved: AssembledPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
@@ -83,8 +83,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
   }));
   const tree = new FileTree([base.inventory, ...inventories]);
   const choice = viewChoice(environment, resolved.graph);
-  if (choice !== undefined)
-    refuseHidingView(tree, configuration.view.root, configuration.placeOf?.(["view", "root"]) ?? {});
+  if (choice !== undefined) refuseHidingView(tree, configuration.view.root, { file: environment.file });
   const view =
     choice === undefined
       ? undefined
