@@ -128,27 +128,31 @@ async function loadConfiguration(
   const reading = readConfiguration(text, file, root);
   problems.add(reading.problems);
   const configuration = reading.configuration ?? reading.sound;
+  const hint = "it is looked for relative to the folder of this file";
   for (const { what, path, place } of namedFiles(configuration))
     if (!(await isFile(path)))
-      problems.error(
-        "CONFIG_INVALID",
-        `${what} \`${relative(root, path)}\` does not exist`,
-        place,
-        "it is looked for relative to the folder of this file",
-      );
+      problems.error("CONFIG_INVALID", `${what} \`${relative(root, path)}\` does not exist`, place, hint);
+  // Locked containers do without: whoever needs it refuses.
+  const { facts } = configuration.spack;
+  if (facts !== undefined && !(await isFile(facts.path)))
+    problems.warning(
+      "CONFIG_INVALID",
+      `the file \`${relative(root, facts.path)}\` does not exist`,
+      facts.place,
+      hint,
+    );
   return configuration;
 }
 
 /** The files that a configuration needs, other than what lies underneath, which may be made between `check` and `build`. */
-function namedFiles({ caches, base, spack, placeOf }: Configuration): readonly NamedFile[] {
+function namedFiles({ caches, base, placeOf }: Configuration): readonly NamedFile[] {
   const keys = caches.flatMap(({ trust }) => trust.map((key) => ({ what: "the key file", ...key })));
   const keyrings = (base.kind === "debian" ? (base.keyring ?? []) : []).map((path) => ({
     what: "the key file",
     path,
     place: placeOf(["base", "keyring"]),
   }));
-  const facts = spack.facts === undefined ? [] : [{ what: "the file", ...spack.facts }];
-  return [...keys, ...keyrings, ...facts];
+  return [...keys, ...keyrings];
 }
 
 interface NamedFile extends ConfiguredFile {

@@ -124,7 +124,7 @@ export async function reportPlan(
       unknown: wanted.filter(({ archive }) => archive.size === undefined).length,
     },
     install: { packages: missing.length, bytes: bytesOf(missing) },
-    push: there?.report(inputs, key, wantedBase(base), [
+    push: there?.report(inputs, planned.key, wantedBase(base), [
       ...plan.layers.map(
         ({ members }, index): WantedLayer => ({
           keys: members.map((member) => member.key),

@@ -140,10 +140,13 @@ describe("loadRepository", () => {
       "spacktainers.yaml":
         "layers: { budget: 0 }\nbase: { debian: bookworm, keyring: [d.gpg] }\nspack: { facts: f.json }\n",
     });
-    const { errors } = await loadRepository(root);
+    const { errors, warnings } = await loadRepository(root);
     expect(errors.map(({ message, place }) => [message, place.line])).toEqual([
       ["`layers.budget` must be at least 2", 1],
       ["the key file `d.gpg` does not exist", 2],
+    ]);
+    // Containers with a lock need no facts.
+    expect(warnings.map(({ message, place }) => [message, place.line])).toEqual([
       ["the file `f.json` does not exist", 3],
     ]);
   });
