@@ -1,4 +1,4 @@
-/** Assembling images: from nothing, again, and with one package changed; beside real Spack with Buildah, and beside tar with pigz. */
+/** Assembling images: from nothing, again, and with one package changed; beside real Spack with Buildah, and beside tar with pigz or zstd. */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -78,16 +78,19 @@ async function benchEnvironment(inputs, { work, runs, spackRuns }) {
   const home = join(work, "home");
   const store = join(home, "spacktainers");
   await mkdir(definition, { recursive: true });
-  await writeFile(
-    join(repository, "spacktainers.yaml"),
-    JSON.stringify({
-      spacktainers: 1,
-      caches: [{ url: inputs.cache, trust: [inputs.key] }],
-      base: inputs.base,
-      // Files of this machine need libraries that the image does not have.
-      ...(inputs.base.scratch === true ? { linkage: { "allow-unresolved": ["*"] } } : {}),
-    }),
-  );
+  const configure = (compression) =>
+    writeFile(
+      join(repository, "spacktainers.yaml"),
+      JSON.stringify({
+        spacktainers: 1,
+        caches: [{ url: inputs.cache, trust: [inputs.key] }],
+        base: inputs.base,
+        layers: { compression },
+        // Files of this machine need libraries that the image does not have.
+        ...(inputs.base.scratch === true ? { linkage: { "allow-unresolved": ["*"] } } : {}),
+      }),
+    );
+  await configure("gzip");
   const define = async ({ manifest, lock }) => {
     await writeFile(join(definition, "spack.yaml"), manifest);
     await rm(join(definition, "spack.lock"), { force: true });
@@ -106,28 +109,40 @@ async function benchEnvironment(inputs, { work, runs, spackRuns }) {
   const bytes = treeBytes(tree);
   const total = `${(bytes / 1e6).toFixed(0)} MB as unpacked`;
 
-  const cold = [
-    {
-      name: "spacktainers build, nothing there but the base",
-      bytes,
-      async prepare() {
-        await rm(image, { recursive: true, force: true });
-        for (const kept of await readdir(store))
-          if (kept !== "base") await rm(join(store, kept), { recursive: true, force: true });
-        settle();
-      },
-      run: build,
+  const cold = ["gzip", "zstd"].map((compression) => ({
+    name: `spacktainers build, ${compression}, nothing there but the base`,
+    bytes,
+    async prepare() {
+      await configure(compression);
+      await rm(image, { recursive: true, force: true });
+      for (const kept of await readdir(store))
+        if (kept !== "base") await rm(join(store, kept), { recursive: true, force: true });
+      settle();
     },
-  ];
-  if (programPath("pigz") === undefined) skipped("tar and pigz", "pigz is not installed");
-  else
-    cold.push({
-      name: "tar | pigz -6 of the same files",
-      bytes,
-      prepare: settle,
-      run: () =>
-        timed(["sh", "-c", 'tar -C "$1" -cf - . | pigz -6 >"$2"', "sh", tree, join(work, "tree.tar.gz")]),
-    });
+    run: build,
+  }));
+  for (const [compressor, command] of [
+    ["pigz", "pigz -6"],
+    ["zstd", "zstd -3 -T0 -q"],
+  ]) {
+    if (programPath(compressor) === undefined)
+      skipped(`tar and ${compressor}`, `${compressor} is not installed`);
+    else
+      cold.push({
+        name: `tar | ${command} of the same files`,
+        bytes,
+        prepare: settle,
+        run: () =>
+          timed([
+            "sh",
+            "-c",
+            `tar -C "$1" -cf - . | ${command} >"$2"`,
+            "sh",
+            tree,
+            join(work, `tree.${compressor}`),
+          ]),
+      });
+  }
   const noSpack = whyNoSpack();
   let spack;
   if (noSpack !== undefined) skipped("real Spack and Buildah", noSpack);
@@ -137,6 +152,7 @@ async function benchEnvironment(inputs, { work, runs, spackRuns }) {
   }
   printResults(`${title}, cold (${total})`, withSum(await alternate(cold, runs)));
 
+  await configure("gzip");
   await define(inputs.before);
   await build();
   printResults(

@@ -1,6 +1,7 @@
 /**
  * Measurements. `npm run bench [-- NAME… OPTIONS]`; NAME: `assembly` (`assembly:corpus`, `assembly:synthetic`), `index`, `check`,
- * `startup`; none: all. Options: --size BYTES of the synthetic environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N,
+ * `startup`, `layers` (`layers:corpus`, `layers:synthetic`; --runs catalogues), `sif`; none: all. Options: --size BYTES of the synthetic
+ * environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N, --apptainer-runs N,
  * --specs N of the synthetic index, --work DIR to keep what was made. Nothing is asserted: times depend on the machine.
  */
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,7 +9,7 @@ import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-const names = ["startup", "check", "index", "assembly"];
+const names = ["startup", "check", "index", "assembly", "layers", "sif"];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
     packages: { type: "string", default: "60" },
     runs: { type: "string", default: "3" },
     "spack-runs": { type: "string", default: "1" },
+    "apptainer-runs": { type: "string", default: "1" },
     specs: { type: "string", default: "130000" },
     work: { type: "string" },
   },
@@ -46,6 +48,7 @@ try {
       runs,
       specs: count(values.specs, "--specs"),
     });
+  if (wanted.has("layers")) (await import("./layers.mjs")).benchLayers({ runs, only: wanted.get("layers") });
   if (wanted.has("assembly"))
     await (await import("./assembly.mjs")).benchAssembly({
       work: join(work, "assembly"),
@@ -54,6 +57,14 @@ try {
       size: bytes(values.size),
       packages: count(values.packages, "--packages"),
       only: wanted.get("assembly"),
+    });
+  if (wanted.has("sif"))
+    await (await import("./sif.mjs")).benchSif({
+      work: join(work, "sif"),
+      runs,
+      apptainerRuns: count(values["apptainer-runs"], "--apptainer-runs"),
+      size: bytes(values.size),
+      packages: count(values.packages, "--packages"),
     });
 } finally {
   if (values.work === undefined) await rm(work, { recursive: true, force: true });

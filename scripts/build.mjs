@@ -13,6 +13,7 @@ const build = join(root, "build");
 const dist = join(root, "dist");
 /** What is found by its path: files of `dist/` and their sources. */
 const entries = {
+  "archive/compressionWorker": "src/archive/compressionWorker.ts",
   "cli/main": "src/cli/main.ts",
   index: "src/index.ts",
   "install/installWorker": "src/install/installWorker.ts",
@@ -29,7 +30,7 @@ const tsc = join(root, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 
 // Finished images of this repository lie in dist/, too: only what was built here goes.
-for (const name of ["chunks", "cli", "install", "types"])
+for (const name of ["archive", "chunks", "cli", "install", "types"])
   rmSync(join(dist, name), { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: root,
@@ -51,7 +52,7 @@ const { output } = await bundle.write({
   // What every command needs, and what all need that read definitions; the rest is split by what loads it.
   codeSplitting: {
     groups: [
-      { name: "util", test: /\/src\/util\// },
+      { name: "util", test: /\/src\/(util\/|archive\/layerCompression\.)/ },
       { name: "definitions", test: /\/src\/(definitions|environment|spec)\/|\/node_modules\/(yaml|zod)\// },
     ],
   },

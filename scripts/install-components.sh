@@ -9,10 +9,14 @@ fi
 cd "$(dirname "$0")/.." || exit 1
 export DEBIAN_FRONTEND=noninteractive
 packages=(
+  docker-registry apache2-utils openssl                                                # registries
   podman buildah skopeo umoci crun runc conmon golang-github-containers-common uidmap   # images and containers
   mmdebstrap binutils patchelf file                                                    # what we compare with
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
   python3-venv
+  git                                                                                  # histories
+  slurm-wlm munge mpich                                                                # clusters, and an MPI of the machine
+  squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
 for package in "${packages[@]}"; do
@@ -24,5 +28,66 @@ done
 if ! command -v moto_server >/dev/null && [ ! -x .scratch/python/bin/moto_server ]; then
   { python3 -m venv .scratch/python && .scratch/python/bin/pip install --quiet 'moto[server,s3]'; } >/dev/null 2>&1 ||
     echo "components: moto cannot be installed: the tests with an S3 server are skipped"
+fi
+
+# The reference implementation of SPDX, in the same place, to read our bills of materials.
+if ! command -v pyspdxtools >/dev/null && [ ! -x .scratch/python/bin/pyspdxtools ]; then
+  { python3 -m venv .scratch/python && .scratch/python/bin/pip install --quiet spdx-tools; } >/dev/null 2>&1 ||
+    echo "components: spdx-tools cannot be installed: the test with it is skipped"
+fi
+
+# The published JSON schema of SPDX 2.3 comes with the sources of syft, which are a Go module: fetched, not built.
+if command -v go >/dev/null && [ ! -f .scratch/spdx-schema-2.3.json ]; then
+  sources=$(go mod download -json github.com/anchore/syft@v1.57.1 2>/dev/null | sed -n 's/.*"Dir": "\(.*\)",*/\1/p')
+  { mkdir -p .scratch && cat "$sources/schema/spdx-json/spdx-schema-2.3.json" >.scratch/spdx-schema.part &&
+    mv .scratch/spdx-schema.part .scratch/spdx-schema-2.3.json; } 2>/dev/null ||
+    echo "components: the schema of SPDX cannot be fetched: the test with it is skipped"
+fi
+
+# cosign and syft are used when they are on PATH, and not installed here: to build them takes many minutes.
+#   go install github.com/sigstore/cosign/v3/cmd/cosign@latest     (v2 does as well)
+#   go install github.com/anchore/syft/cmd/syft@latest
+# Apptainer is not in Debian 12: that of a newer Debian, with the little it needs of a newer C library taken out, below the
+# project and out of git. The machine's own package lists are left alone.
+apptainer=.scratch/apptainer
+install_apptainer() {
+  local work mirror file
+  work=$(mktemp -d) || return 1
+  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+    sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\).*/\1/p; s/^deb[[:space:]]\+\(\[[^]]*\][[:space:]]*\)\?\([^[:space:]]*\).*/\2/p' |
+    grep -m 1 -v security)
+  mkdir -p "$work"/{etc,lists/partial,archives/partial,root}
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} sid main" >"$work/etc/sources.list"
+  local apt=(apt-get -o "Dir::Etc::sourcelist=$work/etc/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
+  "${apt[@]}" update -qq && (cd "$work" && "${apt[@]}" download -qq apptainer) &&
+    dpkg -x "$work"/apptainer_*.deb "$work/root" || { rm -rf "$work"; return 1; }
+  for file in usr/bin/apptainer usr/lib/*/apptainer/bin/starter usr/lib/*/apptainer/lib/offsetpreload.so; do
+    for file in "$work/root/"$file; do node scripts/lower-glibc.mjs "$file" || { rm -rf "$work"; return 1; }; done
+  done
+  # It finds its configuration and its session folder relative to itself.
+  ln -sfn ../etc "$work/root/usr/etc"
+  ln -sfn ../../etc "$work/root/usr/lib/etc"
+  mkdir -p "$work/root"/usr/{lib/,}var/lib/apptainer/mnt/session
+  # Root in a container that lacks a capability would otherwise be refused.
+  sed -i 's/^root default capabilities = .*/root default capabilities = file/' "$work/root/etc/apptainer/apptainer.conf"
+  case $("$work/root/usr/bin/apptainer" --version) in
+    *' version 1.4.'*) ;;
+    *) rm -rf "$work"; return 1 ;;
+  esac
+  rm -rf "$apptainer" && mkdir -p .scratch && mv "$work/root" "$apptainer"
+  local moved=$?
+  rm -rf "$work"
+  return $moved
+}
+if ! command -v apptainer >/dev/null && [ ! -x $apptainer/usr/bin/apptainer ]; then
+  install_apptainer >/dev/null 2>&1 || echo "components: Apptainer 1.4 cannot be installed: the tests with it are skipped"
+fi
+
+# A second registry and a checker of images (go-containerregistry's crane), where there is Go.
+if command -v go >/dev/null && ! command -v crane >/dev/null && [ ! -x .scratch/go/bin/crane ]; then
+  GOBIN="$PWD/.scratch/go/bin" CGO_ENABLED=0 timeout 240 \
+    go install github.com/google/go-containerregistry/cmd/crane@v0.22.1 >/dev/null 2>&1 ||
+    echo "components: crane cannot be installed: the tests with a second registry are skipped"
 fi
 exit 0

@@ -1,16 +1,22 @@
-// Writes schema/spacktainers.json, the JSON Schema of spacktainers.yaml for editors, from the schema the program itself uses.
-// With --check it only says whether the file is up to date. Reads build/: run `npm run build` first.
+// Writes the JSON Schemas for editors, of spacktainers.yaml, sites and smoke tests, from the schemas the program itself uses.
+// With --check it only says whether the files are up to date. Reads build/: run `npm run build` first.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configurationJsonSchema } from "../build/definitions/jsonSchema.js";
+import { configurationJsonSchema, siteJsonSchema, testsJsonSchema } from "../build/definitions/jsonSchema.js";
 
-const path = join(import.meta.dirname, "../schema/spacktainers.json");
-const text = configurationJsonSchema();
-if (!process.argv.includes("--check")) {
-  writeFileSync(path, text);
-  console.log("schema/spacktainers.json is written");
-} else if (readFileSync(path, "utf8") === text) console.log("schema/spacktainers.json is up to date");
-else {
-  console.error("schema/spacktainers.json is not up to date: run node scripts/schema.mjs");
-  process.exit(1);
+const schemas = {
+  "spacktainers.json": configurationJsonSchema(),
+  "site.json": siteJsonSchema(),
+  "test.json": testsJsonSchema(),
+};
+for (const [name, text] of Object.entries(schemas)) {
+  const path = join(import.meta.dirname, "../schema", name);
+  if (!process.argv.includes("--check")) {
+    writeFileSync(path, text);
+    console.log(`schema/${name} is written`);
+  } else if (readFileSync(path, "utf8") === text) console.log(`schema/${name} is up to date`);
+  else {
+    console.error(`schema/${name} is not up to date: run node scripts/schema.mjs`);
+    process.exitCode = 1;
+  }
 }

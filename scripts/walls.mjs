@@ -20,8 +20,11 @@ const order = [
   "base",
   "linkage",
   "image",
+  "supply",
+  "sif",
   "publish",
   "run",
+  "hpc",
   "pipeline",
   "cli",
 ];

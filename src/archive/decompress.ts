@@ -2,6 +2,7 @@
 import { ReadableStream } from "node:stream/web";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { gunzipStream } from "./gzip.ts";
+import { decompressFrames, zstdFrameHeader } from "./zstdFrames.ts";
 
 /** How a stream is compressed; `bzip2`, `lzma` and `compress` are recognised, but not read. */
 export type Compression = "none" | "gzip" | "xz" | "zstd" | "bzip2" | "lzma" | "compress";
@@ -23,7 +24,7 @@ const magics: readonly (readonly [Compression, readonly number[]])[] = [
   ["compress", [0x1f, 0x9d]],
 ];
 
-/** Bytes that {@link compressionOf} and {@link zstdWindow} want to see. */
+/** Bytes that {@link compressionOf} and {@link zstdFrameHeader} want to see. */
 const headLength = 18;
 
 /** Largest zstd window accepted: what the `zstd` program itself accepts without being asked (2^27). */
@@ -64,7 +65,11 @@ export async function* decompressStream(
       yield* bounded(unxz(all, place), compression, options);
       return;
     case "zstd":
-      yield* bounded(unzstd(all, place), compression, options);
+      yield* bounded(
+        decompressFrames(all, place, (rest) => unzstd(rest, place)),
+        compression,
+        options,
+      );
       return;
     default:
       await all.return();
@@ -256,7 +261,7 @@ async function* unzstd(
   };
   let first = true;
   for await (const chunk of chunks) {
-    if (first && zstdWindow(chunk) > maxZstdWindow) {
+    if (first && (zstdFrameHeader(chunk)?.window ?? 0) > maxZstdWindow) {
       throw new SpacktainersError(
         "ARCHIVE_INVALID",
         `the zstd data needs a window of more than ${maxZstdWindow} bytes`,
@@ -268,25 +273,6 @@ async function* unzstd(
     for (let at = 0; at < chunk.length; at += 2048) yield* push(chunk.slice(at, at + 2048), false);
   }
   yield* push(new Uint8Array(), true);
-}
-
-/**
- * Memory in bytes that the first frame asks for (RFC 8878, 3.1.1.1): its window, or the whole content where the frame is a
- * single segment; 0 where it is too short to say.
- */
-function zstdWindow(head: Uint8Array): number {
-  const descriptor = head[4] ?? 0;
-  const isSingleSegment = (descriptor & 0x20) !== 0;
-  if (!isSingleSegment) {
-    const window = head[5] ?? 0;
-    const base = 2 ** (10 + (window >> 3));
-    return base + (base / 8) * (window & 7);
-  }
-  const start = 5 + ([0, 1, 2, 4][descriptor & 3] ?? 0);
-  const length = [1, 2, 4, 8][descriptor >> 6] ?? 1;
-  let size = 0;
-  for (let at = length - 1; at >= 0; at--) size = size * 256 + (head[start + at] ?? 0);
-  return size;
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -1,5 +1,5 @@
 /** Inventories from outside: what a registry keeps of the layers in it. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ElfFacts } from "../elf/facts.ts";
 import { withoutUndefined } from "../util/withoutUndefined.ts";
 import type { Inventory, InventoryEntry } from "./inventory.ts";

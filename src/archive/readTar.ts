@@ -1,6 +1,6 @@
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import type { Entry, EntryStream } from "./entry.ts";
-import { type AbsolutePaths, archivePath, nameOfBytes, printable } from "./names.ts";
+import { type AbsolutePaths, archivePath, bytesOfName, nameOfBytes, printable } from "./names.ts";
 import { type PaxValues, parsePax } from "./pax.ts";
 import { blockSize, isZero, parseHeader, type TarHeader, TarHeaderError } from "./tarHeader.ts";
 
@@ -258,7 +258,14 @@ function invalid(where: Place, offset: number, what: string, cause?: unknown): S
   });
 }
 
+/** Longest name of one file that Linux has, in bytes. */
+const componentBytes = 255;
+/** A part of a path that may be longer than that: a UTF-16 unit takes at most three bytes. */
+const longComponent = new RegExp(`[^/]{${Math.ceil(componentBytes / 3)}}`);
+
 function tooLong(name: string, limits: TarLimits): boolean {
+  if (longComponent.test(name) && name.split("/").some((part) => bytesOfName(part).length > componentBytes))
+    return true;
   // A UTF-16 unit takes at most three bytes, so most names need no counting.
   return name.length * 3 > limits.nameBytes && Buffer.byteLength(name) > limits.nameBytes;
 }

@@ -2,7 +2,7 @@
  * Finished parts of an image: one package (or the view, or a base) as a compressed tar file that is a whole layer by
  * itself, and from which a layer of several packages can be put together without compressing anything again.
  *
- * The file is a sequence of gzip members, which is gzip again (RFC 1952, 2.2):
+ * The file is a sequence of gzip members or zstd frames, which is gzip or zstd again (see `compressStream.ts`):
  *   head     directories above the first entry (`opt`, `opt/software`, …), absent when there are none
  *   body     the entries, without the end of the archive
  *   trailer  the end of the archive
@@ -10,16 +10,18 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { gzipSync } from "node:zlib";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { type CompressOptions, compressBytes, compressStream } from "./compressStream.ts";
 import { type DirectoryEntry, type Entry, type EntryStream, imageMtime } from "./entry.ts";
-import { type GzipOptions, gzipStream, hashing } from "./gzip.ts";
+import { hashing } from "./gzip.ts";
+import { type CompressionFormat, compressionSettings } from "./layerCompression.ts";
 import { printable } from "./names.ts";
 import { formatEntryHeader, trailerSize, writeTar } from "./writeTar.ts";
 
 /** Facts of a fragment file: plain JSON data, stored beside it. */
 export interface FragmentFacts {
+  readonly compression: CompressionFormat;
   /** Of the file: the layer's digest. */
   readonly digest: Digest;
   /** Bytes of the file. */
@@ -28,15 +30,12 @@ export interface FragmentFacts {
   readonly diffId: Digest;
   /** Bytes of the uncompressed tar, end included. */
   readonly tarSize: number;
-  /** Where in the file the members of the body begin and end, in bytes. */
+  /** Where in the file the members or frames of the body begin and end, in bytes. */
   readonly bodyStart: number;
   readonly bodyEnd: number;
   /** The directories of the head, parents first. */
   readonly parents: readonly string[];
 }
-
-/** The gzip member that ends every layer. Made once; the same for every level, since it is nothing but zeros. */
-export const trailerMember: Uint8Array = member(Buffer.alloc(trailerSize));
 
 /** Directories on the way to something: `rwxr-xr-x`, root's, with the time of all that is ours. */
 export function parentDirectory(path: string): DirectoryEntry {
@@ -51,10 +50,21 @@ export function parentsOf(path: string): string[] {
   return parents;
 }
 
-/** The head of a layer: its uncompressed tar bytes (no end of archive) and the gzip member that holds them. */
-export function layerHead(parents: readonly string[]): { readonly tar: Buffer; readonly gzip: Uint8Array } {
+/** The head of a layer: its uncompressed tar bytes (no end of archive), and compressed. The same for every level. */
+export async function layerHead(
+  parents: readonly string[],
+  format: CompressionFormat,
+): Promise<{ readonly tar: Buffer; readonly packed: Uint8Array }> {
   const tar = Buffer.concat(parents.map((path) => formatEntryHeader(parentDirectory(path))));
-  return { tar, gzip: tar.length === 0 ? Buffer.alloc(0) : member(tar) };
+  return { tar, packed: tar.length === 0 ? tar : await compressBytes(tar, compressionSettings(format)) };
+}
+
+/** What ends every layer, as {@link layerHead}. */
+export async function layerTrailer(
+  format: CompressionFormat,
+): Promise<{ readonly tar: Buffer; readonly packed: Uint8Array }> {
+  const tar = Buffer.alloc(trailerSize);
+  return { tar, packed: await compressBytes(tar, compressionSettings(format)) };
 }
 
 /**
@@ -71,7 +81,7 @@ export function layerHead(parents: readonly string[]): { readonly tar: Buffer; r
 export async function writeFragment(
   path: string,
   entries: EntryStream,
-  options: GzipOptions & {
+  options: CompressOptions & {
     readonly onBytes?: (bytes: number) => void;
     readonly whiteouts?: "refuse" | "keep";
   } = {},
@@ -86,10 +96,11 @@ export async function writeFragment(
     const iterator = allowed[Symbol.asyncIterator]();
     const first = await iterator.next();
     const parents = first.done === true ? [] : parentsOf(first.value.path);
-    const head = layerHead(parents);
+    const format = (options.compression ?? compressionSettings()).format;
+    const head = await layerHead(parents, format);
     tarHash.update(head.tar);
     tarSize += head.tar.length;
-    await sink.write(head.gzip);
+    await sink.write(head.packed);
     const bodyStart = sink.size;
     if (first.done !== true) {
       for (const parent of parents) seen.add(parent);
@@ -101,13 +112,15 @@ export async function writeFragment(
         }),
         tarHash,
       );
-      for await (const chunk of gzipStream(tar, options)) await sink.write(chunk);
+      for await (const chunk of compressStream(tar, options)) await sink.write(chunk);
     }
     const bodyEnd = sink.size;
-    tarHash.update(Buffer.alloc(trailerSize));
-    tarSize += trailerSize;
-    await sink.write(trailerMember);
+    const trailer = await layerTrailer(format);
+    tarHash.update(trailer.tar);
+    tarSize += trailer.tar.length;
+    await sink.write(trailer.packed);
     return {
+      compression: format,
       digest: sink.digest(),
       size: sink.size,
       diffId: digestOfHex(tarHash.digest("hex")),
@@ -194,12 +207,4 @@ async function* counting(
     count(chunk.length);
     yield chunk;
   }
-}
-
-function member(bytes: Buffer): Uint8Array {
-  const made = gzipSync(bytes, { level: 9 });
-  // Time and operating system are not part of our bytes.
-  made.fill(0, 4, 8);
-  made[9] = 255;
-  return made;
 }

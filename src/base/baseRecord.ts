@@ -1,5 +1,5 @@
 /** A finished base without its layers' bytes, as plain JSON: what the local store and registries keep of it. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Inventory } from "../archive/inventory.ts";
 import { inventorySchema } from "../archive/inventorySchema.ts";
 import { type Digest, parseDigest } from "../util/digest.ts";

@@ -32,7 +32,11 @@ export async function planBase(spec: BaseSpec, options: BuildBaseOptions): Promi
   async function build(): Promise<Base>;
   async function build(elsewhere: BasesElsewhere | undefined): Promise<Base<AnyBaseLayer>>;
   async function build(elsewhere?: BasesElsewhere): Promise<Base<AnyBaseLayer>> {
-    return told(async () => (await plan.find()) ?? (await elsewhere?.find(plan.key)) ?? (await plan.make()));
+    return told(async () => {
+      const found = (await plan.find()) ?? (await elsewhere?.find(plan.key));
+      if (found !== undefined) return found;
+      return elsewhere !== undefined && plan.refer !== undefined ? plan.refer() : plan.make();
+    });
   }
   return { ...plan, build };
 }

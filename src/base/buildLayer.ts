@@ -10,10 +10,10 @@ import { collectInventory } from "./collectInventory.ts";
 import type { BaseLayer } from "./types.ts";
 
 /** Part of every key: to be raised when the same inputs give other bytes. */
-export const transformationVersion = 3;
+export const transformationVersion = 4;
 
 /**
- * Writes entries as a gzip-compressed layer.
+ * Writes entries as a gzip-compressed layer, whatever the layers above are: bases are shared by images, also in registries.
  * @param onBytes told of uncompressed bytes as they are done
  */
 export async function buildLayer(

@@ -2,6 +2,14 @@
 import type { Digest } from "../util/digest.ts";
 import { openBaseStore } from "./baseStore.ts";
 
+/** What a base was completed with: recorded with an image, so that the next build of the same packages begins with it. */
+export interface Completion {
+  /** Stands for the configured base and the packages together. */
+  readonly key: Digest;
+  /** Names of shared libraries, sorted. */
+  readonly libraries: readonly string[];
+}
+
 /**
  * The libraries that were added before.
  *

@@ -64,6 +64,8 @@ export interface BuildCache {
    * @throws NETWORK, ACCESS_DENIED
    */
   archiveSize(pkg: CachedPackage): Promise<number | undefined>;
+  /** Whether the archive is on this machine: downloaded before, or in a `file:` cache. Asks nobody. */
+  hasLocalArchive(pkg: CachedPackage): Promise<boolean>;
   /** Keys that the cache itself publishes: a suggestion, trusted by nobody. */
   keys(): Promise<readonly CacheKey[]>;
   close(): Promise<void>;
@@ -222,6 +224,8 @@ export function openBuildCache(
       if (same) await memory.keep(pkg.spec.hash, { ...known, archiveSize: size ?? null });
       return size;
     },
+    hasLocalArchive: async (pkg) =>
+      store.localFile(pkg.archivePath) !== undefined || (await downloads.find(store, pkg)) !== undefined,
     keys: async () => listKeys(store, await layouts()),
     close: () => store.close(),
   };

@@ -29,6 +29,7 @@ export interface CacheSet {
   fetchArchiveHead(pkg: CachedPackage, bytes: number): Promise<Uint8Array>;
   archivePrefix(pkg: CachedPackage): Promise<string | undefined>;
   archiveSize(pkg: CachedPackage): Promise<number | undefined>;
+  hasLocalArchive(pkg: CachedPackage): Promise<boolean>;
   /** Bounds the download store, default 20 GiB; to be called at the end of a run. */
   prune(maxBytes?: number): Promise<{ readonly removed: number; readonly bytes: number }>;
   close(): Promise<void>;
@@ -97,6 +98,7 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
     fetchArchiveHead: async (pkg, bytes) => cacheOf(pkg).fetchArchiveHead(pkg, bytes),
     archivePrefix: async (pkg) => cacheOf(pkg).archivePrefix(pkg),
     archiveSize: async (pkg) => cacheOf(pkg).archiveSize(pkg),
+    hasLocalArchive: async (pkg) => cacheOf(pkg).hasLocalArchive(pkg),
     async prune(maxBytes) {
       await pruneRemembered(cacheDir);
       return archives.prune(maxBytes);

@@ -41,6 +41,7 @@ export function openFileStore(location: string, options: StoreOptions): CacheSto
         if (facts.size > BigInt(maxBytes))
           throw new SpacktainersError("CACHE_INVALID", `the file is larger than ${maxBytes} bytes`, {
             place: { file: at(path) },
+            hint: "no such file of a build cache is; it is damaged, or something else lies in its place",
           });
         return { status: "found", bytes: await readAll(file, Number(facts.size)), version: found };
       } finally {

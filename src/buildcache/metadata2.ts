@@ -7,7 +7,13 @@ import { isJsonObject } from "../util/json.ts";
 import { type PackageId, packagePaths2, type SpecLookup } from "./layoutPaths.ts";
 import type { TrustedKeys } from "./signatures.ts";
 import type { CacheStore } from "./store.ts";
-import { decodeUtf8, identifySpec, maxSpecFileBytes, type VerifiedMetadata } from "./verifiedMetadata.ts";
+import {
+  decodeUtf8,
+  identifySpec,
+  maxSpecFileBytes,
+  pushAgain,
+  type VerifiedMetadata,
+} from "./verifiedMetadata.ts";
 
 /** Whose word counts for a cache. */
 export interface Trust {
@@ -82,7 +88,10 @@ export async function believe(
 
 function archiveDigest(document: unknown, place: Place): Digest {
   const fail = (what: string): never => {
-    throw new SpacktainersError("CACHE_INVALID", `the package's metadata ${what}`, { place });
+    throw new SpacktainersError("CACHE_INVALID", `the package's metadata ${what}`, {
+      place,
+      hint: pushAgain,
+    });
   };
   if (!isJsonObject(document)) return fail("is not an object");
   const layout = document.buildcache_layout_version;

@@ -7,7 +7,13 @@ import { blobPath3, manifestPath3, type PackageId } from "./layoutPaths.ts";
 import { type ManifestRecord, parseManifest, recordOf } from "./manifest.ts";
 import { believe, type Trust } from "./metadata2.ts";
 import type { CacheStore } from "./store.ts";
-import { decodeUtf8, identifySpec, maxSpecFileBytes, type VerifiedMetadata } from "./verifiedMetadata.ts";
+import {
+  decodeUtf8,
+  identifySpec,
+  maxSpecFileBytes,
+  pushAgain,
+  type VerifiedMetadata,
+} from "./verifiedMetadata.ts";
 
 const maxManifestBytes = 2 ** 20;
 
@@ -57,17 +63,20 @@ async function fetchSpecFile(store: CacheStore, record: ManifestRecord, manifest
   if (record.size > maxSpecFileBytes)
     throw new SpacktainersError("CACHE_INVALID", "the manifest names an enormous spec file", {
       place: manifest,
+      hint: pushAgain,
     });
   const { status, bytes } = await store.get(path, { maxBytes: maxSpecFileBytes });
   if (status !== "found")
     throw new TransientFailure(
       new SpacktainersError("CACHE_INVALID", "the manifest names a spec file that is not in the cache", {
         place,
+        hint: "push the package again",
       }),
     );
   if (bytes.length !== record.size || digestOf(bytes) !== record.digest)
     throw new SpacktainersError("CHECKSUM_MISMATCH", "the spec file is not the one that was signed", {
       place,
+      hint: "the cache's copy is damaged or was changed after it was signed; push the package again",
     });
   const gzipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
   return decodeUtf8(record.compression === "gzip" || gzipped ? gunzip(bytes, place) : bytes, place);
@@ -78,7 +87,11 @@ function gunzip(bytes: Uint8Array, place: Place): Uint8Array {
   try {
     return gunzipSync(bytes, { maxOutputLength: maxSpecFileBytes, finishFlush: constants.Z_FINISH });
   } catch (cause) {
-    throw new SpacktainersError("CACHE_INVALID", "the spec file cannot be decompressed", { place, cause });
+    throw new SpacktainersError("CACHE_INVALID", "the spec file cannot be decompressed", {
+      place,
+      hint: pushAgain,
+      cause,
+    });
   }
 }
 

@@ -25,6 +25,10 @@ export interface VerifiedMetadata {
 /** Longest spec file accepted, in bytes (uncompressed). */
 export const maxSpecFileBytes = 64 * 2 ** 20;
 
+/** What to do about metadata that nobody can read. */
+export const pushAgain =
+  "it is damaged, or was not made by Spack; remove it from the cache and push the package again";
+
 /** A spec file read and found to be that of the package asked for. */
 export interface IdentifiedSpec {
   readonly root: ConcreteSpec;
@@ -48,9 +52,13 @@ export function identifySpec(
   try {
     document = JSON.parse(text);
   } catch (cause) {
-    throw new SpacktainersError("CACHE_INVALID", "the spec file is not JSON", { place, cause });
+    throw new SpacktainersError("CACHE_INVALID", "the spec file is not JSON", {
+      place,
+      hint: pushAgain,
+      cause,
+    });
   }
-  const { root, graph } = readSpecFile(document, place);
+  const { root, graph } = readNodes(document, place);
   if (root.hash !== asked.hash || root.name !== asked.name || root.version !== asked.version) {
     throw new SpacktainersError(
       "IDENTITY_MISMATCH",
@@ -58,7 +66,27 @@ export function identifySpec(
       { place, hint: "someone put a package under another's name; it was not used" },
     );
   }
+  if (root.external !== undefined)
+    throw new SpacktainersError(
+      "CACHE_INVALID",
+      "the spec file says that the package is external, of which a cache can have no archive",
+      { place, hint: pushAgain },
+    );
   return { root, graph, document };
+}
+
+/** Reads the nodes; where that fails, says what to do about it. */
+function readNodes(document: unknown, place: Place): ReturnType<typeof readSpecFile> {
+  try {
+    return readSpecFile(document, place);
+  } catch (thrown) {
+    if (!(thrown instanceof SpacktainersError) || thrown.hint !== undefined) throw thrown;
+    throw new SpacktainersError(thrown.code, thrown.message, {
+      place: thrown.place,
+      hint: pushAgain,
+      cause: thrown,
+    });
+  }
 }
 
 /** Decodes a text strictly. Throws CACHE_INVALID when it is not UTF-8. */
@@ -66,6 +94,10 @@ export function decodeUtf8(bytes: Uint8Array, place: Place): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new SpacktainersError("CACHE_INVALID", "the file is not UTF-8 text", { place, cause });
+    throw new SpacktainersError("CACHE_INVALID", "the file is not UTF-8 text", {
+      place,
+      hint: pushAgain,
+      cause,
+    });
   }
 }

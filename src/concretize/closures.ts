@@ -28,7 +28,7 @@ function isRuntime({ name, virtuals }: ConcreteSpec["dependencies"][number]): bo
 
 /**
  * Closures of a source, each computed once. A closure can be used when every package in it is downloadable or external,
- * and no package that is to be unified is in it twice.
+ * no package that is to be unified is in it twice, and nothing depends on itself.
  */
 export function runClosures(source: PackageSource): (hash: DagHash) => RunClosure | undefined {
   const known = new Map<DagHash, RunClosure | undefined>();
@@ -63,6 +63,7 @@ function computeClosure(source: PackageSource, root: DagHash): RunClosure | unde
       for (const virtual of edge.virtuals) providers.set(`${virtual} ${edge.hash}`, edge.hash);
     }
   }
+  if (hasCircle(nodes)) problem ??= "its dependencies go round in a circle";
   const byName = new Map<string, DagHash>();
   const unified = new Set([root]);
   for (const hash of unified) {
@@ -77,4 +78,21 @@ function computeClosure(source: PackageSource, root: DagHash): RunClosure | unde
     return provider === undefined ? [] : { virtual: key.slice(0, key.indexOf(" ")), provider };
   });
   return { nodes, byName, provided, problem };
+}
+
+/** Whether a node reaches itself: what is left when those without dependents are taken away, again and again. */
+function hasCircle(nodes: readonly ConcreteSpec[]): boolean {
+  const dependents = new Map(nodes.map(({ hash }) => [hash, 0]));
+  for (const node of nodes)
+    for (const { hash } of runEdges(node)) dependents.set(hash, (dependents.get(hash) ?? 0) + 1);
+  const byHash = new Map(nodes.map((node) => [node.hash, node]));
+  const free = nodes.filter(({ hash }) => dependents.get(hash) === 0);
+  for (const node of free)
+    for (const { hash } of runEdges(node)) {
+      const left = (dependents.get(hash) ?? 0) - 1;
+      dependents.set(hash, left);
+      const next = left === 0 ? byHash.get(hash) : undefined;
+      if (next !== undefined) free.push(next);
+    }
+  return free.length < nodes.length;
 }

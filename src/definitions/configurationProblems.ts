@@ -1,5 +1,7 @@
 /** What is wrong with a `spacktainers.yaml`: the schema's findings as problems with places, and what no schema can say. */
 import type * as z from "zod";
+import { compressionLevels } from "../archive/layerCompression.ts";
+import type { ErrorCode } from "../util/errors.ts";
 import { configurationSchema, configurationVersion } from "./configurationSchema.ts";
 import { didYouMean, nearestNames } from "./nearest.ts";
 import { placeOfPath, type YamlNode, yamlEntry } from "./positionedYaml.ts";
@@ -24,37 +26,33 @@ type Issue = z.core.$ZodIssue;
  * Turns one finding of the schema into a problem with a place and, for a misspelt key, the nearest known one.
  *
  * @param before path of the value that the issue's own path starts from
+ * @param schema what the whole tree was checked with
+ * @param code of the problems
  */
 export function reportIssue(
   issue: Issue,
   tree: YamlNode,
   before: readonly PropertyKey[],
   problems: ProblemList,
+  schema: z.ZodType = configurationSchema,
+  code: ErrorCode = "CONFIG_INVALID",
 ): void {
   const path = [...before, ...issue.path];
   const where = path.length === 0 ? "the file" : `\`${path.map(String).join(".")}\``;
   if (issue.code === "unrecognized_keys") {
     for (const key of issue.keys) {
-      const known = knownKeys(path);
+      const known = knownKeys(path, schema);
       const hint =
         didYouMean(key, known) ?? (known.length > 0 ? `known here: ${known.join(", ")}` : undefined);
       const within = path.length === 0 ? "" : ` in ${where}`;
-      problems.error(
-        "CONFIG_INVALID",
-        `unknown key \`${key}\`${within}`,
-        placeOfPath(tree, [...path, key], "key"),
-        hint,
-      );
+      problems.error(code, `unknown key \`${key}\`${within}`, placeOfPath(tree, [...path, key], "key"), hint);
     }
     return;
   }
   if (issue.code === "invalid_union") {
-    // Report the findings of the alternative that fits best: the one whose first complaint is not about the type.
-    const best = issue.errors.find((issues) =>
-      issues.every((i) => i.code !== "invalid_type" || i.path.length > 0),
-    );
-    if (best !== undefined && best.length > 0) {
-      for (const inner of best) reportIssue(inner, tree, path, problems);
+    const best = fittingAlternative(issue);
+    if (best.length > 0) {
+      for (const inner of best) reportIssue(inner, tree, path, problems, schema, code);
       return;
     }
     const expected = issue.errors.flatMap((issues) =>
@@ -62,7 +60,7 @@ export function reportIssue(
     );
     const kinds = [...new Set(expected.filter((kind) => kind !== ""))].map(kindName);
     problems.error(
-      "CONFIG_INVALID",
+      code,
       `${where} must be ${kinds.length > 0 ? kinds.join(" or ") : "something else"}`,
       placeOfPath(tree, path, "value"),
     );
@@ -73,8 +71,8 @@ export function reportIssue(
     const missing = issue.input === undefined && yamlMissing(tree, path);
     if (missing) {
       const key = String(path.at(-1));
-      problems.error("CONFIG_INVALID", `the key \`${key}\` is missing here`, placeOfPath(tree, path, "key"));
-    } else problems.error("CONFIG_INVALID", `${where} must be ${kindName(issue.expected)}`, place);
+      problems.error(code, `the key \`${key}\` is missing here`, placeOfPath(tree, path, "key"));
+    } else problems.error(code, `${where} must be ${kindName(issue.expected)}`, place);
     return;
   }
   if (issue.code === "invalid_value") {
@@ -83,7 +81,7 @@ export function reportIssue(
     const near = given === undefined || values.length === 1 ? [] : nearestNames(given, values);
     const isVersion = path.length === 1 && path[0] === "spacktainers";
     problems.error(
-      "CONFIG_INVALID",
+      code,
       isVersion
         ? `this program reads version ${configurationVersion} of the configuration format, not \`${given}\``
         : `${where} must be ${values.length === 1 ? values[0] : `one of ${values.join(", ")}`}`,
@@ -100,10 +98,52 @@ export function reportIssue(
         : issue.origin === "array"
           ? `${where} must have ${bound} items`
           : `${where} must be ${bound}`;
-    problems.error("CONFIG_INVALID", what, place);
+    problems.error(code, what, place);
     return;
   }
-  problems.error("CONFIG_INVALID", `${where} ${issue.message}`, place);
+  problems.error(code, `${where} ${issue.message}`, place);
+}
+
+/** Of a value that may be one of several things, the findings of what fits best: what does not complain about its type. */
+function fittingAlternative(issue: Extract<Issue, { code: "invalid_union" }>): readonly Issue[] {
+  return (
+    issue.errors.find((issues) => issues.every((i) => i.code !== "invalid_type" || i.path.length > 0)) ?? []
+  );
+}
+
+/**
+ * Takes out of a value what a finding of the schema is about, or what that is in where it must not be missing; a list with a
+ * wrong item goes as a whole.
+ *
+ * @param value plain data of the caller's own; changed
+ * @param before path of the value that the issue's own path starts from
+ */
+export function removeFaulty(value: unknown, issue: Issue, before: readonly PropertyKey[] = []): void {
+  const path = [...before, ...issue.path];
+  if (issue.code === "unrecognized_keys") {
+    for (const key of issue.keys) removeAt(value, [...path, key]);
+    return;
+  }
+  const best = issue.code === "invalid_union" ? fittingAlternative(issue) : [];
+  if (best.length > 0) for (const inner of best) removeFaulty(value, inner, path);
+  else removeAt(value, path);
+}
+
+function removeAt(value: unknown, path: readonly PropertyKey[]): void {
+  const parents: Record<PropertyKey, unknown>[] = [];
+  let at: unknown = value;
+  for (const key of path) {
+    if (typeof at !== "object" || at === null) return;
+    parents.push(at as Record<PropertyKey, unknown>);
+    at = (at as Record<PropertyKey, unknown>)[key];
+  }
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const [parent, key] = [parents[depth], path[depth]];
+    if (parent === undefined || key === undefined || Array.isArray(parent) || !Object.hasOwn(parent, key))
+      continue;
+    delete parent[key];
+    return;
+  }
 }
 
 function kindName(expected: string): string {
@@ -132,7 +172,7 @@ function yamlMissing(tree: YamlNode, path: readonly PropertyKey[]): boolean {
 }
 
 /** Keys that the schema knows at a path. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
+function knownKeys(path: readonly PropertyKey[], schema: z.ZodType): string[] {
   interface Definition {
     readonly type: string;
     readonly innerType?: Schema;
@@ -144,7 +184,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   interface Schema {
     readonly def: Definition;
   }
-  let schemas: readonly Schema[] = [configurationSchema as unknown as Schema];
+  let schemas: readonly Schema[] = [schema as unknown as Schema];
   const open = (schema: Schema): readonly Schema[] => {
     if (schema.def.type === "optional" && schema.def.innerType !== undefined)
       return open(schema.def.innerType);
@@ -199,6 +239,25 @@ export function checkBase(tree: YamlNode, problems: ProblemList): void {
   const reference = yamlEntry(base, "reference");
   if (kind !== "oci" && reference !== undefined)
     problems.error("CONFIG_INVALID", "`base.reference` belongs to `oci`", reference.keyPlace);
+}
+
+/** What the schema cannot say about `layers`: the levels that gzip has. */
+export function checkLayers(tree: YamlNode, problems: ProblemList): void {
+  const layers = yamlEntry(tree, "layers")?.value;
+  const format = layers && yamlEntry(layers, "compression")?.value;
+  const level = layers && yamlEntry(layers, "level")?.value;
+  if (level?.kind !== "scalar" || typeof level.value !== "number") return;
+  const { highest } = compressionLevels.gzip;
+  if (
+    (format === undefined || (format.kind === "scalar" && format.value === "gzip")) &&
+    level.value > highest
+  )
+    problems.error(
+      "CONFIG_INVALID",
+      `\`layers.level\` must be at most ${highest} for gzip`,
+      level.place,
+      "zstd has levels up to 19",
+    );
 }
 
 /** What the schema cannot say about `caches`: schemes, s3 settings, keys or `unsigned`. */

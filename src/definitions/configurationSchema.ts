@@ -4,6 +4,7 @@
  * `Configuration` with defaults.
  */
 import * as z from "zod";
+import { siteSchema } from "./siteSchema.ts";
 
 /** Version of the configuration format that this program reads. */
 export const configurationVersion = 1;
@@ -105,10 +106,17 @@ const registry = z.strictObject({
 const layers = z.strictObject({
   budget: z.int().min(2).max(127).optional().describe("Most layers an image may have."),
   compression: z
-    .enum(["gzip"])
+    .enum(["gzip", "zstd"])
     .optional()
-    .describe("How layers are compressed: `gzip`, which every runtime reads."),
-  level: z.int().min(1).max(9).optional().describe("Compression level; default 6."),
+    .describe(
+      "How layers are compressed: `gzip` (default), which every runtime reads, or `zstd`, which is faster.",
+    ),
+  level: z
+    .int()
+    .min(1)
+    .max(19)
+    .optional()
+    .describe("Compression level: 1 to 12 for gzip, default 4; 1 to 19 for zstd, default 3."),
 });
 
 const spack = z.strictObject({
@@ -128,21 +136,42 @@ const spack = z.strictObject({
   ).optional(),
 });
 
-const site = z.strictObject({
-  runtime: z.enum(["apptainer", "singularity", "podman", "docker", "sarus", "native"]).optional(),
-  mpi: name.optional().describe("Process manager interface of `srun --mpi=…`."),
-  binds: list(text).optional().describe("Directories of the host to see in the container."),
-  target: name.optional(),
-  account: text.optional(),
-  partition: text.optional(),
-  constraint: text.optional(),
-  qos: text.optional(),
-  time: text.optional(),
-  nodes: z.int().min(1).optional(),
-  "tasks-per-node": z.int().min(1).optional(),
-  exclusive: z.boolean().optional(),
-  environment: z.record(z.string(), z.string()).optional(),
-});
+const image = z
+  .strictObject({
+    description: text.optional(),
+    vendor: text.optional().describe("Who distributes the images."),
+    authors: text.optional(),
+    licenses: text.optional().describe("SPDX licence expression of what is distributed."),
+    url: text.optional(),
+    documentation: text.optional().describe("URL."),
+    source: text.optional().describe("URL of the sources; default the repository's remote."),
+    labels: z
+      .record(z.string().regex(/^[a-z0-9][a-z0-9._/-]{0,127}$/, "must be a label's name"), text)
+      .optional()
+      .describe("Further labels."),
+  })
+  .describe("What images say of themselves. `{name}` and `{version}` stand for the container's.");
+
+const signing = z
+  .strictObject({
+    key: text
+      .optional()
+      .describe(
+        "Private key that `push` signs with: a file relative to this one, or `env://NAME` for a variable that holds it. Its password is in COSIGN_PASSWORD.",
+      ),
+    public: oneOrMore(text)
+      .optional()
+      .describe("Public keys that `verify` trusts: files relative to this one, or `env://NAME`."),
+    forms: z
+      .array(z.enum(["tags", "bundles"]))
+      .min(1)
+      .max(2)
+      .optional()
+      .describe(
+        "How signatures are written: `tags`, which cosign of all versions reads (default), `bundles`, which cosign 3 writes, or both.",
+      ),
+  })
+  .describe("Signatures of images.");
 
 /** The whole file. */
 export const configurationSchema = z
@@ -157,11 +186,16 @@ export const configurationSchema = z
       .optional()
       .describe("Build caches, in order."),
     base: base.optional(),
+    image: image.optional(),
     registries: list(registry).optional(),
+    signing: signing.optional(),
     layers: layers.optional(),
     strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
     spack: spack.optional().describe("Only for building what the caches lack."),
-    sites: z.record(name, site).optional(),
+    sites: z
+      .record(name, siteSchema)
+      .optional()
+      .describe("Clusters by name; also one a file in the folder `sites`."),
     install: z
       .strictObject({
         root: absolutePath.optional().describe("Install tree in the image; default `/opt/software`."),

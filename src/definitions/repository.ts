@@ -8,6 +8,7 @@ import {
   type Architecture,
   architectures,
   type Configuration,
+  type ConfiguredFile,
   configurationFileName,
   defaultConfiguration,
   readConfiguration,
@@ -15,6 +16,7 @@ import {
 import { didYouMean } from "./nearest.ts";
 import { yamlLimits } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems, problemList } from "./problems.ts";
+import { loadSites } from "./sites.ts";
 
 /** One container definition. */
 export interface Container {
@@ -28,6 +30,8 @@ export interface Container {
   readonly lock: string | undefined;
   /** Absolute path of the `Dockerfile.epilogue` beside it, if there is one. */
   readonly epilogue: string | undefined;
+  /** Absolute path of its smoke tests (`test.yaml` beside `spack.yaml`, `<name>.test.yaml` beside `<name>.yaml`), if there are any. */
+  readonly tests: string | undefined;
   /** In a folder that starts with `_`: listed, but not built unless asked for by path. */
   readonly parked: boolean;
 }
@@ -44,6 +48,8 @@ export interface Repository extends Problems {
 /** Name of the folder of definitions when the configuration says nothing else. */
 const definitionsFolder = "container_definitions";
 const epilogueName = "Dockerfile.epilogue";
+/** Smoke tests in the folder of a definition. */
+const testsName = "test.yaml";
 /** A container's name is part of image names and paths. */
 const namePattern = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/;
 /** How many folders `_parked` may be nested. */
@@ -73,7 +79,13 @@ export async function findRepositoryRoot(start: string): Promise<string | undefi
  */
 export async function loadRepository(root: string): Promise<Repository> {
   const problems = problemList();
-  const configuration = await loadConfiguration(root, problems);
+  const written = await loadConfiguration(root, problems);
+  const { sites, places } = await loadSites(root, written.sites, problems);
+  const placeOf: Configuration["placeOf"] = (path) => {
+    const ofSite = path[0] === "sites" ? places.get(String(path[1])) : undefined;
+    return ofSite === undefined ? written.placeOf(path) : ofSite(path.slice(2));
+  };
+  const configuration = { ...written, sites, placeOf };
   const containers = await listContainers(configuration.definitions, problems);
   return {
     root,
@@ -116,21 +128,45 @@ async function loadConfiguration(
   const reading = readConfiguration(text, file, root);
   problems.add(reading.problems);
   const configuration = reading.configuration ?? reading.sound;
-  for (const cache of configuration.caches)
-    for (const key of cache.trust)
-      if (!(await isFile(key.path)))
-        problems.error(
-          "CONFIG_INVALID",
-          `the key file \`${relative(root, key.path)}\` does not exist`,
-          key.place,
-          "it is looked for relative to the folder of this file",
-        );
+  const hint = "it is looked for relative to the folder of this file";
+  for (const { what, path, place } of namedFiles(configuration))
+    if (!(await isFile(path)))
+      problems.error("CONFIG_INVALID", `${what} \`${relative(root, path)}\` does not exist`, place, hint);
+  // Locked containers do without: whoever needs it refuses.
+  const { facts } = configuration.spack;
+  if (facts !== undefined && !(await isFile(facts.path)))
+    problems.warning(
+      "CONFIG_INVALID",
+      `the file \`${relative(root, facts.path)}\` does not exist`,
+      facts.place,
+      hint,
+    );
   return configuration;
+}
+
+/** The files that a configuration needs, other than what lies underneath, which may be made between `check` and `build`. */
+function namedFiles({ caches, base, placeOf }: Configuration): readonly NamedFile[] {
+  const keys = caches.flatMap(({ trust }) => trust.map((key) => ({ what: "the key file", ...key })));
+  const keyrings = (base.kind === "debian" ? (base.keyring ?? []) : []).map((path) => ({
+    what: "the key file",
+    path,
+    place: placeOf(["base", "keyring"]),
+  }));
+  return [...keys, ...keyrings];
+}
+
+interface NamedFile extends ConfiguredFile {
+  readonly what: string;
 }
 
 async function isFile(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found?.isFile() ?? false;
+}
+
+async function firstFile(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if (await isFile(path)) return path;
+  return undefined;
 }
 
 async function entriesOf(folder: string): Promise<readonly Dirent[]> {
@@ -239,6 +275,7 @@ async function collect(
           path: join(path, "spack.yaml"),
           lock: below.has("spack.lock") ? join(path, "spack.lock") : undefined,
           epilogue: below.has(epilogueName) ? join(path, epilogueName) : undefined,
+          tests: below.has(testsName) ? join(path, testsName) : undefined,
           parked: parked || set,
         });
       else if (set && depth < deepestParked) await collect(path, arch, true, depth + 1, found, problems);
@@ -253,6 +290,7 @@ async function collect(
         );
       continue;
     }
+    if (/.\.test\.ya?ml$/.test(entry.name)) continue;
     const match = /^(_*)(.+)\.(yaml|yml|def)$/.exec(entry.name);
     if (match === null) {
       if (entry.name === epilogueName)
@@ -268,6 +306,7 @@ async function collect(
       path,
       lock: match[3] !== "def" && (await isFile(lock)) ? lock : undefined,
       epilogue: undefined,
+      tests: await firstFile([join(folder, `${name}.test.yaml`)]),
       parked: parked || match[1] !== "",
     });
   }
@@ -296,6 +335,7 @@ export async function containerAtPath(path: string, arch: Architecture): Promise
     path,
     lock: (await isFile(lock)) ? lock : undefined,
     epilogue: inFolder && (await isFile(epilogue)) ? epilogue : undefined,
+    tests: await firstFile([join(folder, inFolder ? testsName : `${stem}.test.yaml`)]),
     parked: false,
   };
 }

@@ -33,6 +33,7 @@ export const elfConstants = {
   DT_NULL: 0,
   DT_NEEDED: 1,
   DT_STRTAB: 5,
+  DT_SYMTAB: 6,
   DT_STRSZ: 10,
   DT_SONAME: 14,
   DT_RPATH: 15,

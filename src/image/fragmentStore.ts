@@ -8,8 +8,9 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
+import { gunzip } from "node:zlib";
 import type { Inventory } from "../archive/inventory.ts";
+import { packRecord } from "../archive/packRecord.ts";
 import type { FragmentFacts } from "../archive/writeFragment.ts";
 import { sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { type BlobStore, openBlobStore } from "../util/blobStore.ts";
@@ -18,11 +19,10 @@ import { SpacktainersError } from "../util/errors.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 
 /** Form of the stored files. A store of another form is not read. */
-const storeVersion = 2;
+const storeVersion = 3;
 /** No inventory is larger than this when uncompressed. */
 const maxInventoryBytes = 2 ** 30;
 
-const deflate = promisify(gzip);
 const inflate = promisify(gunzip);
 
 /** Everything that decides a fragment's bytes, as one text: see {@link fragmentKey}. */
@@ -30,7 +30,7 @@ export type FragmentKey = string & { readonly __fragmentKey: never };
 
 /**
  * The key of a fragment: a digest of all that decides its bytes.
- * @param facts plain JSON data: archive digest, prefixes, options, versions of the transformations and of zlib. Object
+ * @param facts plain JSON data: archive digest, prefixes, options, versions of the transformations and of the encoder. Object
  *   keys are sorted here; lists keep their order.
  */
 export function fragmentKey(facts: unknown): FragmentKey {
@@ -100,7 +100,7 @@ export function openFragmentStore(directory: string): FragmentStore {
     const temporary = await blobs.temporary();
     try {
       const { facts, inventory } = await write(temporary);
-      const packed = await deflate(`${JSON.stringify(inventory)}\n`, { level: 1 });
+      const packed = await packRecord(inventory);
       await mkdir(join(fileOf(key, ""), ".."), { recursive: true });
       await writeFileAtomically(fileOf(key, inventoryEnding), packed);
       const path = await blobs.adopt(temporary, facts.digest);
@@ -180,13 +180,14 @@ async function readFacts(path: string): Promise<FragmentFacts | undefined> {
 function parseFacts(json: JsonObject): FragmentFacts | undefined {
   const digest = typeof json.digest === "string" ? parseDigest(json.digest) : undefined;
   const diffId = typeof json.diffId === "string" ? parseDigest(json.diffId) : undefined;
-  const { size, tarSize, bodyStart, bodyEnd, parents } = json;
+  const { compression, size, tarSize, bodyStart, bodyEnd, parents } = json;
+  if (compression !== "gzip" && compression !== "zstd") return undefined;
   if (digest === undefined || diffId === undefined || !Array.isArray(parents)) return undefined;
   const isParents = (list: readonly unknown[]): list is readonly string[] =>
     list.every((item) => typeof item === "string");
   if (!isCount(size) || !isCount(tarSize) || !isCount(bodyStart) || !isCount(bodyEnd)) return undefined;
   if (bodyStart > bodyEnd || bodyEnd > size || !isParents(parents)) return undefined;
-  return { digest, size, diffId, tarSize, bodyStart, bodyEnd, parents };
+  return { compression, digest, size, diffId, tarSize, bodyStart, bodyEnd, parents };
 }
 
 function isCount(value: unknown): value is number {

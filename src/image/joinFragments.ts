@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { gunzipStream } from "../archive/gzip.ts";
-import { type FragmentFacts, HashingSink, layerHead, trailerMember } from "../archive/writeFragment.ts";
-import { trailerSize } from "../archive/writeTar.ts";
+import { decompressStream } from "../archive/decompress.ts";
+import { type FragmentFacts, HashingSink, layerHead, layerTrailer } from "../archive/writeFragment.ts";
 import { digestOfHex } from "../util/digest.ts";
+import { SpacktainersError } from "../util/errors.ts";
 
 /** A fragment and where it is. */
 export type FragmentFile = FragmentFacts & { readonly path: string };
@@ -14,24 +14,27 @@ export type FragmentFile = FragmentFacts & { readonly path: string };
  * Nothing is compressed again; the bodies are decompressed to learn the digest of the uncompressed tar.
  *
  * @param path of the new file; must not exist
- * @param fragments in order
+ * @param fragments in order, all compressed in the same format
  */
 export async function joinFragments(
   path: string,
   fragments: readonly FragmentFile[],
 ): Promise<FragmentFacts> {
   const parents = [...new Set(fragments.flatMap((fragment) => fragment.parents))].sort();
-  const head = layerHead(parents);
+  const compression = fragments[0]?.compression ?? "gzip";
+  if (fragments.some((fragment) => fragment.compression !== compression))
+    throw new SpacktainersError("INTERNAL", "fragments of different compression cannot be joined");
+  const head = await layerHead(parents, compression);
   const tarHash = createHash("sha256").update(head.tar);
   let tarSize = head.tar.length;
   const file = await open(path, "wx", 0o444);
   try {
     const sink = new HashingSink(file);
-    await sink.write(head.gzip);
+    await sink.write(head.packed);
     const bodyStart = sink.size;
     for (const fragment of fragments) {
       if (fragment.bodyStart === fragment.bodyEnd) continue;
-      for await (const chunk of gunzipStream(copying(bodyOf(fragment), sink), {
+      for await (const chunk of decompressStream(copying(bodyOf(fragment), sink), {
         where: { file: fragment.path },
       })) {
         tarHash.update(chunk);
@@ -39,11 +42,21 @@ export async function joinFragments(
       }
     }
     const bodyEnd = sink.size;
-    await sink.write(trailerMember);
-    tarHash.update(Buffer.alloc(trailerSize));
-    tarSize += trailerSize;
+    const trailer = await layerTrailer(compression);
+    await sink.write(trailer.packed);
+    tarHash.update(trailer.tar);
+    tarSize += trailer.tar.length;
     const diffId = digestOfHex(tarHash.digest("hex"));
-    return { digest: sink.digest(), size: sink.size, diffId, tarSize, bodyStart, bodyEnd, parents };
+    return {
+      compression,
+      digest: sink.digest(),
+      size: sink.size,
+      diffId,
+      tarSize,
+      bodyStart,
+      bodyEnd,
+      parents,
+    };
   } finally {
     await file.close();
   }

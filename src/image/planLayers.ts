@@ -46,10 +46,11 @@ export function packageLayerBudget(budget: number, taken: number): LayerBudget {
  * Decides which packages share a layer. Pure, and independent of the packages' order.
  *
  * While there are enough layers, every package has one of its own. Else the largest packages keep theirs, and the others are
- * dealt into the shared layers by a hash of their *name*. What is largest is decided by powers of two of the archives' sizes,
- * in the same power by another hash of the name: so a new version of a package stays in its layer's place, unless it grows or
- * shrinks past a power of two, and then too at most three layers change. A package more or less changes one layer, or two
- * when it takes another one's place among the largest.
+ * dealt into the shared layers by a hash of their *name*: the many small ones into a quarter of these, so that they do not
+ * drag larger ones along. What is largest is decided by powers of two of the archives' sizes, in the same power by another
+ * hash of the name: so a new version of a package stays in its layer's place, unless it grows or shrinks past a power of two,
+ * and then too at most three layers change. A package more or less changes one layer, or two when it takes another one's place
+ * among the largest.
  *
  * @param packages in the order wanted in the image, bottom first (dependencies before dependents is best)
  * @returns groups of keys, none empty, bottom first: single packages in the order given, then the shared layers; in a group,
@@ -68,7 +69,7 @@ export function planLayers(
     { length: shared },
     () => [],
   );
-  for (const one of ranked.slice(alone)) buckets[one.place % shared]?.push(one);
+  for (const one of ranked.slice(alone)) buckets[bucketOf(one, shared)]?.push(one);
   return [
     ...packages.filter(({ key }) => largest.has(key)).map(({ key }) => [key]),
     ...buckets
@@ -79,9 +80,26 @@ export function planLayers(
   ];
 }
 
-/** The power of two below a size; less than all others where it is not known. */
+/** Archives below this power of two, 256 KiB, are small. */
+const smallBelow = 18;
+
+/** Which of the shared layers a package goes into. */
+function bucketOf(
+  { size, place }: { readonly size: number; readonly place: number },
+  shared: number,
+): number {
+  const forSmall = Math.floor(shared / 4);
+  const isSmall = size !== unknownSize && size < smallBelow;
+  if (forSmall === 0) return place % shared;
+  return isSmall ? place % forSmall : forSmall + (place % (shared - forSmall));
+}
+
+/** In place of a power of two: less than all of them. */
+const unknownSize = -1;
+
+/** The power of two below a size. */
 function sizeClass(size: number | undefined): number {
-  return size === undefined ? -1 : Math.floor(Math.log2(Math.max(1, size)));
+  return size === undefined ? unknownSize : Math.floor(Math.log2(Math.max(1, size)));
 }
 
 /** Two numbers that belong to a name: where it goes among the shared layers, and its order among equally large ones. */

@@ -2,12 +2,14 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { contentOf } from "../archive/content.ts";
+import { decompressStream } from "../archive/decompress.ts";
 import type { Entry, EntryStream, FileEntry } from "../archive/entry.ts";
+import { layerCompression } from "../archive/oci/types.ts";
 import { parentDirectory } from "../archive/writeFragment.ts";
 import { writeTar } from "../archive/writeTar.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { Image } from "./image.ts";
+import type { Image, ImageLayer } from "./image.ts";
 import { type ImageNaming, layoutDocuments } from "./layoutDocuments.ts";
 import { firstTarFile, type OutputOptions, replaceFile } from "./outputTarget.ts";
 import { isOurIndex } from "./writeOciLayout.ts";
@@ -43,7 +45,8 @@ export async function writeOciArchive(
 
 /**
  * Writes an image in the format of `docker save`: `manifest.json`, the configuration and the layers, these compressed as
- * they are (`docker load`, `podman load` and Apptainer accept that).
+ * they are (`docker load`, `podman load` and Apptainer accept that), but for zstd, which not all of them read here: such a
+ * layer is written without compression, as Docker itself does.
  *
  * @param options `reference`: `name:tag`, under which it will be known after loading
  * @throws SpacktainersError OUTPUT_EXISTS when a file we did not make is there; DISK_FULL and other errors of the system
@@ -57,7 +60,7 @@ export async function writeDockerArchive(
   const layerName = (index: number): string => {
     const layer = image.layers[index];
     if (layer === undefined) throw new SpacktainersError("INTERNAL", "a layer is missing");
-    return `${hexOfDigest(layer.digest)}.tar.gz`;
+    return isZstd(layer) ? `${hexOfDigest(layer.diffId)}.tar` : `${hexOfDigest(layer.digest)}.tar.gz`;
   };
   const tags = options.reference === undefined ? [] : [taggedName(options.reference)];
   const manifest = [
@@ -79,7 +82,7 @@ export async function writeDockerArchive(
       const name = layerName(index);
       if (written.has(name)) continue;
       written.add(name);
-      yield fileEntry(name, layer.path, layer.size);
+      yield isZstd(layer) ? await unpackedEntry(name, layer) : fileEntry(name, layer.path, layer.size);
     }
   }
   await replaceFile(path, options, isOurDockerArchive, (temporary) =>
@@ -108,6 +111,21 @@ function fileEntry(path: string, from: string, size: number): Entry {
   async function* content(): AsyncGenerator<Uint8Array, void, void> {
     yield* createReadStream(from, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>;
   }
+  return { type: "file", path, ...ownership, size, content: content() };
+}
+
+function isZstd(layer: ImageLayer): boolean {
+  return layerCompression(layer.mediaType) === "zstd";
+}
+
+/** A layer without its compression. It is read twice: how long it is stands before it. */
+async function unpackedEntry(path: string, layer: ImageLayer): Promise<Entry> {
+  const content = () =>
+    decompressStream(createReadStream(layer.path, { highWaterMark: 2 ** 20 }), {
+      where: { file: layer.path },
+    });
+  let size = 0;
+  for await (const chunk of content()) size += chunk.length;
   return { type: "file", path, ...ownership, size, content: content() };
 }
 

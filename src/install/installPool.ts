@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { MessageChannel } from "node:worker_threads";
 import type { Piscina } from "piscina";
-import type { GzipOptions } from "../archive/gzip.ts";
+import type { CompressionSettings } from "../archive/layerCompression.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { packageFile } from "../util/packageFile.ts";
@@ -15,8 +15,8 @@ export interface InstallTask {
   readonly request: InstallRequest;
   /** Fragment file to make. */
   readonly path: string;
-  /** How to compress; `concurrency` is chosen by the pool. */
-  readonly compression?: Omit<GzipOptions, "concurrency">;
+  /** By default gzip at its usual level. */
+  readonly compression?: CompressionSettings;
 }
 
 /** Options of {@link InstallPool.run}. */
@@ -74,9 +74,9 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
         next.reject(interrupted());
         continue;
       }
-      const left = waiting.reduce((sum, item) => sum + item.size, runningBytes);
+      const others = waiting.reduce((sum, item) => sum + item.size, runningBytes);
       // A package that alone would keep one core busy longer than all others the rest of them gets help compressing.
-      const alone = next.size > left / threads;
+      const alone = next.size * (threads - 1) > others;
       running++;
       runningBytes += next.size;
       piscina ??= new Pool({
@@ -85,7 +85,7 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
         maxThreads: threads,
         idleTimeout,
       });
-      runJob(piscina, next, alone ? threads : 0)
+      runJob(piscina, next, alone ? threads - 1 : 0)
         .then(next.resolve, (error: unknown) => next.reject(asSpacktainersError(error)))
         .finally(() => {
           running--;
@@ -131,7 +131,7 @@ async function runJob(piscina: Piscina, item: Waiting, concurrency: number): Pro
   const job: InstallJob = {
     request,
     path: task.path,
-    compression: { ...task.compression, concurrency },
+    options: { concurrency, ...(task.compression === undefined ? {} : { compression: task.compression }) },
     port: port2,
   };
   let done = false;

@@ -1,6 +1,6 @@
 /** The worker thread of the install pool: installs one package at a time (see `installPool.ts`). */
 import type { MessagePort } from "node:worker_threads";
-import type { GzipOptions } from "../archive/gzip.ts";
+import type { CompressOptions } from "../archive/compressStream.ts";
 import { asSpacktainersError, type ErrorCode, type Place } from "../util/errors.ts";
 import { installFragment } from "./installFragment.ts";
 import type { InstallRequest, LayerFragment } from "./types.ts";
@@ -9,7 +9,7 @@ import type { InstallRequest, LayerFragment } from "./types.ts";
 export interface InstallJob {
   readonly request: InstallRequest;
   readonly path: string;
-  readonly compression: GzipOptions;
+  readonly options: CompressOptions;
   /** Progress goes out: numbers, bytes of the archive read. Any message that comes in asks to stop. */
   readonly port: MessagePort;
 }
@@ -31,7 +31,7 @@ const reportEveryMs = 50;
 
 /** Runs one job. The default export is what piscina calls. */
 export default async function runInstallJob(job: InstallJob): Promise<InstallOutcome> {
-  const { request, path, compression, port } = job;
+  const { request, path, options, port } = job;
   const stop = new AbortController();
   port.on("message", () => stop.abort());
   let unreported = 0;
@@ -43,7 +43,7 @@ export default async function runInstallJob(job: InstallJob): Promise<InstallOut
   };
   try {
     const fragment = await installFragment(request, path, {
-      compression,
+      writing: options,
       signal: stop.signal,
       onRead(bytes) {
         unreported += bytes;

@@ -4,7 +4,7 @@
  */
 import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
-import { transportFailure } from "./failure.ts";
+import { strangeAnswer, transportFailure, unreachable } from "./failure.ts";
 import { pauseBeforeRetry, type RetryPolicy, TransientFailure } from "./retry.ts";
 
 /** Content opened at an offset. */
@@ -127,15 +127,20 @@ function checkLength(url: string, length: number, maxBytes: number): void {
   if (length <= maxBytes) return;
   throw new SpacktainersError("NETWORK", `the server sends more than the ${maxBytes} bytes allowed here`, {
     place: { url: redactUrl(url) },
+    hint: strangeAnswer,
   });
 }
 
 function brokenOff(url: string, position: number, total: number): SpacktainersError {
   return new SpacktainersError("NETWORK", `the body ended after ${position} of ${total} bytes`, {
     place: { url: redactUrl(url) },
+    hint: unreachable,
   });
 }
 
 function stalled(url: string): SpacktainersError {
-  return new SpacktainersError("NETWORK", "the server sends too slowly", { place: { url: redactUrl(url) } });
+  return new SpacktainersError("NETWORK", "the server sends too slowly", {
+    place: { url: redactUrl(url) },
+    hint: unreachable,
+  });
 }

@@ -68,7 +68,10 @@ export async function downloadBytes(
           const message = "the file on the server changed while it was being downloaded";
           throw mismatch
             ? thrown
-            : new SpacktainersError("NETWORK", message, { place: { url: redactUrl(url) } });
+            : new SpacktainersError("NETWORK", message, {
+                place: { url: redactUrl(url) },
+                hint: "run again; if it stays, ask who keeps the server",
+              });
         }
         partial = partials.fresh();
         resumedAt = 0;

@@ -2,7 +2,7 @@
 import type { Dispatcher } from "undici";
 import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
-import { transportFailure } from "./failure.ts";
+import { strangeAnswer, transportFailure } from "./failure.ts";
 import { type PreparedUrl, prepareUrl, sameOrigin } from "./httpUrl.ts";
 import { interruption } from "./retry.ts";
 import { openTransport, type TransportOptions } from "./transport.ts";
@@ -69,7 +69,7 @@ export function openExchanges(options: ExchangeOptions = {}): Exchanges {
             dispatcher,
             method,
             headers: target.headers,
-            // The type lists what undici takes less broadly than undici does.
+            // undici takes any async iterable; its types name only some.
             body: (body ?? null) as Dispatcher.DispatchOptions["body"] & null,
             ...(answerTimeoutMs === undefined ? {} : { headersTimeout: answerTimeoutMs }),
             ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -85,6 +85,7 @@ export function openExchanges(options: ExchangeOptions = {}): Exchanges {
         if (hops >= maxRedirects)
           throw new SpacktainersError("NETWORK", `more than ${maxRedirects} redirects`, {
             place: { url: redactUrl(url) },
+            hint: strangeAnswer,
           });
         target = redirected(target, location, url);
       }
@@ -120,7 +121,10 @@ export function contentLength(answer: HttpAnswer): number | undefined {
 function redirected(target: PreparedUrl, location: string, url: string): PreparedUrl {
   const place = { url: redactUrl(url) };
   if (!URL.canParse(location, target.url))
-    throw new SpacktainersError("NETWORK", "the server redirects to something that is no URL", { place });
+    throw new SpacktainersError("NETWORK", "the server redirects to something that is no URL", {
+      place,
+      hint: strangeAnswer,
+    });
   const next = new URL(location, target.url);
   const from = new URL(target.url);
   next.username = "";
@@ -129,7 +133,7 @@ function redirected(target: PreparedUrl, location: string, url: string): Prepare
     throw new SpacktainersError(
       "NETWORK",
       `the server redirects to ${redactUrl(next.href)}, which is not secure`,
-      { place },
+      { place, hint: strangeAnswer },
     );
   const { authorization: _, cookie: __, ...others } = target.headers;
   return { url: next.href, headers: sameOrigin(from, next) ? target.headers : others };

@@ -18,13 +18,22 @@ const connectionFailures: Readonly<Record<string, string>> = {
   UND_ERR_CLOSED: "the connection was closed",
   UND_ERR_ABORTED: "the connection was aborted",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the server sent a body of another length than it announced",
+  UND_ERR_HEADERS_OVERFLOW: "the server sends more headers than any real one",
   UND_ERR_PRX_TLS: "no secure connection to the proxy",
 };
 
-const unreachable =
+/** What to do about a server that cannot be reached. */
+export const unreachable =
   "check the address, the network and the server; what was downloaded is kept, the same command goes on from there";
 
+/** What to do about an answer that no cache or archive gives. */
+export const strangeAnswer =
+  "something else may answer in the server's place, such as a proxy or a login page; check the address";
+
 const certificateFailure = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT|HOSTNAME_MISMATCH)/;
+
+const notTls =
+  /^(EPROTO$|ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL)$)/;
 
 /**
  * Turns what the transport threw into a {@link TransientFailure} (worth another attempt) or a final error.
@@ -54,6 +63,16 @@ export function transportFailure(
     const hint = "if the certificate is your site's own, name its authority with NODE_EXTRA_CA_CERTS";
     return new SpacktainersError("NETWORK", message, { place, hint, cause: thrown });
   }
+  if (notTls.test(code))
+    return new SpacktainersError(
+      "NETWORK",
+      `no secure connection to ${host}: it does not speak TLS (${code})`,
+      {
+        place,
+        hint: "a server of plain HTTP must be named with http://, where that is allowed",
+        cause: thrown,
+      },
+    );
   const words = connectionFailures[code] ?? (code.startsWith("HPE_") ? "the server does not speak HTTP" : "");
   const reason = words !== "" ? words : code !== "" ? code : "the request failed";
   return new TransientFailure(
@@ -77,10 +96,13 @@ export function statusFailure(
     });
   }
   if (status === 407)
-    return new SpacktainersError("ACCESS_DENIED", "the proxy asks for credentials (HTTP 407)", { place });
+    return new SpacktainersError("ACCESS_DENIED", "the proxy asks for credentials (HTTP 407)", {
+      place,
+      hint: "put them into the proxy's URL: http_proxy=http://user:password@host:port",
+    });
   const final = new SpacktainersError("NETWORK", `${host} answered with HTTP status ${status}`, {
     place,
-    ...(status >= 500 || status === 429 ? { hint: unreachable } : {}),
+    hint: status >= 500 || status === 429 ? unreachable : strangeAnswer,
   });
   const passing = status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
   return passing ? new TransientFailure(final, parseRetryAfter(retryAfter, Date.now())) : final;
@@ -90,6 +112,7 @@ export function statusFailure(
 export function notFound(url: string): SpacktainersError {
   return new SpacktainersError("NOT_FOUND", "there is no such file on the server", {
     place: { url: redactUrl(url) },
+    hint: "what named it may be out of date, or is being replaced at this moment: try again in a minute",
   });
 }
 

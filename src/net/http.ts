@@ -5,7 +5,7 @@ import { redactUrl } from "../util/redact.ts";
 import { continuedBytes, type OpenBytes, type OpenedBytes } from "./byteStream.ts";
 import { type Downloaded, type DownloadOptions, downloadBytes } from "./download.ts";
 import { contentLength, type HttpAnswer, type HttpHeaders, openExchanges } from "./exchange.ts";
-import { notFound, statusFailure, transportFailure } from "./failure.ts";
+import { notFound, statusFailure, strangeAnswer, transportFailure, unreachable } from "./failure.ts";
 import { noBytes, openedBytes, rangeHeaders } from "./openedBytes.ts";
 import { type RetryPolicy, TransientFailure, withRetries } from "./retry.ts";
 
@@ -126,6 +126,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       await answer.discard();
       throw new SpacktainersError("NETWORK", "the server answered with HTTP status 416", {
         place: place(url),
+        hint: strangeAnswer,
       });
     }
     const first = await openedBytes(answer, url, 0, options.signal);
@@ -209,6 +210,7 @@ async function* changeReported(
     if (thrown instanceof SpacktainersError || thrown instanceof TransientFailure) throw thrown;
     throw new SpacktainersError("NETWORK", "the connection broke and the rest cannot be had separately", {
       place: place(url),
+      hint: unreachable,
       cause: thrown,
     });
   }

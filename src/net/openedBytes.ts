@@ -3,12 +3,21 @@ import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
 import { ContentChanged, type OpenedBytes } from "./byteStream.ts";
 import { contentLength, type HttpAnswer } from "./exchange.ts";
-import { transportFailure } from "./failure.ts";
+import { strangeAnswer, transportFailure } from "./failure.ts";
 
-/** Headers that ask for the content from `offset` on; with a strong `validator`, only of that version. */
-export function rangeHeaders(offset: number, validator: string | undefined): Record<string, string> {
+/**
+ * Headers that ask for the content from `offset` on; with a strong `validator`, only of that version.
+ *
+ * @param size of the whole, in bytes, where it is known: some servers understand only ranges with an end
+ */
+export function rangeHeaders(
+  offset: number,
+  validator: string | undefined,
+  size?: number,
+): Record<string, string> {
+  const last = size !== undefined && size > offset ? size - 1 : "";
   return {
-    ...(offset > 0 ? { range: `bytes=${offset}-` } : {}),
+    ...(offset > 0 ? { range: `bytes=${offset}-${last}` } : {}),
     ...(offset > 0 && validator !== undefined ? { "if-range": validator } : {}),
   };
 }
@@ -37,6 +46,7 @@ export async function openedBytes(
     await answer.discard();
     throw new SpacktainersError("NETWORK", "the server answers a range request with another range", {
       place: { url: redactUrl(url) },
+      hint: strangeAnswer,
     });
   }
   const start = Number(range[1]);

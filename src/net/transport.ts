@@ -10,6 +10,8 @@ export interface TransportOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds of silence after which a connection counts as broken; default 30 000. */
   readonly idleTimeoutMs?: number;
+  /** Hosts that are reached without a proxy, whatever the environment says. */
+  readonly direct?: readonly string[];
 }
 
 /** The library, and the pool that requests go through. */
@@ -28,6 +30,7 @@ export interface LazyTransport {
 /** A transport of its own pool. Proxies are those of `http_proxy`, `https_proxy` and `no_proxy`. */
 export function openTransport(options: TransportOptions = {}): LazyTransport {
   let made: Promise<Transport> | undefined;
+  const { direct = [] } = options;
   // Node warns of a leak from eleven listeners on.
   if (options.signal !== undefined) setMaxListeners(0, options.signal);
   const transport = () => {
@@ -39,6 +42,7 @@ export function openTransport(options: TransportOptions = {}): LazyTransport {
         headersTimeout: options.idleTimeoutMs ?? 30_000,
         bodyTimeout: options.idleTimeoutMs ?? 30_000,
         connections: 16,
+        ...(direct.length === 0 ? {} : { noProxy: [noProxy(), ...direct].join(",") }),
         // Plain HTTP goes through a proxy as ordinary requests: many proxies refuse tunnels to port 80.
         proxyTunnel: false,
       }),
@@ -49,4 +53,8 @@ export function openTransport(options: TransportOptions = {}): LazyTransport {
     if (made !== undefined) await (await made).dispatcher.destroy();
   };
   return transport;
+}
+
+function noProxy(): string {
+  return process.env.no_proxy ?? process.env.NO_PROXY ?? "";
 }

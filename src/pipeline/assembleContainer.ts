@@ -1,9 +1,13 @@
 import type { Inventory } from "../archive/inventory.ts";
-import { mediaTypes } from "../archive/oci/types.ts";
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
+import { type Annotations, layerMediaType } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
+import type { Completion } from "../base/completions.ts";
 import type { AnyBaseLayer, Base } from "../base/types.ts";
+import type { CachedPackage } from "../buildcache/types.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import {
+  assemblyAnnotation,
   baseKeyAnnotation,
   completionAnnotation,
   inputsAnnotation,
@@ -24,20 +28,27 @@ import { environmentValues, manifestModifications, standardPath } from "../view/
 import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
-import type { Completion } from "./completeBase.ts";
+import { formatAssemblyFacts } from "./assemblyFacts.ts";
+import { inheritedLabels } from "./imageLabels.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
-import { defaultLevel } from "./makeFragments.ts";
 import type { OutputNames } from "./outputs.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
+import { refuseHidingView } from "./viewPlace.ts";
+
+/** What of an environment's packages goes into an image, or decides what does. */
+export type AssembledPackages = Pick<
+  ResolvedPackages,
+  "graph" | "roots" | "externals" | "lockText" | "hasSpackPackage"
+> & { readonly packages: readonly Pick<CachedPackage, "spec">[] };
 
 /** Everything an image is put together from. */
 export interface Assembly {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
-  readonly configuration: Configuration;
-  readonly loaded: LoadedEnvironment;
-  readonly resolved: ResolvedPackages;
+  readonly configuration: Pick<Configuration, "install" | "view"> & Partial<Pick<Configuration, "placeOf">>;
+  readonly loaded: Pick<LoadedEnvironment, "environment" | "manifestText">;
+  readonly resolved: AssembledPackages;
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`. */
   readonly inventories: readonly Inventory[];
@@ -45,6 +56,8 @@ export interface Assembly {
   readonly baseName: string;
   /** What may stay unresolved. */
   readonly allow: readonly string[];
+  /** Of the top layer. */
+  readonly compression: CompressionSettings;
 }
 
 /** The contents of an image, complete but for the layers' bytes. */
@@ -70,6 +83,8 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
   }));
   const tree = new FileTree([base.inventory, ...inventories]);
   const choice = viewChoice(environment, resolved.graph);
+  if (choice !== undefined)
+    refuseHidingView(tree, configuration.view.root, configuration.placeOf?.(["view", "root"]) ?? {});
   const view =
     choice === undefined
       ? undefined
@@ -151,6 +166,10 @@ export interface FinishOptions {
   readonly inputs: string;
   /** Seconds since 1970. */
   readonly created: number;
+  /** Of the configuration and the manifest, besides those inherited from the base. */
+  readonly labels: Annotations;
+  /** Of the manifest alone. */
+  readonly annotations?: Annotations;
   /** The record of what is in the base. */
   readonly baseContents?: ContentsId;
   readonly completion: Completion | undefined;
@@ -165,9 +184,9 @@ export async function finishImage(
   assembly: Assembly,
   draft: Draft,
   store: FragmentStore,
-  { packages, inputs, created, baseContents, completion }: FinishOptions,
+  { packages, inputs, created, labels, annotations, baseContents, completion }: FinishOptions,
 ): Promise<Image<AnyLayer>> {
-  const { names, configuration, resolved, base } = assembly;
+  const { names, base } = assembly;
   const layers: AnyLayer[] = [
     ...base.layers.map(({ inventory: _, ...layer }, index) => ({
       ...layer,
@@ -182,25 +201,23 @@ export async function finishImage(
           }),
     })),
     ...packages,
-    await topImageLayer(draft.top.entries, configuration.layers.level ?? defaultLevel, store),
+    await topImageLayer(draft.top.entries, assembly.compression, store),
   ];
-  const roots = resolved.resolution.roots.map(({ request }) => request);
-  const labels = {
-    "org.opencontainers.image.title": names.name,
-    "org.opencontainers.image.version": names.version,
-    "org.opencontainers.image.base.name": assembly.baseName,
-    "dev.spacktainers.specs": roots.join(", "),
-  };
   return assembleImage({
     architecture: names.arch,
     layers,
     created,
     env: draft.env,
-    labels: { ...base.config?.labels, ...labels },
+    labels: { ...inheritedLabels(base.config?.labels), ...labels },
     ...(base.config?.user === undefined ? {} : { user: base.config.user }),
     ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
     annotations: {
       ...labels,
+      ...annotations,
+      [assemblyAnnotation]: formatAssemblyFacts({
+        ...assembly,
+        dialect: assembly.loaded.environment.dialect,
+      }),
       [inputsAnnotation]: inputs,
       ...(completion === undefined
         ? {}
@@ -221,13 +238,12 @@ function baseEnvironment(base: Base<AnyBaseLayer>): ReadonlyMap<string, string> 
 /** The top layer as a file in the store, where layers of equal content are one. */
 async function topImageLayer(
   entries: readonly ViewEntry[],
-  level: number,
+  compression: CompressionSettings,
   store: FragmentStore,
 ): Promise<ImageLayer> {
   const key = fragmentKey({
     top: 1,
-    level,
-    zlib: process.versions.zlib,
+    compression: compressionFacts(compression),
     entries: entries.map(({ path, type, mode, target, content }) => ({
       path,
       type,
@@ -237,7 +253,7 @@ async function topImageLayer(
     })),
   });
   const fragment = await store.make(key, async (path) => ({
-    facts: await writeFragment(path, streamEntries(entries), { level }),
+    facts: await writeFragment(path, streamEntries(entries), { compression }),
     inventory: { entries: [] },
   }));
   return {
@@ -245,7 +261,7 @@ async function topImageLayer(
     digest: fragment.digest,
     size: fragment.size,
     diffId: fragment.diffId,
-    mediaType: mediaTypes.layer,
+    mediaType: layerMediaType(fragment.compression),
     createdBy: "spacktainers: view and environment",
   };
 }

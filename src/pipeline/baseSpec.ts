@@ -1,5 +1,5 @@
 import { defaultBasePackages } from "../base/debian/defaultPackages.ts";
-import type { AnyBaseLayer, Base, BaseSpec } from "../base/types.ts";
+import type { Base, BaseSpec } from "../base/types.ts";
 import type { BaseConfiguration } from "../definitions/configuration.ts";
 
 /** The base as configured. */
@@ -10,7 +10,7 @@ export function baseSpec(base: BaseConfiguration): BaseSpec {
 }
 
 /** What lies underneath, for people and for the image's labels. */
-export function baseName(base: BaseConfiguration, built: Base<AnyBaseLayer>): string {
+export function baseName(base: BaseConfiguration, built: Pick<Base, "packages">): string {
   switch (base.kind) {
     case "debian":
       return `${base.distribution}:${base.suite} (${built.packages.length} packages)`;

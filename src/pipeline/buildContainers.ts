@@ -2,6 +2,7 @@ import { selectContainers } from "../definitions/select.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { asArchitecture } from "./architecture.ts";
 import { type BuildResult, buildContainer } from "./buildContainer.ts";
+import { buildDefinition } from "./buildDefinition.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { parseOutput } from "./outputs.ts";
 import { inWorkshop, tidyWorkshop } from "./workshop.ts";
@@ -41,7 +42,14 @@ export async function buildContainers(request: BuildRequest): Promise<readonly B
   return inWorkshop(repository.configuration, request, async (workshop) => {
     const results: BuildResult[] = [];
     for (const container of containers)
-      results.push(await buildContainer(container, repository.configuration, request, workshop));
+      results.push(
+        await (container.kind === "def" ? buildDefinition : buildContainer)(
+          container,
+          repository.configuration,
+          request,
+          workshop,
+        ),
+      );
     if (results.some(({ upToDate }) => !upToDate)) await tidyWorkshop(workshop);
     return results;
   });

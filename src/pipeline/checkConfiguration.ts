@@ -1,9 +1,13 @@
 import type { Configuration } from "../definitions/configuration.ts";
+import { didYouMean } from "../definitions/nearest.ts";
+import { siteProblems } from "../hpc/siteProblems.ts";
+import { parseReference } from "../registry/reference.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
-import { familyOf } from "../spec/microarchitecture.ts";
+import { familyOf, targetsOf } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { projectPath } from "../spec/projection.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { holdsPath } from "./viewPlace.ts";
 
 /** Families of microarchitectures by the architecture whose images they may be in. */
 const families = { amd64: "x86_64", arm64: "aarch64" } as const;
@@ -30,8 +34,8 @@ const sample: ConcreteSpec = {
 };
 
 /**
- * What is wrong in a configuration that only those who know specs can see: targets, projections, and what is not built
- * yet. The schema has been checked before.
+ * What is wrong in a configuration that only those who know specs and registries can see: targets, projections, names of
+ * images. The schema has been checked before.
  */
 export function checkConfiguration(configuration: Configuration): readonly SpacktainersError[] {
   const problems: SpacktainersError[] = [];
@@ -42,7 +46,9 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
     problems.push(
       new SpacktainersError("CONFIG_INVALID", `\`${target}\` is not a microarchitecture of ${arch}`, {
         place: placeOf(["platforms", arch, "target"]),
-        hint: `for example ${families[arch]}${arch === "amd64" ? "_v3" : ""}; \`spack arch --known-targets\` lists them`,
+        hint:
+          didYouMean(target, targetsOf(families[arch])) ??
+          `for example ${families[arch]}${arch === "amd64" ? "_v3" : ""}; \`spack arch --known-targets\` lists them`,
       }),
     );
   }
@@ -56,12 +62,24 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
       problems.push(new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) }));
     }
   }
-  if (configuration.base.kind === "image")
+  for (const [name, site] of configuration.sites)
+    problems.push(...siteProblems(site, (path) => placeOf(["sites", name, ...path])));
+  if (holdsPath(configuration.view.root, configuration.install.root))
     problems.push(
-      new SpacktainersError("NOT_SUPPORTED", "a registry image cannot be the base yet", {
-        place: placeOf(["base", "image"]),
-        hint: "copy it to a directory (skopeo copy docker://… oci:DIR) and write `oci: DIR`",
-      }),
+      new SpacktainersError(
+        "CONFIG_INVALID",
+        "the view would hide the packages: `install: root` is inside of it",
+        {
+          place: placeOf(["view", "root"]),
+          hint: "choose two places apart, such as /opt/view and /opt/software",
+        },
+      ),
     );
+  if (configuration.base.kind === "image")
+    try {
+      parseReference(configuration.base.reference, placeOf(["base", "image"]));
+    } catch (error) {
+      problems.push(asSpacktainersError(error));
+    }
   return problems;
 }

@@ -1,12 +1,16 @@
+import { defContents } from "../definitions/defContents.ts";
 import { readDefFile } from "../definitions/defFile.ts";
+import { yamlLimits } from "../definitions/positionedYaml.ts";
 import { inOrderOfPlace } from "../definitions/problems.ts";
 import { readTextFile } from "../definitions/repository.ts";
 import { selectContainers } from "../definitions/select.ts";
+import { readTestsFile } from "../definitions/testsFile.ts";
 import { loadLock, loadManifest } from "../environment/load.ts";
 import { lockStaleness } from "../environment/lock.ts";
 import { asSpacktainersError, type SpacktainersError } from "../util/errors.ts";
 import { asArchitecture } from "./architecture.ts";
 import { checkConfiguration } from "./checkConfiguration.ts";
+import { noSpecs } from "./noSpecs.ts";
 import { openRepository } from "./workspace.ts";
 
 /** What to check. */
@@ -45,7 +49,7 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
     try {
       if (container.kind === "def") {
         const problems = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);
-        errors.push(...problems.errors);
+        errors.push(...problems.errors, ...problems.stages.flatMap((stage) => defContents(stage).errors));
         warnings.push(...problems.warnings);
         continue;
       }
@@ -53,6 +57,12 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
       const reading = await loadManifest(container.path, dialect === undefined ? {} : { dialect });
       errors.push(...reading.errors);
       warnings.push(...reading.warnings);
+      if (reading.environment?.specs.length === 0) errors.push(noSpecs(container.path));
+      if (container.tests !== undefined) {
+        checked++;
+        const text = await readTextFile(container.tests, yamlLimits.bytes);
+        errors.push(...readTestsFile(text, container.tests).problems.errors);
+      }
       if (container.lock !== undefined) {
         checked++;
         const lock = await loadLock(container.lock);

@@ -1,23 +1,14 @@
 import { keyOf } from "../base/baseStore.ts";
 import { planBase } from "../base/buildBase.ts";
-import { rememberedLibraries, rememberLibraries } from "../base/completions.ts";
+import { type Completion, rememberedLibraries, rememberLibraries } from "../base/completions.ts";
 import type { AnyBaseLayer, Base, BuildBaseOptions, PlannedBase } from "../base/types.ts";
 import type { BaseConfiguration } from "../definitions/configuration.ts";
 import type { PublishedLayers } from "../publish/publishedLayers.ts";
-import type { Digest } from "../util/digest.ts";
 import { type Assembly, type Draft, draftImage } from "./assembleContainer.ts";
 import { baseSpec } from "./baseSpec.ts";
 
 /** A library of the system may need others; more rounds than this mean that nothing will help. */
 const mostRounds = 3;
-
-/** What a base was completed with: recorded with an image, so that the next build of the same packages begins with it. */
-export interface Completion {
-  /** Stands for the configured base and the packages together. */
-  readonly key: Digest;
-  /** Names of shared libraries, sorted. */
-  readonly libraries: readonly string[];
-}
 
 /** An image's contents on a base that has what they need. */
 export interface CompletedDraft {

@@ -1,3 +1,4 @@
+import { type CompressionSettings, compressionFacts } from "../archive/layerCompression.ts";
 import type { CachedPackage } from "../buildcache/types.ts";
 import {
   type FragmentKey,
@@ -15,9 +16,6 @@ import type { EmitEvent } from "../util/events.ts";
 /** To be raised whenever the same archive and options give other bytes: finished fragments are then made anew. */
 export const installVersion = 3;
 
-/** zlib compression level where the configuration says nothing else. */
-export const defaultLevel = 6;
-
 /** A package that is to be installed. */
 export interface PlannedInstall {
   readonly spec: ConcreteSpec;
@@ -30,8 +28,7 @@ export interface PlannedInstall {
 export interface PlannedFragment extends PlannedInstall {
   /** Of the fragment: decides its bytes. */
   readonly key: FragmentKey;
-  /** zlib compression level. */
-  readonly level: number;
+  readonly compression: CompressionSettings;
 }
 
 /** What all packages of an environment have in common. */
@@ -73,22 +70,21 @@ export function planInstalls(cached: readonly CachedPackage[], plan: InstallPlan
 /**
  * What is to become a fragment, with the keys: known before an archive is downloaded. Pure.
  *
- * @param level zlib compression level
+ * @param compression of the fragments
  */
 export function planFragments(
   cached: readonly CachedPackage[],
   plan: InstallPlan,
-  level: number,
+  compression: CompressionSettings,
 ): readonly PlannedFragment[] {
   return planInstalls(cached, plan).map((install) => ({
     ...install,
-    level,
+    compression,
     key: fragmentKey({
       installVersion,
       archive: install.cached.digest,
       request: install.request,
-      level,
-      zlib: process.versions.zlib,
+      compression: compressionFacts(compression),
     }),
   }));
 }
@@ -123,7 +119,7 @@ export async function makeFragments(
   // The first failure stops the others; the store keeps what was finished.
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const work = planned.map(async ({ spec, cached, request, key, level }): Promise<FinishedFragment> => {
+  const work = planned.map(async ({ spec, cached, request, key, compression }): Promise<FinishedFragment> => {
     const found = await store.find(key);
     if (found !== undefined) {
       const id = `install:${spec.hash}`;
@@ -142,7 +138,7 @@ export async function makeFragments(
         {
           request: { ...request, archivePath, archiveDigest: cached.digest },
           path,
-          compression: { level },
+          compression,
         },
         { signal: stop, emit },
       );

@@ -5,12 +5,16 @@ import type { AnyLayer, Image, ImageLayer } from "../image/image.ts";
 import type { ContentsSource } from "../publish/contentsArtifact.ts";
 import { encodeBase } from "../publish/layerContents.ts";
 import type { PublishedLayers } from "../publish/publishedLayers.ts";
+import type { BuiltImageFacts } from "../supply/imageFacts.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
 import { baseName } from "./baseSpec.ts";
 import { openCompletion } from "./completeBase.ts";
+import { builtFacts, factsOfPlan } from "./imageFacts.ts";
+import { manifestAnnotations } from "./imageLabels.ts";
+import { layerSettings } from "./layerSettings.ts";
 import { makeLayers, type ReadyLayers } from "./makeLayers.ts";
 import type { OutputNames } from "./outputs.ts";
-import { type ContainerPlan, imageInputs } from "./planContainer.ts";
+import { type ContainerPlan, imageInputs, labelsOf } from "./planContainer.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** An image about to be made. */
@@ -28,6 +32,8 @@ export interface MadeImage {
   /** The records of what is in its layers. */
   readonly contents: readonly ContentsSource[];
   readonly base: Base<AnyBaseLayer>;
+  /** What is known of it; undefined for one that was not made from its definition. */
+  readonly facts: BuiltImageFacts | undefined;
   readonly inputs: string;
   /** Packages of which nothing had to be made. */
   readonly reused: number;
@@ -89,7 +95,7 @@ export async function decideImage(
     const { assembly, draft } = completed;
     locks.checkBase(assembly.base);
     reportDraft(draft, emit);
-    const inputs = imageInputs(plan, completed.base.key);
+    const inputs = imageInputs(plan, completed.base);
     const layers = await Promise.all(ready.layers.map((layer) => layer.finish()));
     const baseContents =
       published?.baseContents(completed.base.key) ??
@@ -98,6 +104,8 @@ export async function decideImage(
       packages: layers.map(({ layer }) => layer),
       inputs,
       created: plan.created,
+      labels: labelsOf(plan, completed.base),
+      annotations: manifestAnnotations(plan.source),
       completion: completed.completion,
       ...(baseContents === undefined ? {} : { baseContents }),
     });
@@ -105,10 +113,11 @@ export async function decideImage(
       ...(baseContents === undefined ? [] : [baseContents]),
       ...layers.map((one) => one.contents),
     ];
-    return { image, contents, base: assembly.base, inputs, reused: ready.reused };
+    const facts = builtFacts(await factsOfPlan(plan, assembly.base, emit), image, assembly.base, inputs);
+    return { image, contents, base: assembly.base, facts, inputs, reused: ready.reused };
   }
 
-  return { names, inputs: imageInputs(plan, completion.base.key), make };
+  return { names, inputs: imageInputs(plan, completion.base), make };
 }
 
 /** The image with all of its layers on this machine, as it is when nothing published was referred to. */
@@ -146,10 +155,12 @@ async function assemblyOf(
     base,
     baseName: baseName(plan.configuration.base, base),
     allow: plan.allow,
+    compression: layerSettings(plan.configuration),
   };
 }
 
-async function contentsOfBase(base: Base<AnyBaseLayer>): Promise<ContentsSource> {
+/** The record of a base for a registry. */
+export async function contentsOfBase(base: Base<AnyBaseLayer>): Promise<ContentsSource> {
   const { digest, size } = await encodeBase(baseRecord(base));
   return { digest, size, load: () => encodeBase(baseRecord(base)) };
 }

@@ -1,6 +1,6 @@
 /** The layers of an image's packages: each taken from where it is already, else made. */
 import type { Inventory } from "../archive/inventory.ts";
-import { mediaTypes } from "../archive/oci/types.ts";
+import { layerMediaType } from "../archive/oci/types.ts";
 import {
   layerContentsAnnotation,
   layerKeysAnnotation,
@@ -110,7 +110,7 @@ function localLayer(
     planned,
     inventories: () => Promise.all(members.map((member) => member.inventory())),
     async finish() {
-      const { path, digest, size, diffId } = await joined(planned.key, members, store);
+      const { path, digest, size, diffId, compression } = await joined(planned.key, members, store);
       const record = contentsOf(await Promise.all(members.map((member) => member.inventoryBytes())));
       const contents: ContentsSource = {
         digest: record.digest,
@@ -118,7 +118,14 @@ function localLayer(
         load: async () => contentsOf(await Promise.all(members.map((member) => member.inventoryBytes()))),
       };
       return {
-        layer: { path, digest, size, diffId, mediaType: mediaTypes.layer, ...words(planned, contents) },
+        layer: {
+          path,
+          digest,
+          size,
+          diffId,
+          mediaType: layerMediaType(compression),
+          ...words(planned, contents),
+        },
         contents,
       };
     },

@@ -3,9 +3,12 @@ import type { Image } from "../image/image.ts";
 import { writeDockerArchive, writeOciArchive } from "../image/writeArchives.ts";
 import { writeOciLayout } from "../image/writeOciLayout.ts";
 import { writeRootfs } from "../image/writeRootfs.ts";
+import { imageContents } from "../sif/openSource.ts";
+import { writeSif, writeSquashfs } from "../sif/writeSif.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
 
-const kinds = ["oci", "oci-archive", "docker-archive", "rootfs"] as const;
+const kinds = ["oci", "oci-archive", "docker-archive", "rootfs", "sif", "squashfs"] as const;
 
 /** A place for an image, and its form. */
 export interface Output {
@@ -31,14 +34,10 @@ export function parseOutput(text: string, directory: string, names: OutputNames)
   const colon = text.indexOf(":");
   const kind = kinds.find((known) => known === text.slice(0, colon));
   const path = text.slice(colon + 1);
-  if (kind === undefined || path === "") {
-    const sif = text.startsWith("sif:")
-      ? "; SIF is not written yet: give an oci-archive to apptainer build"
-      : "";
+  if (kind === undefined || path === "")
     throw new SpacktainersError("USAGE", `--output ${text} is not an output`, {
-      hint: `write one of ${kinds.map((known) => `${known}:PATH`).join(", ")}${sif}`,
+      hint: `write one of ${kinds.map((known) => `${known}:PATH`).join(", ")}`,
     });
-  }
   const filled = path
     .replaceAll("{name}", names.name)
     .replaceAll("{arch}", names.arch)
@@ -50,16 +49,31 @@ export function parseOutput(text: string, directory: string, names: OutputNames)
 export async function writeOutput(
   image: Image,
   output: Output,
-  options: { readonly reference: string; readonly force: boolean; readonly onBytes: (bytes: number) => void },
+  options: {
+    readonly reference: string;
+    readonly force: boolean;
+    /** What is known of the image, kept beside it where the form allows it; undefined when nothing is. */
+    readonly facts: Buffer | undefined;
+    readonly onBytes: (bytes: number) => void;
+    readonly emit: EmitEvent;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
+  const { facts, ...rest } = options;
+  const beside = facts === undefined ? {} : { facts: [facts] };
   switch (output.kind) {
     case "oci":
-      return writeOciLayout(output.path, [image], options);
+      return writeOciLayout(output.path, [image], { ...rest, ...beside });
     case "oci-archive":
-      return writeOciArchive(output.path, [image], options);
+      return writeOciArchive(output.path, [image], { ...rest, ...beside });
     case "docker-archive":
-      return writeDockerArchive(output.path, image, options);
+      return writeDockerArchive(output.path, image, rest);
     case "rootfs":
-      return writeRootfs(output.path, image.layers, options);
+      return writeRootfs(output.path, image.layers, rest);
+    case "sif":
+      await writeSif(output.path, imageContents(image), rest);
+      return;
+    case "squashfs":
+      await writeSquashfs(output.path, imageContents(image), rest);
   }
 }

@@ -31,7 +31,14 @@ export function planPackageLayers(
     const members = keys.flatMap((key) => byKey.get(key) ?? []);
     const [only] = members;
     if (only === undefined) return [];
-    const key = members.length === 1 ? only.key : fragmentKey({ joined: members.map((one) => one.key) });
-    return [{ key, members }];
+    return [{ key: layerKey(members.map((one) => one.key)), members }];
   });
+}
+
+/** Key of the layer that consists of these fragments, of which there is at least one. */
+export function layerKey(fragments: readonly string[]): FragmentKey {
+  const [only] = fragments;
+  return only !== undefined && fragments.length === 1
+    ? (only as FragmentKey)
+    : fragmentKey({ joined: fragments });
 }

@@ -15,6 +15,7 @@ import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
+import { noSpecs } from "./noSpecs.ts";
 
 /** Metadata requests at a time. */
 const lookupsAtOnce = 16;
@@ -23,7 +24,7 @@ const lookupsAtOnce = 16;
 export interface ResolvedPackages {
   readonly resolution: Resolution;
   readonly roots: readonly DagHash[];
-  /** What the lock or the caches' indexes say, with what verified metadata says in its place. */
+  /** What verified metadata says, else the lock or the caches' indexes. */
   readonly graph: SpecGraph;
   /** The packages of the link/run closure, dependents before dependencies. */
   readonly packages: readonly CachedPackage[];
@@ -71,18 +72,18 @@ export async function resolvePackages(
   const cached = await mapConcurrently(packages, lookupsAtOnce, async (spec) => {
     const id = `lookup:${spec.hash}`;
     emit({ type: "task-start", id, kind: "lookup", label: `${spec.name}@${spec.version}` });
-    const found = await findPackage(spec, resolution.graph, caches);
-    emit({ type: "task-end", id, outcome: "done" });
-    return found;
+    try {
+      const found = await findPackage(spec, resolution.graph, caches);
+      emit({ type: "task-end", id, outcome: "done" });
+      return found;
+    } catch (error) {
+      emit({ type: "task-end", id, outcome: "failed" });
+      throw error;
+    }
   });
-  const verified = new Map(cached.map(({ spec }) => [spec.hash, spec]));
   const first = firstRoot(loaded, resolution);
-  if (first === undefined)
-    throw new SpacktainersError("MANIFEST_INVALID", "the environment has no specs", {
-      place: { file: environment.file },
-      hint: "list at least one spec under `spack: specs:`",
-    });
-  const graph = new Map([...resolution.graph].map(([hash, spec]) => [hash, verified.get(hash) ?? spec]));
+  if (first === undefined) throw noSpecs(environment.file);
+  const graph = verifiedGraph(resolution.graph, roots, cached);
   return {
     resolution,
     roots,
@@ -93,6 +94,31 @@ export async function resolvePackages(
     version: first.version,
     hasSpackPackage: index === undefined ? undefined : (name) => index.hashesOf(name).length > 0,
   };
+}
+
+/**
+ * Everything that the roots reach, as verified metadata has it: that of a package tells of all that it was built with, too. Only
+ * what no metadata tells of (what is in locks, and external) is as the lock or the indexes have it.
+ */
+function verifiedGraph(
+  chosen: SpecGraph,
+  roots: readonly DagHash[],
+  packages: readonly CachedPackage[],
+): SpecGraph {
+  const verified = new Map<DagHash, ConcreteSpec>();
+  for (const { graph } of packages) for (const [hash, spec] of graph) verified.set(hash, spec);
+  // Each package's own metadata counts most.
+  for (const { spec } of packages) verified.set(spec.hash, spec);
+  const graph = new Map<DagHash, ConcreteSpec>();
+  const queue = new Set(roots);
+  for (const hash of queue) {
+    const spec = verified.get(hash) ?? chosen.get(hash);
+    if (spec === undefined) continue;
+    graph.set(hash, spec);
+    for (const edge of spec.dependencies) queue.add(edge.hash);
+    if (spec.buildSpec !== undefined) queue.add(spec.buildSpec.hash);
+  }
+  return graph;
 }
 
 /**
@@ -145,31 +171,39 @@ async function findPackage(spec: ConcreteSpec, graph: SpecGraph, caches: CacheSe
       hint: "the package is spliced: the lock must hold what it was built from",
     });
   const found = await caches.findPackage(built, (hash) => graph.get(hash));
-  checkIdentity(built, found);
+  checkIdentity(built, graph, found);
   return built === spec ? found : { ...found, spec };
 }
 
 /**
- * Indexes and locks are not signed: what was chosen by them must be what the signed metadata says, in what decides the
- * image's contents: the package and its link/run dependencies.
+ * Indexes and locks are not signed: what was chosen by them must be what the signed metadata says, in what decides whether the
+ * package fits and what the image has: its variants, its machine, its link/run dependencies and what of these is external.
  */
-function checkIdentity(spec: ConcreteSpec, found: CachedPackage): void {
-  const runtime = ({ dependencies }: ConcreteSpec): string =>
-    dependencies
-      .filter(({ types }) => types.has("link") || types.has("run"))
-      .map(
-        ({ name, hash, types }) =>
-          `${name}/${hash}${types.has("link") ? "l" : ""}${types.has("run") ? "r" : ""}`,
-      )
-      .sort()
-      .join(" ");
-  if (runtime(spec) === runtime(found.spec)) return;
+function checkIdentity(spec: ConcreteSpec, graph: SpecGraph, found: CachedPackage): void {
+  const [chosen, verified] = [statements(spec, graph), statements(found.spec, found.graph)];
+  const lie = Object.keys(chosen).find((what) => chosen[what] !== verified[what]);
+  if (lie === undefined) return;
   throw new SpacktainersError(
     "IDENTITY_MISMATCH",
-    `the dependencies of ${briefSpec(spec)} are not those of its verified metadata`,
+    `the ${lie} of ${briefSpec(spec)} are not those of its verified metadata`,
     {
       place: { spec: briefSpec(spec), url: found.cacheUrl },
       hint: "the cache's index or the lock was changed; update the index, or make the lock anew",
     },
   );
+}
+
+/** What is said of a package, as texts that can be compared, by what they are about. */
+function statements(spec: ConcreteSpec, graph: SpecGraph): Readonly<Record<string, string>> {
+  const dependencies = spec.dependencies
+    .filter(({ types }) => types.has("link") || types.has("run"))
+    .map(({ name, hash, types }) => {
+      const external = graph.get(hash)?.external === undefined ? "" : "x";
+      return `${name}/${hash}${types.has("link") ? "l" : ""}${types.has("run") ? "r" : ""}${external}`;
+    });
+  return {
+    dependencies: dependencies.sort().join(" "),
+    variants: JSON.stringify([...spec.variants].sort(([a], [b]) => (a < b ? -1 : 1))),
+    "target and system": [spec.platform, spec.os, spec.target].join("-"),
+  };
 }

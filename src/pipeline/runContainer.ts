@@ -1,14 +1,9 @@
-import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { hostArchitecture, selectContainers } from "../definitions/select.ts";
 import { parseBind } from "../run/containerProcess.ts";
 import { runImage } from "../run/runImage.ts";
-import type { RuntimeName } from "../run/types.ts";
+import type { GpuKind, MpiMode, RuntimeName } from "../run/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
-import { asArchitecture } from "./architecture.ts";
-import { defaultOutput } from "./builtImage.ts";
-import { openRepository } from "./workspace.ts";
+import { builtLayout } from "./builtLayout.ts";
 
 /** A command line of `run`. */
 export interface RunRequest {
@@ -22,6 +17,11 @@ export interface RunRequest {
   /** `NAME=value`, or `NAME` for the value it has here. */
   readonly env: readonly string[];
   readonly workdir: string | undefined;
+  /** `none`: the command is not handed to the image's entrypoint; default `image`. */
+  readonly entrypoint?: "image" | "none";
+  /** Default `auto`. */
+  readonly mpi?: MpiMode;
+  readonly gpu?: GpuKind | undefined;
   readonly runtime: RuntimeName | "auto";
   readonly network: "host" | "none";
   readonly readOnly: boolean;
@@ -38,50 +38,24 @@ export interface RunRequest {
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when the image is not built, `RUNTIME_MISSING`, `USAGE`
  */
 export async function runContainer(request: RunRequest): Promise<number> {
-  const image = await layoutOf(request);
+  const image = await builtLayout(request);
   return runImage({
     image,
     command: request.command,
     binds: request.binds.map((text) => parseBind(text, request.directory)),
     env: parseEnvironment(request.env),
+    entrypoint: request.entrypoint ?? "image",
+    mpi: request.mpi ?? "auto",
     runtime: request.runtime,
     network: request.network,
     readOnly: request.readOnly,
     emit: request.emit,
     signal: request.signal,
+    ...(request.gpu === undefined ? {} : { gpu: request.gpu }),
     ...(request.workdir === undefined ? {} : { workdir: request.workdir }),
     ...(request.tty === undefined ? {} : { tty: request.tty }),
     ...(request.print === undefined ? {} : { print: request.print }),
   });
-}
-
-/** The layout of an image: a directory that is one, or the output of a container of the repository. */
-async function layoutOf({ directory, image, arch }: RunRequest): Promise<string> {
-  const path = resolve(directory, image);
-  if (await isLayout(path)) return path;
-  const repository = await openRepository(directory);
-  const wanted = asArchitecture(arch);
-  const [container] = await selectContainers(repository, {
-    names: [image],
-    cwd: directory,
-    arch: wanted ?? hostArchitecture(),
-  });
-  if (container === undefined)
-    throw new SpacktainersError("UNKNOWN_CONTAINER", `there is no container ${image}`);
-  const output = defaultOutput(repository.configuration.output, container);
-  if (!(await isLayout(output)))
-    throw new SpacktainersError("NOT_FOUND", `${container.name} is not built yet`, {
-      place: { file: output },
-      hint: `spacktainers build ${container.name}`,
-    });
-  return output;
-}
-
-async function isLayout(path: string): Promise<boolean> {
-  return stat(join(path, "oci-layout")).then(
-    (facts) => facts.isFile(),
-    () => false,
-  );
 }
 
 /**

@@ -125,7 +125,7 @@ export async function openLocks(
 }
 
 /** What a lock decides of a base; of those that are files, the files decide. */
-function baseLock({ kind, packages, digest }: LockedBase): BaseLock | undefined {
+export function baseLock({ kind, packages, digest }: LockedBase): BaseLock | undefined {
   if (kind === "debian") return { packages };
   if (kind === "image" && digest !== undefined) return { packages: [], digest };
   return undefined;

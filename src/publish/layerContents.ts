@@ -7,10 +7,11 @@
  * from a registry, where anybody with the right to push may have written it: it is checked as any input is.
  */
 import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
-import type { z } from "zod";
+import { gunzip } from "node:zlib";
+import type * as z from "zod";
 import type { Inventory } from "../archive/inventory.ts";
 import { inventorySchema } from "../archive/inventorySchema.ts";
+import { packRecord } from "../archive/packRecord.ts";
 import { type BaseRecord, baseRecordSchema } from "../base/baseRecord.ts";
 import { type Digest, digestOf, parseDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
@@ -33,16 +34,15 @@ export interface LayerContents extends ContentsId {
   readonly bytes: Buffer;
 }
 
-const deflate = promisify(gzip);
 const inflate = promisify(gunzip);
 
 /** The record of a base. That of packages is made of what the fragment store has of each (`inventoryBytes`). */
 export async function encodeBase(base: BaseRecord): Promise<LayerContents> {
-  return contentsOf([await deflate(`${JSON.stringify(base)}\n`, { level: 1 })]);
+  return contentsOf([await packRecord(base)]);
 }
 
 /** A record of finished parts, one after the other, which is gzip again (RFC 1952, 2.2). */
-export function contentsOf(parts: readonly Buffer[]): LayerContents {
+export function contentsOf(parts: readonly Uint8Array[]): LayerContents {
   const bytes = Buffer.concat(parts);
   return { bytes, digest: digestOf(bytes), size: bytes.length };
 }

@@ -125,8 +125,8 @@ export async function downloadBlob(
 function opener(repository: Repository, { digest, size }: BlobId): OpenBytes {
   const request = blobRequest(repository, digest);
   const url = repository.session.origin + request.url;
-  return repository.session.opener(request, (total) =>
-    total === size ? undefined : mismatch(url, `has ${total} bytes, not ${size}`),
+  return repository.session.opener(request, size, (announced) =>
+    mismatch(url, `has ${announced} bytes, not ${size}`),
   );
 }
 

@@ -47,17 +47,17 @@ export interface CredentialFileOptions {
 
 /**
  * Looks for the credentials of a repository in one file: of the registry's helper, of the store, then of the entries, the
- * longest that the repository's name begins with first. A file that is not there has none. A helper that fails is a
- * warning, since what is wanted may be public.
+ * longest that the repository's name begins with first. A file that is not there has none. A file that cannot be read (it is
+ * another user's) and a helper that fails are warnings, since what is wanted may be public.
  *
- * @throws CONFIG_INVALID when the file is malformed; ACCESS_DENIED when it cannot be read
+ * @throws CONFIG_INVALID when the file is malformed; INTERRUPTED
  */
 export async function findInCredentialFile(
   path: string,
   repository: RepositoryName,
   options: CredentialFileOptions,
 ): Promise<Credentials | undefined> {
-  const file = await readCredentialFile(path);
+  const file = await readCredentialFile(path, options.emit);
   if (file === undefined) return undefined;
   const helpers = isJsonObject(file.credHelpers) ? file.credHelpers : {};
   for (const helper of [helperFor(helpers, repository.host), file.credsStore]) {
@@ -74,10 +74,12 @@ export async function findInCredentialFile(
   return entryFor(auths, repository, path);
 }
 
-async function readCredentialFile(path: string): Promise<JsonObject | undefined> {
+async function readCredentialFile(path: string, emit: EmitEvent): Promise<JsonObject | undefined> {
   const bytes = await readBounded(path, maxFileBytes).catch((thrown: NodeJS.ErrnoException) => {
     if (thrown.code === "ENOENT" || thrown.code === "ENOTDIR") return null;
-    throw asSpacktainersError(thrown, { file: path });
+    const { code, message } = asSpacktainersError(thrown, { file: path });
+    emit({ type: "warning", code, message: `credentials not read: ${message}`, place: { file: path } });
+    return null;
   });
   if (bytes === null) return undefined;
   const malformed = (what: string): SpacktainersError =>

@@ -72,6 +72,8 @@ function run(
     const stop = (error: SpacktainersError): void => {
       trouble ??= error;
       child.kill("SIGKILL");
+      // What it started may live on and hold the pipe; without a reader it ends as well.
+      child.stdout.destroy();
     };
     const timer = setTimeout(() => stop(failed(program, "it does not answer")), patienceMs);
     const interrupt = (): void => stop(interruption(signal, input));
@@ -86,7 +88,7 @@ function run(
       reject(
         missing
           ? new SpacktainersError("RUNTIME_MISSING", `the credential helper ${program} is not installed`)
-          : failed(program, "it cannot be started"),
+          : failed(program, `it cannot be started (${error.code})`),
       );
     });
     child.on("close", (status) => {

@@ -2,7 +2,7 @@
 import { openExchanges } from "../net/exchange.ts";
 import type { RetryPolicy } from "../net/retry.ts";
 import { ignoreEvents } from "../util/events.ts";
-import { registryOrigin } from "./address.ts";
+import { isLoopback, registryOrigin } from "./address.ts";
 import { openAuthorizer } from "./authorizer.ts";
 import { type CredentialOptions, openCredentials } from "./credentials.ts";
 import type { RegistryHost, RepositoryName, RepositoryPath } from "./reference.ts";
@@ -48,7 +48,9 @@ export function openRegistry(options: RegistryOptions): Registry {
     signal: options.signal,
   };
   const origin = registryOrigin(host, options.scheme);
-  const exchanges = openExchanges(options);
+  // What may be plain HTTP because it does not leave this machine must not leave it through a proxy.
+  const { hostname } = new URL(origin);
+  const exchanges = openExchanges({ ...options, direct: isLoopback(hostname) ? [hostname] : [] });
   const source = openCredentials(host, options);
   const authorizer = openAuthorizer(`${origin}/`, source, { exchanges, policy });
   const session = openSession({ origin, exchanges, policy, authorizer, source });

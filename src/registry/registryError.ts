@@ -86,7 +86,7 @@ export function parseProblem(text: string, secrets: Iterable<string> = []): Regi
  * The error (or passing failure) that a refusal stands for.
  *
  * @param what what was asked for, such as `the manifest of 12`
- * @param hint for refusals that credentials may mend
+ * @param hint what a user can do about it
  */
 export function refusal(
   answer: HttpAnswer,
@@ -96,7 +96,7 @@ export function refusal(
 ): RegistryRefusal | TransientFailure {
   const { status } = answer;
   const own = [problem.code, problem.message].filter((part) => part !== "").join(": ");
-  const message = `${hostOf(answer.url)} refuses ${what}: ${own === "" ? "" : `${own} `}(HTTP ${status})`;
+  const message = `${hostOf(answer.url)} refuses ${what}${own === "" ? "" : `: ${own}`} (HTTP ${status})`;
   const error = (code: ErrorCode, advice?: string): RegistryRefusal => {
     const details = {
       place: { url: redactUrl(answer.url) },
@@ -110,7 +110,7 @@ export function refusal(
   const passing = status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
   if (problem.code === "DIGEST_INVALID" && status < 500)
     return error("CHECKSUM_MISMATCH", "what arrived is not what was to be sent; make it again");
-  if (!passing) return error("REGISTRY_REFUSED");
+  if (!passing) return error("REGISTRY_REFUSED", hint);
   const advice =
     status === 429 ? `the registry limits how often it may be asked; ${hint ?? "wait"}` : undefined;
   const retryAfter = parseRetryAfter(answer.header("retry-after"), Date.now());

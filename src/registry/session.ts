@@ -2,7 +2,7 @@
 import type { OpenBytes } from "../net/byteStream.ts";
 import type { Exchanges, HttpAnswer, HttpHeaders, HttpRequest } from "../net/exchange.ts";
 import { openedBytes, rangeHeaders } from "../net/openedBytes.ts";
-import { type RetryPolicy, withRetries } from "../net/retry.ts";
+import { type RetryPolicy, TransientFailure, withRetries } from "../net/retry.ts";
 import type { SpacktainersError } from "../util/errors.ts";
 import { acceptUrl } from "./address.ts";
 import type { Access, Authorizer } from "./authorizer.ts";
@@ -42,11 +42,13 @@ export interface Session {
   /**
    * Opens what a GET answers at an offset, for reading that survives broken connections.
    *
-   * @param refuse looks at the length announced for the whole, and may have an error for it: then nothing is read
+   * @param size of the whole, in bytes
+   * @param wrongSize the error when another is announced; then nothing is read
    */
   opener(
     request: Omit<RegistryRequest, "method" | "body">,
-    refuse?: (total: number) => SpacktainersError | undefined,
+    size: number,
+    wrongSize: (announced: number) => SpacktainersError,
   ): OpenBytes;
 }
 
@@ -103,13 +105,16 @@ export function openSession({ origin, exchanges, policy, authorizer, source }: S
           continue;
         }
       }
-      if (isMissingRepository(status, problem, request) && source.create && creations++ < maxCreations) {
-        await source.create(request.access.repository);
+      const missing = source.create !== undefined && isMissingRepository(status, problem, request);
+      if (missing && creations++ < maxCreations) {
+        await source.create?.(request.access.repository);
         continue;
       }
       const wantsHint = ours && [401, 403, 404, 429].includes(status);
-      const hint = wantsHint ? await authorizer.hint(request.access) : undefined;
-      throw refusal(answer, problem, request.what, hint);
+      const hint = wantsHint ? await authorizer.hint(request.access) : plainHttpHint(status, url);
+      const refused = refusal(answer, problem, request.what, hint);
+      // It was made, but not everybody there knows yet.
+      throw missing && !(refused instanceof TransientFailure) ? new TransientFailure(refused) : refused;
     }
   }
 
@@ -119,18 +124,17 @@ export function openSession({ origin, exchanges, policy, authorizer, source }: S
     policy,
     attempt: once,
     send: (request) => withRetries(policy, new URL(request.url, origin).href, () => once(request)),
-    opener: (request, refuse) => async (offset, validator) => {
+    opener: (request, size, wrongSize) => async (offset, validator) => {
       const answer = await once({
         ...request,
         method: "GET",
-        headers: { ...request.headers, ...rangeHeaders(offset, validator) },
+        headers: { ...request.headers, ...rangeHeaders(offset, validator, size) },
         expected: [416],
       });
       const opened = await openedBytes(answer, answer.url, offset, policy.signal);
-      const error = opened.total === undefined ? undefined : refuse?.(opened.total);
-      if (error === undefined) return opened;
+      if (opened.total === undefined || opened.total === size) return opened;
       answer.cancel();
-      throw error;
+      throw wrongSize(opened.total);
     },
   };
 }
@@ -138,4 +142,11 @@ export function openSession({ origin, exchanges, policy, authorizer, source }: S
 /** Whether a push failed because ECR does not make repositories by itself. */
 function isMissingRepository(status: number, problem: RegistryProblem, { access }: RegistryRequest): boolean {
   return status === 404 && access.actions !== "pull" && problem.code === "NAME_UNKNOWN";
+}
+
+/** Servers that expect HTTPS answer plain HTTP with this status. */
+function plainHttpHint(status: number, url: string): string | undefined {
+  return status === 400 && url.startsWith("http:")
+    ? "it was asked by plain HTTP; if it speaks HTTPS, write https:// before its address"
+    : undefined;
 }

@@ -23,7 +23,9 @@ export const singlePutBytes = 8 * 2 ** 20;
 export const pieceBytes = 32 * 2 ** 20;
 /** Progress after which a broken connection counts as a new failure rather than one more of the same, in bytes. */
 const progressBytes = 65_536;
-/** A registry may have to read the whole blob again before it answers; in milliseconds. */
+/** Time for a registry to take a piece once it is sent, in milliseconds. */
+const pieceTimeoutMs = 120_000;
+/** The same for the end: it may have to read, or to move, the whole blob before it answers. */
 const commitTimeoutMs = 600_000;
 
 export interface UploadOptions {
@@ -143,13 +145,12 @@ async function sendPiece(
     url: upload.location,
     headers: { ...bodyHeaders(end - offset), "content-range": `${offset}-${end - 1}` },
     body: () => sliceOf(source, offset, end, sent),
-    answerTimeoutMs: commitTimeoutMs,
+    answerTimeoutMs: pieceTimeoutMs,
   });
   await answer.discard();
   // A registry that says nothing took all of it.
-  const received = receivedBytes(answer) ?? end;
-  if (received <= offset || received > end) throw new UploadLost(upload.location);
-  return { ...upload, location: locationOf(answer, upload.location), offset: received };
+  if ((receivedBytes(answer) ?? end) !== end) throw new UploadLost(upload.location);
+  return { ...upload, location: locationOf(answer, upload.location), offset: end };
 }
 
 /** Closes the upload by PUT, with what is missing as its body. */
@@ -167,7 +168,7 @@ async function close(
     url,
     headers: bodyHeaders(source.size - offset),
     ...(offset === source.size ? {} : { body: () => sliceOf(source, offset, source.size, sent) }),
-    answerTimeoutMs: commitTimeoutMs,
+    answerTimeoutMs: offset === source.size ? commitTimeoutMs : pieceTimeoutMs,
   });
   await answer.discard();
   expectStored(answer, source.digest);

@@ -1,4 +1,5 @@
-import type { Invocation } from "./engine.ts";
+import { withDescriptor } from "./containerProcess.ts";
+import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
 import { mountOption } from "./mountOption.ts";
 import type { ContainerProcess } from "./types.ts";
 
@@ -18,14 +19,22 @@ export function apptainerInvocation(
   container: ContainerProcess,
 ): Invocation {
   const prefix = name.toUpperCase();
-  const options = ["--contain", "--cleanenv", `--pwd=${container.workdir}`];
+  refuseHostMpi(name, container);
+  // With --contain alone it has a /dev of its own. Ranks in several containers talk through the machine's /dev/shm, and those on several
+  // machines through devices for the network.
+  const options = ["--contain", "--bind=/dev", "--cleanenv", `--pwd=${container.workdir}`];
   if (!container.readOnly) options.push("--writable-tmpfs");
   // The file of host names it makes then has no other name than this, and MPI libraries look up their machine's.
   if (container.network === "none") options.push("--net", "--network=none", "--hostname=localhost");
+  if (container.gpu !== undefined) options.push(container.gpu === "nvidia" ? "--nv" : "--rocm");
   for (const bind of container.binds) options.push(`--mount=${mountOption(bind, "destination", "ro")}`);
   // Values are taken as they are, not as shell text.
   const env: NodeJS.ProcessEnv = { ...process.env, [`${prefix}_NO_EVAL`]: "1" };
-  for (const [variable, value] of container.env)
+  for (const [variable, value] of withDescriptor(container, firstDescriptor).env)
     if (variable !== "HOME") env[`${prefix}ENV_${variable}`] = value;
-  return { argv: [program, "--silent", "exec", ...options, root, ...container.argv], env };
+  return {
+    argv: [program, "--silent", "exec", ...options, root, ...container.argv],
+    env,
+    ...descriptorOf(container),
+  };
 }

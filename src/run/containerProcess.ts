@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { posix, resolve } from "node:path";
 import type { ImageConfig } from "../archive/oci/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { chosenLaunch, detectLaunch, type Launch } from "./launcher.ts";
 import type { Bind, ContainerProcess, RunOptions } from "./types.ts";
 
 /** Search path of an image that does not set one; the same as other runtimes use. */
@@ -10,16 +11,30 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /**
  * Works out what is to be run from the image's configuration and what was asked for.
  *
+ * @param launched what an MPI launcher gave this process
  * @throws SpacktainersError USAGE (a bad bind, directory or variable; nothing to run), NOT_FOUND (a bind's source)
  */
-export async function containerProcess(config: ImageConfig, options: RunOptions): Promise<ContainerProcess> {
+export async function containerProcess(
+  config: ImageConfig,
+  options: RunOptions,
+  launched: Launch | undefined = detectLaunch(),
+): Promise<ContainerProcess> {
   const execution = config.config ?? {};
-  const [program, ...args] = commandLine(execution.Entrypoint ?? [], execution.Cmd ?? [], options.command);
+  const [program, ...args] =
+    options.entrypoint === "none"
+      ? options.command
+      : commandLine(execution.Entrypoint ?? [], execution.Cmd ?? [], options.command);
   if (program === undefined)
-    throw new SpacktainersError("USAGE", "the image names no command of its own; say what to run");
+    throw new SpacktainersError(
+      "USAGE",
+      options.entrypoint === "none"
+        ? "say which program to run"
+        : "the image names no command of its own; say what to run",
+    );
   for (const text of [program, ...args]) expectNoNul(text, "an argument");
   const tty = options.tty ?? (process.stdin.isTTY === true && process.stdout.isTTY === true);
-  const extraEnv = new Map<string, string>();
+  const launch = chosenLaunch(options.mpi ?? "auto", launched);
+  const extraEnv = new Map<string, string>(launch?.variables);
   if (tty && process.env.TERM !== undefined) extraEnv.set("TERM", process.env.TERM);
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (name === "" || name.includes("="))
@@ -38,10 +53,38 @@ export async function containerProcess(config: ImageConfig, options: RunOptions)
     env,
     extraEnv,
     workdir: absoluteInside(options.workdir ?? (execution.WorkingDir || "/"), "the working directory"),
-    binds: await Promise.all((options.binds ?? []).map(checkBind)),
+    binds: await bindsOf(options.binds ?? [], launch),
     network: options.network ?? "host",
     tty,
     readOnly: options.readOnly ?? false,
+    gpu: options.gpu,
+    hostMpi: options.mpi === "host",
+    launch: launch === undefined ? undefined : { descriptor: launch.descriptor, devices: launch.devices },
+  };
+}
+
+/** The binds asked for, and the launcher's directories, as far as they are there and nothing else is in their place. */
+async function bindsOf(asked: readonly Bind[], launch: Launch | undefined): Promise<readonly Bind[]> {
+  const binds = await Promise.all(asked.map(checkBind));
+  for (const path of launch?.directories ?? []) {
+    if (binds.some(({ target }) => target === path)) continue;
+    const bind = await checkBind({ source: path, target: path, readOnly: false }).catch(() => undefined);
+    if (bind !== undefined) binds.push(bind);
+  }
+  return binds;
+}
+
+/**
+ * The container with `PMI_FD` set to the number that the launcher's socket has in it.
+ * @param number chosen by the runtime; without a socket nothing is set
+ */
+export function withDescriptor(container: ContainerProcess, number: number): ContainerProcess {
+  if (container.launch?.descriptor === undefined) return container;
+  const own = [["PMI_FD", String(number)]] as const;
+  return {
+    ...container,
+    env: new Map([...container.env, ...own]),
+    extraEnv: new Map([...container.extraEnv, ...own]),
   };
 }
 

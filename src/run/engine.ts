@@ -1,9 +1,6 @@
 /** Podman and Docker: bringing an image into their store, and the command that runs it there. */
-import { createReadStream } from "node:fs";
 import { access, mkdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { contentOf } from "../archive/content.ts";
-import type { Entry } from "../archive/entry.ts";
 import { type LayoutImage, layoutBlobPath } from "../archive/oci/readOciLayout.ts";
 import { mediaTypes } from "../archive/oci/types.ts";
 import { writeTar } from "../archive/writeTar.ts";
@@ -11,9 +8,12 @@ import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
+import { withDescriptor } from "./containerProcess.ts";
+import { dockerArchiveEntries } from "./dockerArchive.ts";
+import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
 import { mountOption } from "./mountOption.ts";
-import { findProgram, lastLine, runTool } from "./tool.ts";
-import type { ContainerProcess } from "./types.ts";
+import type { ContainerProcess, GpuKind } from "./types.ts";
 
 /** Engines of this kind take nearly the same commands. */
 export type EngineName = "podman" | "docker";
@@ -97,40 +97,10 @@ async function loadArchive(
   context: ImportContext,
 ): Promise<string | undefined> {
   const loaded = await runTool([context.program, "load", "--quiet"], {
-    input: writeTar(archiveEntries(image, name), { trailer: true }),
+    input: writeTar(dockerArchiveEntries(image, name), { trailer: true }),
     ...(context.signal === undefined ? {} : { signal: context.signal }),
   });
   return loaded.status === 0 ? undefined : lastLine(loaded.stderr) || `status ${loaded.status}`;
-}
-
-async function* archiveEntries(image: LayoutImage, name: string): AsyncGenerator<Entry, void, void> {
-  const base = { mode: 0o644, uid: 0, gid: 0, mtime: 0, type: "file" as const };
-  const small = (path: string, bytes: Buffer): Entry => ({
-    ...base,
-    path,
-    size: bytes.length,
-    content: contentOf(bytes),
-  });
-  const config = `${hexOfDigest(image.manifest.config.digest)}.json`;
-  yield small(config, image.configBytes);
-  const layers = new Map(image.layers.map((layer) => [`${hexOfDigest(layer.digest)}.tar`, layer]));
-  for (const [path, layer] of layers)
-    yield {
-      ...base,
-      path,
-      size: layer.size,
-      content: createReadStream(layer.path, { highWaterMark: 2 ** 20 }),
-    };
-  const manifest = [
-    { Config: config, RepoTags: [name], Layers: image.layers.map((l) => `${hexOfDigest(l.digest)}.tar`) },
-  ];
-  yield small("manifest.json", Buffer.from(JSON.stringify(manifest)));
-}
-
-/** A command and the environment to start it with. */
-export interface Invocation {
-  readonly argv: readonly [string, ...string[]];
-  readonly env: NodeJS.ProcessEnv;
 }
 
 /** Variables that would change what the engine itself does if they were set for it. */
@@ -150,11 +120,27 @@ export async function engineInvocation(
   container: ContainerProcess,
   writeEnvFile: (text: string) => Promise<string>,
 ): Promise<Invocation> {
+  refuseHostMpi(engine, container);
   const [entrypoint, ...args] = container.argv;
   const options = ["--rm", "--interactive", `--network=${container.network}`, ...(await sharedMemory())];
   if (container.tty) options.push("--tty");
-  // A program that is the first of its process numbers ignores the signals it does not handle: put something before it.
-  options.push(engine === "docker" || (await hasInit()) ? "--init" : "--pid=host");
+  if (container.launch?.descriptor !== undefined) {
+    if (engine === "docker")
+      throw new SpacktainersError(
+        "NOT_SUPPORTED",
+        "Docker cannot hand the launcher's socket (PMI_FD) to a container",
+        {
+          hint: "use Podman, Apptainer or our own runner, or --mpi none for ranks that know nothing of one another",
+        },
+      );
+    options.push("--preserve-fds=1");
+  }
+  // A program that is the first of its process numbers ignores the signals it does not handle: put something before it. Ranks in
+  // several containers name what they share by their process numbers, which therefore must differ.
+  const ranks = container.launch !== undefined;
+  options.push(!ranks && (engine === "docker" || (await hasInit())) ? "--init" : "--pid=host");
+  options.push(...(container.launch?.devices ?? []).map((path) => `--device=${path}`));
+  options.push(...gpuOptions(engine, container.gpu));
   if (container.readOnly)
     options.push("--read-only", ...(engine === "docker" ? ["--tmpfs=/tmp", "--tmpfs=/run"] : []));
   // SELinux would otherwise keep the container from files of ours.
@@ -162,7 +148,7 @@ export async function engineInvocation(
   options.push(...container.binds.map((bind) => `--mount=${mountOption(bind, "target", "readonly")}`));
   const env: NodeJS.ProcessEnv = { ...process.env };
   const lines: string[] = [];
-  for (const [name, value] of container.extraEnv) {
+  for (const [name, value] of withDescriptor(container, firstDescriptor).extraEnv) {
     if (!engineVariable.test(name)) {
       env[name] = value;
       options.push(`--env=${name}`);
@@ -185,7 +171,19 @@ export async function engineInvocation(
       ...args,
     ],
     env,
+    ...descriptorOf(container),
   };
+}
+
+/**
+ * Options for graphics processors. Podman takes NVIDIA's from the container device interface (`nvidia-ctk cdi generate`), Docker from
+ * NVIDIA's toolkit; AMD's are devices like others.
+ */
+function gpuOptions(engine: EngineName, gpu: GpuKind | undefined): readonly string[] {
+  if (gpu === undefined) return [];
+  if (gpu === "nvidia") return engine === "podman" ? ["--device=nvidia.com/gpu=all"] : ["--gpus=all"];
+  const group = engine === "podman" ? "keep-groups" : "video";
+  return ["--device=/dev/kfd", "--device=/dev/dri", `--group-add=${group}`];
 }
 
 /** Ranks in several containers on one machine talk through its shared memory, and 64 MB of their own would not do for many. */

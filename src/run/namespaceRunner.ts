@@ -7,14 +7,16 @@ import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostPath } from "../util/hostPath.ts";
+import { withDescriptor } from "./containerProcess.ts";
 import { cloneWithAdditions, type FittedRoot, fitRoot, writeAdditions } from "./fitRoot.ts";
 import { hostFiles } from "./hostFiles.ts";
-import { hostPath } from "./hostPath.ts";
 import { mountPointsBelow } from "./mountPoints.ts";
 import {
   environmentScript,
   guardScript,
   innerScript,
+  launcherDescriptor,
   noProcStatus,
   outerScript,
 } from "./namespaceScripts.ts";
@@ -34,6 +36,8 @@ export interface NamespaceAbilities {
 interface Start {
   readonly argv: readonly [string, ...string[]];
   readonly environment: string;
+  /** The socket of an MPI launcher. */
+  readonly descriptor: number | undefined;
 }
 
 /**
@@ -85,10 +89,15 @@ async function prepare(
     ? await stackedLayers(image.layers, context)
     : [await mergedLayers(image.layers, context)];
   const stack = layers.map((id) => join(context.directory, id, "fs"));
-  const fitted = await fitRoot(stack, container, await hostFiles(container.network));
+  const devices = (container.launch?.devices ?? [])
+    .filter((path) => !container.binds.some(({ target }) => target === path))
+    .map((path) => ({ source: path, target: path, readOnly: false }));
+  const all = { ...container, binds: [...container.binds, ...devices] };
+  const fitted = await fitRoot(stack, all, await hostFiles(container.network));
   await mkdir(join(context.directory, "mnt"), { recursive: true });
   const root = await rootArguments(layers, fitted, context, abilities);
-  const { text, skipped } = environmentScript(new Map([["HOME", fitted.home], ...container.env]));
+  const { env } = withDescriptor(container, launcherDescriptor);
+  const { text, skipped } = environmentScript(new Map([["HOME", fitted.home], ...env]));
   for (const name of skipped)
     context.emit({
       type: "warning",
@@ -119,6 +128,7 @@ async function prepare(
       ...container.argv,
     ],
     environment: text,
+    descriptor: container.launch?.descriptor,
   };
 }
 
@@ -192,6 +202,9 @@ async function supervise(start: Start, context: UnpackContext): Promise<Outcome>
     env: { PATH: hostPath(), LC_ALL: "C", LIBMOUNT_FORCE_MOUNT2: "always" },
     cwd: context.directory,
     extraPipes: 3,
+    ...(start.descriptor === undefined
+      ? {}
+      : { descriptor: { own: start.descriptor, number: launcherDescriptor } }),
     started: (started) => {
       child = started;
       const [, reports, environment] = started.stdio.slice(3) as [Writable, Readable, Writable];
@@ -215,7 +228,7 @@ async function supervise(start: Start, context: UnpackContext): Promise<Outcome>
   });
   // What was reported last may be on its way still.
   await Promise.race([reported, setTimeout(1000, undefined, { ref: false })]);
-  for (const pipe of child?.stdio.slice(3) ?? []) pipe?.destroy();
+  for (const pipe of child?.stdio.slice(3, 6) ?? []) pipe?.destroy();
   return { status, ready: inner !== undefined, report };
 }
 

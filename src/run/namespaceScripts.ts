@@ -14,8 +14,12 @@
  * root is left where it is by pivot_root(2).
  *
  * File descriptors: 3 is our lifeline (it ends when the program that started all this is gone, however it went), 4 takes what
- * goes wrong and, at last, the inner process's number, 5 gives the environment, 6 is the real standard error meanwhile.
+ * goes wrong and, at last, the inner process's number, 5 gives the environment, 6 is the real standard error meanwhile, 7 is the
+ * socket of an MPI launcher, where there is one: it is the program's, and nobody who outlives that may hold it.
  */
+
+/** The number that a launcher's socket has in the container. */
+export const launcherDescriptor = 7;
 
 /** Exit status of `outer` when `/proc` cannot be mounted: some sandboxes forbid it, and with it our own process numbers. */
 export const noProcStatus = 97;
@@ -39,7 +43,7 @@ export const outerScript = `
 ${calm}
 exec 6>&2 2>&4
 fail() { echo "$1" >&4; exit 125; }
-watch() { exec 4>&- 5<&- 6>&-; while read -r line <&3; do :; done; }
+watch() { exec 4>&- 5<&- 6>&- 7>&-; while read -r line <&3; do :; done; }
 if [ "$$" = 1 ]; then
   ( watch; kill -KILL -1 ) </dev/null >/dev/null 2>&1 &
   mount -t proc -o nosuid,nodev,noexec proc /proc || exit ${noProcStatus}

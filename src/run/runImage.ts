@@ -8,15 +8,18 @@ import { cacheHome } from "../util/cacheHome.ts";
 import { digestOf } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import { shellLine } from "../util/shellQuote.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
 import { containerProcess } from "./containerProcess.ts";
-import { engineInvocation, engineTrouble, type Invocation, importImage } from "./engine.ts";
+import { engineInvocation, engineTrouble, importImage } from "./engine.ts";
 import { cloneWithAdditions, fitRoot } from "./fitRoot.ts";
 import { hostFiles } from "./hostFiles.ts";
+import { type Invocation, refuseHostMpi } from "./invocation.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
+import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
-import { findProgram, lastLine, runTool } from "./tool.ts";
 import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
 import { mergedLayers, type UnpackContext } from "./unpackedLayers.ts";
 
@@ -36,7 +39,7 @@ interface Run {
 /**
  * Runs a program in an image, with this process's standard input, output and error, until it ends.
  *
- * With `runtime: "auto"` the first of Podman, Docker, Apptainer and Singularity is taken that is installed and works (which is tried,
+ * With `runtime: "auto"` the first of Podman, Docker, Apptainer, Singularity and Sarus is taken that is installed and works (which is tried,
  * once), else our own runner. Signals are passed on; the image is unpacked or imported once.
  *
  * @returns the program's exit status; 128 + n when signal n ended it; 126 and 127 when it cannot be started
@@ -61,13 +64,22 @@ export async function runImage(options: RunOptions): Promise<number> {
   };
   const chosen = options.runtime ?? "auto";
   if (chosen !== "auto") return start(chosen, await programOf(chosen), run);
-  for (const name of ["podman", "docker", "apptainer", "singularity"] as const) {
+  for (const name of runtimesFor(run.container)) {
     const program = await findProgram(name);
     if (program === undefined) continue;
     if ((await troubleWith(name, program, run)) === undefined) return start(name, program, run);
     expectNotInterrupted(options);
   }
   return start("namespace", "", run);
+}
+
+/** Runtimes to try, in order: those that can do at all what is asked for. */
+function runtimesFor(container: ContainerProcess): readonly Exclude<RuntimeName, "namespace">[] {
+  if (container.hostMpi) return ["sarus"];
+  // Docker's daemon starts containers, and cannot hand on a socket of ours.
+  const docker = container.launch?.descriptor === undefined ? (["docker"] as const) : [];
+  const sarus = container.readOnly || container.network === "none" ? [] : (["sarus"] as const);
+  return ["podman", ...docker, "apptainer", "singularity", ...sarus];
 }
 
 /** This machine, in the words of image configurations. */
@@ -88,10 +100,21 @@ async function programOf(name: RuntimeName): Promise<string> {
 
 async function start(name: RuntimeName, program: string, run: Run): Promise<number> {
   if (name === "namespace") {
-    const abilities = await namespaceAbilities(run.container.network);
+    refuseHostMpi("our own runner", run.container);
+    if (run.container.gpu !== undefined)
+      throw new SpacktainersError(
+        "NOT_SUPPORTED",
+        "our own runner cannot give a container the drivers of a graphics processor",
+        {
+          hint: "Apptainer, Podman, Docker and Sarus can",
+        },
+      );
+    const { processNumbers, ...rest } = await namespaceAbilities(run.container.network);
+    // Ranks name what they share by their process numbers, which therefore must differ from one container to the next.
+    const abilities = { ...rest, processNumbers: processNumbers && run.container.launch === undefined };
     const context = unpackContext(run);
     if (run.options.print === undefined) return runInNamespace(run.image, run.container, context, abilities);
-    run.options.print(quoted(await namespaceCommandLine(run.image, run.container, context, abilities)));
+    run.options.print(shellLine(await namespaceCommandLine(run.image, run.container, context, abilities)));
     return 0;
   }
   const files: string[] = [];
@@ -102,7 +125,7 @@ async function start(name: RuntimeName, program: string, run: Run): Promise<numb
       const { signal } = run.options;
       return await superviseProcess({ ...invocation, ...(signal === undefined ? {} : { signal }) });
     }
-    run.options.print(quoted(invocation.argv));
+    run.options.print(shellLine(invocation.argv));
     return 0;
   } finally {
     for (const file of files) await rm(file, { force: true });
@@ -118,6 +141,12 @@ async function invocationFor(
   if (name === "apptainer" || name === "singularity") {
     return apptainerInvocation(name, program, await sandbox(run), run.container);
   }
+  if (name === "sarus")
+    return sarusInvocation(
+      program,
+      await loadIntoSarus(run.image, importContext(program, run)),
+      run.container,
+    );
   const imported = await importImage(name, run.image, importContext(program, run));
   return engineInvocation(name, program, imported, run.container, async (text) => {
     const folder = join(run.cache, "run");
@@ -185,6 +214,7 @@ async function askRuntime(
     });
     return result.status === 0 || result.status === 127 ? undefined : lastLine(result.stderr);
   }
+  if (name === "sarus") return sarusTrouble(program, run);
   if (name === "docker") {
     const result = await runTool([program, "version", "--format", "{{.Server.Version}}"], {
       timeout: 10_000,
@@ -196,6 +226,20 @@ async function askRuntime(
     const trouble = await engineTrouble(program, imported);
     if (trouble !== undefined) await runTool([program, "rmi", imported]);
     return trouble;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Why Sarus cannot run the image, or undefined. */
+async function sarusTrouble(program: string, run: Run): Promise<string | undefined> {
+  try {
+    const image = await loadIntoSarus(run.image, importContext(program, run));
+    const command = [program, "run", "--entrypoint", "", image, "/bin/sh", "-c", ":"] as const;
+    const result = await runTool(command, { timeout: 60_000 });
+    return result.status === 0 || result.status === 127
+      ? undefined
+      : lastLine(result.stderr) || `status ${result.status}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -233,11 +277,4 @@ function rootfsFolder(run: Run): string {
 function expectNotInterrupted(options: RunOptions): void {
   if (options.signal?.aborted === true)
     throw new SpacktainersError("INTERRUPTED", "interrupted before the container was started");
-}
-
-/** A command line that a shell reads back as the same words. */
-function quoted(argv: readonly string[]): string {
-  return argv
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(" ");
 }

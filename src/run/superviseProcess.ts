@@ -23,6 +23,8 @@ export interface Supervision {
   readonly cwd?: string;
   /** Pipes beyond standard input, output and error, which are ours. */
   readonly extraPipes?: number;
+  /** A file descriptor of ours that the program gets too, under the number given; above those of the pipes. */
+  readonly descriptor?: { readonly own: number; readonly number: number } | undefined;
   /** Called once the program is started. */
   readonly started?: (child: ChildProcess) => void;
   /** Sends a signal to where it belongs; default: to the program. */
@@ -39,8 +41,14 @@ export interface Supervision {
 export async function superviseProcess(task: Supervision): Promise<number> {
   const [program, ...args] = task.argv;
   const pipes = Array.from({ length: task.extraPipes ?? 0 }, () => "pipe" as const);
+  const { descriptor } = task;
+  const unused = Array.from(
+    { length: descriptor === undefined ? 0 : descriptor.number - 3 - pipes.length },
+    () => "ignore" as const,
+  );
+  const passed = descriptor === undefined ? [] : [...unused, descriptor.own];
   const child = spawn(program, args, {
-    stdio: ["inherit", "inherit", "inherit", ...pipes],
+    stdio: ["inherit", "inherit", "inherit", ...pipes, ...passed],
     env: task.env,
     ...(task.cwd === undefined ? {} : { cwd: task.cwd }),
   });

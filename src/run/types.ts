@@ -3,10 +3,22 @@ import type { Platform } from "../archive/oci/types.ts";
 import type { EmitEvent } from "../util/events.ts";
 
 /** The runtimes we know, in the order `auto` tries them. */
-export const runtimeNames = ["podman", "docker", "apptainer", "singularity", "namespace"] as const;
+export const runtimeNames = ["podman", "docker", "apptainer", "singularity", "sarus", "namespace"] as const;
 
 /** `namespace` is our own runner: an unprivileged user namespace, no other program than util-linux needed. */
 export type RuntimeName = (typeof runtimeNames)[number];
+
+/**
+ * How the program finds the other ranks. `auto`: what an MPI launcher gave us is passed on, if one started us; `launcher`: the
+ * same, and an error if none did; `none`: nothing is passed on; `host`: as `auto`, and the machine's MPI takes the place of
+ * the container's (Sarus only).
+ */
+export const mpiModes = ["auto", "none", "launcher", "host"] as const;
+export type MpiMode = (typeof mpiModes)[number];
+
+/** Whose graphics processors the container sees. */
+export const gpuKinds = ["nvidia", "rocm"] as const;
+export type GpuKind = (typeof gpuKinds)[number];
 
 /** A directory or file of this machine that the container sees. */
 export interface Bind {
@@ -36,8 +48,17 @@ export interface RunOptions {
   readonly binds?: readonly Bind[];
   /** Directory to start in, in the container; default: the image's, else `/`. */
   readonly workdir?: string;
-  /** Set over the image's own environment. Nothing else of this process's environment is passed on but `TERM`. */
+  /**
+   * Set over the image's own environment. Nothing else of this process's environment is passed on but `TERM`, and what an MPI
+   * launcher set (see `launcher.ts`).
+   */
   readonly env?: Readonly<Record<string, string>>;
+  /** `none`: the command itself is the program; default `image`: it is handed to the image's entrypoint. */
+  readonly entrypoint?: "image" | "none";
+  /** Default `auto`. */
+  readonly mpi?: MpiMode;
+  /** Default none. */
+  readonly gpu?: GpuKind;
   /** Default `auto`: the first one that is here and works. */
   readonly runtime?: RuntimeName | "auto";
   /** `host` (default): the machine's network, as HPC runtimes do. `none`: only a loopback interface. */
@@ -68,4 +89,11 @@ export interface ContainerProcess {
   readonly network: "host" | "none";
   readonly tty: boolean;
   readonly readOnly: boolean;
+  readonly gpu: GpuKind | undefined;
+  /** The machine's MPI takes the place of the container's. */
+  readonly hostMpi: boolean;
+  /** Set when an MPI launcher started us. */
+  readonly launch:
+    | { readonly descriptor: number | undefined; readonly devices: readonly string[] }
+    | undefined;
 }

@@ -7,6 +7,9 @@ import { temporaryName, temporaryOwner } from "./temporaryName.ts";
 /** Temporaries of other machines, of whose processes nothing is known, are left alone for so long; in milliseconds. */
 const foreignAge = 7 * 86_400_000;
 
+/** Directories in which this process has removed what killed ones left behind. */
+const swept = new Set<string>();
+
 /** A fresh name in `directory` for something unfinished. It names its process, for {@link sweepTemporaries}. */
 export function temporaryPath(directory: string): string {
   return join(directory, temporaryName());
@@ -14,7 +17,7 @@ export function temporaryPath(directory: string): string {
 
 /**
  * Makes a file (or a directory) appear whole or not at all: `write` fills a temporary path in the same directory, which
- * is then renamed to `path`. A crash leaves only a temporary, which {@link sweepTemporaries} removes.
+ * is then renamed to `path`. A crash leaves only a temporary, which the next process that writes into the directory removes.
  */
 export async function writeAtomically(
   path: string,
@@ -22,6 +25,10 @@ export async function writeAtomically(
 ): Promise<void> {
   const directory = dirname(path);
   await mkdir(directory, { recursive: true });
+  if (!swept.has(directory)) {
+    swept.add(directory);
+    await sweepTemporaries(directory);
+  }
   const temporary = temporaryPath(directory);
   try {
     await write(temporary);

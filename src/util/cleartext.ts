@@ -26,7 +26,10 @@ export function looksClearSigned(text: string): boolean {
  */
 export function parseCleartext(source: string, place: Place): CleartextFrame {
   const fail = (what: string): never => {
-    throw new SpacktainersError("SIGNATURE_INVALID", `not one clear-signed message: ${what}`, { place });
+    throw new SpacktainersError("SIGNATURE_INVALID", `not one clear-signed message: ${what}`, {
+      place,
+      hint: "it is damaged, or was changed after it was signed",
+    });
   };
   const lines = source.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
   let at = 0;

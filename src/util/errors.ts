@@ -26,7 +26,6 @@ export const errorCodes = {
   ARCHIVE_INVALID: "failed",
   ARCHIVE_UNSAFE: "failed",
   BUILDINFO_INVALID: "failed",
-  ELF_INVALID: "failed",
   PREFIX_TOO_LONG: "failed",
   RELOCATION_FAILED: "failed",
   VIEW_CONFLICT: "failed",
@@ -37,6 +36,7 @@ export const errorCodes = {
   LOCK_BUSY: "failed",
   PROCESS_FAILED: "failed",
   OUTPUT_EXISTS: "failed",
+  SITE_MISMATCH: "failed",
   NOT_SUPPORTED: "failed",
   // 2: the command line was wrong
   USAGE: "usage",

@@ -392,6 +392,15 @@ describe("hostile and damaged archives", () => {
       Buffer.concat([block({ type: "x" }, long), block({}), end]),
       "ARCHIVE_INVALID",
     ],
+    [
+      "a name that no file system has",
+      Buffer.concat([
+        block({ type: "x" }, `${formatPaxRecord("path", `a/${"x".repeat(256)}/b`)}`),
+        block({}),
+        end,
+      ]),
+      "ARCHIVE_INVALID",
+    ],
     ["an enormous PAX header", block({ type: "x", size: 2 ** 21 }), "ARCHIVE_INVALID"],
     [
       "a malformed PAX record",

@@ -113,6 +113,25 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
     expect(await cache.findPackage(id(testPackage("other", 99)))).toBeUndefined();
   });
 
+  it("tells the sizes of archives without downloading them, and whether they are here", async () => {
+    serve(await makeFiles(packages, key.sign));
+    const cache = open();
+    const found = await cache.findPackage(id(zlib));
+    if (found === undefined) throw new Error("not found");
+    expect(found.size).toBe(found.layout === 3 ? zlib.archive.length : undefined);
+    server.requests.length = 0;
+    expect(await cache.archiveSize(found)).toBe(zlib.archive.length);
+    // Layout v2 does not say it in its metadata: the cache is asked, once.
+    expect(server.requests.length).toBe(found.layout === 2 ? 1 : 0);
+    server.requests.length = 0;
+    expect(await open().archiveSize(found)).toBe(zlib.archive.length);
+    expect(server.requests).toEqual([]);
+    expect(await cache.hasLocalArchive(found)).toBe(false);
+    await cache.fetchArchive(found);
+    expect(await cache.hasLocalArchive(found)).toBe(true);
+    expect(await open().hasLocalArchive(found)).toBe(true);
+  });
+
   it("asks nothing again for what is known and here", async () => {
     serve(await makeFiles(packages, key.sign));
     const first = open();

@@ -30,6 +30,31 @@ describe("readConfiguration", () => {
     });
   });
 
+  it("keeps what is right beside what is wrong, so that more of it can be looked into", () => {
+    const { configuration, sound } = read(`
+platforms: { amd46: {}, arm64: { target: neoverse_v1 } }
+caches:
+  - { url: a, trust: k.pub, regoin: x }
+  - { url: b, trust: 7, unsigned: true }
+base: { debian: trixie, packages: bash, keyring: d.gpg }
+layers: { budget: 500, level: 9 }
+install: { root: opt, projections: { all: "{nme}" } }
+strip: perhaps
+`);
+    expect(configuration).toBeUndefined();
+    expect(sound).toMatchObject({
+      platforms: { amd64: { target: "x86_64_v3" }, arm64: { target: "neoverse_v1" } },
+      caches: [
+        { url: "/repo/a", trust: [{ path: "/repo/k.pub" }] },
+        { url: "/repo/b", trust: [] },
+      ],
+      base: { suite: "trixie", packages: undefined, keyring: ["/repo/d.gpg"] },
+      layers: { budget: 60, level: 9 },
+      install: { root: "/opt/software", projections: [["all", "{nme}"]] },
+      strip: true,
+    });
+  });
+
   it("reads everything, with paths from the file's folder", () => {
     const { configuration, problems } = read(`
 spacktainers: 1
@@ -114,11 +139,20 @@ linkage: { allow-unresolved: [libcuda.so.1] }
     ).toEqual([
       "1:8 `strip` must be true or false",
       "2:19 `layers.budget` must be at most 127",
-      "2:37 `layers.compression` must be gzip",
+      "2:37 `layers.compression` must be one of gzip, zstd | did you mean `gzip`?",
       "3:15 `view.root` must be an absolute path",
       "4:9 `output` must be text",
       "5:12 `platforms` must be a mapping",
     ]);
+  });
+
+  it("knows which levels gzip and zstd have", () => {
+    expect(problemsOf("layers: { level: 13 }\n")).toEqual([
+      "1:18 `layers.level` must be at most 12 for gzip | zstd has levels up to 19",
+    ]);
+    expect(problemsOf("layers: { compression: gzip, level: 19 }\n")).toHaveLength(1);
+    expect(problemsOf("layers: { compression: zstd, level: 19 }\n")).toEqual([]);
+    expect(problemsOf("layers: { compression: zstd, level: 20 }\n")).toHaveLength(1);
   });
 
   it("says so when the format is newer", () => {

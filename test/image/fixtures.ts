@@ -1,15 +1,22 @@
 /** Small images for tests. */
 import { join } from "node:path";
 import type { Entry } from "../../src/archive/entry.ts";
-import { mediaTypes } from "../../src/archive/oci/types.ts";
+import { type CompressionFormat, compressionSettings } from "../../src/archive/layerCompression.ts";
+import { layerMediaType } from "../../src/archive/oci/types.ts";
 import { writeFragment } from "../../src/archive/writeFragment.ts";
 import { assembleImage, type Image, type ImageLayer, type ImageRequest } from "../../src/image/image.ts";
 import { entriesOf } from "../archive/streams.ts";
 
-export async function layer(directory: string, name: string, entries: Entry[]): Promise<ImageLayer> {
+export async function layer(
+  directory: string,
+  name: string,
+  entries: Entry[],
+  format: CompressionFormat = "gzip",
+): Promise<ImageLayer> {
   const path = join(directory, name);
-  const facts = await writeFragment(path, entriesOf(entries), { whiteouts: "keep" });
-  return { path, ...facts, mediaType: mediaTypes.layer, createdBy: `spacktainers: ${name}` };
+  const compression = compressionSettings(format);
+  const facts = await writeFragment(path, entriesOf(entries), { whiteouts: "keep", compression });
+  return { path, ...facts, mediaType: layerMediaType(format), createdBy: `spacktainers: ${name}` };
 }
 
 export function image(layers: readonly ImageLayer[], more: Partial<ImageRequest> = {}): Image {

@@ -19,7 +19,7 @@ import type { Image, ImageLayer } from "../../src/image/image.ts";
 import { writeDockerArchive, writeOciArchive } from "../../src/image/writeArchives.ts";
 import { writeOciLayout } from "../../src/image/writeOciLayout.ts";
 import { writeRootfs } from "../../src/image/writeRootfs.ts";
-import { hexOfDigest } from "../../src/util/digest.ts";
+import { digestOf, hexOfDigest } from "../../src/util/digest.ts";
 import { directory, file, pieces, readAll, symlink } from "../archive/streams.ts";
 import { image, layer } from "./fixtures.ts";
 
@@ -224,6 +224,17 @@ describe("archives", () => {
     expect([manifest.Config, ...manifest.Layers].every((name: string) => names.includes(name))).toBe(true);
     const config = items.find(({ entry }) => entry.path === manifest.Config);
     expect(config?.content?.equals(made.config.bytes)).toBe(true);
+  });
+
+  it("writes zstd layers for docker load without compression", async () => {
+    const packed = await layer(scratch, "zstd", [file("a", "a".repeat(100_000))], "zstd");
+    await writeDockerArchive(target, image([base, packed]), { reference: "example/hello" });
+    const items = await contents();
+    const [manifest] = JSON.parse(items[0]?.content?.toString() ?? "");
+    expect(manifest.Layers[0]).toMatch(/\.tar\.gz$/);
+    const item = items.find(({ entry }) => entry.path === manifest.Layers[1]);
+    expect(`sha256:${manifest.Layers[1].replace(/\.tar$/, "")}`).toBe(packed.diffId);
+    expect(digestOf(item?.content ?? "")).toBe(packed.diffId);
   });
 
   it("overwrites its own files and no others", async () => {

@@ -158,7 +158,24 @@ describe("planLayers", () => {
     expect(plan.length).toBeGreaterThan(50);
   });
 
-  it("puts packages of unknown size among the small ones", () => {
+  it("lets packages below 256 KiB share a quarter of the shared layers, and no layer with larger ones", () => {
+    const items = Array.from({ length: 300 }, (_, index) => ({
+      key: `key-${index}`,
+      name: `package-${index}`,
+      size: index < 150 ? 100_000 : 300_000,
+    }));
+    const shared = planLayers(items, usual).slice(usual.alone);
+    const small = new Set(items.slice(0, 150).map(({ key }) => key));
+    const [ofSmall, mixed] = [
+      shared.filter((group) => group.every((key) => small.has(key))),
+      shared.filter((group) => group.some((key) => small.has(key))),
+    ];
+    expect(ofSmall).toHaveLength(5);
+    expect(mixed).toEqual(ofSmall);
+    expect(shared).toHaveLength(usual.shared);
+  });
+
+  it("gives no layer of its own to a package of unknown size while others are known", () => {
     const items = packages(100).map((item, index) => (index < 5 ? { ...item, size: undefined } : item));
     const single = planLayers(items, usual).slice(0, usual.alone).flat();
     for (let index = 0; index < 5; index++) expect(single).not.toContain(`key-${index}`);

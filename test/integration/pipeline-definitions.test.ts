@@ -165,7 +165,6 @@ describe("what is not built yet", () => {
 
   it.each([
     ["neurodamus-neocortex", /neurodamus-neocortex\/Dockerfile\.epilogue {2}error .* Dockerfile\.epilogue/],
-    ["nexus-storage", /nexus-storage\.def {2}error .* Apptainer definition file/],
   ])("is refused clearly: %s", async (name, says) => {
     expectRefusal(await work.run(["build", name, "--quiet"]), { code: "NOT_SUPPORTED", status: 1, says });
     expect(readdirSync(work.directory)).not.toContain("dist");

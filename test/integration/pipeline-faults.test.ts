@@ -198,6 +198,49 @@ const faults: readonly Fault[] = [
       }),
   },
   {
+    name: "an index that names other variants",
+    refusal: { code: "IDENTITY_MISMATCH", status: 5, says: "the variants of mpich@4.0.2" },
+    make: (cache) =>
+      cache.changeIndex((installs) => {
+        for (const { spec } of Object.values(installs))
+          if (spec.name === "mpich") spec.parameters = { ...(spec.parameters as object), cuda: true };
+      }),
+  },
+  {
+    name: "an index that names another processor",
+    refusal: { code: "IDENTITY_MISMATCH", status: 5, says: "the target and system of ring@1.0.0" },
+    make: (cache) =>
+      cache.changeIndex((installs) => {
+        for (const { spec } of Object.values(installs))
+          if (spec.name === "ring") spec.arch = { ...(spec.arch as object), target: "x86_64_v2" };
+      }),
+  },
+  {
+    name: "an index that takes a dependency for one of the system",
+    refusal: { code: "IDENTITY_MISMATCH", status: 5, says: /the dependencies of (ring|mpich)/ },
+    make: (cache) =>
+      cache.changeIndex((installs) => {
+        for (const { spec } of Object.values(installs))
+          if (spec.name === "gcc-runtime") spec.external = { path: "/usr", module: null };
+      }),
+  },
+  {
+    name: "signed metadata that says the package is external",
+    refusal: { code: "CACHE_INVALID", status: 4, says: "ring@1.0.0/yv5ulaa: the spec file says" },
+    make: (cache, key) =>
+      cache.replaceSpec("ring", key, (node) => {
+        node.external = { path: "/usr", module: null };
+      }),
+  },
+  {
+    name: "signed metadata that cannot be read",
+    refusal: { code: "CACHE_INVALID", status: 4, says: "ring@1.0.0/yv5ulaa: the name" },
+    make: (cache, key) =>
+      cache.replaceSpec("ring", key, (node) => {
+        node.name = 7;
+      }),
+  },
+  {
     name: "an index that names another version",
     // Its name is made of the version: nothing is there.
     refusal: { code: "PACKAGE_NOT_CACHED", status: 4, says: "ring@9.9.9" },
@@ -210,6 +253,18 @@ const faults: readonly Fault[] = [
     name: "an index that lists what is not there",
     refusal: { code: "PACKAGE_NOT_CACHED", status: 4, says: "mpich", hint: "update-index" },
     make: (cache) => rmSync(cache.manifest("mpich")),
+  },
+  {
+    name: "an index in which packages depend on each other",
+    refusal: { code: "NO_SOLUTION", status: 3, count: 2, says: "spack.yaml:7:5", hint: "in a circle" },
+    make: (cache) =>
+      cache.changeIndex((installs) => {
+        const specs = Object.values(installs).map(({ spec }) => spec);
+        const ring = specs.find(({ name }) => name === "ring");
+        const mpich = specs.find(({ name }) => name === "mpich");
+        const edge = { name: "ring", hash: ring?.hash, parameters: { deptypes: ["link"], virtuals: [] } };
+        if (mpich !== undefined) mpich.dependencies = [...((mpich.dependencies as object[]) ?? []), edge];
+      }),
   },
   {
     name: "an index that lacks a dependency",

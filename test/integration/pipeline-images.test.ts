@@ -24,8 +24,9 @@ const environments: readonly {
     layout: "v2",
     programs: [
       [
-        ["mpiexec", "-n", "3", "ring"],
-        /^ring 2\.1\.0: 3 ranks, token 1000, .* zlib 1\.2\.13, crc 8fdcf576$/m,
+        // As few ranks as there can be: they wait busily for each other, so more than the machine has cores take minutes.
+        ["mpiexec", "-n", "2", "ring"],
+        /^ring 2\.1\.0: 2 ranks, token 1000, .* zlib 1\.2\.13, crc 8fdcf576$/m,
       ],
       [["ring-report"], /^zlib = \/opt\/software\/.*zlib-1\.2\.13-[a-z0-9]{32}$/m],
       [["pyring"], /^pyring 1\.0\.1 \/opt\/view$/m],

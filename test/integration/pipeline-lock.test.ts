@@ -77,6 +77,7 @@ describe("lock", () => {
       "spack.lock",
       "spack.yaml",
       "spacktainers.lock",
+      "test.yaml",
     ]);
     expect(
       digestOfBuild(await work.run(["--json", "build", "hello-mpi", "--frozen", "--output", "oci:other"])),
@@ -97,7 +98,7 @@ describe("lock", () => {
     const missing = await work.run(["-q", "lock", "--check"]);
     expect(missing.status).toBe(3);
     expect(missing.stderr).toMatch(/spack\.lock {2}error {2}LOCK_STALE/);
-    expect(readdirSync(work.path(definition))).toEqual(["spack.yaml"]);
+    expect(readdirSync(work.path(definition))).toEqual(["spack.yaml", "test.yaml"]);
     await work.run(["-q", "lock"]);
     expect(await work.run(["-q", "lock", "--check"])).toMatchObject({ status: 0, stdout: "up to date\n" });
     edit(work.path(definition, "spack.yaml"), (text) => `${text}\n# only a comment\n`);

@@ -2,12 +2,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { directory, file, hostPrograms, symlink, writeTestLayout } from "../support/hostImage.ts";
 import {
   folder,
-  mountTable,
+  mountsOf,
   type RunnerOptions,
   run,
   runnerLine,
@@ -17,6 +16,8 @@ import {
 } from "../support/runner.ts";
 
 const trouble = runnerTrouble();
+/** How long to wait for what happens by itself, on however busy a machine; in milliseconds. */
+const patience = { timeout: 60_000, interval: 50 };
 
 const programs = [
   ...["bash", "sh", "cat", "ls", "env", "id", "sleep", "stat", "touch", "rm", "mv", "mkdir", "head", "wc"],
@@ -231,24 +232,22 @@ describe.skipIf(trouble !== undefined).each(users)(
     });
 
     it("leaves nothing behind when it is killed", async () => {
-      const mounts = mountTable();
       const mark = `60.${process.pid}${uid ?? 0}`;
       const running = startRun(["sh", "-c", `sleep ${mark} & echo ready; exec sleep ${mark}`], options);
       await running.says("ready");
       const left = () => spawnSync("pgrep", ["-fx", `sleep ${mark}`], { encoding: "utf8" }).stdout.trim();
       expect(left().split("\n").length).toBe(2);
       running.child.kill("SIGKILL");
-      for (let n = 0; n < 100 && left() !== ""; n++) await setTimeout(50);
-      expect(left()).toBe("");
-      expect(mountTable()).toEqual(mounts);
+      await vi.waitFor(() => expect(left()).toBe(""), patience);
+      expect(mountsOf(place.path)).toEqual([]);
       expect(sh("echo again").stdout).toBe("again\n");
     });
 
     it("ends what the program left running", async () => {
       const mark = `61.${process.pid}${uid ?? 0}`;
       expect(sh(`sleep ${mark} >/dev/null 2>&1 & echo done`).stdout).toBe("done\n");
-      await setTimeout(100);
-      expect(spawnSync("pgrep", ["-fx", `sleep ${mark}`]).status).toBe(1);
+      const left = () => spawnSync("pgrep", ["-fx", `sleep ${mark}`]).status;
+      await vi.waitFor(() => expect(left()).toBe(1), patience);
     });
 
     it("unpacks once when several start at the same time", async () => {
@@ -352,8 +351,7 @@ describe.skipIf(trouble !== undefined).each(users)(
       await running.says("ready");
       running.child.kill("SIGKILL");
       const left = () => spawnSync("pgrep", ["-fx", `sleep ${mark}`]).status === 0;
-      for (let n = 0; n < 100 && left(); n++) await setTimeout(50);
-      expect(left()).toBe(false);
+      await vi.waitFor(() => expect(left()).toBe(false), patience);
     });
 
     it("says which setting forbids namespaces", () => {

@@ -3,6 +3,7 @@ import { apptainerInvocation } from "../../src/run/apptainer.ts";
 import { engineInvocation } from "../../src/run/engine.ts";
 import { mountOption } from "../../src/run/mountOption.ts";
 import { mountPointsIn } from "../../src/run/mountPoints.ts";
+import { sarusInvocation, sarusMount } from "../../src/run/sarus.ts";
 import type { ContainerProcess } from "../../src/run/types.ts";
 
 const container: ContainerProcess = {
@@ -21,6 +22,9 @@ const container: ContainerProcess = {
   network: "host",
   tty: true,
   readOnly: true,
+  gpu: undefined,
+  hostMpi: false,
+  launch: undefined,
 };
 
 describe("the command for an engine", () => {
@@ -86,5 +90,91 @@ describe("mountPointsIn", () => {
     const table =
       "22 1 0:5 / /a\\040b\\134 rw - ext4 /dev/x rw\n23 22 0:6 /x /proc rw shared:1 - proc proc rw\n\n";
     expect(mountPointsIn(table)).toEqual(["/a b\\", "/proc"]);
+  });
+});
+
+describe("ranks of a launcher", () => {
+  const rank: ContainerProcess = {
+    ...container,
+    extraEnv: new Map([["PMI_RANK", "1"]]),
+    launch: { descriptor: 12, devices: ["/dev/cxi0"] },
+  };
+  const keep = async () => "/env-file";
+
+  it("have the launcher's socket as number 3, and process numbers of the machine", async () => {
+    const { argv, env, descriptor } = await engineInvocation("podman", "podman", "image", rank, keep);
+    expect(argv).toContain("--preserve-fds=1");
+    expect(argv).toContain("--pid=host");
+    expect(argv).not.toContain("--init");
+    expect(argv).toContain("--device=/dev/cxi0");
+    expect(argv).toContain("--env=PMI_FD");
+    expect(env.PMI_FD).toBe("3");
+    expect(descriptor).toEqual({ own: 12, number: 3 });
+    const apptainer = apptainerInvocation("apptainer", "apptainer", "/root", rank);
+    expect(apptainer.env.APPTAINERENV_PMI_FD).toBe("3");
+    expect(apptainer.descriptor).toEqual({ own: 12, number: 3 });
+  });
+
+  it("cannot be Docker's where they have a socket", async () => {
+    await expect(engineInvocation("docker", "docker", "image", rank, keep)).rejects.toMatchObject({
+      code: "NOT_SUPPORTED",
+    });
+    const noSocket = { ...rank, launch: { descriptor: undefined, devices: [] } };
+    const { argv, env } = await engineInvocation("docker", "docker", "image", noSocket, keep);
+    expect(argv.join(" ")).not.toContain("PMI_FD");
+    expect(env.PMI_FD).toBeUndefined();
+  });
+});
+
+describe("graphics processors", () => {
+  const keep = async () => "/env-file";
+  const with_ = (gpu: "nvidia" | "rocm"): ContainerProcess => ({ ...container, gpu });
+
+  it("are asked for in each runtime's own words", async () => {
+    const words = async (engine: "podman" | "docker", gpu: "nvidia" | "rocm") =>
+      (await engineInvocation(engine, engine, "image", with_(gpu), keep)).argv;
+    expect(await words("podman", "nvidia")).toContain("--device=nvidia.com/gpu=all");
+    expect(await words("docker", "nvidia")).toContain("--gpus=all");
+    for (const [engine, group] of [
+      ["podman", "keep-groups"],
+      ["docker", "video"],
+    ] as const)
+      expect(await words(engine, "rocm")).toEqual(
+        expect.arrayContaining(["--device=/dev/kfd", "--device=/dev/dri", `--group-add=${group}`]),
+      );
+    expect(apptainerInvocation("apptainer", "a", "/r", with_("nvidia")).argv).toContain("--nv");
+    expect(apptainerInvocation("apptainer", "a", "/r", with_("rocm")).argv).toContain("--rocm");
+  });
+});
+
+describe("the machine's MPI in place of the container's", () => {
+  const host: ContainerProcess = { ...container, hostMpi: true, readOnly: false };
+
+  it("is Sarus' alone", async () => {
+    expect(sarusInvocation("sarus", "image", host).argv).toContain("--mpi");
+    expect(() => apptainerInvocation("apptainer", "a", "/r", host)).toThrow(/in the place/);
+    await expect(engineInvocation("podman", "p", "i", host, async () => "")).rejects.toMatchObject({
+      code: "NOT_SUPPORTED",
+    });
+  });
+});
+
+describe("the command for Sarus", () => {
+  const plain: ContainerProcess = { ...container, readOnly: false };
+
+  it("is as its user guide has it, without values of variables", () => {
+    const { argv, env } = sarusInvocation("/bin/sarus", "load/library/x:1", plain);
+    expect(argv).toEqual([
+      ...["/bin/sarus", "run", "--tty", "--mount=type=bind,source=/s,destination=/t,readonly"],
+      ...["--env=TOKEN", "--env=LD_PRELOAD", "--workdir=/w", "--entrypoint", "", "load/library/x:1"],
+      ...["prog", "a b", "--flag"],
+    ]);
+    expect(env).toMatchObject({ TOKEN: "secret", LD_PRELOAD: "x.so" });
+  });
+
+  it("refuses what Sarus has no words for", () => {
+    expect(() => sarusInvocation("sarus", "i", container)).toThrow(/refuse writing/);
+    expect(() => sarusInvocation("sarus", "i", { ...plain, network: "none" })).toThrow(/network/);
+    expect(() => sarusMount({ source: "/a,b", target: "/c", readOnly: false })).toThrow(/comma/);
   });
 });

@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { builtProject } from "./builtProject.ts";
 
 const projectRoot = resolve(import.meta.dirname, "../..");
-/** The built binary: what users run. Elsewhere for those who change the project while the tests run. */
-export const binary = join(process.env.SPACKTAINERS_TEST_DIST ?? join(projectRoot, "dist"), "cli/main.js");
+/** The built binary. */
+export const binary = join(builtProject, "cli/main.js");
 
 /** What a command line left. */
 export interface CommandResult {

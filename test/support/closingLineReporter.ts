@@ -1,18 +1,35 @@
-import type { Reporter, TestModule } from "vitest/node";
+import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
-/** Closes a run with `N passed, N failed, N skipped` on a line of its own, for continuous integration. */
+/**
+ * Closes a run with `N passed, N failed, N skipped` on a line of its own, for continuous integration. What failed is named right
+ * before it, where a log that is cut off at its head still has it.
+ */
 export default class ClosingLineReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[] = []): void {
     const count = { passed: 0, failed: 0, skipped: 0 };
+    const failures: string[] = [];
     for (const module of modules) {
-      // A file that does not even load is a failure, though it has no tests.
-      if (module.errors().length > 0) count.failed++;
+      // A file that does not even load, or whose preparations fail, is a failure, though its tests are none.
+      for (const error of module.errors()) failures.push(`${module.relativeModuleId}: ${firstLine(error)}`);
+      for (const suite of module.children.allSuites())
+        for (const error of suite.errors())
+          failures.push(`${module.relativeModuleId} > ${suite.fullName}: ${firstLine(error)}`);
       for (const test of module.children.allTests()) {
-        const state = test.result().state;
-        if (state === "passed" || state === "failed") count[state]++;
-        else count.skipped++;
+        const { state, errors } = test.result();
+        if (state === "failed")
+          failures.push(`${module.relativeModuleId} > ${test.fullName}: ${firstLine(errors[0])}`);
+        if (state === "passed") count.passed++;
+        else if (state !== "failed") count.skipped++;
       }
     }
+    // Thrown outside of any test: they fail the run, too.
+    for (const error of unhandled) failures.push(`outside of the tests: ${firstLine(error)}`);
+    count.failed = failures.length;
+    for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
     process.stdout.write(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`);
   }
+}
+
+function firstLine(error: { readonly message: string } | undefined): string {
+  return error?.message.split("\n", 1)[0] ?? "";
 }

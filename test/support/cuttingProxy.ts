@@ -49,3 +49,44 @@ export async function startCuttingProxy(target: string, bytes: number): Promise<
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
+
+/**
+ * Forwards to `target` (`http://host:port`). Each of the first `times` connections that carries so many bytes of requests is
+ * reset there; what was sent before arrives.
+ */
+export async function startUploadCuttingProxy(
+  target: string,
+  bytes: number,
+  times: number,
+): Promise<CuttingProxy> {
+  const { hostname, port } = new URL(target);
+  let cuts = 0;
+  const server = createServer((client) => {
+    let sent = 0;
+    const upstream = connect(Number(port), hostname);
+    client.on("error", () => upstream.destroy());
+    upstream.on("error", () => client.destroy());
+    client.on("close", () => upstream.destroy());
+    upstream.pipe(client);
+    client.on("data", (chunk) => {
+      sent += chunk.length;
+      if (!upstream.write(chunk)) {
+        client.pause();
+        upstream.once("drain", () => client.resume());
+      }
+      if (sent < bytes || cuts >= times) return;
+      cuts++;
+      client.removeAllListeners("data");
+      upstream.end();
+      client.resetAndDestroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    cuts: () => cuts,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}

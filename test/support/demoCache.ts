@@ -30,6 +30,8 @@ export interface DemoCache {
   changeIndex(change: (installs: Record<string, { spec: Record<string, unknown> }>) => void): void;
   /** Puts another archive in the place of a package's and signs that, as someone with a trusted key could. */
   replaceArchive(name: string, key: TestKey, change: (tar: Buffer) => Buffer): Promise<void>;
+  /** Puts another spec file in the place of a package's and signs that: `change` gets the package's node. */
+  replaceSpec(name: string, key: TestKey, change: (node: Record<string, unknown>) => void): Promise<void>;
 }
 
 /** A cache in a directory that has the demonstration's packages in layout v3. */
@@ -83,6 +85,14 @@ export function demoCache(directory: string): DemoCache {
       const archive = only(path, ".install.");
       const changed = gzipSync(change(gunzipSync(readFileSync(blob(archive.checksum)))));
       const data = [{ ...archive, ...putBlob(changed) }, only(path, ".spec.")];
+      writeFileSync(path, await key.sign(JSON.stringify({ version: 3, data }, undefined, 1)));
+    },
+    async replaceSpec(name, key, change) {
+      const path = manifest(name);
+      const spec = only(path, ".spec.");
+      const document = JSON.parse(gunzipSync(readFileSync(blob(spec.checksum))).toString("utf8"));
+      change(document.spec.nodes[0]);
+      const data = [only(path, ".install."), { ...spec, ...putBlob(gzipSync(JSON.stringify(document))) }];
       writeFileSync(path, await key.sign(JSON.stringify({ version: 3, data }, undefined, 1)));
     },
   };

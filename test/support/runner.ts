@@ -1,12 +1,11 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { RunOptions } from "../../src/run/types.ts";
+import { builtModules } from "./builtProject.ts";
 
-/** Where the built modules are; elsewhere for those who change the project while the tests run. */
-const built = process.env.SPACKTAINERS_TEST_BUILD ?? resolve(import.meta.dirname, "../../build");
-const library = join(built, "run/runImage.js");
+const library = join(builtModules, "run/runImage.js");
 
 /** What a finished run left. */
 export interface Ran {
@@ -144,7 +143,8 @@ export function runnerTrouble(): string | undefined {
   return tried.status === 0 ? undefined : "this machine does not let users make namespaces";
 }
 
-/** Lines of this machine's table of mounts. */
-export function mountTable(): string[] {
-  return execFileSync("cat", ["/proc/self/mountinfo"], { encoding: "utf8" }).trim().split("\n");
+/** Lines of this machine's table of mounts that have a directory in them; others come and go by tests that run at the same time. */
+export function mountsOf(directory: string): string[] {
+  const all = execFileSync("cat", ["/proc/self/mountinfo"], { encoding: "utf8" }).trim().split("\n");
+  return all.filter((line) => line.includes(directory));
 }

@@ -37,9 +37,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Waits until something listens at a URL. */
+/** Waits until something listens at a URL: on a busy machine, servers take their time. */
 export async function listening(url: string): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  const until = Date.now() + 120_000;
+  while (Date.now() < until) {
     const answered = await fetch(url).then(
       () => true,
       () => false,

@@ -3,7 +3,12 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { sweepTemporaries, temporaryPath, writeAtomically } from "../../src/util/atomicFile.ts";
+import {
+  sweepTemporaries,
+  temporaryPath,
+  writeAtomically,
+  writeFileAtomically,
+} from "../../src/util/atomicFile.ts";
 import { hostTag, processIsAlive } from "../../src/util/processes.ts";
 import { temporaryName, temporaryOwner } from "../../src/util/temporaryName.ts";
 
@@ -58,4 +63,10 @@ it("leaves nothing of what failed", async () => {
   });
   await expect(failing).rejects.toThrow("no");
   expect(readdirSync(join(folder, "deep"))).toEqual([]);
+});
+
+it("removes what killed processes left where it writes", async () => {
+  writeFileSync(join(folder, `.tmp-${hostTag}-${spawnSync("true").pid}-0123456789ab`), "half");
+  await writeFileAtomically(join(folder, "file"), "whole");
+  expect(readdirSync(folder)).toEqual(["file"]);
 });

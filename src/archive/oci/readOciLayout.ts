@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, digestOf, digestOfHex, hexOfDigest } from "../../util/digest.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../../util/errors.ts";
 import { isJsonObject } from "../../util/json.ts";
 import { readBounded } from "../../util/readBounded.ts";
+import { indexTar, type TarExtent } from "../tarIndex.ts";
 import { parseImageConfig, parseIndex, parseManifest } from "./parse.ts";
 import {
   type Descriptor,
   type ImageConfig,
   type ImageManifest,
+  isIndexType,
   layerCompression,
   type Platform,
   referenceAnnotation,
@@ -35,6 +37,8 @@ export interface LayoutQuery {
 /** One layer of an image in a layout. */
 export interface LayoutLayer {
   readonly path: string;
+  /** Where in the file the blob begins, in bytes: absent in a directory, where the file is the blob. */
+  readonly offset?: number;
   readonly digest: Digest;
   /** Bytes of the blob. */
   readonly size: number;
@@ -61,16 +65,77 @@ export interface LayoutImage {
  *   CHECKSUM_MISMATCH, NOT_SUPPORTED (encrypted or foreign layers), USAGE (several images fit)
  */
 export async function readOciLayout(directory: string, query: LayoutQuery): Promise<LayoutImage> {
-  const place = { file: directory };
-  const marker = await readDocument(join(directory, "oci-layout"), 4096).catch((error: unknown) => {
+  return readLayout(directoryFiles(directory), query);
+}
+
+/**
+ * As {@link readOciLayout}, in an OCI layout that is one tar file, not compressed (`oci-archive`). Layers stay where they
+ * are in it.
+ *
+ * @throws as {@link readOciLayout}; ARCHIVE_INVALID, ARCHIVE_UNSAFE for a bad archive
+ */
+export async function readOciArchive(archive: string, query: LayoutQuery): Promise<LayoutImage> {
+  const place = { file: archive };
+  try {
+    const file = await open(archive, "r");
+    const members = await indexTar(file, place).finally(() => file.close());
+    return await readLayout(archiveFiles(archive, members), query);
+  } catch (error) {
+    throw asSpacktainersError(error, place);
+  }
+}
+
+/** The files of a layout, wherever they are. */
+interface LayoutFiles {
+  /** The layout's own path, for messages. */
+  readonly root: string;
+  /** Where a file is; undefined when there is none. */
+  find(name: string): Promise<FileExtent | undefined>;
+}
+
+interface FileExtent {
+  readonly path: string;
+  /** 0 for a file of its own. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+function directoryFiles(directory: string): LayoutFiles {
+  return {
+    root: directory,
+    async find(name) {
+      const path = join(directory, name);
+      const facts = await stat(path).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        throw asSpacktainersError(error, { file: path });
+      });
+      return facts === undefined ? undefined : { path, offset: 0, size: facts.size };
+    },
+  };
+}
+
+function archiveFiles(archive: string, members: ReadonlyMap<string, TarExtent>): LayoutFiles {
+  return {
+    root: archive,
+    async find(name) {
+      const extent = members.get(name);
+      return extent === undefined ? undefined : { path: archive, ...extent };
+    },
+  };
+}
+
+async function readLayout(files: LayoutFiles, query: LayoutQuery): Promise<LayoutImage> {
+  const place = { file: files.root };
+  const marker = await readDocument(files, "oci-layout", 4096).catch((error: unknown) => {
     throw new SpacktainersError("NOT_FOUND", "this is not an OCI image layout: it has no file oci-layout", {
       place,
       cause: error,
     });
   });
   expectLayoutVersion(marker, place);
-  const indexPath = join(directory, "index.json");
-  const index = parseIndex(await readDocument(indexPath, maxDocumentBytes), { file: indexPath });
+  const index = parseIndex(await readDocument(files, "index.json", maxDocumentBytes), {
+    file: join(files.root, "index.json"),
+  });
   const named = index.manifests.filter(
     (item) => query.reference === undefined || item.annotations?.[referenceAnnotation] === query.reference,
   );
@@ -79,7 +144,7 @@ export async function readOciLayout(directory: string, query: LayoutQuery): Prom
       place,
       hint: `it has: ${namesIn(index.manifests)}`,
     });
-  const found = await fitting(directory, named, query.platform, 0, new Set());
+  const found = await fitting(files, named, query.platform, 0, new Set());
   const wanted = [...new Map(found.map((item) => [item.digest, item])).values()];
   const [chosen, other] = wanted;
   if (chosen === undefined)
@@ -92,7 +157,7 @@ export async function readOciLayout(directory: string, query: LayoutQuery): Prom
       `the layout has ${wanted.length} images for ${platformText(query.platform)}`,
       { place, hint: `say which one; it has: ${namesIn(index.manifests)}` },
     );
-  return readImage(directory, chosen, query.verifyLayers ?? true);
+  return readImage(files, chosen, query.verifyLayers ?? true);
 }
 
 /** Path of a blob in a layout. */
@@ -116,7 +181,7 @@ function expectLayoutVersion(marker: Buffer, place: Place): void {
 
 /** Manifests for the platform among descriptors, nested indexes looked into; the best match of the variant only. */
 async function fitting(
-  directory: string,
+  files: LayoutFiles,
   descriptors: readonly Descriptor[],
   platform: Platform,
   depth: number,
@@ -132,15 +197,15 @@ async function fitting(
     if (isIndex) {
       if (depth >= maxDepth)
         throw new SpacktainersError("ARCHIVE_INVALID", "the layout's indexes are nested too deeply", {
-          place: { file: directory },
+          place: { file: files.root },
         });
-      const bytes = await readBlob(directory, descriptor);
-      const nested = parseIndex(bytes, { file: layoutBlobPath(directory, descriptor.digest) });
-      const inner = await fitting(directory, nested.manifests, platform, depth + 1, read);
+      const bytes = await readBlob(files, descriptor);
+      const nested = parseIndex(bytes, { file: layoutBlobPath(files.root, descriptor.digest) });
+      const inner = await fitting(files, nested.manifests, platform, depth + 1, read);
       found.push(...inner.map((item) => ({ descriptor: item, variant: item.platform?.variant })));
       continue;
     }
-    const actual = descriptor.platform ?? (await readImage(directory, descriptor, false)).config;
+    const actual = descriptor.platform ?? (await readImage(files, descriptor, false)).config;
     if (actual.os !== platform.os || actual.architecture !== platform.architecture) continue;
     found.push({ descriptor, variant: actual.variant });
   }
@@ -150,18 +215,11 @@ async function fitting(
   return best.map((item) => item.descriptor);
 }
 
-function isIndexType(mediaType: string): boolean {
-  return (
-    mediaType === "application/vnd.oci.image.index.v1+json" ||
-    mediaType === "application/vnd.docker.distribution.manifest.list.v2+json"
-  );
-}
-
-async function readImage(directory: string, descriptor: Descriptor, verify: boolean): Promise<LayoutImage> {
-  const manifestPath = layoutBlobPath(directory, descriptor.digest);
-  const manifest = parseManifest(await readBlob(directory, descriptor), { file: manifestPath });
-  const configBytes = await readBlob(directory, manifest.config);
-  const config = parseImageConfig(configBytes, { file: layoutBlobPath(directory, manifest.config.digest) });
+async function readImage(files: LayoutFiles, descriptor: Descriptor, verify: boolean): Promise<LayoutImage> {
+  const manifestPath = layoutBlobPath(files.root, descriptor.digest);
+  const manifest = parseManifest(await readBlob(files, descriptor), { file: manifestPath });
+  const configBytes = await readBlob(files, manifest.config);
+  const config = parseImageConfig(configBytes, { file: layoutBlobPath(files.root, manifest.config.digest) });
   const diffIds = config.rootfs.diff_ids;
   if (diffIds.length !== manifest.layers.length)
     throw new SpacktainersError(
@@ -181,43 +239,80 @@ async function readImage(directory: string, descriptor: Descriptor, verify: bool
           place: { file: manifestPath },
         },
       );
-    const path = layoutBlobPath(directory, layer.digest);
-    await expectBlob(path, layer, verify);
-    layers.push({ path, digest: layer.digest, size: layer.size, mediaType: layer.mediaType, diffId });
+    const { path, offset } = await expectBlob(files, layer, verify);
+    layers.push({
+      path,
+      ...(offset === 0 ? {} : { offset }),
+      digest: layer.digest,
+      size: layer.size,
+      mediaType: layer.mediaType,
+      diffId,
+    });
   }
   return { manifestDigest: descriptor.digest, manifest, config, configBytes, layers };
 }
 
-async function readBlob(directory: string, descriptor: Descriptor): Promise<Buffer> {
-  const path = layoutBlobPath(directory, descriptor.digest);
+async function readBlob(files: LayoutFiles, descriptor: Descriptor): Promise<Buffer> {
+  const path = layoutBlobPath(files.root, descriptor.digest);
   if (descriptor.size > maxDocumentBytes)
     throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", {
       place: { file: path },
     });
-  const bytes = await readDocument(path, maxDocumentBytes);
+  const bytes = await readDocument(files, blobName(descriptor.digest), maxDocumentBytes);
   if (bytes.length !== descriptor.size || digestOf(bytes) !== descriptor.digest) throw mismatch(path);
   return bytes;
 }
 
-async function readDocument(path: string, most: number): Promise<Buffer> {
-  const bytes = await readBounded(path, most).catch((error: unknown) => {
-    throw asSpacktainersError(error, { file: path });
-  });
+async function readDocument(files: LayoutFiles, name: string, most: number): Promise<Buffer> {
+  const place = { file: join(files.root, name) };
+  const extent = await files.find(name);
+  if (extent === undefined) throw new SpacktainersError("NOT_FOUND", "no such file", { place });
+  const bytes =
+    extent.size > most
+      ? undefined
+      : await readExtent(extent, most).catch((error: unknown) => {
+          throw asSpacktainersError(error, place);
+        });
   if (bytes !== undefined) return bytes;
-  throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", {
-    place: { file: path },
-  });
+  throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", { place });
 }
 
-async function expectBlob(path: string, descriptor: Descriptor, verify: boolean): Promise<void> {
+/** A file that is no part of another one is read as it is now, whatever it was when it was found. */
+async function readExtent(extent: FileExtent, most: number): Promise<Buffer | undefined> {
+  if (extent.offset === 0) return readBounded(extent.path, most);
+  const pieces: Buffer[] = [];
+  for await (const piece of readBlobFile(extent)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** The bytes of a blob: a file, or a part of one. */
+export async function* readBlobFile(extent: {
+  readonly path: string;
+  readonly offset?: number;
+  readonly size: number;
+}): AsyncGenerator<Buffer, void, void> {
+  const { path, offset = 0, size } = extent;
+  if (size === 0) return;
+  const range = offset === 0 ? {} : { start: offset, end: offset + size - 1 };
+  yield* createReadStream(path, { ...range, highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>;
+}
+
+function blobName(digest: Digest): string {
+  return `blobs/sha256/${hexOfDigest(digest)}`;
+}
+
+async function expectBlob(files: LayoutFiles, descriptor: Descriptor, verify: boolean): Promise<FileExtent> {
+  const path = layoutBlobPath(files.root, descriptor.digest);
   try {
-    const file = await open(path, "r");
-    const { size } = await file.stat().finally(() => file.close());
-    if (size !== descriptor.size) throw mismatch(path);
-    if (!verify) return;
+    const extent = await files.find(blobName(descriptor.digest));
+    if (extent === undefined)
+      throw new SpacktainersError("NOT_FOUND", "no such file", { place: { file: path } });
+    if (extent.size !== descriptor.size) throw mismatch(path);
+    if (!verify) return extent;
     const hash = createHash("sha256");
-    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk);
+    for await (const chunk of readBlobFile(extent)) hash.update(chunk);
     if (digestOfHex(hash.digest("hex")) !== descriptor.digest) throw mismatch(path);
+    return extent;
   } catch (error) {
     throw asSpacktainersError(error, { file: path });
   }

@@ -1,5 +1,6 @@
 /** Documents of the OCI image specification v1.1, as far as this program reads and writes them. */
 import type { Digest } from "../../util/digest.ts";
+import type { CompressionFormat } from "../layerCompression.ts";
 
 /** Media types we write. */
 export const mediaTypes = {
@@ -7,7 +8,21 @@ export const mediaTypes = {
   manifest: "application/vnd.oci.image.manifest.v1+json",
   config: "application/vnd.oci.image.config.v1+json",
   layer: "application/vnd.oci.image.layer.v1.tar+gzip",
+  zstdLayer: "application/vnd.oci.image.layer.v1.tar+zstd",
 } as const;
+
+/** The media type of a layer that we compressed. */
+export function layerMediaType(format: CompressionFormat): string {
+  return format === "zstd" ? mediaTypes.zstdLayer : mediaTypes.layer;
+}
+
+/** True for indexes of images: OCI's, and Docker's manifest lists. */
+export function isIndexType(mediaType: string): boolean {
+  return (
+    mediaType === mediaTypes.index ||
+    mediaType === "application/vnd.docker.distribution.manifest.list.v2+json"
+  );
+}
 
 /** How a layer's bytes are compressed. */
 export type LayerCompression = "none" | "gzip" | "zstd";

@@ -32,7 +32,7 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
   addSelectionOptions(command)
     .option(
       "-o, --output <kind:path>",
-      "oci:DIR, oci-archive:FILE, docker-archive:FILE or rootfs:DIR (repeatable; default: oci: below the configured folder)",
+      "oci:DIR, oci-archive:FILE, docker-archive:FILE, sif:FILE, squashfs:FILE or rootfs:DIR (repeatable; default: oci: below the configured folder)",
       collect,
     )
     .option("--no-strip", "keep debug sections and symbol tables")
@@ -80,11 +80,17 @@ Examples:
             context.print(JSON.stringify({ type: "result", ...result }));
             continue;
           }
+          const took = formatDuration(result.milliseconds);
+          const count = result.packages.length;
           const how = result.upToDate
             ? "up to date"
-            : `${result.reused} of ${result.packages.length} packages reused, ${formatDuration(result.milliseconds)}`;
+            : count === 0
+              ? took
+              : `${result.reused} of ${count} packages reused, ${took}`;
+          const packages = count === 0 ? "" : `${count} packages, `;
+          const layers = `${result.layers} layer${result.layers === 1 ? "" : "s"}`;
           context.print(
-            `${result.name} ${result.version} ${result.arch}  ${result.packages.length} packages, ${formatBytes(result.size)} in ${result.layers} layers  (${how})`,
+            `${result.name} ${result.version} ${result.arch}  ${packages}${formatBytes(result.size)} in ${layers}  (${how})`,
           );
           for (const { kind, path } of result.outputs)
             context.print(`  ${kind}:${shownPath(path, context.directory)}`);

@@ -1,9 +1,16 @@
 import { Command, Option } from "commander";
-import type { RuntimeName } from "../../run/types.ts";
+import {
+  type GpuKind,
+  gpuKinds,
+  type MpiMode,
+  mpiModes,
+  type RuntimeName,
+  runtimeNames,
+} from "../../run/types.ts";
 import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions, collect } from "../options.ts";
 
-/** Options that `run` and `shell` share. */
+/** Options that `run`, `exec` and `shell` share. */
 export interface ContainerOptions {
   readonly arch?: string;
   readonly bind?: readonly string[];
@@ -12,6 +19,8 @@ export interface ContainerOptions {
   readonly with?: RuntimeName | "auto";
   readonly network?: "host" | "none";
   readonly readOnly?: boolean;
+  readonly gpu?: GpuKind | true;
+  readonly mpi?: MpiMode;
   readonly tty?: boolean;
   readonly print?: boolean;
 }
@@ -21,7 +30,7 @@ export function runVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("run")
     .summary("run a program in an image")
     .description(
-      "Runs a command in a built image, by Podman, Docker or Apptainer where present, else in an unprivileged user namespace of our own. Exit status and signals are those of the command.",
+      "Runs a command in a built image, by Podman, Docker, Apptainer or Sarus where present, else in an unprivileged user namespace of our own. Exit status and signals are those of the command.",
     )
     .argument("<image>", "a container's name, or an OCI layout directory")
     .argument("[command...]", "program and arguments; none: the image's own command")
@@ -33,7 +42,8 @@ export function runVerb(program: Command, outcome: VerbOutcome): Command {
 Examples:
   $ spacktainers run hello-mpi -- mpiexec -n 2 ring
   $ spacktainers run --bind "$PWD/data:/data:ro" --workdir /data hello-mpi -- ring 100
-  $ spacktainers run --with podman --print hello-mpi -- ring`,
+  $ spacktainers run --with podman --print hello-mpi -- ring
+  $ srun --mpi=pmi2 -n 4 spacktainers run hello-mpi -- ring`,
     )
     .action(
       verbAction<ContainerOptions>(program, outcome, async (context, options, [image = "", ...words]) =>
@@ -59,13 +69,24 @@ export function addContainerOptions(command: Command): Command {
     )
     .addOption(
       new Option("--with <runtime>", "what runs the container")
-        .choices(["auto", "podman", "docker", "apptainer", "singularity", "namespace"])
+        .choices(["auto", ...runtimeNames])
         .default("auto"),
     )
     .addOption(
       new Option("--network <mode>", "the machine's network, or none")
         .choices(["host", "none"])
         .default("host"),
+    )
+    .addOption(
+      new Option("--gpu [kind]", "show the machine's graphics processors").choices(gpuKinds).preset("nvidia"),
+    )
+    .addOption(
+      new Option(
+        "--mpi <mode>",
+        "auto: pass on what an MPI launcher gave us; launcher: only if one did; none; host: the machine's MPI (Sarus)",
+      )
+        .choices(mpiModes)
+        .default("auto"),
     )
     .option("--read-only", "refuse writing in the container's own files")
     .option("--tty", "give the program a terminal (default: when there is one)")
@@ -79,6 +100,7 @@ export async function runInContainer(
   command: readonly string[],
   options: ContainerOptions,
   tty: boolean | undefined,
+  entrypoint: "image" | "none" = "image",
 ): Promise<number> {
   const { runContainer } = await import("../../pipeline/runContainer.ts");
   const terminal = options.tty ?? tty;
@@ -90,6 +112,9 @@ export async function runInContainer(
     binds: options.bind ?? [],
     env: options.env ?? [],
     workdir: options.workdir,
+    entrypoint,
+    mpi: options.mpi ?? "auto",
+    gpu: options.gpu === true ? "nvidia" : options.gpu,
     runtime: options.with ?? "auto",
     network: options.network ?? "host",
     readOnly: options.readOnly === true,

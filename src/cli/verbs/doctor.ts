@@ -1,0 +1,90 @@
+import { Command } from "commander";
+import type { Finding } from "../../hpc/finding.ts";
+import type { Examination } from "../../pipeline/examine.ts";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addSelectionOptions } from "../options.ts";
+
+interface DoctorOptions {
+  readonly arch?: string;
+  readonly partition?: string;
+  readonly constraint?: string;
+  readonly mpi?: string;
+  readonly hostMpi?: boolean;
+}
+
+/** `doctor`: whether images can run at sites, or here. */
+export function doctorVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("doctor")
+    .summary("will it run: images at a site, or this machine")
+    .description(
+      "Says from an image's files alone whether it can run at a site: processor, C library, MPI and its interface, how ranks find one another, libraries that must not be there. Without a site: on this machine. Without an image: what this machine has. Exit status 1 when something cannot work.",
+    )
+    .argument("[subjects...]", "sites, and containers' names or OCI layout directories");
+  addSelectionOptions(command)
+    .option("-p, --partition <name>", "the partition that the job will be in")
+    .option("--constraint <features>", "the features that its nodes will have")
+    .option("--mpi <plugin>", "srun --mpi=PLUGIN that the job will use (default: what fits)")
+    .option("--host-mpi", "the host's MPI takes the place of the container's (default: by the site's rule)")
+    .option("--no-host-mpi", "the container's own MPI is used");
+  command.setOptionValue("hostMpi", undefined);
+  return command
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers doctor
+  $ spacktainers doctor jed hello-mpi
+  $ spacktainers doctor eiger hello-mpi --no-host-mpi --json`,
+    )
+    .action(
+      verbAction<DoctorOptions>(program, outcome, async (context, options, subjects) => {
+        const { examine } = await import("../../pipeline/examine.ts");
+        const examinations = await examine({
+          directory: context.directory,
+          subjects,
+          arch: options.arch,
+          resources: {
+            ...(options.partition === undefined ? {} : { partition: options.partition }),
+            ...(options.constraint === undefined ? {} : { constraint: options.constraint }),
+          },
+          mpi: options.mpi,
+          hostMpi: options.hostMpi,
+          emit: context.reporter.emit,
+          signal: context.signal,
+        });
+        context.reporter.close();
+        const works = examinations.every(({ findings }) =>
+          findings.every(({ severity }) => severity !== "error"),
+        );
+        if (context.json) context.print(JSON.stringify({ type: "result", works, examinations }));
+        else
+          context.print(
+            examinations.map((one) => examinationText(one)).join("\n\n") || "nothing is built here yet",
+          );
+        return works ? 0 : 1;
+      }),
+    );
+}
+
+/** An examination for people: a head, and a line for each finding with its evidence and remedy below it. */
+function examinationText({ image, site, findings }: Examination): string {
+  const where = site ?? "this machine";
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  const verdict =
+    errors > 0
+      ? "cannot work"
+      : findings.some(({ severity }) => severity === "warning")
+        ? "may work"
+        : "fine";
+  const head = image === undefined ? where : `${image} at ${where}: ${verdict}`;
+  return [head, ...findings.flatMap(findingLines)].join("\n");
+}
+
+function findingLines({ severity, check, message, evidence, remedy }: Finding): readonly string[] {
+  const word = { ok: "ok", warning: "warning", error: "ERROR" }[severity];
+  return [
+    `  ${word.padEnd(7)}  ${check.padEnd(14)}  ${message}`,
+    ...(severity === "ok" ? [] : evidence.map((line) => `                           ${line}`)),
+    ...(remedy === undefined ? [] : [`                           remedy: ${remedy}`]),
+  ];
+}

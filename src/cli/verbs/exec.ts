@@ -1,0 +1,35 @@
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addContainerOptions, type ContainerOptions, runInContainer } from "./run.ts";
+
+/** `exec`: a program in a built image, without the image's entrypoint. */
+export function execVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("exec")
+    .summary("run a program in an image without its entrypoint")
+    .description(
+      "As `run`, but the program is started directly, not by the image's entrypoint (in our images a login shell). What the shell's profile sets is in the image's environment already.",
+    )
+    .argument("<image>", "a container's name, or an OCI layout directory")
+    .argument("<command...>", "program and arguments")
+    .passThroughOptions();
+  return addContainerOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers exec hello-mpi -- ring --version
+  $ srun --mpi=pmi2 -n 4 spacktainers exec hello-mpi -- ring`,
+    )
+    .action(
+      verbAction<ContainerOptions>(program, outcome, async (context, options, [image = "", ...words]) =>
+        runInContainer(
+          context,
+          image,
+          words[0] === "--" ? words.slice(1) : words,
+          options,
+          undefined,
+          "none",
+        ),
+      ),
+    );
+}

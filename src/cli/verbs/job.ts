@@ -1,0 +1,217 @@
+import { chmod } from "node:fs/promises";
+import { Command, Option } from "commander";
+import type { ResourceField } from "../../hpc/resourceFields.ts";
+import type { JobResources } from "../../hpc/site.ts";
+import type { GpuKind } from "../../run/types.ts";
+import { gpuKinds } from "../../run/types.ts";
+import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import { addSelectionOptions, collect } from "../options.ts";
+
+interface JobOptions {
+  readonly site: string;
+  readonly arch?: string;
+  readonly bind?: readonly string[];
+  readonly workdir?: string;
+  readonly env?: readonly string[];
+  readonly image?: string;
+  readonly mpi?: string;
+  readonly hostMpi?: boolean;
+  readonly gpu?: GpuKind | true;
+  readonly name?: string;
+  readonly log?: string;
+  readonly exclusive?: boolean;
+  readonly output?: string;
+  readonly interactive?: boolean;
+  readonly submit?: boolean;
+  readonly cancelOnInterrupt?: boolean;
+  readonly check?: boolean;
+}
+
+/** `job`: a batch script for a container at a site. */
+export function jobVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("job")
+    .summary("a batch script for a container at a site")
+    .description(
+      "Writes a Slurm batch script that runs a program of a container at a site: resources, srun with the right --mpi, the site's runtime, binds. Where the image is here, it is checked against the site first. With --submit the job is handed over and followed; the exit status is the job's.",
+    )
+    .argument(
+      "<image>",
+      "a container's name, an OCI layout directory, or the image as the site's runtime knows it",
+    )
+    .argument("[command...]", "program and arguments")
+    .requiredOption("-s, --site <name>", "where to run: sites/NAME.yaml, or `sites:` of spacktainers.yaml");
+  addResourceOptions(addSelectionOptions(command))
+    .option("--exclusive", "whole nodes for this job")
+    .option("--no-exclusive", "share nodes, whatever the site says")
+    .option(
+      "-b, --bind <source[:target[:ro]]>",
+      "directory or file of the site in the container; $NAME is filled in where the job runs (repeatable)",
+      collect,
+    )
+    .option(
+      "-w, --workdir <dir>",
+      "directory to start in (default: the site's, else where the job is submitted)",
+    )
+    .option(
+      "-e, --env <name[=value]>",
+      "variable; without a value: as it is at submission (repeatable)",
+      collect,
+    )
+    .option("--image <where>", "where the image is at the site: path or reference")
+    .option("--mpi <plugin>", "srun --mpi=PLUGIN (default: what fits the container's MPI and the site)")
+    .option(
+      "--host-mpi",
+      "let the host's MPI take the place of the container's (default: by the site's rule)",
+    )
+    .option("--no-host-mpi", "use the container's own MPI")
+    .addOption(new Option("--gpu [kind]", "show graphics processors").choices(gpuKinds).preset("nvidia"))
+    .option("--name <name>", "name of the job (default: the container's)")
+    .option("--log <file>", "file for the job's output, as sbatch --output has it")
+    .option("-o, --output <file>", "write the script to a file")
+    .option("-i, --interactive", "ask for what is not given, on the terminal")
+    .option("--submit", "submit the job and follow its output")
+    .option("--cancel-on-interrupt", "with --submit: Ctrl-C cancels the job (default: it goes on)")
+    .option("--no-check", "do not check the image against the site");
+  // Commander makes an option true when there is a --no-… of it; undefined means "as the site says".
+  for (const name of ["exclusive", "hostMpi"]) command.setOptionValue(name, undefined);
+  return command
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers job hello-mpi --site jed --nodes 2 -- ring
+  $ spacktainers job hello-mpi --site jed --interactive -o ring.sbatch
+  $ spacktainers job hello-mpi --site eiger --account proj1 --bind '$SCRATCH/data:/data:ro' --submit -- ring 1000`,
+    )
+    .action(
+      verbAction<JobOptions & Record<string, unknown>>(
+        program,
+        outcome,
+        async (context, options, [image = "", ...words]) =>
+          job(context, image, words[0] === "--" ? words.slice(1) : words, options),
+      ),
+    );
+}
+
+function addResourceOptions(command: Command): Command {
+  return command
+    .option("-A, --account <name>", "account (project) that pays")
+    .option("-p, --partition <name>", "partition")
+    .option("--qos <name>", "quality of service")
+    .option("--constraint <features>", "features that nodes must have")
+    .option("-N, --nodes <n>", "nodes")
+    .option("--tasks-per-node <n>", "tasks (ranks) on each node")
+    .option("--cpus-per-task <n>", "processors for each task")
+    .option("-t, --time <limit>", "time limit, such as 04:00:00")
+    .option("--memory <amount>", "memory on each node, such as 64G");
+}
+
+async function job(
+  context: VerbContext,
+  image: string,
+  words: readonly string[],
+  options: JobOptions & Record<string, unknown>,
+): Promise<number> {
+  const { makeJob, scriptPath } = await import("../../pipeline/makeJob.ts");
+  const { parseResource, resourceFields } = await import("../../hpc/resourceFields.ts");
+  const given = (field: ResourceField): readonly [string, string | number][] => {
+    const text = options[field.field];
+    return typeof text === "string" ? [[field.field, parseResource(field.key, text)]] : [];
+  };
+  let resources: JobResources = Object.fromEntries(resourceFields.flatMap(given));
+  if (options.exclusive !== undefined) resources = { ...resources, exclusive: options.exclusive };
+  let command = words;
+  if (options.interactive === true)
+    ({ resources, command } = await interview(context, options.site, resources, words));
+  const made = await makeJob({
+    directory: context.directory,
+    image,
+    arch: options.arch,
+    site: options.site,
+    command,
+    resources,
+    name: options.name,
+    binds: options.bind ?? [],
+    workdir: options.workdir,
+    env: options.env ?? [],
+    location: options.image,
+    mpi: options.mpi,
+    hostMpi: options.hostMpi,
+    gpu: options.gpu === true ? "nvidia" : options.gpu,
+    log: options.log,
+    emit: context.reporter.emit,
+    signal: context.signal,
+  });
+  if (options.check !== false) refuseMismatch(made.findings);
+  if (options.output !== undefined) {
+    const { writeFileAtomically } = await import("../../util/atomicFile.ts");
+    const path = scriptPath(context.directory, options.output);
+    await writeFileAtomically(path, made.script);
+    await chmod(path, 0o755);
+  }
+  if (options.submit === true) return submit(context, made.script, options.cancelOnInterrupt === true);
+  context.reporter.close();
+  if (context.json)
+    context.print(
+      JSON.stringify({ type: "result", script: made.script, job: made.job, findings: made.findings }),
+    );
+  else context.print(options.output === undefined ? made.script.trimEnd() : options.output);
+  return 0;
+}
+
+/** Asks on the terminal. */
+async function interview(
+  context: VerbContext,
+  siteName: string,
+  given: JobResources,
+  command: readonly string[],
+): Promise<{ readonly resources: JobResources; readonly command: readonly string[] }> {
+  if (process.stdin.isTTY !== true)
+    throw new SpacktainersError("USAGE", "--interactive needs a terminal", {
+      hint: "give the options instead",
+    });
+  const { openSoundRepository } = await import("../../pipeline/workspace.ts");
+  const { findSite } = await import("../../hpc/site.ts");
+  const { askForJob } = await import("../jobForm.ts");
+  const site = findSite((await openSoundRepository(context.directory)).configuration, siteName);
+  // The script may go to standard output.
+  const terminal = { input: process.stdin, output: process.stderr, signal: context.signal };
+  return askForJob({ site: site.resources, given, command }, terminal);
+}
+
+/** Stops a job that cannot work before the queue does. */
+function refuseMismatch(
+  findings: readonly { readonly severity: string; readonly message: string; readonly remedy?: string }[],
+): void {
+  const errors = findings
+    .filter(({ severity }) => severity === "error")
+    .map(
+      ({ message, remedy }) =>
+        new SpacktainersError("SITE_MISMATCH", message, {
+          hint: remedy ?? "`spacktainers doctor` says more; --no-check writes the script all the same",
+        }),
+    );
+  if (errors.length > 0) throw new SpacktainersErrors(errors);
+}
+
+async function submit(context: VerbContext, script: string, cancelOnInterrupt: boolean): Promise<number> {
+  const { runJob } = await import("../../pipeline/runJob.ts");
+  const { escapeControls } = await import("../../util/escapeControls.ts");
+  const decoder = new TextDecoder();
+  const outcome = await runJob({
+    script,
+    directory: context.directory,
+    cancelOnInterrupt,
+    output: (bytes) => {
+      const text = decoder.decode(bytes, { stream: true });
+      if (context.json) process.stdout.write(`${JSON.stringify({ type: "output", text })}\n`);
+      else process.stdout.write(escapeControls(text));
+    },
+    emit: context.reporter.emit,
+    signal: context.signal,
+  });
+  context.reporter.close();
+  if (context.json) context.print(JSON.stringify({ type: "result", ...outcome }));
+  return outcome.status;
+}

@@ -1,0 +1,218 @@
+import { closeSync, readSync } from "node:fs";
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { SpacktainersError } from "../../util/errors.ts";
+import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
+import { shownPath } from "../../util/shownPath.ts";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addGlobalOptions, addSelectionOptions, collect, positiveInteger } from "../options.ts";
+import { table } from "../table.ts";
+
+interface ConvertOptions {
+  readonly arch?: string;
+  readonly output?: string;
+  readonly format?: "sif" | "squashfs";
+  readonly compression?: "zstd" | "gzip";
+  readonly level?: number;
+  readonly sign?: string;
+  readonly passphraseEnv?: string;
+  readonly passphraseFd?: number;
+  readonly force?: boolean;
+}
+
+/** `sif`: an image as a SIF file; and reading such files. */
+export function sifVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("sif")
+    .summary("write an image as a SIF file; list and verify SIF files")
+    .description(
+      "Writes an image as a file that Apptainer and Singularity run, without a daemon, special rights or unpacking. SOURCE is a container's name (its built image), or oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:NAME:TAG], docker://NAME.",
+    )
+    .argument("<source>", "the image")
+    .enablePositionalOptions();
+  addSelectionOptions(command)
+    .option("-o, --output <file>", "where to (default: NAME.sif here)")
+    .addOption(
+      new Option(
+        "--format <format>",
+        "SIF, or the file system alone (default: by the ending of FILE)",
+      ).choices(["sif", "squashfs"]),
+    )
+    .addOption(
+      new Option("--compression <name>", "of the file system (default: zstd where the tool has it)").choices([
+        "zstd",
+        "gzip",
+      ]),
+    )
+    .option("--level <n>", "of the compression (default: zstd 3, gzip 6)", positiveInteger)
+    .option("--sign <keyfile>", "sign with this armoured OpenPGP private key")
+    .option("--passphrase-env <name>", "variable with the passphrase of the key")
+    .option("--passphrase-fd <n>", "file descriptor to read the passphrase of the key from", descriptorNumber)
+    .option("--force", "replace a file that is not an earlier one of ours")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers sif hello-mpi
+  $ spacktainers sif oci-archive:image.tar -o image.sif --compression gzip
+  $ spacktainers sif hello-mpi --sign private.asc --passphrase-env SIGNING_PASSPHRASE
+  $ spacktainers sif list hello-mpi.sif
+  $ spacktainers sif verify hello-mpi.sif --key public.asc
+  $ spacktainers sif dump hello-mpi.sif 1`,
+    )
+    .action(
+      verbAction<ConvertOptions>(program, outcome, async (context, options, [source = ""]) => {
+        const { convertImage } = await import("../../pipeline/convertImage.ts");
+        const { openSigner } = await import("../../sif/signingKey.ts");
+        if (options.sign === undefined && (options.passphraseEnv ?? options.passphraseFd) !== undefined)
+          throw new SpacktainersError("USAGE", "a passphrase is of use with --sign only");
+        const signer =
+          options.sign === undefined
+            ? undefined
+            : await openSigner(resolve(context.directory, options.sign), async () => passphrase(options));
+        const result = await convertImage({
+          directory: context.directory,
+          source,
+          arch: options.arch,
+          output: options.output,
+          format: options.format,
+          compression: options.compression,
+          level: options.level,
+          signer,
+          force: options.force === true,
+          emit: context.reporter.emit,
+          signal: context.signal,
+        });
+        context.reporter.close();
+        if (context.json) {
+          context.print(JSON.stringify({ type: "result", ...result }));
+          return 0;
+        }
+        context.print(
+          `${result.format}:${shownPath(result.path, context.directory)}  ${formatBytes(result.size)}, ${result.files} files of ${formatBytes(result.bytes)}  (${result.compression} ${result.level} by ${result.tool}, ${formatDuration(result.milliseconds)})`,
+        );
+        if (result.signedBy !== undefined) context.print(`  signed by ${result.signedBy}`);
+        context.print(`  ${result.digest}`);
+        return 0;
+      }),
+    );
+  for (const make of [listCommand, verifyCommand, dumpCommand])
+    command.addCommand(addGlobalOptions(make(program, outcome)).exitOverride());
+  return command;
+}
+
+function listCommand(program: Command, outcome: VerbOutcome): Command {
+  return new Command("list")
+    .description("Lists what is in a SIF file: definition, documents, file systems, signatures.")
+    .argument("<file>", "SIF file")
+    .action(
+      verbAction(program, outcome, async (context, _, [file = ""]) => {
+        const { listSif } = await import("../../pipeline/inspectSif.ts");
+        const { objects, ...facts } = await listSif(file, context.directory);
+        if (context.json) {
+          context.print(JSON.stringify({ type: "result", ...facts, objects }));
+          return 0;
+        }
+        context.print(`${facts.id}  ${facts.architecture}  ${facts.created}`);
+        const rows = objects.map((object) => [
+          String(object.id),
+          object.group === undefined ? "-" : String(object.group),
+          object.link === undefined
+            ? "-"
+            : "group" in object.link
+              ? `group ${object.link.group}`
+              : String(object.link.object),
+          formatBytes(object.size),
+          object.type,
+          [object.name, object.fileSystem, object.use, object.architecture, object.hash, object.fingerprint]
+            .filter((part) => part !== undefined && part !== "")
+            .join(" "),
+        ]);
+        context.print(table(["id", "group", "about", "size", "type", "what"], rows));
+        return 0;
+      }),
+    );
+}
+
+function verifyCommand(program: Command, outcome: VerbOutcome): Command {
+  return new Command("verify")
+    .description(
+      "Verifies a signed SIF file: everything in it must be covered by a signature of a trusted key. Exit status 5 when it is not.",
+    )
+    .argument("<file>", "SIF file")
+    .option("--key <keyfile>", "armoured OpenPGP public key that is trusted (repeatable)", collect)
+    .action(
+      verbAction<{ readonly key?: readonly string[] }>(
+        program,
+        outcome,
+        async (context, options, [file = ""]) => {
+          const { verifySifFile } = await import("../../pipeline/inspectSif.ts");
+          const result = await verifySifFile(file, options.key ?? [], context.directory);
+          if (context.json) context.print(JSON.stringify({ type: "result", verified: true, ...result }));
+          else
+            context.print(
+              `verified: ${result.objects.length} objects, signed by ${result.signedBy.join(", ")}`,
+            );
+          return 0;
+        },
+      ),
+    );
+}
+
+function dumpCommand(program: Command, outcome: VerbOutcome): Command {
+  return new Command("dump")
+    .description("Writes one object of a SIF file to standard output, or to a file.")
+    .argument("<file>", "SIF file")
+    .argument("<id>", "the object's number, as `sif list` shows it")
+    .option("-o, --output <file>", "write there instead")
+    .option("--force", "replace a file that is there")
+    .action(
+      verbAction<{ readonly output?: string; readonly force?: boolean }>(
+        program,
+        outcome,
+        async (context, options, [file = "", id = ""]) => {
+          const { dumpSif } = await import("../../pipeline/inspectSif.ts");
+          await dumpSif(
+            {
+              directory: context.directory,
+              path: file,
+              id: /^\d{1,9}$/.test(id) ? Number(id) : 0,
+              output: options.output,
+              force: options.force === true,
+              signal: context.signal,
+            },
+            process.stdout,
+          );
+          return 0;
+        },
+      ),
+    );
+}
+
+function descriptorNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("not a number of a file descriptor");
+  return Number(text);
+}
+
+/** Longest passphrase, in bytes. */
+const longestPassphrase = 64 * 1024;
+
+/** The passphrase of the key; never from the command line, which everybody on the machine can read. */
+function passphrase({ passphraseEnv, passphraseFd }: ConvertOptions): string | undefined {
+  if (passphraseEnv !== undefined) {
+    const value = process.env[passphraseEnv];
+    if (value === undefined)
+      throw new SpacktainersError("USAGE", `--passphrase-env: the variable ${passphraseEnv} is not set`);
+    return value;
+  }
+  if (passphraseFd === undefined) return undefined;
+  const bytes = Buffer.alloc(longestPassphrase);
+  let length = 0;
+  try {
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = readSync(passphraseFd, bytes, length, bytes.length - length, null);
+    closeSync(passphraseFd);
+  } catch (cause) {
+    throw new SpacktainersError("USAGE", `--passphrase-fd: ${passphraseFd} cannot be read`, { cause });
+  }
+  return bytes.toString("utf8", 0, length).replace(/\r?\n$/, "");
+}

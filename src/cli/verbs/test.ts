@@ -1,0 +1,81 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { RuntimeName } from "../../run/types.ts";
+import { runtimeNames } from "../../run/types.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addSelectionOptions } from "../options.ts";
+
+interface TestOptions {
+  readonly arch?: string;
+  readonly with?: readonly RuntimeName[];
+  readonly slurm?: boolean;
+  readonly site?: string;
+  readonly image?: string;
+  readonly mpi?: string;
+}
+
+/** `test`: smoke tests of built containers. */
+export function testVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("test")
+    .summary("smoke tests of built containers")
+    .description(
+      "Runs a container's smoke tests on every runtime that works here, or as Slurm jobs: that all libraries of its programs are found, that mpiexec starts ranks, and what test.yaml beside the definition says. Exit status 1 when one fails.",
+    )
+    .argument("<names...>", "containers' names, or OCI layout directories");
+  return addSelectionOptions(command)
+    .addOption(
+      new Option("--with <runtime>", "only this runtime (repeatable; default: all that work)").argParser(
+        runtimes,
+      ),
+    )
+    .option("--slurm", "run them as jobs of --site, not here")
+    .option("-s, --site <name>", "with --slurm: the site")
+    .option("--image <where>", "with --slurm: where the image is at the site")
+    .option("--mpi <plugin>", "with --slurm: srun --mpi=PLUGIN (default: what fits)")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers test hello-mpi
+  $ spacktainers test hello-mpi --with podman --with namespace
+  $ spacktainers test hello-mpi --slurm --site jed`,
+    )
+    .action(
+      verbAction<TestOptions>(program, outcome, async (context, options, names) => {
+        if (options.slurm === true && options.site === undefined)
+          throw new SpacktainersError("USAGE", "--slurm needs --site: where to run");
+        const { testContainers } = await import("../../pipeline/testContainers.ts");
+        const results = await testContainers(
+          {
+            directory: context.directory,
+            names,
+            arch: options.arch,
+            runtimes: options.with ?? [],
+            slurm:
+              options.slurm === true && options.site !== undefined
+                ? { site: options.site, mpi: options.mpi, location: options.image }
+                : undefined,
+            self: [process.execPath, process.argv[1] ?? ""],
+            emit: context.reporter.emit,
+            signal: context.signal,
+          },
+          ({ container, test, where, passed, reasons }) => {
+            if (context.json) return;
+            context.print(`${passed ? "ok    " : "FAILED"}  ${container}  ${where}  ${test}`);
+            for (const reason of reasons) context.print(`          ${reason}`);
+          },
+        );
+        context.reporter.close();
+        const failed = results.filter(({ passed }) => !passed).length;
+        if (context.json) context.print(JSON.stringify({ type: "result", passed: failed === 0, results }));
+        else context.print(`${results.length - failed} of ${results.length} passed`);
+        return failed === 0 ? 0 : 1;
+      }),
+    );
+}
+
+function runtimes(value: string, previous: readonly RuntimeName[] | undefined): readonly RuntimeName[] {
+  const name = runtimeNames.find((known) => known === value);
+  if (name === undefined) throw new InvalidArgumentError(`Allowed choices are ${runtimeNames.join(", ")}.`);
+  return [...(previous ?? []), name];
+}

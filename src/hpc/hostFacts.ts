@@ -1,0 +1,176 @@
+/** What this machine has to run containers with. */
+import { constants } from "node:fs";
+import { access, readFile } from "node:fs/promises";
+import { namespaceAbilities } from "../run/namespaceAbilities.ts";
+import { machinePlatform } from "../run/runImage.ts";
+import { processorOf } from "../spec/hostProcessor.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import { findProgram, lastLine, runTool } from "../util/tool.ts";
+import { type Finding, ok } from "./finding.ts";
+import { parseMpiList } from "./slurm.ts";
+
+/** A container runtime of this machine. */
+export interface HostRuntime {
+  readonly name: string;
+  readonly path: string;
+  readonly version: string;
+  /** Why it does not work, or undefined. */
+  readonly trouble: string | undefined;
+}
+
+export interface HostFacts {
+  readonly architecture: string;
+  /** Microarchitecture, by Spack's names. */
+  readonly processor: string | undefined;
+  readonly glibc: string | undefined;
+  readonly runtimes: readonly HostRuntime[];
+  /** Our own runner: what hinders it, or undefined; and whether the kernel stacks directories for it. */
+  readonly namespaces: {
+    readonly trouble: string | undefined;
+    readonly hint: string | undefined;
+    readonly overlay: boolean;
+  };
+  /** Mounting SIF files without rights of root. */
+  readonly squashfuse: { readonly path: string | undefined; readonly fuse: boolean };
+  /** Undefined: this is no machine of a cluster. */
+  readonly slurm:
+    | { readonly version: string; readonly plugins: readonly string[]; readonly trouble: string | undefined }
+    | undefined;
+}
+
+/** A question that a working runtime answers, without a container. */
+const questions: Readonly<Record<string, readonly string[]>> = {
+  apptainer: ["version"],
+  singularity: ["version"],
+  sarus: ["images"],
+  podman: ["info", "--format", "{{.Host.OCIRuntime.Name}}"],
+  docker: ["version", "--format", "{{.Server.Version}}"],
+};
+
+/** Looks at this machine; nothing is started but the tools' own questions. */
+export async function readHostFacts(): Promise<HostFacts> {
+  const { architecture } = machinePlatform();
+  const family = { amd64: "x86_64", arm64: "aarch64" }[architecture] as "x86_64" | "aarch64" | undefined;
+  const cpuinfo = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
+  const runtimes = await Promise.all(Object.keys(questions).map(readRuntime));
+  return {
+    architecture,
+    processor: family === undefined || cpuinfo === "" ? undefined : processorOf(cpuinfo, family),
+    glibc: hostGlibc(),
+    runtimes: runtimes.filter((one) => one !== undefined),
+    namespaces: await readNamespaces(),
+    squashfuse: {
+      path: (await findProgram("squashfuse_ll")) ?? (await findProgram("squashfuse")),
+      fuse: await access("/dev/fuse", constants.R_OK | constants.W_OK).then(
+        () => true,
+        () => false,
+      ),
+    },
+    slurm: await readSlurm(),
+  };
+}
+
+/** The C library that this process runs with is the machine's. */
+function hostGlibc(): string | undefined {
+  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: unknown } };
+  return typeof header?.glibcVersionRuntime === "string" ? header.glibcVersionRuntime : undefined;
+}
+
+async function readRuntime(name: string): Promise<HostRuntime | undefined> {
+  const path = await findProgram(name);
+  if (path === undefined) return undefined;
+  const said = await runTool([path, "--version"], { timeout: 30_000 });
+  const answer = await runTool([path, ...(questions[name] ?? [])], { timeout: 30_000 });
+  return {
+    name,
+    path,
+    version: /\d+(?:\.\d+)+\S*/.exec(said.stdout)?.[0]?.replace(/,$/, "") ?? "",
+    trouble: answer.status === 0 ? undefined : lastLine(answer.stderr) || `status ${answer.status}`,
+  };
+}
+
+async function readNamespaces(): Promise<HostFacts["namespaces"]> {
+  try {
+    const { overlay } = await namespaceAbilities("host");
+    return { trouble: undefined, hint: undefined, overlay };
+  } catch (error) {
+    if (!(error instanceof SpacktainersError)) throw error;
+    return { trouble: error.message, hint: error.hint, overlay: false };
+  }
+}
+
+async function readSlurm(): Promise<HostFacts["slurm"]> {
+  const srun = await findProgram("srun");
+  if (srun === undefined) return undefined;
+  const version = await runTool([srun, "--version"], { timeout: 30_000 });
+  const list = await runTool([srun, "--mpi=list"], { timeout: 30_000 });
+  // Releases differ in where they print it.
+  const plugins = parseMpiList(`${list.stdout}\n${list.stderr}`);
+  return {
+    version: /\d+(?:\.\d+)+\S*/.exec(version.stdout)?.[0] ?? "",
+    plugins,
+    trouble: plugins.length > 0 ? undefined : lastLine(list.stderr) || "srun --mpi=list names no plug-in",
+  };
+}
+
+/** What the facts mean for somebody who wants to run containers here. */
+export function checkHost(facts: HostFacts): readonly Finding[] {
+  const findings: Finding[] = [];
+  for (const { name, path, version, trouble } of facts.runtimes)
+    findings.push(
+      trouble === undefined
+        ? ok("runtime", `${name} ${version} works`.replace("  ", " "), path)
+        : {
+            severity: "warning",
+            check: "runtime",
+            message: `${name} ${version} is installed but does not work`.replace("  ", " "),
+            evidence: [path, trouble],
+          },
+    );
+  const { namespaces, squashfuse } = facts;
+  const works = facts.runtimes.some(({ trouble }) => trouble === undefined);
+  if (namespaces.trouble === undefined)
+    findings.push(
+      ok(
+        "namespaces",
+        `users may make namespaces: our own runner works${namespaces.overlay ? "" : ", with a read-only root"}`,
+      ),
+    );
+  else
+    findings.push({
+      severity: works ? "warning" : "error",
+      check: "namespaces",
+      message: works ? "our own runner does not work" : "nothing here can run a container",
+      evidence: [namespaces.trouble],
+      ...(namespaces.hint === undefined ? {} : { remedy: namespaces.hint }),
+    });
+  if (facts.runtimes.some(({ name }) => name === "apptainer" || name === "singularity"))
+    findings.push(
+      squashfuse.path !== undefined && squashfuse.fuse
+        ? ok("squashfuse", "SIF files can be mounted without rights of root", squashfuse.path)
+        : {
+            severity: "warning",
+            check: "squashfuse",
+            message: "SIF files may have to be unpacked at every start",
+            evidence: [
+              squashfuse.path ?? "squashfuse is not on the search path (Apptainer may have its own)",
+              squashfuse.fuse ? "/dev/fuse can be opened" : "/dev/fuse cannot be opened",
+            ],
+            remedy: "ask for squashfuse and access to /dev/fuse",
+          },
+    );
+  if (facts.slurm !== undefined)
+    findings.push(
+      facts.slurm.trouble === undefined
+        ? ok("slurm", `Slurm ${facts.slurm.version}; srun --mpi has ${facts.slurm.plugins.join(", ")}`)
+        : {
+            severity: "warning",
+            check: "slurm",
+            message: "Slurm is installed but does not answer",
+            evidence: [facts.slurm.trouble],
+          },
+    );
+  if (facts.processor !== undefined) findings.push(ok("processor", `the processor is ${facts.processor}`));
+  if (facts.glibc !== undefined) findings.push(ok("glibc", `the machine has glibc ${facts.glibc}`));
+  return findings;
+}

@@ -1,0 +1,40 @@
+import { didYouMean } from "../definitions/nearest.ts";
+import type { SiteConfiguration } from "../definitions/siteConfiguration.ts";
+import { parseBind } from "../run/containerProcess.ts";
+import { microarchitecture } from "../spec/microarchitecture.ts";
+import { microarchitectures } from "../spec/microarchitectures.ts";
+import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
+
+/**
+ * What the schema cannot say about a site: names of processors, and binds.
+ * @param placeOf where a value stands, by its path in the site
+ */
+export function siteProblems(
+  site: SiteConfiguration,
+  placeOf: (path: readonly PropertyKey[]) => Place,
+): readonly SpacktainersError[] {
+  const problems: SpacktainersError[] = [];
+  const targets: (readonly [string, readonly PropertyKey[]])[] = [
+    ...(site.target === undefined ? [] : [[site.target, ["target"]] as const]),
+    ...(site.targets ?? []).map(({ target }, at) => [target, ["targets", at, "target"]] as const),
+  ];
+  for (const [target, path] of targets) {
+    if (microarchitecture(target) !== undefined) continue;
+    const hint =
+      didYouMean(target, Object.keys(microarchitectures)) ?? "`spack arch --known-targets` lists them";
+    problems.push(
+      new SpacktainersError("CONFIG_INVALID", `\`${target}\` is not a microarchitecture`, {
+        place: placeOf(path),
+        hint,
+      }),
+    );
+  }
+  for (const [at, bind] of (site.binds ?? []).entries())
+    try {
+      parseBind(bind, "/");
+    } catch (error) {
+      const { message } = asSpacktainersError(error);
+      problems.push(new SpacktainersError("CONFIG_INVALID", message, { place: placeOf(["binds", at]) }));
+    }
+  return problems;
+}

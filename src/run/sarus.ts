@@ -1,0 +1,116 @@
+/** Sarus: bringing an image into its store, and the command that runs it there. Source: Sarus user guide, release 1.7. */
+import { createWriteStream } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
+import { writeTar } from "../archive/writeTar.ts";
+import { temporaryPath } from "../util/atomicFile.ts";
+import { hexOfDigest } from "../util/digest.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import { lastLine, runTool } from "../util/tool.ts";
+import { withDescriptor } from "./containerProcess.ts";
+import { dockerArchiveEntries } from "./dockerArchive.ts";
+import type { ImportContext } from "./engine.ts";
+import { descriptorOf, firstDescriptor, type Invocation } from "./invocation.ts";
+import type { Bind, ContainerProcess } from "./types.ts";
+
+/**
+ * Brings an image into the user's store of Sarus (`sarus load`), done once for each image.
+ * @returns what Sarus knows it by
+ * @throws SpacktainersError PROCESS_FAILED, INTERRUPTED
+ */
+export async function loadIntoSarus(
+  image: LayoutImage,
+  context: Omit<ImportContext, "layout">,
+): Promise<string> {
+  const { program, scratch, emit, signal } = context;
+  const tag = hexOfDigest(image.manifestDigest).slice(0, 16);
+  const name = `load/library/spacktainers:${tag}`;
+  const images = await runTool([program, "images"]);
+  if (
+    images.stdout.split("\n").some((line) => line.includes("load/library/spacktainers") && line.includes(tag))
+  )
+    return name;
+  await mkdir(scratch, { recursive: true });
+  const archive = `${temporaryPath(scratch)}.tar`;
+  const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
+  const id = `load ${name}`;
+  emit({ type: "task-start", id, kind: "write", label: "image into sarus", bytes });
+  let failed: string | undefined = "";
+  try {
+    const short = `spacktainers:${tag}`;
+    await pipeline(
+      writeTar(dockerArchiveEntries(image, short), { trailer: true }),
+      createWriteStream(archive, { mode: 0o600 }),
+      ...(signal === undefined ? [] : [{ signal }]),
+    );
+    const loaded = await runTool([program, "load", archive, short], signal === undefined ? {} : { signal });
+    failed = loaded.status === 0 ? undefined : lastLine(loaded.stderr) || `status ${loaded.status}`;
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+  } finally {
+    await rm(archive, { force: true });
+    emit({ type: "task-end", id, outcome: failed === undefined ? "done" : "failed", bytes });
+  }
+  if (signal?.aborted === true)
+    throw new SpacktainersError("INTERRUPTED", "interrupted while loading the image into Sarus");
+  if (failed !== undefined)
+    throw new SpacktainersError("PROCESS_FAILED", `sarus cannot load the image: ${failed}`);
+  return name;
+}
+
+/**
+ * The command that runs a container. Sarus passes the caller's environment on by itself; the image's variables lie over it, and ours
+ * over those. Their values are inherited, not put on the command line.
+ *
+ * @param image as `sarus images` shows it
+ * @throws SpacktainersError NOT_SUPPORTED for what Sarus has no option for
+ */
+export function sarusInvocation(program: string, image: string, container: ContainerProcess): Invocation {
+  const lacking = container.readOnly
+    ? "refuse writing in the container's files"
+    : container.network === "none"
+      ? "keep a container from the network"
+      : undefined;
+  if (lacking !== undefined) throw new SpacktainersError("NOT_SUPPORTED", `Sarus cannot ${lacking}`);
+  const options = [...(container.tty ? ["--tty"] : []), ...container.binds.map(sarusMount)];
+  if (container.hostMpi) options.push("--mpi");
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  const own = new Map(withDescriptor(container, firstDescriptor).extraEnv);
+  // NVIDIA's hook goes by this variable; Slurm sets CUDA_VISIBLE_DEVICES for what a job was given, and Sarus reads that first.
+  if (container.gpu === "nvidia" && process.env.CUDA_VISIBLE_DEVICES === undefined)
+    own.set("NVIDIA_VISIBLE_DEVICES", "all");
+  for (const [name, value] of own) {
+    env[name] = value;
+    options.push(`--env=${name}`);
+  }
+  return {
+    // The entrypoint is in the command already; only as a word of its own is an empty one understood.
+    argv: [
+      program,
+      "run",
+      ...options,
+      `--workdir=${container.workdir}`,
+      "--entrypoint",
+      "",
+      image,
+      ...container.argv,
+    ],
+    env,
+    ...descriptorOf(container),
+  };
+}
+
+/**
+ * A bind as Sarus writes it. It knows no quoting.
+ * @throws SpacktainersError NOT_SUPPORTED for paths with a comma
+ */
+export function sarusMount(bind: Bind): string {
+  for (const path of [bind.source, bind.target])
+    if (/[,"\n]/.test(path))
+      throw new SpacktainersError(
+        "NOT_SUPPORTED",
+        `Sarus cannot bind a path with a comma or quote in it: ${path}`,
+      );
+  return `--mount=type=bind,source=${bind.source},destination=${bind.target}${bind.readOnly ? ",readonly" : ""}`;
+}

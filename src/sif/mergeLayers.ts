@@ -1,0 +1,317 @@
+/** Layers as one stream of files, as they are seen in the end, without a copy of anything on disk. */
+import { createHash } from "node:crypto";
+import { contentOf, readContent } from "../archive/content.ts";
+import { decompressStream } from "../archive/decompress.ts";
+import type { Entry, EntryStream, FileEntry } from "../archive/entry.ts";
+import { readTar } from "../archive/readTar.ts";
+import { digestOfHex } from "../util/digest.ts";
+import { type Place, SpacktainersError } from "../util/errors.ts";
+import { mapConcurrently } from "../util/mapConcurrently.ts";
+import type { SourceLayer } from "./imageContents.ts";
+import { type EntryFacts, LayerTree, type LeafFacts } from "./layerTree.ts";
+
+/** Layers whose headers are read at the same time. */
+const readers = 2;
+
+/** Files that are remembered are small: scripts and JSON documents; in bytes. */
+const maxRemembered = 2 ** 20;
+/** All that is remembered of one layer, in bytes. */
+const maxRememberedTogether = 2 ** 24;
+
+/** A file of our own that goes on top of the layers. */
+export type OwnEntry =
+  | { readonly type: "directory"; readonly path: string; readonly mode: number; readonly mtime: number }
+  | {
+      readonly type: "file";
+      readonly path: string;
+      readonly mode: number;
+      readonly mtime: number;
+      /** Whole, or to be read when its turn comes, then of the size said. */
+      readonly content: Uint8Array | { readonly size: number; open(): AsyncIterable<Uint8Array> };
+    }
+  | {
+      readonly type: "symlink";
+      readonly path: string;
+      readonly mode: number;
+      readonly mtime: number;
+      readonly target: string;
+    };
+
+/** A merged image, ready to be read. */
+export interface MergedImage {
+  /** Bytes of all files. */
+  readonly bytes: number;
+  readonly files: number;
+  /** The latest time of anything in it that is not in the future, in seconds since 1970. */
+  readonly newest: number;
+  /**
+   * The entries: directories and symbolic links sorted by path, then the files in the layers' order, each followed by its
+   * other names. Everything belongs to root. To be read once.
+   *
+   * @throws {SpacktainersError} `CHECKSUM_MISMATCH` and whatever reading a layer throws
+   */
+  entries(): EntryStream;
+}
+
+/**
+ * Reads the headers of all layers and works out what is seen in the end.
+ *
+ * @param layers from bottom to top; they are opened once here and once by `entries`
+ * @param options `own`: makes what goes on top, when it is known what is there. `remember`: paths of small files whose
+ *   content it may read
+ * @throws {SpacktainersError} `ARCHIVE_INVALID`, `ARCHIVE_UNSAFE` for bad layers, `CHECKSUM_MISMATCH`
+ */
+export async function mergeLayers(
+  layers: readonly SourceLayer[],
+  options: {
+    readonly own?: (
+      tree: LayerTree,
+      read: (path: string) => string | undefined,
+    ) => readonly OwnEntry[] | Promise<readonly OwnEntry[]>;
+    readonly remember?: (path: string) => boolean;
+    readonly signal?: AbortSignal;
+  } = {},
+): Promise<MergedImage> {
+  const { signal } = options;
+  const { tree, remembered } = await readLayers(layers, options.remember, signal);
+  const textAt = (path: string): string | undefined => {
+    const leaf = tree.leafAt(path);
+    return leaf === undefined ? undefined : remembered[leaf.layer]?.get(leaf.index)?.toString("utf8");
+  };
+  const ownEntries = (await options.own?.(tree, textAt)) ?? [];
+  for (const [index, entry] of ownEntries.entries()) tree.apply(ownFacts(entry), layers.length, index);
+  return describe(tree, layers, ownEntries, signal);
+}
+
+/** Reads all layers once; of their entries only what is left in the end stays in memory. */
+async function readLayers(
+  layers: readonly SourceLayer[],
+  remember: ((path: string) => boolean) | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly tree: LayerTree; readonly remembered: readonly ReadonlyMap<number, Buffer>[] }> {
+  const read = await mapConcurrently(layers, readers, async (layer) => {
+    const facts: EntryFacts[] = [];
+    const remembered = new Map<number, Buffer>();
+    let together = 0;
+    await readLayer(layer, signal, async (entry) => {
+      facts.push(factsOf(entry));
+      if (entry.type !== "file" || remember?.(entry.path) !== true) return;
+      together += entry.size;
+      if (entry.size <= maxRemembered && together <= maxRememberedTogether)
+        remembered.set(facts.length - 1, await readContent(entry));
+    });
+    return { facts, remembered };
+  });
+  const tree = new LayerTree();
+  for (const [layer, { facts }] of read.entries()) {
+    try {
+      for (const [index, entry] of facts.entries()) tree.apply(entry, layer, index);
+    } catch (error) {
+      throw located(error, { file: layers[layer]?.name ?? "" });
+    }
+  }
+  return { tree, remembered: read.map(({ remembered }) => remembered) };
+}
+
+function describe(
+  tree: LayerTree,
+  layers: readonly SourceLayer[],
+  ownEntries: readonly OwnEntry[],
+  signal: AbortSignal | undefined,
+): MergedImage {
+  const skeleton: Entry[] = [];
+  /** For each layer: the names of its files that are left, by number of the entry. */
+  const wanted = Array.from(
+    { length: layers.length + 1 },
+    () => new Map<number, { readonly facts: LeafFacts; readonly names: string[] }>(),
+  );
+  let bytes = 0;
+  let files = 0;
+  let newest = 0;
+  const now = Date.now() / 1000;
+  for (const item of tree.walk()) {
+    files++;
+    const { mode, mtime } = "leaf" in item ? item.leaf : item.directory;
+    if (mtime <= now) newest = Math.max(newest, mtime);
+    const base = { path: item.path, mode, mtime, uid: 0, gid: 0 };
+    if ("directory" in item) skeleton.push({ type: "directory", ...base });
+    else if (item.leaf.type === "symlink")
+      skeleton.push({ type: "symlink", ...base, target: item.leaf.target });
+    else {
+      const ofLayer = wanted[item.leaf.layer];
+      const known = ofLayer?.get(item.leaf.index);
+      if (known === undefined) {
+        ofLayer?.set(item.leaf.index, { facts: item.leaf, names: [item.path] });
+        bytes += item.leaf.size;
+      } else known.names.push(item.path);
+    }
+  }
+  async function* named(file: FileEntry, names: readonly string[]): EntryStream {
+    const [first = "", ...others] = names;
+    const { mode, mtime, size, content } = file;
+    const base = { mode, mtime, uid: 0, gid: 0 };
+    yield { type: "file", path: first, size, content, ...base };
+    for (const path of others) yield { type: "hardlink", path, target: first, ...base };
+  }
+  return {
+    bytes,
+    files,
+    newest,
+    async *entries() {
+      yield* skeleton;
+      for (const [number, layer] of layers.entries()) {
+        const left = wanted[number] ?? new Map();
+        if (left.size === 0) continue;
+        yield* filesOf(layer, left, signal, named);
+      }
+      for (const [index, entry] of ownEntries.entries()) {
+        const names = wanted[layers.length]?.get(index)?.names;
+        if (entry.type !== "file" || names === undefined) continue;
+        const { content } = entry;
+        const open = content instanceof Uint8Array ? contentOf(content) : content.open();
+        const size = content instanceof Uint8Array ? content.length : content.size;
+        yield* named({ ...entry, uid: 0, gid: 0, size, content: open }, names);
+      }
+    },
+  };
+}
+
+/** The files of a layer that are left, in its order. */
+async function* filesOf(
+  layer: SourceLayer,
+  left: ReadonlyMap<number, { readonly facts: LeafFacts; readonly names: readonly string[] }>,
+  signal: AbortSignal | undefined,
+  named: (file: FileEntry, names: readonly string[]) => EntryStream,
+): EntryStream {
+  const changed = (): SpacktainersError =>
+    new SpacktainersError("CHECKSUM_MISMATCH", "a layer changed while it was read", {
+      place: { file: layer.name },
+    });
+  const source = verifiedSource(layer);
+  let index = -1;
+  let found = 0;
+  for await (const entry of tarEntries(source.bytes, layer)) {
+    index++;
+    signal?.throwIfAborted();
+    const file = left.get(index);
+    if (file === undefined) continue;
+    if (entry.type !== "file" || entry.size !== file.facts.size) throw changed();
+    found++;
+    yield* named({ ...entry, mode: file.facts.mode, mtime: file.facts.mtime }, file.names);
+  }
+  if (found !== left.size) throw changed();
+  await source.verify();
+}
+
+/** Reads a layer's entries, without their content, and compares its digest. */
+async function readLayer(
+  layer: SourceLayer,
+  signal: AbortSignal | undefined,
+  onEntry: (entry: Entry) => Promise<void>,
+): Promise<void> {
+  const source = verifiedSource(layer);
+  for await (const entry of tarEntries(source.bytes, layer)) {
+    signal?.throwIfAborted();
+    await onEntry(entry);
+  }
+  await source.verify();
+}
+
+interface VerifiedSource {
+  /** The layer's tar. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** To be called when the tar was read. @throws {SpacktainersError} `CHECKSUM_MISMATCH` */
+  verify(): Promise<void>;
+}
+
+/** Hashes what is read. The decompressor may leave the last bytes unread: they are read when it is verified. */
+function verifiedSource(layer: SourceLayer): VerifiedSource {
+  const place = { file: layer.name };
+  const expected = layer.digest ?? layer.diffId;
+  if (expected === undefined)
+    return { bytes: decompressStream(layer.open(), { where: place }), verify: async () => {} };
+  const hash = createHash("sha256");
+  const hashed = (chunks: AsyncIterable<Uint8Array>): AsyncIterableIterator<Uint8Array> => {
+    const iterator = chunks[Symbol.asyncIterator]();
+    let closed = false;
+    return {
+      async next() {
+        if (closed) return { done: true, value: undefined };
+        const result = await iterator.next();
+        if (result.done === true) closed = true;
+        else hash.update(result.value);
+        return result;
+      },
+      async return() {
+        if (!closed) await iterator.return?.();
+        closed = true;
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  };
+  const verify = (): void => {
+    if (digestOfHex(hash.digest("hex")) !== expected)
+      throw new SpacktainersError("CHECKSUM_MISMATCH", "a layer is not what its digest says", {
+        place,
+        hint: "the image is damaged; make or fetch it again",
+      });
+  };
+  if (layer.digest === undefined) {
+    const tar = hashed(decompressStream(layer.open(), { where: place }));
+    return { bytes: tar, verify: () => drain(tar).then(verify) };
+  }
+  const stored = hashed(layer.open());
+  // A view that does not close what is below, so that the rest can still be read.
+  const view: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => ({ next: () => stored.next() }) };
+  async function* tar(): AsyncGenerator<Uint8Array, void, void> {
+    let finished = false;
+    try {
+      yield* decompressStream(view, { where: place });
+      finished = true;
+    } finally {
+      if (!finished) await stored.return?.();
+    }
+  }
+  return { bytes: tar(), verify: () => drain(stored).then(verify) };
+}
+
+async function drain(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of chunks);
+}
+
+/** Entries of a layer; devices are left out: they need root, and runtimes make their own. */
+function tarEntries(tar: AsyncIterable<Uint8Array>, layer: SourceLayer): EntryStream {
+  return readTar(tar, { where: { file: layer.name }, special: "skip", absolute: "relative" });
+}
+
+function factsOf(entry: Entry): EntryFacts {
+  const { type, path, mode, mtime } = entry;
+  const target = entry.type === "symlink" || entry.type === "hardlink" ? { target: entry.target } : {};
+  const size = entry.type === "file" ? { size: entry.size } : {};
+  return { type, path, mode, mtime: clampTime(mtime), ...target, ...size };
+}
+
+function ownFacts(entry: OwnEntry): EntryFacts {
+  const { type, path, mode, mtime } = entry;
+  if (entry.type === "symlink") return { type, path, mode, mtime: clampTime(mtime), target: entry.target };
+  if (entry.type === "directory") return { type, path, mode, mtime: clampTime(mtime) };
+  const size = entry.content instanceof Uint8Array ? entry.content.length : entry.content.size;
+  return { type, path, mode, mtime: clampTime(mtime), size };
+}
+
+/** squashfs has 32 bits for a time. */
+function clampTime(seconds: number): number {
+  return Math.min(Math.max(0, seconds), 2 ** 32 - 1);
+}
+
+function located(error: unknown, place: Place): unknown {
+  if (!(error instanceof SpacktainersError) || Object.keys(error.place).length > 0) return error;
+  return new SpacktainersError(error.code, error.message, {
+    place,
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}

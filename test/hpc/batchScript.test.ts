@@ -1,0 +1,172 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { batchScript } from "../../src/hpc/batchScript.ts";
+import type { Job } from "../../src/hpc/job.ts";
+import { plainJob } from "./job.ts";
+
+/** Runs a script with stand-ins for `srun` and the runtimes; returns the words that the last one got, variables filled in. */
+function wordsOf(script: string, standIn: string): readonly string[] {
+  const folder = mkdtempSync(join(tmpdir(), "spacktainers-script-"));
+  try {
+    writeFileSync(
+      join(folder, "srun"),
+      '#!/bin/sh\nwhile case $1 in --*) true ;; *) false ;; esac; do shift; done\nexec "$@"\n',
+    );
+    writeFileSync(join(folder, standIn), "#!/bin/sh\nfor a; do printf '%s\\0' \"$a\"; done\n");
+    for (const name of ["srun", standIn]) chmodSync(join(folder, name), 0o755);
+    const env = { PATH: `${folder}:/usr/bin:/bin`, SLURM_SUBMIT_DIR: "/work/my dir", SCRATCH: "/scratch/x" };
+    // Without -l: a profile may change the search path.
+    return execFileSync("bash", ["--norc", "-c", script], { encoding: "utf8", env }).split("\0").slice(0, -1);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const odd = ["prog", "a b", "c'd", '"', "$HOME", "`id`", "\\", "", "*", "g\nh", "--x=y z"];
+
+describe("batchScript", () => {
+  it("asks Slurm for what was asked for, and nothing else", () => {
+    const head = (job: Partial<Job>) =>
+      batchScript({ ...plainJob, ...job })
+        .split("\n")
+        .filter((line) => line.startsWith("#SBATCH"));
+    expect(head({})).toEqual([
+      "#SBATCH --job-name=hello",
+      "#SBATCH --nodes=2",
+      "#SBATCH --ntasks-per-node=4",
+    ]);
+    expect(
+      head({
+        name: 'a "b" \\ # c',
+        log: "out dir/%j.txt",
+        resources: {
+          account: "p1",
+          partition: "normal",
+          qos: "q",
+          constraint: "mc&gpu",
+          cpusPerTask: 3,
+          memory: "64G",
+          time: "1-00:00:00",
+          exclusive: true,
+        },
+      }),
+    ).toEqual([
+      '#SBATCH --job-name="a \\"b\\" \\\\ # c"',
+      "#SBATCH --account=p1",
+      "#SBATCH --partition=normal",
+      "#SBATCH --qos=q",
+      "#SBATCH --constraint=mc&gpu",
+      "#SBATCH --cpus-per-task=3",
+      "#SBATCH --mem=64G",
+      "#SBATCH --time=1-00:00:00",
+      '#SBATCH --output="out dir/%j.txt"',
+      "#SBATCH --exclusive",
+    ]);
+    expect(() => head({ name: "a\n#SBATCH --nodes=99" })).toThrow(/one line/);
+  });
+
+  it("takes processors for a task over into the step, and needs no plug-in where there is no MPI", () => {
+    const script = batchScript({
+      ...plainJob,
+      resources: { cpusPerTask: 8 },
+      pmi: { plugin: undefined, because: "" },
+    });
+    expect(script).toContain("\nsrun --cpus-per-task=8 \\\n");
+  });
+
+  it("has no command, so no script", () => {
+    expect(() => batchScript({ ...plainJob, command: [] })).toThrow(/no command/);
+  });
+
+  it("writes modules, prologue and variables before the program, modules before -u", () => {
+    const script = batchScript({
+      ...plainJob,
+      modules: ["sarus", "x/1.2"],
+      prologue: ["ulimit -s unlimited"],
+      environment: { A: "it's", PYTHONPATH: "/x" },
+      inherited: ["R_LIBS"],
+    });
+    const lines = script.split("\n");
+    expect(lines.indexOf("module load sarus x/1.2")).toBeLessThan(lines.indexOf("ulimit -s unlimited"));
+    expect(lines.indexOf("ulimit -s unlimited")).toBeLessThan(lines.indexOf("set -eu"));
+    expect(lines).toContain("export A='it'\\''s'");
+    expect(lines).toContain("unset PYTHONHOME PERL5LIB");
+  });
+
+  it.each([
+    ["apptainer", "apptainer"],
+    ["singularity", "singularity"],
+    ["sarus", "sarus"],
+    ["native", "spacktainers"],
+    ["podman", "podman"],
+  ] as const)("hands %s the exact words of the command", (runtime, standIn) => {
+    const script = batchScript({ ...plainJob, runtime, command: odd });
+    const words = wordsOf(script, standIn);
+    expect(words.slice(-odd.length)).toEqual(odd);
+    expect(words.join(" ")).toContain("/work/my dir");
+    if (runtime === "native")
+      expect(words.slice(-odd.length - 2, -odd.length)).toEqual(["/images/hello.sif", "--"]);
+    else expect(words.at(-odd.length - 1)).toBe("/images/hello.sif");
+  });
+
+  it("writes what each runtime calls the same things", () => {
+    const job: Job = {
+      ...plainJob,
+      binds: [
+        { source: "/d a", target: "/data", readOnly: true },
+        { source: "$SCRATCH/x", target: "/s", readOnly: false },
+      ],
+      workdir: "/data",
+      environment: { A: "1" },
+      gpu: "nvidia",
+    };
+    expect(wordsOf(batchScript({ ...job, runtime: "apptainer" }), "apptainer")).toEqual([
+      "exec",
+      "--nv",
+      "--bind=/d a:/data:ro",
+      "--bind=/scratch/x/x:/s",
+      "--pwd=/data",
+      "/images/hello.sif",
+      "ring",
+    ]);
+    expect(wordsOf(batchScript({ ...job, runtime: "sarus", hostMpi: true }), "sarus")).toEqual([
+      "run",
+      "--mpi",
+      "--mount=type=bind,source=/d a,destination=/data,readonly",
+      "--mount=type=bind,source=/scratch/x/x,destination=/s",
+      "--env=A",
+      "--workdir=/data",
+      "--entrypoint",
+      "",
+      "/images/hello.sif",
+      "ring",
+    ]);
+    expect(wordsOf(batchScript({ ...job, runtime: "native", gpu: undefined }), "spacktainers")).toEqual([
+      ...["exec", "--quiet", "--with", "namespace"],
+      ...["--bind", "/d a:/data:ro", "--bind", "/scratch/x/x:/s", "--env", "A", "--workdir", "/data"],
+      ...["/images/hello.sif", "--", "ring"],
+    ]);
+    expect(wordsOf(batchScript({ ...job, runtime: "podman" }), "podman")).toEqual([
+      ...["run", "--rm", "--network=host", "--ipc=host", "--pid=host", "--device=nvidia.com/gpu=all"],
+      "--mount=type=bind,source=/d a,target=/data,readonly",
+      "--mount=type=bind,source=/scratch/x/x,target=/s",
+      "--security-opt=label=disable",
+      ...["--env=PMI*", "--env=SLURM*", "--env=PALS*", "--env=A", "--workdir=/data", "--entrypoint="],
+      ...["/images/hello.sif", "ring"],
+    ]);
+  });
+
+  it.each([
+    ["docker", {}, /Docker/],
+    ["apptainer", { hostMpi: true }, /host's MPI/],
+    ["native", { gpu: "rocm" }, /graphics/],
+    ["apptainer", { binds: [{ source: "/a:b", target: "/c", readOnly: false }] }, /colon/],
+    ["sarus", { binds: [{ source: "/a,b", target: "/c", readOnly: false }] }, /comma/],
+    ["podman", { binds: [{ source: "/a,b", target: "/c", readOnly: false }] }, /comma/],
+  ] as const)("refuses what %s cannot do", (runtime, more, message) => {
+    expect(() => batchScript({ ...plainJob, runtime, ...more })).toThrow(message);
+  });
+});

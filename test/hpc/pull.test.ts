@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import { type PullTask, pullCommand, pullReference, pullRuntimes, registryHost } from "../../src/hpc/pull.ts";
+
+const task: PullTask = {
+  reference: "ghcr.io/org/spack-hello:1.0",
+  file: "/w/hello.sif",
+  force: false,
+  plainHttp: false,
+  credentials: undefined,
+};
+const credentials = { username: "AWS", password: "hunter2\n'$" };
+
+describe("pullCommand", () => {
+  it.each([
+    ["apptainer", ["pull", "/w/hello.sif", "docker://ghcr.io/org/spack-hello:1.0"]],
+    ["singularity", ["pull", "/w/hello.sif", "docker://ghcr.io/org/spack-hello:1.0"]],
+    ["sarus", ["pull", "ghcr.io/org/spack-hello:1.0"]],
+    ["podman", ["pull", "ghcr.io/org/spack-hello:1.0"]],
+    ["docker", ["pull", "ghcr.io/org/spack-hello:1.0"]],
+  ] as const)("is %s's own", (runtime, args) => {
+    const command = pullCommand(runtime, `/bin/${runtime}`, task);
+    expect(command.argv).toEqual([`/bin/${runtime}`, ...args]);
+    expect(command).toMatchObject({ env: {}, input: undefined, secretFile: undefined });
+  });
+
+  it("never has a password on the command line", () => {
+    for (const runtime of pullRuntimes) {
+      const { argv } = pullCommand(runtime, runtime, { ...task, credentials });
+      expect(argv.join(" ")).not.toContain("hunter2");
+    }
+    const given = (runtime: (typeof pullRuntimes)[number]) =>
+      pullCommand(runtime, runtime, { ...task, credentials });
+    expect(given("apptainer").env).toEqual({
+      APPTAINER_DOCKER_USERNAME: "AWS",
+      APPTAINER_DOCKER_PASSWORD: credentials.password,
+    });
+    expect(given("sarus")).toMatchObject({
+      argv: ["sarus", "pull", "-u", "AWS", "--password-stdin", task.reference],
+      input: credentials.password,
+    });
+    const file = given("podman").secretFile;
+    expect(file).toMatchObject({ variable: "REGISTRY_AUTH_FILE", names: "file" });
+    const { auths } = JSON.parse(file?.text ?? "") as { auths: Record<string, { auth: string }> };
+    expect(Buffer.from(auths["ghcr.io"]?.auth ?? "", "base64").toString()).toBe(
+      `AWS:${credentials.password}`,
+    );
+    expect(given("docker").secretFile).toMatchObject({ variable: "DOCKER_CONFIG", names: "directory" });
+  });
+
+  it("overwrites and goes without TLS only when told to", () => {
+    const { argv } = pullCommand("apptainer", "a", { ...task, force: true, plainHttp: true });
+    expect(argv).toEqual(["a", "pull", "--force", "--no-https", task.file, `docker://${task.reference}`]);
+    expect(pullCommand("podman", "p", { ...task, plainHttp: true }).argv).toContain("--tls-verify=false");
+    expect(() => pullCommand("sarus", "s", { ...task, plainHttp: true })).toThrow(/TLS/);
+  });
+});
+
+describe("pullReference", () => {
+  it("writes names in lower case, tags as they are", () => {
+    expect(pullReference("docker://GHCR.io/My-Org/Spack-X:V1.0")).toBe("ghcr.io/my-org/spack-x:V1.0");
+    expect(pullReference("localhost:5000/a/b")).toBe("localhost:5000/a/b:latest");
+    expect(pullReference(`r.io/a@sha256:${"0".repeat(64)}`)).toBe(`r.io/a@sha256:${"0".repeat(64)}`);
+    expect(registryHost("localhost:5000/a/b:1")).toBe("localhost:5000");
+  });
+
+  it.each(["a.b/", "a.b/c:t:u", "a.b/c d", "--x.y/z", "a.b/c@sha256:12", "a.b/c:-t", "-x"])(
+    "refuses %s",
+    (text) => {
+      expect(() => pullReference(text)).toThrow(expect.objectContaining({ code: "REFERENCE_INVALID" }));
+    },
+  );
+});

@@ -1,0 +1,117 @@
+import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type OpenedRepository, openRepository } from "../registry/open.ts";
+import { demoRepository, makeWorkplace, type Workplace } from "../support/cli.ts";
+import { digestOfBuild, jsonLines } from "../support/cliChecks.ts";
+import { commandExists } from "../support/commandExists.ts";
+import { startFakeRegistry } from "../support/fakeRegistry.ts";
+import { dockerRegistryTrouble, startDockerRegistry } from "../support/realRegistry.ts";
+import { putImage } from "../support/remoteImage.ts";
+import { buildTar } from "../support/tarBuilder.ts";
+
+const definition = "container_definitions/amd64/nexus-storage.def";
+
+/** Stands in for the image that nexus-storage starts from, which is not ours to publish. */
+const storage = buildTar([
+  { name: "opt", type: "5", mode: 0o755 },
+  { name: "opt/docker", type: "5", mode: 0o755 },
+  { name: "opt/docker/bin", type: "5", mode: 0o755 },
+  { name: "opt/docker/bin/storage", body: "#!/bin/sh\necho storage\n", mode: 0o755 },
+]);
+
+const kinds = [
+  { name: "a registry", trouble: undefined, start: startFakeRegistry },
+  { name: "Debian's registry", trouble: dockerRegistryTrouble(), start: startDockerRegistry },
+] as const;
+
+for (const { name, trouble, start } of kinds)
+  describe.skipIf(trouble !== undefined)(
+    `definition files in ${name}${trouble === undefined ? "" : ` (skipped: ${trouble})`}`,
+    () => {
+      let registry: { readonly host: string; close(): Promise<void> };
+      let opened: OpenedRepository;
+      let work: Workplace;
+      beforeEach(async () => {
+        registry = await start();
+        opened = openRepository(`${registry.host}/bluebrain/nexus-storage`);
+        work = makeWorkplace();
+        mkdirSync(work.path("container_definitions/amd64"), { recursive: true });
+        cpSync(join(demoRepository, definition), work.path(definition));
+        const text = readFileSync(work.path(definition), "utf8");
+        writeFileSync(
+          work.path(definition),
+          text.replace("From: bluebrain", `From: ${registry.host}/bluebrain`),
+        );
+        writeFileSync(
+          work.path("spacktainers.yaml"),
+          `registries: [{url: "${registry.host}/org", repository: "spack-{name}"}]\n`,
+        );
+        await putImage(opened.repository, "latest", {
+          layers: [storage],
+          config: { Entrypoint: ["/opt/docker/bin/storage"], User: "1001" },
+        });
+      });
+      afterEach(async () => {
+        work.remove();
+        await opened.close();
+        await registry.close();
+      });
+
+      const emptyMachine = (): { readonly env: NodeJS.ProcessEnv } => {
+        const home = work.path(`home-${Math.random().toString(36).slice(2)}`);
+        mkdirSync(home);
+        return { env: { XDG_CACHE_HOME: home } };
+      };
+
+      it("are published with the tag of what they start from, once", async () => {
+        const pushed = await work.run(["push", "--json"]);
+        expect(pushed.status, pushed.stdout + pushed.stderr).toBe(0);
+        const row = jsonLines(pushed).at(-1);
+        expect(row).toMatchObject({
+          name: "nexus-storage",
+          version: "latest",
+          repository: `${registry.host}/org/spack-nexus-storage`,
+          tags: ["latest"],
+          // What it starts from is in the same registry.
+          layers: { mounted: 1, uploaded: 1 },
+          upToDate: false,
+          failed: false,
+        });
+        expect(digestOfBuild(await work.run(["--json", "build"], emptyMachine()))).toBe(row?.digest);
+        const again = jsonLines(await work.run(["push", "--json"], emptyMachine())).at(-1);
+        expect(again).toMatchObject({ upToDate: true, bytesSent: 0, digest: row?.digest });
+
+        // What it starts from changes; so does what the definition says.
+        await putImage(opened.repository, "latest", { layers: [storage, buildTar([])] });
+        const moved = jsonLines(await work.run(["push", "--json"], emptyMachine())).at(-1);
+        expect(moved).toMatchObject({ upToDate: false });
+        expect(moved?.digest).not.toBe(row?.digest);
+        appendFileSync(work.path(definition), "\n%labels\n    Team storage\n");
+        const labelled = jsonLines(await work.run(["push", "--json"])).at(-1);
+        expect(labelled).toMatchObject({ upToDate: false });
+      });
+
+      it("that take files are compared by what was made", async () => {
+        writeFileSync(work.path("container_definitions/amd64/settings.conf"), "one\n");
+        appendFileSync(work.path(definition), "\n%files\n    settings.conf /opt/docker/settings.conf\n");
+        const first = jsonLines(await work.run(["push", "--json"])).at(-1);
+        expect(first).toMatchObject({ upToDate: false, failed: false });
+        const again = jsonLines(await work.run(["push", "--json"], emptyMachine())).at(-1);
+        expect(again).toMatchObject({ upToDate: true, digest: first?.digest });
+        writeFileSync(work.path("container_definitions/amd64/settings.conf"), "two\n");
+        const changed = jsonLines(await work.run(["push", "--json"])).at(-1);
+        expect(changed).toMatchObject({ upToDate: false });
+        expect(changed?.digest).not.toBe(first?.digest);
+      });
+
+      it.skipIf(!commandExists("mksquashfs"))("make SIF files, too", async () => {
+        const built = await work.run(["build", "--json", "--output", "sif:nexus.sif"]);
+        expect(built.status, built.stdout + built.stderr).toBe(0);
+        const dumped = await work.run(["sif", "dump", "nexus.sif", "1"]);
+        expect(dumped.stdout).toContain(`From: ${registry.host}/bluebrain/nexus-storage:latest`);
+        const force = jsonLines(await work.run(["push", "--force", "--json"])).at(-1);
+        expect(force).toMatchObject({ failed: false, upToDate: false });
+      });
+    },
+  );

@@ -1,0 +1,477 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { defaultConfiguration } from "../../src/definitions/configuration.ts";
+import { containerAtPath } from "../../src/definitions/repository.ts";
+import { openFragmentStore } from "../../src/image/fragmentStore.ts";
+import { buildDefinition } from "../../src/pipeline/buildDefinition.ts";
+import type { ImageReference } from "../../src/pipeline/openReference.ts";
+import { openSource } from "../../src/sif/openSource.ts";
+import { type Apptainer, apptainerTrouble, openApptainer, pathWithApptainer } from "../support/apptainer.ts";
+import { makeWorkplace, type Workplace } from "../support/cli.ts";
+import { commandExists } from "../support/commandExists.ts";
+import { directory, file, hostArchitecture, hostPrograms, writeTestLayout } from "../support/hostImage.ts";
+
+const trouble = commandExists("mksquashfs") ? undefined : "squashfs-tools are not installed";
+const label = trouble === undefined ? "" : ` (skipped: ${trouble})`;
+const noApptainer = apptainerTrouble();
+const noApptainerLabel = noApptainer === undefined ? "" : ` (skipped: ${noApptainer})`;
+const repositoryDefinition = resolve(
+  import.meta.dirname,
+  "../../container_definitions/amd64/nexus-storage.def",
+);
+
+const everySection = `Bootstrap: oci
+From: BASE
+%files
+    _files/a.txt /opt/a.txt
+    _files/tree /opt/tree
+    _files/* /opt/glob/
+%environment
+    export FOO=bar
+    BAZ="$FOO and more"
+    export BAZ
+%labels
+    Author me@example.org
+    Version v1 with words
+%runscript
+    echo "run: $BAZ: $*"
+%startscript
+    echo started
+%test
+    test -f /opt/a.txt && echo tested
+%help
+    This is the help.
+      Indented.
+%appenv foo
+    export APPVAR=1
+%apprun foo
+    echo "app: $APPVAR $SCIF_APPNAME $*"
+%applabels foo
+    Kind small
+%apphelp foo
+    Help of foo.
+%apptest foo
+    echo app tested
+%appfiles foo
+    _files/a.txt share/a.txt
+`;
+
+describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
+  let work: Workplace;
+  let definitions: string;
+  let apptainer: Apptainer;
+
+  beforeAll(async () => {
+    work = makeWorkplace("");
+    chmodSync(work.directory, 0o777);
+    apptainer = openApptainer(work.directory);
+    definitions = work.path("container_definitions", hostArchitecture);
+    mkdirSync(join(definitions, "_files/tree/sub"), { recursive: true });
+    writeFileSync(join(definitions, "_files/a.txt"), "a\n");
+    writeFileSync(join(definitions, "_files/tree/sub/run.sh"), "#!/bin/sh\necho hi\n", { mode: 0o755 });
+    symlinkSync("sub/run.sh", join(definitions, "_files/tree/link"));
+    await writeTestLayout(work.path("base"), {
+      layers: [
+        [
+          ...hostPrograms(["sh", "bash", "cat", "echo", "env", "ls", "find", "sort"]),
+          ...["opt", "opt/docker", "opt/docker/bin"].map((path) => directory(path)),
+          file("opt/docker/bin/storage", '#!/bin/sh\necho "storage $*"\n', 0o755),
+        ],
+      ],
+      config: {
+        Env: ["PATH=/usr/bin:/bin", "OF_BASE=1"],
+        Entrypoint: ["/bin/echo", "base"],
+        Labels: { base: "yes" },
+      },
+    });
+    define("every", everySection);
+  });
+  afterAll(() => work.remove());
+
+  function define(name: string, text: string): void {
+    writeFileSync(join(definitions, `${name}.def`), text.replace("BASE", work.path("base")));
+  }
+
+  it("gives the same bytes every time, in SIF and OCI", async () => {
+    for (const turn of ["one", "two"]) {
+      const built = await work.run([
+        "build",
+        "every",
+        "-o",
+        `sif:${turn}.sif`,
+        "-o",
+        `oci:${turn}`,
+        "-o",
+        `squashfs:${turn}.sqfs`,
+      ]);
+      expect(built.stderr).not.toContain("error");
+      expect(built.stdout).toContain("every latest");
+    }
+    for (const name of ["sif", "sqfs"])
+      expect(readFileSync(work.path(`one.${name}`)).equals(readFileSync(work.path(`two.${name}`)))).toBe(
+        true,
+      );
+    expect(readFileSync(work.path("one/index.json"), "utf8")).toBe(
+      readFileSync(work.path("two/index.json"), "utf8"),
+    );
+    expect((await work.run(["build", "every", "-o", "oci:two"])).stdout).toContain("up to date");
+    rmSync(work.path("two"), { recursive: true });
+  });
+
+  it.skipIf(noApptainer !== undefined)(
+    `behaves in Apptainer as what apptainer build makes${noApptainerLabel}`,
+    async () => {
+      expect((await work.run(["build", "every", "-o", "sif:ours.sif"])).status).toBe(0);
+      // Apptainer runs something to make apps and to test, which takes rights that root lacks in some containers: neither here.
+      const folder = work.path("theirs");
+      mkdirSync(folder, { mode: 0o777 });
+      chmodSync(folder, 0o777);
+      cpSync(definitions, join(folder, "definitions"), { recursive: true, dereference: false });
+      writeFileSync(
+        join(folder, "definitions/plain.def"),
+        withoutApps(readFileSync(join(definitions, "every.def"), "utf8")),
+      );
+      define("plain", withoutApps(everySection));
+      expect((await work.run(["build", "plain", "-o", "sif:plain.sif"])).status).toBe(0);
+      const built = spawnSync("apptainer", ["build", "--notest", "../plain-theirs.sif", "plain.def"], {
+        cwd: join(folder, "definitions"),
+        env: { ...process.env, ...apptainer.env },
+        encoding: "utf8",
+      });
+      expect(`${built.stderr} ${built.status}`).toMatch(/ 0$/);
+      const outcomes = [join(folder, "plain-theirs.sif"), work.path("plain.sif")].map((sif) => {
+        const run = (...args: string[]) => apptainer.run(args).stdout;
+        const inspected = JSON.parse(run("inspect", "--json", "--all", sif)).data.attributes;
+        const labels = Object.fromEntries(
+          Object.entries(inspected.labels as object).filter(
+            ([key]) => !/build-date|apptainer.version/.test(key),
+          ),
+        );
+        return {
+          run: run("run", "--cleanenv", sif, "a  b", "c"),
+          tested: run("test", sif),
+          help: run("run-help", sif),
+          env: run("exec", "--cleanenv", sif, "/bin/sh", "-c", "echo $FOO $BAZ $OF_BASE $PATH"),
+          files: run(
+            "exec",
+            sif,
+            "/bin/sh",
+            "-c",
+            "cd /opt; find . -not -type d -printf '%p %y %s\\n' | sort; /opt/tree/link",
+          ),
+          ...inspected,
+          environment: inspected.environment["/.singularity.d/env/90-environment.sh"]
+            .split("\n")
+            .filter((line: string) => !/^#|^$/.test(line)),
+          labels,
+        };
+      });
+      expect(outcomes[1]).toEqual({
+        ...outcomes[0],
+        deffile: outcomes[1]?.deffile,
+        environment: outcomes[0]?.environment,
+      });
+      expect(outcomes[1]).toMatchObject({ run: "run: bar and more: a  b c\n", tested: "tested\n" });
+
+      const app = (...args: string[]) =>
+        apptainer.run([...args.slice(0, 1), "--app", "foo", work.path("ours.sif"), ...args.slice(1)]).stdout;
+      expect(app("run", "x y")).toBe("app: 1 foo x y\n");
+      expect(app("test")).toBe("app tested\n");
+      expect(app("run-help")).toContain("Help of foo.");
+      expect(app("exec", "cat", "/scif/apps/foo/share/a.txt")).toBe("a\n");
+      expect(
+        apptainer.run(["inspect", "--app", "foo", "--json", "--labels", work.path("ours.sif")]).stdout,
+      ).toContain('"Kind": "small"');
+    },
+  );
+
+  it.skipIf(noApptainer !== undefined)(
+    `makes an OCI image that runs the same, converted by whomever${noApptainerLabel}`,
+    async () => {
+      expect((await work.run(["build", "every", "-o", "oci:image"])).status).toBe(0);
+      expect((await work.run(["sif", "./image", "-o", "converted.sif"])).status).toBe(0);
+      expect(apptainer.run(["build", "apptainers.sif", `oci:${work.path("image")}`]).status).toBe(0);
+      for (const name of ["converted.sif", "apptainers.sif"])
+        expect(apptainer.run(["run", "--cleanenv", work.path(name), "x"]).stdout).toBe(
+          "run: bar and more: x\n",
+        );
+      define("env-only", "Bootstrap: oci\nFrom: BASE\n%environment\n export FOO=1\n");
+      expect((await work.run(["build", "env-only", "-o", "oci:image", "-o", "rootfs:root"])).status).toBe(0);
+      expect(readFileSync(work.path("root/.singularity.d/oci/environment.sh"), "utf8")).toContain(
+        "export FOO=1",
+      );
+      const run = await work.run(["run", "--with", "namespace", "./image", "--", "x"]);
+      if (run.status === 0) expect(run.stdout).toBe("base x\n");
+    },
+  );
+
+  it("starts from nothing, from SIF files and from directories", async () => {
+    define("empty", "Bootstrap: scratch\n%files\n _files/a.txt /a.txt\n%runscript\n exec /a.txt\n");
+    expect(
+      (await work.run(["build", "empty", "-o", `sif:${join(definitions, "_files/empty.sif")}`])).stderr,
+    ).not.toContain("error");
+    mkdirSync(join(definitions, "_files/sandbox/etc"), { recursive: true });
+    writeFileSync(join(definitions, "_files/sandbox/etc/name"), "box");
+    define("box", "Bootstrap: localimage\nFrom: _files/sandbox\n%labels\n Size small\n");
+    expect((await work.run(["build", "box", "-o", "sif:box.sif"])).stderr).not.toContain("error");
+    const labels = await work.run(["sif", "dump", "box.sif", "2"]);
+    expect(JSON.parse(labels.stdout).data.attributes.labels).toMatchObject({ Size: "small" });
+    if (!commandExists("sqfs2tar")) return;
+    define(
+      "again",
+      "Bootstrap: localimage\nFrom: _files/empty.sif\n%environment\n export X=1\n%labels\n More yes\n",
+    );
+    expect(
+      (await work.run(["build", "again", "-o", "sif:again.sif", "-o", "rootfs:again"])).stderr,
+    ).not.toContain("error");
+    const document = JSON.parse((await work.run(["sif", "dump", "again.sif", "2"])).stdout).data.attributes;
+    expect(document).toMatchObject({
+      runscript: "#!/bin/sh\n\n exec /a.txt",
+      labels: { More: "yes", "org.label-schema.usage.singularity.deffile.from": "_files/empty.sif" },
+    });
+    expect(document.environment["/.singularity.d/env/90-environment.sh"]).toContain("export X=1");
+    expect(readFileSync(work.path("again/.singularity.d/bootstrap_history/Apptainer0"), "utf8")).toContain(
+      "Bootstrap: scratch",
+    );
+    expect(readFileSync(work.path("again/a.txt"), "utf8")).toBe("a\n");
+  });
+
+  it("says which section takes Apptainer where there is none, and what is wrong in a file", async () => {
+    define(
+      "post",
+      "Bootstrap: oci\nFrom: BASE\n%labels\n a b\n%post\n echo made > /made\n%runscript\n cat /made\n",
+    );
+    define("strap", "Bootstrap: debootstrap\nOSVersion: bookworm\nMirrorURL: http://127.0.0.1:9/\n");
+    define("bad", "Bootstrap: oci\nFrom: BASE\n%runscrip\n x\n%files\n no-such-file /x\n");
+    define("gone", "Bootstrap: oci\nFrom: BASE\n%files\n no-such-file /x\n");
+    if (!commandExists("apptainer") && !commandExists("singularity")) {
+      const refused = await work.run(["build", "post"]);
+      expect(refused.status).toBe(4);
+      expect(refused.stderr).toMatch(/post\.def:5:1 {2}error {2}RUNTIME_MISSING {2}%post takes Apptainer/);
+      expect((await work.run(["build", "strap"])).stderr).toMatch(
+        /strap\.def:1:1 .*`Bootstrap: debootstrap` takes Apptainer/,
+      );
+    }
+    expect(await work.run(["build", "bad"])).toMatchObject({
+      status: 3,
+      stderr: expect.stringMatching(
+        /bad\.def:3:1 .*`%runscrip` is not a section\n {2}hint: did you mean `runscript`/,
+      ),
+    });
+    expect((await work.run(["build", "gone"])).stderr).toMatch(/gone\.def:4:2 .*no-such-file` is not there/);
+    define("lines", "Bootstrap: scratch\n%files\n a b c\n");
+    const checked = await work.run(["check"]);
+    expect(checked.stdout + checked.stderr).toMatch(/bad\.def:3:1 .*%runscrip/);
+    expect(checked.stdout + checked.stderr).toMatch(/lines\.def:3:2 .*a line of %files/);
+    rmSync(join(definitions, "lines.def"));
+    rmSync(join(definitions, "bad.def"));
+  });
+
+  it.skipIf(noApptainer !== undefined)(`has Apptainer run %post${noApptainerLabel}`, async () => {
+    const uid = process.getuid?.() === 0 ? userWithSubordinates() : undefined;
+    if (process.getuid?.() === 0 && uid === undefined) return;
+    define("post", "Bootstrap: oci\nFrom: BASE\n%post\n echo made > /made\n%runscript\n cat /made\n");
+    const env = { PATH: pathWithApptainer, HOME: work.path("home"), XDG_CACHE_HOME: work.path("tmp/cache") };
+    const options = uid === undefined ? { env } : { env, uid };
+    const built = await work.run(["build", "post", "-o", "sif:post.sif", "-o", "oci:post"], options);
+    if (/user namespace|fakeroot|newuidmap|subuid/i.test(built.stderr)) return;
+    expect(`${built.stderr}${built.status}`).toMatch(/0$/);
+    expect(apptainer.run(["run", work.path("post.sif")]).stdout).toBe("made\n");
+    // The second time it replaces what it made the first time.
+    expect((await work.run(["build", "post", "-o", "sif:post.sif"], options)).status).toBe(0);
+    const converted = await work.run(["sif", "./post", "-o", "post-converted.sif"]);
+    expect(converted.stderr).not.toContain("error");
+    expect(apptainer.run(["run", work.path("post-converted.sif")]).stdout).toBe("made\n");
+  });
+
+  it("builds the repository's nexus-storage from a stand-in for the image it names", async () => {
+    const asked: ImageReference[] = [];
+    const container = await containerAtPath(repositoryDefinition, "amd64");
+    if (container === undefined) throw new Error("there is no nexus-storage.def");
+    const result = await buildDefinition(
+      container,
+      defaultConfiguration(work.directory),
+      {
+        ...{
+          directory: work.directory,
+          names: [],
+          arch: "amd64",
+          outputs: ["sif:nexus.sif", "oci:nexus"],
+          strip: undefined,
+        },
+        ...{
+          keepMetadata: false,
+          allowUnresolved: [],
+          force: false,
+          frozen: false,
+          caches: [],
+          trust: [],
+          refresh: false,
+        },
+        ...{ jobs: undefined, emit: () => {}, signal: new AbortController().signal },
+      },
+      {
+        store: openFragmentStore(work.path("fragments")),
+        emit: () => {},
+        signal: new AbortController().signal,
+        openReference: async (reference) => {
+          asked.push(reference);
+          return openSource({ kind: "oci", path: work.path("base") }, hostArchitecture);
+        },
+      },
+    );
+    expect(asked).toMatchObject([
+      { transport: "docker", name: "bluebrain/nexus-storage:latest", architecture: "amd64" },
+    ]);
+    expect(result).toMatchObject({ name: "nexus-storage", version: "latest", arch: "amd64" });
+    const { attributes } = JSON.parse((await work.run(["sif", "dump", "nexus.sif", "2"])).stdout).data;
+    expect(attributes.startscript).toBe('#!/bin/sh\n\n    exec /opt/docker/bin/storage "$@"');
+    expect(attributes.labels).toMatchObject({
+      base: "yes",
+      "org.label-schema.usage.singularity.deffile.bootstrap": "docker",
+      "org.label-schema.usage.singularity.deffile.from": "bluebrain/nexus-storage:latest",
+    });
+    if (noApptainer !== undefined || hostArchitecture !== "amd64") return;
+    const started = apptainer.run(["exec", work.path("nexus.sif"), "/.singularity.d/startscript", "-p", "1"]);
+    expect(started.stdout).toBe("storage -p 1\n");
+    expect(apptainer.run(["run", work.path("nexus.sif"), "x"]).stdout).toBe("base x\n");
+  });
+});
+
+const noRegistry =
+  trouble ??
+  (commandExists("docker-registry") && commandExists("skopeo")
+    ? undefined
+    : "docker-registry or skopeo is not installed");
+
+describe.skipIf(noRegistry !== undefined)(
+  `definitions from a registry${noRegistry === undefined ? "" : ` (skipped: ${noRegistry})`}`,
+  () => {
+    let work: Workplace;
+    let registry: ChildProcess;
+    let host: string;
+
+    beforeAll(async () => {
+      const port = await freePort();
+      host = `127.0.0.1:${port}`;
+      work = makeWorkplace("");
+      mkdirSync(work.path("container_definitions", hostArchitecture), { recursive: true });
+      mkdirSync(work.path("registry"));
+      writeFileSync(
+        work.path("registry.yml"),
+        `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${work.path("registry")}}}\nhttp: {addr: "${host}"}\n`,
+      );
+      registry = spawn("docker-registry", ["serve", work.path("registry.yml")], { stdio: "ignore" });
+      await writeTestLayout(work.path("base"), {
+        layers: [hostPrograms(["sh", "echo"]), [directory("opt"), file("opt/x", "x")]],
+        config: { Entrypoint: ["/bin/echo", "base"] },
+      });
+      for (let attempt = 0; ; attempt++) {
+        const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
+        if (answer?.ok === true) break;
+        if (attempt > 300) throw new Error("the registry does not start");
+        await sleep(100);
+      }
+      const pushed = spawnSync(
+        "skopeo",
+        [
+          "copy",
+          "-q",
+          "--dest-tls-verify=false",
+          `oci:${work.path("base")}`,
+          `docker://${host}/group/base:1.2`,
+        ],
+        { encoding: "utf8" },
+      );
+      expect(pushed.stderr).toBe("");
+    });
+    afterAll(() => {
+      registry.kill();
+      work.remove();
+    });
+
+    const define = (name: string, text: string): void =>
+      writeFileSync(work.path("container_definitions", hostArchitecture, `${name}.def`), text);
+
+    it("builds from an image in it, with the tag as version, and converts one directly", async () => {
+      define(
+        "remote",
+        `Bootstrap: docker\nRegistry: ${host}\nNamespace: group\nFrom: base:1.2\n%environment\n export A=1\n`,
+      );
+      const built = await work.run(["build", "remote", "-o", "sif:{name}-{version}.sif"]);
+      expect(built.stderr).not.toContain("error");
+      expect(built.stdout).toContain("remote 1.2");
+      expect(existsSync(work.path("remote-1.2.sif"))).toBe(true);
+      const converted = await work.run(["sif", `docker://${host}/group/base:1.2`]);
+      expect(converted.stderr).not.toContain("error");
+      const definition = (await work.run(["sif", "dump", "base.sif", "1"])).stdout;
+      expect(definition).toMatch(
+        new RegExp(`^bootstrap: docker\\nfrom: ${host}/group/base:1\\.2@sha256:[0-9a-f]{64}\\n$`),
+      );
+      expect((await work.run(["sif", `docker://${host}/group/none:1`])).status).toBe(4);
+    });
+
+    it.skipIf(noApptainer !== undefined || !commandExists("sqfs2tar"))(
+      `builds from a SIF that Apptainer pushed${noApptainerLabel}`,
+      async () => {
+        const apptainer = openApptainer(work.directory);
+        await work.run(["sif", "oci:base", "-o", "pushed.sif"]);
+        const pushed = apptainer.run([
+          "push",
+          "--allow-unsigned",
+          "--no-https",
+          work.path("pushed.sif"),
+          `oras://${host}/sif/base:3`,
+        ]);
+        expect(`${pushed.stderr} ${pushed.status}`).toMatch(/ 0$/);
+        define("artifact", `Bootstrap: oras\nFrom: ${host}/sif/base:3\n%labels\n More yes\n`);
+        const built = await work.run(["build", "artifact", "-o", "sif:artifact.sif"]);
+        expect(built.stderr).not.toContain("error");
+        expect(built.stdout).toContain("artifact 3");
+        expect(apptainer.run(["run", work.path("artifact.sif"), "y"]).stdout).toBe("base y\n");
+      },
+    );
+  },
+);
+
+function withoutApps(text: string): string {
+  return text.slice(0, text.indexOf("%appenv"));
+}
+
+/** An ordinary user that may have users of its own (`/etc/subuid`), which building as root in a namespace takes. */
+function userWithSubordinates(): number | undefined {
+  if (!existsSync("/etc/subuid")) return undefined;
+  for (const line of readFileSync("/etc/subuid", "utf8").split("\n")) {
+    const [name = ""] = line.split(":");
+    const found = spawnSync("id", ["-u", name], { encoding: "utf8" });
+    const uid = Number(found.stdout);
+    if (name !== "" && found.status === 0 && uid > 0) return uid;
+  }
+  return undefined;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer();
+    server.once("error", fail);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() =>
+        typeof address === "object" && address !== null ? done(address.port) : fail(new Error("no port")),
+      );
+    });
+  });
+}

@@ -1,0 +1,67 @@
+/** Real Apptainer for tests: the one on the search path, or the one `scripts/install-components.sh` keeps below the project. */
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { commandExists } from "./commandExists.ts";
+
+const ownFolder = resolve(import.meta.dirname, "../../.scratch/apptainer/usr/bin");
+
+/** The search path with Apptainer on it. */
+export const pathWithApptainer = commandExists("apptainer")
+  ? process.env.PATH
+  : `${process.env.PATH}:${ownFolder}`;
+
+/** Why there is no Apptainer 1.4 here, or undefined. */
+export function apptainerTrouble(): string | undefined {
+  if (!commandExists("apptainer") && !existsSync(join(ownFolder, "apptainer")))
+    return "Apptainer is not installed: scripts/install-components.sh";
+  const said = spawnSync("apptainer", ["--version"], {
+    encoding: "utf8",
+    env: { ...process.env, PATH: pathWithApptainer },
+  });
+  return /version 1\.(?:[4-9]|\d\d)/.test(said.stdout ?? "")
+    ? undefined
+    : `this is no Apptainer 1.4: ${said.stdout}${said.stderr}`;
+}
+
+/** Apptainer with a home and a cache of its own. */
+export interface Apptainer {
+  /** Runs it; as `uid` where the tests run as root. */
+  run(args: readonly string[], options?: ApptainerOptions): SpawnSyncReturns<string>;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface ApptainerOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  readonly uid?: number;
+}
+
+/** @param folder an existing folder, for everything it leaves on disk */
+export function openApptainer(folder: string): Apptainer {
+  for (const name of ["home", "cache", "tmp"]) {
+    mkdirSync(join(folder, name), { recursive: true });
+    chmodSync(join(folder, name), 0o777);
+  }
+  const env = {
+    PATH: pathWithApptainer,
+    HOME: join(folder, "home"),
+    APPTAINER_CACHEDIR: join(folder, "cache"),
+    APPTAINER_TMPDIR: join(folder, "tmp"),
+  };
+  return {
+    env,
+    run(args, options = {}) {
+      return spawnSync("apptainer", args, {
+        cwd: folder,
+        env: { ...env, ...options.env },
+        input: options.input ?? "",
+        encoding: "utf8",
+        timeout: 240_000,
+        ...(options.uid === undefined || process.getuid?.() !== 0
+          ? {}
+          : { uid: options.uid, gid: options.uid }),
+      });
+    },
+  };
+}
