@@ -70,6 +70,24 @@ describe("one root", () => {
     ]);
   });
 
+  it("takes what `reuse:` lets through", () => {
+    const reuse = (text: string) => `  concretizer: { reuse: ${text} }\n`;
+    expect(choose(source, ["zlib"], reuse("{ exclude: [zlib@1.3] }"))).toEqual([old]);
+    expect(choose(source, ["zlib"], reuse("{ include: [~shared] }"))).toEqual([static_]);
+    expect(choose(source, ["zlib"], reuse("{ from: [{ type: local, include: [foo] }] }"))).toEqual([best]);
+    const from = "{ exclude: [zlib], from: [{ type: buildcache, exclude: [+shared] }, { type: local }] }";
+    expect(choose(source, ["zlib"], reuse(from))).toEqual([static_]);
+    const two =
+      "{ from: [{ type: buildcache, include: [zlib@1.2] }, { type: buildcache, include: [zlib~shared] }] }";
+    expect(choose(source, ["zlib"], reuse(two))).toEqual([static_]);
+    expect(lines(refusal(source, ["zlib"], reuse("{ exclude: [zlib] }")))).toEqual([
+      expect.stringMatching(/`concretizer: reuse` excludes `zlib` \(line 3\)/),
+    ]);
+    expect(lines(refusal(source, ["zlib"], reuse("{ include: [ring] }")))).toEqual([
+      expect.stringMatching(/`concretizer: reuse` includes only `ring`/),
+    ]);
+  });
+
   it("takes default values of variants from `packages: variants`, after the version", () => {
     expect(choose(source, ["zlib"], "  packages: { zlib: { variants: ~shared } }\n")).toEqual([static_]);
     expect(choose(source, ["zlib"], "  packages: { all: { variants: ~shared } }\n")).toEqual([static_]);
