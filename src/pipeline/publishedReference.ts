@@ -33,8 +33,11 @@ export interface PublishedReferenceRequest {
 /** Whether a word can only be the name of an image in a registry: it says so, or has a host, and no such file is there. */
 export async function namesRegistryImage(directory: string, image: string): Promise<boolean> {
   if (image.startsWith("docker://")) return true;
-  const [first = "", rest] = [image.split("/", 1)[0], image.includes("/")];
-  if (!rest || !(/[.:]/.test(first) || first === "localhost") || /^\.{1,2}$/.test(first)) return false;
+  const slash = image.indexOf("/");
+  const first = image.slice(0, Math.max(0, slash));
+  // `oci:` and a directory is no host and port.
+  const isHost = /^(?:localhost|[^:]*\.[^:]*|(?:[^:]+|\[[0-9a-f:]+\]):\d{1,5})$/i.test(first);
+  if (!isHost || /^\.{1,2}$/.test(first)) return false;
   return stat(resolve(directory, image)).then(
     () => false,
     () => true,
