@@ -1,4 +1,5 @@
-# Prints the default values of the variants of recipes, as JSON: what only recipes know and caches do not tell.
+# Prints the default values of the variants of recipes, and their licences, as JSON: what only recipes know and caches do
+# not tell.
 #
 #   spack python scripts/export-recipe-facts.py [PACKAGE...] > recipe-facts.json
 #
@@ -39,15 +40,29 @@ def facts_of(package):
     return {name: found[name] for name in sorted(found)}
 
 
+def licenses_of(package):
+    """What a recipe says of its licence: definitions, in the order of the recipe."""
+    found = []
+    for when, license in getattr(package, "licenses", {}).items():
+        text = "" if when is True else str(when)
+        found.append({**({"when": text} if text else {}), "license": str(license)})
+    return found
+
+
 names = sys.argv[1:] or spack.repo.PATH.all_package_names(include_virtuals=False)
 lines = []
+licenses = []
 for name in sorted(set(names)):
     try:
-        facts = facts_of(spack.repo.PATH.get_pkg_class(name))
+        recipe = spack.repo.PATH.get_pkg_class(name)
+        facts, declared = facts_of(recipe), licenses_of(recipe)
     except Exception as error:  # one broken recipe must not hide the others
         print(f"{name}: {error}", file=sys.stderr)
         continue
     if facts:
         lines.append(f"{json.dumps(name)}: {json.dumps(facts, sort_keys=True)}")
+    if declared:
+        licenses.append(f"{json.dumps(name)}: {json.dumps(declared, sort_keys=True)}")
 meta = {"file-type": "spacktainers-recipe-facts", "version": 1, "spack": spack.__version__}
-print(f'{{"_meta": {json.dumps(meta)},\n"packages": {{\n' + ",\n".join(lines) + "\n}}")
+print(f'{{"_meta": {json.dumps(meta)},\n"packages": {{\n' + ",\n".join(lines) + "\n},")
+print('"licenses": {\n' + ",\n".join(licenses) + "\n}}")

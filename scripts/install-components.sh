@@ -14,6 +14,8 @@ packages=(
   mmdebstrap binutils patchelf file                                                    # what we compare with
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
   python3-venv
+  git                                                                                  # histories
+  slurm-wlm munge mpich                                                                # clusters, and an MPI of the machine
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
@@ -27,6 +29,24 @@ if ! command -v moto_server >/dev/null && [ ! -x .scratch/python/bin/moto_server
   { python3 -m venv .scratch/python && .scratch/python/bin/pip install --quiet 'moto[server,s3]'; } >/dev/null 2>&1 ||
     echo "components: moto cannot be installed: the tests with an S3 server are skipped"
 fi
+
+# The reference implementation of SPDX, in the same place, to read our bills of materials.
+if ! command -v pyspdxtools >/dev/null && [ ! -x .scratch/python/bin/pyspdxtools ]; then
+  { python3 -m venv .scratch/python && .scratch/python/bin/pip install --quiet spdx-tools; } >/dev/null 2>&1 ||
+    echo "components: spdx-tools cannot be installed: the test with it is skipped"
+fi
+
+# The published JSON schema of SPDX 2.3 comes with the sources of syft, which are a Go module: fetched, not built.
+if command -v go >/dev/null && [ ! -f .scratch/spdx-schema-2.3.json ]; then
+  sources=$(go mod download -json github.com/anchore/syft@v1.57.1 2>/dev/null | sed -n 's/.*"Dir": "\(.*\)",*/\1/p')
+  { mkdir -p .scratch && cat "$sources/schema/spdx-json/spdx-schema-2.3.json" >.scratch/spdx-schema.part &&
+    mv .scratch/spdx-schema.part .scratch/spdx-schema-2.3.json; } 2>/dev/null ||
+    echo "components: the schema of SPDX cannot be fetched: the test with it is skipped"
+fi
+
+# cosign and syft are used when they are on PATH, and not installed here: to build them takes many minutes.
+#   go install github.com/sigstore/cosign/v3/cmd/cosign@latest     (v2 does as well)
+#   go install github.com/anchore/syft/cmd/syft@latest
 # Apptainer is not in Debian 12: that of a newer Debian, with the little it needs of a newer C library taken out, below the
 # project and out of git. The machine's own package lists are left alone.
 apptainer=.scratch/apptainer

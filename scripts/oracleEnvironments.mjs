@@ -76,6 +76,17 @@ function sameRoots(a, b) {
   return JSON.stringify([...a].sort()) === JSON.stringify([...b].sort());
 }
 
+/**
+ * The roots that a cache can tell. A package of the system is made up by Spack from its configuration, unless the cache knows
+ * that very one.
+ */
+function comparable(roots, external, source) {
+  const madeUp = external.filter((hash) => source.spec(hash) === undefined);
+  const rest = roots.expected.filter((hash) => !madeUp.includes(hash));
+  const ours = roots.ours.filter((hash) => rest.includes(hash) || source.spec(hash)?.external === undefined);
+  return madeUp.length === 0 || rest.length === roots.expected.length ? roots : { expected: rest, ours };
+}
+
 /** Our answer to one recording. */
 function answer(recording, source, platform, dialect) {
   const reading = readManifest(recording["spack.yaml"], "spack.yaml", { dialect, platform });
@@ -120,12 +131,12 @@ export function checkEnvironments(folder, { cache, dialect, target }) {
     const ours = answer(recording, source, platform, dialect);
     const found = recording.solved && reallyMissing(recording, source).length === 0;
     const expected = found ? recording.roots.map(({ hash }) => hash) : undefined;
-    if (
-      expected === undefined
-        ? ours.roots === undefined
-        : ours.roots !== undefined && sameRoots(expected, ours.roots)
-    )
-      continue;
+    if (expected === undefined || ours.roots === undefined) {
+      if (expected === ours.roots) continue;
+    } else {
+      const roots = comparable({ expected, ours: ours.roots }, recording.external ?? [], source);
+      if (sameRoots(roots.expected, roots.ours)) continue;
+    }
     const spack = found
       ? recording.roots.map(({ spec, hash }) => `${spec} /${hash.slice(0, 7)}`)
       : recording.solved

@@ -20,6 +20,7 @@ const order = [
   "base",
   "linkage",
   "image",
+  "supply",
   "sif",
   "publish",
   "run",

@@ -7,13 +7,20 @@ export type { CachedPackage, CacheIndex, CacheSource } from "./buildcache/types.
 export { loadLock, loadManifest } from "./environment/load.ts";
 export type { Environment, Lock } from "./environment/types.ts";
 // The work itself, as the command line does it.
+export {
+  type BillOfMaterials,
+  type BillRequest,
+  billOfMaterials,
+} from "./pipeline/billOfMaterials.ts";
 export type { BuildResult } from "./pipeline/buildContainer.ts";
 export { buildContainers } from "./pipeline/buildContainers.ts";
 export type { BuildRequest } from "./pipeline/buildRequest.ts";
 export { type CheckRequest, type CheckResult, checkDefinitions } from "./pipeline/checkDefinitions.ts";
 export { type Conversion, type ConvertRequest, convertImage } from "./pipeline/convertImage.ts";
+export { type Examination, type ExamineRequest, examine } from "./pipeline/examine.ts";
 export { type ListedSif, listSif, verifySifFile } from "./pipeline/inspectSif.ts";
 export { type ListedContainer, listContainers } from "./pipeline/listContainers.ts";
+export { type JobRequest, type MadeJob, makeJob } from "./pipeline/makeJob.ts";
 export { type RunRequest, runContainer } from "./pipeline/runContainer.ts";
 export {
   type UnpackedEnvironment,

@@ -16,13 +16,13 @@ export interface CompressOptions {
   readonly blockSize?: number;
   /**
    * Threads that help with a stream that turns out to be long; 0: none (for worker threads that each have a package of
-   * their own). Does not decide the bytes. By default one per core.
+   * their own). Does not decide the bytes. By default one for each other core.
    */
   readonly concurrency?: number;
 }
 
 /** From how many bytes on a stream is worth the start of threads. */
-const longStream = 8 * 2 ** 20;
+const longStream = 16 * 2 ** 20;
 
 /**
  * Compresses a stream; an empty one to nothing.
@@ -34,17 +34,17 @@ export async function* compressStream(
   options: CompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
   const settings = options.compression ?? compressionSettings();
-  const concurrency = options.concurrency ?? availableParallelism();
+  const concurrency = options.concurrency ?? Math.max(1, availableParallelism() - 1);
   const compress = await openBlockCompressor(settings);
   const queue: Promise<Uint8Array>[] = [];
   let threads: CompressionThreads | undefined;
   let length = 0;
   try {
-    for await (const block of blocksOf(chunks, options.blockSize ?? 2 ** 20)) {
+    for await (const block of blocksOf(chunks, options.blockSize ?? 2 ** 20, () => threads === undefined)) {
       length += block.length;
-      if (concurrency > 0 && length > longStream) threads ??= openCompressionThreads(settings, concurrency);
       if (threads === undefined) {
         yield compress(block);
+        if (concurrency > 0 && length >= longStream) threads = openCompressionThreads(settings, concurrency);
         continue;
       }
       queue.push(threads.compress(block));
@@ -64,10 +64,14 @@ export async function compressBytes(bytes: Uint8Array, settings: CompressionSett
   return (await openBlockCompressor(settings))(bytes);
 }
 
-/** Cuts a stream into blocks of `size` bytes, the last one shorter. Blocks are copies, each in memory of its own. */
+/**
+ * Cuts a stream into blocks of `size` bytes, the last one shorter.
+ * @param reuse whether the block just handed out is done with and its memory can have the next one; asked once for each
+ */
 async function* blocksOf(
   chunks: AsyncIterable<Uint8Array>,
   size: number,
+  reuse: () => boolean,
 ): AsyncGenerator<Buffer<ArrayBuffer>, void, void> {
   let block: Buffer<ArrayBuffer> | undefined;
   let used = 0;
@@ -79,10 +83,11 @@ async function* blocksOf(
       used += piece.length;
       at += piece.length;
       if (used < size) continue;
+      const free = reuse();
       yield block;
-      block = undefined;
+      if (!free) block = undefined;
       used = 0;
     }
   }
-  if (block !== undefined) yield block.subarray(0, used);
+  if (block !== undefined && used > 0) yield block.subarray(0, used);
 }

@@ -22,7 +22,7 @@ export interface InventoryEntry {
   /**
    * The whole text of small scripts (executable, starts with `#!`, ≤ 64 KiB, directly in the prefix's `bin`), of
    * `pyvenv.cfg` and of `bin/activate*`: a view may have to copy and rewrite them. In a base: of
-   * `etc/ld.so.conf` and the files below `etc/ld.so.conf.d`. Latin-1: one character a byte.
+   * `etc/ld.so.conf`, the files below `etc/ld.so.conf.d` and `os-release`. Latin-1: one character a byte.
    */
   readonly text?: string;
 }

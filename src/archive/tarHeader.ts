@@ -138,17 +138,26 @@ export function formatHeader(fields: UstarFields, into: Buffer): void {
   octal(into, fields.size, 124, 12);
   octal(into, fields.mtime, 136, 12);
   into.fill(0x20, 148, 156);
-  into.write(fields.type, 156, 1, "latin1");
+  into[156] = fields.type.charCodeAt(0);
   if (fields.linkName !== undefined) into.set(fields.linkName, 157);
-  into.write("ustar\x0000", 257, 8, "latin1");
+  into.set(ustarMagic, 257);
   octal(into, 0, 329, 8);
   octal(into, 0, 337, 8);
   if (fields.prefix !== undefined) into.set(fields.prefix, 345);
   let sum = 0;
   for (let at = 0; at < blockSize; at++) sum += into[at] ?? 0;
-  into.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, 8, "latin1");
+  octal(into, sum, 148, 7);
+  into[154] = 0;
 }
 
+/** Magic and version. */
+const ustarMagic = Buffer.from("ustar\x0000", "latin1");
+
+/** Digits, as many as fit before the last byte, which is left as it is. Division, not bits: sizes exceed 32 bits. */
 function octal(into: Buffer, value: number, start: number, length: number): void {
-  into.write(value.toString(8).padStart(length - 1, "0"), start, length - 1, "latin1");
+  for (let at = start + length - 2, left = value; at >= start; at--) {
+    const rest = Math.floor(left / 8);
+    into[at] = 0x30 + (left - rest * 8);
+    left = rest;
+  }
 }

@@ -146,13 +146,15 @@ function splitPath(path: Buffer): { name: Buffer; prefix?: Buffer } | undefined 
 
 /** What programs that do not know PAX see: the beginning of the name, other than ASCII replaced. */
 function asciiStandIn(bytes: Buffer): Buffer {
+  if (isAscii(bytes)) return bytes.subarray(0, 100);
   const name = Buffer.from(bytes.subarray(0, 100));
   for (let at = 0; at < name.length; at++) if ((name[at] ?? 0) >= 0x80) name[at] = 0x5f;
   return name;
 }
 
 function isAscii(bytes: Buffer): boolean {
-  for (const byte of bytes) if (byte >= 0x80) return false;
+  // By index: the iterator of a buffer takes several times as long.
+  for (let at = 0; at < bytes.length; at++) if ((bytes[at] ?? 0) >= 0x80) return false;
   return true;
 }
 

@@ -19,7 +19,7 @@ export function baseCacheDirectory(env: NodeJS.ProcessEnv = process.env): string
 }
 
 /** Version of every document written here: a change makes old ones unseen. */
-const storeFormat = 1;
+const storeFormat = 2;
 
 /** Folders with JSON documents. */
 const documentFolders = ["releases", "requests", "built", "inventories", "files", "completions"] as const;

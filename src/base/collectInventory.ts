@@ -8,9 +8,9 @@ import { isElf, readElfFacts } from "../elf/readElf.ts";
 /** Longest `#!` line recorded, in bytes: what Linux reads. */
 const maxShebang = 256;
 
-/** What the loader's configuration says is needed to make the image's cache. */
-const loaderConfiguration = /^etc\/ld\.so\.conf(?:\.d\/[^/]+\.conf)?$/;
-const maxConfigurationBytes = 64 * 1024;
+/** Texts that are kept: the loader's configuration, to make the image's cache, and what says which distribution it is. */
+const keptTexts = /^(?:etc\/ld\.so\.conf(?:\.d\/[^/]+\.conf)?|(?:etc|usr\/lib)\/os-release)$/;
+const maxTextBytes = 64 * 1024;
 
 /** Entries passing by, and what they were. */
 export interface Collected {
@@ -65,7 +65,7 @@ export function sortedInventory(entries: Iterable<InventoryEntry>): Inventory {
 async function inspect(
   entry: FileEntry,
 ): Promise<{ file: FileEntry; facts: Pick<InventoryEntry, "elf" | "shebang" | "text"> }> {
-  if (loaderConfiguration.test(entry.path) && entry.size <= maxConfigurationBytes) {
+  if (keptTexts.test(entry.path) && entry.size <= maxTextBytes) {
     const bytes = await readContent(entry);
     return { file: { ...entry, content: contentOf(bytes) }, facts: { text: bytes.toString("latin1") } };
   }

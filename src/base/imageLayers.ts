@@ -22,7 +22,7 @@ export interface LayerReading extends LayerChange {
 }
 
 /** Raised when reading a layer gives something else. */
-export const readingVersion = 1;
+export const readingVersion = 2;
 
 /** What reading a layer gave before; undefined when it was not read. */
 export function knownReading(diffId: Digest, store: BaseStore): Promise<LayerReading | undefined> {

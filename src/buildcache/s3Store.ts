@@ -152,8 +152,8 @@ export function openS3Store(source: CacheSource, options: StoreOptions): CacheSt
   };
 }
 
-/** The path of the URL without slashes around it. */
-function prefixOf({ pathname, href }: URL): string {
+/** The path of the URL without slashes around it. Throws CACHE_UNAVAILABLE when it is malformed. */
+export function prefixOf({ pathname, href }: URL): string {
   let path: string;
   try {
     path = decodeURIComponent(pathname);
@@ -170,8 +170,13 @@ function prefixOf({ pathname, href }: URL): string {
   return path.slice(start, end);
 }
 
-/** The SDK (a large library) and its client, loaded at the first request. */
-function openConnection(source: CacheSource, signal: AbortSignal | undefined) {
+/**
+ * The SDK (a large library) and its client, loaded at the first request.
+ *
+ * @param source `s3://BUCKET…`, with how to reach it
+ * @returns throws ACCESS_DENIED when a configured profile has no credentials
+ */
+export function openConnection(source: CacheSource, signal: AbortSignal | undefined) {
   let made: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
   const connect = () => {
     made ??= makeClient(source, signal).catch((thrown) => {
@@ -245,8 +250,17 @@ const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 class NotModified extends Error {}
 class RangeNotSatisfiable extends Error {}
 
-/** The SDK's exceptions in our words. */
-function s3Failure(thrown: unknown, url: string, bucket: string, signal: AbortSignal | undefined): unknown {
+/**
+ * The SDK's exceptions in our words.
+ *
+ * @param url what was asked for
+ */
+export function s3Failure(
+  thrown: unknown,
+  url: string,
+  bucket: string,
+  signal: AbortSignal | undefined,
+): unknown {
   if (thrown instanceof SpacktainersError || thrown instanceof TransientFailure) return thrown;
   const { name, message, code, $metadata } = thrown as {
     name?: string;

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { asSpacktainersError, exitStatus, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
-import { packageFile } from "../util/packageFile.ts";
+import { toolVersion } from "../util/toolVersion.ts";
 import { errorJson, errorLines, type VerbOutcome, wantsColor } from "./context.ts";
 import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
 import { verbs } from "./verbs.ts";
@@ -18,7 +17,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const commands: Command[] = [];
   const program = new Command("spacktainers")
     .description("Containers built with Spack packages, from a few lines of YAML, in seconds.")
-    .version(packageVersion())
+    .version(toolVersion())
     .enablePositionalOptions()
     .showHelpAfterError("(run with --help for usage)")
     .exitOverride();
@@ -54,9 +53,4 @@ function reportFailure(thrown: unknown, options: GlobalOptions): number {
   }
   if (error instanceof SpacktainersError && error.code === "INTERRUPTED") return 130;
   return error.exitStatus;
-}
-
-function packageVersion(): string {
-  const text = readFileSync(packageFile("package.json"), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

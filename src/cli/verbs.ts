@@ -8,6 +8,7 @@ import { doctorVerb } from "./verbs/doctor.ts";
 import { execVerb } from "./verbs/exec.ts";
 import { explainVerb } from "./verbs/explain.ts";
 import { jobVerb } from "./verbs/job.ts";
+import { keysVerb } from "./verbs/keys.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
 import { planVerb } from "./verbs/plan.ts";
@@ -15,10 +16,13 @@ import { pullVerb } from "./verbs/pull.ts";
 import { pushVerb } from "./verbs/push.ts";
 import { rebaseVerb } from "./verbs/rebase.ts";
 import { runVerb } from "./verbs/run.ts";
+import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
+import { signVerb } from "./verbs/sign.ts";
 import { testVerb } from "./verbs/test.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
+import { verifyVerb } from "./verbs/verify.ts";
 
 /** Makes the command of one verb. Loading a verb must be cheap: its work is imported when it runs. */
 export type Verb = (program: Command, outcome: VerbOutcome) => Command;
@@ -44,4 +48,8 @@ export const verbs: readonly Verb[] = [
   explainVerb,
   diffVerb,
   dockerfileVerb,
+  sbomVerb,
+  signVerb,
+  verifyVerb,
+  keysVerb,
 ];

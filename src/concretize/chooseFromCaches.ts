@@ -206,6 +206,7 @@ function refuseUnmetPreferences(context: ChoiceContext, choice: Choice): void {
   for (const { closure } of choice.chosen)
     for (const node of closure.nodes) {
       if (judged.has(node.hash) || node.external !== undefined) continue;
+      if (closure.byName.get(node.name) !== node.hash) continue;
       judged.add(node.hash);
       for (const unmet of context.judge(node).unmet)
         if (couldBeMet(context.environment, unmet)) {

@@ -76,7 +76,7 @@ export function explainAlternatives(
     );
   const rounds = choiceRounds(context).map((round) => openRound(round, chosen));
   const taken = new Set(
-    rounds.flatMap(({ choice }) => choice.flatMap(({ closure }) => [...closure.byName.values()])),
+    rounds.flatMap(({ choice }) => choice.flatMap(({ closure }) => closure.nodes.map(({ hash }) => hash))),
   );
   let known: readonly Rejection[] | undefined;
   const rejected = (): readonly Rejection[] => {
@@ -135,14 +135,15 @@ function judgeAlternative(
   rejected: () => readonly Rejection[],
   spec: ConcreteSpec,
 ): AlternativeVerdict {
-  const has = ({ closure }: Candidate): boolean => closure.byName.get(spec.name) === spec.hash;
+  const has = ({ closure }: Candidate): boolean => closure.nodes.some(({ hash }) => hash === spec.hash);
+  const hasName = ({ closure }: Candidate): boolean => closure.nodes.some(({ name }) => name === spec.name);
   const round = rounds.find(({ slots }) => slots.some(({ candidates }) => candidates.some(has)));
   if (round === undefined) return unusedVerdict(context, rejected, spec);
   const certain = worseForCertain(context, round, spec);
   if (certain !== undefined) return certain;
   const slots = round.slots.map(({ candidates, virtual }) => ({
     virtual,
-    candidates: candidates.filter((candidate) => has(candidate) || !candidate.closure.byName.has(spec.name)),
+    candidates: candidates.filter((candidate) => has(candidate) || !hasName(candidate)),
   }));
   const { best, complete } = searchWith(context, round, slots, has);
   if (best === undefined && !complete) return { kind: "unknown" };

@@ -114,6 +114,7 @@ function clashingPackages(conflicting: readonly Candidates[]): readonly string[]
   const clashes = new Map<string, Set<string>>();
   for (const { closure } of first)
     for (const node of closure.nodes) {
+      if (closure.byName.get(node.name) !== node.hash) continue;
       const other = seen.get(node.name);
       if (other !== undefined && other.hash !== node.hash)
         clashes.set(node.name, (clashes.get(node.name) ?? new Set([briefSpec(other)])).add(briefSpec(node)));

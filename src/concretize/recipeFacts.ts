@@ -1,9 +1,10 @@
-/** Default values of variants, exported from recipes by `scripts/export-recipe-facts.py`. Format: `docs/explain.md`. */
+/** Default values of variants, and licences, exported from recipes by `scripts/export-recipe-facts.py`. Format: `docs/explain.md`. */
 import { readFile, stat } from "node:fs/promises";
 import * as z from "zod";
 import type { AbstractSpec, Dialect } from "../spec/abstract.ts";
+import type { ConcreteSpec } from "../spec/concrete.ts";
 import { parseSpec } from "../spec/parse.ts";
-import { concreteSatisfies } from "../spec/satisfies.ts";
+import { concreteSatisfies, type SpecLookup } from "../spec/satisfies.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
 import type { RecipeFacts } from "./criteria.ts";
 
@@ -22,7 +23,21 @@ const document = z.strictObject({
     spack: z.string().max(100),
   }),
   packages: z.record(z.string(), z.record(z.string(), z.array(definition).max(1000))),
+  licenses: z
+    .record(
+      z.string(),
+      z
+        .array(z.strictObject({ when: z.string().max(10_000).optional(), license: z.string().max(1024) }))
+        .max(1000),
+    )
+    .optional(),
 });
+
+/** What a file of recipe facts tells. */
+export interface RecipeFile extends RecipeFacts {
+  /** The licence that a package's recipe declares for it, as written there; undefined when it declares none. */
+  licenseOf(spec: ConcreteSpec, lookup: SpecLookup): string | undefined;
+}
 
 /** One definition of a variant. Recipes may have several, for different conditions. */
 interface Definition {
@@ -37,7 +52,7 @@ interface Definition {
  * @param file for places
  * @throws {SpacktainersError} `CONFIG_INVALID`
  */
-export function readRecipeFacts(text: string, file: string): RecipeFacts {
+export function readRecipeFacts(text: string, file: string): RecipeFile {
   const place: Place = { file };
   const invalid = (message: string, cause?: unknown): SpacktainersError =>
     new SpacktainersError("CONFIG_INVALID", message, {
@@ -56,7 +71,7 @@ export function readRecipeFacts(text: string, file: string): RecipeFacts {
     const [issue] = parsed.error.issues;
     throw invalid(`${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "malformed"}`);
   }
-  const { _meta: meta, packages } = parsed.data;
+  const { _meta: meta, packages, licenses = {} } = parsed.data;
   const dialect: Dialect = meta.spack.startsWith("0.") ? "0.x" : "1.x";
   const known = new Map<string, ReadonlyMap<string, readonly Definition[]>>();
   for (const [name, variants] of Object.entries(packages)) {
@@ -84,7 +99,17 @@ export function readRecipeFacts(text: string, file: string): RecipeFacts {
       throw invalid(`the condition \`${when}\` is not a spec`, cause);
     }
   };
+  const declared = new Map(Object.entries(licenses));
   return {
+    licenseOf(spec, lookup) {
+      const holding = declared
+        .get(spec.name)
+        ?.findLast(
+          ({ when = "" }) =>
+            when === "" || concreteSatisfies(lookup, spec.hash, condition(when), { dialect }),
+        );
+      return holding?.license;
+    },
     defaultsOf(spec, variant, lookup) {
       const definitions = known.get(spec.name)?.get(variant) ?? [];
       const holding = definitions.findLast(
@@ -97,7 +122,7 @@ export function readRecipeFacts(text: string, file: string): RecipeFacts {
 }
 
 /** Reads a file of recipe facts from disk. Throws as {@link readRecipeFacts}; `NOT_FOUND`, `ACCESS_DENIED`, `IO`. */
-export async function loadRecipeFacts(file: string): Promise<RecipeFacts> {
+export async function loadRecipeFacts(file: string): Promise<RecipeFile> {
   try {
     if ((await stat(file)).size > largestFile)
       throw new SpacktainersError("CONFIG_INVALID", `the recipe facts are larger than ${largestFile} bytes`, {

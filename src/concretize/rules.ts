@@ -73,6 +73,9 @@ export function environmentRules(
     if (platform.os !== undefined && spec.os !== platform.os)
       refuse(`the platform's system is ${platform.os}`);
 
+    const left = reuseRefusal(spec);
+    if (left !== undefined) refuse(left.text, left.place);
+
     const own = environment.packages.get(spec.name);
     const settingsFor = (section: "require" | "prefer" | "conflict"): PackageSettings =>
       own !== undefined && own[section].length > 0 ? own : environment.all;
@@ -123,6 +126,25 @@ export function environmentRules(
           for (const violation of judgeProvider(virtual, provider)) violations.push(violation);
       }
     return { violations, weight, unmet };
+  }
+
+  /** Why `concretizer: reuse` leaves a package out. As in Spack, not said of externals and the run-time library of GCC. */
+  function reuseRefusal(spec: ConcreteSpec): { readonly text: string; readonly place?: Place } | undefined {
+    const filters = environment.concretizer.reuse;
+    if (filters.length === 0 || spec.external !== undefined || spec.name === "gcc-runtime") return undefined;
+    let reason: { readonly text: string; readonly place?: Place } | undefined;
+    for (const { include, exclude } of filters) {
+      const excluded = exclude.find((each) => satisfied(spec, each.spec));
+      const included = include.length === 0 || include.some((each) => satisfied(spec, each.spec));
+      if (included && excluded === undefined) return undefined;
+      reason ??=
+        excluded !== undefined
+          ? { text: `\`concretizer: reuse\` excludes \`${excluded.text}\``, place: excluded.place }
+          : {
+              text: `\`concretizer: reuse\` includes only ${include.map((each) => `\`${each.text}\``).join(", ")}`,
+            };
+    }
+    return reason;
   }
 
   /** What `packages: <virtual>: require` says of a provider. */

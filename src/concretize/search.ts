@@ -68,7 +68,8 @@ class PartialChoice {
     const mark = this.log.length;
     if (virtual !== undefined) this.addProvider(virtual, spec);
     for (const node of closure.nodes) {
-      if (this.byName.has(node.name)) continue;
+      // What is not unified makes no difference: Spack's solver takes the best there is, whatever was built with what.
+      if (this.byName.has(node.name) || closure.byName.get(node.name) !== node.hash) continue;
       this.byName.set(node.name, node.hash);
       this.push(node.name, undefined, this.shareOf(node));
     }

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
-import { checkBase, checkCaches, checkLayers, reportIssue } from "./configurationProblems.ts";
+import { checkBase, checkCaches, checkLayers, removeFaulty, reportIssue } from "./configurationProblems.ts";
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
@@ -68,6 +68,27 @@ export interface SecretReference {
   readonly environmentVariable: string;
 }
 
+/** What images say of themselves: values of `org.opencontainers.image.*`, and labels of one's own. */
+export interface ImageMetadata {
+  readonly description: string | undefined;
+  readonly vendor: string | undefined;
+  readonly authors: string | undefined;
+  readonly licenses: string | undefined;
+  readonly url: string | undefined;
+  readonly documentation: string | undefined;
+  readonly source: string | undefined;
+  readonly labels: ReadonlyMap<string, string>;
+}
+
+/** Signatures of images. Keys are absolute paths of files, or `env://NAME`; they are not read here. */
+export interface SigningConfiguration {
+  /** The private key. */
+  readonly key: string | undefined;
+  /** Public keys to trust. */
+  readonly public: readonly string[];
+  readonly forms: readonly ("tags" | "bundles")[];
+}
+
 export interface RegistryConfiguration {
   readonly type: "oci" | "ecr" | "ghcr";
   readonly url: string;
@@ -98,7 +119,9 @@ export interface Configuration {
   readonly platforms: Readonly<Record<Architecture, PlatformConfiguration>>;
   readonly caches: readonly CacheConfiguration[];
   readonly base: BaseConfiguration;
+  readonly image: ImageMetadata;
   readonly registries: readonly RegistryConfiguration[];
+  readonly signing: SigningConfiguration;
   readonly layers: {
     readonly budget: number;
     readonly compression: CompressionFormat;
@@ -133,7 +156,7 @@ export const configurationFileName = "spacktainers.yaml";
 export interface ConfigurationReading {
   /** Undefined when there are errors. */
   readonly configuration: Configuration | undefined;
-  /** Of a file with errors, the sections without, the others by default: enough to look for further problems elsewhere. */
+  /** Of a file with errors, the parts without, the others by default: enough to look for further problems elsewhere. */
   readonly sound: Configuration;
   /** In order of place. */
   readonly problems: Problems;
@@ -170,7 +193,7 @@ export function readConfiguration(
   checkCaches(tree, problems);
   checkLayers(tree, problems);
   const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
-  const sound = complete(parsed.data ?? soundSections(value), file, root, placeOf);
+  const sound = complete(parsed.data ?? soundParts(value), file, root, placeOf);
   return {
     configuration: parsed.success && problems.errors.length === 0 ? sound : undefined,
     sound,
@@ -178,11 +201,18 @@ export function readConfiguration(
   };
 }
 
-/** The sections of a faulty file that are as they should be. */
-function soundSections(value: unknown): ConfigurationFile {
-  const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
-  const sound = entries.filter(([key, section]) => configurationSchema.safeParse({ [key]: section }).success);
-  return Object.fromEntries(sound);
+/** Most rounds of removing faulty values: what is removed may lay bare the next. */
+const pruningRounds = 20;
+
+/** The parts of a faulty file that are as they should be. */
+function soundParts(value: unknown): ConfigurationFile {
+  const rest: unknown = structuredClone(value);
+  for (let round = 0; round < pruningRounds; round++) {
+    const parsed = configurationSchema.safeParse(rest);
+    if (parsed.success) return parsed.data;
+    for (const issue of parsed.error.issues) removeFaulty(rest, issue);
+  }
+  return {};
 }
 
 /** Fills in the defaults and makes paths absolute. */
@@ -205,6 +235,16 @@ function complete(
     },
     caches: (file.caches ?? []).map((cache, index) => completeCache(cache, index, absolute, placeOf)),
     base: completeBase(file.base ?? { debian: "bookworm" }, absolute),
+    image: {
+      description: file.image?.description,
+      vendor: file.image?.vendor,
+      authors: file.image?.authors,
+      licenses: file.image?.licenses,
+      url: file.image?.url,
+      documentation: file.image?.documentation,
+      source: file.image?.source,
+      labels: new Map(Object.entries(file.image?.labels ?? {})),
+    },
     registries: (file.registries ?? []).map((registry) => ({
       type: registry.type ?? "oci",
       url: registry.url,
@@ -213,6 +253,11 @@ function complete(
       username: secretReference(registry.username),
       password: secretReference(registry.password),
     })),
+    signing: {
+      key: file.signing?.key === undefined ? undefined : keyPlace(file.signing.key, absolute),
+      public: many(file.signing?.public ?? []).map((key) => keyPlace(key, absolute)),
+      forms: file.signing?.forms ?? ["tags"],
+    },
     layers: {
       budget: file.layers?.budget ?? 60,
       compression: file.layers?.compression ?? "gzip",
@@ -299,6 +344,10 @@ function completeBase(
 
 function many(value: string | readonly string[]): readonly string[] {
   return typeof value === "string" ? [value] : value;
+}
+
+function keyPlace(text: string, absolute: (path: string) => string): string {
+  return text.startsWith("env://") ? text : absolute(text);
 }
 
 function secretReference(text: string | undefined): SecretReference | undefined {

@@ -50,11 +50,8 @@ export function reportIssue(
     return;
   }
   if (issue.code === "invalid_union") {
-    // Report the findings of the alternative that fits best: the one whose first complaint is not about the type.
-    const best = issue.errors.find((issues) =>
-      issues.every((i) => i.code !== "invalid_type" || i.path.length > 0),
-    );
-    if (best !== undefined && best.length > 0) {
+    const best = fittingAlternative(issue);
+    if (best.length > 0) {
       for (const inner of best) reportIssue(inner, tree, path, problems, schema, code);
       return;
     }
@@ -105,6 +102,48 @@ export function reportIssue(
     return;
   }
   problems.error(code, `${where} ${issue.message}`, place);
+}
+
+/** Of a value that may be one of several things, the findings of what fits best: what does not complain about its type. */
+function fittingAlternative(issue: Extract<Issue, { code: "invalid_union" }>): readonly Issue[] {
+  return (
+    issue.errors.find((issues) => issues.every((i) => i.code !== "invalid_type" || i.path.length > 0)) ?? []
+  );
+}
+
+/**
+ * Takes out of a value what a finding of the schema is about, or what that is in where it must not be missing; a list with a
+ * wrong item goes as a whole.
+ *
+ * @param value plain data of the caller's own; changed
+ * @param before path of the value that the issue's own path starts from
+ */
+export function removeFaulty(value: unknown, issue: Issue, before: readonly PropertyKey[] = []): void {
+  const path = [...before, ...issue.path];
+  if (issue.code === "unrecognized_keys") {
+    for (const key of issue.keys) removeAt(value, [...path, key]);
+    return;
+  }
+  const best = issue.code === "invalid_union" ? fittingAlternative(issue) : [];
+  if (best.length > 0) for (const inner of best) removeFaulty(value, inner, path);
+  else removeAt(value, path);
+}
+
+function removeAt(value: unknown, path: readonly PropertyKey[]): void {
+  const parents: Record<PropertyKey, unknown>[] = [];
+  let at: unknown = value;
+  for (const key of path) {
+    if (typeof at !== "object" || at === null) return;
+    parents.push(at as Record<PropertyKey, unknown>);
+    at = (at as Record<PropertyKey, unknown>)[key];
+  }
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const [parent, key] = [parents[depth], path[depth]];
+    if (parent === undefined || key === undefined || Array.isArray(parent) || !Object.hasOwn(parent, key))
+      continue;
+    delete parent[key];
+    return;
+  }
 }
 
 function kindName(expected: string): string {

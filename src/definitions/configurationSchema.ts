@@ -136,6 +136,43 @@ const spack = z.strictObject({
   ).optional(),
 });
 
+const image = z
+  .strictObject({
+    description: text.optional(),
+    vendor: text.optional().describe("Who distributes the images."),
+    authors: text.optional(),
+    licenses: text.optional().describe("SPDX licence expression of what is distributed."),
+    url: text.optional(),
+    documentation: text.optional().describe("URL."),
+    source: text.optional().describe("URL of the sources; default the repository's remote."),
+    labels: z
+      .record(z.string().regex(/^[a-z0-9][a-z0-9._/-]{0,127}$/, "must be a label's name"), text)
+      .optional()
+      .describe("Further labels."),
+  })
+  .describe("What images say of themselves. `{name}` and `{version}` stand for the container's.");
+
+const signing = z
+  .strictObject({
+    key: text
+      .optional()
+      .describe(
+        "Private key that `push` signs with: a file relative to this one, or `env://NAME` for a variable that holds it. Its password is in COSIGN_PASSWORD.",
+      ),
+    public: oneOrMore(text)
+      .optional()
+      .describe("Public keys that `verify` trusts: files relative to this one, or `env://NAME`."),
+    forms: z
+      .array(z.enum(["tags", "bundles"]))
+      .min(1)
+      .max(2)
+      .optional()
+      .describe(
+        "How signatures are written: `tags`, which cosign of all versions reads (default), `bundles`, which cosign 3 writes, or both.",
+      ),
+  })
+  .describe("Signatures of images.");
+
 /** The whole file. */
 export const configurationSchema = z
   .strictObject({
@@ -149,7 +186,9 @@ export const configurationSchema = z
       .optional()
       .describe("Build caches, in order."),
     base: base.optional(),
+    image: image.optional(),
     registries: list(registry).optional(),
+    signing: signing.optional(),
     layers: layers.optional(),
     strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
     spack: spack.optional().describe("Only for building what the caches lack."),

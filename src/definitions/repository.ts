@@ -8,6 +8,7 @@ import {
   type Architecture,
   architectures,
   type Configuration,
+  type ConfiguredFile,
   configurationFileName,
   defaultConfiguration,
   readConfiguration,
@@ -127,16 +128,35 @@ async function loadConfiguration(
   const reading = readConfiguration(text, file, root);
   problems.add(reading.problems);
   const configuration = reading.configuration ?? reading.sound;
-  for (const cache of configuration.caches)
-    for (const key of cache.trust)
-      if (!(await isFile(key.path)))
-        problems.error(
-          "CONFIG_INVALID",
-          `the key file \`${relative(root, key.path)}\` does not exist`,
-          key.place,
-          "it is looked for relative to the folder of this file",
-        );
+  const hint = "it is looked for relative to the folder of this file";
+  for (const { what, path, place } of namedFiles(configuration))
+    if (!(await isFile(path)))
+      problems.error("CONFIG_INVALID", `${what} \`${relative(root, path)}\` does not exist`, place, hint);
+  // Locked containers do without: whoever needs it refuses.
+  const { facts } = configuration.spack;
+  if (facts !== undefined && !(await isFile(facts.path)))
+    problems.warning(
+      "CONFIG_INVALID",
+      `the file \`${relative(root, facts.path)}\` does not exist`,
+      facts.place,
+      hint,
+    );
   return configuration;
+}
+
+/** The files that a configuration needs, other than what lies underneath, which may be made between `check` and `build`. */
+function namedFiles({ caches, base, placeOf }: Configuration): readonly NamedFile[] {
+  const keys = caches.flatMap(({ trust }) => trust.map((key) => ({ what: "the key file", ...key })));
+  const keyrings = (base.kind === "debian" ? (base.keyring ?? []) : []).map((path) => ({
+    what: "the key file",
+    path,
+    place: placeOf(["base", "keyring"]),
+  }));
+  return [...keys, ...keyrings];
+}
+
+interface NamedFile extends ConfiguredFile {
+  readonly what: string;
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -9,6 +9,7 @@ import { inOrderOfPlace, type ProblemList, problemList } from "../definitions/pr
 import type { Dialect } from "../spec/abstract.ts";
 import type { Toolchain } from "../spec/parse.ts";
 import { reportContradictions } from "./contradictions.ts";
+import { manifestShapes } from "./manifestShapes.ts";
 import { mergeYaml } from "./mergeYaml.ts";
 import { noSettings, readPackages } from "./packages.ts";
 import {
@@ -21,11 +22,12 @@ import {
   readMirrors,
   readViews,
 } from "./sections.ts";
+import { checkShape } from "./shape.ts";
 import { readDefinitions, readSpecs } from "./specList.ts";
 import type { SpecReader } from "./specReader.ts";
 import type { Environment, ManifestReading } from "./types.ts";
 import type { WhenContext } from "./whenExpression.ts";
-import { expectMap, expectText, plainKey, readKeys } from "./yamlReader.ts";
+import { expectMap, expectText, type KeyHandlers, plainKey, readKeys } from "./yamlReader.ts";
 
 /** How a manifest is read. */
 export interface ManifestOptions {
@@ -157,7 +159,7 @@ function readSections(
   let mirrors: Environment["mirrors"] = [];
   let environmentVariables: Environment["environmentVariables"] = [];
   let includes: Environment["includes"] = [];
-  readKeys(reader, sections, "`spack`", {
+  const handlers: KeyHandlers = {
     specs: (value) => {
       specs = readSpecs(reader, value, definitions);
     },
@@ -185,7 +187,8 @@ function readSections(
       includes = readIncludes(reader, value);
     },
     ...tolerated,
-  });
+  };
+  readKeys(reader, sections, "`spack`", withShapes(reader, handlers));
   const environment: Environment = {
     file,
     dialect,
@@ -203,6 +206,26 @@ function readSections(
   };
   reportContradictions(environment, problems);
   return environment;
+}
+
+/** Sections whose lists of specs have readers that know more than the schemas: groups, for one. */
+const listsOfSpecs: readonly string[] = ["specs", "definitions"];
+
+/** Holds a section in which its reader found nothing wrong against what Spack's schemas say. */
+function withShapes(reader: SpecReader, handlers: KeyHandlers): KeyHandlers {
+  const { problems } = reader;
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, read]) => [
+      name,
+      (value: YamlNode, entry: YamlEntry) => {
+        const before = problems.errors.length;
+        read?.(value, entry);
+        const shape = listsOfSpecs.includes(name) ? undefined : manifestShapes[name];
+        if (shape !== undefined && problems.errors.length === before)
+          checkShape(reader, value, shape, `\`${name}\``);
+      },
+    ]),
+  );
 }
 
 /** Reads `toolchains:` (1.x). */

@@ -1,5 +1,5 @@
 /** The small sections of a manifest: concretizer, view, config, mirrors, env_vars, include. */
-import type { YamlEntry, YamlNode } from "../definitions/positionedYaml.ts";
+import type { YamlEntry, YamlMap, YamlNode } from "../definitions/positionedYaml.ts";
 import { redactUrl } from "../util/redact.ts";
 import { readSpec, type SpecReader } from "./specReader.ts";
 import type {
@@ -9,6 +9,7 @@ import type {
   EnvironmentVariableChange,
   MirrorSettings,
   Projection,
+  ReuseFilter,
   ViewSettings,
 } from "./types.ts";
 import {
@@ -25,7 +26,7 @@ import {
 } from "./yamlReader.ts";
 
 /** `concretizer:` when nothing is said: one configuration of every package. */
-export const defaultConcretizer: ConcretizerSettings = { unify: true, granularity: undefined };
+export const defaultConcretizer: ConcretizerSettings = { unify: true, granularity: undefined, reuse: [] };
 
 /** `config:` when nothing is said. */
 export const defaultConfig: ConfigSettings = {
@@ -37,7 +38,7 @@ export const defaultConfig: ConfigSettings = {
 
 /** Reads `concretizer:`. */
 export function readConcretizer(reader: SpecReader, section: YamlNode): ConcretizerSettings {
-  let { unify, granularity } = defaultConcretizer;
+  let { unify, granularity, reuse } = defaultConcretizer;
   const map = expectMap(reader, section, "`concretizer`");
   if (map === undefined) return defaultConcretizer;
   readKeys(reader, map, "`concretizer`", {
@@ -47,7 +48,10 @@ export function readConcretizer(reader: SpecReader, section: YamlNode): Concreti
       else expectOneOf(reader, value, "`unify`", ["true", "false", "when_possible"]);
     },
     reuse: (value) => {
-      if (value.kind === "map") return;
+      if (value.kind === "map") {
+        reuse = readReuse(reader, value);
+        return;
+      }
       if (value.kind === "scalar" && typeof value.value === "boolean") return;
       expectOneOf(reader, value, "`reuse`", ["true", "false", "dependencies"]);
     },
@@ -73,7 +77,35 @@ export function readConcretizer(reader: SpecReader, section: YamlNode): Concreti
     concretization_cache: undefined,
     externals: undefined,
   });
-  return { unify, granularity };
+  return { unify, granularity, reuse };
+}
+
+/**
+ * What `reuse:` lets through. What holds for a build cache is what its entry in `from:` says, else what stands beside `from:`;
+ * entries for other sources do not matter here.
+ */
+function readReuse(reader: SpecReader, section: YamlMap): ConcretizerSettings["reuse"] {
+  const filterOf = (map: YamlMap, fallback: ReuseFilter): ReuseFilter => {
+    const specs = (name: keyof ReuseFilter) => {
+      const value = map.entries.find(({ key }) => plainKey(key) === name)?.value;
+      return value === undefined
+        ? fallback[name]
+        : expectTexts(reader, value, `\`${name}\``).flatMap((scalar) => readSpec(reader, scalar) ?? []);
+    };
+    return { include: specs("include"), exclude: specs("exclude") };
+  };
+  const general = filterOf(section, { include: [], exclude: [] });
+  const from = section.entries.find(({ key }) => plainKey(key) === "from")?.value;
+  const sources = (from?.kind === "list" ? from.items : []).flatMap((item) =>
+    item.kind === "map" ? item : [],
+  );
+  const isCache = ({ entries }: YamlMap) =>
+    entries.some(
+      ({ key, value }) => plainKey(key) === "type" && value.kind === "scalar" && value.text === "buildcache",
+    );
+  const caches = sources.filter(isCache).map((source) => filterOf(source, general));
+  const filters = caches.length > 0 ? caches : [general];
+  return filters.every(({ include, exclude }) => include.length + exclude.length > 0) ? filters : [];
 }
 
 /** Reads `projections:` in the order of the file. */
@@ -171,6 +203,13 @@ export function readConfig(reader: SpecReader, section: YamlNode): ConfigSetting
   let { installTree, paddedLength, installHashLength, projections } = defaultConfig;
   for (const entry of expectMap(reader, section, "`config`")?.entries ?? []) {
     const key = plainKey(entry.key);
+    if (key === "environments_root")
+      reader.problems.error(
+        "MANIFEST_INVALID",
+        "`environments_root` cannot be set by an environment",
+        entry.keyPlace,
+        "Spack takes it from its own configuration only",
+      );
     if (key === "install_hash_length") installHashLength = expectCount(reader, entry.value, `\`${key}\``);
     if (key !== "install_tree") continue;
     if (entry.value.kind === "scalar") {
@@ -270,8 +309,12 @@ export function readEnvironmentVariables(
     append_path: values("append_path"),
     remove_path: values("remove_path"),
     unset: (node) => {
-      for (const item of expectTexts(reader, node, "`unset`"))
-        if (check(item.text, item)) changes.push({ action: "unset", variable: item.text, value: "" });
+      for (const item of expectList(reader, node, "`unset`")) {
+        const name = item.kind === "scalar" && typeof item.value === "number" ? item : undefined;
+        const variable = name?.text ?? expectText(reader, item, "an item of `unset`")?.text;
+        if (variable !== undefined && check(variable, item))
+          changes.push({ action: "unset", variable, value: "" });
+      }
     },
   });
   return changes;

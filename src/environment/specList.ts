@@ -17,6 +17,7 @@ import {
   isNull,
   plainKey,
   readKeys,
+  requireList,
 } from "./yamlReader.ts";
 
 /** Most specs that a list may expand to. */
@@ -62,7 +63,7 @@ export type Definitions = ReadonlyMap<string, readonly Item[]>;
 export function readDefinitions(reader: SpecReader, section: YamlNode, context: WhenContext): Definitions {
   const definitions = new Map<string, readonly Item[]>();
   const budget: Budget = { left: mostSteps };
-  for (const node of expectList(reader, section, "`definitions`")) {
+  for (const node of requireList(reader, section, "`definitions`")) {
     const map = expectMap(reader, node, "a definition");
     const when = map === undefined ? undefined : yamlEntry(map, "when")?.value;
     let applies = true;
@@ -83,7 +84,7 @@ export function readDefinitions(reader: SpecReader, section: YamlNode, context: 
       const name = plainKey(entry.key);
       // As in Spack, a list that does not apply is not looked at.
       if (name === "when" || !applies) continue;
-      const nodes = expectList(reader, entry.value, `\`${name}\``);
+      const nodes = requireList(reader, entry.value, `\`${name}\``);
       const items = readItems(reader, nodes, definitions, budget, 0);
       definitions.set(name, [...(definitions.get(name) ?? []), ...items]);
     }
@@ -117,7 +118,7 @@ export function readSpecs(
       }
   };
   const isGroup = (node: YamlNode) => node.kind === "map" && yamlEntry(node, "group") !== undefined;
-  const nodes = expectList(reader, section, "`specs`");
+  const nodes = requireList(reader, section, "`specs`");
   for (const node of nodes) {
     if (!isGroup(node)) {
       add([node], undefined);

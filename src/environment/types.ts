@@ -69,6 +69,16 @@ export interface PackageSettings {
 export interface ConcretizerSettings {
   readonly unify: boolean | "when_possible";
   readonly granularity: "generic" | "microarchitectures" | undefined;
+  /** Which cached packages may be taken: those that one of the filters lets through; all when there is none. */
+  readonly reuse: readonly ReuseFilter[];
+}
+
+/** `include:` and `exclude:` of `concretizer: reuse:`, or of a build cache in its `from:`. */
+export interface ReuseFilter {
+  /** A package must satisfy one of these, if there are any. */
+  readonly include: readonly PlacedSpec[];
+  /** A package must not satisfy any of these. */
+  readonly exclude: readonly PlacedSpec[];
 }
 
 /** A merged view. */

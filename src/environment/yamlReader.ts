@@ -20,7 +20,8 @@ export function isNull(node: YamlNode): boolean {
   return node.kind === "scalar" && node.value === null;
 }
 
-function describe(node: YamlNode): string {
+/** A value in words, for messages. */
+export function describeYaml(node: YamlNode): string {
   if (node.kind === "list") return "a list";
   if (node.kind === "map") return "a mapping";
   if (node.value === null) return "nothing";
@@ -33,22 +34,30 @@ function describe(node: YamlNode): string {
 export function expectMap(reader: YamlReader, node: YamlNode, what: string): YamlMap | undefined {
   if (node.kind === "map") return node;
   if (!isNull(node))
-    reader.problems.error(code, `${what} must be a mapping, not ${describe(node)}`, node.place);
+    reader.problems.error(code, `${what} must be a mapping, not ${describeYaml(node)}`, node.place);
   return undefined;
 }
 
 /** The items of a list, or a problem; nothing at all counts as an empty list. */
 export function expectList(reader: YamlReader, node: YamlNode, what: string): readonly YamlNode[] {
   if (node.kind === "list") return node.items;
-  if (!isNull(node)) reader.problems.error(code, `${what} must be a list, not ${describe(node)}`, node.place);
+  if (!isNull(node))
+    reader.problems.error(code, `${what} must be a list, not ${describeYaml(node)}`, node.place);
   return [];
+}
+
+/** The items of a list, or a problem; nothing at all is one, too, as it is to Spack. */
+export function requireList(reader: YamlReader, node: YamlNode, what: string): readonly YamlNode[] {
+  if (isNull(node))
+    reader.problems.error(code, `${what} must be a list, not nothing`, node.place, "write []");
+  return expectList(reader, node, what);
 }
 
 /** Text, or a problem. Numbers and booleans must be quoted to be text. */
 export function expectText(reader: YamlReader, node: YamlNode, what: string): YamlScalar | undefined {
   if (node.kind === "scalar" && typeof node.value === "string") return node;
   const hint = node.kind === "scalar" && node.value !== null ? `write "${node.text}"` : undefined;
-  reader.problems.error(code, `${what} must be text, not ${describe(node)}`, node.place, hint);
+  reader.problems.error(code, `${what} must be text, not ${describeYaml(node)}`, node.place, hint);
   return undefined;
 }
 
@@ -57,7 +66,7 @@ export function expectBoolean(reader: YamlReader, node: YamlNode, what: string):
   if (node.kind === "scalar" && typeof node.value === "boolean") return node.value;
   const hint =
     node.kind === "scalar" && /^(yes|on|no|off)$/i.test(node.text) ? "write true or false" : undefined;
-  reader.problems.error(code, `${what} must be true or false, not ${describe(node)}`, node.place, hint);
+  reader.problems.error(code, `${what} must be true or false, not ${describeYaml(node)}`, node.place, hint);
   return undefined;
 }
 
@@ -70,7 +79,7 @@ export function expectCount(reader: YamlReader, node: YamlNode, what: string): n
     node.value >= 0
   )
     return node.value;
-  reader.problems.error(code, `${what} must be a whole number, not ${describe(node)}`, node.place);
+  reader.problems.error(code, `${what} must be a whole number, not ${describeYaml(node)}`, node.place);
   return undefined;
 }
 
@@ -85,7 +94,7 @@ export function expectOneOf<T extends string>(
   if (found !== undefined) return found;
   reader.problems.error(
     code,
-    `${what} must be one of ${words.join(", ")}, not ${describe(node)}`,
+    `${what} must be one of ${words.join(", ")}, not ${describeYaml(node)}`,
     node.place,
     node.kind === "scalar" ? didYouMean(node.text, words) : undefined,
   );

@@ -1,12 +1,12 @@
 /** Whether an image can run at a site, from its files alone. */
 import { compareLibcVersions, newerLibcHint } from "../base/libc.ts";
 import { isAtLeast } from "../spec/microarchitecture.ts";
+import { checkCache, checkReplacement } from "./checkReplacement.ts";
 import { choosePmi, mainMpi, mpiName, pmiName, servedBy } from "./choosePmi.ts";
 import { type Finding, ok } from "./finding.ts";
 import type { ImageFacts } from "./imageFacts.ts";
 import type { MpiLibrary } from "./mpiLibrary.ts";
 import { type JobResources, type Site, targetsFor } from "./site.ts";
-import { withinBounds } from "./versionBounds.ts";
 
 /** What of the job matters. */
 export interface CheckOptions {
@@ -15,8 +15,10 @@ export interface CheckOptions {
   readonly mpi?: string | undefined;
   /** The host's MPI takes the place of the container's; default when the site has a rule for it. */
   readonly hostMpi?: boolean | undefined;
-  /** What `srun --mpi=list` says, on a cluster; undefined elsewhere. */
+  /** What `srun --mpi=list` says here, on a cluster; undefined elsewhere. */
   readonly plugins?: readonly string[] | undefined;
+  /** Whether here is the site; default true. Otherwise it may be another cluster. */
+  readonly isHere?: boolean | undefined;
 }
 
 /** Checks an image's facts against a site. In a fixed order; what is right is told too. */
@@ -134,7 +136,7 @@ function checkPmi(
   library: MpiLibrary | undefined,
   site: Site,
   replaced: boolean,
-  { mpi, plugins }: CheckOptions,
+  { mpi, plugins, isHere = true }: CheckOptions,
 ): readonly Finding[] {
   const check = "pmi";
   if (library === undefined) {
@@ -167,9 +169,9 @@ function checkPmi(
   else findings.push(ok(check, `\`srun --mpi=${plugin}\`: ${choice.because}`, ...evidence));
   if (plugin !== undefined && plugins !== undefined && plugin !== "none" && !plugins.includes(plugin))
     findings.push({
-      severity: "error",
+      severity: isHere ? "error" : "warning",
       check: "pmi-here",
-      message: `Slurm here has no \`--mpi=${plugin}\``,
+      message: `Slurm here has no \`--mpi=${plugin}\`${isHere ? "" : `; if here is ${site.name}, ranks will not start`}`,
       evidence: [`srun --mpi=list: ${plugins.join(", ")}`],
       remedy: `correct \`mpi:\` of the site ${site.name}`,
     });
@@ -180,144 +182,6 @@ function remedyFor(library: MpiLibrary): string {
   return library.family === "openmpi"
     ? "a site with PMIx, or MPICH in the container (`providers: {mpi: [mpich]}`), which `srun --mpi=pmi2` serves"
     : "an MPICH with its own PMI client: Spack's default, without `pmi=pmix` or an external one";
-}
-
-function checkReplacement(
-  facts: ImageFacts,
-  library: MpiLibrary | undefined,
-  site: Site,
-): readonly Finding[] {
-  const rule = site.replaceMpi;
-  if (rule === undefined)
-    return [
-      {
-        severity: "error",
-        check: "mpi-abi",
-        message: `${site.name} has no rule by which its MPI could take the place of the container's`,
-        evidence: [],
-        remedy: "leave out --host-mpi, or describe `replace-mpi` of the site",
-      },
-    ];
-  if (library === undefined) return [];
-  const findings: Finding[] = [];
-  const family = library.family === "openmpi" ? "openmpi" : "mpich";
-  const fileAbi = `${library.path} (${library.soname})`;
-  if (family !== rule.family || library.soname !== rule.soname)
-    findings.push({
-      severity: "error",
-      check: "mpi-abi",
-      message:
-        family === rule.family
-          ? `the host's MPI replaces ${rule.soname}, the container's is ${library.soname}`
-          : `the host's MPI (${rule.soname}) cannot take the place of ${mpiName(library)}: another interface`,
-      evidence: [fileAbi],
-      remedy:
-        family === rule.family
-          ? `an MPI library called ${rule.soname}`
-          : `a container with ${rule.family === "mpich" ? "MPICH" : "Open MPI"} (\`providers: {mpi: [${rule.family}]}\`)`,
-    });
-  else {
-    const major = (text: string | undefined): string | undefined => text?.split(".")[0];
-    const own = library.abi ?? /\.so\.(\d+)/.exec(library.soname)?.[1];
-    if (rule.abi !== undefined && own !== undefined && major(rule.abi) !== major(own))
-      findings.push({
-        severity: "error",
-        check: "mpi-abi",
-        message: `the host's MPI has interface ${rule.abi}, the container's ${own}: the first number must be the same`,
-        evidence: [fileAbi],
-        remedy: "an MPICH of the same interface in the container",
-      });
-    else if (rule.abi !== undefined && own !== undefined && minorOf(own) > minorOf(rule.abi))
-      findings.push({
-        severity: "warning",
-        check: "mpi-abi",
-        message: `the container's MPI has a newer interface (${own}) than the host's (${rule.abi}): what only the newer one has is missing`,
-        evidence: [fileAbi],
-        remedy: "an older MPICH in the container, if programs end with undefined symbols",
-      });
-    else findings.push(ok("mpi-abi", `${rule.soname} can be replaced by the host's`, fileAbi));
-  }
-  if (rule.versions !== undefined && family === rule.family) {
-    if (library.version === undefined)
-      findings.push({
-        severity: "warning",
-        check: "mpi-version",
-        message: `which version the container's MPI has cannot be told; ${site.name} works with ${rule.versions.text}`,
-        evidence: [library.path],
-      });
-    else if (!withinBounds(library.version, rule.versions))
-      findings.push({
-        severity: "error",
-        check: "mpi-version",
-        message: `${mpiName(library)} is known not to work with the host's MPI in its place; ${site.name} takes ${rule.versions.text}`,
-        evidence: [`${library.path}: version ${library.version}`],
-        remedy: `\`packages: mpich: require: "@${rule.versions.text}"\` in spack.yaml, or run without the host's MPI (--no-host-mpi)`,
-      });
-    else findings.push(ok("mpi-version", `${mpiName(library)} is within ${rule.versions.text}`));
-  }
-  for (const { name, path, version } of facts.bundled) {
-    if (rule.notBundled.includes(name))
-      findings.push({
-        severity: "error",
-        check: "bundled",
-        message: `${name} must not be in the image: programs would load it beside or instead of the host's`,
-        evidence: [path],
-        remedy: `build the packages without it (MPICH: \`device=ch3 netmod=tcp\` or \`device=ch4 netmod=ucx\`)`,
-      });
-    else if (name === "libfabric" && rule.libfabric !== undefined && version !== undefined) {
-      if (withinBounds(version, rule.libfabric))
-        findings.push(ok("libfabric", `libfabric ${version} is within ${rule.libfabric.text}`, path));
-      else
-        findings.push({
-          severity: "error",
-          check: "libfabric",
-          message: `libfabric ${version} in the image does not work with the host's; ${site.name} takes ${rule.libfabric.text}`,
-          evidence: [path],
-          remedy: `\`packages: libfabric: require: "@${rule.libfabric.text}"\` in spack.yaml`,
-        });
-    }
-  }
-  return findings;
-}
-
-function minorOf(version: string): number {
-  return Number(version.split(".")[1] ?? 0);
-}
-
-function checkCache(
-  facts: ImageFacts,
-  library: MpiLibrary | undefined,
-  replaced: boolean,
-): readonly Finding[] {
-  const check = "loader-cache";
-  if (facts.cacheTrouble !== undefined)
-    return [
-      {
-        severity: replaced ? "error" : "warning",
-        check,
-        message: facts.cacheTrouble,
-        evidence: ["/etc/ld.so.cache"],
-        remedy: "build the image again",
-      },
-    ];
-  if (!replaced || library === undefined) return [];
-  const found = facts.cachedMpi?.find(({ file }) => file === library.path);
-  if (found === undefined)
-    return [
-      {
-        severity: "error",
-        check,
-        message: `${library.soname} is not in the loader's cache, through which Sarus' hook finds the container's MPI`,
-        evidence: [
-          facts.cachedMpi === undefined
-            ? "there is no /etc/ld.so.cache"
-            : `/etc/ld.so.cache has ${facts.cachedMpi.length === 0 ? "no MPI library" : facts.cachedMpi.map(({ path }) => path).join(", ")}`,
-          library.path,
-        ],
-        remedy: "let MPI be in the view, whose libraries are in the cache; in other images run ldconfig",
-      },
-    ];
-  return [ok(check, "the loader's cache has the MPI library", `${found.name} => ${found.path}`)];
 }
 
 function checkEnvironment(facts: ImageFacts, site: Site): readonly Finding[] {

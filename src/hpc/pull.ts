@@ -1,4 +1,5 @@
 /** Command lines by which each runtime brings an image from a registry to this machine. */
+import { formatReference, parseReference } from "../registry/reference.ts";
 import { SpacktainersError } from "../util/errors.ts";
 
 /** Runtimes that pull by themselves, the one clusters prefer first. */
@@ -120,19 +121,13 @@ export function registryHost(reference: string): string {
 }
 
 /**
- * Reads a reference: `[docker://]HOST[:PORT]/PATH[:TAG][@DIGEST]`. Registries want lower case, but for tags.
- * @throws SpacktainersError USAGE
+ * Reads the name of an image as runtimes are to be given it: with its registry, in lower case but for the tag.
+ *
+ * @param text `[docker://][HOST[:PORT]/]PATH[:TAG][@DIGEST]`
+ * @throws SpacktainersError REFERENCE_INVALID
  */
-export function parseReference(text: string): string {
+export function pullReference(text: string): string {
   const plain = text.replace(/^docker:\/\//, "");
-  const match =
-    /^([A-Za-z0-9][\w.-]*(?::\d{1,5})?)\/([\w./-]+?)(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/.exec(
-      plain,
-    );
-  const [, host = "", path = "", tag = "", digest = ""] = match ?? [];
-  if (match === null || !/[.:]|^localhost$/.test(host))
-    throw new SpacktainersError("USAGE", `${JSON.stringify(text.slice(0, 200))} is not HOST/PATH[:TAG]`, {
-      hint: "a host has a dot or a port in it, such as ghcr.io or localhost:5000",
-    });
-  return `${host.toLowerCase()}/${path.toLowerCase()}${tag === "" && digest === "" ? ":latest" : tag}${digest}`;
+  const [, name = "", rest = ""] = /^(.*?)((?::[^/:@]*)?(?:@.*)?)$/s.exec(plain) ?? [];
+  return formatReference(parseReference(`${name.toLowerCase()}${rest}`));
 }

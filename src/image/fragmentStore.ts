@@ -12,7 +12,7 @@ import { gunzip } from "node:zlib";
 import type { Inventory } from "../archive/inventory.ts";
 import { packRecord } from "../archive/packRecord.ts";
 import type { FragmentFacts } from "../archive/writeFragment.ts";
-import { sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
+import { nameFile, sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { type BlobStore, openBlobStore } from "../util/blobStore.ts";
 import { parseDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -108,6 +108,7 @@ export function openFragmentStore(directory: string): FragmentStore {
       return stored(key, facts, path);
     } catch (error) {
       await rm(temporary, { force: true });
+      nameFile(error, temporary);
       throw error;
     }
   }

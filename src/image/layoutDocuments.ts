@@ -1,7 +1,7 @@
 /** What an OCI image layout (directory or archive) consists of, worked out before anything is written. */
 import { type Descriptor, type ImageIndex, mediaTypes, referenceAnnotation } from "../archive/oci/types.ts";
-import type { Digest } from "../util/digest.ts";
-import { madeByAnnotation } from "./annotations.ts";
+import { type Digest, digestOf } from "../util/digest.ts";
+import { factsAnnotation, madeByAnnotation } from "./annotations.ts";
 import { encode, type Image } from "./image.ts";
 
 /** A blob to be written: bytes in memory or a file. */
@@ -29,6 +29,11 @@ export const layoutMarker = Buffer.from('{"imageLayoutVersion":"1.0.0"}', "utf8"
 export interface ImageNaming {
   /** A tag such as `latest` or a whole name such as `example/hello:1.0`. */
   readonly reference?: string;
+  /**
+   * What is known of the images, a document each. They are blobs that no manifest names: readers of layouts take a second
+   * manifest in the index for a second image. {@link factsAnnotation} of the index names them.
+   */
+  readonly facts?: readonly Buffer[];
 }
 
 /**
@@ -58,13 +63,22 @@ export function layoutDocuments(images: readonly Image[], naming: ImageNaming): 
     for (const layer of image.layers)
       add({ digest: layer.digest, size: layer.size, from: { path: layer.path } });
   }
+  const facts = (naming.facts ?? []).map((bytes) => ({
+    digest: digestOf(bytes),
+    size: bytes.length,
+    from: { bytes },
+  }));
+  for (const blob of facts) add(blob);
   const annotations =
     naming.reference === undefined ? {} : { annotations: { [referenceAnnotation]: naming.reference } };
   const index: ImageIndex = {
     schemaVersion: 2,
     mediaType: mediaTypes.index,
     manifests: top.map((descriptor) => ({ ...descriptor, ...annotations })),
-    annotations: { [madeByAnnotation]: "spacktainers" },
+    annotations: {
+      ...(facts.length === 0 ? {} : { [factsAnnotation]: facts.map(({ digest }) => digest).join(" ") }),
+      [madeByAnnotation]: "spacktainers",
+    },
   };
   return {
     marker: layoutMarker,

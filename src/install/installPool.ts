@@ -74,9 +74,9 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
         next.reject(interrupted());
         continue;
       }
-      const left = waiting.reduce((sum, item) => sum + item.size, runningBytes);
+      const others = waiting.reduce((sum, item) => sum + item.size, runningBytes);
       // A package that alone would keep one core busy longer than all others the rest of them gets help compressing.
-      const alone = next.size > left / threads;
+      const alone = next.size * (threads - 1) > others;
       running++;
       runningBytes += next.size;
       piscina ??= new Pool({
@@ -85,7 +85,7 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
         maxThreads: threads,
         idleTimeout,
       });
-      runJob(piscina, next, alone ? threads : 0)
+      runJob(piscina, next, alone ? threads - 1 : 0)
         .then(next.resolve, (error: unknown) => next.reject(asSpacktainersError(error)))
         .finally(() => {
           running--;

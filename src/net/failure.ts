@@ -112,6 +112,7 @@ export function statusFailure(
 export function notFound(url: string): SpacktainersError {
   return new SpacktainersError("NOT_FOUND", "there is no such file on the server", {
     place: { url: redactUrl(url) },
+    hint: "what named it may be out of date, or is being replaced at this moment: try again in a minute",
   });
 }
 

@@ -45,8 +45,10 @@ export function openSdkHandler(options: TransportOptions = {}): SdkHandler {
       const signal = handleOptions.abortSignal;
       const port = request.port === undefined ? "" : `:${request.port}`;
       const headers = Object.fromEntries(
-        // undici writes these two itself.
-        Object.entries(request.headers).filter(([name]) => !/^(connection|content-length)$/i.test(name)),
+        // undici writes the first two itself, and does not know how to wait for permission to send.
+        Object.entries(request.headers).filter(
+          ([name]) => !/^(connection|content-length|expect)$/i.test(name),
+        ),
       );
       const response = await dispatcher.request({
         origin: `${request.protocol}//${request.hostname}${port}`,

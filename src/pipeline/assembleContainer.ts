@@ -29,11 +29,13 @@ import { FileTree } from "../view/fileTree.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewEntry } from "../view/types.ts";
 import { formatAssemblyFacts } from "./assemblyFacts.ts";
+import { inheritedLabels } from "./imageLabels.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import type { OutputNames } from "./outputs.ts";
 import type { ResolvedPackages } from "./resolvePackages.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
+import { refuseHidingView } from "./viewPlace.ts";
 
 /** What of an environment's packages goes into an image, or decides what does. */
 export type AssembledPackages = Pick<
@@ -81,6 +83,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
   }));
   const tree = new FileTree([base.inventory, ...inventories]);
   const choice = viewChoice(environment, resolved.graph);
+  if (choice !== undefined) refuseHidingView(tree, configuration.view.root, { file: environment.file });
   const view =
     choice === undefined
       ? undefined
@@ -204,7 +207,7 @@ export async function finishImage(
     layers,
     created,
     env: draft.env,
-    labels: { ...base.config?.labels, ...labels },
+    labels: { ...inheritedLabels(base.config?.labels), ...labels },
     ...(base.config?.user === undefined ? {} : { user: base.config.user }),
     ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
     annotations: {

@@ -1,5 +1,6 @@
 import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
+import { writeFacts } from "../supply/factsDocument.ts";
 import { shownPath } from "../util/shownPath.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { defaultOutput, readLayoutImage } from "./builtImage.ts";
@@ -74,6 +75,7 @@ export async function buildContainer(
     await writeOutput(image, output, {
       reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
       force: request.force,
+      facts: made.facts === undefined ? undefined : writeFacts(made.facts),
       onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
       emit,
       signal,

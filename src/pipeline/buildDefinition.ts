@@ -176,7 +176,7 @@ async function writeOutputs(
       if (output.kind === "oci" && (await readLayoutImage(output.path))?.digest === digest) continue;
       start(size);
       const reference = output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version;
-      await writeOutput(image, output, { ...options, reference });
+      await writeOutput(image, output, { ...options, facts: undefined, reference });
     }
     if (summary !== undefined) summary = { ...summary, upToDate: false };
     emit({ type: "task-end", id, outcome: "done" });

@@ -1,11 +1,13 @@
 import type { Configuration } from "../definitions/configuration.ts";
+import { didYouMean } from "../definitions/nearest.ts";
 import { siteProblems } from "../hpc/siteProblems.ts";
 import { parseReference } from "../registry/reference.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
-import { familyOf } from "../spec/microarchitecture.ts";
+import { familyOf, targetsOf } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { projectPath } from "../spec/projection.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { holdsPath } from "./viewPlace.ts";
 
 /** Families of microarchitectures by the architecture whose images they may be in. */
 const families = { amd64: "x86_64", arm64: "aarch64" } as const;
@@ -44,7 +46,9 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
     problems.push(
       new SpacktainersError("CONFIG_INVALID", `\`${target}\` is not a microarchitecture of ${arch}`, {
         place: placeOf(["platforms", arch, "target"]),
-        hint: `for example ${families[arch]}${arch === "amd64" ? "_v3" : ""}; \`spack arch --known-targets\` lists them`,
+        hint:
+          didYouMean(target, targetsOf(families[arch])) ??
+          `for example ${families[arch]}${arch === "amd64" ? "_v3" : ""}; \`spack arch --known-targets\` lists them`,
       }),
     );
   }
@@ -60,6 +64,17 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
   }
   for (const [name, site] of configuration.sites)
     problems.push(...siteProblems(site, (path) => placeOf(["sites", name, ...path])));
+  if (holdsPath(configuration.view.root, configuration.install.root))
+    problems.push(
+      new SpacktainersError(
+        "CONFIG_INVALID",
+        "the view would hide the packages: `install: root` is inside of it",
+        {
+          place: placeOf(["view", "root"]),
+          hint: "choose two places apart, such as /opt/view and /opt/software",
+        },
+      ),
+    );
   if (configuration.base.kind === "image")
     try {
       parseReference(configuration.base.reference, placeOf(["base", "image"]));

@@ -10,6 +10,7 @@ import { lockStaleness } from "../environment/lock.ts";
 import { asSpacktainersError, type SpacktainersError } from "../util/errors.ts";
 import { asArchitecture } from "./architecture.ts";
 import { checkConfiguration } from "./checkConfiguration.ts";
+import { noSpecs } from "./noSpecs.ts";
 import { openRepository } from "./workspace.ts";
 
 /** What to check. */
@@ -56,6 +57,7 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
       const reading = await loadManifest(container.path, dialect === undefined ? {} : { dialect });
       errors.push(...reading.errors);
       warnings.push(...reading.warnings);
+      if (reading.environment?.specs.length === 0) errors.push(noSpecs(container.path));
       if (container.tests !== undefined) {
         checked++;
         const text = await readTextFile(container.tests, yamlLimits.bytes);

@@ -38,6 +38,9 @@ export function choiceInputs(environment: Environment, platform: TargetPlatform)
     os: platform.os ?? null,
     unify: concretizer.unify,
     granularity: concretizer.granularity ?? null,
+    ...(concretizer.reuse.length === 0
+      ? {}
+      : { reuse: concretizer.reuse.map(({ include, exclude }) => [include.map(text), exclude.map(text)]) }),
     all: settingsOf(all),
     packages: [...packages]
       .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -72,8 +72,8 @@ export async function examine(request: ExamineRequest): Promise<readonly Examina
         resources: request.resources,
         mpi: request.mpi,
         hostMpi: request.hostMpi,
-        // Another cluster's plug-ins would say nothing about this one.
-        plugins: undefined,
+        plugins: pluginsOf(host),
+        isHere: false,
       }),
     })),
   ]);

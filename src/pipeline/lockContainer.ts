@@ -1,18 +1,17 @@
 import { readFile } from "node:fs/promises";
-import { readOciLayout } from "../archive/oci/readOciLayout.ts";
 import { planBase } from "../base/buildBase.ts";
 import type { BuildBaseOptions, PlannedBase } from "../base/types.ts";
-import type { BaseConfiguration, Configuration } from "../definitions/configuration.ts";
+import type { Configuration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
 import { loadLock } from "../environment/load.ts";
 import type { Environment, Lock } from "../environment/types.ts";
-import { platformOf } from "../image/image.ts";
 import { formatSpec } from "../spec/format.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
-import { type Digest, digestOf } from "../util/digest.ts";
+import { digestOf } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { assemblyVersion } from "./assemblyVersion.ts";
+import { baseDigest } from "./baseDigest.ts";
 import { baseRequest } from "./baseRequest.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
 import { choiceInputs } from "./choiceInputs.ts";
@@ -184,7 +183,7 @@ async function lockedBase(
     request: baseRequest(configured),
     packages: base.packages,
     layers: base.layers.map(({ diffId }) => diffId),
-    digest: planned.image?.digest ?? (await layoutDigest(configured, container.arch)),
+    digest: planned.image?.digest ?? (await baseDigest(configured, container.arch)),
   };
 }
 
@@ -249,20 +248,6 @@ async function completedBase(
     compression: layerSettings(configuration),
   }));
   return completed.base;
-}
-
-/** Digest of the manifest of a base that is an image. */
-async function layoutDigest(
-  base: BaseConfiguration,
-  architecture: Container["arch"],
-): Promise<Digest | undefined> {
-  if (base.kind !== "oci") return undefined;
-  const image = await readOciLayout(base.path, {
-    platform: platformOf(architecture),
-    verifyLayers: false,
-    ...(base.reference === undefined ? {} : { reference: base.reference }),
-  });
-  return image.manifestDigest;
 }
 
 /** Writes a file unless it has this content already. */

@@ -1,18 +1,20 @@
 /** The second half of a build: from what was decided to an image, its layers made or found. */
-import type { Annotations } from "../archive/oci/types.ts";
 import { baseRecord } from "../base/baseRecord.ts";
 import type { AnyBaseLayer, Base } from "../base/types.ts";
 import type { AnyLayer, Image, ImageLayer } from "../image/image.ts";
 import type { ContentsSource } from "../publish/contentsArtifact.ts";
 import { encodeBase } from "../publish/layerContents.ts";
 import type { PublishedLayers } from "../publish/publishedLayers.ts";
+import type { BuiltImageFacts } from "../supply/imageFacts.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
 import { baseName } from "./baseSpec.ts";
 import { openCompletion } from "./completeBase.ts";
+import { builtFacts, factsOfPlan } from "./imageFacts.ts";
+import { manifestAnnotations } from "./imageLabels.ts";
 import { layerSettings } from "./layerSettings.ts";
 import { makeLayers, type ReadyLayers } from "./makeLayers.ts";
 import type { OutputNames } from "./outputs.ts";
-import { type ContainerPlan, imageInputs } from "./planContainer.ts";
+import { type ContainerPlan, imageInputs, labelsOf } from "./planContainer.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** An image about to be made. */
@@ -30,6 +32,8 @@ export interface MadeImage {
   /** The records of what is in its layers. */
   readonly contents: readonly ContentsSource[];
   readonly base: Base<AnyBaseLayer>;
+  /** What is known of it; undefined for one that was not made from its definition. */
+  readonly facts: BuiltImageFacts | undefined;
   readonly inputs: string;
   /** Packages of which nothing had to be made. */
   readonly reused: number;
@@ -91,7 +95,7 @@ export async function decideImage(
     const { assembly, draft } = completed;
     locks.checkBase(assembly.base);
     reportDraft(draft, emit);
-    const inputs = imageInputs(plan, completed.base.key);
+    const inputs = imageInputs(plan, completed.base);
     const layers = await Promise.all(ready.layers.map((layer) => layer.finish()));
     const baseContents =
       published?.baseContents(completed.base.key) ??
@@ -100,7 +104,8 @@ export async function decideImage(
       packages: layers.map(({ layer }) => layer),
       inputs,
       created: plan.created,
-      labels: imageLabels(plan, assembly.baseName),
+      labels: labelsOf(plan, completed.base),
+      annotations: manifestAnnotations(plan.source),
       completion: completed.completion,
       ...(baseContents === undefined ? {} : { baseContents }),
     });
@@ -108,10 +113,11 @@ export async function decideImage(
       ...(baseContents === undefined ? [] : [baseContents]),
       ...layers.map((one) => one.contents),
     ];
-    return { image, contents, base: assembly.base, inputs, reused: ready.reused };
+    const facts = builtFacts(await factsOfPlan(plan, assembly.base, emit), image, assembly.base, inputs);
+    return { image, contents, base: assembly.base, facts, inputs, reused: ready.reused };
   }
 
-  return { names, inputs: imageInputs(plan, completion.base.key), make };
+  return { names, inputs: imageInputs(plan, completion.base), make };
 }
 
 /** The image with all of its layers on this machine, as it is when nothing published was referred to. */
@@ -150,16 +156,6 @@ async function assemblyOf(
     baseName: baseName(plan.configuration.base, base),
     allow: plan.allow,
     compression: layerSettings(plan.configuration),
-  };
-}
-
-/** The labels of an image. */
-function imageLabels({ container, resolved }: ContainerPlan, baseName: string): Annotations {
-  return {
-    "org.opencontainers.image.title": container.name,
-    "org.opencontainers.image.version": resolved.version,
-    "org.opencontainers.image.base.name": baseName,
-    "dev.spacktainers.specs": resolved.resolution.roots.map(({ request }) => request).join(", "),
   };
 }
 

@@ -10,6 +10,7 @@ import type { Repository } from "../registry/registry.ts";
 import { resolveImage } from "../registry/resolveImage.ts";
 import type { OpenImage, SourceLayer } from "../sif/imageContents.ts";
 import { openLocalImage } from "../sif/openLocalImage.ts";
+import { sifMediaType } from "../sif/sifFormat.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
@@ -34,9 +35,6 @@ export type OpenReference = (reference: ImageReference) => Promise<OpenImage>;
 
 /** Layers under way at a time. */
 const layersAtOnce = 3;
-
-/** What Apptainer and Singularity push SIF files as. */
-const sifMediaType = "application/vnd.sylabs.sif.layer.v1.sif";
 
 /**
  * Makes what opens images of registries. Layers are downloaded once, to where bases keep theirs; documents and blobs are

@@ -52,24 +52,28 @@ export async function writeOutput(
   options: {
     readonly reference: string;
     readonly force: boolean;
+    /** What is known of the image, kept beside it where the form allows it; undefined when nothing is. */
+    readonly facts: Buffer | undefined;
     readonly onBytes: (bytes: number) => void;
     readonly emit: EmitEvent;
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
+  const { facts, ...rest } = options;
+  const beside = facts === undefined ? {} : { facts: [facts] };
   switch (output.kind) {
     case "oci":
-      return writeOciLayout(output.path, [image], options);
+      return writeOciLayout(output.path, [image], { ...rest, ...beside });
     case "oci-archive":
-      return writeOciArchive(output.path, [image], options);
+      return writeOciArchive(output.path, [image], { ...rest, ...beside });
     case "docker-archive":
-      return writeDockerArchive(output.path, image, options);
+      return writeDockerArchive(output.path, image, rest);
     case "rootfs":
-      return writeRootfs(output.path, image.layers, options);
+      return writeRootfs(output.path, image.layers, rest);
     case "sif":
-      await writeSif(output.path, imageContents(image), options);
+      await writeSif(output.path, imageContents(image), rest);
       return;
     case "squashfs":
-      await writeSquashfs(output.path, imageContents(image), options);
+      await writeSquashfs(output.path, imageContents(image), rest);
   }
 }

@@ -104,11 +104,7 @@ const lockInImage = "opt/spack-environment/spack.lock";
 export async function readImageListing(directory: string, label: string): Promise<PackageListing> {
   const image = await anyImage(directory);
   const text = await lockOf(image);
-  if (text === undefined)
-    throw new SpacktainersError("NOT_SUPPORTED", "nothing in the image says which packages are in it", {
-      place: { file: directory },
-      hint: `images with Spack packages have a /${lockInImage}`,
-    });
+  if (text === undefined) throw noLockInside(directory);
   const lock = readLock(text, `${directory}:/${lockInImage}`);
   const sizes = new Map<DagHash, number>();
   for (const layer of image.manifest.layers) {
@@ -126,8 +122,16 @@ export async function readImageListing(directory: string, label: string): Promis
   });
 }
 
+/** The error for an image without a lock inside. */
+export function noLockInside(directory: string): SpacktainersError {
+  return new SpacktainersError("NOT_SUPPORTED", "nothing in the image says which packages are in it", {
+    place: { file: directory },
+    hint: `images with Spack packages have a /${lockInImage}`,
+  });
+}
+
 /** The image of a layout, for whichever architecture it is. */
-async function anyImage(directory: string): Promise<LayoutImage> {
+export async function anyImage(directory: string): Promise<LayoutImage> {
   let failure: unknown;
   for (const architecture of architectures)
     try {
@@ -140,7 +144,7 @@ async function anyImage(directory: string): Promise<LayoutImage> {
 }
 
 /** The text of the lock in an image: of the highest layer that has it. */
-async function lockOf(image: LayoutImage): Promise<string | undefined> {
+export async function lockOf(image: LayoutImage): Promise<string | undefined> {
   for (const { path } of [...image.layers].reverse()) {
     const where = { file: path };
     const bytes = decompressStream(createReadStream(path, { highWaterMark: 2 ** 18 }), { where });

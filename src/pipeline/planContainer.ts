@@ -3,6 +3,7 @@
  * `plan` shows it.
  */
 import { imageMtime } from "../archive/entry.ts";
+import type { Annotations } from "../archive/oci/types.ts";
 import { planBase } from "../base/buildBase.ts";
 import type { BuildBaseOptions, PlannedBase } from "../base/types.ts";
 import type { CacheSet } from "../buildcache/cacheSet.ts";
@@ -13,13 +14,17 @@ import { createdTime } from "../image/created.ts";
 import { fragmentKey } from "../image/fragmentStore.ts";
 import { packageLayerBudget } from "../image/planLayers.ts";
 import type { DagHash } from "../spec/concrete.ts";
+import type { SourceFacts } from "../supply/imageFacts.ts";
 import type { Digest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { assemblyVersion } from "./assemblyVersion.ts";
-import { baseSpec } from "./baseSpec.ts";
+import { baseDigest } from "./baseDigest.ts";
+import { baseName, baseSpec } from "./baseSpec.ts";
 import type { BuildRequest } from "./buildRequest.ts";
 import { chooseDialect } from "./chooseDialect.ts";
+import { decidingFiles } from "./decidingFiles.ts";
+import { imageLabels } from "./imageLabels.ts";
 import { layerSettings } from "./layerSettings.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 import { type PlannedFragment, planFragments } from "./makeFragments.ts";
@@ -29,6 +34,8 @@ import { packagePrefixes } from "./packagePrefixes.ts";
 import { checkPrefixesFit } from "./preflight.ts";
 import { recipeFacts } from "./recipeFacts.ts";
 import { type ResolvedPackages, resolvePackages } from "./resolvePackages.ts";
+import { snapshotTime } from "./snapshotTime.ts";
+import { sourceFacts } from "./sourceFacts.ts";
 import { type LockUse, openLocks } from "./useLocks.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -55,6 +62,10 @@ export interface ContainerPlan extends OpenedContainer {
   readonly allow: readonly string[];
   /** Time of the image, seconds since 1970. */
   readonly created: number;
+  /** Where the definition is kept. */
+  readonly source: SourceFacts | undefined;
+  /** Of the base's manifest, when it is an image. */
+  readonly baseDigest: Digest | undefined;
 }
 
 /** What planning asks, and whom it tells. */
@@ -137,6 +148,8 @@ async function planOnBase(
   { caches, emit }: PlanningTools,
 ): Promise<ContainerPlan> {
   const { container, configuration, loaded, locks } = opened;
+  // Git is asked meanwhile, too.
+  const source = sourceFacts(configuration.root, container.path, decidingFiles(container, configuration));
   const platform = configuration.platforms[container.arch];
   const resolved = await resolvePackages(loaded, caches, platform, emit, () => recipeFacts(configuration));
   locks.checkPackages(resolved.packages);
@@ -175,20 +188,22 @@ async function planOnBase(
     fragments,
     layers,
     allow: [...configuration.linkage.allowUnresolved, ...request.allowUnresolved],
-    created: createdTime([imageMtime]),
+    created: createdTime([imageMtime, ...snapshotTime(configuration.base)]),
+    source: await source,
+    baseDigest: underneath.image?.digest ?? (await baseDigest(configuration.base, container.arch)),
   };
 }
 
 /**
  * Digest of everything that decides the image: with the same inputs, it is the same image.
  *
- * @param base key of the base that it stands on in the end
+ * @param base that it stands on in the end
  */
-export function imageInputs(plan: ContainerPlan, base: Digest): string {
+export function imageInputs(plan: ContainerPlan, base: Pick<PlannedBase, "key" | "packages">): string {
   const { container, configuration, loaded, resolved } = plan;
   return inputsDigest({
     names: { name: container.name, arch: container.arch, version: resolved.version },
-    base,
+    base: base.key,
     fragments: plan.fragments.map(({ key }) => key),
     layers: plan.layers.map(({ key }) => key),
     manifest: loaded.manifestText,
@@ -197,6 +212,7 @@ export function imageInputs(plan: ContainerPlan, base: Digest): string {
     view: configuration.view.root,
     allow: plan.allow,
     created: plan.created,
+    labels: labelsOf(plan, base),
   });
 }
 
@@ -219,11 +235,27 @@ export interface ImageInputs {
   readonly allow: readonly string[];
   /** Seconds since 1970. */
   readonly created: number;
+  /** Besides those inherited from the base. */
+  readonly labels: Annotations;
 }
 
 /** Digest of everything that decides an image. */
 export function inputsDigest({ names: { name, arch, version }, ...inputs }: ImageInputs): string {
   return `sha256:${fragmentKey({ assemblyVersion, names: { name, arch, version }, ...inputs })}`;
+}
+
+/** The labels of the image on a base. */
+export function labelsOf(plan: ContainerPlan, base: Pick<PlannedBase, "packages">): Annotations {
+  const { container, configuration, resolved, source, created } = plan;
+  const name = baseName(configuration.base, { packages: base.packages ?? [] });
+  return imageLabels({
+    names: { name: container.name, arch: container.arch, version: resolved.version },
+    metadata: configuration.image,
+    resolved,
+    base: { name, digest: plan.baseDigest },
+    source,
+    created,
+  });
 }
 
 /** Bytes of the archives, as far as caches say. */

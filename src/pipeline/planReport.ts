@@ -1,4 +1,5 @@
 /** What a build would do, told before it does it: what is here already, what is to be moved and made, and why. */
+import type { PlannedBase } from "../base/types.ts";
 import type { FragmentStore } from "../image/fragmentStore.ts";
 import type { Digest } from "../util/digest.ts";
 import { baseName } from "./baseSpec.ts";
@@ -100,13 +101,13 @@ export async function reportPlan(
   const output = defaultOutput(configuration.output, container);
   const image = await readLayoutImage(output);
   const before = image === undefined ? undefined : await readBuiltLayers(output);
-  const { base, key } = await reportBase(plan, there);
+  const { base, planned } = await reportBase(plan, there);
   const report = await packageReporter(plan, before, store, tools);
   const layers: LayerReport[] = [];
   for (const layer of plan.layers) layers.push(await reportLayer(layer, before, report, store, there));
   const packages = layers.flatMap((layer) => layer.packages);
   const missing = packages.filter(({ whereabouts }) => whereabouts === "to make");
-  const inputs = imageInputs(plan, key);
+  const inputs = imageInputs(plan, planned);
   const wanted = missing.filter(({ archive }) => !archive.local);
   const names = new Set(packages.map(({ name }) => name));
   return {
@@ -123,7 +124,7 @@ export async function reportPlan(
       unknown: wanted.filter(({ archive }) => archive.size === undefined).length,
     },
     install: { packages: missing.length, bytes: bytesOf(missing) },
-    push: there?.report(inputs, key, wantedBase(base), [
+    push: there?.report(inputs, planned.key, wantedBase(base), [
       ...plan.layers.map(
         ({ members }, index): WantedLayer => ({
           keys: members.map((member) => member.key),
@@ -147,7 +148,7 @@ function wantedBase({ layers, size }: PlanReport["base"]): readonly WantedLayer[
 async function reportBase(
   plan: ContainerPlan,
   there: PublishedState | undefined,
-): Promise<{ readonly base: PlanReport["base"]; readonly key: Digest }> {
+): Promise<{ readonly base: PlanReport["base"]; readonly planned: PlannedBase }> {
   const { configuration, locks, fragments } = plan;
   const { base: planned } = await openCompletion({
     configured: configuration.base,
@@ -162,7 +163,7 @@ async function reportBase(
   const packages = built?.packages ?? planned.packages ?? [];
   const published = built === undefined ? there?.base(planned.key) : undefined;
   return {
-    key: planned.key,
+    planned,
     base: {
       name: baseName(configuration.base, { packages }),
       whereabouts: built !== undefined ? "local" : published !== undefined ? "registry" : "to make",

@@ -7,8 +7,8 @@ import { selectContainers } from "../definitions/select.ts";
 import {
   type PullCommand,
   type PullRuntime,
-  parseReference,
   pullCommand,
+  pullReference,
   pullRuntimes,
   type RegistryCredentials,
   registryHost,
@@ -22,8 +22,12 @@ import { readBuiltImage } from "./builtImage.ts";
 import { registryReference } from "./imageLocation.ts";
 import { openSoundRepository } from "./workspace.ts";
 
-/** Finds the name and password for a registry's host; undefined when it needs none or none is known. */
-export type FindCredentials = (host: string, signal: AbortSignal) => Promise<RegistryCredentials | undefined>;
+/** Finds the name and password for an image's repository; undefined when it needs none or none is known. */
+export type FindCredentials = (
+  reference: string,
+  registry: RegistryConfiguration | undefined,
+  context: { readonly emit: EmitEvent; readonly signal: AbortSignal },
+) => Promise<RegistryCredentials | undefined>;
 
 /** A command line of `pull`. */
 export interface PullRequest {
@@ -104,7 +108,7 @@ async function referenceOf(
   });
   const [container] = known;
   if (container === undefined) {
-    const reference = parseReference(request.image);
+    const reference = pullReference(request.image);
     return { reference, name: basename(reference.replace(/@.*$/, "").replace(/:[^/:]*$/, "")) };
   }
   const built = await readBuiltImage(repository.configuration.output, container);
@@ -115,7 +119,7 @@ async function referenceOf(
     throw new SpacktainersError("USAGE", "no registry is configured", {
       hint: "write `registries:` in spacktainers.yaml, or give the whole reference",
     });
-  return { reference: parseReference(found.reference), name: container.name };
+  return { reference: pullReference(found.reference), name: container.name };
 }
 
 async function chooseRuntime(
@@ -159,7 +163,7 @@ async function credentialsFor(
       password: read(configured.password.environmentVariable),
     };
   }
-  return request.registryCredentials?.(host, request.signal);
+  return request.registryCredentials?.(reference, configured, request);
 }
 
 async function perform(

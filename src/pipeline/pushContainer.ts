@@ -12,6 +12,7 @@ import { type PublishTarget, publishTags, publishTarget, type TargetNames } from
 import { getManifest } from "../registry/manifests.ts";
 import { formatRepository, parseRepository, type Tag } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";
+import type { BuiltImageFacts } from "../supply/imageFacts.ts";
 import type { Digest } from "../util/digest.ts";
 import { asSpacktainersError, type SpacktainersError } from "../util/errors.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
@@ -62,6 +63,8 @@ export interface PushedTarget {
   readonly result: PushedTo;
   /** Undefined when the image did not get there. */
   readonly image: TaggedImage | undefined;
+  /** What is known of it; undefined when it was there already. */
+  readonly facts: BuiltImageFacts | undefined;
 }
 
 /**
@@ -141,6 +144,7 @@ export async function pushToAll(
         repository: goal.repository,
         result: { ...emptyResult(goal), error: attempt.error },
         image: undefined,
+        facts: undefined,
       },
     );
   }
@@ -148,7 +152,7 @@ export async function pushToAll(
 }
 
 /** An image, and the records of what is in its layers. */
-export type PushableImage = Pick<MadeImage, "image" | "contents">;
+export type PushableImage = Pick<MadeImage, "image" | "contents" | "facts">;
 
 /** One registry to push to. */
 export interface Goal {
@@ -224,13 +228,14 @@ async function present(goal: Goal, image: PublishedImage, platform: Platform): P
   const found = await getManifest(goal.repository, image.digest);
   const result = { ...emptyResult(goal), digest: image.digest, upToDate: true };
   const { target, repository } = goal;
-  if (found === undefined) return { target, repository, result, image: undefined };
+  if (found === undefined) return { target, repository, result, image: undefined, facts: undefined };
   const { mediaType, digest, bytes } = found;
   return {
     target,
     repository,
     result: { ...result, layers: { ...noLayers, referenced: image.manifest.layers.length } },
     image: { descriptor: { mediaType, digest, size: bytes.length, platform }, bytes },
+    facts: undefined,
   };
 }
 
@@ -254,6 +259,7 @@ async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Prom
       bytesSent: pushed.bytesSent,
     },
     image: { descriptor: { ...descriptor, platform: image.platform }, bytes },
+    facts: made.facts,
   };
 }
 

@@ -1,13 +1,17 @@
 import type { Configuration, RegistryConfiguration } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
 import { selectContainers } from "../definitions/select.ts";
+import { artifactRepository } from "../publish/artifactRepository.ts";
 import { publishTag, type TaggedImage } from "../publish/publishTag.ts";
 import { parseTag, type Tag } from "../registry/reference.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
+import { loadSigningKey } from "./keyFiles.ts";
 import { type PushedContainer, type PushedTarget, type PushedTo, pushContainer } from "./pushContainer.ts";
 import { pushDefinition } from "./pushDefinition.ts";
+import { type PublishedRequest, signPublished } from "./signPublished.ts";
+
 import { inWorkshop, tidyWorkshop, type Workshop } from "./workshop.ts";
 import { openSoundRepository } from "./workspace.ts";
 
@@ -65,6 +69,8 @@ export async function pushContainers(request: PushRequest): Promise<readonly Pus
     ...registry,
     tags: [...registry.tags, ...request.tags.map((tag) => parseTag(tag))],
   }));
+  // A key that cannot be read is told before anything is made.
+  const signing = await signingOf(configuration, directory);
   return inWorkshop(configuration, request, async (workshop) => {
     const pushed: PushedContainer[] = [];
     const failed: PushResult[] = [];
@@ -86,10 +92,19 @@ export async function pushContainers(request: PushRequest): Promise<readonly Pus
         failed.push(...registries.map((registry) => failure(container, registry, error)));
       }
     }
-    const results = await moveTags(pushed, repository.containers, workshop);
+    const results = await moveTags(pushed, repository.containers, workshop, signing);
     await tidyWorkshop(workshop);
     return [...results, ...failed];
   });
+}
+
+/** How what is pushed is signed. Throws `KEY_INVALID`. */
+export async function signingOf(
+  { signing }: Configuration,
+  directory: string,
+): Promise<Pick<PublishedRequest, "key" | "forms">> {
+  const { key, forms } = signing;
+  return { key: key === undefined ? undefined : await loadSigningKey(key, directory), forms };
 }
 
 /** The registries of the configuration, or those of them that a command line names. */
@@ -123,6 +138,7 @@ export async function moveTags(
   pushed: readonly PushedContainer[],
   containers: readonly Pick<Container, "name" | "arch" | "parked">[],
   { emit, signal }: Workshop,
+  signing: Pick<PublishedRequest, "key" | "forms">,
 ): Promise<readonly PushResult[]> {
   const errors = new Map<PushedTarget, SpacktainersError>();
   const moves = new Map<
@@ -140,13 +156,21 @@ export async function moveTags(
       }
     }
   }
+  const facts = new Map(
+    pushed.flatMap(({ targets }) =>
+      targets.flatMap((target) =>
+        target.facts === undefined ? [] : [[target.facts.manifest.digest, target.facts] as const],
+      ),
+    ),
+  );
+  const done = new Set<string>();
   if (moves.size > 0) emit({ type: "stage", stage: "Moving the tags" });
   for (const { tag, members } of moves.values()) {
     signal.throwIfAborted();
     const [first] = members;
     if (first === undefined) continue;
     try {
-      await publishTag(first.target.repository, {
+      const { digest } = await publishTag(first.target.repository, {
         tag,
         images: members.map(({ image }) => image),
         architectures: architecturesIn(first, containers),
@@ -154,6 +178,20 @@ export async function moveTags(
           "org.opencontainers.image.title": first.container.name,
           "org.opencontainers.image.version": first.version,
         },
+      });
+      const what = `${first.target.result.repository}@${digest}`;
+      if (done.has(what)) continue;
+      done.add(what);
+      // What was there before has all that was known when it was made; only a key can be new.
+      if (members.every((member) => member.target.facts === undefined) && signing.key === undefined) continue;
+      await signPublished({
+        ...signing,
+        reference: digest,
+        repository: artifactRepository(first.target.repository),
+        factsOf: (image) => facts.get(image),
+        annotations: {},
+        emit: ignoreEvents,
+        signal,
       });
     } catch (thrown) {
       const error = asSpacktainersError(thrown);

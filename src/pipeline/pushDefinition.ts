@@ -74,7 +74,7 @@ export async function pushDefinition(
       return force || one.there !== undefined ? one : { ...one, there: same };
     });
     workshop.emit({ type: "stage", stage: "Pushing the image" });
-    const made = { image: mountable(image, source, definition), contents: [] };
+    const made = { image: mountable(image, source, definition), contents: [], facts: undefined };
     return { container, version, targets: await pushToAll(missing, made, platform, workshop) };
   });
 }

@@ -1,7 +1,7 @@
 /** The packages of a finished image on another base: nothing of them is made again, all that depends on the base is. */
 import { imageMtime } from "../archive/entry.ts";
 import { planBase } from "../base/buildBase.ts";
-import type { BaseLock, BuildBaseOptions } from "../base/types.ts";
+import type { BaseLock, BuildBaseOptions, PlannedBase } from "../base/types.ts";
 import type { BaseConfiguration } from "../definitions/configuration.ts";
 import { createdTime } from "../image/created.ts";
 import type { ContentsSource } from "../publish/contentsArtifact.ts";
@@ -13,6 +13,7 @@ import { baseName, baseSpec } from "./baseSpec.ts";
 import { openCompletion } from "./completeBase.ts";
 import { contentsOfBase, type DecidedImage, type MadeImage } from "./makeImage.ts";
 import { inputsDigest } from "./planContainer.ts";
+import { snapshotTime } from "./snapshotTime.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** What is to lie underneath. */
@@ -56,11 +57,13 @@ export async function decideRebase(
     locked: wanted.lock !== undefined,
     published,
   });
-  const created = createdTime([imageMtime]);
-  const inputs = (base: Digest): string =>
+  const created = createdTime([imageMtime, ...snapshotTime(wanted.configured)]);
+  const labels = (base: PlannedBase): AssembledImage["labels"] =>
+    labelsOn(image, baseName(wanted.configured, { packages: base.packages ?? [] }), base.image?.digest);
+  const inputs = (base: PlannedBase): string =>
     inputsDigest({
       names,
-      base,
+      base: base.key,
       fragments: packages.map(({ fragment }) => fragment),
       layers: layers.map(({ key }) => key),
       manifest: image.manifestText,
@@ -69,6 +72,7 @@ export async function decideRebase(
       view: facts.configuration.view.root,
       allow: facts.allow,
       created,
+      labels: labels(base),
     });
 
   async function make(): Promise<MadeImage> {
@@ -95,9 +99,9 @@ export async function decideRebase(
       (base.layers.length === 0 ? undefined : await contentsOfBase(base));
     const finished = await finishImage(assembly, draft, store, {
       packages: layers.map(({ layer }) => layer),
-      inputs: inputs(completed.base.key),
+      inputs: inputs(completed.base),
       created,
-      labels: labelsOn(image, assembly.baseName, completed.base.image?.digest),
+      labels: labels(completed.base),
       annotations: image.annotations,
       completion: completed.completion,
       ...(baseContents === undefined ? {} : { baseContents }),
@@ -109,12 +113,13 @@ export async function decideRebase(
         ...layers.map(({ contents }) => contents),
       ],
       base,
-      inputs: inputs(completed.base.key),
+      facts: undefined,
+      inputs: inputs(completed.base),
       reused: packages.length,
     };
   }
 
-  return { names, inputs: inputs(completion.base.key), make };
+  return { names, inputs: inputs(completion.base), make };
 }
 
 /** The image's labels, with those that name its base replaced. */

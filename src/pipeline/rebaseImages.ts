@@ -14,7 +14,7 @@ import { parseBaseOption } from "./baseOption.ts";
 import { defaultOutput } from "./builtImage.ts";
 import { type OsPackageChange, osPackageChanges } from "./osPackageChanges.ts";
 import { type Output, parseOutput } from "./outputs.ts";
-import { chosenRegistries, moveTags, type PushResult } from "./pushContainers.ts";
+import { chosenRegistries, moveTags, type PushResult, signingOf } from "./pushContainers.ts";
 import { type Rebased, type RebaseOptions, rebaseContainer, wantedBase } from "./rebaseContainer.ts";
 import { decideRebase } from "./rebaseImage.ts";
 import { rebaseReference } from "./rebaseReference.ts";
@@ -161,7 +161,12 @@ async function container(
     options,
     workshop,
   );
-  const rows = await moveTags([pushed], containers, workshop);
+  const rows = await moveTags(
+    [pushed],
+    containers,
+    workshop,
+    await signingOf(configuration, request.directory),
+  );
   return { ...(await finished(rebased, request, workshop)), pushed: rows };
 }
 
@@ -215,6 +220,7 @@ async function reference(
     images.map(({ pushed }) => pushed),
     all,
     workshop,
+    await signingOf(configuration, request.directory),
   );
   const results: RebaseResult[] = [];
   for (const { rebased } of images)

@@ -1,5 +1,6 @@
 /** An image that is named by itself, wherever it is published, on another base. */
 import { parseIndex } from "../archive/oci/parse.ts";
+import { isIndexType } from "../archive/oci/types.ts";
 import {
   type Architecture,
   architectures,
@@ -11,7 +12,7 @@ import { openPublishedLayers } from "../publish/publishedLayers.ts";
 import { getManifest } from "../registry/manifests.ts";
 import { formatRepository, type ImageName, manifestReference, type Tag } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";
-import { isIndexType } from "../registry/resolveImage.ts";
+
 import { SpacktainersError } from "../util/errors.ts";
 import { readAssembledImage } from "./assembledImage.ts";
 import { type AskedGoal, type PushedContainer, pushToAll } from "./pushContainer.ts";

@@ -1,14 +1,13 @@
-import type { RecipeFacts } from "../concretize/criteria.ts";
-import { loadRecipeFacts } from "../concretize/recipeFacts.ts";
+import { loadRecipeFacts, type RecipeFile } from "../concretize/recipeFacts.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import { SpacktainersError } from "../util/errors.ts";
 
 /**
- * The default values of variants that the configuration names a file of; undefined when it names none.
+ * The default values of variants, and licences, that the configuration names a file of; undefined when it names none.
  *
  * @throws {SpacktainersError} `CONFIG_INVALID` when there is no such file, or it is not one
  */
-export async function recipeFacts({ spack }: Configuration): Promise<RecipeFacts | undefined> {
+export async function recipeFacts({ spack }: Configuration): Promise<RecipeFile | undefined> {
   const { facts } = spack;
   if (facts === undefined) return undefined;
   try {

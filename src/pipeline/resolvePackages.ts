@@ -15,6 +15,7 @@ import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
+import { noSpecs } from "./noSpecs.ts";
 
 /** Metadata requests at a time. */
 const lookupsAtOnce = 16;
@@ -23,7 +24,7 @@ const lookupsAtOnce = 16;
 export interface ResolvedPackages {
   readonly resolution: Resolution;
   readonly roots: readonly DagHash[];
-  /** What the lock or the caches' indexes say, with what verified metadata says in its place. */
+  /** What verified metadata says, else the lock or the caches' indexes. */
   readonly graph: SpecGraph;
   /** The packages of the link/run closure, dependents before dependencies. */
   readonly packages: readonly CachedPackage[];
@@ -71,18 +72,18 @@ export async function resolvePackages(
   const cached = await mapConcurrently(packages, lookupsAtOnce, async (spec) => {
     const id = `lookup:${spec.hash}`;
     emit({ type: "task-start", id, kind: "lookup", label: `${spec.name}@${spec.version}` });
-    const found = await findPackage(spec, resolution.graph, caches);
-    emit({ type: "task-end", id, outcome: "done" });
-    return found;
+    try {
+      const found = await findPackage(spec, resolution.graph, caches);
+      emit({ type: "task-end", id, outcome: "done" });
+      return found;
+    } catch (error) {
+      emit({ type: "task-end", id, outcome: "failed" });
+      throw error;
+    }
   });
-  const verified = new Map(cached.map(({ spec }) => [spec.hash, spec]));
   const first = firstRoot(loaded, resolution);
-  if (first === undefined)
-    throw new SpacktainersError("MANIFEST_INVALID", "the environment has no specs", {
-      place: { file: environment.file },
-      hint: "list at least one spec under `spack: specs:`",
-    });
-  const graph = new Map([...resolution.graph].map(([hash, spec]) => [hash, verified.get(hash) ?? spec]));
+  if (first === undefined) throw noSpecs(environment.file);
+  const graph = verifiedGraph(resolution.graph, roots, cached);
   return {
     resolution,
     roots,
@@ -93,6 +94,31 @@ export async function resolvePackages(
     version: first.version,
     hasSpackPackage: index === undefined ? undefined : (name) => index.hashesOf(name).length > 0,
   };
+}
+
+/**
+ * Everything that the roots reach, as verified metadata has it: that of a package tells of all that it was built with, too. Only
+ * what no metadata tells of (what is in locks, and external) is as the lock or the indexes have it.
+ */
+function verifiedGraph(
+  chosen: SpecGraph,
+  roots: readonly DagHash[],
+  packages: readonly CachedPackage[],
+): SpecGraph {
+  const verified = new Map<DagHash, ConcreteSpec>();
+  for (const { graph } of packages) for (const [hash, spec] of graph) verified.set(hash, spec);
+  // Each package's own metadata counts most.
+  for (const { spec } of packages) verified.set(spec.hash, spec);
+  const graph = new Map<DagHash, ConcreteSpec>();
+  const queue = new Set(roots);
+  for (const hash of queue) {
+    const spec = verified.get(hash) ?? chosen.get(hash);
+    if (spec === undefined) continue;
+    graph.set(hash, spec);
+    for (const edge of spec.dependencies) queue.add(edge.hash);
+    if (spec.buildSpec !== undefined) queue.add(spec.buildSpec.hash);
+  }
+  return graph;
 }
 
 /**

@@ -17,10 +17,11 @@ export interface RunRequest {
   /** `NAME=value`, or `NAME` for the value it has here. */
   readonly env: readonly string[];
   readonly workdir: string | undefined;
-  /** `none`: the command is not handed to the image's entrypoint. */
-  readonly entrypoint: "image" | "none";
-  readonly mpi: MpiMode;
-  readonly gpu: GpuKind | undefined;
+  /** `none`: the command is not handed to the image's entrypoint; default `image`. */
+  readonly entrypoint?: "image" | "none";
+  /** Default `auto`. */
+  readonly mpi?: MpiMode;
+  readonly gpu?: GpuKind | undefined;
   readonly runtime: RuntimeName | "auto";
   readonly network: "host" | "none";
   readonly readOnly: boolean;
@@ -43,8 +44,8 @@ export async function runContainer(request: RunRequest): Promise<number> {
     command: request.command,
     binds: request.binds.map((text) => parseBind(text, request.directory)),
     env: parseEnvironment(request.env),
-    entrypoint: request.entrypoint,
-    mpi: request.mpi,
+    entrypoint: request.entrypoint ?? "image",
+    mpi: request.mpi ?? "auto",
     runtime: request.runtime,
     network: request.network,
     readOnly: request.readOnly,

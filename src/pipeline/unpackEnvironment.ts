@@ -22,6 +22,7 @@ import { recipeFacts } from "./recipeFacts.ts";
 import { resolvePackages } from "./resolvePackages.ts";
 import { streamEntries, viewNotices } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
+import { holdsPath, refuseReplacingOthers } from "./viewPlace.ts";
 import { cacheSources, openSoundRepository } from "./workspace.ts";
 
 /** A command line of `unpack`. */
@@ -72,6 +73,14 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       throw new SpacktainersError("USAGE", `${prefix} is not an absolute path`, {
         hint: "--root and --view name places below --into, such as /opt/software",
       });
+  if (holdsPath(request.view, request.root))
+    throw new SpacktainersError(
+      "USAGE",
+      `the view at ${request.view} would take the place of ${request.root}`,
+      {
+        hint: "--root and --view must be two places, and the packages not inside of the view",
+      },
+    );
   const repository = await openSoundRepository(request.directory);
   const [container] = await selectContainers(repository, {
     names: [request.path],
@@ -92,6 +101,8 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
     const resolved = await resolvePackages(loaded, caches, platform, emit, () => recipeFacts(configuration));
     const specs = resolved.packages.map(({ spec }) => spec);
     const root = request.root.replace(/\/+$/, "");
+    const choice = viewChoice(loaded.environment, resolved.graph);
+    if (choice !== undefined) await refuseReplacingOthers(join(into, request.view), root);
     const prefixes = packagePrefixes(specs, resolved.graph, {
       root,
       configured: configuration.install.projections,
@@ -133,7 +144,6 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       },
     );
     await writeSbang(join(into, root, "bin", "sbang"));
-    const choice = viewChoice(loaded.environment, resolved.graph);
     if (choice !== undefined) {
       emit({ type: "stage", stage: "Merging the view" });
       const view = mergeView(

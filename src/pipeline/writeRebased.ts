@@ -41,6 +41,7 @@ export async function writeRebased(
     await writeOutput({ ...image, layers }, output, {
       reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
       force,
+      facts: undefined,
       onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
       emit,
       signal,

@@ -1,12 +1,17 @@
 /** Tags: moved to an image, or to an index that joins the images of all architectures. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseIndex } from "../archive/oci/parse.ts";
-import { type Annotations, type Descriptor, type ImageIndex, mediaTypes } from "../archive/oci/types.ts";
+import {
+  type Annotations,
+  type Descriptor,
+  type ImageIndex,
+  isIndexType,
+  mediaTypes,
+} from "../archive/oci/types.ts";
 import { encode, sortedAnnotations } from "../image/image.ts";
 import { getManifest, putManifest, type RemoteManifest } from "../registry/manifests.ts";
 import { formatRepository, type Tag } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";
-import { isIndexType } from "../registry/resolveImage.ts";
 import type { Digest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 

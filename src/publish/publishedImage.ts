@@ -1,13 +1,13 @@
 /** Images that a registry has, as far as their documents tell. */
 import { parseImageConfig, parseIndex, parseManifest } from "../archive/oci/parse.ts";
 import type { ImageConfig, ImageManifest, Platform } from "../archive/oci/types.ts";
+import { isIndexType } from "../archive/oci/types.ts";
 import { inputsAnnotation } from "../image/annotations.ts";
 import { readBlob } from "../registry/blobs.ts";
 import { getManifest } from "../registry/manifests.ts";
 import { choosePlatform } from "../registry/platform.ts";
 import { formatRepository, type Tag } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";
-import { isIndexType } from "../registry/resolveImage.ts";
 import type { Digest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 

@@ -4,6 +4,7 @@ import {
   type Descriptor,
   type ImageConfig,
   type ImageManifest,
+  isIndexType,
   layerCompression,
   mediaTypes,
   type Platform,
@@ -34,11 +35,6 @@ export interface RemoteImage {
   readonly configBytes: Buffer;
   /** From bottom to top, with what each has unpacked. Their bytes are still in the registry. */
   readonly layers: readonly (Descriptor & { readonly diffId: Digest })[];
-}
-
-/** Whether a media type is that of an index (OCI) or a manifest list (Docker). */
-export function isIndexType(mediaType: string): boolean {
-  return mediaType === mediaTypes.index || mediaType === dockerTypes.list;
 }
 
 /**

@@ -5,6 +5,9 @@
 import type { Place } from "../util/errors.ts";
 import { SpacktainersError } from "../util/errors.ts";
 
+/** What Apptainer and Singularity push SIF files to registries as (media type of the layer). */
+export const sifMediaType = "application/vnd.sylabs.sif.layer.v1.sif";
+
 /** Bytes of the global header. */
 export const headerSize = 128;
 /** Bytes of one descriptor. */

@@ -201,6 +201,9 @@ function argumentsOf(
   { compression, level, time }: SquashfsOptions,
 ): readonly string[] {
   if (tool.name === "mksquashfs") {
+    // Reading tar it packs the ends of all files together, and which of them it finds to be equal then depends on timing: the
+    // same gigabyte gave other bytes in each run of 4.5.1. Without, as when it reads directories, the bytes are the same.
+    const packing = "-no-tailends";
     const memory = totalmem() > 4 * mostMemory ? ["-mem", "1G"] : [];
     return [
       ...[
@@ -213,6 +216,7 @@ function argumentsOf(
         "-no-recovery",
         "-no-xattrs",
         "-all-root",
+        packing,
       ],
       ...["-root-mode", "755", "-offset", String(offset), "-processors", String(availableParallelism())],
       ...["-comp", compression, "-Xcompression-level", String(level), ...memory],

@@ -1,6 +1,13 @@
 /** Parts of concrete DAGs, in the orders that Spack uses. */
 import { SpacktainersError } from "../util/errors.ts";
-import type { ConcreteEdge, ConcreteSpec, DagHash, DependencyType, SpecGraph } from "./concrete.ts";
+import {
+  briefSpec,
+  type ConcreteEdge,
+  type ConcreteSpec,
+  type DagHash,
+  type DependencyType,
+  type SpecGraph,
+} from "./concrete.ts";
 import { compareVersions, parseVersion } from "./versions.ts";
 
 /** The part of a DAG that is needed at run time. */
@@ -46,6 +53,8 @@ function edgesOf(
 /**
  * All nodes reachable from the roots over edges of the given types, roots included, in Spack's topological order:
  * dependents before dependencies, breadth-first as possible, children by name, each node when its last in-edge was seen.
+ *
+ * @throws SpacktainersError CACHE_INVALID when a node depends on itself; locks and spec files are checked when they are read
  */
 export function topologicalOrder(
   graph: SpecGraph,
@@ -78,7 +87,20 @@ export function topologicalOrder(
     const node = order[i];
     if (node !== undefined) for (const edge of children.get(node.hash) ?? []) consume(edge.hash);
   }
+  const circle = [...children.keys()].find((hash) => (inEdges.get(hash) ?? 0) > 0);
+  if (circle !== undefined) throw dependsOnItself(nodeOf(graph, circle));
   return order;
+}
+
+function dependsOnItself(node: ConcreteSpec): SpacktainersError {
+  return new SpacktainersError(
+    "CACHE_INVALID",
+    `${briefSpec(node)} depends on itself, through others or not`,
+    {
+      place: { spec: briefSpec(node) },
+      hint: "no Spack says so: the cache's index was changed; make it anew with spack buildcache update-index",
+    },
+  );
 }
 
 /** The link/run closure of the roots in topological order, externals apart. */

@@ -54,6 +54,11 @@ export function familyOf(name: string): string {
   return name;
 }
 
+/** The names of all microarchitectures of a family. */
+export function targetsOf(family: string): readonly string[] {
+  return [...byName.keys()].filter((name) => familyOf(name) === family);
+}
+
 /** The best generic target (`x86_64_v3`) that a microarchitecture can run. */
 export function genericOf(name: string): string {
   let best = name;

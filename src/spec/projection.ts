@@ -3,6 +3,7 @@
  * Format: `docs/formats.md`, "Projections".
  */
 import { SpacktainersError } from "../util/errors.ts";
+import { type CompilerName, compilerOf } from "./compilerOf.ts";
 import type { ConcreteEdge, ConcreteSpec, DagHash, SpecGraph } from "./concrete.ts";
 import { concreteVariants, dialectOf, formatFlags, formatVariant, formatVariants } from "./format.ts";
 import { familyOf } from "./microarchitecture.ts";
@@ -123,25 +124,14 @@ function dependencyOf(
   throw bad(projection, `names ${name}, on which ${spec.name} does not depend`);
 }
 
-/** Name and version of the compiler that built a package, if it can be told. */
-function compilerOf(
-  spec: ConcreteSpec,
-  graph: SpecGraph | undefined,
-): { readonly name: string; readonly version: string; readonly hash?: DagHash } | undefined {
-  if (spec.compiler !== undefined) return spec.compiler;
-  const annotated = spec.annotations;
-  if (annotated !== undefined && annotated.originalSpecfileVersion < 5 && annotated.compiler !== undefined) {
-    const [name = "", version = ""] = annotated.compiler.split("@");
-    return { name, version: version.replace(/^=/, "") };
-  }
-  for (const language of ["c", "cxx", "fortran"]) {
-    const edge = spec.dependencies.find((each) => each.virtuals.includes(language));
-    if (edge === undefined) continue;
-    const node = graph?.get(edge.hash);
-    if (node === undefined)
-      throw new SpacktainersError("INTERNAL", `the spec of ${edge.name} is not at hand`);
-    return node;
-  }
+/** The compiler that built a package, if it can be told. */
+function compilerAtHand(spec: ConcreteSpec, graph: SpecGraph | undefined): CompilerName | undefined {
+  const compiler = compilerOf(spec, graph);
+  if (compiler !== undefined) return compiler;
+  const edge = ["c", "cxx", "fortran"].flatMap(
+    (language) => spec.dependencies.find((each) => each.virtuals.includes(language)) ?? [],
+  )[0];
+  if (edge !== undefined) throw new SpacktainersError("INTERNAL", `the spec of ${edge.name} is not at hand`);
   return undefined;
 }
 
@@ -182,7 +172,7 @@ function attributeOf(
   if (first === "architecture" || first === "arch") return archAttribute(spec, second, third, unknown);
   if (third !== undefined) throw unknown();
   if (first === "compiler") {
-    const compiler = compilerOf(spec, graph);
+    const compiler = compilerAtHand(spec, graph);
     if (compiler === undefined) return noCompiler;
     if (second === undefined) {
       const { name, version, hash } = compiler;

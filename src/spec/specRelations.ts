@@ -235,6 +235,8 @@ export function dependenciesIntersect(a: SpecView, b: SpecView, relation: Relati
     const left = lookup(a, name, relation);
     const right = lookup(b, name, relation);
     if (left === undefined || right === undefined) continue;
+    // A package that depends on its own name: these two are being compared already.
+    if (left === a && right === b) continue;
     if (!(old ? nodeIntersects(left, right, relation) : specIntersects(left, right, relation))) return false;
   }
   return providersFit(a, b, relation) && providersFit(b, a, relation);

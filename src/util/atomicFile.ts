@@ -36,8 +36,16 @@ export async function writeAtomically(
   } catch (error) {
     // What made the work fail is the news, not what then could not be removed.
     await removeTree(temporary).catch(() => {});
+    nameFile(error, path);
     throw error;
   }
+}
+
+/** Errors of writing into an open file do not say which: this makes them say `path`. */
+export function nameFile(error: unknown, path: string): void {
+  if (!(error instanceof Error)) return;
+  const system: NodeJS.ErrnoException = error;
+  if (system.syscall !== undefined && system.path === undefined) system.path = path;
 }
 
 /** Writes bytes to a new file atomically. */

@@ -26,7 +26,6 @@ export const errorCodes = {
   ARCHIVE_INVALID: "failed",
   ARCHIVE_UNSAFE: "failed",
   BUILDINFO_INVALID: "failed",
-  ELF_INVALID: "failed",
   PREFIX_TOO_LONG: "failed",
   RELOCATION_FAILED: "failed",
   VIEW_CONFLICT: "failed",

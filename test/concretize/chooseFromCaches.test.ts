@@ -70,6 +70,24 @@ describe("one root", () => {
     ]);
   });
 
+  it("takes what `reuse:` lets through", () => {
+    const reuse = (text: string) => `  concretizer: { reuse: ${text} }\n`;
+    expect(choose(source, ["zlib"], reuse("{ exclude: [zlib@1.3] }"))).toEqual([old]);
+    expect(choose(source, ["zlib"], reuse("{ include: [~shared] }"))).toEqual([static_]);
+    expect(choose(source, ["zlib"], reuse("{ from: [{ type: local, include: [foo] }] }"))).toEqual([best]);
+    const from = "{ exclude: [zlib], from: [{ type: buildcache, exclude: [+shared] }, { type: local }] }";
+    expect(choose(source, ["zlib"], reuse(from))).toEqual([static_]);
+    const two =
+      "{ from: [{ type: buildcache, include: [zlib@1.2] }, { type: buildcache, include: [zlib~shared] }] }";
+    expect(choose(source, ["zlib"], reuse(two))).toEqual([static_]);
+    expect(lines(refusal(source, ["zlib"], reuse("{ exclude: [zlib] }")))).toEqual([
+      expect.stringMatching(/`concretizer: reuse` excludes `zlib` \(line 3\)/),
+    ]);
+    expect(lines(refusal(source, ["zlib"], reuse("{ include: [ring] }")))).toEqual([
+      expect.stringMatching(/`concretizer: reuse` includes only `ring`/),
+    ]);
+  });
+
   it("takes default values of variants from `packages: variants`, after the version", () => {
     expect(choose(source, ["zlib"], "  packages: { zlib: { variants: ~shared } }\n")).toEqual([static_]);
     expect(choose(source, ["zlib"], "  packages: { all: { variants: ~shared } }\n")).toEqual([static_]);
@@ -224,6 +242,30 @@ describe("several roots", () => {
     const middle = makeSpec("d@2", { link: [z12] });
     const oldest = makeSpec("d@1", { link: [z12] });
     expect(choose(sourceOf([z12, z13, b12, newest, middle, oldest]), ["d", "b"])).toEqual([middle, b12]);
+  });
+
+  it("may each have run-time libraries of their own, as in Spack", () => {
+    const libc = (target: string) => makeSpec("glibc@2.36", { external: "/usr", target });
+    const [oldLibc, newLibc] = [libc("x86_64_v2"), libc("x86_64_v3")];
+    const [gcc12, gcc13] = [makeSpec("gcc-runtime@12.2.0"), makeSpec("gcc-runtime@13.1.0")];
+    const lz4 = makeSpec("lz4@1.9", { link: [gcc12, [oldLibc, ["libc"]]] });
+    const ring = makeSpec("ring@2.1", { link: [gcc13, [newLibc, ["libc"]]] });
+    const source = sourceOf([oldLibc, newLibc, gcc12, gcc13, lz4, ring]);
+    expect(choose(source, ["lz4", "ring"])).toEqual([lz4, ring]);
+    const both = makeSpec("both@1", { link: [lz4, ring, gcc13] });
+    expect(choose(sourceOf([oldLibc, newLibc, gcc12, gcc13, lz4, ring, both]), ["both"])).toEqual([both]);
+  });
+
+  it("do not have two configurations of a C library that is more than that", () => {
+    const [one, two] = [1, 2].map(() => makeSpec("glibc@2.36", { external: "/usr" })) as [
+      ConcreteSpec,
+      ConcreteSpec,
+    ];
+    const a = makeSpec("a@1", { link: [[one, ["iconv"]]] });
+    const b = makeSpec("b@1", { link: [[two, ["iconv"]]] });
+    expect(lines(refusal(sourceOf([one, two, a, b]), ["a", "b"]))).toEqual([
+      expect.stringMatching(/`a` and `b` cannot be had together .* configurations of glibc/),
+    ]);
   });
 
   it("are of one operating system", () => {

@@ -30,6 +30,31 @@ describe("readConfiguration", () => {
     });
   });
 
+  it("keeps what is right beside what is wrong, so that more of it can be looked into", () => {
+    const { configuration, sound } = read(`
+platforms: { amd46: {}, arm64: { target: neoverse_v1 } }
+caches:
+  - { url: a, trust: k.pub, regoin: x }
+  - { url: b, trust: 7, unsigned: true }
+base: { debian: trixie, packages: bash, keyring: d.gpg }
+layers: { budget: 500, level: 9 }
+install: { root: opt, projections: { all: "{nme}" } }
+strip: perhaps
+`);
+    expect(configuration).toBeUndefined();
+    expect(sound).toMatchObject({
+      platforms: { amd64: { target: "x86_64_v3" }, arm64: { target: "neoverse_v1" } },
+      caches: [
+        { url: "/repo/a", trust: [{ path: "/repo/k.pub" }] },
+        { url: "/repo/b", trust: [] },
+      ],
+      base: { suite: "trixie", packages: undefined, keyring: ["/repo/d.gpg"] },
+      layers: { budget: 60, level: 9 },
+      install: { root: "/opt/software", projections: [["all", "{nme}"]] },
+      strip: true,
+    });
+  });
+
   it("reads everything, with paths from the file's folder", () => {
     const { configuration, problems } = read(`
 spacktainers: 1

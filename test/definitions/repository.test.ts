@@ -135,6 +135,22 @@ describe("loadRepository", () => {
     ]);
   });
 
+  it("looks for the other files that it names, beside whatever else is wrong", async () => {
+    await write({
+      "spacktainers.yaml":
+        "layers: { budget: 0 }\nbase: { debian: bookworm, keyring: [d.gpg] }\nspack: { facts: f.json }\n",
+    });
+    const { errors, warnings } = await loadRepository(root);
+    expect(errors.map(({ message, place }) => [message, place.line])).toEqual([
+      ["`layers.budget` must be at least 2", 1],
+      ["the key file `d.gpg` does not exist", 2],
+    ]);
+    // Containers with a lock need no facts.
+    expect(warnings.map(({ message, place }) => [message, place.line])).toEqual([
+      ["the file `f.json` does not exist", 3],
+    ]);
+  });
+
   it("is content with nothing", async () => {
     const { containers, errors, configuration } = await loadRepository(join(root, "nowhere"));
     expect([containers, errors, configuration.file]).toEqual([[], [], undefined]);

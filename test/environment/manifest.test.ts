@@ -34,7 +34,7 @@ describe("readManifest", () => {
 
   it("has Spack's defaults", () => {
     const environment = read("spack:\n  specs: [zlib]\n");
-    expect(environment.concretizer).toEqual({ unify: true, granularity: undefined });
+    expect(environment.concretizer).toEqual({ unify: true, granularity: undefined, reuse: [] });
     expect(environment.views).toHaveLength(1);
     expect(environment.views[0]).toMatchObject({
       name: "default",
@@ -98,7 +98,7 @@ spack:
 `,
       { dialect: "0.x" },
     );
-    expect(environment.concretizer).toEqual({ unify: "when_possible", granularity: "generic" });
+    expect(environment.concretizer).toEqual({ unify: "when_possible", granularity: "generic", reuse: [] });
     expect(environment.all.targets.map(({ text }) => text)).toEqual(["x86_64_v3"]);
     expect(environment.all.providers.get("mpi")?.map(({ text }) => text)).toEqual(["mpich@4", "openmpi"]);
     const zlib = environment.packages.get("zlib");

@@ -13,7 +13,7 @@ function wordsOf(script: string, standIn: string): readonly string[] {
   try {
     writeFileSync(
       join(folder, "srun"),
-      '#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do shift; done\nexec "$@"\n',
+      '#!/bin/sh\nwhile case $1 in --*) true ;; *) false ;; esac; do shift; done\nexec "$@"\n',
     );
     writeFileSync(join(folder, standIn), "#!/bin/sh\nfor a; do printf '%s\\0' \"$a\"; done\n");
     for (const name of ["srun", standIn]) chmodSync(join(folder, name), 0o755);

@@ -106,6 +106,9 @@ describe("checkImage", () => {
     expect(check({}, apptainer, { plugins: ["none", "pmix"] })).toEqual([
       "error pmi-here: Slurm here has no `--mpi=pmi2`",
     ]);
+    expect(check({}, apptainer, { plugins: ["none", "pmix"], isHere: false })).toEqual([
+      "warning pmi-here: Slurm here has no `--mpi=pmi2`; if here is here, ranks will not start",
+    ]);
     expect(check({ mpi: [] }, apptainer)).toEqual([]);
   });
 

@@ -121,7 +121,7 @@ srun --mpi=pmi2 \\
     // A value that is only here does not get into a file.
     expect(first.script).not.toMatch(/export TOKEN/);
     expect(first.script).toContain("srun --mpi=pmix ");
-    expect(first.script).toContain('"${SCRATCH}/my images/x.sif"');
+    expect(first.script).toContain(`"\${SCRATCH}/my images/x.sif"`);
     // The site's /work is bound, and has it.
     expect(first.script).not.toContain("--bind=/work/run");
   });

@@ -10,7 +10,7 @@ import { collect, pieces } from "../archive/streams.ts";
 
 const isBuilt = existsSync(packageFile("dist/archive/compressionWorker.js"));
 const note = isBuilt ? "" : " (skipped: run npm run build first)";
-const long = Buffer.alloc(14_000_000);
+const long = Buffer.alloc(24_000_000);
 for (let at = 0; at < long.length; at += 4) long.writeUInt32LE(Math.imul(at >> 9, 2_654_435_761) >>> 0, at);
 const sha = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
@@ -48,7 +48,7 @@ describe.skipIf(!isBuilt).each<CompressionFormat>(["gzip", "zstd"])(
 
     it("end with the source's error", async () => {
       async function* broken(): AsyncGenerator<Uint8Array> {
-        yield long.subarray(0, 12_000_000);
+        yield long.subarray(0, 20_000_000);
         throw new Error("source");
       }
       await expect(collect(compressStream(broken(), { compression, concurrency: 2 }))).rejects.toThrow(

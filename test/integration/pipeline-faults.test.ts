@@ -255,6 +255,18 @@ const faults: readonly Fault[] = [
     make: (cache) => rmSync(cache.manifest("mpich")),
   },
   {
+    name: "an index in which packages depend on each other",
+    refusal: { code: "NO_SOLUTION", status: 3, count: 2, says: "spack.yaml:7:5", hint: "in a circle" },
+    make: (cache) =>
+      cache.changeIndex((installs) => {
+        const specs = Object.values(installs).map(({ spec }) => spec);
+        const ring = specs.find(({ name }) => name === "ring");
+        const mpich = specs.find(({ name }) => name === "mpich");
+        const edge = { name: "ring", hash: ring?.hash, parameters: { deptypes: ["link"], virtuals: [] } };
+        if (mpich !== undefined) mpich.dependencies = [...((mpich.dependencies as object[]) ?? []), edge];
+      }),
+  },
+  {
     name: "an index that lacks a dependency",
     refusal: { code: "NO_SOLUTION", status: 3, count: 2, says: "spack.yaml:7:5" },
     make: (cache) =>

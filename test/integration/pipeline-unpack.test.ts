@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
@@ -117,6 +125,27 @@ describe.skipIf(!hasCorpusCaches)(
         expect(existsSync(join(into, prefix, ".spack"))).toBe(false);
       }
       expect(readdirSync(join(into, "opt")).sort()).toEqual(["software", "view"]);
+    });
+
+    it("never lets a view take the place of other files, nor of its own packages", async () => {
+      const into = work.path("into-others");
+      mkdirSync(join(into, "data"), { recursive: true });
+      writeFileSync(join(into, "data/precious"), "");
+      const args = [
+        ...["unpack", join(corpusPath, "installed-v3"), "--into", into, "--quiet"],
+        ...["--cache", join(corpusPath, "v3"), "--trust", join(corpusPath, "cache.pub")],
+      ];
+      for (const [view, code, status] of [
+        ["/data", "OUTPUT_EXISTS", 1],
+        ["/opt", "USAGE", 2],
+        ["/opt/software", "USAGE", 2],
+        ["/", "USAGE", 2],
+      ] as const) {
+        const result = await work.run([...args, "--view", view]);
+        expect(result.stderr).toContain(code);
+        expect(result.status).toBe(status);
+      }
+      expect([...walk(into, "")]).toEqual(["/data", "/data/precious"]);
     });
 
     it.each([

@@ -108,8 +108,8 @@ describe("push to a registry", () => {
       .log()
       .slice(before)
       .filter((request) => request.startsWith("PUT /v2/org/spack-hello-mpi/blobs"));
-    // The top layer and the configuration; what is in the other layers is there.
-    expect(uploads).toHaveLength(2);
+    // The top layer, the configuration, and both bills of materials; what is in the other layers is there.
+    expect(uploads).toHaveLength(4);
     const built = await work.run(["build", "hello-mpi", "--json"], emptyMachine(work));
     const result = JSON.parse(built.stdout.trim().split("\n").at(-1) ?? "");
     expect(rows(pushed)[0]?.digest).toBe(result.digest);
@@ -285,6 +285,42 @@ describe.skipIf(trouble !== undefined)(
           `oci:${copy}:latest`,
         ]);
         rmSync(copy, { recursive: true });
+      } finally {
+        work.remove();
+      }
+    });
+
+    it("signs with the configured key, states what is inside, and verifies it all", async () => {
+      const work = publishingPlace([registry.host]);
+      try {
+        appendFileSync(work.path("spacktainers.yaml"), "signing: {key: own.key, public: own.pub}\n");
+        const env = { COSIGN_PASSWORD: "s3cret-word" };
+        expect((await work.run(["keys", "own"], { env })).status).toBe(0);
+        expect((await work.run(["keys", "other"], { env })).status).toBe(0);
+        const pushed = await work.run(["push", "--force", "--json"], { env });
+        expect(pushed.status, pushed.stdout + pushed.stderr).toBe(0);
+        expect(pushed.stdout + pushed.stderr).not.toContain("s3cret-word");
+        const reference = `${registry.host}/${repository}:1.0.0`;
+        for (const image of ["hello-mpi", reference]) {
+          const verified = await work.run(["verify", image, "--attestation", "provenance", "--json"]);
+          expect(verified.status, verified.stdout + verified.stderr).toBe(0);
+          const { report } = JSON.parse(verified.stdout.trim().split("\n").at(-1) ?? "");
+          expect(report.image).toBe(rows(pushed)[0]?.digest);
+          expect(report.documents.map(({ attested }: { attested: boolean }) => attested)).toEqual([
+            true,
+            true,
+          ]);
+          expect(report.blobs.present).toBe(report.blobs.total);
+        }
+        const wrong = await work.run(["verify", reference, "--key", "other.pub"]);
+        expect(wrong.status).toBe(5);
+        expect(wrong.stderr).toContain("KEY_UNKNOWN");
+        const bill = JSON.parse((await work.run(["sbom", reference, "--quiet"])).stdout);
+        expect(bill.packages.map(({ name }: { name: string }) => name)).toContain("mpich");
+        // Nothing new is attached to what is signed, and another key can sign as well.
+        expect((await work.run(["sign", reference], { env })).stdout).toContain("is signed already");
+        expect((await work.run(["sign", reference, "--key", "other.key"], { env })).status).toBe(0);
+        expect((await work.run(["verify", reference, "--key", "other.pub"])).status).toBe(0);
       } finally {
         work.remove();
       }

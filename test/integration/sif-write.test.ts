@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -101,7 +102,6 @@ describe.skipIf(trouble !== undefined)(`writing SIF files${label}`, () => {
     expect(user.stderr).not.toContain("error");
     expect(readFileSync(work.path("theirs/three.sif")).equals(bytes)).toBe(true);
     if (!commandExists("skopeo")) return;
-    const { spawnSync } = await import("node:child_process");
     for (const [kind, packed] of [
       ["oci-archive", false],
       ["oci-archive", true],
@@ -145,6 +145,16 @@ describe.skipIf(trouble !== undefined)(`writing SIF files${label}`, () => {
       expect((await work.run(["sif", "oci:image", "-o", name])).status).toBe(0);
     }
   });
+
+  it.skipIf(!commandExists("unsquashfs"))(
+    "does not have the ends of all files packed, which differs from run to run",
+    async () => {
+      await work.run(["sif", "oci:image", "-o", "packing.sqfs"]);
+      const said = spawnSync("unsquashfs", ["-s", work.path("packing.sqfs")], { encoding: "utf8" }).stdout;
+      expect(said).toContain("Always-use-fragments option is not specified");
+      expect(said).toContain("Duplicates are removed");
+    },
+  );
 
   it("says what to install when no program writes squashfs, and uses what there is", async () => {
     const none = await work.run(["sif", "oci:image", "-o", "none.sif"], {

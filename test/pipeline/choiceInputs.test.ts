@@ -28,6 +28,7 @@ describe("choiceInputs", () => {
       `${plain}    hwloc: { conflict: ['@2'] }\n`,
       `${plain}    hwloc: { version: ['2.9'] }\n`,
       `${plain}  concretizer: { unify: false }\n`,
+      `${plain}  concretizer: { reuse: { exclude: [zlib] } }\n`,
     ].map((text) => digest(text));
     const digests = [
       digest(plain),

@@ -42,6 +42,16 @@ describe("the runtime closure", () => {
     expect(names(externals)).toBe("glibc");
   });
 
+  it("refuses what depends on itself rather than leaving it out", () => {
+    const circle = graphOf([
+      { name: "app", dependencies: [["lib", ["link"]]] },
+      { name: "lib", dependencies: [["tool", ["run"]]] },
+      { name: "tool", dependencies: [["lib", ["link"]]] },
+    ]);
+    for (const root of ["app", "lib"])
+      expect(() => runtimeClosure(circle, [hashOf(root)])).toThrow(/depends on itself/);
+  });
+
   it("takes several roots, also when one depends on another or is named twice", () => {
     const roots = ["python", "app", "python"].map(hashOf);
     expect(names(runtimeClosure(graph, roots).packages)).toBe("app mpi python hwloc tool zlib");

@@ -139,19 +139,27 @@ function stopAll(folder: string): void {
       return [];
     }
   });
-  for (const pid of pids) signal(pid, "SIGTERM");
-  const gone = (): boolean => pids.every((pid) => !signal(pid, 0));
-  for (let attempt = 0; attempt < 100 && !gone(); attempt++) spawnSync("sleep", ["0.1"]);
-  for (const pid of pids) signal(pid, "SIGKILL");
+  // A number may be another process's by now: ours name the folder in their command lines.
+  const alive = (): readonly number[] => pids.filter((pid) => commandLine(pid).includes(folder));
+  for (const pid of alive()) signal(pid, "SIGTERM");
+  for (let attempt = 0; attempt < 100 && alive().length > 0; attempt++) spawnSync("sleep", ["0.1"]);
+  for (const pid of alive()) signal(pid, "SIGKILL");
   rmSync(folder, { recursive: true, force: true });
 }
 
-function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
-    return true;
   } catch {
-    return false;
+    // It has ended by itself.
   }
 }
 

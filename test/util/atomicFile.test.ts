@@ -9,6 +9,7 @@ import {
   writeAtomically,
   writeFileAtomically,
 } from "../../src/util/atomicFile.ts";
+import { asSpacktainersError } from "../../src/util/errors.ts";
 import { hostTag, processIsAlive } from "../../src/util/processes.ts";
 import { temporaryName, temporaryOwner } from "../../src/util/temporaryName.ts";
 
@@ -69,4 +70,17 @@ it("removes what killed processes left where it writes", async () => {
   writeFileSync(join(folder, `.tmp-${hostTag}-${spawnSync("true").pid}-0123456789ab`), "half");
   await writeFileAtomically(join(folder, "file"), "whole");
   expect(readdirSync(folder)).toEqual(["file"]);
+});
+
+it("says which file could not be written", async () => {
+  const path = join(folder, "file");
+  const full = writeAtomically(path, async () => {
+    // As the system says it when a write into an open file fails.
+    throw Object.assign(new Error("ENOSPC: no space left on device, write"), {
+      code: "ENOSPC",
+      syscall: "write",
+    });
+  });
+  const error = asSpacktainersError(await full.catch((thrown: unknown) => thrown));
+  expect(error).toMatchObject({ code: "DISK_FULL", place: { file: path } });
 });

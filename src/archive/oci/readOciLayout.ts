@@ -12,6 +12,7 @@ import {
   type Descriptor,
   type ImageConfig,
   type ImageManifest,
+  isIndexType,
   layerCompression,
   type Platform,
   referenceAnnotation,
@@ -212,13 +213,6 @@ async function fitting(
   const plain = found.filter((item) => item.variant === undefined);
   const best = exact.length > 0 ? exact : plain.length > 0 ? plain : found;
   return best.map((item) => item.descriptor);
-}
-
-function isIndexType(mediaType: string): boolean {
-  return (
-    mediaType === "application/vnd.oci.image.index.v1+json" ||
-    mediaType === "application/vnd.docker.distribution.manifest.list.v2+json"
-  );
 }
 
 async function readImage(files: LayoutFiles, descriptor: Descriptor, verify: boolean): Promise<LayoutImage> {

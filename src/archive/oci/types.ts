@@ -16,6 +16,14 @@ export function layerMediaType(format: CompressionFormat): string {
   return format === "zstd" ? mediaTypes.zstdLayer : mediaTypes.layer;
 }
 
+/** True for indexes of images: OCI's, and Docker's manifest lists. */
+export function isIndexType(mediaType: string): boolean {
+  return (
+    mediaType === mediaTypes.index ||
+    mediaType === "application/vnd.docker.distribution.manifest.list.v2+json"
+  );
+}
+
 /** How a layer's bytes are compressed. */
 export type LayerCompression = "none" | "gzip" | "zstd";
 

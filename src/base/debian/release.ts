@@ -103,7 +103,7 @@ export async function verifyRelease(text: string, options: VerifyOptions): Promi
 async function verifiedText(text: string, options: VerifyOptions, now: Date): Promise<string> {
   const place = options.where;
   if (!text.startsWith("-----BEGIN PGP SIGNED MESSAGE-----")) {
-    throw new SpacktainersError("SIGNATURE_MISSING", "the archive's index is not signed", { place });
+    throw notSigned(place);
   }
   const frame = parseCleartext(text, place);
   const openpgp = await import("openpgp");
@@ -134,8 +134,7 @@ async function verifiedText(text: string, options: VerifyOptions, now: Date): Pr
       cause: error,
     });
   }
-  if (failures.length === 0)
-    throw new SpacktainersError("SIGNATURE_MISSING", "the archive's index is not signed", { place });
+  if (failures.length === 0) throw notSigned(place);
   if (failures.every((message) => message.startsWith("Could not find signing key"))) {
     throw new SpacktainersError(
       "KEY_UNKNOWN",
@@ -199,4 +198,11 @@ export function parseRelease(text: string, where: Place): Release {
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
+
+function notSigned(place: Place): SpacktainersError {
+  return new SpacktainersError("SIGNATURE_MISSING", "the archive's index is not signed", {
+    place,
+    hint: "this is no archive of a distribution, or something else answers in its place; name another mirror",
+  });
 }

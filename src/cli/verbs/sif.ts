@@ -57,7 +57,9 @@ Examples:
   $ spacktainers sif hello-mpi --sign private.asc --passphrase-env SIGNING_PASSPHRASE
   $ spacktainers sif list hello-mpi.sif
   $ spacktainers sif verify hello-mpi.sif --key public.asc
-  $ spacktainers sif dump hello-mpi.sif 1`,
+  $ spacktainers sif dump hello-mpi.sif 1
+  $ spacktainers sif push hello-mpi.sif oras://ghcr.io/my-org/spack-hello-mpi:1.0.0-sif --image 1.0.0
+  $ spacktainers sif push hello-mpi.sif s3://my-images/sif/`,
     )
     .action(
       verbAction<ConvertOptions>(program, outcome, async (context, options, [source = ""]) => {
@@ -95,7 +97,7 @@ Examples:
         return 0;
       }),
     );
-  for (const make of [listCommand, verifyCommand, dumpCommand])
+  for (const make of [listCommand, verifyCommand, dumpCommand, pushCommand])
     command.addCommand(addGlobalOptions(make(program, outcome)).exitOverride());
   return command;
 }
@@ -182,6 +184,43 @@ function dumpCommand(program: Command, outcome: VerbOutcome): Command {
             },
             process.stdout,
           );
+          return 0;
+        },
+      ),
+    );
+}
+
+function pushCommand(program: Command, outcome: VerbOutcome): Command {
+  return new Command("push")
+    .description(
+      "Publishes a SIF file: to a registry, as Apptainer does (oras://NAME[:TAG]), or to a bucket (s3://BUCKET/KEY; a KEY ending with / is a folder). Prints where it is.",
+    )
+    .argument("<file>", "SIF file")
+    .argument("<destination>", "oras://… or s3://…")
+    .option(
+      "--image <reference>",
+      "oras: tag or digest of the image in that repository that the file was made of",
+    )
+    .action(
+      verbAction<{ readonly image?: string }>(
+        program,
+        outcome,
+        async (context, options, [file = "", destination = ""]) => {
+          const { pushSif } = await import("../../pipeline/pushSif.ts");
+          const result = await pushSif({
+            directory: context.directory,
+            path: file,
+            destination,
+            image: options.image,
+            emit: context.reporter.emit,
+            signal: context.signal,
+          });
+          context.reporter.close();
+          if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+          else
+            context.print(
+              `${result.url}  ${formatBytes(result.size)}${result.sent ? "" : " (was there)"}\n  ${result.digest}`,
+            );
           return 0;
         },
       ),

@@ -1,0 +1,65 @@
+import { Command, Option } from "commander";
+import { shownPath } from "../../util/shownPath.ts";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
+
+interface SbomOptions extends CacheOptions {
+  readonly arch?: string;
+  readonly format: "spdx" | "cyclonedx";
+  readonly output?: string;
+}
+
+/** `sbom`: what is inside an image, for scanners. */
+export function sbomVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("sbom")
+    .summary("what is inside an image, as a bill of materials")
+    .description(
+      "Writes the bill of materials of an image: Spack packages with variants, checksums and dependencies, OS packages, and the layer of each. IMAGE is a container's name, the directory of an image, or HOST/PATH[:TAG] of one in a registry; a container that is not built is resolved, and not built.",
+    )
+    .argument("<image>", "a container's name, [oci:]DIR, or an image in a registry")
+    .addOption(
+      new Option("--format <format>", "SPDX 2.3 or CycloneDX 1.6, as JSON")
+        .choices(["spdx", "cyclonedx"])
+        .default("spdx"),
+    )
+    .option("-o, --output <file>", "file to write (default: standard output)");
+  addSelectionOptions(command);
+  return addCacheOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers sbom hello-mpi
+  $ spacktainers sbom hello-mpi --format cyclonedx --output hello-mpi.cdx.json
+  $ spacktainers sbom dist/amd64/hello-mpi | grype`,
+    )
+    .action(
+      verbAction<SbomOptions>(program, outcome, async (context, options, [image = ""]) => {
+        const { billOfMaterials } = await import("../../pipeline/billOfMaterials.ts");
+        const { text, ...result } = await billOfMaterials({
+          directory: context.directory,
+          image,
+          arch: options.arch,
+          format: options.format,
+          output: options.output,
+          caches: options.cache ?? [],
+          trust: options.trust ?? [],
+          refresh: options.refresh === true,
+          emit: context.reporter.emit,
+          signal: context.signal,
+        });
+        context.reporter.close();
+        if (context.json) {
+          const document = result.file === undefined ? { document: JSON.parse(text) } : {};
+          context.print(JSON.stringify({ type: "result", ...result, ...document }));
+        } else if (result.file === undefined) context.print(text.trimEnd());
+        else
+          context.print(
+            result.packages === undefined
+              ? shownPath(result.file, context.directory)
+              : `${result.packages} Spack packages, ${result.osPackages} OS packages in ${shownPath(result.file, context.directory)}`,
+          );
+        return 0;
+      }),
+    );
+}

@@ -1,0 +1,153 @@
+/** Whether the host's MPI can take the place of the container's, as `sarus run --mpi` puts it there. */
+import { mpiName } from "./choosePmi.ts";
+import { type Finding, ok } from "./finding.ts";
+import type { ImageFacts } from "./imageFacts.ts";
+import type { MpiLibrary } from "./mpiLibrary.ts";
+import type { Site } from "./site.ts";
+import { withinBounds } from "./versionBounds.ts";
+
+/**
+ * Holds the container's MPI against the site's rule: family and name, interface, version, and libraries that must not be there.
+ * @param library the one that programs load
+ */
+export function checkReplacement(
+  facts: ImageFacts,
+  library: MpiLibrary | undefined,
+  site: Site,
+): readonly Finding[] {
+  const rule = site.replaceMpi;
+  if (rule === undefined)
+    return [
+      {
+        severity: "error",
+        check: "mpi-abi",
+        message: `${site.name} has no rule by which its MPI could take the place of the container's`,
+        evidence: [],
+        remedy: "leave out --host-mpi, or describe `replace-mpi` of the site",
+      },
+    ];
+  if (library === undefined) return [];
+  const findings: Finding[] = [];
+  const family = library.family === "openmpi" ? "openmpi" : "mpich";
+  const fileAbi = `${library.path} (${library.soname})`;
+  if (family !== rule.family || library.soname !== rule.soname)
+    findings.push({
+      severity: "error",
+      check: "mpi-abi",
+      message:
+        family === rule.family
+          ? `the host's MPI replaces ${rule.soname}, the container's is ${library.soname}`
+          : `the host's MPI (${rule.soname}) cannot take the place of ${mpiName(library)}: another interface`,
+      evidence: [fileAbi],
+      remedy:
+        family === rule.family
+          ? `an MPI library called ${rule.soname}`
+          : `a container with ${rule.family === "mpich" ? "MPICH" : "Open MPI"} (\`providers: {mpi: [${rule.family}]}\`)`,
+    });
+  else {
+    const major = (text: string | undefined): string | undefined => text?.split(".")[0];
+    const own = library.abi ?? /\.so\.(\d+)/.exec(library.soname)?.[1];
+    if (rule.abi !== undefined && own !== undefined && major(rule.abi) !== major(own))
+      findings.push({
+        severity: "error",
+        check: "mpi-abi",
+        message: `the host's MPI has interface ${rule.abi}, the container's ${own}: the first number must be the same`,
+        evidence: [fileAbi],
+        remedy: "an MPICH of the same interface in the container",
+      });
+    else if (rule.abi !== undefined && own !== undefined && minorOf(own) > minorOf(rule.abi))
+      findings.push({
+        severity: "warning",
+        check: "mpi-abi",
+        message: `the container's MPI has a newer interface (${own}) than the host's (${rule.abi}): what only the newer one has is missing`,
+        evidence: [fileAbi],
+        remedy: "an older MPICH in the container, if programs end with undefined symbols",
+      });
+    else findings.push(ok("mpi-abi", `${rule.soname} can be replaced by the host's`, fileAbi));
+  }
+  if (rule.versions !== undefined && family === rule.family) {
+    if (library.version === undefined)
+      findings.push({
+        severity: "warning",
+        check: "mpi-version",
+        message: `which version the container's MPI has cannot be told; ${site.name} works with ${rule.versions.text}`,
+        evidence: [library.path],
+      });
+    else if (!withinBounds(library.version, rule.versions))
+      findings.push({
+        severity: "error",
+        check: "mpi-version",
+        message: `${mpiName(library)} is known not to work with the host's MPI in its place; ${site.name} takes ${rule.versions.text}`,
+        evidence: [`${library.path}: version ${library.version}`],
+        remedy: `\`packages: mpich: require: "@${rule.versions.text}"\` in spack.yaml, or run without the host's MPI (--no-host-mpi)`,
+      });
+    else findings.push(ok("mpi-version", `${mpiName(library)} is within ${rule.versions.text}`));
+  }
+  for (const { name, path, version } of facts.bundled) {
+    if (rule.notBundled.includes(name))
+      findings.push({
+        severity: "error",
+        check: "bundled",
+        message: `${name} must not be in the image: programs would load it beside or instead of the host's`,
+        evidence: [path],
+        remedy: `build the packages without it (MPICH: \`device=ch3 netmod=tcp\` or \`device=ch4 netmod=ucx\`)`,
+      });
+    else if (name === "libfabric" && rule.libfabric !== undefined && version !== undefined) {
+      if (withinBounds(version, rule.libfabric))
+        findings.push(ok("libfabric", `libfabric ${version} is within ${rule.libfabric.text}`, path));
+      else
+        findings.push({
+          severity: "error",
+          check: "libfabric",
+          message: `libfabric ${version} in the image does not work with the host's; ${site.name} takes ${rule.libfabric.text}`,
+          evidence: [path],
+          remedy: `\`packages: libfabric: require: "@${rule.libfabric.text}"\` in spack.yaml`,
+        });
+    }
+  }
+  return findings;
+}
+
+function minorOf(version: string): number {
+  return Number(version.split(".")[1] ?? 0);
+}
+
+/**
+ * Looks for MPI in the loader's cache, through which Sarus' hook finds it (it reads what `ldconfig -p` shows).
+ * @param replaced the host's MPI takes its place: then it must be found
+ */
+export function checkCache(
+  facts: ImageFacts,
+  library: MpiLibrary | undefined,
+  replaced: boolean,
+): readonly Finding[] {
+  const check = "loader-cache";
+  if (facts.cacheTrouble !== undefined)
+    return [
+      {
+        severity: replaced ? "error" : "warning",
+        check,
+        message: facts.cacheTrouble,
+        evidence: ["/etc/ld.so.cache"],
+        remedy: "build the image again",
+      },
+    ];
+  if (!replaced || library === undefined) return [];
+  const found = facts.cachedMpi?.find(({ file }) => file === library.path);
+  if (found === undefined)
+    return [
+      {
+        severity: "error",
+        check,
+        message: `${library.soname} is not in the loader's cache, through which Sarus' hook finds the container's MPI`,
+        evidence: [
+          facts.cachedMpi === undefined
+            ? "there is no /etc/ld.so.cache"
+            : `/etc/ld.so.cache has ${facts.cachedMpi.length === 0 ? "no MPI library" : facts.cachedMpi.map(({ path }) => path).join(", ")}`,
+          library.path,
+        ],
+        remedy: "let MPI be in the view, whose libraries are in the cache; in other images run ldconfig",
+      },
+    ];
+  return [ok(check, "the loader's cache has the MPI library", `${found.name} => ${found.path}`)];
+}

@@ -1,0 +1,234 @@
+/** What an image's files say about where it can run. Nothing of the image is executed. */
+import { readContent } from "../archive/content.ts";
+import type { EntryStream, FileEntry } from "../archive/entry.ts";
+import type { InventoryEntry } from "../archive/inventory.ts";
+import { collectInventory } from "../base/collectInventory.ts";
+import { watchDpkgStatus } from "../base/dpkgStatus.ts";
+import { compareLibcVersions, libcVersionOf } from "../base/libc.ts";
+import { type LayerChange, mergeInventories, splitWhiteouts } from "../base/mergeInventories.ts";
+import type { BasePackage } from "../base/types.ts";
+import { lockLimit, readLock } from "../environment/lock.ts";
+import { runtimeClosure } from "../spec/closure.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import { FileTree, imagePath } from "../view/fileTree.ts";
+import type { CachedLibrary } from "../view/ldSoCache.ts";
+import { readLdSoCache } from "../view/readLdSoCache.ts";
+import type { ImageFacts, PackageFact, ProgramFact } from "./imageFacts.ts";
+import {
+  describeMpiLibrary,
+  type MpiLibrary,
+  mpiLibraryPattern,
+  type PmiSupport,
+  pmiOfLibrary,
+  pmiOfOpenMpiComponent,
+} from "./mpiLibrary.ts";
+
+const lockPath = "opt/spack-environment/spack.lock";
+const cachePath = "etc/ld.so.cache";
+const scriptPath = "etc/profile.d/z10_spack_environment.sh";
+const bundledPattern = /(?:^|\/)(libfabric|libcxi|libpmi2?|libpmix|libxpmem|libibverbs)\.so(?:\.[\d.]+)?$/;
+const maxCacheBytes = 64 * 2 ** 20;
+
+/** What is kept of files while layers pass by, by path in inventory form. */
+interface Kept {
+  lock: Buffer | undefined;
+  cache: Buffer | undefined;
+  script: string | undefined;
+  readonly mpi: Map<string, MpiLibrary>;
+}
+
+/**
+ * Gathers the facts of an image from the entries of its layers.
+ *
+ * @param layers from bottom to top; whiteouts as the OCI specification has them. A root file system is one layer.
+ * @param config what the image's configuration says
+ * @throws SpacktainersError ARCHIVE_INVALID, LOCK_INVALID
+ */
+export async function collectImageFacts(
+  layers: readonly (() => EntryStream)[],
+  config: { readonly architecture: string; readonly env: readonly string[] },
+): Promise<ImageFacts> {
+  const changes: LayerChange[] = [];
+  const kept: Kept = { lock: undefined, cache: undefined, script: undefined, mpi: new Map() };
+  let packages: readonly BasePackage[] = [];
+  for (const layer of layers) {
+    const watch = watchDpkgStatus(layer());
+    const collected = collectInventory(keeping(watch.entries, kept), { addParents: false });
+    const bytes = new Map<string, Buffer>();
+    for await (const entry of collected.entries)
+      if (entry.type === "file" && mpiLibraryPattern.test(entry.path) && entry.size > 0)
+        bytes.set(entry.path, await readContent(entry));
+    const inventory = collected.inventory();
+    for (const { path, elf } of inventory.entries) {
+      const content = bytes.get(path);
+      if (content === undefined || elf === undefined) continue;
+      const described = describeMpiLibrary(`/${path}`, content, elf);
+      if (described !== undefined) kept.mpi.set(path, described);
+    }
+    changes.push(splitWhiteouts(inventory));
+    packages = watch.packages() ?? packages;
+  }
+  const inventory = mergeInventories(changes);
+  const tree = new FileTree([inventory]);
+  const lock = kept.lock === undefined || !tree.exists(lockPath) ? undefined : packagesOf(kept.lock);
+  const owner = ownerOf(lock ?? []);
+  const cache = tree.exists(cachePath) && kept.cache !== undefined ? tryReadCache(kept.cache) : undefined;
+  const cached = cache === undefined || typeof cache === "string" ? undefined : cache;
+  const script = tree.exists(scriptPath) ? kept.script : undefined;
+  const libraryPath = config.env.find((line) => line.startsWith("LD_LIBRARY_PATH="));
+  return {
+    architecture: config.architecture,
+    packages: lock,
+    libc: libcVersionOf(inventory, packages),
+    libcNeeded: newestLibc(inventory.entries),
+    mpi: [...kept.mpi]
+      .filter(([path]) => tree.at(path)?.type === "file")
+      .map(([, library]) =>
+        withComponents(
+          { ...library, version: library.version ?? owner(library.path)?.version },
+          inventory.entries,
+        ),
+      )
+      .sort((a, b) => (a.path < b.path ? -1 : 1)),
+    bundled: inventory.entries.flatMap((entry) => {
+      const name = entry.type === "file" ? bundledPattern.exec(entry.path)?.[1] : undefined;
+      if (name === undefined) return [];
+      const path = `/${entry.path}`;
+      return [{ name, path, soname: entry.elf?.soname, version: owner(path)?.version }];
+    }),
+    cachedMpi: cached
+      ?.filter(({ name }) => /^libmpi/.test(name))
+      .map(({ name, path }) => {
+        const found = tree.resolve(path);
+        return { name, path, file: found === undefined ? undefined : `/${found.path}` };
+      }),
+    cacheTrouble: typeof cache === "string" ? cache : undefined,
+    environmentScript:
+      script === undefined || !/\bLD_LIBRARY_PATH\b/.test(script)
+        ? undefined
+        : { path: `/${scriptPath}`, keepsHostLibraries: script.includes("/.singularity.d/libs") },
+    libraryPath: libraryPath?.slice("LD_LIBRARY_PATH=".length),
+    mpiexec: pathOf(config.env)
+      .map((folder) => `${folder}/mpiexec`)
+      .find((path) => tree.exists(path)),
+    programs: programsOf(tree, lock ?? []),
+  };
+}
+
+async function* keeping(entries: EntryStream, kept: Kept): EntryStream {
+  for await (const entry of entries) {
+    if (entry.type !== "file") {
+      yield entry;
+      continue;
+    }
+    const limit =
+      entry.path === lockPath
+        ? lockLimit
+        : entry.path === cachePath
+          ? maxCacheBytes
+          : entry.path === scriptPath
+            ? 2 ** 20
+            : undefined;
+    if (limit === undefined) {
+      yield entry;
+      continue;
+    }
+    const bytes = await readContent(entry, limit);
+    if (entry.path === lockPath) kept.lock = bytes;
+    else if (entry.path === cachePath) kept.cache = bytes;
+    else kept.script = bytes.toString("utf8");
+    yield { ...entry, content: pieces(bytes) } satisfies FileEntry;
+  }
+}
+
+async function* pieces(bytes: Buffer): AsyncGenerator<Uint8Array, void, void> {
+  if (bytes.length > 0) yield bytes;
+}
+
+function packagesOf(bytes: Buffer): readonly PackageFact[] {
+  const lock = readLock(bytes.toString("utf8"), `/${lockPath}`);
+  const roots = [...lock.roots, ...lock.includedRoots].map(({ hash }) => hash);
+  return runtimeClosure(lock.graph, roots).packages.map(({ name, version, hash, target }) => ({
+    name,
+    version,
+    hash,
+    target,
+    root: roots.includes(hash),
+  }));
+}
+
+/** Finds the package that a path belongs to by the hash in its prefix. */
+function ownerOf(packages: readonly PackageFact[]): (path: string) => PackageFact | undefined {
+  const byHash = new Map(packages.map((one) => [one.hash, one]));
+  return (path) => {
+    for (const [, hash = ""] of path.matchAll(/-([a-z2-7]{32})(?=\/)/g)) {
+      const found = byHash.get(hash);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+}
+
+function tryReadCache(bytes: Buffer): readonly CachedLibrary[] | string {
+  try {
+    return readLdSoCache(bytes, `/${cachePath}`);
+  } catch (error) {
+    if (error instanceof SpacktainersError) return error.message;
+    throw error;
+  }
+}
+
+function newestLibc(entries: readonly InventoryEntry[]): ImageFacts["libcNeeded"] {
+  let newest: ImageFacts["libcNeeded"];
+  for (const { path, elf } of entries)
+    for (const versions of Object.values(elf?.versionsNeeded ?? {}))
+      for (const text of versions) {
+        const version = /^GLIBC_(\d+\.\d+)(?:\.\d+)?$/.exec(text)?.[1];
+        if (
+          version !== undefined &&
+          (newest === undefined || compareLibcVersions(version, newest.version) > 0)
+        )
+          newest = { version, path: `/${path}` };
+      }
+  return newest;
+}
+
+/** Adds what components and further libraries in the image say about an MPI library's ways to meet a launcher. */
+function withComponents(library: MpiLibrary, entries: readonly InventoryEntry[]): MpiLibrary {
+  if (library.family !== "openmpi") return library;
+  const found: PmiSupport[] = [...library.pmi];
+  for (const { path, elf } of entries) {
+    const component = pmiOfOpenMpiComponent(`/${path}`);
+    const needed = /\/libopen-(?:pal|rte)\.so[.\d]*$/.test(path)
+      ? (elf?.needed ?? []).flatMap(pmiOfLibrary)
+      : [];
+    for (const support of [...(component === undefined ? [] : [component]), ...needed])
+      if (!found.some(({ flavour }) => flavour === support.flavour)) found.push(support);
+  }
+  return { ...library, pmi: found };
+}
+
+function pathOf(env: readonly string[]): readonly string[] {
+  const line = env.findLast((each) => each.startsWith("PATH="));
+  return (line ?? "PATH=/usr/bin:/bin")
+    .slice("PATH=".length)
+    .split(":")
+    .filter((folder) => folder.startsWith("/"));
+}
+
+/** Programs of the packages that were asked for, as they are in their own prefixes. */
+function programsOf(tree: FileTree, packages: readonly PackageFact[]): readonly ProgramFact[] {
+  const roots = new Map(packages.filter(({ root }) => root).map((one) => [one.hash, one]));
+  const programs: ProgramFact[] = [];
+  for (const [path, entry] of tree.entries()) {
+    const match = /-([a-z2-7]{32})\/bin\/[^/]+$/.exec(imagePath(path));
+    const owner = roots.get(match?.[1] ?? "");
+    if (owner === undefined || entry.type === "directory") continue;
+    const resolved = tree.resolve(path);
+    if (resolved?.entry.type !== "file" && resolved?.entry.type !== "hardlink") continue;
+    const target = tree.hardLinkTarget(resolved).entry;
+    if ((target.mode & 0o111) === 0) continue;
+    programs.push({ path: `/${path}`, package: owner.name, interpreter: target.elf?.interpreter });
+  }
+  return programs.sort((a, b) => (a.path < b.path ? -1 : 1));
+}

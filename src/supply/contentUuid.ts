@@ -1,0 +1,13 @@
+import { createHash } from "node:crypto";
+
+/**
+ * A UUID that stands for a content: version 8 (RFC 9562, "custom"), of the first 16 bytes of its SHA-256. The same content
+ * has the same one, whenever and wherever it is made.
+ */
+export function contentUuid(content: string): string {
+  const bytes = createHash("sha256").update(content).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString("hex");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
