@@ -33,7 +33,7 @@ export interface RebaseRequest {
   readonly base: string | undefined;
   /** URLs of configured registries; none: all. */
   readonly registries: readonly string[];
-  /** Besides those of the configuration, or of the reference. */
+  /** Besides those of the configuration; in place of a reference's own. */
   readonly tags: readonly string[];
   /** Where to write it to, in place of publishing it. */
   readonly outputs: readonly string[];
@@ -201,7 +201,7 @@ async function reference(
   workshop: Workshop,
 ): Promise<readonly RebaseResult[]> {
   const own = name.digest === undefined ? [name.tag ?? parseTag("latest")] : [];
-  const tags = [...new Set([...own, ...request.tags.map((tag) => parseTag(tag))])];
+  const tags = request.tags.length === 0 ? own : [...new Set(request.tags.map((tag) => parseTag(tag)))];
   if (tags.length === 0 && !options.dryRun)
     throw new SpacktainersError("USAGE", "an image named by digest has no tag to be published by", {
       hint: "--tag names one; --output writes the image to this machine",

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type CommandResult, makeWorkplace, type Workplace } from "../support/cli.ts";
+import { type CommandResult, debianTrouble, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { digestOfBuild, expectRefusal, jsonLines } from "../support/cliChecks.ts";
 import { makeDemoRepository } from "../support/demoCache.ts";
 import { type FakeRegistry, startFakeRegistry } from "../support/fakeRegistry.ts";
@@ -95,7 +95,7 @@ describe("rebase of a published image", () => {
     ]);
     // The base and the top layer; those of the packages were not even asked for.
     expect(result?.pushed).toMatchObject([
-      { tags: ["1.0.0", "patched"], layers: { uploaded: 2, referenced: 3 }, failed: false },
+      { tags: ["patched"], layers: { uploaded: 2, referenced: 3 }, failed: false },
     ]);
     const manifest = JSON.parse(registry.manifests.get(repository)?.get("patched")?.bytes.toString() ?? "{}");
     const packages: string[] = manifest.layers.flatMap(
@@ -105,7 +105,8 @@ describe("rebase of a published image", () => {
     expect(packages).toHaveLength(3);
     const asked = registry.requests.slice(before).map(({ path }) => path);
     for (const digest of packages) expect(asked.some((path) => path.includes(digest))).toBe(false);
-    expect(registry.manifests.get(repository)?.get("1.0.0")?.bytes).toEqual(
+    // The other tag stays what it was.
+    expect(registry.manifests.get(repository)?.get("1.0.0")?.bytes).not.toEqual(
       registry.manifests.get(repository)?.get("patched")?.bytes,
     );
 
@@ -233,6 +234,45 @@ describe("rebase of a built image", () => {
     }
   });
 });
+
+const noDebian = debianTrouble();
+
+describe.skipIf(noDebian !== undefined)(
+  `rebase on Debian${noDebian === undefined ? "" : ` (skipped: ${noDebian})`}`,
+  () => {
+    it("is refused by a C library that is too old, and is what a build makes on a newer one", async () => {
+      const registry = await startFakeRegistry();
+      const work = rebasingPlace(registry.host);
+      try {
+        const file = work.path("spacktainers.yaml");
+        const configure = (suite: string) =>
+          writeFileSync(
+            file,
+            `caches:\n- {url: cache, trust: [cache.pub]}\nbase: {debian: ${suite}}\nregistries: [{url: "${registry.host}/org", repository: "spack-{name}"}]\n`,
+          );
+        configure("bookworm");
+        const pushed = await work.run(["push", "--json"]);
+        expect(pushed.status, pushed.stdout + pushed.stderr).toBe(0);
+        const refused = await work.run(["-q", "rebase", "--base", "debian:bullseye"]);
+        expect(refused.stderr).toMatch(/LINKAGE_UNRESOLVED {2}.* needs? GLIBC_2\.34/);
+        expect(refused.stderr).toMatch(/LIBC_TOO_OLD/);
+        expect(refused.status).toBe(1);
+        const rebased = await work.run(["rebase", "--base", "debian:trixie", "--json"]);
+        const [result] = resultsOf(rebased);
+        expect(result, rebased.stdout).toMatchObject({ pushed: [{ layers: { referenced: 3 } }] });
+        expect(result?.changes?.find(({ name }) => name === "libc6")).toMatchObject({
+          before: expect.stringMatching(/^2\.36-/),
+          after: expect.stringMatching(/^2\.41-/),
+        });
+        configure("trixie");
+        expect(digestOfBuild(await work.run(["--json", "build"]))).toBe(result?.digest);
+      } finally {
+        work.remove();
+        await registry.close();
+      }
+    });
+  },
+);
 
 const trouble = dockerRegistryTrouble();
 

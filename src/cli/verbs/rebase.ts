@@ -28,7 +28,11 @@ export function rebaseVerb(program: Command, outcome: VerbOutcome): Command {
       "debian:SUITE, ubuntu:SUITE, image:NAME, oci:DIR, rootfs:FILE or scratch (default: the configured one)",
     )
     .option("--registry <url>", "only this configured registry (repeatable)", collect)
-    .option("--tag <tag>", "a tag besides those that it has (repeatable)", collect)
+    .option(
+      "--tag <tag>",
+      "a tag besides the configured ones; of a reference, in place of its own (repeatable)",
+      collect,
+    )
     .option(
       "-o, --output <kind:path>",
       "write the image here in place of publishing it, as `build` does (repeatable)",
