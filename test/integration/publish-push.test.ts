@@ -263,13 +263,14 @@ describe.skipIf(trouble !== undefined)(
       try {
         const pushed = await work.run(["push", "--json"]);
         expect(pushed.status, pushed.stdout + pushed.stderr).toBe(0);
+        // Not this machine's credentials, which an ordinary user may not even be able to look for.
+        writeFileSync(work.path("auth.json"), "{}");
+        const env = { ...process.env, REGISTRY_AUTH_FILE: work.path("auth.json") };
         const inspected = JSON.parse(
           execFileSync(
             "skopeo",
             ["inspect", "--tls-verify=false", `docker://${registry.host}/${repository}:latest`],
-            {
-              encoding: "utf8",
-            },
+            { encoding: "utf8", env },
           ),
         );
         expect(inspected.Digest).toBe(rows(pushed)[0]?.digest);
@@ -277,13 +278,17 @@ describe.skipIf(trouble !== undefined)(
         const changed = await work.run(["push", "--json"], emptyMachine(work));
         expect(rows(changed)).toMatchObject([{ layers: { uploaded: 1, referenced: 3 } }]);
         const copy = work.path("copy");
-        execFileSync("skopeo", [
-          "copy",
-          "--quiet",
-          "--src-tls-verify=false",
-          `docker://${registry.host}/${repository}:latest`,
-          `oci:${copy}:latest`,
-        ]);
+        execFileSync(
+          "skopeo",
+          [
+            "copy",
+            "--quiet",
+            "--src-tls-verify=false",
+            `docker://${registry.host}/${repository}:latest`,
+            `oci:${copy}:latest`,
+          ],
+          { env },
+        );
         rmSync(copy, { recursive: true });
       } finally {
         work.remove();

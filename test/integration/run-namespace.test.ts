@@ -212,7 +212,11 @@ describe.skipIf(trouble !== undefined).each(users)(
     it("lets Ctrl-C on a terminal reach the program, once, and the program decide", async () => {
       const script = `trap 'echo got INT' INT; echo ready; n=0; while [ $n -lt 15 ]; do sleep 0.1; n=$((n + 1)); done; tty; exit 9`;
       const line = runnerLine(["sh", "-c", script], { ...options, environment: {} });
-      const child = spawn("script", ["-qfec", line, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
+      // `exec`, for a shell of script's (dash) that stayed between would die of the same Ctrl-C.
+      const child = spawn("script", ["-qfec", `exec ${line}`, "/dev/null"], {
+        stdio: ["pipe", "pipe", "inherit"],
+        env: { ...process.env, SHELL: "/bin/sh" },
+      });
       let output = "";
       child.stdout.setEncoding("utf8").on("data", (text: string) => {
         if (!output.includes("ready") && (output + text).includes("ready")) child.stdin.write("\u0003");
