@@ -5,36 +5,23 @@ import { artifactRepository } from "../publish/artifactRepository.ts";
 import { publishTag, type TaggedImage } from "../publish/publishTag.ts";
 import { parseTag, type Tag } from "../registry/reference.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import { ignoreEvents } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
+import type { ImageRequest } from "./buildRequest.ts";
 import { loadSigningKey } from "./keyFiles.ts";
 import { type PushedContainer, type PushedTarget, type PushedTo, pushContainer } from "./pushContainer.ts";
 import { pushDefinition } from "./pushDefinition.ts";
 import { type PublishedRequest, signPublished } from "./signPublished.ts";
-
 import { inWorkshop, tidyWorkshop, type Workshop } from "./workshop.ts";
 import { openSoundRepository } from "./workspace.ts";
 
 /** A command line of `push`. */
-export interface PushRequest {
-  readonly directory: string;
-  readonly names: readonly string[];
-  readonly arch: string | undefined;
+export interface PushRequest extends ImageRequest {
   /** URLs of configured registries; none: all. */
   readonly registries: readonly string[];
   /** Besides those of the configuration. */
   readonly tags: readonly string[];
-  readonly strip: boolean | undefined;
-  readonly keepMetadata: boolean;
-  readonly allowUnresolved: readonly string[];
-  readonly frozen: boolean;
   readonly force: boolean;
-  readonly caches: readonly string[];
-  readonly trust: readonly string[];
-  readonly refresh: boolean;
-  readonly jobs: number | undefined;
-  readonly emit: EmitEvent;
-  readonly signal: AbortSignal;
 }
 
 /** What became of a container's image in one registry. */
