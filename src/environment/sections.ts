@@ -1,7 +1,7 @@
 /** The small sections of a manifest: concretizer, view, config, mirrors, env_vars, include. */
 import type { YamlEntry, YamlMap, YamlNode } from "../definitions/positionedYaml.ts";
 import { redactUrl } from "../util/redact.ts";
-import { readSpec, type SpecReader } from "./specReader.ts";
+import { parsePlaced, readSpec, type SpecReader } from "./specReader.ts";
 import type {
   ConcretizerSettings,
   ConfigSettings,
@@ -114,9 +114,10 @@ export function readProjections(reader: SpecReader, section: YamlNode): readonly
   return (map?.entries ?? []).flatMap((entry) => {
     const format = expectText(reader, entry.value, `the projection of \`${entry.key}\``)?.text;
     if (format === undefined) return [];
-    const key = plainKey(entry.key);
+    // A colon at the end of a key with an @ in it is a version's.
+    const key = entry.key.includes("@") ? entry.key : plainKey(entry.key);
     if (key === "all") return { spec: undefined, format };
-    const spec = readSpec(reader, {
+    const spec = parsePlaced(reader, {
       kind: "scalar",
       value: key,
       text: key,

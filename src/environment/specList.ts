@@ -6,7 +6,7 @@ import { constrain } from "../spec/constrain.ts";
 import { formatSpec } from "../spec/format.ts";
 import { satisfies } from "../spec/satisfies.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
-import { expectSpec, readSpec, type SpecReader } from "./specReader.ts";
+import { expectSpec, parsePlaced, readSpec, type SpecReader } from "./specReader.ts";
 import type { PlacedSpec, RequestedSpec } from "./types.ts";
 import { evaluateWhen, type WhenContext } from "./whenExpression.ts";
 import {
@@ -295,7 +295,7 @@ function specsOf(reader: SpecReader, item: Item, budget: Budget, depth: number):
 
 function withSigil(reader: SpecReader, { text, place }: PlacedSpec, sigil: string): PlacedSpec | undefined {
   const full = sigil + text;
-  return readSpec(reader, {
+  return parsePlaced(reader, {
     kind: "scalar",
     value: full,
     text: full,

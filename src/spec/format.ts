@@ -99,9 +99,11 @@ function typesText(types: ReadonlySet<DependencyType>): string {
   return `deptypes=${typeOrder.filter((type) => types.has(type)).join(",")}`;
 }
 
-/** 0.x: all dependencies by name, `[attributes]` joined over the edges to the same node. */
+/** 0.x: all dependencies by name, then by hash; `[attributes]` joined over the edges to the same node. */
 function formatOldDependencies(spec: AbstractSpec): string {
-  const edges = [...spec.dependencies].sort((a, b) => compareText(a.spec.name, b.spec.name));
+  const edges = [...spec.dependencies].sort(
+    (a, b) => compareText(a.spec.name, b.spec.name) || compareText(a.spec.hash, b.spec.hash),
+  );
   return edges
     .map((edge) => {
       const attributes = [

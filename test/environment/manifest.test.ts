@@ -163,6 +163,33 @@ spack:
     ]);
   });
 
+  it("loses a colon at the end of a text without an @, as Spack does, and says so", () => {
+    const { environment, warnings } = readManifest(
+      `spack:
+  specs: ["zlib target=zen2:", "xz@5:", "lz4@: target=zen2:"]
+  packages:
+    hdf5:
+      require: ["target=x86_64_v2:"]
+  view:
+    v: { root: v, projections: { "zlib@1.2:": "z", zlib: "y" } }
+`,
+      "f",
+    );
+    expect(environment?.specs.map(({ spec }) => formatSpec(spec, "1.x"))).toEqual([
+      "zlib target=zen2",
+      "xz@5:",
+      "lz4 target=zen2:",
+    ]);
+    expect(environment?.packages.get("hdf5")?.require[0]?.options[0]?.spec.arch?.target).toBe("x86_64_v2");
+    expect(environment?.views[0]?.projections.map(({ spec }) => spec?.text)).toEqual(["zlib@1.2:", "zlib"]);
+    expect(
+      warnings.map(({ place, message, hint }) => `${place.line}:${place.column} ${message} | ${hint}`),
+    ).toEqual([
+      "2:28 to Spack, `zlib target=zen2:` is `zlib target=zen2`: without an @ in it, a text loses a colon at its end | for a range, write `zlib@: target=zen2:`",
+      "5:34 to Spack, `target=x86_64_v2:` is `target=x86_64_v2`: without an @ in it, a text loses a colon at its end | for a range, write `@: target=x86_64_v2:`",
+    ]);
+  });
+
   it("reads all forms of view", () => {
     const view = (text: string) =>
       read(`spack:\n  view: ${text}\n`).views.map(({ name, root }) => [name, root]);

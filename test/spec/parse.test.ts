@@ -38,6 +38,11 @@ const printed = {
     ["zlib foo=b,a ++bar ~~baz x==y", "zlib++bar~~baz foo=a,b x==y"],
     ["zlib foo=TRUE", "zlib+foo"],
     ["zlib/abc", "zlib/abc"],
+    ["hdf5 ^/c4 ^/a2 ^/b3", "hdf5 ^/a2 ^/b3 ^/c4"],
+    [
+      "hdf5 ^[deptypes=run] mpich/c ^[deptypes=build] mpich/a",
+      "hdf5 ^[deptypes=build] mpich/a ^[deptypes=run] mpich/c",
+    ],
     ["zlib@git.main=1.2", "zlib@git.main=1.2"],
   ],
   "1.x": [
