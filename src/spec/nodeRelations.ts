@@ -181,7 +181,9 @@ export function nodeIntersects(a: SpecView, b: SpecView, relation: Relation): bo
   if (a.name !== b.name && a.name !== undefined && b.name !== undefined)
     return namesIntersect(a, b, relation);
   if (b.namespace !== undefined && a.namespace !== undefined && a.namespace !== b.namespace) return false;
-  if (!versionsIntersect(a.versions, b.versions)) return false;
+  // As in Spack, a set without any version is not compared.
+  const comparable = a.versions.items.length > 0 && b.versions.items.length > 0;
+  if (comparable && !versionsIntersect(a.versions, b.versions)) return false;
   if (a.compiler !== undefined && b.compiler !== undefined) {
     if (a.compiler.name !== b.compiler.name) return false;
     if (!versionsIntersect(a.compiler.versions, b.compiler.versions)) return false;

@@ -140,6 +140,8 @@ describe("abstract specs", () => {
       ["mpich", "mpi", true, true, "!"],
       ["hdf5 ^mpich@4", "hdf5 ^mpi@5:", false, false],
       ["zlib ^zlib", "zlib ^x", false, true, "zlib ^x ^zlib"],
+      ["hdf5 ^zlib", "hdf5 ^zlib@2:1", false, true, "hdf5 ^zlib@"],
+      ["hdf5 ^zlib", "hdf5 ^zlib ^zlib@2:1", false, true, "!"],
     ],
     "1.x": [
       ["zlib foo=a", "zlib foo=b", false, true, "zlib foo=a,b"],
