@@ -1,11 +1,11 @@
 /** Choosing one concrete DAG for an environment from what caches have. Nothing is ever built here. */
 import type { Environment, RequestedSpec } from "../environment/types.ts";
-import type { AbstractSpec } from "../spec/abstract.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { intersects } from "../spec/intersects.ts";
 import { SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { type Candidate, type Candidates, findCandidates } from "./candidates.ts";
 import { runClosures } from "./closures.ts";
+import { compatibleRounds } from "./compatibleRounds.ts";
 import { type CostModel, compareCosts, costModel, type RecipeFacts } from "./criteria.ts";
 import { explainConflict, explainNoCandidate, explainPreference } from "./explainFailure.ts";
 import type { PackageSource } from "./packageSource.ts";
@@ -103,9 +103,10 @@ export function choosePrepared(context: ChoiceContext): Resolution {
 }
 
 /** Roots that must fit together, as `unify` says. */
-export function choiceRounds({ environment, candidates }: ChoiceContext): readonly (readonly Candidates[])[] {
+export function choiceRounds(context: ChoiceContext): readonly (readonly Candidates[])[] {
+  const { environment, source, candidates } = context;
   const { unify } = environment.concretizer;
-  if (unify === "when_possible") return compatibleRounds(environment, candidates);
+  if (unify === "when_possible") return compatibleRounds(environment, source, candidates);
   return unify ? [candidates] : candidates.map((each) => [each]);
 }
 
@@ -179,36 +180,6 @@ function smallestConflict(context: ChoiceContext, round: readonly Candidates[]):
     if (best === undefined && complete) conflicting = rest;
   }
   return conflicting;
-}
-
-/**
- * `when_possible`: roots that can be had together are, the others follow in rounds of their own. Spack would rather build
- * than split, so only roots that contradict each other in the user's own words are split.
- */
-function compatibleRounds(
-  environment: Environment,
-  all: readonly Candidates[],
-): readonly (readonly Candidates[])[] {
-  const { dialect } = environment;
-  const nodesOf = (spec: AbstractSpec) => [spec, ...spec.dependencies.map((edge) => edge.spec)];
-  const contradict = (a: AbstractSpec, b: AbstractSpec) =>
-    nodesOf(a).some((x) =>
-      nodesOf(b).some(
-        (y) =>
-          x.name !== undefined &&
-          x.name === y.name &&
-          !intersects({ ...x, dependencies: [] }, { ...y, dependencies: [] }, { dialect }),
-      ),
-    );
-  const rounds: Candidates[][] = [];
-  for (const candidates of all) {
-    const room = rounds.find((round) =>
-      round.every((other) => !contradict(other.request.spec, candidates.request.spec)),
-    );
-    if (room === undefined) rounds.push([candidates]);
-    else room.push(candidates);
-  }
-  return rounds;
 }
 
 /**

@@ -222,6 +222,24 @@ describe("several roots", () => {
     expect(choose(source, ["a", "b", "c"], unify("false"))).toEqual([a13, b12, c13]);
   });
 
+  it("are split with `when_possible` where a variant that one excludes is what brings the dependency of the other", () => {
+    const mpich = makeSpec("mpich@4.0");
+    const plain = makeSpec("ring@2.0", { variants: { mpi: false } });
+    const parallel = makeSpec("ring@2.0", { variants: { mpi: true }, link: [[mpich, ["mpi"]]] });
+    const user = makeSpec("py-ring@1.0", { link: [plain] });
+    const rings = sourceOf([mpich, plain, parallel, user]);
+    const whenPossible = unify("when_possible");
+    expect(choose(rings, ["ring~mpi", "ring ^mpich@4"], whenPossible)).toEqual([plain, parallel]);
+    expect(choose(rings, ["ring ^mpi", "py-ring ^ring~mpi"], whenPossible)).toEqual([parallel, user]);
+    expect(refusal(rings, ["ring~mpi", "ring ^mpich@4"], unify("true"))).toHaveLength(1);
+    // Not every +shared has mpich: that ~shared has none is chance, and somebody may build what the caches do not have.
+    const static_ = makeSpec("ring@2.0", { variants: { mpi: false, shared: false } });
+    const withShared = (mpi: boolean) =>
+      makeSpec("ring@2.0", { variants: { mpi, shared: true }, link: mpi ? [[mpich, ["mpi"]]] : [] });
+    const others = sourceOf([mpich, static_, withShared(true), withShared(false)]);
+    expect(refusal(others, ["ring~shared", "ring ^mpich@4"], whenPossible)).toHaveLength(1);
+  });
+
   it("are split in rounds with `when_possible` only where they contradict each other", () => {
     expect(choose(source, ["zlib@1.2", "zlib@1.3", "a"], unify("when_possible"))).toEqual([z12, z13, a12]);
     expect(refusal(source, ["b", "c"], unify("when_possible"))).toHaveLength(1);
