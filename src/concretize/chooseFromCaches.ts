@@ -78,7 +78,7 @@ export function choosePrepared(context: ChoiceContext): Resolution {
     if (round.length === 0) continue;
     const { best: choice, complete } = chooseRound(context, round);
     if (!complete) incomplete.push(...round.map(({ request }) => request.text));
-    refuseUnmetPreferences(context, choice);
+    refuseUnmetPreferences(context, round, choice);
     for (const [index, { request }] of round.entries()) {
       const candidate = choice.chosen[index];
       if (candidate === undefined) continue;
@@ -186,10 +186,12 @@ function smallestConflict(context: ChoiceContext, round: readonly Candidates[]):
  * Spack minimizes the weights of requirements before it counts what must be built. So a choice that keeps a requirement
  * by a less preferred option is Spack's choice only if nothing better could be built: if the preferred option
  * contradicts what the user asks for anyway.
+ *
+ * What the user names by its hash, and what that needs, cannot be anything else.
  */
-function refuseUnmetPreferences(context: ChoiceContext, choice: Choice): void {
+function refuseUnmetPreferences(context: ChoiceContext, round: readonly Candidates[], choice: Choice): void {
   const refused = new Map<string, SpacktainersError>();
-  const judged = new Set<DagHash>();
+  const judged = new Set(namedByHash(context.source, round, choice));
   for (const { closure } of choice.chosen)
     for (const node of closure.nodes) {
       if (judged.has(node.hash) || node.external !== undefined) continue;
@@ -202,6 +204,17 @@ function refuseUnmetPreferences(context: ChoiceContext, choice: Choice): void {
         }
     }
   if (refused.size > 0) raise([...refused.values()]);
+}
+
+/** The packages of a choice that the user names by their hashes, and everything below them. */
+function namedByHash(source: PackageSource, round: readonly Candidates[], choice: Choice): Iterable<DagHash> {
+  const prefixes = round
+    .flatMap(({ request }) => [request.spec, ...request.spec.dependencies.map((edge) => edge.spec)])
+    .flatMap(({ hash }) => hash ?? []);
+  const named = choice.chosen
+    .flatMap(({ closure }) => closure.nodes.map(({ hash }) => hash))
+    .filter((hash) => prefixes.some((prefix) => hash.startsWith(prefix)));
+  return reachable(source, named).keys();
 }
 
 /** True if a more preferred option goes together with everything else that the user says of the package. */

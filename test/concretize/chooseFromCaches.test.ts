@@ -311,6 +311,18 @@ describe("several roots", () => {
 });
 
 describe("preferences that only a build could meet", () => {
+  it("do not concern what is named by its hash, and what that needs", () => {
+    const zlib = makeSpec("zlib@1.2", { variants: { shared: true } });
+    const ring = makeSpec("ring@2.0", { link: [zlib] });
+    const source = sourceOf([zlib, ring]);
+    const prefer = "  packages: { zlib: { prefer: [~shared] } }\n";
+    expect(choose(source, [`/${ring.hash}`, `zlib/${zlib.hash}`], prefer)).toEqual([ring, zlib]);
+    expect(refusal(source, ["ring"], prefer)).toHaveLength(1);
+    expect(
+      refusal(source, [`/${ring.hash}`, "zlib"], `${prefer}  concretizer: { unify: false }\n`),
+    ).toHaveLength(1);
+  });
+
   const old = makeSpec("ring@1.4", { variants: { shared: false } });
   const source = sourceOf([old]);
   const rest = "  packages:\n    ring:\n      require: [{ any_of: ['@2.0', '@1.4'] }]\n";
