@@ -6,12 +6,12 @@ import type { TestsFile } from "../definitions/testsSchema.ts";
 import { readHostFacts } from "../hpc/hostFacts.ts";
 import { judge, type PlannedTest, planTests } from "../hpc/smokeTests.ts";
 import type { RuntimeName } from "../run/types.ts";
-import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { runTool } from "../util/tool.ts";
 import { makeJob } from "./makeJob.ts";
-import { factsOfLayout, findImage, type NamedImage } from "./openImage.ts";
+import { factsOfForm } from "./namedImageFacts.ts";
+import { findImage, type NamedImage } from "./openImage.ts";
 import { runJob } from "./runJob.ts";
 import { openSoundRepository } from "./workspace.ts";
 
@@ -59,12 +59,14 @@ export async function testContainers(
   const results: TestResult[] = [];
   for (const name of request.names) {
     const image = await findImage(name, repository, request);
-    if (image.layout === undefined)
+    if (image.layout === undefined || image.form === undefined)
       throw new SpacktainersError("NOT_FOUND", `${image.name} is not built yet`, {
         hint: `spacktainers build ${image.name}`,
       });
     const { emit, signal } = request;
-    const facts = await factsOfLayout(image.layout, { cache: cacheHome(), emit, signal });
+    const { arch } = request;
+    const { registries } = repository.configuration;
+    const { facts } = await factsOfForm(image.form, { arch, registries, emit, signal });
     const tests = planTests(facts, await ownTests(image));
     const add = (test: PlannedTest, where: string, reasons: readonly string[]): void => {
       const result = { container: image.name, test: test.name, where, passed: reasons.length === 0, reasons };

@@ -33,11 +33,11 @@ export function jobVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("job")
     .summary("a batch script for a container at a site")
     .description(
-      "Writes a Slurm batch script that runs a program of a container at a site: resources, srun with the right --mpi, the site's runtime, binds. Where the image is here, it is checked against the site first. With --submit the job is handed over and followed; the exit status is the job's.",
+      "Writes a Slurm batch script that runs a program of a container at a site: resources, srun with the right --mpi, the site's runtime, binds. The image, here or else in its registry, is checked against the site first. With --submit the job is handed over and followed; the exit status is the job's.",
     )
     .argument(
       "<image>",
-      "a container's name, an OCI layout directory, or the image as the site's runtime knows it",
+      "a container's name; an OCI layout directory, SIF file, oci:, oci-archive:, docker-archive:, docker:// or oras:// image; or the image as the site's runtime knows it",
     )
     .argument("[command...]", "program and arguments")
     .requiredOption("-s, --site <name>", "where to run: sites/NAME.yaml, or `sites:` of spacktainers.yaml");
@@ -140,6 +140,7 @@ async function job(
     hostMpi: options.hostMpi,
     gpu: options.gpu === true ? "nvidia" : options.gpu,
     log: options.log,
+    lookUp: options.check !== false,
     emit: context.reporter.emit,
     signal: context.signal,
   });
