@@ -37,7 +37,8 @@ describe.skipIf(trouble !== undefined)(
       place.work.run(args, {
         env: { ...place.environment, FORMS_USER: "me", FORMS_PASSWORD: "s3cret", ...env },
       });
-    const forget = (): void => rmSync(join(place.work.cacheHome, "spacktainers/facts"), { recursive: true });
+    const forget = (): void =>
+      rmSync(join(place.work.cacheHome, "spacktainers/facts"), { recursive: true, force: true });
     const layout = (): string => place.work.path("dist", hostArchitecture, "hello-mpi");
 
     /** What is found, without where it was read. */
@@ -96,7 +97,18 @@ describe.skipIf(trouble !== undefined)(
       const apptainer = findApptainer();
       if (apptainer !== undefined) {
         done(apptainer, ["build", "theirs.sif", "oci-archive:hello.tar"]);
-        done(apptainer, ["build", "--sandbox", "sandbox", "theirs.sif"]);
+        // Nothing but its own scripts says then what its variables are.
+        const listed = await run(["sif", "list", "theirs.sif", "--json"]);
+        const { objects } = jsonLines(listed).at(-1) as {
+          readonly objects: readonly { readonly id: number; readonly use?: string }[];
+        };
+        const partition = objects.find(({ use }) => use === "primary system")?.id;
+        done("spacktainers", ["sif", "dump", "theirs.sif", String(partition), "-o", "theirs.sqfs"]);
+        mkdirSync(place.work.path("sandbox"));
+        done("bash", [
+          "-c",
+          "set -o pipefail; sqfs2tar theirs.sqfs 2>/dev/null | tar -x --no-same-owner -C sandbox",
+        ]);
       }
       place.site(
         "cray",
@@ -132,11 +144,17 @@ describe.skipIf(trouble !== undefined)(
       expect(withoutImage(await findings(form()))).toEqual(expected);
     });
 
-    it.skipIf(noApptainer !== "")(`a SIF file and a sandbox of real Apptainer${noApptainer}`, async () => {
-      forget();
-      expect(await findings("theirs.sif")).toEqual(expected);
-      expect(await findings("sandbox")).toEqual(expected);
-    });
+    it.skipIf(noApptainer !== "")(
+      `a SIF file of real Apptainer, its file system by itself, and unpacked${noApptainer}`,
+      async () => {
+        forget();
+        expect(await findings("theirs.sif")).toEqual(expected);
+        for (const bare of ["theirs.sqfs", "sandbox"]) {
+          forget();
+          expect(await findings(bare)).toEqual(expected);
+        }
+      },
+    );
 
     it("what is published of a container that is not built, and says which", async () => {
       renameSync(place.work.path("dist"), place.work.path("elsewhere"));
@@ -240,20 +258,12 @@ describe.skipIf(trouble !== undefined)(
       expect(left.stdout).toBe("");
     });
 
-    it("is for another machine, or no program reads it: each is one error", async () => {
+    it("is for another machine, or not there: each is one error", async () => {
       const other = hostArchitecture === "amd64" ? "arm64" : "amd64";
       const foreign = await run(["doctor", "near", "ours.sif", "--arch", other]);
       expect(foreign.stderr).toContain(
         `NOT_SUPPORTED  the image is for ${hostArchitecture}, not for ${other}`,
       );
-      mkdirSync(place.work.path("empty"), { recursive: true });
-      const bare = { PATH: place.work.path("empty") };
-      const doctor = await run(["doctor", "near", "ours.sif"], bare);
-      expect(doctor.status).toBe(4);
-      expect(doctor.stderr).toContain("hint: install squashfs-tools-ng");
-      const job = await run(["job", "ours.sif", "--site", "near", "--", "ring"], bare);
-      expect(job.status, job.stderr).toBe(0);
-      expect(job.stderr).toContain("the image cannot be read, so whether it fits near is not checked");
       const gone = await run(["doctor", "near", `docker://${registry.host}/my-org/none:1`]);
       expect(gone.status).toBe(4);
       expect(gone.stderr).toContain("NOT_FOUND");

@@ -6,6 +6,7 @@ import type { GpuKind } from "../../run/types.ts";
 import { gpuKinds } from "../../run/types.ts";
 import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import type { FormAnswers } from "../jobForm.ts";
 import { addSelectionOptions, collect } from "../options.ts";
 
 interface JobOptions {
@@ -122,8 +123,12 @@ async function job(
   let resources: JobResources = Object.fromEntries(resourceFields.flatMap(given));
   if (options.exclusive !== undefined) resources = { ...resources, exclusive: options.exclusive };
   let command = words;
-  if (options.interactive === true)
-    ({ resources, command } = await interview(context, options.site, resources, words));
+  let wantsSubmit = options.submit === true;
+  if (options.interactive === true) {
+    const answers = await interview(context, options, resources, words);
+    ({ resources, command } = answers);
+    wantsSubmit ||= answers.submit;
+  }
   const made = await makeJob({
     directory: context.directory,
     image,
@@ -151,7 +156,7 @@ async function job(
     await writeFileAtomically(path, made.script);
     await chmod(path, 0o755);
   }
-  if (options.submit === true) return submit(context, made.script, options.cancelOnInterrupt === true);
+  if (wantsSubmit) return submit(context, made.script, options.cancelOnInterrupt === true);
   context.reporter.close();
   if (context.json)
     context.print(
@@ -161,24 +166,32 @@ async function job(
   return 0;
 }
 
-/** Asks on the terminal. */
+/** Asks on the terminal; whether to submit only where `sbatch` is, and the result is not for a program. */
 async function interview(
   context: VerbContext,
-  siteName: string,
+  options: JobOptions,
   given: JobResources,
   command: readonly string[],
-): Promise<{ readonly resources: JobResources; readonly command: readonly string[] }> {
+): Promise<FormAnswers> {
   if (process.stdin.isTTY !== true)
     throw new SpacktainersError("USAGE", "--interactive needs a terminal", {
       hint: "give the options instead",
     });
   const { openSoundRepository } = await import("../../pipeline/workspace.ts");
   const { findSite } = await import("../../hpc/site.ts");
+  const { canSubmit } = await import("../../hpc/slurm.ts");
   const { askForJob } = await import("../jobForm.ts");
-  const site = findSite((await openSoundRepository(context.directory)).configuration, siteName);
+  const site = findSite((await openSoundRepository(context.directory)).configuration, options.site);
+  const isSubmitHost = await canSubmit();
+  // Better now than after the last question.
+  if (options.submit === true && !isSubmitHost)
+    throw new SpacktainersError("RUNTIME_MISSING", "there is no sbatch here", {
+      hint: "leave out --submit: the script can be submitted from a login node of the cluster",
+    });
+  const offerSubmit = isSubmitHost && options.submit !== true && !context.json;
   // The script may go to standard output.
   const terminal = { input: process.stdin, output: process.stderr, signal: context.signal };
-  return askForJob({ site: site.resources, given, command }, terminal);
+  return askForJob({ site: site.resources, given, command, offerSubmit }, terminal);
 }
 
 /** Stops a job that cannot work before the queue does. */
