@@ -60,6 +60,7 @@ export async function openLocalImage(path: string, architecture: string | undefi
     const reader = await findProgram("sqfs2tar");
     if (reader === undefined)
       throw new SpacktainersError("RUNTIME_MISSING", "there is no sqfs2tar here, which reads squashfs", {
+        place,
         hint: "install squashfs-tools-ng",
       });
     // A pipe would be waited for.

@@ -23,6 +23,8 @@ import { type Apptainer, apptainerTrouble, openApptainer, pathWithApptainer } fr
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { directory, file, hostArchitecture, hostPrograms, writeTestLayout } from "../support/hostImage.ts";
+import { podmanEnvironment, podmanTrouble } from "../support/podman.ts";
+import { runnerTrouble } from "../support/runner.ts";
 
 const trouble = commandExists("mksquashfs") ? undefined : "squashfs-tools are not installed";
 const label = trouble === undefined ? "" : ` (skipped: ${trouble})`;
@@ -39,6 +41,9 @@ From: BASE
     _files/a.txt /opt/a.txt
     _files/tree /opt/tree
     _files/* /opt/glob/
+    _files/[!b-z].tx? /opt/sets/
+    _files/[[:alpha:]].t[a-x]t /opt/classes/
+    _files/tree/su[a-c]
 %environment
     export FOO=bar
     BAZ="$FOO and more"
@@ -99,7 +104,12 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
     });
     define("every", everySection);
   });
-  afterAll(() => work.remove());
+  afterAll(() => {
+    // Podman's store may be mounted on itself.
+    if (existsSync(work.path("podman/storage/overlay")))
+      spawnSync("umount", [work.path("podman/storage/overlay")], { stdio: "ignore" });
+    work.remove();
+  });
 
   function define(name: string, text: string): void {
     writeFileSync(join(definitions, `${name}.def`), text.replace("BASE", work.path("base")));
@@ -170,7 +180,7 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
             sif,
             "/bin/sh",
             "-c",
-            "cd /opt; find . -not -type d -printf '%p %y %s\\n' | sort; /opt/tree/link",
+            "cd /; find opt _files -not -type d -printf '%p %y %s\\n' | sort; /opt/tree/link",
           ),
           ...inspected,
           environment: inspected.environment["/.singularity.d/env/90-environment.sh"]
@@ -279,6 +289,53 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
     rmSync(join(definitions, "lines.def"));
     rmSync(join(definitions, "bad.def"));
   });
+
+  const places = [
+    ...(runnerTrouble() === undefined ? ["namespace"] : []),
+    ...(podmanTrouble() === undefined ? ["podman"] : []),
+    ...(noApptainer === undefined ? ["apptainer"] : []),
+  ];
+  it.skipIf(places.length === 0)(
+    `leaves %test to test, on every runtime${places.length === 0 ? " (skipped: there is no runtime)" : ` (${places.join(", ")})`}`,
+    async () => {
+      const env = {
+        ...(places.includes("podman") ? podmanEnvironment(work.path("podman")) : {}),
+        ...apptainer.env,
+      };
+      const chosen = places.flatMap((name) => ["--with", name]);
+      const text = (script: string): string =>
+        `Bootstrap: oci\nFrom: BASE\n%files\n _files/a.txt /opt/a.txt\n%environment\n export WHAT="all right"\n%test\n${script}\n`;
+      define("good", text(' [ "$WHAT" = "all right" ] || exit 1\n exec cat /opt/a.txt'));
+      define("wrong", text(" echo $WHAT, but broken >&2\n exit 3"));
+      for (const name of ["good", "wrong"]) {
+        const built = await work.run(["build", name, "-o", `sif:${name}.sif`]);
+        expect(built.status, built.stderr).toBe(0);
+        expect(built.stderr).toContain(`%test of ${name} is not run by building it`);
+        expect((await work.run(["build", name])).status).toBe(0);
+      }
+      const good = await work.run(["test", "good", ...chosen], { env });
+      expect(good.stdout.trim().split("\n")).toEqual([
+        ...places.map((place) => `ok      good  ${place}  %test`),
+        `${places.length} of ${places.length} passed`,
+      ]);
+      expect(good.status).toBe(0);
+      const wrong = await work.run(["test", "wrong", ...chosen], { env });
+      expect(wrong.status).toBe(1);
+      for (const place of places)
+        expect(wrong.stdout).toContain(
+          `FAILED  wrong  ${place}  %test\n          exit status 3 instead of 0: all right, but broken\n`,
+        );
+      const podman = await work.run(["test", "good.sif", "--with", "podman"], { env });
+      expect(podman.stderr).toContain("NOT_SUPPORTED  podman cannot run SIF files");
+      if (!places.includes("apptainer") || !commandExists("sqfs2tar")) return;
+      const files = await work.run(["test", "good.sif", "wrong.sif", "--with", "apptainer"], { env });
+      expect(files.status).toBe(1);
+      expect(files.stdout).toMatch(
+        /^ok {6}good {2}apptainer {2}%test\nFAILED {2}wrong {2}apptainer {2}%test\n/,
+      );
+      expect(files.stdout).toContain("all right, but broken");
+    },
+  );
 
   it.skipIf(noApptainer !== undefined)(`has Apptainer run %post${noApptainerLabel}`, async ({ skip }) => {
     const uid = process.getuid?.() === 0 ? userWithSubordinates() : undefined;
