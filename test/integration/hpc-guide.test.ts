@@ -28,7 +28,10 @@ function missing(text: string): string | undefined {
   return (
     (apptainer && findApptainer() === undefined ? "Apptainer is not here" : undefined) ??
     (/podman/.test(text) ? podmanTrouble() : undefined) ??
-    (slurm ? slurmTrouble() : undefined)
+    (slurm ? slurmTrouble() : undefined) ??
+    (text.includes("hello.sif") && !(commandExists("mksquashfs") && commandExists("sqfs2tar"))
+      ? "squashfs-tools or squashfs-tools-ng are not installed"
+      : undefined)
   );
 }
 
