@@ -454,7 +454,11 @@ describe.skipIf(noRegistry !== undefined)(
           `oci:${work.path("base")}`,
           `docker://${host}/group/base:1.2`,
         ],
-        { encoding: "utf8" },
+        {
+          encoding: "utf8",
+          // A folder of its own, as a login session has one.
+          env: { ...process.env, XDG_RUNTIME_DIR: work.directory },
+        },
       );
       expect(pushed.stderr).toBe("");
     });

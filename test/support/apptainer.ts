@@ -1,6 +1,6 @@
 /** Real Apptainer for tests: the one on the search path, or the one `scripts/install-components.sh` keeps below the project. */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { commandExists } from "./commandExists.ts";
 
@@ -37,6 +37,16 @@ export interface ApptainerOptions {
   readonly uid?: number;
 }
 
+/** Whether this user may mount file systems in user space. */
+function canMount(): boolean {
+  try {
+    accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @param folder an existing folder, for everything it leaves on disk */
 export function openApptainer(folder: string): Apptainer {
   for (const name of ["home", "cache", "tmp"]) {
@@ -48,6 +58,8 @@ export function openApptainer(folder: string): Apptainer {
     HOME: join(folder, "home"),
     APPTAINER_CACHEDIR: join(folder, "cache"),
     APPTAINER_TMPDIR: join(folder, "tmp"),
+    // Where SIF files cannot be mounted they are unpacked to be run.
+    ...(canMount() ? {} : { APPTAINER_UNSQUASH: "1" }),
   };
   return {
     env,
