@@ -37,13 +37,13 @@ export interface ApptainerOptions {
   readonly uid?: number;
 }
 
-/** Whether this user may mount file systems in user space. */
-function canMount(): boolean {
+/** Variables with which Apptainer unpacks SIF files to run them, where this user may not mount file systems in user space. */
+export function mountVariables(): Readonly<Record<string, string>> {
   try {
     accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
-    return true;
+    return {};
   } catch {
-    return false;
+    return { APPTAINER_UNSQUASH: "1" };
   }
 }
 
@@ -58,8 +58,7 @@ export function openApptainer(folder: string): Apptainer {
     HOME: join(folder, "home"),
     APPTAINER_CACHEDIR: join(folder, "cache"),
     APPTAINER_TMPDIR: join(folder, "tmp"),
-    // Where SIF files cannot be mounted they are unpacked to be run.
-    ...(canMount() ? {} : { APPTAINER_UNSQUASH: "1" }),
+    ...mountVariables(),
   };
   return {
     env,
