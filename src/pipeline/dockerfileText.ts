@@ -38,6 +38,8 @@ const defaultSpack = { url: "https://github.com/spack/spack.git", ref: "v1.1.0" 
 
 const spackFolder = "/opt/spack";
 const environmentFolder = "/opt/spack-environment";
+/** Where the builder puts together what the image gets. */
+const resultFolder = "/opt/image";
 
 /** What Spack needs to run and to compile with on Debian and Ubuntu. */
 const builderPackages: readonly string[] = [
@@ -86,24 +88,18 @@ export function dockerfileText(request: DockerfileRequest): string {
         [
           `spack -e ${environmentFolder} install --fail-fast`,
           `spack -e ${environmentFolder} gc --yes-to-all`,
-          `spack env activate --sh -d ${environmentFolder} > /opt/environment.sh`,
         ],
         usesSecrets(configuration.caches) ? "--mount=type=secret,id=aws,target=/root/.aws/credentials " : "",
       ),
     ],
     ...(configuration.strip ? [stripLines(configuration.install.root)] : []),
+    resultLines(configuration),
     [
       "# The image: what runs, and nothing of what built it.",
       `FROM ${image}`,
       ...prelude,
       ...(request.basePackages.length === 0 ? [] : [aptInstall(request.basePackages)]),
-      ...[
-        configuration.install.root,
-        hiddenViewFolder(configuration.view.root),
-        configuration.view.root,
-        environmentFolder,
-      ].map((path) => copy("--from=builder", path, path)),
-      copy("--from=builder", "/opt/environment.sh", environmentScriptPath),
+      copy("--from=builder", `${resultFolder}/`, "/"),
       run([`printf '%s\\n' ${loaderFolders(configuration.view.root)} > ${viewLdSoConfPath}`, "ldconfig"]),
       `ENV PATH=${configuration.view.root}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
       `LABEL org.opencontainers.image.title=${JSON.stringify(name)}`,
@@ -153,6 +149,13 @@ function spackLines(spack: Configuration["spack"], { relative }: DockerfileReque
     `git clone --quiet --no-checkout --filter=blob:none ${quoted(url)} ${to}`,
     `git -C ${to} checkout --quiet ${ref === undefined ? "HEAD" : quoted(ref)}`,
   ];
+  const folder = (url: string, ref: string | undefined, to: string): string => {
+    if (ref !== undefined)
+      throw new SpacktainersError("CONFIG_INVALID", `${url} is a folder, which has no \`ref\``, {
+        hint: "folders are copied as they are; leave `ref` out, or name the address of a git repository",
+      });
+    return copy(undefined, inContext(url, relative), to);
+  };
   const repos = spack.repos.map(({ url, ref, path, paths }, index) => {
     const to = `/opt/repos/${index}`;
     const folders = paths ?? [path ?? ""];
@@ -161,10 +164,11 @@ function spackLines(spack: Configuration["spack"], { relative }: DockerfileReque
     );
     return isRemote(url)
       ? run([...clone(url, ref, to), ...adds])
-      : [copy(undefined, inContext(url, relative), to), run(adds)].join("\n");
+      : [folder(url, ref, to), run(adds)].join("\n");
   });
+  const { url = defaultSpack.url, ref } = spack;
   return [
-    run(clone(spack.url ?? defaultSpack.url, spack.ref ?? defaultSpack.ref, spackFolder)),
+    isRemote(url) ? run(clone(url, ref ?? defaultSpack.ref, spackFolder)) : folder(url, ref, spackFolder),
     `ENV PATH=${spackFolder}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     run(["spack compiler find --scope site"]),
     ...repos,
@@ -211,6 +215,28 @@ function environmentLines(request: DockerfileRequest): readonly string[] {
     run([
       ...settings.map((setting) => `spack config --scope site add ${quoted(setting)}`),
       `spack -e ${environmentFolder} env view enable ${configuration.view.root}`,
+    ]),
+  ];
+}
+
+/**
+ * What the image gets, in one folder: a view is a link, which `COPY` would follow when it is copied by itself; what is below
+ * a folder stays as it is.
+ */
+function resultLines({ install, view }: DockerfileRequest["configuration"]): readonly string[] {
+  const paths = [
+    install.root,
+    hiddenViewFolder(view.root),
+    view.root,
+    `${environmentFolder}/spack.yaml`,
+    `${environmentFolder}/spack.lock`,
+  ];
+  const script = `${resultFolder}${environmentScriptPath}`;
+  return [
+    run([
+      `mkdir -p ${script.slice(0, script.lastIndexOf("/"))}`,
+      `cp -a --parents ${paths.join(" ")} ${resultFolder}`,
+      `spack env activate --sh -d ${environmentFolder} > ${script}`,
     ]),
   ];
 }
@@ -273,7 +299,8 @@ function inContext(path: string, relative: DockerfileRequest["relative"]): strin
 }
 
 function isRemote(url: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:/i.test(url) && !url.startsWith("file:");
+  // `git@host:path` is one as well.
+  return /^(?:[a-z][a-z0-9+.-]*:|[^/@]+@[^/:]+:)/i.test(url) && !url.startsWith("file:");
 }
 
 function usesSecrets(caches: readonly CacheConfiguration[]): boolean {

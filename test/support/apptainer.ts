@@ -1,6 +1,7 @@
 /** Real Apptainer for tests: the one on the search path, or the one `scripts/install-components.sh` keeps below the project. */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { commandExists } from "./commandExists.ts";
 
@@ -22,6 +23,42 @@ export function apptainerTrouble(): string | undefined {
   return /version 1\.(?:[4-9]|\d\d)/.test(said.stdout ?? "")
     ? undefined
     : `this is no Apptainer 1.4: ${said.stdout}${said.stderr}`;
+}
+
+/** Who runs `%post`: root of a namespace, whom root in a container often cannot become; then an ordinary user does. */
+export function postUser(): { readonly uid?: number } {
+  const uid = process.getuid?.() === 0 ? usersWithSubordinates().find((one) => one > 0) : undefined;
+  return uid === undefined ? {} : { uid };
+}
+
+/** Why Apptainer cannot run `%post` here, or undefined. */
+export function postTrouble(): string | undefined {
+  const { uid = process.getuid?.() ?? 0 } = postUser();
+  if (uid === 0 || !usersWithSubordinates().includes(uid))
+    return "no ordinary user has subordinate IDs: /etc/subuid";
+  // As Apptainer does it: by newuidmap.
+  const tried = spawnSync("unshare", ["--user", "--map-auto", "--map-root-user", "true"], {
+    encoding: "utf8",
+    ...(process.getuid?.() === 0 ? { uid, gid: uid } : {}),
+  });
+  if (tried.status !== 0)
+    return `no namespace can be made with subordinate IDs: ${`${tried.stderr}`.trim() || "there is no unshare"}`;
+  return apptainerTrouble();
+}
+
+/** Numbers of the users that `/etc/subuid` names. */
+function usersWithSubordinates(): readonly number[] {
+  if (!existsSync("/etc/subuid")) return [];
+  return readFileSync("/etc/subuid", "utf8")
+    .split("\n")
+    .flatMap((line) => {
+      const [name = ""] = line.split(":");
+      if (name === "") return [];
+      const { uid, username } = userInfo();
+      if (name === username) return [uid];
+      const found = spawnSync("id", ["-u", "--", name], { encoding: "utf8" });
+      return found.status === 0 ? [Number(found.stdout)] : [];
+    });
 }
 
 /** Apptainer with a home and a cache of its own. */
