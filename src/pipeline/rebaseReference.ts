@@ -95,6 +95,7 @@ async function makeOne(
   if (image === undefined || (await image.config()).architecture !== arch)
     throw new SpacktainersError("NOT_FOUND", `there is no such image for ${arch}`, {
       place: { url: `${formatRepository(name)} ${manifestReference(name)}` },
+      hint: "without --arch, those that there are are rebased",
     });
   const before = await readAssembledImage(await publishedSource(image, options.believed, emit));
   const published = openPublishedLayers([image], emit);

@@ -65,7 +65,7 @@ for (const { name, trouble, start } of kinds)
         return JSON.parse((await ok(work.run(["sbom", image, "--format", format], options))).stdout);
       }
       async function sign(...keys: readonly string[]): Promise<void> {
-        for (const key of keys) await ok(work.run(["keys", "--output", key], { env }));
+        for (const key of keys) await ok(work.run(["keys", key], { env }));
         const file = work.path("spacktainers.yaml");
         const [first] = keys;
         const text = readFileSync(file, "utf8").replace(/^signing:.*\n/m, "");
