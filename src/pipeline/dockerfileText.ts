@@ -8,8 +8,10 @@
 import type { BaseConfiguration, CacheConfiguration, Configuration } from "../definitions/configuration.ts";
 import { contractCommand, contractEntrypoint } from "../image/image.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import { environmentScriptPath } from "../view/environmentScript.ts";
+import { standardPath } from "../view/environmentModification.ts";
+import { environmentScriptPath, hostLibraries } from "../view/environmentScript.ts";
 import { viewLdSoConf, viewLdSoConfPath } from "../view/ldSoConf.ts";
+import { add, aptInstall, copy, quoted, run } from "./dockerfileInstructions.ts";
 
 /** What a Dockerfile is written from. */
 export interface DockerfileRequest {
@@ -79,7 +81,13 @@ export function dockerfileText(request: DockerfileRequest): string {
         : []),
     ],
     ["# The builder: Spack installs the environment.", `FROM ${image} AS builder`, ...prelude],
-    [aptInstall(builderPackages)],
+    [
+      aptInstall([
+        ...builderPackages,
+        // Spack's client of S3.
+        ...(configuration.caches.some(({ url }) => url.startsWith("s3:")) ? ["python3-boto3"] : []),
+      ]),
+    ],
     spackLines(configuration.spack, request),
     ...configuration.caches.map((cache, index) => cacheLines(cache, index, request)),
     environmentLines(request),
@@ -101,7 +109,7 @@ export function dockerfileText(request: DockerfileRequest): string {
       ...(request.basePackages.length === 0 ? [] : [aptInstall(request.basePackages)]),
       copy("--from=builder", `${resultFolder}/`, "/"),
       run([`printf '%s\\n' ${loaderFolders(configuration.view.root)} > ${viewLdSoConfPath}`, "ldconfig"]),
-      `ENV PATH=${configuration.view.root}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+      `ENV PATH=${configuration.view.root}/bin:${standardPath}`,
       `LABEL org.opencontainers.image.title=${JSON.stringify(name)}`,
       `ENTRYPOINT ${JSON.stringify(contractEntrypoint)}`,
       `CMD ${JSON.stringify(contractCommand)}`,
@@ -169,9 +177,10 @@ function spackLines(spack: Configuration["spack"], { relative }: DockerfileReque
   const { url = defaultSpack.url, ref } = spack;
   return [
     isRemote(url) ? run(clone(url, ref ?? defaultSpack.ref, spackFolder)) : folder(url, ref, spackFolder),
-    `ENV PATH=${spackFolder}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-    run(["spack compiler find --scope site"]),
+    `ENV PATH=${spackFolder}/bin:${standardPath}`,
     ...repos,
+    // Recipes say how compilers are found: after them.
+    run(["spack compiler find --scope site"]),
   ];
 }
 
@@ -219,6 +228,13 @@ function environmentLines(request: DockerfileRequest): readonly string[] {
   ];
 }
 
+/** As in the script that this program writes: where the variable is in use, the container runtime's libraries stay on it. */
+const scriptEnding: readonly string[] = [
+  `if [ -n "\${LD_LIBRARY_PATH:-}" ]; then`,
+  `  export LD_LIBRARY_PATH="$LD_LIBRARY_PATH:${hostLibraries}"`,
+  "fi",
+];
+
 /**
  * What the image gets, in one folder: a view is a link, which `COPY` would follow when it is copied by itself; what is below
  * a folder stays as it is.
@@ -236,7 +252,8 @@ function resultLines({ install, view }: DockerfileRequest["configuration"]): rea
     run([
       `mkdir -p ${script.slice(0, script.lastIndexOf("/"))}`,
       `cp -a --parents ${paths.join(" ")} ${resultFolder}`,
-      `spack env activate --sh -d ${environmentFolder} > ${script}`,
+      `PATH=${standardPath} ${spackFolder}/bin/spack env activate --sh -d ${environmentFolder} | sed -n '/^export SPACK_/d; s/^\\(export .*[^;]\\);*$/\\1/p' > ${script}`,
+      `printf '%s\\n' ${scriptEnding.map(quoted).join(" ")} >> ${script}`,
     ]),
   ];
 }
@@ -252,26 +269,6 @@ function stripLines(root: string): readonly string[] {
       "      esac; done' sh {} +",
     ].join("\n"),
   ];
-}
-
-function aptInstall(packages: readonly string[]): string {
-  return [
-    "RUN apt-get update \\",
-    ` && apt-get install --yes --no-install-recommends ${[...packages].sort().join(" ")} \\`,
-    " && rm -rf /var/lib/apt/lists/*",
-  ].join("\n");
-}
-
-function run(commands: readonly string[], options = ""): string {
-  return `RUN ${options}${commands.join(" \\\n && ")}`;
-}
-
-function copy(option: string | undefined, from: string, to: string): string {
-  return `COPY ${option === undefined ? "" : `${option} `}${JSON.stringify([from, to])}`;
-}
-
-function add(from: string, to: string): string {
-  return `ADD ${JSON.stringify([from, to])}`;
 }
 
 /** The folders that the loader's configuration of a view names, as words for a shell. */
@@ -305,9 +302,4 @@ function isRemote(url: string): boolean {
 
 function usesSecrets(caches: readonly CacheConfiguration[]): boolean {
   return caches.some(({ url, s3 }) => url.startsWith("s3:") && s3.anonymous !== true);
-}
-
-/** A word for a shell. */
-function quoted(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -206,17 +206,22 @@ describe.skipIf(noPost !== undefined)(
 
 describe("definition files with %post", () => {
   it("are refused where there is no Apptainer", async () => {
-    const work = makeWorkplace('registries: [{url: "127.0.0.1:9/org"}]\n');
+    const registry = await startFakeRegistry();
+    const work = makeWorkplace(`registries: [{url: "${registry.host}/org"}]\n`);
     try {
       const folder = work.path("container_definitions", hostArchitecture);
       mkdirSync(folder, { recursive: true });
       mkdirSync(work.path("bin"));
-      writeFileSync(join(folder, "post.def"), "Bootstrap: docker\nFrom: 127.0.0.1:9/a:1\n%post\n true\n");
+      writeFileSync(
+        join(folder, "post.def"),
+        `Bootstrap: docker\nFrom: ${registry.host}/base:1\n%post\n true\n`,
+      );
       const refused = await work.run(["-q", "push"], { env: { PATH: work.path("bin") } });
-      expect(refused.stderr).toMatch(/RUNTIME_MISSING {2}%post takes Apptainer/);
+      expect(refused.stderr).toMatch(/post\.def:3:1 {2}error {2}RUNTIME_MISSING {2}%post takes Apptainer/);
       expect(refused.status).toBe(4);
     } finally {
       work.remove();
+      await registry.close();
     }
   });
 });
