@@ -1,7 +1,8 @@
 /** What is attached to rebased images, and what it says. */
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { artifactRepository } from "../../src/publish/artifactRepository.ts";
 import { attestedDocument } from "../../src/supply/attestedDocument.ts";
@@ -246,3 +247,71 @@ for (const { name, trouble, start } of kinds)
       );
     },
   );
+
+describe("credentials of a registry", () => {
+  it("are in nothing that rebase and dockerfile publish, write or say", async () => {
+    const registry = await startFakeRegistry();
+    const work = rebasingPlace(registry.host);
+    try {
+      const secret = "s3cr3t-word";
+      const basic = `Basic ${Buffer.from(`robot:${secret}`).toString("base64")}`;
+      registry.behaviour.guard = ({ headers }) => headers.authorization === basic || 'Basic realm="test"';
+      const file = work.path("spacktainers.yaml");
+      writeFileSync(
+        file,
+        readFileSync(file, "utf8").replace(
+          'repository: "spack-{name}"',
+          'repository: "spack-{name}", username: $ROBOT_NAME, password: $ROBOT_PASSWORD',
+        ),
+      );
+      writeFileSync(work.path("new.tar"), patchedBase);
+      const env = { ROBOT_NAME: "robot", ROBOT_PASSWORD: secret };
+      const reference = `${registry.host}/org/spack-hello-mpi:latest`;
+      const base = ["--base", `rootfs:${work.path("new.tar")}`];
+      const said: string[] = [];
+      for (const args of [
+        ["push", "--json"],
+        ["rebase", "hello-mpi", ...base, "--json"],
+        ["rebase", reference, "--base", `rootfs:${work.path("base.tar")}`, "--output", "oci:copy", "--json"],
+        ["dockerfile", "hello-mpi", "--output", "Dockerfile"],
+      ]) {
+        const { status, stdout, stderr } = await work.run(args, { env });
+        expect(status, stdout + stderr).toBe(0);
+        said.push(stdout, stderr);
+      }
+      const refused = await work.run(["rebase", "hello-mpi", ...base], {
+        env: { ...env, ROBOT_PASSWORD: `${secret}-wrong` },
+      });
+      expect(refused.status).toBe(4);
+      said.push(refused.stdout, refused.stderr);
+      const published = [...registry.blobs.values()].flatMap((blobs) => [...blobs.values()]);
+      const documents = [...registry.manifests.values()].flatMap((all) =>
+        [...all.values()].map(({ bytes }) => bytes),
+      );
+      const written = [...filesBelow(work.path("copy")), work.path("Dockerfile")].map((path) =>
+        readFileSync(path),
+      );
+      expect(published.length).toBeGreaterThan(5);
+      expect(documents.length).toBeGreaterThan(3);
+      expect(written.length).toBeGreaterThan(5);
+      for (const bytes of [...published, ...documents, ...written, ...said.map((text) => Buffer.from(text))])
+        for (const content of [bytes, unpacked(bytes)])
+          for (const word of [secret, basic.slice("Basic ".length)])
+            expect(content.includes(word)).toBe(false);
+    } finally {
+      work.remove();
+      await registry.close();
+    }
+  });
+});
+
+function filesBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
+  );
+}
+
+/** What is in something compressed by gzip; anything else as it is. */
+function unpacked(bytes: Buffer): Buffer {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
+}
