@@ -392,6 +392,8 @@ describe.skipIf(noRegistry !== undefined)(
         if (attempt > 300) throw new Error("the registry does not start");
         await sleep(100);
       }
+      // Where users have no folder for what runs, the usual place of credentials cannot even be asked for.
+      writeFileSync(work.path("auth.json"), "{}");
       const pushed = spawnSync(
         "skopeo",
         [
@@ -401,7 +403,7 @@ describe.skipIf(noRegistry !== undefined)(
           `oci:${work.path("base")}`,
           `docker://${host}/group/base:1.2`,
         ],
-        { encoding: "utf8" },
+        { encoding: "utf8", env: { ...process.env, REGISTRY_AUTH_FILE: work.path("auth.json") } },
       );
       expect(pushed.stderr).toBe("");
     });

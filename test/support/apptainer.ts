@@ -1,6 +1,6 @@
 /** Real Apptainer for tests: the one on the search path, or the one `scripts/install-components.sh` keeps below the project. */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { commandExists } from "./commandExists.ts";
@@ -20,9 +20,14 @@ export function apptainerTrouble(): string | undefined {
     encoding: "utf8",
     env: { ...process.env, PATH: pathWithApptainer },
   });
-  return /version 1\.(?:[4-9]|\d\d)/.test(said.stdout ?? "")
-    ? undefined
-    : `this is no Apptainer 1.4: ${said.stdout}${said.stderr}`;
+  if (!/version 1\.(?:[4-9]|\d\d)/.test(said.stdout ?? ""))
+    return `this is no Apptainer 1.4: ${said.stdout}${said.stderr}`;
+  try {
+    accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch {
+    return "this user may not open /dev/fuse, by which Apptainer mounts SIF files";
+  }
 }
 
 /** Who runs `%post`: root of a namespace, whom root in a container often cannot become; then an ordinary user does. */
