@@ -11,9 +11,22 @@ import { parseArgs } from "node:util";
 
 const names = ["startup", "check", "index", "assembly", "layers", "sif", "publish"];
 
-const { values, positionals } = parseArgs({
+const usage = `npm run bench [-- NAME... OPTIONS]
+
+  NAME               ${names.join(", ")}; assembly:corpus, assembly:synthetic, layers:corpus, layers:synthetic; none: all
+  --runs N           of each of ours (3)
+  --spack-runs N     of Spack and Buildah (1)
+  --apptainer-runs N (1)
+  --size BYTES       of the synthetic environment (400M)
+  --packages N       in it (60)
+  --specs N          of the synthetic index (130000)
+  --work DIR         keeps there what it makes
+`;
+
+const { values, positionals } = readArguments({
   allowPositionals: true,
   options: {
+    help: { type: "boolean", short: "h", default: false },
     size: { type: "string", default: "400M" },
     packages: { type: "string", default: "60" },
     runs: { type: "string", default: "3" },
@@ -23,6 +36,11 @@ const { values, positionals } = parseArgs({
     work: { type: "string" },
   },
 });
+
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
 
 const wanted = new Map();
 for (const text of positionals.length === 0 ? names : positionals) {
@@ -93,4 +111,12 @@ function bytes(text) {
 function fail(message) {
   console.error(message);
   process.exit(2);
+}
+
+function readArguments(config) {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    return fail(`${error.message}\n\n${usage}`);
+  }
 }

@@ -141,16 +141,20 @@ export class DirectoryWriter {
 
   /** The real path of something below the root if its directory is there, without creating anything. */
   #existing(path: string): string | undefined {
-    const parent = parentOf(path);
-    let real = "";
-    for (const name of parent === "" ? [] : parent.split("/")) {
-      const next = joined(real, name);
-      const known = this.#directories.get(next);
-      const facts = known === undefined ? statOf(this.#at(next)) : undefined;
-      if (known === undefined && facts === undefined) return undefined;
-      real = known ?? this.#enter(next, facts, 0);
-    }
-    return joined(real, nameIn(path));
+    const parent = this.#existingDirectory(parentOf(path), 0);
+    return parent === undefined ? undefined : joined(parent, nameIn(path));
+  }
+
+  #existingDirectory(path: string, links: number): string | undefined {
+    const known = this.#directories.get(path);
+    if (known !== undefined) return known;
+    const parent = this.#existingDirectory(parentOf(path), links);
+    if (parent === undefined) return undefined;
+    const here = joined(parent, nameIn(path));
+    const facts = statOf(this.#at(here));
+    if (facts === undefined) return undefined;
+    if (facts.isDirectory()) return this.#enter(here, facts, links);
+    return this.#existingDirectory(this.#linkTarget(here, facts, links), links + 1);
   }
 
   #at(path: string): string | Buffer {
@@ -185,6 +189,11 @@ export class DirectoryWriter {
       this.made.add(path);
       return path;
     }
+    return this.#enterAll(this.#linkTarget(path, facts, links), links + 1);
+  }
+
+  /** Where something that is used as a directory and is none leads. */
+  #linkTarget(path: string, facts: Stats, links: number): string {
     if (!facts.isSymbolicLink() || this.#options.links !== "within")
       throw new SpacktainersError(
         "ARCHIVE_UNSAFE",
@@ -194,7 +203,7 @@ export class DirectoryWriter {
     if (links >= maxLinks)
       throw new SpacktainersError("ARCHIVE_UNSAFE", `${printable(path)} is a circle of symbolic links`);
     const target = nameOfBytes(readlinkSync(this.#at(path), { encoding: "buffer" }));
-    return this.#enterAll(resolveLink(parentOf(path), target), links + 1);
+    return resolveLink(parentOf(path), target);
   }
 
   /** A directory its owner may not use freely is opened for as long as we work. */

@@ -78,3 +78,50 @@ export function addCacheOptions(command: Command): Command {
     )
     .option("--refresh", "ask the caches and the base's archive again, whatever is known already");
 }
+
+/** Options of {@link addWorkshopOptions}. */
+export interface WorkshopOptions extends CacheOptions {
+  readonly jobs?: number;
+}
+
+/** `--jobs` and {@link addCacheOptions}, on every verb that works on packages. */
+export function addWorkshopOptions(command: Command): Command {
+  return addCacheOptions(
+    command.option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger),
+  );
+}
+
+/** Options of {@link addInstallOptions}. */
+export interface InstallOptions {
+  readonly strip: boolean;
+  readonly keepMetadata?: boolean;
+}
+
+/** `--no-strip` and `--keep-metadata`, on every verb that decides what of a package is installed. */
+export function addInstallOptions(command: Command): Command {
+  return command
+    .option("--no-strip", "keep debug sections and symbol tables")
+    .option("--keep-metadata", "keep the packages' .spack folders");
+}
+
+/** Options of {@link addImageOptions}. */
+export interface ImageOptions extends InstallOptions {
+  readonly arch?: string;
+  readonly allowUnresolved?: readonly string[];
+  readonly frozen?: boolean;
+}
+
+/**
+ * Options on every verb that decides what an image is.
+ *
+ * @param refused what `--frozen` keeps from happening: `build`
+ */
+export function addImageOptions(command: Command, refused: string): Command {
+  return addInstallOptions(addSelectionOptions(command))
+    .option(
+      "--allow-unresolved <name>",
+      "library or interpreter that may be missing in the image (repeatable)",
+      collect,
+    )
+    .option("--frozen", `refuse to ${refused} anything else than what the locks beside the definition say`);
+}

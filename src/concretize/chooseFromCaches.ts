@@ -17,6 +17,8 @@ import type { Resolution } from "./types.ts";
 export interface ChoiceOptions {
   /** Default values of variants, from recipes. */
   readonly facts?: RecipeFacts;
+  /** How long a search goes on ({@link mostComparisons}). */
+  readonly comparisons?: number;
 }
 
 /** Everything that is computed once for an environment and its caches. */
@@ -26,6 +28,8 @@ export interface ChoiceContext {
   readonly judge: (spec: ConcreteSpec) => Verdict;
   readonly model: CostModel;
   readonly candidates: readonly Candidates[];
+  /** How long a search goes on; default {@link mostComparisons}. */
+  readonly comparisons: number | undefined;
 }
 
 /** Prepares choosing: the candidates of every root. */
@@ -41,13 +45,14 @@ export function prepareChoice(
   const candidates = environment.specs.map((request) =>
     findCandidates({ environment, source, closureOf, judge }, request),
   );
-  return { environment, source, judge, model, candidates };
+  return { environment, source, judge, model, candidates, comparisons: options.comparisons };
 }
 
 /**
  * For every root the cached spec that Spack would reuse, so that all fit together as `unify` says. Among those that fit,
  * the one that is best by Spack's criteria (see `criteria.ts`). Where only default values of variants would tell, these are
- * guessed, and `undetermined` of the result says so. Deterministic.
+ * guessed, and `undetermined` of the result says so. Deterministic. A search that there is too much of ends with the best choice
+ * found so far, and `incomplete` says so.
  *
  * @throws {SpacktainersError} `NO_SOLUTION`, or {@link SpacktainersErrors} with one for each root that cannot be had
  */
@@ -68,9 +73,11 @@ export function choosePrepared(context: ChoiceContext): Resolution {
   const rounds = choiceRounds(context);
   const chosen = new Map<RequestedSpec, Candidate>();
   const undetermined: Undetermined[] = [];
+  const incomplete: string[] = [];
   for (const round of rounds) {
     if (round.length === 0) continue;
-    const choice = chooseRound(context, round);
+    const { best: choice, complete } = chooseRound(context, round);
+    if (!complete) incomplete.push(...round.map(({ request }) => request.text));
     refuseUnmetPreferences(context, choice);
     for (const [index, { request }] of round.entries()) {
       const candidate = choice.chosen[index];
@@ -91,6 +98,7 @@ export function choosePrepared(context: ChoiceContext): Resolution {
     ),
     origin: "caches",
     ...(undetermined.length === 0 ? {} : { undetermined }),
+    ...(incomplete.length === 0 ? {} : { incomplete }),
   };
 }
 
@@ -112,17 +120,21 @@ function raise(errors: readonly SpacktainersError[]): never {
  * The best choice for roots that must fit together. Only the newest versions of the roots are looked at first: nothing can
  * be better than a choice among them in which every requirement is kept by its first option.
  */
-function chooseRound(context: ChoiceContext, round: readonly Candidates[]): Choice {
+function chooseRound(
+  context: ChoiceContext,
+  round: readonly Candidates[],
+): { readonly best: Choice; readonly complete: boolean } {
   const newest = search(
     context,
     round.map(({ newest, virtual }) => ({ candidates: newest(), virtual })),
   );
-  if (newest.best !== undefined && newest.complete && newest.best.cost[0] === 0) return newest.best;
+  if (newest.best !== undefined && newest.complete && newest.best.cost[0] === 0)
+    return { best: newest.best, complete: true };
   const { best, complete } = search(
     context,
     round.map(({ usable, virtual }) => ({ candidates: usable(), virtual })),
   );
-  if (best !== undefined) return best;
+  if (best !== undefined) return { best, complete };
   if (!complete)
     throw new SpacktainersError("NO_SOLUTION", "no choice was found among the very many that there are", {
       place: round[0]?.request.place ?? {},
@@ -132,7 +144,11 @@ function chooseRound(context: ChoiceContext, round: readonly Candidates[]): Choi
 }
 
 /** Searches system by system: what was linked against one system's libraries may not run on another. */
-export function search({ model }: ChoiceContext, slots: readonly Slot[], feasible = false): SearchResult {
+export function search(
+  { model, comparisons }: Pick<ChoiceContext, "model" | "comparisons">,
+  slots: readonly Slot[],
+  feasible = false,
+): SearchResult {
   const systems = new Set(slots.flatMap(({ candidates }) => candidates.map(({ spec }) => spec.os)));
   let best: Choice | undefined;
   let complete = true;
@@ -143,7 +159,7 @@ export function search({ model }: ChoiceContext, slots: readonly Slot[], feasibl
         virtual,
       })),
       model,
-      feasible,
+      { feasible, ...(comparisons === undefined ? {} : { comparisons }) },
     );
     complete &&= result.complete;
     if (result.best !== undefined && (best === undefined || compareCosts(result.best.cost, best.cost) < 0))

@@ -24,7 +24,15 @@ export interface SearchResult {
 }
 
 /** Comparisons of a candidate with a partial choice after which a search ends with the best it has. */
-const mostComparisons = 2_000_000;
+export const mostComparisons = 2_000_000;
+
+/** How far a search goes. */
+export interface SearchLimits {
+  /** Stop at the first choice found, whatever its cost. */
+  readonly feasible?: boolean;
+  /** Default {@link mostComparisons}. */
+  readonly comparisons?: number;
+}
 
 /** Nodes and costs of a partial choice, with an undo log. */
 class PartialChoice {
@@ -128,10 +136,12 @@ export function costOf(
  * The cheapest choice in which every package has one configuration. Roots with the fewest candidates are placed first;
  * after each placement, candidates that no longer fit are set aside, and a root left without any ends the branch. Of
  * equal choices the one whose hashes come first wins.
- *
- * @param feasible stop at the first choice found, whatever its cost
  */
-export function searchUnified(slots: readonly Slot[], model: CostModel, feasible = false): SearchResult {
+export function searchUnified(
+  slots: readonly Slot[],
+  model: CostModel,
+  { feasible = false, comparisons: most = mostComparisons }: SearchLimits = {},
+): SearchResult {
   const fitting = dropMisfits(slots);
   if (fitting === undefined) return { best: undefined, complete: true };
   const rootNames = rootNamesOf(fitting);
@@ -186,7 +196,7 @@ export function searchUnified(slots: readonly Slot[], model: CostModel, feasible
     const others = open.filter((slot) => slot !== next);
     for (const { candidate } of next.candidates) {
       comparisons += 1 + others.reduce((sum, slot) => sum + slot.candidates.length, 0);
-      if (comparisons > mostComparisons) {
+      if (comparisons > most) {
         complete = false;
         return true;
       }

@@ -17,6 +17,8 @@ export interface Resolution {
     readonly variants: readonly string[];
     readonly alternatives: readonly DagHash[];
   }[];
+  /** Roots whose search was cut short: there may be a better choice for them. */
+  readonly incomplete?: readonly string[];
 }
 
 /** The part of a resolution that goes into an image. */

@@ -11,7 +11,6 @@ const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as c
 const archiveKeys = [
   "packages",
   "complete",
-  "complete",
   "mirror",
   "security-mirror",
   "components",

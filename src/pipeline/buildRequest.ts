@@ -1,23 +1,25 @@
-import type { EmitEvent } from "../util/events.ts";
+import type { WorkshopRequest } from "./workshop.ts";
 
-/** A command line of `build`. */
-export interface BuildRequest {
-  readonly directory: string;
+/** The part of a command line that all have that work on the repository's containers. */
+export interface ContainersRequest extends WorkshopRequest {
+  /** Containers' names, paths or globs; none: all. */
   readonly names: readonly string[];
   readonly arch: string | undefined;
-  /** `kind:path`; none: an OCI layout in the configured folder. */
-  readonly outputs: readonly string[];
+}
+
+/** The part of a command line that decides what an image is. */
+export interface ImageRequest extends ContainersRequest {
   /** Undefined: as configured. */
   readonly strip: boolean | undefined;
   readonly keepMetadata: boolean;
   readonly allowUnresolved: readonly string[];
-  readonly force: boolean;
-  /** Refuse to build anything else than what the locks say. */
+  /** Refuse to make anything else than what the locks say. */
   readonly frozen: boolean;
-  readonly caches: readonly string[];
-  readonly trust: readonly string[];
-  readonly refresh: boolean;
-  readonly jobs: number | undefined;
-  readonly emit: EmitEvent;
-  readonly signal: AbortSignal;
+}
+
+/** A command line of `build`. */
+export interface BuildRequest extends ImageRequest {
+  /** `kind:path`; none: an OCI layout in the configured folder. */
+  readonly outputs: readonly string[];
+  readonly force: boolean;
 }

@@ -1,26 +1,17 @@
 import { selectContainers } from "../definitions/select.ts";
 import { SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
+import type { ContainersRequest } from "./buildRequest.ts";
 import { checkLocks, type LockResult, lockContainer } from "./lockContainer.ts";
 import { inWorkshop } from "./workshop.ts";
 import { openSoundRepository } from "./workspace.ts";
 
 /** A command line of `lock`. */
-export interface LockRequest {
-  readonly directory: string;
-  readonly names: readonly string[];
-  readonly arch: string | undefined;
+export interface LockRequest extends ContainersRequest {
   /** Roots that are locked and still asked for keep their configuration. */
   readonly keep: boolean;
   /** Write nothing; fail when a lock is missing or does not fit. */
   readonly check: boolean;
-  readonly caches: readonly string[];
-  readonly trust: readonly string[];
-  readonly refresh: boolean;
-  readonly jobs: number | undefined;
-  readonly emit: EmitEvent;
-  readonly signal: AbortSignal;
 }
 
 /**

@@ -65,6 +65,8 @@ export interface PushedTarget {
   readonly image: TaggedImage | undefined;
   /** What is known of it; undefined when it was there already. */
   readonly facts: BuiltImageFacts | undefined;
+  /** Waits for the records of the image's layers, which are put while other work goes on. Throws what went wrong with them. */
+  recorded(): Promise<void>;
 }
 
 /**
@@ -145,6 +147,7 @@ export async function pushToAll(
         result: { ...emptyResult(goal), error: attempt.error },
         image: undefined,
         facts: undefined,
+        recorded: nothingToRecord,
       },
     );
   }
@@ -228,14 +231,13 @@ async function present(goal: Goal, image: PublishedImage, platform: Platform): P
   const found = await getManifest(goal.repository, image.digest);
   const result = { ...emptyResult(goal), digest: image.digest, upToDate: true };
   const { target, repository } = goal;
-  if (found === undefined) return { target, repository, result, image: undefined, facts: undefined };
+  const common = { target, repository, facts: undefined, recorded: nothingToRecord };
+  if (found === undefined) return { ...common, result, image: undefined };
   const { mediaType, digest, bytes } = found;
   return {
-    target,
-    repository,
+    ...common,
     result: { ...result, layers: { ...noLayers, referenced: image.manifest.layers.length } },
     image: { descriptor: { mediaType, digest, size: bytes.length, platform }, bytes },
-    facts: undefined,
   };
 }
 
@@ -246,7 +248,10 @@ async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Prom
     signal: workshop.signal,
   });
   const { descriptor, bytes } = image.manifest;
-  if (made.contents.length > 0) await pushContents(goal.repository, descriptor, made.contents);
+  const records =
+    made.contents.length === 0 ? undefined : pushContents(goal.repository, descriptor, made.contents);
+  // It fails for those who wait for it, and nobody may.
+  records?.catch(() => {});
   const layers = { ...noLayers };
   for (const outcome of pushed.layers) layers[outcome]++;
   return {
@@ -260,8 +265,11 @@ async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Prom
     },
     image: { descriptor: { ...descriptor, platform: image.platform }, bytes },
     facts: made.facts,
+    recorded: async () => void (await records),
   };
 }
+
+const nothingToRecord = async (): Promise<void> => {};
 
 const noLayers: Record<LayerOutcome, number> = { uploaded: 0, mounted: 0, present: 0, referenced: 0 };
 

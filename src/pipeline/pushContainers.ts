@@ -4,37 +4,32 @@ import { selectContainers } from "../definitions/select.ts";
 import { artifactRepository } from "../publish/artifactRepository.ts";
 import { publishTag, type TaggedImage } from "../publish/publishTag.ts";
 import { parseTag, type Tag } from "../registry/reference.ts";
+import type { Digest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import { ignoreEvents } from "../util/events.ts";
+import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { asArchitecture } from "./architecture.ts";
+import type { ImageRequest } from "./buildRequest.ts";
 import { loadSigningKey } from "./keyFiles.ts";
-import { type PushedContainer, type PushedTarget, type PushedTo, pushContainer } from "./pushContainer.ts";
+import {
+  type PushedContainer,
+  type PushedTarget,
+  type PushedTo,
+  pushContainer,
+  tried,
+} from "./pushContainer.ts";
 import { pushDefinition } from "./pushDefinition.ts";
 import { type PublishedRequest, signPublished } from "./signPublished.ts";
-
 import { inWorkshop, tidyWorkshop, type Workshop } from "./workshop.ts";
 import { openSoundRepository } from "./workspace.ts";
 
 /** A command line of `push`. */
-export interface PushRequest {
-  readonly directory: string;
-  readonly names: readonly string[];
-  readonly arch: string | undefined;
+export interface PushRequest extends ImageRequest {
   /** URLs of configured registries; none: all. */
   readonly registries: readonly string[];
   /** Besides those of the configuration. */
   readonly tags: readonly string[];
-  readonly strip: boolean | undefined;
-  readonly keepMetadata: boolean;
-  readonly allowUnresolved: readonly string[];
-  readonly frozen: boolean;
   readonly force: boolean;
-  readonly caches: readonly string[];
-  readonly trust: readonly string[];
-  readonly refresh: boolean;
-  readonly jobs: number | undefined;
-  readonly emit: EmitEvent;
-  readonly signal: AbortSignal;
 }
 
 /** What became of a container's image in one registry. */
@@ -98,6 +93,9 @@ export async function pushContainers(request: PushRequest): Promise<readonly Pus
   });
 }
 
+/** Images that are described and signed at a time. */
+const imagesAtOnce = 4;
+
 /** How what is pushed is signed. Throws `KEY_INVALID`. */
 export async function signingOf(
   { signing }: Configuration,
@@ -129,7 +127,7 @@ export function chosenRegistries(
 }
 
 /**
- * Moves every tag once all architectures are there.
+ * Moves every tag once all architectures are there, and waits for the records of their layers.
  *
  * @param containers all that there are: whose architectures share a tag
  * @returns a row for each image and registry, failures included
@@ -163,14 +161,18 @@ export async function moveTags(
       ),
     ),
   );
-  const done = new Set<string>();
-  if (moves.size > 0) emit({ type: "stage", stage: "Moving the tags" });
-  for (const { tag, members } of moves.values()) {
+  const tagged = new Map<string, { readonly digest: Digest; readonly members: readonly Member[] }>();
+  const attempt = async (members: readonly Member[], work: () => Promise<void>): Promise<void> => {
     signal.throwIfAborted();
-    const [first] = members;
-    if (first === undefined) continue;
-    try {
-      const { digest } = await publishTag(first.target.repository, {
+    const { error } = await tried(work);
+    if (error !== undefined) for (const { target } of members) errors.set(target, error);
+  };
+  if (moves.size > 0) emit({ type: "stage", stage: "Moving the tags" });
+  for (const { target, tag, members } of moves.values())
+    await attempt(members, async () => {
+      const [first] = members;
+      if (first === undefined) return;
+      const { digest } = await publishTag(target.repository, {
         tag,
         images: members.map(({ image }) => image),
         architectures: architecturesIn(first, containers),
@@ -179,11 +181,14 @@ export async function moveTags(
           "org.opencontainers.image.version": first.version,
         },
       });
-      const what = `${first.target.result.repository}@${digest}`;
-      if (done.has(what)) continue;
-      done.add(what);
       // What was there before has all that was known when it was made; only a key can be new.
-      if (members.every((member) => member.target.facts === undefined) && signing.key === undefined) continue;
+      if (signing.key === undefined && members.every((member) => member.target.facts === undefined)) return;
+      tagged.set(`${target.result.repository}@${digest}`, { digest, members });
+    });
+  await mapConcurrently([...tagged.values()], imagesAtOnce, ({ digest, members }) =>
+    attempt(members, async () => {
+      const [first] = members;
+      if (first === undefined) return;
       await signPublished({
         ...signing,
         reference: digest,
@@ -193,11 +198,11 @@ export async function moveTags(
         emit: ignoreEvents,
         signal,
       });
-    } catch (thrown) {
-      const error = asSpacktainersError(thrown);
-      if (error.code === "INTERRUPTED") throw error;
-      for (const { target } of members) errors.set(target, error);
-    }
+    }),
+  );
+  for (const target of pushed.flatMap(({ targets }) => targets)) {
+    const { error } = await tried(() => target.recorded());
+    if (error !== undefined) errors.set(target, error);
   }
   return pushed.flatMap(({ container, version, targets }) =>
     targets.map((target) => ({

@@ -65,6 +65,14 @@ export async function resolvePackages(
           known === undefined ? {} : { facts: known },
         )
       : chooseFromLock(lock);
+  if (resolution.incomplete !== undefined)
+    emit({
+      type: "warning",
+      code: "NOTICE",
+      message: `the search for the best choice was cut short: there may be a better one for ${resolution.incomplete.map((text) => `\`${text}\``).join(", ")}`,
+      place: { file: environment.file },
+      hint: "narrow the specs down (versions, variants), or write a spack.lock",
+    });
   const roots = resolution.roots.map(({ hash }) => hash);
   const { packages, externals } = runtimeClosure(resolution.graph, roots);
   checkTargets(packages, platform, lock?.file);

@@ -16,6 +16,10 @@ import { referringManifests } from "../supply/storedAttestations.ts";
 import type { Digest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { mapConcurrently } from "../util/mapConcurrently.ts";
+
+/** Images of an index that are seen to at a time. */
+const subjectsAtOnce = 4;
 
 /** What to attach to an image in a repository. */
 export interface PublishedRequest {
@@ -62,8 +66,8 @@ export async function signPublished(request: PublishedRequest): Promise<readonly
     });
   const place = { url: `${repository.repository}@${stored.descriptor.digest}` };
   const children = isIndexType(stored.descriptor.mediaType) ? parseIndex(stored.bytes, place).manifests : [];
-  const attached: AttachedArtifact[] = [];
-  for (const subject of [...children, stored.descriptor]) {
+  const subjects = [...children, stored.descriptor];
+  const attached = await mapConcurrently(subjects, subjectsAtOnce, async (subject) => {
     signal.throwIfAborted();
     const facts = request.factsOf(subject.digest);
     // An index has no contents of its own to state.
@@ -73,18 +77,20 @@ export async function signPublished(request: PublishedRequest): Promise<readonly
         code: "NOTICE",
         message: "what is in the image is not known here: nothing is stated of it",
       });
-    for (const artifact of await missingArtifacts(subject, facts, request)) {
+    const missing = await missingArtifacts(subject, facts, request);
+    // Together, since where the registry does not keep the list of them each change of it takes a while.
+    return mapConcurrently(missing, missing.length, async (artifact): Promise<AttachedArtifact> => {
       signal.throwIfAborted();
       await repository.push(artifact);
-      attached.push({
+      return {
         title: artifact.title,
         subject: subject.digest,
         digest: artifact.manifest.descriptor.digest,
         tag: artifact.tag,
-      });
-    }
-  }
-  return attached;
+      };
+    });
+  });
+  return attached.flat();
 }
 
 async function missingArtifacts(

@@ -8,8 +8,9 @@ import * as z from "zod";
 import type { BasePackage } from "../base/types.ts";
 import { type Architecture, architectures } from "../definitions/configuration.ts";
 import type { Container } from "../definitions/repository.ts";
-import { type DagHash, parseDagHash } from "../spec/concrete.ts";
-import { type Digest, parseDigest } from "../util/digest.ts";
+import type { DagHash } from "../spec/concrete.ts";
+import { digestSchema as digest, dagHashSchema as hash } from "../spec/hashSchemas.ts";
+import type { Digest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { withoutUndefined } from "../util/withoutUndefined.ts";
 
@@ -70,18 +71,6 @@ export function lockPaths(container: Pick<Container, "path" | "name">): {
   };
 }
 
-const digest = z.string().transform((text, context) => {
-  const parsed = parseDigest(text);
-  if (parsed !== undefined) return parsed;
-  context.addIssue("must be `sha256:` and 64 hexadecimal digits");
-  return z.NEVER;
-});
-const hash = z.string().transform((text, context) => {
-  const parsed = parseDagHash(text);
-  if (parsed !== undefined) return parsed;
-  context.addIssue("must be a hash of 32 characters");
-  return z.NEVER;
-});
 const word = z
   .string()
   .max(512)

@@ -8,7 +8,6 @@ import { installPackage } from "../install/installPackage.ts";
 import { sbangScript } from "../install/sbangScript.ts";
 import { sweepTemporaries, temporaryPath, writeAtomically, writeFileAtomically } from "../util/atomicFile.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { mergeView } from "../view/mergeView.ts";
 import type { ViewPackage } from "../view/types.ts";
@@ -23,11 +22,11 @@ import { resolvePackages } from "./resolvePackages.ts";
 import { streamEntries, viewNotices } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
 import { holdsPath, refuseReplacingOthers } from "./viewPlace.ts";
+import type { WorkshopRequest } from "./workshop.ts";
 import { cacheSources, openSoundRepository } from "./workspace.ts";
 
 /** A command line of `unpack`. */
-export interface UnpackRequest {
-  readonly directory: string;
+export interface UnpackRequest extends WorkshopRequest {
   /** A container's name, a definition, or a folder with `spack.yaml`. */
   readonly path: string;
   /** Directory to fill; `root` and `view` are below it. */
@@ -40,12 +39,6 @@ export interface UnpackRequest {
   /** Undefined: as configured. */
   readonly strip: boolean | undefined;
   readonly keepMetadata: boolean;
-  readonly caches: readonly string[];
-  readonly trust: readonly string[];
-  readonly refresh: boolean;
-  readonly jobs: number | undefined;
-  readonly emit: EmitEvent;
-  readonly signal: AbortSignal;
 }
 
 /** What was unpacked. */

@@ -24,7 +24,7 @@ export interface Workshop {
   readonly signal: AbortSignal;
 }
 
-/** What of a command line decides a workshop. */
+/** What of a command line decides a workshop: the part that all have that choose packages. */
 export interface WorkshopRequest {
   readonly directory: string;
   readonly caches: readonly string[];

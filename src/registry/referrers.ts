@@ -112,33 +112,85 @@ async function fromTag(repository: Repository, subject: Digest): Promise<ImageIn
   return parseIndex(found.bytes, placeOf(repository, tag));
 }
 
+/** Entries for one tag that this process is writing. */
+interface TagWriter {
+  /** Not written yet. */
+  readonly waiting: Descriptor[];
+  /** Ends once all entries have stayed. */
+  readonly work: Promise<void>;
+  /** Cuts the pause short in which written entries are left alone. */
+  wake(): void;
+}
+
+const writers = new Map<string, TagWriter>();
+
 /**
- * Adds to the index at the tag. The specification knows no condition for a write, so that another writer may overwrite
- * ours in between: the index is read again after a while, and written again until our entry stays.
+ * Adds to the index at the tag. Within this process there is one writer for a tag, which takes along all that has come
+ * together until it writes: an entry never waits until those before it have stayed.
+ */
+function addTogether(repository: Repository, subject: Digest, descriptor: Descriptor): Promise<void> {
+  const key = `${repository.session.origin} ${repository.path} ${subject}`;
+  const running = writers.get(key);
+  if (running !== undefined) {
+    running.waiting.push(descriptor);
+    running.wake();
+    return running.work;
+  }
+  const waiting = [descriptor];
+  let pause = new AbortController();
+  const work = addToTag(repository, subject, {
+    waiting,
+    pause() {
+      pause = new AbortController();
+      return pause.signal;
+    },
+    done: () => void writers.delete(key),
+  });
+  writers.set(key, { waiting, work, wake: () => pause.abort() });
+  return work;
+}
+
+/** What the writer of a tag is given by those who have entries for it. */
+interface TagWork {
+  readonly waiting: Descriptor[];
+  /** Begins a pause. @returns aborted when there is something new */
+  pause(): AbortSignal;
+  /** No more entries are taken. */
+  done(): void;
+}
+
+/**
+ * Writes what waits. The specification knows no condition for a write, so that another writer may overwrite ours in
+ * between: the index is read again after a while, and written again until our entries stay.
  */
 async function addToTag(
   repository: Repository,
   subject: Digest,
-  entries: readonly Descriptor[],
+  { waiting, pause, done }: TagWork,
 ): Promise<void> {
   const tag = referrersTag(subject);
-  const { signal } = repository.session.policy;
-  for (let conflicts = 0; conflicts <= maxConflicts; conflicts++) {
-    const index = await fromTag(repository, subject);
-    const missing = missingIn(index, entries);
-    if (missing.length > 0) {
-      const bytes = Buffer.from(JSON.stringify({ ...index, manifests: [...index.manifests, ...missing] }));
-      await putManifest(repository, tag, bytes, mediaTypes.index).catch((thrown) => {
-        // Registries that notice say so; the next round reads what the other one wrote.
-        if (thrown instanceof RegistryRefusal && [409, 412].includes(thrown.status)) return;
-        throw thrown;
-      });
+  const written: Descriptor[] = [];
+  try {
+    for (let conflicts = 0; conflicts <= maxConflicts; ) {
+      const index = await fromTag(repository, subject);
+      const lost = missingIn(index, written);
+      if (lost.length > 0) conflicts++;
+      else if (waiting.length === 0 && written.length > 0) return;
+      const added = waiting.splice(0);
+      const missing = [...lost, ...missingIn(index, added)];
+      written.push(...added);
+      if (missing.length > 0) {
+        const bytes = Buffer.from(JSON.stringify({ ...index, manifests: [...index.manifests, ...missing] }));
+        await putManifest(repository, tag, bytes, mediaTypes.index).catch((thrown) => {
+          // Registries that notice say so; the next round reads what the other one wrote.
+          if (thrown instanceof RegistryRefusal && [409, 412].includes(thrown.status)) return;
+          throw thrown;
+        });
+      }
+      if (waiting.length === 0) await settle(repository, pause());
     }
-    const pause = settleMs + Math.random() * settleJitterMs;
-    await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => {
-      throw interruption(signal, repository.session.origin);
-    });
-    if (missingIn(await fromTag(repository, subject), entries).length === 0) return;
+  } finally {
+    done();
   }
   throw new SpacktainersError("NETWORK", "others keep overwriting the list of referrers", {
     place: placeOf(repository, tag),
@@ -146,40 +198,17 @@ async function addToTag(
   });
 }
 
+/** Gives other writers the time to overwrite what was written, unless there is something new to write. */
+async function settle({ session }: Repository, news: AbortSignal): Promise<void> {
+  const { signal } = session.policy;
+  const either = signal === undefined ? news : AbortSignal.any([signal, news]);
+  await sleep(settleMs + Math.random() * settleJitterMs, undefined, { signal: either }).catch(() => {
+    if (signal?.aborted === true) throw interruption(signal, session.origin);
+  });
+}
+
 function missingIn(index: ImageIndex, entries: readonly Descriptor[]): readonly Descriptor[] {
   return entries.filter((entry) => !index.manifests.some((one) => one.digest === entry.digest));
-}
-
-/** Entries for one tag: those that a write under way has not taken, and the writes before. */
-interface TagWriter {
-  waiting: Descriptor[];
-  next: Promise<void> | undefined;
-  last: Promise<void>;
-}
-
-const writers = new Map<string, TagWriter>();
-
-/** Within this process one write at a time, which takes along all that has come together until it begins. */
-function addTogether(repository: Repository, subject: Digest, descriptor: Descriptor): Promise<void> {
-  const key = `${repository.session.origin} ${repository.path} ${subject}`;
-  const writer: TagWriter = writers.get(key) ?? { waiting: [], next: undefined, last: Promise.resolve() };
-  writers.set(key, writer);
-  writer.waiting.push(descriptor);
-  if (writer.next !== undefined) return writer.next;
-  const write = writer.last
-    .catch(() => {})
-    .then(() => {
-      const taken = writer.waiting;
-      writer.waiting = [];
-      writer.next = undefined;
-      return addToTag(repository, subject, taken);
-    })
-    .finally(() => {
-      if (writer.last === write && writer.next === undefined) writers.delete(key);
-    });
-  writer.next = write;
-  writer.last = write;
-  return write;
 }
 
 function placeOf(repository: Repository, reference: string): { readonly url: string } {

@@ -5,7 +5,7 @@
 import { randomBytes, scrypt } from "node:crypto";
 import { promisify } from "node:util";
 import { xsalsa20poly1305 } from "@noble/ciphers/salsa.js";
-import { z } from "zod";
+import * as z from "zod";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 
 /** PEM labels: what cosign 2 and later writes, and what cosign 1 wrote. */

@@ -1,5 +1,5 @@
 /** DSSE envelopes (secure-systems-lab/dsse, protocol and envelope): a payload, its type, and signatures over both. */
-import { z } from "zod";
+import * as z from "zod";
 import type { SigningKey, VerificationKey } from "./signingKey.ts";
 
 /** Media type of an envelope. */

@@ -2,11 +2,11 @@
  * The facts of an image as a file: what a build knows and the image itself does not say (where archives came from, who
  * signed them, what was installed on the way). JSON; the format is in `docs/supply-chain.md`.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { readLock } from "../environment/lock.ts";
 import { writeLock } from "../environment/writeLock.ts";
-import { type ConcreteSpec, type DagHash, parseDagHash } from "../spec/concrete.ts";
-import { parseDigest } from "../util/digest.ts";
+import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
+import { digestSchema as digest, dagHashSchema as hash } from "../spec/hashSchemas.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { BuiltImageFacts } from "./imageFacts.ts";
 
@@ -19,18 +19,6 @@ const factsVersion = 1;
 /** Most bytes a document may have. */
 export const largestFacts = 64 << 20;
 
-const digest = z.string().transform((text, context) => {
-  const parsed = parseDigest(text);
-  if (parsed !== undefined) return parsed;
-  context.addIssue("must be `sha256:` and 64 hexadecimal digits");
-  return z.NEVER;
-});
-const hash = z.string().transform((text, context) => {
-  const parsed = parseDagHash(text);
-  if (parsed !== undefined) return parsed;
-  context.addIssue("must be a hash of 32 characters");
-  return z.NEVER;
-});
 const word = z.string().min(1).max(512);
 const text = z.string().max(4096);
 const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER);

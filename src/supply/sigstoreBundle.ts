@@ -2,7 +2,7 @@
  * Sigstore bundles, version 0.3 (sigstore/protobuf-specs, `sigstore_bundle.proto`): a signed statement with what is needed
  * to verify it, one artifact each. cosign 3 writes and reads these.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Descriptor } from "../archive/oci/types.ts";
 import { type Artifact, blobOf, makeArtifact } from "./artifact.ts";
 import { type Envelope, envelopeJson, readEnvelope } from "./dsse.ts";

@@ -2,7 +2,7 @@
  * Signatures as cosign has always written them: a payload in the "simple signing" format, signed, in an artifact under a
  * tag made of the image's digest (cosign, `specs/SIGNATURE_SPEC.md`).
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Descriptor } from "../archive/oci/types.ts";
 import { mediaTypes } from "../archive/oci/types.ts";
 import { type Digest, digestOf, parseDigest } from "../util/digest.ts";

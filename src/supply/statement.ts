@@ -1,5 +1,5 @@
 /** in-toto statements, version 1: a claim (the predicate) on images named by digest (in-toto attestation framework). */
-import { z } from "zod";
+import * as z from "zod";
 import { type Digest, digestOfHex, hexOfDigest } from "../util/digest.ts";
 
 /** `_type` of a statement. */

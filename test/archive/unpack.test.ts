@@ -204,6 +204,14 @@ describe("layers", () => {
     expect(names("usr/lib")).toEqual(["b", "c", "d"]);
   });
 
+  it("makes nothing to take something away from", async () => {
+    await apply(symlink("dangling", "no/where"), symlink("self", "self/x"), directory("d"));
+    await apply(file("dangling/.wh.x", ""), file("nowhere/.wh.x", ""), file("d/dangling/.wh..wh..opq", ""));
+    expect(names()).toEqual(["d", "dangling", "self"]);
+    expect(names("d")).toEqual([]);
+    await expect(apply(file("self/.wh.x", ""))).rejects.toMatchObject({ code: "ARCHIVE_UNSAFE" });
+  });
+
   it("never leaves the tree by a link", async () => {
     await apply(symlink("out", "../.."), symlink("abs", scratch), file("out/inside", "x"));
     expect(text("inside")).toBe("x");

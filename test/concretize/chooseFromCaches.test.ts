@@ -227,6 +227,17 @@ describe("several roots", () => {
     expect(refusal(source, ["b", "c"], unify("when_possible"))).toHaveLength(1);
   });
 
+  it("are told when the search was cut short", () => {
+    const both = sourceOf([z12, z13, a12, a13, b12, makeSpec("b@1", { link: [z13] })]);
+    const within = (comparisons: number) =>
+      chooseFromCaches(environmentOf(["a", "b"]), both, platform, { comparisons });
+    expect(within(1000).incomplete).toBeUndefined();
+    const cut = within(5);
+    expect(cut.incomplete).toEqual(["a", "b"]);
+    expect(cut.roots).toHaveLength(2);
+    expect(() => within(1)).toThrow("no choice was found among the very many that there are");
+  });
+
   it("are told which of them cannot be had together, and in what they differ", () => {
     const other = makeSpec("other@1");
     const [error, ...more] = refusal(sourceOf([z12, z13, b12, c13, other]), ["other", "b", "c"]);

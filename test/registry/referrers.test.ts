@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { mediaTypes } from "../../src/archive/oci/types.ts";
 import { getManifest } from "../../src/registry/manifests.ts";
 import { listReferrers, putReferrer, referrersTag } from "../../src/registry/referrers.ts";
@@ -113,6 +113,18 @@ describe("the tag of referrers", () => {
     await putReferrer(opened.repository, referrer("one"));
     expect(await names()).toEqual(["one", "rival"]);
     expect(overwrites).toBe(3);
+  });
+
+  it("takes up new entries while those before them are left alone", async () => {
+    const writes = () =>
+      registry.requests.filter(({ method, path }) => method === "PUT" && /sha256-/.test(path));
+    const first = putReferrer(opened.repository, referrer("one"));
+    await vi.waitFor(() => expect(writes()).toHaveLength(1));
+    await Promise.all([first, putReferrer(opened.repository, referrer("two"))]);
+    expect(await names()).toEqual(["one", "two"]);
+    expect(writes()).toHaveLength(2);
+    await putReferrer(opened.repository, referrer("three"));
+    expect(await names()).toEqual(["one", "three", "two"]);
   });
 
   it("is written again when the registry notices a conflict", async () => {

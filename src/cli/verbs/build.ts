@@ -3,22 +3,17 @@ import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
-  addCacheOptions,
-  addSelectionOptions,
-  type CacheOptions,
+  addImageOptions,
+  addWorkshopOptions,
   collect,
-  positiveInteger,
+  type ImageOptions,
+  type WorkshopOptions,
 } from "../options.ts";
+import { imageRequest } from "../requests.ts";
 
-interface BuildOptions extends CacheOptions {
-  readonly arch?: string;
+interface BuildOptions extends ImageOptions, WorkshopOptions {
   readonly output?: readonly string[];
-  readonly strip: boolean;
-  readonly keepMetadata?: boolean;
-  readonly allowUnresolved?: readonly string[];
   readonly force?: boolean;
-  readonly frozen?: boolean;
-  readonly jobs?: number;
 }
 
 /** `build`: the image. */
@@ -29,23 +24,14 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
       "Resolves the packages of each container, verifies, relocates and strips them, and writes an image. NAME is a container's name, a path, or a glob; none means all.",
     )
     .argument("[names...]", "containers to build");
-  addSelectionOptions(command)
+  addImageOptions(command, "build")
     .option(
       "-o, --output <kind:path>",
       "oci:DIR, oci-archive:FILE, docker-archive:FILE, sif:FILE, squashfs:FILE or rootfs:DIR (repeatable; default: oci: below the configured folder)",
       collect,
     )
-    .option("--no-strip", "keep debug sections and symbol tables")
-    .option("--keep-metadata", "keep the packages' .spack folders")
-    .option(
-      "--allow-unresolved <name>",
-      "library or interpreter that may be missing in the image (repeatable)",
-      collect,
-    )
-    .option("--frozen", "refuse to build anything else than what the locks beside the definition say")
-    .option("--force", "replace an output that is not an earlier one of ours")
-    .option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger);
-  return addCacheOptions(command)
+    .option("--force", "replace an output that is not an earlier one of ours");
+  return addWorkshopOptions(command)
     .addHelpText(
       "after",
       `
@@ -58,21 +44,9 @@ Examples:
       verbAction<BuildOptions>(program, outcome, async (context, options, names) => {
         const { buildContainers } = await import("../../pipeline/buildContainers.ts");
         const results = await buildContainers({
-          directory: context.directory,
-          names,
-          arch: options.arch,
+          ...imageRequest(context, options, names),
           outputs: options.output ?? [],
-          strip: options.strip ? undefined : false,
-          keepMetadata: options.keepMetadata === true,
-          allowUnresolved: options.allowUnresolved ?? [],
           force: options.force === true,
-          frozen: options.frozen === true,
-          caches: options.cache ?? [],
-          trust: options.trust ?? [],
-          refresh: options.refresh === true,
-          jobs: options.jobs,
-          emit: context.reporter.emit,
-          signal: context.signal,
         });
         context.reporter.close();
         for (const result of results) {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
+import { workshopRequest } from "../requests.ts";
 
 /** `diff`: two containers, locks or images by package. */
 export function diffVerb(program: Command, outcome: VerbOutcome): Command {
@@ -28,15 +29,10 @@ Examples:
         async (context, options, [a = "", b]) => {
           const { diffImages } = await import("../../pipeline/diffImages.ts");
           const differences = await diffImages({
-            directory: context.directory,
+            ...workshopRequest(context, options),
             before: a,
             after: b,
             arch: options.arch,
-            caches: options.cache ?? [],
-            trust: options.trust ?? [],
-            refresh: options.refresh === true,
-            emit: context.reporter.emit,
-            signal: context.signal,
           });
           context.reporter.close();
           if (context.json) context.print(JSON.stringify({ type: "result", ...differences }));

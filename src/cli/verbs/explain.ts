@@ -7,6 +7,7 @@ import {
   collect,
   positiveInteger,
 } from "../options.ts";
+import { workshopRequest } from "../requests.ts";
 
 interface ExplainOptions extends CacheOptions {
   readonly arch?: string;
@@ -42,15 +43,10 @@ Examples:
     )
     .action(
       verbAction<ExplainOptions>(program, outcome, async (context, options, [name, ...packages]) => {
-        const { emit, close } = context.reporter;
+        const { close } = context.reporter;
         const request = {
-          directory: context.directory,
+          ...workshopRequest(context, options),
           arch: options.arch,
-          caches: options.cache ?? [],
-          trust: options.trust ?? [],
-          refresh: options.refresh === true,
-          emit,
-          signal: context.signal,
         };
         const text = await import("../explainText.ts");
         if (options.affects !== undefined) {

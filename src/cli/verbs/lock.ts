@@ -1,13 +1,13 @@
 import { relative } from "node:path";
 import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addCacheOptions, addSelectionOptions, type CacheOptions, positiveInteger } from "../options.ts";
+import { addSelectionOptions, addWorkshopOptions, type WorkshopOptions } from "../options.ts";
+import { workshopRequest } from "../requests.ts";
 
-interface LockOptions extends CacheOptions {
+interface LockOptions extends WorkshopOptions {
   readonly arch?: string;
   readonly keep?: boolean;
   readonly check?: boolean;
-  readonly jobs?: number;
 }
 
 /** `lock`: resolves and writes both locks. */
@@ -20,9 +20,8 @@ export function lockVerb(program: Command, outcome: VerbOutcome): Command {
     .argument("[names...]", "containers to lock; none means all");
   addSelectionOptions(command)
     .option("--keep", "specs that are locked and still asked for keep their configuration")
-    .option("--check", "write nothing; exit status 3 when a lock is missing or out of date")
-    .option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger);
-  return addCacheOptions(command)
+    .option("--check", "write nothing; exit status 3 when a lock is missing or out of date");
+  return addWorkshopOptions(command)
     .addHelpText(
       "after",
       `
@@ -35,17 +34,11 @@ Examples:
       verbAction<LockOptions>(program, outcome, async (context, options, names) => {
         const { lockContainers } = await import("../../pipeline/lockContainers.ts");
         const results = await lockContainers({
-          directory: context.directory,
+          ...workshopRequest(context, options),
           names,
           arch: options.arch,
           keep: options.keep === true,
           check: options.check === true,
-          caches: options.cache ?? [],
-          trust: options.trust ?? [],
-          refresh: options.refresh === true,
-          jobs: options.jobs,
-          emit: context.reporter.emit,
-          signal: context.signal,
         });
         context.reporter.close();
         if (options.check === true)

@@ -1,13 +1,9 @@
 import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addCacheOptions, addSelectionOptions, type CacheOptions, collect } from "../options.ts";
+import { addCacheOptions, addImageOptions, type CacheOptions, type ImageOptions } from "../options.ts";
+import { imageRequest } from "../requests.ts";
 
-interface PlanOptions extends CacheOptions {
-  readonly arch?: string;
-  readonly strip: boolean;
-  readonly keepMetadata?: boolean;
-  readonly allowUnresolved?: readonly string[];
-  readonly frozen?: boolean;
+interface PlanOptions extends ImageOptions, CacheOptions {
   readonly registry: boolean;
 }
 
@@ -19,16 +15,10 @@ export function planVerb(program: Command, outcome: VerbOutcome): Command {
       "Chooses the packages of each container as `build` would, and tells which layers are here already, which would be made and why, and what would be downloaded. Where registries are configured, they are asked what they have, and it is told what `push` would send. Whether the image can run is checked by `build` only. Nothing is built, and nothing is downloaded but metadata. Give it the options that you would give to `build`.",
     )
     .argument("[names...]", "containers to plan for; none means all");
-  addSelectionOptions(command)
-    .option("--no-strip", "keep debug sections and symbol tables")
-    .option("--keep-metadata", "keep the packages' .spack folders")
-    .option(
-      "--allow-unresolved <name>",
-      "library or interpreter that may be missing in the image (repeatable)",
-      collect,
-    )
-    .option("--no-registry", "do not ask the configured registries what they have")
-    .option("--frozen", "refuse to plan anything else than what the locks beside the definition say");
+  addImageOptions(command, "plan").option(
+    "--no-registry",
+    "do not ask the configured registries what they have",
+  );
   return addCacheOptions(command)
     .addHelpText(
       "after",
@@ -42,19 +32,8 @@ Examples:
       verbAction<PlanOptions>(program, outcome, async (context, options, names) => {
         const { planContainers } = await import("../../pipeline/planContainers.ts");
         const { plans, failures } = await planContainers({
-          directory: context.directory,
-          names,
-          arch: options.arch,
-          strip: options.strip ? undefined : false,
-          keepMetadata: options.keepMetadata === true,
-          allowUnresolved: options.allowUnresolved ?? [],
-          frozen: options.frozen === true,
+          ...imageRequest(context, options, names),
           registry: options.registry,
-          caches: options.cache ?? [],
-          trust: options.trust ?? [],
-          refresh: options.refresh === true,
-          emit: context.reporter.emit,
-          signal: context.signal,
         });
         context.reporter.close();
         const { planText, planTotalText } = await import("../planText.ts");

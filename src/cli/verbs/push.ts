@@ -2,24 +2,19 @@ import { Command } from "commander";
 import { SpacktainersErrors } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
-  addCacheOptions,
-  addSelectionOptions,
-  type CacheOptions,
+  addImageOptions,
+  addWorkshopOptions,
   collect,
-  positiveInteger,
+  type ImageOptions,
+  type WorkshopOptions,
 } from "../options.ts";
 import { pushTable } from "../pushTable.ts";
+import { imageRequest } from "../requests.ts";
 
-interface PushOptions extends CacheOptions {
-  readonly arch?: string;
+interface PushOptions extends ImageOptions, WorkshopOptions {
   readonly registry?: readonly string[];
   readonly tag?: readonly string[];
-  readonly strip: boolean;
-  readonly keepMetadata?: boolean;
-  readonly allowUnresolved?: readonly string[];
-  readonly frozen?: boolean;
   readonly force?: boolean;
-  readonly jobs?: number;
 }
 
 /** `push`: images into the registries. */
@@ -30,20 +25,11 @@ export function pushVerb(program: Command, outcome: VerbOutcome): Command {
       "Publishes each container to every registry of the configuration and moves its tags. What a registry has already - the image, its layers, layers of other containers - is referred to: it is neither made nor sent. NAME is a container's name, a path, or a glob; none means all.",
     )
     .argument("[names...]", "containers to publish");
-  addSelectionOptions(command)
+  addImageOptions(command, "publish")
     .option("--registry <url>", "only this configured registry (repeatable)", collect)
     .option("--tag <tag>", "a tag besides the configured ones (repeatable)", collect)
-    .option("--no-strip", "keep debug sections and symbol tables")
-    .option("--keep-metadata", "keep the packages' .spack folders")
-    .option(
-      "--allow-unresolved <name>",
-      "library or interpreter that may be missing in the image (repeatable)",
-      collect,
-    )
-    .option("--frozen", "refuse to publish anything else than what the locks beside the definition say")
-    .option("--force", "make and push the image although the registry has it")
-    .option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger);
-  return addCacheOptions(command)
+    .option("--force", "make and push the image although the registry has it");
+  return addWorkshopOptions(command)
     .addHelpText(
       "after",
       `
@@ -56,22 +42,10 @@ Examples:
       verbAction<PushOptions>(program, outcome, async (context, options, names) => {
         const { pushContainers } = await import("../../pipeline/pushContainers.ts");
         const results = await pushContainers({
-          directory: context.directory,
-          names,
-          arch: options.arch,
+          ...imageRequest(context, options, names),
           registries: options.registry ?? [],
           tags: options.tag ?? [],
-          strip: options.strip ? undefined : false,
-          keepMetadata: options.keepMetadata === true,
-          allowUnresolved: options.allowUnresolved ?? [],
-          frozen: options.frozen === true,
           force: options.force === true,
-          caches: options.cache ?? [],
-          trust: options.trust ?? [],
-          refresh: options.refresh === true,
-          jobs: options.jobs,
-          emit: context.reporter.emit,
-          signal: context.signal,
         });
         context.reporter.close();
         if (context.json)

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
+import { workshopRequest } from "../requests.ts";
 
 interface SbomOptions extends CacheOptions {
   readonly arch?: string;
@@ -37,16 +38,11 @@ Examples:
       verbAction<SbomOptions>(program, outcome, async (context, options, [image = ""]) => {
         const { billOfMaterials } = await import("../../pipeline/billOfMaterials.ts");
         const { text, ...result } = await billOfMaterials({
-          directory: context.directory,
+          ...workshopRequest(context, options),
           image,
           arch: options.arch,
           format: options.format,
           output: options.output,
-          caches: options.cache ?? [],
-          trust: options.trust ?? [],
-          refresh: options.refresh === true,
-          emit: context.reporter.emit,
-          signal: context.signal,
         });
         context.reporter.close();
         if (context.json) {

@@ -1,15 +1,19 @@
 import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addCacheOptions, addSelectionOptions, type CacheOptions, positiveInteger } from "../options.ts";
+import {
+  addInstallOptions,
+  addSelectionOptions,
+  addWorkshopOptions,
+  type InstallOptions,
+  type WorkshopOptions,
+} from "../options.ts";
+import { installRequest, workshopRequest } from "../requests.ts";
 
-interface UnpackOptions extends CacheOptions {
+interface UnpackOptions extends InstallOptions, WorkshopOptions {
   readonly arch?: string;
   readonly into: string;
   readonly root: string;
   readonly view: string;
-  readonly strip: boolean;
-  readonly keepMetadata?: boolean;
-  readonly jobs?: number;
 }
 
 /** `unpack`: an environment as plain files in a directory. */
@@ -25,11 +29,8 @@ export function unpackVerb(program: Command, outcome: VerbOutcome): Command {
     )
     .requiredOption("--into <dir>", "directory to fill")
     .option("--root <prefix>", "where the packages will be", "/opt/software")
-    .option("--view <prefix>", "where the view will be", "/opt/view")
-    .option("--no-strip", "keep debug sections and symbol tables")
-    .option("--keep-metadata", "keep the packages' .spack folders")
-    .option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger);
-  return addCacheOptions(addSelectionOptions(command))
+    .option("--view <prefix>", "where the view will be", "/opt/view");
+  return addWorkshopOptions(addInstallOptions(addSelectionOptions(command)))
     .addHelpText(
       "after",
       `
@@ -41,20 +42,13 @@ Examples:
       verbAction<UnpackOptions>(program, outcome, async (context, options, [path = ""]) => {
         const { unpackEnvironment } = await import("../../pipeline/unpackEnvironment.ts");
         const result = await unpackEnvironment({
-          directory: context.directory,
+          ...workshopRequest(context, options),
+          ...installRequest(options),
           path,
           into: options.into,
           root: options.root,
           view: options.view,
           arch: options.arch,
-          strip: options.strip ? undefined : false,
-          keepMetadata: options.keepMetadata === true,
-          caches: options.cache ?? [],
-          trust: options.trust ?? [],
-          refresh: options.refresh === true,
-          jobs: options.jobs,
-          emit: context.reporter.emit,
-          signal: context.signal,
         });
         context.reporter.close();
         if (context.json) context.print(JSON.stringify({ type: "result", ...result }));

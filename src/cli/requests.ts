@@ -1,0 +1,42 @@
+/** From the options of verbs to what work takes. */
+import type { ImageRequest } from "../pipeline/buildRequest.ts";
+import type { WorkshopRequest } from "../pipeline/workshop.ts";
+import type { VerbContext } from "./context.ts";
+import type { ImageOptions, InstallOptions, WorkshopOptions } from "./options.ts";
+
+/** What `addWorkshopOptions` asked for, as work takes it. */
+export function workshopRequest(
+  { directory, reporter, signal }: VerbContext,
+  options: WorkshopOptions,
+): WorkshopRequest {
+  return {
+    directory,
+    caches: options.cache ?? [],
+    trust: options.trust ?? [],
+    refresh: options.refresh === true,
+    jobs: options.jobs,
+    emit: reporter.emit,
+    signal,
+  };
+}
+
+/** What `addInstallOptions` asked for. */
+export function installRequest(options: InstallOptions): Pick<ImageRequest, "strip" | "keepMetadata"> {
+  return { strip: options.strip ? undefined : false, keepMetadata: options.keepMetadata === true };
+}
+
+/** What `addImageOptions` and `addWorkshopOptions` asked for. */
+export function imageRequest(
+  context: VerbContext,
+  options: ImageOptions & WorkshopOptions,
+  names: readonly string[],
+): ImageRequest {
+  return {
+    ...workshopRequest(context, options),
+    ...installRequest(options),
+    names,
+    arch: options.arch,
+    allowUnresolved: options.allowUnresolved ?? [],
+    frozen: options.frozen === true,
+  };
+}
