@@ -130,7 +130,7 @@ describe.skipIf(trouble !== undefined)(
       expect(script("command -v gcc spack python3 || echo none")).toBe("none");
       expect(script("ldconfig -p")).toContain("/opt/view/lib/libmpi.so");
       // Without a login shell programs are found, too.
-      expect(buildah("run", ...container, "ring", "--version")).toContain("1.0.0");
+      expect(buildah("run", ...container, "env", "ring", "--version")).toContain("1.0.0");
       const profile = script("cat /etc/profile.d/z10_spack_environment.sh");
       expect(profile).not.toMatch(/\/opt\/spack\/|SPACK_|despacktivate/);
       expect(profile).toContain("/.singularity.d/libs");
