@@ -37,7 +37,8 @@ for (const { name, trouble, start } of kinds)
         // Whatever stays unresolved: the images for arm64 of these tests are made of programs for amd64.
         work = rebasingPlace(registry.host, { allow: ["*"] });
         opened = openRepository(`${registry.host}/org/spack-hello-mpi`);
-        expect((await work.run(["push", "--json"])).status).toBe(0);
+        const pushed = await work.run(["push", "--json"]);
+        expect(pushed.status, pushed.stdout + pushed.stderr).toBe(0);
       });
       afterEach(async () => {
         work.remove();
