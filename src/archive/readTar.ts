@@ -2,7 +2,8 @@ import { type Place, SpacktainersError } from "../util/errors.ts";
 import type { Entry, EntryStream } from "./entry.ts";
 import { type AbsolutePaths, archivePath, bytesOfName, nameOfBytes, printable } from "./names.ts";
 import { type PaxValues, parsePax } from "./pax.ts";
-import { blockSize, isZero, parseHeader, type TarHeader, TarHeaderError } from "./tarHeader.ts";
+import { isZero, parseHeader, type TarHeader, TarHeaderError } from "./tarHeader.ts";
+import { invalidTar, padded, TarSource } from "./tarSource.ts";
 
 /** What a tar archive may contain at most. */
 export interface TarLimits {
@@ -50,7 +51,7 @@ export interface ReadTarOptions {
  */
 export async function* readTar(chunks: AsyncIterable<Uint8Array>, options: ReadTarOptions): EntryStream {
   const limits = { ...defaultTarLimits, ...options.limits };
-  const source = new ChunkSource(chunks, options.where);
+  const source = new TarSource(chunks, options.where);
   try {
     yield* readEntries(source, options, limits);
   } finally {
@@ -58,7 +59,7 @@ export async function* readTar(chunks: AsyncIterable<Uint8Array>, options: ReadT
   }
 }
 
-async function* readEntries(source: ChunkSource, options: ReadTarOptions, limits: TarLimits): EntryStream {
+async function* readEntries(source: TarSource, options: ReadTarOptions, limits: TarLimits): EntryStream {
   const { where } = options;
   let global: PaxValues = {};
   let pax: PaxValues = {};
@@ -71,9 +72,9 @@ async function* readEntries(source: ChunkSource, options: ReadTarOptions, limits
     const headerAt = source.offset;
     const block = await source.block();
     if (block === undefined || isZero(block)) {
-      if (pending) throw invalid(where, headerAt, "an extended header is followed by no entry");
+      if (pending) throw invalidTar(where, headerAt, "an extended header is followed by no entry");
       if (block !== undefined) await expectZeros(source, where);
-      else if (options.end !== "optional") throw invalid(where, headerAt, "the archive is cut off");
+      else if (options.end !== "optional") throw invalidTar(where, headerAt, "the archive is cut off");
       return;
     }
     const header = located(where, headerAt, () => parseHeader(block));
@@ -92,15 +93,16 @@ async function* readEntries(source: ChunkSource, options: ReadTarOptions, limits
     longName = undefined;
     longLink = undefined;
     pending = false;
-    if (++entries > limits.entries) throw invalid(where, headerAt, "it has too many entries");
+    if (++entries > limits.entries) throw invalidTar(where, headerAt, "it has too many entries");
     if (tooLong(facts.name, limits) || tooLong(facts.linkName, limits))
-      throw invalid(where, headerAt, "a name is too long");
+      throw invalidTar(where, headerAt, "a name is too long");
     const kind = entryKind(facts);
     const size = kind === "file" || kind === "skipped" ? facts.size : 0;
     totalBytes += size;
-    if (size < 0 || totalBytes > limits.totalBytes) throw invalid(where, headerAt, "a size is out of range");
+    if (size < 0 || totalBytes > limits.totalBytes)
+      throw invalidTar(where, headerAt, "a size is out of range");
     if (kind === undefined)
-      throw invalid(
+      throw invalidTar(
         where,
         headerAt,
         `${printable(facts.name)} is of the unknown type ${printable(facts.type)}`,
@@ -189,7 +191,7 @@ function makeEntry(
   kind: Entry["type"],
   facts: TarHeader,
   size: number,
-  source: ChunkSource,
+  source: TarSource,
   absolute: AbsolutePaths = "refuse",
 ): Entry | undefined {
   const path = archivePath(facts.name, absolute);
@@ -216,22 +218,22 @@ function makeEntry(
 }
 
 async function readMeta(
-  source: ChunkSource,
+  source: TarSource,
   header: TarHeader,
   limits: TarLimits,
   where: Place,
 ): Promise<Buffer> {
   if (header.size < 0 || header.size > limits.headerBytes)
-    throw invalid(where, source.offset, "an extended header is too large");
+    throw invalidTar(where, source.offset, "an extended header is too large");
   const bytes = await source.exactly(header.size);
   await source.skip(padded(header.size) - header.size);
   return bytes;
 }
 
-async function expectZeros(source: ChunkSource, where: Place): Promise<void> {
+async function expectZeros(source: TarSource, where: Place): Promise<void> {
   for (let chunk = await source.some(); chunk !== undefined; chunk = await source.some()) {
     if (!isZero(chunk))
-      throw invalid(where, source.offset, "there is something after the end of the archive");
+      throw invalidTar(where, source.offset, "there is something after the end of the archive");
   }
 }
 
@@ -239,7 +241,7 @@ function located<T>(where: Place, offset: number, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof TarHeaderError) throw invalid(where, offset, error.message, error);
+    if (error instanceof TarHeaderError) throw invalidTar(where, offset, error.message, error);
     if (error instanceof SpacktainersError && Object.keys(error.place).length === 0) {
       throw new SpacktainersError(error.code, error.message, {
         place: where,
@@ -251,149 +253,31 @@ function located<T>(where: Place, offset: number, action: () => T): T {
   }
 }
 
-function invalid(where: Place, offset: number, what: string, cause?: unknown): SpacktainersError {
-  return new SpacktainersError("ARCHIVE_INVALID", `the tar archive is not valid at byte ${offset}: ${what}`, {
-    place: where,
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
 /** Longest name of one file that Linux has, in bytes. */
 const componentBytes = 255;
-/** A part of a path that may be longer than that: a UTF-16 unit takes at most three bytes. */
-const longComponent = new RegExp(`[^/]{${Math.ceil(componentBytes / 3)}}`);
+/** A UTF-16 unit takes at most three bytes, so most names need no counting. */
+const mostBytesOfUnit = 3;
 
 function tooLong(name: string, limits: TarLimits): boolean {
-  if (longComponent.test(name) && name.split("/").some((part) => bytesOfName(part).length > componentBytes))
-    return true;
-  // A UTF-16 unit takes at most three bytes, so most names need no counting.
-  return name.length * 3 > limits.nameBytes && Buffer.byteLength(name) > limits.nameBytes;
+  const units = longestComponent(name);
+  if (units * mostBytesOfUnit > componentBytes)
+    if (name.split("/").some((part) => bytesOfName(part).length > componentBytes)) return true;
+  return name.length * mostBytesOfUnit > limits.nameBytes && Buffer.byteLength(name) > limits.nameBytes;
+}
+
+/** Length of the longest part of a path between slashes. */
+function longestComponent(name: string): number {
+  let longest = 0;
+  for (let start = 0; start <= name.length; ) {
+    const slash = name.indexOf("/", start);
+    const end = slash < 0 ? name.length : slash;
+    longest = Math.max(longest, end - start);
+    start = end + 1;
+  }
+  return longest;
 }
 
 function untilNul(bytes: Buffer): string {
   const end = bytes.indexOf(0);
   return nameOfBytes(end < 0 ? bytes : bytes.subarray(0, end));
-}
-
-/** `size` rounded up to whole blocks. Arithmetic, not bits: sizes exceed 32 bits. */
-function padded(size: number): number {
-  return Math.ceil(size / blockSize) * blockSize;
-}
-
-/** The archive's bytes as a cursor over the chunks they come in. */
-class ChunkSource {
-  /** Bytes consumed so far. */
-  offset = 0;
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  readonly #where: Place;
-  #chunk: Buffer = Buffer.alloc(0);
-  #at = 0;
-  #ended = false;
-  /** Bytes of the current entry's content that nobody has read yet, and of its padding. */
-  #remaining = 0;
-  #padding = 0;
-  /** Counts entries, so that a content iterator kept too long notices. */
-  #turn = 0;
-
-  constructor(chunks: AsyncIterable<Uint8Array>, where: Place) {
-    this.#chunks = chunks[Symbol.asyncIterator]();
-    this.#where = where;
-  }
-
-  async close(): Promise<void> {
-    if (!this.#ended) await this.#chunks.return?.();
-  }
-
-  /** Makes sure that the current chunk has an unread byte; false at the end. */
-  async #fill(): Promise<boolean> {
-    while (this.#at >= this.#chunk.length) {
-      if (this.#ended) return false;
-      const next = await this.#chunks.next();
-      if (next.done === true) {
-        this.#ended = true;
-        return false;
-      }
-      const { buffer, byteOffset, byteLength } = next.value;
-      this.#chunk = Buffer.from(buffer, byteOffset, byteLength);
-      this.#at = 0;
-    }
-    return true;
-  }
-
-  /** At most `most` bytes of the current chunk, which has some. */
-  #take(most: number): Buffer {
-    const end = Math.min(this.#chunk.length, this.#at + most);
-    const piece = this.#chunk.subarray(this.#at, end);
-    this.#at = end;
-    this.offset += piece.length;
-    return piece;
-  }
-
-  /** The next block, or undefined at a clean end. */
-  async block(): Promise<Buffer | undefined> {
-    if (this.#chunk.length - this.#at >= blockSize) return this.#take(blockSize);
-    if (!(await this.#fill())) return undefined;
-    return this.exactly(blockSize);
-  }
-
-  async exactly(length: number): Promise<Buffer> {
-    if (this.#chunk.length - this.#at >= length) return this.#take(length);
-    const bytes = Buffer.allocUnsafe(length);
-    for (let at = 0; at < length; ) {
-      if (!(await this.#fill())) throw this.#cutOff();
-      at += this.#take(length - at).copy(bytes, at);
-    }
-    return bytes;
-  }
-
-  async skip(length: number): Promise<void> {
-    for (let left = length; left > 0; ) {
-      if (!(await this.#fill())) throw this.#cutOff();
-      left -= this.#take(left).length;
-    }
-  }
-
-  /** Whatever comes next, or undefined at the end. */
-  async some(): Promise<Buffer | undefined> {
-    return (await this.#fill()) ? this.#take(Number.POSITIVE_INFINITY) : undefined;
-  }
-
-  startContent(size: number): void {
-    this.#remaining = size;
-    this.#padding = padded(size) - size;
-    this.#turn++;
-  }
-
-  async finishContent(): Promise<void> {
-    const left = this.#remaining + this.#padding;
-    this.#remaining = 0;
-    if (left > 0) await this.skip(left);
-  }
-
-  /** The content of the entry that starts next (see {@link startContent}). */
-  content(): AsyncIterable<Uint8Array> {
-    const turn = this.#turn + 1;
-    const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
-      if (turn !== this.#turn)
-        throw new SpacktainersError("INTERNAL", "the content of an earlier entry is gone", {
-          place: this.#where,
-        });
-      if (this.#remaining === 0) return { done: true, value: undefined };
-      if (!(await this.#fill())) throw this.#cutOff();
-      const value = this.#take(this.#remaining);
-      this.#remaining -= value.length;
-      return { done: false, value };
-    };
-    const iterator: AsyncIterableIterator<Uint8Array> = {
-      next,
-      // Leaving the loop early leaves the rest to finishContent.
-      return: () => Promise.resolve({ done: true, value: undefined }),
-      [Symbol.asyncIterator]: () => iterator,
-    };
-    return iterator;
-  }
-
-  #cutOff(): SpacktainersError {
-    return invalid(this.#where, this.offset, "the archive is cut off");
-  }
 }

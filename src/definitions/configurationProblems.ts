@@ -11,7 +11,6 @@ const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as c
 const archiveKeys = [
   "packages",
   "complete",
-  "complete",
   "mirror",
   "security-mirror",
   "components",
@@ -275,10 +274,6 @@ export function checkCaches(tree: YamlNode, problems: ProblemList): void {
         urlNode.place,
         "known are file:, http:, https: and s3:",
       );
-    if (scheme === "http" || scheme === "https") {
-      if (/^https?:\/\/[^/]*@/i.test(urlNode.value))
-        problems.error("CONFIG_INVALID", "a URL in this file must not carry a password", urlNode.place);
-    }
     if (item.kind !== "map") {
       problems.error(
         "CONFIG_INVALID",

@@ -15,8 +15,8 @@ export interface DefText {
 export interface DefFileCopy {
   /** A path or shell pattern on this machine, or in another stage. */
   readonly source: string;
-  /** Where it goes; the same path when it is not said. */
-  readonly target: string;
+  /** Where it goes; undefined: to the same path, each file that a pattern stands for to its own. */
+  readonly target: string | undefined;
   readonly place: Place;
 }
 
@@ -148,7 +148,7 @@ function copiesOf(section: DefSection, problems: ProblemList): readonly DefFileC
         place,
         "names with blanks stand between double quotes",
       );
-    else copies.push({ source, target: target ?? source, place });
+    else copies.push({ source, target, place });
   }
   return copies;
 }

@@ -12,6 +12,7 @@ export interface ReplaceMpi {
   readonly soname?: string | undefined;
   readonly abi?: string | undefined;
   readonly versions?: string | undefined;
+  readonly "not-versions"?: string | undefined;
   readonly libfabric?: string | undefined;
   readonly glibc?: string | undefined;
   readonly "not-bundled"?: readonly string[] | undefined;

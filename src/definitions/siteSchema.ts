@@ -51,7 +51,16 @@ const replaceMpi = z
       .describe(
         "Version in the file name of the host's library; a container's major number must be the same.",
       ),
-    versions: versions.optional().describe("Versions of the container's MPI that are known to work."),
+    versions: versions
+      .optional()
+      .describe(
+        "Versions of the container's MPI that work. Others are refused, unless `not-versions` says which do not.",
+      ),
+    "not-versions": versions
+      .optional()
+      .describe(
+        "Versions of the container's MPI that are known not to work; of those that neither key names it is said that nobody knows.",
+      ),
     libfabric: versions
       .optional()
       .describe("Versions of a libfabric in the container that are known to work."),

@@ -3,7 +3,7 @@ import { mpiName } from "./choosePmi.ts";
 import { type Finding, ok } from "./finding.ts";
 import type { ImageFacts } from "./imageFacts.ts";
 import type { MpiLibrary } from "./mpiLibrary.ts";
-import type { Site } from "./site.ts";
+import type { MpiReplacement, Site } from "./site.ts";
 import { withinBounds } from "./versionBounds.ts";
 
 /**
@@ -65,24 +65,7 @@ export function checkReplacement(
       });
     else findings.push(ok("mpi-abi", `${rule.soname} can be replaced by the host's`, fileAbi));
   }
-  if (rule.versions !== undefined && family === rule.family) {
-    if (library.version === undefined)
-      findings.push({
-        severity: "warning",
-        check: "mpi-version",
-        message: `which version the container's MPI has cannot be told; ${site.name} works with ${rule.versions.text}`,
-        evidence: [library.path],
-      });
-    else if (!withinBounds(library.version, rule.versions))
-      findings.push({
-        severity: "error",
-        check: "mpi-version",
-        message: `${mpiName(library)} is known not to work with the host's MPI in its place; ${site.name} takes ${rule.versions.text}`,
-        evidence: [`${library.path}: version ${library.version}`],
-        remedy: `\`packages: mpich: require: "@${rule.versions.text}"\` in spack.yaml, or run without the host's MPI (--no-host-mpi)`,
-      });
-    else findings.push(ok("mpi-version", `${mpiName(library)} is within ${rule.versions.text}`));
-  }
+  if (family === rule.family) findings.push(...checkVersion(library, rule, site.name));
   for (const { name, path, version } of facts.bundled) {
     if (rule.notBundled.includes(name))
       findings.push({
@@ -106,6 +89,53 @@ export function checkReplacement(
     }
   }
   return findings;
+}
+
+/** What the site knows of the version of the container's MPI: it works, it does not, or nobody has said. */
+function checkVersion(
+  library: MpiLibrary,
+  { versions, notVersions }: MpiReplacement,
+  site: string,
+): readonly Finding[] {
+  const check = "mpi-version";
+  if (versions === undefined && notVersions === undefined) return [];
+  const takes = versions === undefined ? `all but ${notVersions?.text}` : versions.text;
+  if (library.version === undefined)
+    return [
+      {
+        severity: "warning",
+        check,
+        message: `which version the container's MPI has cannot be told; ${site} works with ${takes}`,
+        evidence: [library.path],
+      },
+    ];
+  const { version } = library;
+  const works = versions !== undefined && withinBounds(version, versions);
+  const fails = notVersions === undefined ? !works : withinBounds(version, notVersions);
+  const known =
+    versions === undefined ? "another version" : `\`packages: mpich: require: "@${versions.text}"\``;
+  const found = {
+    check,
+    evidence: [`${library.path}: version ${version}`],
+    remedy: `${known} in spack.yaml, or run without the host's MPI (--no-host-mpi)`,
+  };
+  if (fails)
+    return [
+      {
+        ...found,
+        severity: "error",
+        message: `${mpiName(library)} is known not to work with the host's MPI in its place; ${site} takes ${takes}`,
+      },
+    ];
+  if (works) return [ok(check, `${mpiName(library)} is within ${takes}`)];
+  if (versions === undefined) return [ok(check, `${mpiName(library)} is not within ${notVersions?.text}`)];
+  return [
+    {
+      ...found,
+      severity: "warning",
+      message: `whether ${mpiName(library)} works with the host's MPI in its place is not known; ${site} takes ${takes}, and not ${notVersions?.text}`,
+    },
+  ];
 }
 
 function minorOf(version: string): number {

@@ -13,6 +13,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { FileTree, imagePath } from "../view/fileTree.ts";
 import type { CachedLibrary } from "../view/ldSoCache.ts";
 import { readLdSoCache } from "../view/readLdSoCache.ts";
+import { applyEnvironmentScripts, environmentScriptPattern } from "./environmentScripts.ts";
 import type { ImageFacts, PackageFact, ProgramFact } from "./imageFacts.ts";
 import {
   describeMpiLibrary,
@@ -27,13 +28,19 @@ const lockPath = "opt/spack-environment/spack.lock";
 const cachePath = "etc/ld.so.cache";
 const scriptPath = "etc/profile.d/z10_spack_environment.sh";
 const bundledPattern = /(?:^|\/)(libfabric|libcxi|libpmi2?|libpmix|libxpmem|libibverbs)\.so(?:\.[\d.]+)?$/;
+const testPath = ".singularity.d/test";
 const maxCacheBytes = 64 * 2 ** 20;
+const maxScriptBytes = 2 ** 20;
+/** An MPI library is read whole. */
+const maxLibraryBytes = 2 ** 29;
 
 /** What is kept of files while layers pass by, by path in inventory form. */
 interface Kept {
   lock: Buffer | undefined;
   cache: Buffer | undefined;
   script: string | undefined;
+  /** `%environment` and the like, of an Apptainer image. */
+  readonly environment: Map<string, string>;
   readonly mpi: Map<string, MpiLibrary>;
 }
 
@@ -49,7 +56,13 @@ export async function collectImageFacts(
   config: { readonly architecture: string; readonly env: readonly string[] },
 ): Promise<ImageFacts> {
   const changes: LayerChange[] = [];
-  const kept: Kept = { lock: undefined, cache: undefined, script: undefined, mpi: new Map() };
+  const kept: Kept = {
+    lock: undefined,
+    cache: undefined,
+    script: undefined,
+    environment: new Map(),
+    mpi: new Map(),
+  };
   let packages: readonly BasePackage[] = [];
   for (const layer of layers) {
     const watch = watchDpkgStatus(layer());
@@ -57,7 +70,7 @@ export async function collectImageFacts(
     const bytes = new Map<string, Buffer>();
     for await (const entry of collected.entries)
       if (entry.type === "file" && mpiLibraryPattern.test(entry.path) && entry.size > 0)
-        bytes.set(entry.path, await readContent(entry));
+        bytes.set(entry.path, await readContent(entry, maxLibraryBytes));
     const inventory = collected.inventory();
     for (const { path, elf } of inventory.entries) {
       const content = bytes.get(path);
@@ -75,7 +88,12 @@ export async function collectImageFacts(
   const cache = tree.exists(cachePath) && kept.cache !== undefined ? tryReadCache(kept.cache) : undefined;
   const cached = cache === undefined || typeof cache === "string" ? undefined : cache;
   const script = tree.exists(scriptPath) ? kept.script : undefined;
-  const libraryPath = config.env.find((line) => line.startsWith("LD_LIBRARY_PATH="));
+  const scripts = [...kept.environment].filter(([path]) => tree.exists(path)).sort(byFirst);
+  const env = applyEnvironmentScripts(
+    scripts.map(([, text]) => text),
+    config.env,
+  );
+  const libraryPath = env.find((line) => line.startsWith("LD_LIBRARY_PATH="));
   return {
     architecture: config.architecture,
     packages: lock,
@@ -108,10 +126,11 @@ export async function collectImageFacts(
         ? undefined
         : { path: `/${scriptPath}`, keepsHostLibraries: script.includes("/.singularity.d/libs") },
     libraryPath: libraryPath?.slice("LD_LIBRARY_PATH=".length),
-    mpiexec: pathOf(config.env)
+    mpiexec: pathOf(env)
       .map((folder) => `${folder}/mpiexec`)
       .find((path) => tree.exists(path)),
     programs: programsOf(tree, lock ?? []),
+    test: tree.at(testPath)?.type === "file" ? `/${testPath}` : undefined,
   };
 }
 
@@ -121,14 +140,7 @@ async function* keeping(entries: EntryStream, kept: Kept): EntryStream {
       yield entry;
       continue;
     }
-    const limit =
-      entry.path === lockPath
-        ? lockLimit
-        : entry.path === cachePath
-          ? maxCacheBytes
-          : entry.path === scriptPath
-            ? 2 ** 20
-            : undefined;
+    const limit = limitOf(entry.path);
     if (limit === undefined) {
       yield entry;
       continue;
@@ -136,9 +148,21 @@ async function* keeping(entries: EntryStream, kept: Kept): EntryStream {
     const bytes = await readContent(entry, limit);
     if (entry.path === lockPath) kept.lock = bytes;
     else if (entry.path === cachePath) kept.cache = bytes;
-    else kept.script = bytes.toString("utf8");
+    else if (entry.path === scriptPath) kept.script = bytes.toString("utf8");
+    else kept.environment.set(entry.path, bytes.toString("utf8"));
     yield { ...entry, content: pieces(bytes) } satisfies FileEntry;
   }
+}
+
+/** Most bytes of a file that is kept; undefined for all others. */
+function limitOf(path: string): number | undefined {
+  if (path === lockPath) return lockLimit;
+  if (path === cachePath) return maxCacheBytes;
+  return path === scriptPath || environmentScriptPattern.test(path) ? maxScriptBytes : undefined;
+}
+
+function byFirst([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 async function* pieces(bytes: Buffer): AsyncGenerator<Uint8Array, void, void> {

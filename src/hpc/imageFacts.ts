@@ -38,12 +38,14 @@ export interface ImageFacts {
   readonly cacheTrouble: string | undefined;
   /** Script of the environment, when it sets LD_LIBRARY_PATH, and whether that keeps the host's libraries. */
   readonly environmentScript: { readonly path: string; readonly keepsHostLibraries: boolean } | undefined;
-  /** LD_LIBRARY_PATH of the image's configuration. */
+  /** LD_LIBRARY_PATH of the image's configuration, and of `%environment` where it was made from a definition file. */
   readonly libraryPath: string | undefined;
   /** `mpiexec` in the view. */
   readonly mpiexec: string | undefined;
   /** Programs of those that were asked for, in `bin` of their prefixes. */
   readonly programs: readonly ProgramFact[];
+  /** The script of `%test` of a definition file. */
+  readonly test: string | undefined;
 }
 
 /** A program. */

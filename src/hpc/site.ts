@@ -28,7 +28,10 @@ export interface MpiReplacement {
   readonly family: "mpich" | "openmpi";
   readonly soname: string;
   readonly abi: string | undefined;
+  /** Versions of the container's MPI that work. */
   readonly versions: VersionBounds | undefined;
+  /** Those that do not; what is in neither is not known. Undefined: all that are not in `versions`. */
+  readonly notVersions: VersionBounds | undefined;
   readonly libfabric: VersionBounds | undefined;
   readonly glibc: string | undefined;
   readonly notBundled: readonly string[];
@@ -73,6 +76,8 @@ export function completeSite(name: string, site: SiteConfiguration): Site {
             soname: rule.soname ?? "libmpi.so.12",
             abi: rule.abi,
             versions: rule.versions === undefined ? undefined : parseVersionBounds(rule.versions),
+            notVersions:
+              rule["not-versions"] === undefined ? undefined : parseVersionBounds(rule["not-versions"]),
             libfabric: rule.libfabric === undefined ? undefined : parseVersionBounds(rule.libfabric),
             glibc: rule.glibc,
             notBundled: rule["not-bundled"] ?? [],

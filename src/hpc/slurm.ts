@@ -2,7 +2,7 @@
 import { open } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { SpacktainersError } from "../util/errors.ts";
-import { runTool } from "../util/tool.ts";
+import { findProgram, runTool } from "../util/tool.ts";
 
 /** Milliseconds from one look at a job to the next; what is asked often makes a controller slow for everybody. */
 export interface FollowPace {
@@ -37,6 +37,11 @@ const finalStates: ReadonlySet<string> = new Set([
   "REVOKED",
   "TIMEOUT",
 ]);
+
+/** Whether jobs can be submitted from here: by whoever's own search path has `sbatch`, which {@link submitJob} goes by. */
+export async function canSubmit(): Promise<boolean> {
+  return (await findProgram("sbatch", process.env.PATH ?? "")) !== undefined;
+}
 
 /**
  * Hands a batch script to Slurm.

@@ -31,6 +31,10 @@ export interface TestOutput {
 }
 
 const defaultTimeout = 120;
+/** Seconds that `%test` may take: it may be a whole suite, and there is no place in it to say how long. */
+const definitionTimeout = 600;
+/** Runs `%test` with the image's variables, in every runtime: Apptainer's own script for it, which is in the image. */
+const definitionTest = "/.singularity.d/actions/test";
 
 /** How MPICH is asked to say by what it talks. */
 const transportVariables = { MPIR_CVAR_DEBUG_SUMMARY: "1" } as const;
@@ -54,7 +58,7 @@ const mostPrograms = 500;
 const rankLine = "rank is started";
 
 /**
- * The tests of a container: the usual ones, then its own.
+ * The tests of a container: the usual ones, `%test` of a definition file, then those of its file.
  *
  * Usual are: of every program of the packages asked for, all libraries are found; where there are MPI and its launcher, that starts
  * two ranks. No program is started by itself: not all know `--version`, and some do harm without arguments.
@@ -63,7 +67,29 @@ const rankLine = "rank is started";
  */
 export function planTests(facts: ImageFacts, file: TestsFile | undefined): readonly PlannedTest[] {
   const usual = file?.defaults === false ? [] : usualTests(facts);
-  return [...usual, ...(file?.tests ?? []).map(planned)];
+  return [...usual, ...sectionTests(facts), ...(file?.tests ?? []).map(planned)];
+}
+
+/** With Apptainer `%test` is done when its script ends with status 0. */
+function sectionTests({ test }: ImageFacts): readonly PlannedTest[] {
+  if (test === undefined) return [];
+  return [
+    {
+      name: "%test",
+      command: [definitionTest],
+      ranks: 0,
+      nodes: 1,
+      environment: {},
+      timeout: definitionTimeout,
+      expect: {
+        status: 0,
+        stdout: undefined,
+        stderr: undefined,
+        transport: undefined,
+        lines: undefined,
+      },
+    },
+  ];
 }
 
 function usualTests(facts: ImageFacts): readonly PlannedTest[] {

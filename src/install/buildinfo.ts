@@ -19,8 +19,11 @@ export interface Buildinfo {
   readonly links: readonly string[];
 }
 
-/** Larger than any real one: a package of 100 000 files needs about 10 MiB. */
-export const maxBuildinfoBytes = 64 * 1024 * 1024;
+/**
+ * Larger than any real one: it names files that need relocation only (python: 8 kB), and 100 000 of them need about 10 MiB. To
+ * parse this much takes some 25 s.
+ */
+export const maxBuildinfoBytes = 16 * 1024 * 1024;
 
 /** The note nests two deep. */
 const deepestNesting = 16;

@@ -23,7 +23,8 @@ export interface ApptainerImage {
 }
 
 /**
- * Has Apptainer (or Singularity) build a definition file; in the folder of the file, where its relative paths start.
+ * Has Apptainer (or Singularity) build a definition file; in the folder of the file, where its relative paths start. `%test`
+ * is not run, as it is not for what we build ourselves: `spacktainers test` does that, on every runtime.
  *
  * @param obstacles why it is needed, at least one
  * @throws {SpacktainersError} `RUNTIME_MISSING` when there is none, `NOT_SUPPORTED` for another architecture, `PROCESS_FAILED`
@@ -59,7 +60,7 @@ export async function apptainerBuild(
   const id = `apptainer:${definition}`;
   try {
     emit({ type: "task-start", id, kind: "run", label: `apptainer build, for ${what}` });
-    const { status, stderr } = await runTool([program, "build", path, definition], {
+    const { status, stderr } = await runTool([program, "build", "--notest", path, definition], {
       cwd: dirname(definition),
       signal,
       env: { ...process.env, APPTAINER_TMPDIR: scratch, SINGULARITY_TMPDIR: scratch },

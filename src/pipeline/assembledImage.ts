@@ -55,6 +55,8 @@ export interface AssembledImage {
   readonly lockText: string;
   readonly graph: SpecGraph;
   readonly roots: readonly DagHash[];
+  /** The roots, as asked for. */
+  readonly requests: readonly { readonly request: string; readonly hash: DagHash }[];
   /** Dependents before dependencies, with what is in each, where it is and the key of its fragment. */
   readonly packages: readonly AssembledPackage[];
   readonly externals: readonly ConcreteSpec[];
@@ -67,6 +69,8 @@ export interface AssembledImage {
   readonly inputs: string | undefined;
   /** What lies underneath now; `packages` undefined when they are not known any more. */
   readonly base: { readonly name: string; readonly packages: readonly BasePackage[] | undefined };
+  /** The image itself. */
+  readonly source: Pick<RebaseSource, "digest" | "repository" | "recorded">;
 }
 
 /** A package in an image. */
@@ -155,6 +159,7 @@ export async function readAssembledImage(source: RebaseSource): Promise<Assemble
     lockText: texts.lock,
     graph: lock.graph,
     roots,
+    requests: lock.roots.map(({ request, hash }) => ({ request, hash })),
     packages: packages.map((spec) => {
       const one = known.get(spec.hash);
       if (one !== undefined) return { spec, ...one };
@@ -170,6 +175,7 @@ export async function readAssembledImage(source: RebaseSource): Promise<Assemble
       name: annotations["org.opencontainers.image.base.name"] ?? "",
       packages: below === 0 ? [] : await basePackages(source),
     },
+    source,
   };
 }
 

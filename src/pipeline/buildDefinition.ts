@@ -44,6 +44,13 @@ export async function buildDefinition(
     request.outputs.length === 0
       ? [{ kind: "oci", path: defaultOutput(configuration.output, container) }]
       : request.outputs.map((one) => parseOutput(one, request.directory, names));
+  if (definition.contents.test !== undefined)
+    workshop.emit({
+      type: "warning",
+      code: "NOTICE",
+      message: `%test of ${names.name} is not run by building it`,
+      hint: `spacktainers test ${names.name}`,
+    });
   const written = { container, configuration, names, outputs, request, workshop };
   const summary =
     definition.obstacles.length > 0

@@ -8,8 +8,10 @@
 import type { BaseConfiguration, CacheConfiguration, Configuration } from "../definitions/configuration.ts";
 import { contractCommand, contractEntrypoint } from "../image/image.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import { environmentScriptPath } from "../view/environmentScript.ts";
+import { standardPath } from "../view/environmentModification.ts";
+import { environmentScriptPath, hostLibraries } from "../view/environmentScript.ts";
 import { viewLdSoConf, viewLdSoConfPath } from "../view/ldSoConf.ts";
+import { add, aptInstall, copy, quoted, run } from "./dockerfileInstructions.ts";
 
 /** What a Dockerfile is written from. */
 export interface DockerfileRequest {
@@ -38,6 +40,8 @@ const defaultSpack = { url: "https://github.com/spack/spack.git", ref: "v1.1.0" 
 
 const spackFolder = "/opt/spack";
 const environmentFolder = "/opt/spack-environment";
+/** Where the builder puts together what the image gets. */
+const resultFolder = "/opt/image";
 
 /** What Spack needs to run and to compile with on Debian and Ubuntu. */
 const builderPackages: readonly string[] = [
@@ -77,7 +81,13 @@ export function dockerfileText(request: DockerfileRequest): string {
         : []),
     ],
     ["# The builder: Spack installs the environment.", `FROM ${image} AS builder`, ...prelude],
-    [aptInstall(builderPackages)],
+    [
+      aptInstall([
+        ...builderPackages,
+        // Spack's client of S3.
+        ...(configuration.caches.some(({ url }) => url.startsWith("s3:")) ? ["python3-boto3"] : []),
+      ]),
+    ],
     spackLines(configuration.spack, request),
     ...configuration.caches.map((cache, index) => cacheLines(cache, index, request)),
     environmentLines(request),
@@ -86,26 +96,20 @@ export function dockerfileText(request: DockerfileRequest): string {
         [
           `spack -e ${environmentFolder} install --fail-fast`,
           `spack -e ${environmentFolder} gc --yes-to-all`,
-          `spack env activate --sh -d ${environmentFolder} > /opt/environment.sh`,
         ],
         usesSecrets(configuration.caches) ? "--mount=type=secret,id=aws,target=/root/.aws/credentials " : "",
       ),
     ],
     ...(configuration.strip ? [stripLines(configuration.install.root)] : []),
+    resultLines(configuration),
     [
       "# The image: what runs, and nothing of what built it.",
       `FROM ${image}`,
       ...prelude,
       ...(request.basePackages.length === 0 ? [] : [aptInstall(request.basePackages)]),
-      ...[
-        configuration.install.root,
-        hiddenViewFolder(configuration.view.root),
-        configuration.view.root,
-        environmentFolder,
-      ].map((path) => copy("--from=builder", path, path)),
-      copy("--from=builder", "/opt/environment.sh", environmentScriptPath),
+      copy("--from=builder", `${resultFolder}/`, "/"),
       run([`printf '%s\\n' ${loaderFolders(configuration.view.root)} > ${viewLdSoConfPath}`, "ldconfig"]),
-      `ENV PATH=${configuration.view.root}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+      `ENV PATH=${configuration.view.root}/bin:${standardPath}`,
       `LABEL org.opencontainers.image.title=${JSON.stringify(name)}`,
       `ENTRYPOINT ${JSON.stringify(contractEntrypoint)}`,
       `CMD ${JSON.stringify(contractCommand)}`,
@@ -153,6 +157,13 @@ function spackLines(spack: Configuration["spack"], { relative }: DockerfileReque
     `git clone --quiet --no-checkout --filter=blob:none ${quoted(url)} ${to}`,
     `git -C ${to} checkout --quiet ${ref === undefined ? "HEAD" : quoted(ref)}`,
   ];
+  const folder = (url: string, ref: string | undefined, to: string): string => {
+    if (ref !== undefined)
+      throw new SpacktainersError("CONFIG_INVALID", `${url} is a folder, which has no \`ref\``, {
+        hint: "folders are copied as they are; leave `ref` out, or name the address of a git repository",
+      });
+    return copy(undefined, inContext(url, relative), to);
+  };
   const repos = spack.repos.map(({ url, ref, path, paths }, index) => {
     const to = `/opt/repos/${index}`;
     const folders = paths ?? [path ?? ""];
@@ -161,13 +172,15 @@ function spackLines(spack: Configuration["spack"], { relative }: DockerfileReque
     );
     return isRemote(url)
       ? run([...clone(url, ref, to), ...adds])
-      : [copy(undefined, inContext(url, relative), to), run(adds)].join("\n");
+      : [folder(url, ref, to), run(adds)].join("\n");
   });
+  const { url = defaultSpack.url, ref } = spack;
   return [
-    run(clone(spack.url ?? defaultSpack.url, spack.ref ?? defaultSpack.ref, spackFolder)),
-    `ENV PATH=${spackFolder}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-    run(["spack compiler find --scope site"]),
+    isRemote(url) ? run(clone(url, ref ?? defaultSpack.ref, spackFolder)) : folder(url, ref, spackFolder),
+    `ENV PATH=${spackFolder}/bin:${standardPath}`,
     ...repos,
+    // Recipes say how compilers are found: after them.
+    run(["spack compiler find --scope site"]),
   ];
 }
 
@@ -215,6 +228,36 @@ function environmentLines(request: DockerfileRequest): readonly string[] {
   ];
 }
 
+/** As in the script that this program writes: where the variable is in use, the container runtime's libraries stay on it. */
+const scriptEnding: readonly string[] = [
+  `if [ -n "\${LD_LIBRARY_PATH:-}" ]; then`,
+  `  export LD_LIBRARY_PATH="$LD_LIBRARY_PATH:${hostLibraries}"`,
+  "fi",
+];
+
+/**
+ * What the image gets, in one folder: a view is a link, which `COPY` would follow when it is copied by itself; what is below
+ * a folder stays as it is.
+ */
+function resultLines({ install, view }: DockerfileRequest["configuration"]): readonly string[] {
+  const paths = [
+    install.root,
+    hiddenViewFolder(view.root),
+    view.root,
+    `${environmentFolder}/spack.yaml`,
+    `${environmentFolder}/spack.lock`,
+  ];
+  const script = `${resultFolder}${environmentScriptPath}`;
+  return [
+    run([
+      `mkdir -p ${script.slice(0, script.lastIndexOf("/"))}`,
+      `cp -a --parents ${paths.join(" ")} ${resultFolder}`,
+      `PATH=${standardPath} ${spackFolder}/bin/spack env activate --sh -d ${environmentFolder} | sed -n '/^export SPACK_/d; s/^\\(export .*[^;]\\);*$/\\1/p' > ${script}`,
+      `printf '%s\\n' ${scriptEnding.map(quoted).join(" ")} >> ${script}`,
+    ]),
+  ];
+}
+
 /** Executables and shared libraries only: static archives and objects are of no use without their symbols. */
 function stripLines(root: string): readonly string[] {
   return [
@@ -226,26 +269,6 @@ function stripLines(root: string): readonly string[] {
       "      esac; done' sh {} +",
     ].join("\n"),
   ];
-}
-
-function aptInstall(packages: readonly string[]): string {
-  return [
-    "RUN apt-get update \\",
-    ` && apt-get install --yes --no-install-recommends ${[...packages].sort().join(" ")} \\`,
-    " && rm -rf /var/lib/apt/lists/*",
-  ].join("\n");
-}
-
-function run(commands: readonly string[], options = ""): string {
-  return `RUN ${options}${commands.join(" \\\n && ")}`;
-}
-
-function copy(option: string | undefined, from: string, to: string): string {
-  return `COPY ${option === undefined ? "" : `${option} `}${JSON.stringify([from, to])}`;
-}
-
-function add(from: string, to: string): string {
-  return `ADD ${JSON.stringify([from, to])}`;
 }
 
 /** The folders that the loader's configuration of a view names, as words for a shell. */
@@ -273,14 +296,10 @@ function inContext(path: string, relative: DockerfileRequest["relative"]): strin
 }
 
 function isRemote(url: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:/i.test(url) && !url.startsWith("file:");
+  // `git@host:path` is one as well.
+  return /^(?:[a-z][a-z0-9+.-]*:|[^/@]+@[^/:]+:)/i.test(url) && !url.startsWith("file:");
 }
 
 function usesSecrets(caches: readonly CacheConfiguration[]): boolean {
   return caches.some(({ url, s3 }) => url.startsWith("s3:") && s3.anonymous !== true);
-}
-
-/** A word for a shell. */
-function quoted(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -38,8 +38,15 @@ export async function layoutFacts(directory: string, image: LayoutImage): Promis
   return (await factsLeft(directory, image)) ?? factsOfImage(directory, image);
 }
 
-/** The facts that the build left, if there are any of this image. */
-async function factsLeft(directory: string, image: LayoutImage): Promise<BuiltImageFacts | undefined> {
+/**
+ * The facts that the build left, if there are any of this image.
+ *
+ * @throws {SpacktainersError} `CHECKSUM_MISMATCH` when they were changed; `ARCHIVE_INVALID`
+ */
+export async function factsLeft(
+  directory: string,
+  image: Pick<LayoutImage, "manifestDigest">,
+): Promise<BuiltImageFacts | undefined> {
   const indexPath = join(directory, "index.json");
   const bytes = await readBounded(indexPath, largestDocument);
   const index = bytes === undefined ? undefined : parseIndex(bytes, { file: indexPath });

@@ -27,11 +27,12 @@ export async function licenseFacts(
   if (facts === undefined) return () => undefined;
   return (spec) => {
     const text = facts.licenseOf(spec, graph);
-    return text !== undefined && isExpression(text) ? text : undefined;
+    return text !== undefined && isLicenseExpression(text) ? text : undefined;
   };
 }
 
-function isExpression(text: string): boolean {
+/** True for an SPDX licence expression. */
+export function isLicenseExpression(text: string): boolean {
   try {
     parseExpression(text);
     return true;

@@ -32,7 +32,7 @@ export interface MadeImage {
   /** The records of what is in its layers. */
   readonly contents: readonly ContentsSource[];
   readonly base: Base<AnyBaseLayer>;
-  /** What is known of it; undefined for one that was not made from its definition. */
+  /** What is known of it; undefined when nothing is. */
   readonly facts: BuiltImageFacts | undefined;
   readonly inputs: string;
   /** Packages of which nothing had to be made. */

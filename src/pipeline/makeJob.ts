@@ -10,18 +10,19 @@ import type { Job, JobBind } from "../hpc/job.ts";
 import { findSite, type JobResources, type Site } from "../hpc/site.ts";
 import { parseBind } from "../run/containerProcess.ts";
 import type { GpuKind } from "../run/types.ts";
-import { cacheHome } from "../util/cacheHome.ts";
-import { SpacktainersError } from "../util/errors.ts";
+import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { shownPath } from "../util/shownPath.ts";
 import { defaultOutput } from "./builtImage.ts";
 import { fillPattern, registryReference } from "./imageLocation.ts";
-import { factsOfLayout, findImage, type NamedImage } from "./openImage.ts";
+import { factsOfForm, factsOfPublished, type NamedFacts } from "./namedImageFacts.ts";
+import { findImage, type NamedImage } from "./openImage.ts";
 import { openSoundRepository } from "./workspace.ts";
 
 /** A command line of `job`. */
 export interface JobRequest {
   readonly directory: string;
-  /** A container's name, a layout, or the image as the site's runtime knows it. */
+  /** A container's name, an image in any form that `findImage` knows, or the image as the site's runtime knows it. */
   readonly image: string;
   readonly arch: string | undefined;
   readonly site: string;
@@ -42,6 +43,8 @@ export interface JobRequest {
   readonly hostMpi: boolean | undefined;
   readonly gpu: GpuKind | undefined;
   readonly log: string | undefined;
+  /** Whether an image that is not here is looked up in its registry; one that is here is read in any case. Default true. */
+  readonly lookUp?: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -50,7 +53,7 @@ export interface JobRequest {
 export interface MadeJob {
   readonly job: Job;
   readonly script: string;
-  /** What was found in the image; empty when it is not here. */
+  /** What was found in the image; empty when it could not be read. */
   readonly findings: readonly Finding[];
 }
 
@@ -67,11 +70,7 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
   const repository = await openSoundRepository(request.directory);
   const site = findSite(repository.configuration, request.site);
   const image = await findImage(request.image, repository, request);
-  const { emit, signal } = request;
-  const facts =
-    image.layout === undefined
-      ? undefined
-      : await factsOfLayout(image.layout, { cache: cacheHome(), emit, signal });
+  const facts = await factsFor(image, site, request, repository);
   const given = Object.fromEntries(
     Object.entries(request.resources).filter(([, value]) => value !== undefined),
   );
@@ -98,18 +97,51 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
     prologue: site.prologue,
     log: request.log,
   };
-  if (facts === undefined)
-    emit({
-      type: "warning",
-      code: "NOTICE",
-      message: `the image is not here, so whether it fits ${site.name} is not checked`,
-      ...(image.container === undefined ? {} : { hint: `spacktainers build ${image.name}` }),
-    });
   return {
     job,
     script: batchScript(job),
     findings: facts === undefined ? [] : checkImage(facts, site, { resources, mpi: request.mpi, hostMpi }),
   };
+}
+
+/**
+ * The facts of the image, here or in its registry. What cannot be read is no reason to write no script: the site may see
+ * registries that this machine does not. A file that is here and damaged is.
+ */
+async function factsFor(
+  image: NamedImage,
+  site: Site,
+  request: JobRequest,
+  repository: Repository,
+): Promise<ImageFacts | undefined> {
+  const { arch, emit, signal, lookUp = true } = request;
+  const { form, container } = image;
+  const context = { arch, registries: repository.configuration.registries, emit, signal };
+  const isHere = form !== undefined && form.kind !== "reference";
+  let why = "";
+  try {
+    let found: NamedFacts | undefined;
+    if (isHere || (lookUp && form !== undefined)) found = await factsOfForm(form, context);
+    else if (lookUp && container !== undefined) found = await factsOfPublished(image, context);
+    if (found !== undefined && container !== undefined && form === undefined)
+      emit({
+        type: "warning",
+        code: "NOTICE",
+        message: `${image.name} is not built here: ${found.reference ?? ""}, which is published, was checked`,
+      });
+    if (found !== undefined) return found.facts;
+  } catch (error) {
+    const { code, message } = asSpacktainersError(error);
+    if (signal.aborted || (isHere && code !== "RUNTIME_MISSING")) throw error;
+    why = `: ${message}`;
+  }
+  emit({
+    type: "warning",
+    code: "NOTICE",
+    message: `the image ${isHere ? "cannot be read" : "is not here"}, so whether it fits ${site.name} is not checked${why}`,
+    ...(container === undefined ? {} : { hint: `spacktainers build ${image.name}` }),
+  });
+  return undefined;
 }
 
 /** Where the image is for the site's runtime. */
@@ -123,8 +155,7 @@ function locationOf(request: JobRequest, site: Site, image: NamedImage, reposito
         : defaultOutput(repository.configuration.output, image.container));
     if (site.image === undefined && layout !== undefined) return layout;
   }
-  // A reference or a path was given that is for the site.
-  if (image.container === undefined && image.layout === undefined) return request.image;
+  if (image.container === undefined && image.layout === undefined) return ownLocation(image, site, request);
   if (site.image !== undefined) {
     const filled = fillPattern(site.image, image);
     const isFile = isAbsolute(filled) || /^[.$~]/.test(filled) || filled.endsWith(".sif");
@@ -137,6 +168,39 @@ function locationOf(request: JobRequest, site: Site, image: NamedImage, reposito
   }
   throw new SpacktainersError("USAGE", `${site.name} does not say where images are`, {
     hint: "give --image, or write `image:` for the site",
+  });
+}
+
+/** What was given is for the site: a reference or path, in the words of the site's runtime where we understand it. */
+function ownLocation({ form }: NamedImage, site: Site, { image, directory }: JobRequest): string {
+  const usesUrl = site.runtime === "apptainer" || site.runtime === "singularity";
+  if (form === undefined) return image;
+  if (form.kind === "reference") {
+    if (site.runtime === "native")
+      throw new SpacktainersError("NOT_SUPPORTED", "our own runner does not run images of a registry", {
+        hint: `skopeo copy docker://${form.name} oci:DIR, and --image DIR`,
+      });
+    if (form.transport === "oras" && !usesUrl)
+      throw new SpacktainersError("NOT_SUPPORTED", `${site.runtime} does not run SIF files of a registry`, {
+        hint: "name the container image they were made of: docker://…",
+      });
+    return usesUrl ? `${form.transport}://${form.name}` : form.name;
+  }
+  if (form.kind === "local") {
+    if (usesUrl) return form.path;
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      `${site.runtime} does not run ${shownPath(form.path, directory)}`,
+      {
+        hint: "give --image: where the image is for the runtime of the site",
+      },
+    );
+  }
+  const { kind, path, reference } = form.source;
+  if (usesUrl || site.runtime === "podman")
+    return `${kind}:${path}${reference === undefined ? "" : `:${reference}`}`;
+  throw new SpacktainersError("NOT_SUPPORTED", `${site.runtime} does not run an image from ${kind}:`, {
+    hint: "give --image: where the image is for the runtime of the site",
   });
 }
 

@@ -80,8 +80,9 @@ export async function pushDefinition(
 }
 
 /** The layers that it starts from need not be sent to the registry that they are from. */
-function mountable(image: Image, source: DefinitionSource, { stage }: ReadDefinition): Image {
-  if (stage.bootstrap !== "docker") return image;
+function mountable(image: Image, source: DefinitionSource, { stage, obstacles }: ReadDefinition): Image {
+  // What Apptainer makes has a layer of its own.
+  if (stage.bootstrap !== "docker" || obstacles.length > 0) return image;
   const origin = formatRepository(parseReference(registryName(stage)));
   const below = source.image.layers.length;
   return {

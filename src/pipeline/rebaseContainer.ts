@@ -6,6 +6,7 @@ import { type PublishedImage, readPublishedImage } from "../publish/publishedIma
 import { openPublishedLayers } from "../publish/publishedLayers.ts";
 import { publishTags, publishTarget } from "../publish/targets.ts";
 import { formatRepository } from "../registry/reference.ts";
+import type { VerificationKey } from "../supply/signingKey.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { type AssembledImage, readAssembledImage } from "./assembledImage.ts";
@@ -36,6 +37,8 @@ export interface RebaseOptions {
   readonly dryRun: boolean;
   /** Make it even when it stands on that base already: it is to be written somewhere. */
   readonly anew: boolean;
+  /** Keys whose statements count on where the packages of an image came from; none: what is attached to it counts. */
+  readonly believed: readonly VerificationKey[];
 }
 
 /** An image on its new base. */
@@ -71,7 +74,7 @@ export async function rebaseContainer(
     const failure = found.find(({ error }) => error !== undefined)?.error;
     throw failure ?? notPublished(container, registries);
   }
-  const before = await readAssembledImage(await publishedSource(first, emit));
+  const before = await readAssembledImage(await publishedSource(first, options.believed, emit));
   const goals = goalsOf(container, before.names.version, registries, configuration, workshop);
   const published = openPublishedLayers(
     [...images, ...(await neighboursThere(goals, neighbours, platform, workshop))],

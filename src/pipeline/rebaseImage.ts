@@ -9,10 +9,12 @@ import type { PublishedLayers } from "../publish/publishedLayers.ts";
 import type { Digest } from "../util/digest.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
 import type { AssembledImage } from "./assembledImage.ts";
+import { baseDigest } from "./baseDigest.ts";
 import { baseName, baseSpec } from "./baseSpec.ts";
 import { openCompletion } from "./completeBase.ts";
 import { contentsOfBase, type DecidedImage, type MadeImage } from "./makeImage.ts";
 import { inputsDigest } from "./planContainer.ts";
+import { rebasedFacts } from "./rebasedFacts.ts";
 import { snapshotTime } from "./snapshotTime.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -58,8 +60,10 @@ export async function decideRebase(
     published,
   });
   const created = createdTime([imageMtime, ...snapshotTime(wanted.configured)]);
+  const layoutDigest = await baseDigest(wanted.configured, names.arch);
+  const digestOfBase = (base: PlannedBase): Digest | undefined => base.image?.digest ?? layoutDigest;
   const labels = (base: PlannedBase): AssembledImage["labels"] =>
-    labelsOn(image, baseName(wanted.configured, { packages: base.packages ?? [] }), base.image?.digest);
+    labelsOn(image, baseName(wanted.configured, { packages: base.packages ?? [] }), digestOfBase(base));
   const inputs = (base: PlannedBase): string =>
     inputsDigest({
       names,
@@ -97,9 +101,10 @@ export async function decideRebase(
     const baseContents: ContentsSource | undefined =
       published?.baseContents(completed.base.key) ??
       (base.layers.length === 0 ? undefined : await contentsOfBase(base));
+    const decided = inputs(completed.base);
     const finished = await finishImage(assembly, draft, store, {
       packages: layers.map(({ layer }) => layer),
-      inputs: inputs(completed.base),
+      inputs: decided,
       created,
       labels: labels(completed.base),
       annotations: image.annotations,
@@ -113,8 +118,15 @@ export async function decideRebase(
         ...layers.map(({ contents }) => contents),
       ],
       base,
-      facts: undefined,
-      inputs: inputs(completed.base),
+      facts: await rebasedFacts(image, {
+        image: finished,
+        base,
+        baseName: assembly.baseName,
+        baseDigest: digestOfBase(completed.base),
+        inputs: decided,
+        created,
+      }),
+      inputs: decided,
       reused: packages.length,
     };
   }
@@ -128,12 +140,10 @@ function labelsOn(
   name: string,
   digest: Digest | undefined,
 ): AssembledImage["labels"] {
-  const { "org.opencontainers.image.base.digest": before, ...kept } = labels;
+  const { "org.opencontainers.image.base.digest": _, ...kept } = labels;
   return {
     ...kept,
     "org.opencontainers.image.base.name": name,
-    ...(before === undefined || digest === undefined
-      ? {}
-      : { "org.opencontainers.image.base.digest": digest }),
+    ...(digest === undefined ? {} : { "org.opencontainers.image.base.digest": digest }),
   };
 }

@@ -1,17 +1,15 @@
 /** `rebase`: from a command line to images on another base. */
-import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
 import type { Configuration } from "../definitions/configuration.ts";
 import type { Container, Repository } from "../definitions/repository.ts";
-import { hostArchitecture, selectContainers } from "../definitions/select.ts";
+import { hostArchitecture } from "../definitions/select.ts";
 import { platformOf } from "../image/image.ts";
-import { type ImageName, parseReference, parseTag } from "../registry/reference.ts";
+import { type ImageName, parseTag } from "../registry/reference.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { asArchitecture } from "./architecture.ts";
 import { readAssembledImage } from "./assembledImage.ts";
 import { parseBaseOption } from "./baseOption.ts";
-import { defaultOutput } from "./builtImage.ts";
+import { loadVerificationKeys } from "./keyFiles.ts";
 import { type OsPackageChange, osPackageChanges } from "./osPackageChanges.ts";
 import { type Output, parseOutput } from "./outputs.ts";
 import { chosenRegistries, moveTags, type PushResult, signingOf } from "./pushContainers.ts";
@@ -19,6 +17,7 @@ import { type Rebased, type RebaseOptions, rebaseContainer, wantedBase } from ".
 import { decideRebase } from "./rebaseImage.ts";
 import { rebaseReference } from "./rebaseReference.ts";
 import { layoutSource } from "./rebaseSource.ts";
+import { type RebaseSubject, rebaseSubjects } from "./rebaseSubjects.ts";
 import { inWorkshop, tidyWorkshop, type Workshop } from "./workshop.ts";
 import { openSoundRepository } from "./workspace.ts";
 import { writeRebased } from "./writeRebased.ts";
@@ -68,12 +67,6 @@ export interface RebaseOutcome {
   readonly failures: readonly SpacktainersError[];
 }
 
-/** An image as a command line names it. */
-type Subject =
-  | { readonly kind: "container"; readonly container: Container }
-  | { readonly kind: "layout"; readonly path: string; readonly container: Container | undefined }
-  | { readonly kind: "reference"; readonly name: ImageName };
-
 /**
  * Puts images on another base. Images that cannot be rebased do not keep the others from it.
  *
@@ -84,14 +77,21 @@ export async function rebaseImages(request: RebaseRequest): Promise<RebaseOutcom
   for (const output of request.outputs) parseOutput(output, directory, { name: "", arch: "", version: "" });
   const repository = await openSoundRepository(directory);
   const { configuration } = repository;
-  const options: RebaseOptions = {
+  const subjects = await rebaseSubjects(request, repository);
+  const publishes = subjects.some(({ kind }) => kind !== "layout");
+  const dryRun = request.dryRun || request.outputs.length > 0;
+  // A key that cannot be read is told before anything is made.
+  const signing = publishes && !dryRun ? await signingOf(configuration, directory) : unsigned;
+  const trusted = publishes ? await loadVerificationKeys(configuration.signing.public, directory) : [];
+  const options: RebaseOptions & { readonly signing: Signing } = {
     ...request,
     base:
       request.base === undefined ? undefined : parseBaseOption(request.base, configuration.base, directory),
-    dryRun: request.dryRun || request.outputs.length > 0,
+    dryRun,
     anew: request.outputs.length > 0,
+    believed: signing.key === undefined ? trusted : [...trusted, signing.key.publicKey],
+    signing,
   };
-  const subjects = await subjectsOf(request, repository);
   const fixedPlace = request.outputs.find((output) => !output.includes("{name}"));
   if (subjects.length > 1 && fixedPlace !== undefined)
     throw new SpacktainersError(
@@ -122,11 +122,16 @@ export async function rebaseImages(request: RebaseRequest): Promise<RebaseOutcom
   });
 }
 
+/** How what is published is signed. */
+type Signing = Awaited<ReturnType<typeof signingOf>>;
+
+const unsigned: Signing = { key: undefined, forms: [] };
+
 async function rebase(
-  subject: Subject,
+  subject: RebaseSubject,
   repository: Repository,
   request: RebaseRequest,
-  options: RebaseOptions,
+  options: RebaseOptions & { readonly signing: Signing },
   workshop: Workshop,
 ): Promise<readonly RebaseResult[]> {
   switch (subject.kind) {
@@ -143,7 +148,7 @@ async function container(
   subject: Container,
   { configuration, containers }: Repository,
   request: RebaseRequest,
-  options: RebaseOptions,
+  options: RebaseOptions & { readonly signing: Signing },
   workshop: Workshop,
 ): Promise<RebaseResult> {
   const registries = chosenRegistries(configuration, request.registries).map((registry) => ({
@@ -161,17 +166,12 @@ async function container(
     options,
     workshop,
   );
-  const rows = await moveTags(
-    [pushed],
-    containers,
-    workshop,
-    await signingOf(configuration, request.directory),
-  );
+  const rows = await moveTags([pushed], containers, workshop, options.signing);
   return { ...(await finished(rebased, request, workshop)), pushed: rows };
 }
 
 async function layout(
-  { path, container }: Extract<Subject, { kind: "layout" }>,
+  { path, container }: Extract<RebaseSubject, { kind: "layout" }>,
   configuration: Configuration,
   request: RebaseRequest,
   options: RebaseOptions,
@@ -197,7 +197,7 @@ async function reference(
   name: ImageName,
   configuration: Configuration,
   request: RebaseRequest,
-  options: RebaseOptions,
+  options: RebaseOptions & { readonly signing: Signing },
   workshop: Workshop,
 ): Promise<readonly RebaseResult[]> {
   const own = name.digest === undefined ? [name.tag ?? parseTag("latest")] : [];
@@ -220,7 +220,7 @@ async function reference(
     images.map(({ pushed }) => pushed),
     all,
     workshop,
-    await signingOf(configuration, request.directory),
+    options.signing,
   );
   const results: RebaseResult[] = [];
   for (const { rebased } of images)
@@ -259,59 +259,4 @@ async function finished(
     pushed: [],
     outputs: request.dryRun ? [] : outputs,
   };
-}
-
-/** References are told from paths and names by their registry's host. */
-const hasRegistry = /^(?:docker:\/\/)?(?:localhost|[^/]*[.:][^/]*)\/[^/]/;
-
-/** What the command line names, each once. */
-async function subjectsOf(request: RebaseRequest, repository: Repository): Promise<readonly Subject[]> {
-  const { directory, images } = request;
-  const arch = asArchitecture(request.arch);
-  const select = (names: readonly string[]): Promise<readonly Container[]> =>
-    selectContainers(repository, { names, cwd: directory, ...(arch === undefined ? {} : { arch }) });
-  const hasRegistries = repository.configuration.registries.length > 0;
-  const ofContainer = (container: Container): Subject => {
-    if (container.kind === "def")
-      throw new SpacktainersError("NOT_SUPPORTED", `${container.name} is an Apptainer definition file`, {
-        place: { file: container.path },
-        hint: "it names the image it starts from itself; push it again",
-      });
-    // What is published counts; the built image only where nothing is published.
-    if (hasRegistries) return { kind: "container", container };
-    return { kind: "layout", path: defaultOutput(repository.configuration.output, container), container };
-  };
-  if (images.length === 0) {
-    const all = (await select([])).filter(({ kind }) => kind === "spack");
-    if (all.length === 0)
-      throw new SpacktainersError("UNKNOWN_CONTAINER", "there is no container to rebase", {
-        hint: "name an image: a reference such as ghcr.io/my-org/name:1.0, or the directory of a layout",
-      });
-    return all.map(ofContainer);
-  }
-  const subjects: Subject[] = [];
-  for (const text of new Set(images)) {
-    const path = resolve(directory, text.replace(/^oci:/, ""));
-    if (await isLayout(path)) {
-      const container = repository.containers.find(
-        (one) => defaultOutput(repository.configuration.output, one) === path,
-      );
-      subjects.push({ kind: "layout", path, container });
-      continue;
-    }
-    const found = await select([text]).catch((error: unknown) => {
-      if (error instanceof SpacktainersError && hasRegistry.test(text)) return [];
-      throw error;
-    });
-    if (found.length > 0) subjects.push(...found.map(ofContainer));
-    else subjects.push({ kind: "reference", name: parseReference(text.replace(/^docker:\/\//, "")) });
-  }
-  return subjects;
-}
-
-async function isLayout(path: string): Promise<boolean> {
-  return stat(join(path, "oci-layout")).then(
-    (facts) => facts.isFile(),
-    () => false,
-  );
 }

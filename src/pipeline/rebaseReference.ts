@@ -7,13 +7,12 @@ import {
   type RegistryConfiguration,
 } from "../definitions/configuration.ts";
 import { platformOf } from "../image/image.ts";
-import { readPublishedImage } from "../publish/publishedImage.ts";
+import { type PublishedImage, readPublishedImage } from "../publish/publishedImage.ts";
 import { openPublishedLayers } from "../publish/publishedLayers.ts";
 import { getManifest } from "../registry/manifests.ts";
 import { formatRepository, type ImageName, manifestReference, type Tag } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";
-
-import { SpacktainersError } from "../util/errors.ts";
+import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { readAssembledImage } from "./assembledImage.ts";
 import { type AskedGoal, type PushedContainer, pushToAll } from "./pushContainer.ts";
 import type { Rebased, RebaseOptions } from "./rebaseContainer.ts";
@@ -29,7 +28,8 @@ export interface RebasedReference {
 }
 
 /**
- * Rebases the image that a name stands for, of every architecture unless one is asked for. It goes where it came from.
+ * Rebases the image that a name stands for, of every architecture unless one is asked for. It goes where it came from. All
+ * are made before any is pushed: where one cannot stand on the base, the registry stays as it is.
  *
  * @param arch only this one
  * @param tags to be moved to the result
@@ -44,33 +44,76 @@ export async function rebaseReference(
 ): Promise<RebasedReference> {
   const repository = workshop.registries.repository(name);
   const there = await architecturesOf(repository, name);
-  const images: RebasedReference["images"][number][] = [];
+  const made: MadeRebase[] = [];
   for (const each of arch === undefined ? there : [arch])
-    images.push(await rebaseOne(repository, name, each, tags, options, workshop));
+    made.push(
+      await makeOne(repository, name, each, options, workshop).catch((error: unknown) => {
+        throw there.length === 1 ? error : ofArchitecture(error, each);
+      }),
+    );
+  const images: RebasedReference["images"][number][] = [];
+  for (const one of made) images.push(await pushOne(repository, name, one, tags, options, workshop));
   return { images, architectures: there };
 }
 
-async function rebaseOne(
+/** A failure, with the architecture that it is of. */
+function ofArchitecture(thrown: unknown, arch: Architecture): Error {
+  if (thrown instanceof SpacktainersErrors)
+    return new SpacktainersErrors(thrown.errors.map((error) => named(error, arch)));
+  return named(asSpacktainersError(thrown), arch);
+}
+
+function named(error: SpacktainersError, arch: Architecture): SpacktainersError {
+  const { code, message, place, hint } = error;
+  if (code === "INTERRUPTED") return error;
+  return new SpacktainersError(code, `for ${arch}: ${message}`, {
+    place,
+    hint: hint ?? "nothing was published; --arch rebases one architecture and leaves the others as they are",
+    cause: error,
+  });
+}
+
+/** An image on its new base, not pushed yet. */
+interface MadeRebase extends Rebased {
+  readonly arch: Architecture;
+  /** The image as it is in the registry. */
+  readonly image: PublishedImage;
+  /** It stands on that base already. */
+  readonly isSame: boolean;
+}
+
+async function makeOne(
   repository: Repository,
   name: ImageName,
   arch: Architecture,
-  tags: readonly Tag[],
   options: Parameters<typeof rebaseReference>[3],
   workshop: Workshop,
-): Promise<RebasedReference["images"][number]> {
+): Promise<MadeRebase> {
   const { emit } = workshop;
   const platform = platformOf(arch);
   const image = await readPublishedImage(repository, manifestReference(name), platform);
   if (image === undefined || (await image.config()).architecture !== arch)
     throw new SpacktainersError("NOT_FOUND", `there is no such image for ${arch}`, {
       place: { url: `${formatRepository(name)} ${manifestReference(name)}` },
+      hint: "without --arch, those that there are are rebased",
     });
-  const before = await readAssembledImage(await publishedSource(image, emit));
+  const before = await readAssembledImage(await publishedSource(image, options.believed, emit));
   const published = openPublishedLayers([image], emit);
   const wanted: WantedBase = { configured: options.base, lock: undefined };
   const decided = await decideRebase(before, wanted, workshop, { published, refresh: options.refresh });
   const isSame = image.inputs === decided.inputs;
   const made = isSame && !options.anew ? undefined : await decided.make();
+  return { arch, image, isSame, before, made };
+}
+
+async function pushOne(
+  repository: Repository,
+  name: ImageName,
+  { arch, image, isSame, before, made }: MadeRebase,
+  tags: readonly Tag[],
+  options: Parameters<typeof rebaseReference>[3],
+  workshop: Workshop,
+): Promise<RebasedReference["images"][number]> {
   const container = { name: before.names.name, arch };
   const { version } = before.names;
   if (options.dryRun) return { rebased: { before, made }, pushed: { container, version, targets: [] } };
@@ -89,8 +132,8 @@ async function rebaseOne(
     there: isSame ? image : undefined,
     error: undefined,
   };
-  if (made !== undefined) emit({ type: "stage", stage: "Pushing the image" });
-  const targets = await pushToAll([goal], made, platform, workshop);
+  if (made !== undefined) workshop.emit({ type: "stage", stage: "Pushing the image" });
+  const targets = await pushToAll([goal], made, platformOf(arch), workshop);
   return { rebased: { before, made }, pushed: { container, version, targets } };
 }
 

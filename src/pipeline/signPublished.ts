@@ -2,6 +2,8 @@ import { parseIndex } from "../archive/oci/parse.ts";
 import { type Descriptor, isIndexType } from "../archive/oci/types.ts";
 import type { Artifact } from "../supply/artifact.ts";
 import type { ArtifactSink, ArtifactSource } from "../supply/artifactStore.ts";
+import { attestedDocument } from "../supply/attestedDocument.ts";
+import { cycloneDxMediaType } from "../supply/cycloneDx.ts";
 import type { BuiltImageFacts } from "../supply/imageFacts.ts";
 import {
   billsOfMaterials,
@@ -11,7 +13,8 @@ import {
   statementsOf,
 } from "../supply/signImage.ts";
 import type { SigningKey } from "../supply/signingKey.ts";
-import type { Statement } from "../supply/statement.ts";
+import { spdxMediaType } from "../supply/spdx.ts";
+import { predicateTypes, type Statement } from "../supply/statement.ts";
 import { referringManifests } from "../supply/storedAttestations.ts";
 import type { Digest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -51,7 +54,7 @@ export interface AttachedArtifact {
 
 /**
  * Attaches bills of materials to an image in a repository, and signs it and what is known of it. An index is signed, and
- * each image in it. What is there already is left alone.
+ * each image in it. What is there already is left alone; so is what is there of an image that a rebasing made anew.
  *
  * @returns what was pushed; empty when everything was there
  * @throws {SpacktainersError} `NOT_FOUND`; of the repository
@@ -93,18 +96,45 @@ export async function signPublished(request: PublishedRequest): Promise<readonly
   return attached.flat();
 }
 
+const noTypes: ReadonlySet<string> = new Set();
+
+/**
+ * What a key has stated of an image, by types of predicates and of bills of materials. A rebasing can end in an image that was
+ * made from its definition before: whoever made it so knew more, and what was stated then stays.
+ */
+async function statedBy(
+  key: SigningKey,
+  image: Digest,
+  repository: ArtifactSource,
+): Promise<ReadonlySet<string>> {
+  const stated = new Set<string>();
+  for (const [predicateType, ...others] of [
+    [predicateTypes.spdx, spdxMediaType],
+    [predicateTypes.cyclonedx, cycloneDxMediaType],
+    [predicateTypes.provenance],
+  ] as const)
+    if ((await attestedDocument(repository, image, predicateType, [key.publicKey])) !== undefined)
+      for (const type of [predicateType, ...others]) stated.add(type);
+  return stated;
+}
+
 async function missingArtifacts(
   subject: Descriptor,
   facts: BuiltImageFacts | undefined,
   { repository, key, certify, forms, annotations }: PublishedRequest,
 ): Promise<readonly Artifact[]> {
+  const isRebased = facts?.rebasedFrom !== undefined;
+  const stated = isRebased && key !== undefined ? await statedBy(key, subject.digest, repository) : noTypes;
   const bills: Artifact[] = [];
   for (const bill of facts === undefined ? [] : billsOfMaterials(facts, subject)) {
     const there = await referringManifests(repository, subject.digest, bill.artifactType);
     const [wanted] = bill.manifest.value.layers;
+    if (stated.has(bill.artifactType) || (isRebased && key === undefined && there.length > 0)) continue;
     if (!there.some(({ layers }) => layers.some(({ digest }) => digest === wanted?.digest))) bills.push(bill);
   }
-  const statements = facts === undefined ? [] : statementsOf(facts);
+  const statements = (facts === undefined ? [] : statementsOf(facts)).filter(
+    ({ predicateType }) => !stated.has(predicateType),
+  );
   if (certify !== undefined) bills.push(...(await certifiedArtifacts(subject, statements, certify)));
   if (key === undefined) return bills;
   const signed = await signedArtifacts(

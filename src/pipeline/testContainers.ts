@@ -6,19 +6,19 @@ import type { TestsFile } from "../definitions/testsSchema.ts";
 import { readHostFacts } from "../hpc/hostFacts.ts";
 import { judge, type PlannedTest, planTests } from "../hpc/smokeTests.ts";
 import type { RuntimeName } from "../run/types.ts";
-import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
-import { runTool } from "../util/tool.ts";
 import { makeJob } from "./makeJob.ts";
-import { factsOfLayout, findImage, type NamedImage } from "./openImage.ts";
+import { factsOfForm } from "./namedImageFacts.ts";
+import { findImage, type ImageForm, type NamedImage } from "./openImage.ts";
 import { runJob } from "./runJob.ts";
+import { runsSif, runTest, type TestSubject } from "./runTest.ts";
 import { openSoundRepository } from "./workspace.ts";
 
 /** A command line of `test`. */
 export interface TestRequest {
   readonly directory: string;
-  /** Containers, or layouts. */
+  /** Containers, layouts, or SIF files. */
   readonly names: readonly string[];
   readonly arch: string | undefined;
   /** Empty: every runtime that works here. */
@@ -48,23 +48,23 @@ export interface TestResult {
  * Runs the tests of containers, one after the other.
  *
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when an image is not built, `DEFINITION_INVALID` (a `test.yaml`),
- *   `RUNTIME_MISSING` (one that was named)
+ *   `RUNTIME_MISSING` (one that was named, or all that run SIF files), `NOT_SUPPORTED` (an image that is elsewhere or in an archive)
  */
 export async function testContainers(
   request: TestRequest,
   told: (result: TestResult) => void = () => {},
 ): Promise<readonly TestResult[]> {
   const repository = await openSoundRepository(request.directory);
-  const runtimes = request.slurm === undefined ? await runtimesOf(request) : [];
+  const here = request.slurm === undefined ? await runtimesOf(request) : [];
   const results: TestResult[] = [];
   for (const name of request.names) {
     const image = await findImage(name, repository, request);
-    if (image.layout === undefined)
-      throw new SpacktainersError("NOT_FOUND", `${image.name} is not built yet`, {
-        hint: `spacktainers build ${image.name}`,
-      });
+    const subject = subjectOf(image, name);
+    const runtimes = request.slurm === undefined ? runtimesFor(subject, here, request) : [];
     const { emit, signal } = request;
-    const facts = await factsOfLayout(image.layout, { cache: cacheHome(), emit, signal });
+    const { arch } = request;
+    const { registries } = repository.configuration;
+    const { facts } = await factsOfForm(subject.form, { arch, registries, emit, signal });
     const tests = planTests(facts, await ownTests(image));
     const add = (test: PlannedTest, where: string, reasons: readonly string[]): void => {
       const result = { container: image.name, test: test.name, where, passed: reasons.length === 0, reasons };
@@ -73,16 +73,57 @@ export async function testContainers(
     };
     for (const test of tests) {
       if (request.slurm !== undefined) {
-        add(test, `job at ${request.slurm.site}`, await runAsJob(test, image.layout, request));
+        add(test, `job at ${request.slurm.site}`, await runAsJob(test, subject.path, request));
         continue;
       }
       for (const runtime of runtimes) {
         if (signal.aborted) throw signal.reason;
-        add(test, runtime, await runHere(test, image.layout, runtime, facts.mpiexec, request));
+        add(test, runtime, await runTest(test, subject, runtime, facts.mpiexec, request));
       }
     }
   }
   return results;
+}
+
+/** What can be started of an image, or why there is nothing. */
+function subjectOf(
+  { name, layout, form, container }: NamedImage,
+  text: string,
+): TestSubject & { readonly form: ImageForm } {
+  if (layout !== undefined && form !== undefined) return { kind: "layout", path: layout, form };
+  if (form?.kind === "local") return { kind: "sif", path: form.path, form };
+  if (form === undefined)
+    throw new SpacktainersError("NOT_FOUND", `${name} is not built yet`, {
+      hint:
+        container === undefined
+          ? `neither a container nor an image is called ${text}`
+          : `spacktainers build ${name}`,
+    });
+  throw new SpacktainersError("NOT_SUPPORTED", `${text} cannot be started as it is`, {
+    hint: "make it a SIF file: spacktainers sif",
+  });
+}
+
+/** SIF files are for Apptainer and its sibling. */
+function runtimesFor(
+  { kind, path }: TestSubject,
+  here: readonly RuntimeName[],
+  request: TestRequest,
+): readonly RuntimeName[] {
+  if (kind === "layout") return here;
+  const able = here.filter(runsSif);
+  const unable = request.runtimes.filter((name) => !runsSif(name));
+  if (unable.length > 0)
+    throw new SpacktainersError("NOT_SUPPORTED", `${unable.join(", ")} cannot run SIF files`, {
+      place: { file: path },
+      hint: "apptainer and singularity can",
+    });
+  if (able.length === 0)
+    throw new SpacktainersError("RUNTIME_MISSING", "there is nothing here that runs SIF files", {
+      place: { file: path },
+      hint: "install apptainer, or test the container the file was made of",
+    });
+  return able;
 }
 
 async function ownTests(image: NamedImage): Promise<TestsFile | undefined> {
@@ -103,44 +144,14 @@ async function runtimesOf(request: TestRequest): Promise<readonly RuntimeName[]>
 }
 
 /** @returns why it failed */
-async function runHere(
-  test: PlannedTest,
-  layout: string,
-  runtime: RuntimeName,
-  mpiexec: string | undefined,
-  request: TestRequest,
-): Promise<readonly string[]> {
-  if (test.ranks > 0 && mpiexec === undefined)
-    return ["there is no mpiexec in the image to start ranks with"];
-  const ranks = test.ranks > 0 ? [mpiexec ?? "mpiexec", "-n", String(test.ranks)] : [];
-  const [program, ...args] = request.self;
-  const variables = Object.entries(test.environment).flatMap(([name, value]) => [
-    "--env",
-    `${name}=${value}`,
-  ]);
-  const result = await runTool(
-    [
-      program,
-      ...args,
-      ...["exec", "--quiet", "--with", runtime, "--mpi", "none", ...variables, layout, "--"],
-      ...ranks,
-      ...test.command,
-    ],
-    { cwd: request.directory, timeout: test.timeout * 1000, signal: request.signal },
-  );
-  if (result.status === -1) return [`it was stopped after ${test.timeout} seconds`];
-  return judge(test, result);
-}
-
-/** @returns why it failed */
-async function runAsJob(test: PlannedTest, layout: string, request: TestRequest): Promise<readonly string[]> {
+async function runAsJob(test: PlannedTest, image: string, request: TestRequest): Promise<readonly string[]> {
   const { slurm } = request;
   if (slurm === undefined) return [];
   const ranks = Math.max(1, test.ranks);
   try {
     const made = await makeJob({
       directory: request.directory,
-      image: layout,
+      image,
       arch: request.arch,
       site: slurm.site,
       command: test.command,

@@ -1,5 +1,6 @@
 import type { ImageLayer } from "../image/image.ts";
 import { parseRepository } from "../registry/reference.ts";
+import { writeFacts } from "../supply/factsDocument.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { shownPath } from "../util/shownPath.ts";
@@ -16,7 +17,7 @@ const layersAtOnce = 3;
  * @throws {SpacktainersError} of the registry; `OUTPUT_EXISTS`; of the system
  */
 export async function writeRebased(
-  { image }: Pick<MadeImage, "image">,
+  { image, facts }: Pick<MadeImage, "image" | "facts">,
   names: OutputNames,
   outputs: readonly Output[],
   {
@@ -41,7 +42,7 @@ export async function writeRebased(
     await writeOutput({ ...image, layers }, output, {
       reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
       force,
-      facts: undefined,
+      facts: facts === undefined ? undefined : writeFacts(facts),
       onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
       emit,
       signal,

@@ -5,7 +5,7 @@ import { basename, join, resolve } from "node:path";
 import { archivePath, fileSystemPath, nameOfBytes } from "../archive/names.ts";
 import type { DefContents, DefFileCopy } from "../definitions/defContents.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
-import { matchesGlob } from "../util/matchesGlob.ts";
+import { matchesShellPattern, parseShellPattern, type ShellPattern } from "../util/shellPattern.ts";
 import type { LayerTree } from "./layerTree.ts";
 import type { OwnEntry } from "./mergeLayers.ts";
 
@@ -41,12 +41,15 @@ export async function definitionFiles(
     entries.set(entry.path, entry);
   };
   const copy = async (one: DefFileCopy, root: string): Promise<void> => {
-    const sources = await expand(resolve(directory, one.source), one.source, one.place);
-    const target = targetPath(one, root);
-    const into = one.target.endsWith("/") || sources.length > 1 || isDirectory(target);
-    for (const source of sources) {
+    const { place } = one;
+    const sources = await expand(directory, one);
+    for (const { source, shown } of sources) {
+      const wanted = one.target ?? (one.source.endsWith("/") ? `${shown}/` : shown);
+      const target = targetPath(wanted, root, place);
+      const into =
+        wanted.endsWith("/") || (one.target !== undefined && sources.length > 1) || isDirectory(target);
       const path = into && target !== "" ? `${target}/${basename(source)}` : into ? basename(source) : target;
-      await addTree(source, path, [], (entry) => add(entry, one.place), mtime, one.place);
+      await addTree(source, path, [], (entry) => add(entry, place), mtime, place);
     }
   };
   for (const one of contents.files) await copy(one, "");
@@ -54,37 +57,61 @@ export async function definitionFiles(
   return [...entries.values()];
 }
 
-function targetPath(copy: DefFileCopy, root: string): string {
+function targetPath(target: string, root: string, place: Place): string {
   try {
-    const path = archivePath(copy.target, "relative");
+    const path = archivePath(target, "relative");
     return root === "" ? path : path === "" ? root : `${root}/${path}`;
   } catch (error) {
-    throw new SpacktainersError("DEFINITION_INVALID", asSpacktainersError(error).message, {
-      place: copy.place,
-    });
+    throw new SpacktainersError("DEFINITION_INVALID", asSpacktainersError(error).message, { place });
   }
 }
 
-/** The files a pattern with `*` and `?` stands for, sorted. */
-async function expand(path: string, shown: string, place: Place): Promise<readonly string[]> {
-  let found = ["/"];
-  for (const part of path.split("/").filter((one) => one !== "")) {
-    if (!/[*?]/.test(part)) {
-      found = found.map((folder) => join(folder, part));
-      continue;
-    }
-    const next: string[] = [];
-    for (const folder of found) {
-      const names = await readdir(folder).catch(() => []);
-      for (const name of names.sort())
-        if ((part.startsWith(".") || !name.startsWith(".")) && matchesGlob(name, part))
-          next.push(join(folder, name));
+/**
+ * The files a source stands for, sorted, and what each would be called by whoever wrote it without a pattern. Patterns are
+ * those of a shell, as with Apptainer, which gives a source to one; but nothing else of a shell's language is: `$NAME` is
+ * the name of a file. As there, a pattern that matches nothing may be the name of a file itself.
+ */
+async function expand(
+  directory: string,
+  { source: pattern, place }: DefFileCopy,
+): Promise<readonly { readonly source: string; readonly shown: string }[]> {
+  const parts = pattern.split("/").filter((one) => one !== "");
+  const isAbsolute = pattern.startsWith("/");
+  // The folder of the definition is no part of the pattern.
+  let found = [{ source: isAbsolute ? "/" : directory, shown: isAbsolute ? "/" : "" }];
+  for (const part of parts) {
+    const parsed = parseShellPattern(part);
+    const next: typeof found = [];
+    for (const { source, shown } of found) {
+      const names = parsed.isPattern ? await namesMatching(source, part, parsed) : [parsed.literal];
+      for (const name of names) next.push({ source: join(source, name), shown: join(shown, name) });
+      if (next.length > mostFiles)
+        throw new SpacktainersError("DEFINITION_INVALID", `\`${pattern}\` matches too many files`, { place });
     }
     found = next;
   }
-  if (found.length === 0)
-    throw new SpacktainersError("DEFINITION_INVALID", `\`${shown}\` matches no file`, { place });
-  return found;
+  if (found.length > 0) return found;
+  const literal = parts.map((part) => parseShellPattern(part).literal).join("/");
+  const source = resolve(directory, isAbsolute ? `/${literal}` : literal);
+  const isThere = await stat(fileSystemPath(source)).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return [{ source, shown: literal }];
+  throw new SpacktainersError("DEFINITION_INVALID", `\`${pattern}\` matches no file`, { place });
+}
+
+/** Names in a folder that a pattern stands for, sorted; those that begin with a point only where the pattern does. */
+async function namesMatching(
+  folder: string,
+  part: string,
+  pattern: ShellPattern,
+): Promise<readonly string[]> {
+  const names = await readdir(fileSystemPath(folder), { encoding: "buffer" }).catch(() => []);
+  return names
+    .map((name) => nameOfBytes(name))
+    .filter((name) => (/^\\?\./.test(part) || !name.startsWith(".")) && matchesShellPattern(name, pattern))
+    .sort();
 }
 
 async function addTree(
@@ -100,7 +127,13 @@ async function addTree(
     facts = await stat(fileSystemPath(source));
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "is not there" : "cannot be read";
-    throw new SpacktainersError("DEFINITION_INVALID", `\`${source}\` ${why}`, { place, cause: error });
+    throw new SpacktainersError("DEFINITION_INVALID", `\`${source}\` ${why}`, {
+      place,
+      cause: error,
+      ...(/[$`~]/.test(source)
+        ? { hint: "variables, commands and ~ are not filled in: write the path, or use %arguments" }
+        : {}),
+    });
   }
   if (facts.isFile()) {
     const content = {

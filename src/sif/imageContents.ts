@@ -42,5 +42,10 @@ export interface SourceImage extends ImageContents {
 
 /** An image that was opened; `close` removes what had to be written for it. */
 export interface OpenImage extends SourceImage {
+  /**
+   * Digest of everything that decides its files, where the configuration does not name the layers by theirs: of a SIF or
+   * squashfs file, which is read for it. Absent where there is none: a directory can change at any time.
+   */
+  contentDigest?(): Promise<Digest>;
   close(): Promise<void>;
 }

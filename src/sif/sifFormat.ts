@@ -149,6 +149,11 @@ export function encodeHeader(header: SifHeader): Buffer {
   return bytes;
 }
 
+/** Whether a file begins as SIF files do. @param bytes its first {@link headerSize}, or fewer where it is shorter */
+export function isSifHead(bytes: Buffer): boolean {
+  return text(bytes, 32, 10) === magic;
+}
+
 /**
  * Reads a global header.
  *
@@ -156,7 +161,7 @@ export function encodeHeader(header: SifHeader): Buffer {
  * @throws {SpacktainersError} `ARCHIVE_INVALID`
  */
 export function decodeHeader(bytes: Buffer, place: Place): SifHeader {
-  if (bytes.length < headerSize || text(bytes, 32, 10) !== magic)
+  if (bytes.length < headerSize || !isSifHead(bytes))
     throw new SpacktainersError("ARCHIVE_INVALID", "this is not a SIF file", { place });
   if (text(bytes, 42, 3) !== version)
     throw new SpacktainersError(

@@ -88,6 +88,7 @@ const document = z.strictObject({
       path: text.optional(),
     })
     .optional(),
+  rebasedFrom: z.strictObject({ digest, repository: text.optional() }).optional(),
   builder: z.strictObject({ id: text, invocation: text.optional() }).optional(),
   toolVersion: word.optional(),
   // A `spack.lock`; read as such.
@@ -122,6 +123,7 @@ export function writeFacts(facts: BuiltImageFacts): Buffer {
     base: { ...base, packages: [...base.packages] },
     inputs,
     source: facts.source,
+    rebasedFrom: facts.rebasedFrom,
     builder: facts.builder,
     toolVersion: facts.toolVersion,
     environment: JSON.parse(writeLock({ roots: facts.roots, graph: facts.graph }, "1.x")),
@@ -206,6 +208,10 @@ export function readFacts(bytes: Uint8Array, where: string): BuiltImageFacts {
       lastChange: rest.source.lastChange,
       ref: rest.source.ref,
       path: rest.source.path,
+    },
+    rebasedFrom: rest.rebasedFrom && {
+      digest: rest.rebasedFrom.digest,
+      repository: rest.rebasedFrom.repository,
     },
     builder: rest.builder && { id: rest.builder.id, invocation: rest.builder.invocation },
     toolVersion: rest.toolVersion,

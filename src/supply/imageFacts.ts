@@ -78,6 +78,14 @@ export interface BuilderFacts {
   readonly invocation: string | undefined;
 }
 
+/** An image whose packages were put on another base. */
+export interface RebasedImage {
+  /** Of its manifest. */
+  readonly digest: Digest;
+  /** `host/repository`; undefined for one on a disk or on a registry of this machine. */
+  readonly repository: string | undefined;
+}
+
 /** The manifest of an image. */
 export interface ManifestFacts {
   readonly digest: Digest;
@@ -121,6 +129,8 @@ export interface ImageFacts {
     readonly configuration: Digest | undefined;
   };
   readonly source: SourceFacts | undefined;
+  /** The image that it was made from, of one that was not made from its definition. */
+  readonly rebasedFrom?: RebasedImage | undefined;
   /** Undefined when it is not known. */
   readonly builder: BuilderFacts | undefined;
   /** Version of the program that made the image; undefined when it is not known. */

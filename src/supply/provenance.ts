@@ -1,11 +1,15 @@
 /** Where an image came from: SLSA provenance, version 1 (slsa.dev/spec/v1.0/provenance). */
 import { type Digest, hexOfDigest } from "../util/digest.ts";
-import { componentsOf } from "./components.ts";
-import type { BuiltImageFacts, ImageFacts } from "./imageFacts.ts";
+import { type Component, componentsOf } from "./components.ts";
+import type { BuiltImageFacts, ImageFacts, RebasedImage } from "./imageFacts.ts";
+import { purl } from "./purl.ts";
 import { predicateTypes, type Statement, statement } from "./statement.ts";
 
 /** What kind of build it is, and so what the parameters mean: `docs/supply-chain.md`, "Provenance". */
 export const provenanceBuildType = "https://spacktainers.dev/build-types/assemble/v1";
+
+/** The same of an image whose packages were put on another base. */
+export const rebaseBuildType = "https://spacktainers.dev/build-types/rebase/v1";
 
 /** Builder of images that were made on somebody's machine. */
 export const localBuilder = "https://spacktainers.dev/builders/local";
@@ -23,28 +27,16 @@ interface Resource {
  * The statement on how an image was made: what was asked for, and everything that was used, by digest. The same facts give
  * the same statement: it has no times, which would say nothing that can be checked.
  *
+ * Of a rebased image it is the rebasing: from that image and this base. Where the packages are from is told by the provenance
+ * of that image, which its builder vouches for.
+ *
  * @returns undefined when nothing says who built the image: then nobody can vouch for it
  */
 export function provenanceStatement(facts: BuiltImageFacts): Statement | undefined {
-  const { builder, inputs, source, platform, name } = facts;
+  const { builder, name } = facts;
   if (builder === undefined) return undefined;
-  const file = (digest: Digest | undefined) =>
-    digest === undefined ? undefined : { sha256: hexOfDigest(digest) };
   const predicate = {
-    buildDefinition: {
-      buildType: provenanceBuildType,
-      externalParameters: {
-        container: name,
-        version: facts.version,
-        platform: [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/"),
-        specs: facts.roots.map(({ request }) => request),
-        definition: { path: source?.path, digest: file(inputs.definition) },
-        configuration: { digest: file(inputs.configuration) },
-        base: facts.base.name,
-      },
-      internalParameters: { inputs: inputs.all },
-      resolvedDependencies: resources(facts),
-    },
+    buildDefinition: facts.rebasedFrom === undefined ? assembling(facts) : rebasing(facts, facts.rebasedFrom),
     runDetails: {
       builder: {
         id: builder.id,
@@ -60,6 +52,66 @@ export function provenanceStatement(facts: BuiltImageFacts): Statement | undefin
     predicateTypes.provenance,
     JSON.parse(JSON.stringify(predicate)),
   );
+}
+
+function assembling(facts: BuiltImageFacts): object {
+  const { inputs, source } = facts;
+  const file = (digest: Digest | undefined) =>
+    digest === undefined ? undefined : { sha256: hexOfDigest(digest) };
+  return {
+    buildType: provenanceBuildType,
+    externalParameters: {
+      container: facts.name,
+      version: facts.version,
+      platform: platformText(facts),
+      specs: facts.roots.map(({ request }) => request),
+      definition: { path: source?.path, digest: file(inputs.definition) },
+      configuration: { digest: file(inputs.configuration) },
+      base: facts.base.name,
+    },
+    internalParameters: { inputs: inputs.all },
+    resolvedDependencies: resources(facts),
+  };
+}
+
+function rebasing(facts: BuiltImageFacts, from: RebasedImage): object {
+  const image = rebasedImage(facts, from);
+  const { base, layers } = facts;
+  // A base that is no image has no digest of its own: its layers have.
+  const underneath =
+    base.digest === undefined
+      ? layers.flatMap(({ role, digest }) => (role === "base" ? digest : []))
+      : [base.digest];
+  return {
+    buildType: rebaseBuildType,
+    externalParameters: {
+      container: facts.name,
+      version: facts.version,
+      platform: platformText(facts),
+      image: image.uri,
+      base: base.name,
+    },
+    internalParameters: { inputs: facts.inputs.all },
+    resolvedDependencies: [
+      image,
+      ...underneath.map((digest): Resource => ({ name: base.name, digest: { sha256: hexOfDigest(digest) } })),
+      ...componentResources(componentsOf(facts).filter(({ kind }) => kind === "os")),
+    ],
+  };
+}
+
+function rebasedImage({ name, platform }: ImageFacts, { digest, repository }: RebasedImage): Resource {
+  const uri = purl({
+    type: "oci",
+    name: (repository?.slice(repository.lastIndexOf("/") + 1) ?? name).toLowerCase(),
+    version: digest,
+    qualifiers: { arch: platform.architecture, repository_url: repository?.toLowerCase() },
+  });
+  return { name: "image", uri, digest: { sha256: hexOfDigest(digest) } };
+}
+
+function platformText({ platform }: ImageFacts): string {
+  return [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/");
 }
 
 /** The source, the locks, the base, the packages. */
@@ -80,7 +132,13 @@ function resources(facts: ImageFacts): readonly Resource[] {
     if (digest !== undefined) listed.push({ name, digest: { sha256: hexOfDigest(digest) } });
   if (base.digest !== undefined)
     listed.push({ name: base.name, digest: { sha256: hexOfDigest(base.digest) } });
-  for (const { kind, name, version, purl, digest, downloadUrl, properties } of componentsOf(facts)) {
+  return [...listed, ...componentResources(componentsOf(facts))];
+}
+
+/** What was downloaded, by digest. */
+function componentResources(components: readonly Component[]): readonly Resource[] {
+  const listed: Resource[] = [];
+  for (const { kind, name, version, purl: uri, digest, downloadUrl, properties } of components) {
     // Without a digest it is only a name.
     if (kind === "external" || digest === undefined) continue;
     const known = new Map(properties);
@@ -92,7 +150,7 @@ function resources(facts: ImageFacts): readonly Resource[] {
     );
     listed.push({
       name: `${name}@${version}`,
-      uri: purl,
+      uri,
       digest: { sha256: hexOfDigest(digest) },
       ...(downloadUrl === undefined ? {} : { downloadLocation: downloadUrl }),
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),

@@ -60,16 +60,19 @@ export async function runTool(
   });
 }
 
-/** Path of a program that is on the search path, or undefined. */
-export async function findProgram(name: string): Promise<string | undefined> {
-  for (const folder of hostPath().split(":")) {
+/**
+ * Path of a program that is on the search path, or undefined.
+ * @param path folders to look in; default the user's and those of the system
+ */
+export async function findProgram(name: string, path = hostPath()): Promise<string | undefined> {
+  for (const folder of path.split(":")) {
     if (!folder.startsWith("/")) continue;
-    const path = join(folder, name);
-    const found = await access(path, constants.X_OK).then(
+    const program = join(folder, name);
+    const found = await access(program, constants.X_OK).then(
       () => true,
       () => false,
     );
-    if (found) return path;
+    if (found) return program;
   }
   return undefined;
 }

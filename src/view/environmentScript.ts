@@ -9,7 +9,7 @@ import {
 export const environmentScriptPath = "/etc/profile.d/z10_spack_environment.sh";
 
 /** Where Apptainer and Singularity put libraries of the host (GPU drivers). */
-const hostLibraries = "/.singularity.d/libs";
+export const hostLibraries = "/.singularity.d/libs";
 
 /** A word for a POSIX shell, quoted where needed. */
 export function shellWord(text: string): string {

@@ -192,6 +192,23 @@ linkage: { allow-unresolved: [libcuda.so.1] }
     expect(problems).toHaveLength(2);
     expect(problems.join()).toMatch(/environment variable/);
     expect(problems.join()).not.toMatch(/hunter2|u:p/);
+    // Wherever it is: all of this goes into Dockerfiles, labels or provenance.
+    expect(
+      problemsOf(
+        [
+          "spack:",
+          "  url: https://token@git.example.org/spack.git",
+          "  repos: [{ url: 'https://u:p@git.example.org/r.git' }, { url: 'ssh://git@git.example.org/r.git' }]",
+          "image: { source: 'http://u:p@host/x', labels: { a: 'ssh://u:p@host/x' } }",
+          "base: { debian: bookworm, mirror: 'https://u:p@mirror.example.org/debian' }",
+          "",
+        ].join("\n"),
+      ).map((problem) => problem.split(" | ")[0]),
+    ).toEqual(
+      ["2:8", "3:18", "4:18", "4:52", "5:35"].map(
+        (at) => `${at} a URL in this file must not carry a password`,
+      ),
+    );
   });
 });
 

@@ -158,7 +158,7 @@ export A=1
       ["Empty", ""],
     ]);
     expect(contents.files.map(({ source, target, place }) => [source, target, place.line])).toEqual([
-      ["a.txt", "a.txt", 25],
+      ["a.txt", undefined, 25],
       ["b c.txt", "/opt/d e", 26],
       ["/abs", "/to/", 28],
     ]);

@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SiteConfiguration } from "../../src/definitions/siteConfiguration.ts";
+import { readSite } from "../../src/definitions/sites.ts";
 import { type CheckOptions, checkImage } from "../../src/hpc/checkImage.ts";
 import type { ImageFacts } from "../../src/hpc/imageFacts.ts";
 import { completeSite } from "../../src/hpc/site.ts";
@@ -132,6 +135,37 @@ describe("checkImage", () => {
     // The container's own is used: no rule.
     expect(check({ mpi: [{ ...mpich, version: "4.2.3" }] }, sarus, { hostMpi: false })).toEqual([]);
     expect(check({}, apptainer, { hostMpi: true })[0]).toContain("no rule");
+  });
+
+  it("tells what is known of a version from what is not", () => {
+    const rule = (versions: object) => ({ ...sarus, "replace-mpi": { abi: "12.2.0", ...versions } });
+    const both = rule({ versions: "3.1:3.4", "not-versions": "4.2:" });
+    const of = (version: string, site: SiteConfiguration) => check({ mpi: [{ ...mpich, version }] }, site);
+    expect(of("3.4.3", both)).toEqual([]);
+    expect(of("4.0.2", both)).toEqual([
+      "warning mpi-version: whether MPICH 4.0.2 works with the host's MPI in its place is not known; here takes 3.1:3.4, and not 4.2:",
+    ]);
+    expect(of("4.2.3", both)[0]).toMatch(/^error mpi-version: MPICH 4.2.3 is known not to work/);
+    const only = rule({ "not-versions": "4.2:" });
+    expect(of("4.1", only)).toEqual([]);
+    expect(of("5.0", only)[0]).toMatch(/^error mpi-version: .* here takes all but 4.2:$/);
+    expect(of("5.0", rule({}))).toEqual([]);
+  });
+
+  it("has for Eiger what is established there", () => {
+    const path = resolve(import.meta.dirname, "../../sites/eiger.yaml");
+    const { site } = readSite(readFileSync(path, "utf8"), path);
+    if (site === undefined) throw new Error("the example cannot be read");
+    const severity = (version: string, abi: string) =>
+      checkImage({ ...soundFacts, mpi: [{ ...mpich, version, abi }] }, completeSite("eiger", site))
+        .filter(({ check }) => check.startsWith("mpi-"))
+        .map((finding) => `${finding.check} ${finding.severity}`);
+    expect(severity("3.1.4", "12.0.5")).toEqual(["mpi-abi ok", "mpi-version ok"]);
+    // Newer than the host's interface.
+    expect(severity("3.4.3", "12.1.12")).toEqual(["mpi-abi warning", "mpi-version ok"]);
+    expect(severity("4.0.2", "12.2.2")).toEqual(["mpi-abi warning", "mpi-version warning"]);
+    for (const version of ["4.2.3", "4.3.0"])
+      expect(severity(version, "12.3.1")).toEqual(["mpi-abi warning", "mpi-version error"]);
   });
 
   it("finds libraries that must not be there, and versions that do not work", () => {

@@ -40,4 +40,5 @@ export const soundFacts: ImageFacts = {
   libraryPath: undefined,
   mpiexec: "/opt/view/bin/mpiexec",
   programs: [],
+  test: undefined,
 };

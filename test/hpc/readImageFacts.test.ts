@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { readOciLayout } from "../../src/archive/oci/readOciLayout.ts";
 import type { ImageFacts } from "../../src/hpc/imageFacts.ts";
 import { readImageFacts } from "../../src/hpc/readImageFacts.ts";
+import { openSource } from "../../src/sif/openSource.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 import { writeLdSoCache } from "../../src/view/ldSoCache.ts";
 import { buildElf } from "../support/elfBuilder.ts";
@@ -19,8 +19,7 @@ async function layoutOf(parts: Omit<LayoutParts, "architecture">): Promise<strin
 }
 
 async function factsOf(layout: string): Promise<ImageFacts> {
-  const platform = { os: "linux", architecture: "amd64" };
-  const image = await readOciLayout(layout, { platform, verifyLayers: false });
+  const image = await openSource({ kind: "oci", path: layout }, "amd64");
   return readImageFacts(image, { cache: join(folder, "cache"), emit: ignoreEvents });
 }
 

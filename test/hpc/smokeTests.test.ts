@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { TestsFile } from "../../src/definitions/testsSchema.ts";
 import { judge, planTests } from "../../src/hpc/smokeTests.ts";
 import { soundFacts } from "./imageFactsOf.ts";
 
@@ -29,6 +30,20 @@ describe("planTests", () => {
       interpreter: "/ld",
     }));
     expect(planTests({ ...facts, programs, mpi: [] }, undefined)).toHaveLength(3);
+  });
+
+  it("runs %test of a definition file, whatever else there is", () => {
+    const tested = { ...facts, test: "/.singularity.d/test" };
+    const names = (file?: TestsFile) => planTests(tested, file).map(({ name }) => name);
+    expect(names()).toEqual(["libraries of 1 programs are found", "mpiexec starts two ranks", "%test"]);
+    expect(names({ defaults: false, tests: [{ command: ["x"] }] })).toEqual(["%test", "x"]);
+    const test = planTests({ ...tested, programs: [], mpi: [] }, undefined)[0];
+    if (test === undefined) throw new Error("no test");
+    expect(test).toMatchObject({ command: ["/.singularity.d/actions/test"], ranks: 0, timeout: 600 });
+    expect(judge(test, { status: 0, stdout: "anything", stderr: "" })).toEqual([]);
+    expect(judge(test, { status: 3, stdout: "", stderr: "broken\n" })).toEqual([
+      "exit status 3 instead of 0: broken",
+    ]);
   });
 
   it("adds the container's own, and leaves the usual ones out when told to", () => {

@@ -28,7 +28,12 @@ function missing(text: string): string | undefined {
   return (
     (apptainer && findApptainer() === undefined ? "Apptainer is not here" : undefined) ??
     (/podman/.test(text) ? podmanTrouble() : undefined) ??
-    (slurm ? slurmTrouble() : undefined)
+    (slurm ? slurmTrouble() : undefined) ??
+    // It takes every runtime that is here.
+    (/^spacktainers test/.test(text) && commandExists("podman") ? podmanTrouble() : undefined) ??
+    (text.includes("hello.sif") && !(commandExists("mksquashfs") && commandExists("sqfs2tar"))
+      ? "squashfs-tools or squashfs-tools-ng are not installed"
+      : undefined)
   );
 }
 
@@ -57,6 +62,8 @@ describe.skipIf(trouble !== undefined)(
         const target = `docker://${registry.host}/my-org/spack-hello-mpi:${tag}`;
         const pushed = spawnSync("skopeo", ["copy", "-q", "--dest-tls-verify=false", layout, target], {
           encoding: "utf8",
+          // A folder of its own, as a login session has one.
+          env: { ...process.env, XDG_RUNTIME_DIR: place.work.directory },
         });
         if (pushed.status !== 0) throw new Error(pushed.stderr);
       }

@@ -1,66 +1,19 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type CommandResult, debianTrouble, makeWorkplace, type Workplace } from "../support/cli.ts";
+import { debianTrouble, type Workplace } from "../support/cli.ts";
 import { digestOfBuild, expectRefusal, jsonLines } from "../support/cliChecks.ts";
-import { makeDemoRepository } from "../support/demoCache.ts";
 import { type FakeRegistry, startFakeRegistry } from "../support/fakeRegistry.ts";
 import { dockerRegistryTrouble, type RealRegistry, startDockerRegistry } from "../support/realRegistry.ts";
-import { demoLibraries, smallBase, smallBaseAllows } from "../support/smallBase.ts";
+import { bareMachine, patchedBase, rebaseRows, rebasingPlace } from "../support/rebasing.ts";
+import { smallBase } from "../support/smallBase.ts";
 
 const repository = "org/spack-hello-mpi";
 
-interface Result {
-  readonly upToDate: boolean;
-  readonly digest?: string;
-  readonly base: { readonly before: string; readonly after: string };
-  readonly changes?: readonly { readonly name: string; readonly before?: string; readonly after?: string }[];
-  readonly layers: number;
-  readonly pushed: readonly {
-    readonly digest: string;
-    readonly tags: readonly string[];
-    readonly upToDate: boolean;
-    readonly failed: boolean;
-    readonly layers: Readonly<Record<string, number>>;
-  }[];
-}
-
-function resultsOf(result: CommandResult): readonly Result[] {
-  return jsonLines(result).filter(({ type }) => type === "result") as unknown as readonly Result[];
-}
-
-const old = smallBase({ packages: { libc6: "2.36-9+deb12u8", "libgcc-s1": "12.2.0-14" } });
-const patched = smallBase({
-  packages: { libc6: "2.36-9+deb12u9", tzdata: "2025a" },
-  // The loader's cache is another one with it.
-  libraries: [...demoLibraries, "libextra.so.1"],
-});
 const withoutLibm = smallBase({
   packages: { libc6: "2.36-10" },
   libraries: ["libc.so.6", "ld-linux-x86-64.so.2"],
 });
-
-/** A repository whose images stand on `base.tar`. */
-function rebasingPlace(host: string | undefined): Workplace {
-  const work = makeWorkplace();
-  makeDemoRepository(work);
-  const registries =
-    host === undefined ? "" : `registries: [{url: "${host}/org", repository: "spack-{name}"}]\n`;
-  const allow = JSON.stringify(smallBaseAllows);
-  writeFileSync(
-    work.path("spacktainers.yaml"),
-    `caches:\n- {url: cache, trust: [cache.pub]}\nbase: {rootfs: base.tar}\nlinkage: {allow-unresolved: ${allow}}\n${registries}`,
-  );
-  writeFileSync(work.path("base.tar"), old);
-  return work;
-}
-
-/** A machine with nothing but the registry and the base: no definition, no caches, nothing kept. */
-function bareMachine(work: Workplace): { readonly env: NodeJS.ProcessEnv; readonly cwd: string } {
-  const directory = work.path(`bare-${Math.random().toString(36).slice(2)}`);
-  mkdirSync(directory);
-  return { env: { XDG_CACHE_HOME: join(directory, "home") }, cwd: directory };
-}
 
 describe("rebase of a published image", () => {
   let registry: FakeRegistry;
@@ -77,7 +30,7 @@ describe("rebase of a published image", () => {
   });
 
   it("gives what a build of everything on the new base gives, from the image alone", async () => {
-    writeFileSync(work.path("new.tar"), patched);
+    writeFileSync(work.path("new.tar"), patchedBase);
     const machine = bareMachine(work);
     const before = registry.requests.length;
     const reference = `${registry.host}/${repository}:1.0.0`;
@@ -86,7 +39,7 @@ describe("rebase of a published image", () => {
       machine,
     );
     expect(rebased.status, rebased.stdout + rebased.stderr).toBe(0);
-    const [result] = resultsOf(rebased);
+    const [result] = rebaseRows(rebased);
     expect(result).toMatchObject({ upToDate: false, layers: 3 });
     expect(result?.changes).toEqual([
       { name: "libc6", before: "2.36-9+deb12u8", after: "2.36-9+deb12u9" },
@@ -110,7 +63,7 @@ describe("rebase of a published image", () => {
       registry.manifests.get(repository)?.get("patched")?.bytes,
     );
 
-    writeFileSync(work.path("base.tar"), patched);
+    writeFileSync(work.path("base.tar"), patchedBase);
     const built = digestOfBuild(
       await work.run(["--json", "build", "hello-mpi"], { env: bareMachine(work).env }),
     );
@@ -132,7 +85,7 @@ describe("rebase of a published image", () => {
   });
 
   it("rebases by the container's name, tells what would change beforehand, and does nothing twice", async () => {
-    writeFileSync(work.path("base.tar"), patched);
+    writeFileSync(work.path("base.tar"), patchedBase);
     const before = registry.manifests.get(repository)?.get("latest")?.bytes;
     const dry = await work.run(["-q", "rebase", "--dry-run"]);
     expect(dry.status, dry.stderr).toBe(0);
@@ -140,26 +93,26 @@ describe("rebase of a published image", () => {
     expect(dry.stdout).toMatch(/^ {4}libc6 2\.36-9\+deb12u8 -> 2\.36-9\+deb12u9$/m);
     expect(dry.stdout).toMatch(/^ {2}- libgcc-s1 12\.2\.0-14$/m);
     expect(registry.manifests.get(repository)?.get("latest")?.bytes).toEqual(before);
-    const [first] = resultsOf(await work.run(["rebase", "--json"]));
+    const [first] = rebaseRows(await work.run(["rebase", "--json"]));
     expect(first).toMatchObject({
       upToDate: false,
       pushed: [{ tags: ["1.0.0", "latest"], layers: { referenced: 3, uploaded: 2 } }],
     });
-    const [second] = resultsOf(await work.run(["rebase", "--json"]));
+    const [second] = rebaseRows(await work.run(["rebase", "--json"]));
     expect(second).toMatchObject({ upToDate: true, pushed: [{ upToDate: true, digest: first?.digest }] });
     expect((await work.run(["-q", "rebase"])).stdout).toContain("(up to date)");
   });
 
   it("writes the rebased image to this machine", async () => {
     const reference = `${registry.host}/${repository}:latest`;
-    writeFileSync(work.path("new.tar"), patched);
+    writeFileSync(work.path("new.tar"), patchedBase);
     const before = registry.manifests.get(repository)?.get("latest")?.bytes;
     const rebased = await work.run(
       ["rebase", reference, "--base", `rootfs:${work.path("new.tar")}`, "--output", "oci:copy", "--json"],
       bareMachine(work),
     );
     expect(rebased.status, rebased.stdout + rebased.stderr).toBe(0);
-    const [result] = resultsOf(rebased);
+    const [result] = rebaseRows(rebased);
     expect(registry.manifests.get(repository)?.get("latest")?.bytes).toEqual(before);
     const outputs = (result as unknown as { outputs: { path: string }[] }).outputs;
     const index = JSON.parse(readFileSync(join(outputs[0]?.path ?? "", "index.json"), "utf8"));
@@ -198,7 +151,7 @@ describe("rebase of a published image", () => {
   });
 
   it("keeps to a locked base, and says so", async () => {
-    writeFileSync(work.path("base.tar"), patched);
+    writeFileSync(work.path("base.tar"), patchedBase);
     const locked = await work.run(["lock", "--json"]);
     expect(locked.status, locked.stdout + locked.stderr).toBe(0);
     const rebased = await work.run(["-q", "rebase"]);
@@ -212,8 +165,8 @@ describe("rebase of a built image", () => {
     const work = rebasingPlace(undefined);
     try {
       digestOfBuild(await work.run(["--json", "build", "hello-mpi"]));
-      writeFileSync(work.path("base.tar"), patched);
-      const [result] = resultsOf(await work.run(["rebase", "hello-mpi", "--json"]));
+      writeFileSync(work.path("base.tar"), patchedBase);
+      const [result] = rebaseRows(await work.run(["rebase", "hello-mpi", "--json"]));
       expect(result?.changes).toHaveLength(3);
       const built = await work.run(["--json", "build", "hello-mpi"]);
       expect(jsonLines(built).at(-1)).toMatchObject({ upToDate: true, digest: result?.digest });
@@ -258,7 +211,7 @@ describe.skipIf(noDebian !== undefined)(
         expect(refused.stderr).toMatch(/LIBC_TOO_OLD/);
         expect(refused.status).toBe(1);
         const rebased = await work.run(["rebase", "--base", "debian:trixie", "--json"]);
-        const [result] = resultsOf(rebased);
+        const [result] = rebaseRows(rebased);
         expect(result, rebased.stdout).toMatchObject({ pushed: [{ layers: { referenced: 3 } }] });
         expect(result?.changes?.find(({ name }) => name === "libc6")).toMatchObject({
           before: expect.stringMatching(/^2\.36-/),
@@ -289,10 +242,10 @@ describe.skipIf(trouble !== undefined)(
       const work = rebasingPlace(registry.host);
       try {
         expect((await work.run(["push", "--json"])).status).toBe(0);
-        writeFileSync(work.path("base.tar"), patched);
+        writeFileSync(work.path("base.tar"), patchedBase);
         const rebased = await work.run(["rebase", "--json"], { env: bareMachine(work).env });
         expect(rebased.status, rebased.stdout + rebased.stderr).toBe(0);
-        expect(resultsOf(rebased)).toMatchObject([
+        expect(rebaseRows(rebased)).toMatchObject([
           { upToDate: false, pushed: [{ layers: { uploaded: 2, referenced: 3 } }] },
         ]);
       } finally {

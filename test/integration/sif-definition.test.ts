@@ -19,14 +19,25 @@ import { openFragmentStore } from "../../src/image/fragmentStore.ts";
 import { buildDefinition } from "../../src/pipeline/buildDefinition.ts";
 import type { ImageReference } from "../../src/pipeline/openReference.ts";
 import { openSource } from "../../src/sif/openSource.ts";
-import { type Apptainer, apptainerTrouble, openApptainer, pathWithApptainer } from "../support/apptainer.ts";
+import {
+  type Apptainer,
+  apptainerTrouble,
+  openApptainer,
+  pathWithApptainer,
+  postTrouble,
+  postUser,
+} from "../support/apptainer.ts";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { directory, file, hostArchitecture, hostPrograms, writeTestLayout } from "../support/hostImage.ts";
+import { podmanEnvironment, podmanTrouble } from "../support/podman.ts";
+import { runnerTrouble } from "../support/runner.ts";
 
 const trouble = commandExists("mksquashfs") ? undefined : "squashfs-tools are not installed";
 const label = trouble === undefined ? "" : ` (skipped: ${trouble})`;
 const noApptainer = apptainerTrouble();
+const noPost = trouble ?? postTrouble();
+const noPostLabel = noPost === undefined ? "" : ` (skipped: ${noPost})`;
 const noApptainerLabel = noApptainer === undefined ? "" : ` (skipped: ${noApptainer})`;
 const repositoryDefinition = resolve(
   import.meta.dirname,
@@ -39,6 +50,9 @@ From: BASE
     _files/a.txt /opt/a.txt
     _files/tree /opt/tree
     _files/* /opt/glob/
+    _files/[!b-z].tx? /opt/sets/
+    _files/[[:alpha:]].t[a-x]t /opt/classes/
+    _files/tree/su[a-c]
 %environment
     export FOO=bar
     BAZ="$FOO and more"
@@ -99,7 +113,12 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
     });
     define("every", everySection);
   });
-  afterAll(() => work.remove());
+  afterAll(() => {
+    // Podman's store may be mounted on itself.
+    if (existsSync(work.path("podman/storage/overlay")))
+      spawnSync("umount", [work.path("podman/storage/overlay")], { stdio: "ignore" });
+    work.remove();
+  });
 
   function define(name: string, text: string): void {
     writeFileSync(join(definitions, `${name}.def`), text.replace("BASE", work.path("base")));
@@ -170,7 +189,7 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
             sif,
             "/bin/sh",
             "-c",
-            "cd /opt; find . -not -type d -printf '%p %y %s\\n' | sort; /opt/tree/link",
+            "cd /; find opt _files -not -type d -printf '%p %y %s\\n' | sort; /opt/tree/link",
           ),
           ...inspected,
           environment: inspected.environment["/.singularity.d/env/90-environment.sh"]
@@ -280,16 +299,58 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
     rmSync(join(definitions, "bad.def"));
   });
 
-  it.skipIf(noApptainer !== undefined)(`has Apptainer run %post${noApptainerLabel}`, async ({ skip }) => {
-    const uid = process.getuid?.() === 0 ? userWithSubordinates() : undefined;
-    if (process.getuid?.() === 0 && uid === undefined)
-      skip("no ordinary user has subordinate IDs (/etc/subuid)");
+  const places = [
+    ...(runnerTrouble() === undefined ? ["namespace"] : []),
+    ...(podmanTrouble() === undefined ? ["podman"] : []),
+    ...(noApptainer === undefined ? ["apptainer"] : []),
+  ];
+  it.skipIf(places.length === 0)(
+    `leaves %test to test, on every runtime${places.length === 0 ? " (skipped: there is no runtime)" : ` (${places.join(", ")})`}`,
+    async () => {
+      const env = {
+        ...(places.includes("podman") ? podmanEnvironment(work.path("podman")) : {}),
+        ...apptainer.env,
+      };
+      const chosen = places.flatMap((name) => ["--with", name]);
+      const text = (script: string): string =>
+        `Bootstrap: oci\nFrom: BASE\n%files\n _files/a.txt /opt/a.txt\n%environment\n export WHAT="all right"\n%test\n${script}\n`;
+      define("good", text(' [ "$WHAT" = "all right" ] || exit 1\n exec cat /opt/a.txt'));
+      define("wrong", text(" echo $WHAT, but broken >&2\n exit 3"));
+      for (const name of ["good", "wrong"]) {
+        const built = await work.run(["build", name, "-o", `sif:${name}.sif`]);
+        expect(built.status, built.stderr).toBe(0);
+        expect(built.stderr).toContain(`%test of ${name} is not run by building it`);
+        expect((await work.run(["build", name])).status).toBe(0);
+      }
+      const good = await work.run(["test", "good", ...chosen], { env });
+      expect(good.stdout.trim().split("\n")).toEqual([
+        ...places.map((place) => `ok      good  ${place}  %test`),
+        `${places.length} of ${places.length} passed`,
+      ]);
+      expect(good.status).toBe(0);
+      const wrong = await work.run(["test", "wrong", ...chosen], { env });
+      expect(wrong.status).toBe(1);
+      for (const place of places)
+        expect(wrong.stdout).toContain(
+          `FAILED  wrong  ${place}  %test\n          exit status 3 instead of 0: all right, but broken\n`,
+        );
+      const podman = await work.run(["test", "good.sif", "--with", "podman"], { env });
+      expect(podman.stderr).toContain("NOT_SUPPORTED  podman cannot run SIF files");
+      if (!places.includes("apptainer") || !commandExists("sqfs2tar")) return;
+      const files = await work.run(["test", "good.sif", "wrong.sif", "--with", "apptainer"], { env });
+      expect(files.status).toBe(1);
+      expect(files.stdout).toMatch(
+        /^ok {6}good {2}apptainer {2}%test\nFAILED {2}wrong {2}apptainer {2}%test\n/,
+      );
+      expect(files.stdout).toContain("all right, but broken");
+    },
+  );
+
+  it.skipIf(noPost !== undefined)(`has Apptainer run %post${noPostLabel}`, async () => {
     define("post", "Bootstrap: oci\nFrom: BASE\n%post\n echo made > /made\n%runscript\n cat /made\n");
     const env = { PATH: pathWithApptainer, HOME: work.path("home"), XDG_CACHE_HOME: work.path("tmp/cache") };
-    const options = uid === undefined ? { env } : { env, uid };
+    const options = { env, ...postUser() };
     const built = await work.run(["build", "post", "-o", "sif:post.sif", "-o", "oci:post"], options);
-    const cannot = /.*(?:user namespace|fakeroot|newuidmap|subuid).*/i.exec(built.stderr)?.[0];
-    if (cannot !== undefined) skip(`Apptainer cannot be root in a namespace here: ${cannot}`);
     expect(`${built.stderr}${built.status}`).toMatch(/0$/);
     expect(apptainer.run(["run", work.path("post.sif")]).stdout).toBe("made\n");
     // The second time it replaces what it made the first time.
@@ -388,6 +449,8 @@ describe.skipIf(noRegistry !== undefined)(
         if (attempt > 300) throw new Error("the registry does not start");
         await sleep(100);
       }
+      // Where users have no folder for what runs, the usual place of credentials cannot even be asked for.
+      writeFileSync(work.path("auth.json"), "{}");
       const pushed = spawnSync(
         "skopeo",
         [
@@ -397,7 +460,7 @@ describe.skipIf(noRegistry !== undefined)(
           `oci:${work.path("base")}`,
           `docker://${host}/group/base:1.2`,
         ],
-        { encoding: "utf8" },
+        { encoding: "utf8", env: { ...process.env, REGISTRY_AUTH_FILE: work.path("auth.json") } },
       );
       expect(pushed.stderr).toBe("");
     });
@@ -452,18 +515,6 @@ describe.skipIf(noRegistry !== undefined)(
 
 function withoutApps(text: string): string {
   return text.slice(0, text.indexOf("%appenv"));
-}
-
-/** An ordinary user that may have users of its own (`/etc/subuid`), which building as root in a namespace takes. */
-function userWithSubordinates(): number | undefined {
-  if (!existsSync("/etc/subuid")) return undefined;
-  for (const line of readFileSync("/etc/subuid", "utf8").split("\n")) {
-    const [name = ""] = line.split(":");
-    const found = spawnSync("id", ["-u", name], { encoding: "utf8" });
-    const uid = Number(found.stdout);
-    if (name !== "" && found.status === 0 && uid > 0) return uid;
-  }
-  return undefined;
 }
 
 function freePort(): Promise<number> {

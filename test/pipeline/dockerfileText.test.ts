@@ -60,6 +60,42 @@ describe("a Dockerfile", () => {
     expect(anonymous).not.toContain("--mount=type=secret");
   });
 
+  it("copies a Spack that is a folder of the repository, which has no commit to check out", () => {
+    const text = dockerfileText(request("spack: {url: tools/spack}\n"));
+    expect(text).toContain('COPY ["tools/spack","/opt/spack"]');
+    expect(text).not.toContain("git clone");
+    for (const yaml of [
+      "spack: {url: tools/spack, ref: main}",
+      "spack: {repos: [{url: recipes, ref: main}]}",
+    ])
+      expect(() => dockerfileText(request(yaml))).toThrow(
+        expect.objectContaining({ code: "CONFIG_INVALID" }),
+      );
+    const ssh = dockerfileText(request("spack: {url: 'git@git.example.org:tools/spack.git'}\n"));
+    expect(ssh).toContain(
+      "git clone --quiet --no-checkout --filter=blob:none git@git.example.org:tools/spack.git",
+    );
+  });
+
+  it("gives Spack its recipes before it looks for compilers, and a client of S3 where a cache takes one", () => {
+    const text = dockerfileText(
+      request("spack: {repos: [{url: recipes}]}\ncaches: [{url: s3://bucket, trust: keys/a.pub}]\n"),
+    );
+    expect(text.indexOf("spack repo add")).toBeLessThan(text.indexOf("spack compiler find"));
+    expect(text).toMatch(/apt-get install .* python3-boto3 /);
+    expect(dockerfileText(request(""))).not.toContain("boto3");
+  });
+
+  it("leaves Spack itself out of the script, and keeps the container runtime's libraries", () => {
+    const text = dockerfileText(request(""));
+    expect(text).toContain(
+      " && PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /opt/spack/bin/spack env activate --sh -d /opt/spack-environment | sed -n '/^export SPACK_/d; s/^\\(export .*[^;]\\);*$/\\1/p' > /opt/image/etc/profile.d/z10_spack_environment.sh",
+    );
+    expect(text).toContain(
+      `printf '%s\\n' 'if [ -n "\${LD_LIBRARY_PATH:-}" ]; then' '  export LD_LIBRARY_PATH="$LD_LIBRARY_PATH:/.singularity.d/libs"' fi >> /opt/image/etc/profile.d/z10_spack_environment.sh`,
+    );
+  });
+
   it("quotes what a shell would read otherwise", () => {
     const text = dockerfileText(
       request("spack: {url: 'https://example.org/$(id)', ref: \"it's\"}\ncaches: []\n"),
@@ -87,7 +123,9 @@ describe("a Dockerfile", () => {
     expect(text).toContain("http://snapshot.ubuntu.com/ubuntu/20250520T000000Z noble main");
     expect(text).toContain("config:install_tree:root:/sw");
     expect(text).toContain("'packages:all:target:[zen3]'");
-    expect(text).toContain('COPY --from=builder ["/sw/views/._all","/sw/views/._all"]');
+    // The view is a link: it is copied within a folder, so that it stays one.
+    expect(text).toContain("cp -a --parents /sw /sw/views/._all /sw/views/all ");
+    expect(text).toContain('COPY --from=builder ["/opt/image/","/"]');
     expect(text).not.toContain("strip --strip-unneeded");
     expect(text).toContain('COPY ["recipes","/opt/repos/0"]');
     expect(text).toContain("spack repo add --scope site /opt/repos/0/spack_repo/ours");

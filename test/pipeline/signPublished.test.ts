@@ -11,8 +11,8 @@ import { attachedDocument } from "../../src/supply/foundDocuments.ts";
 import type { BuiltImageFacts } from "../../src/supply/imageFacts.ts";
 import type { SigningKey, VerificationKey } from "../../src/supply/signingKey.ts";
 import { spdxDocument, spdxMediaType } from "../../src/supply/spdx.ts";
-import type { Digest } from "../../src/util/digest.ts";
-import type { WorkEvent } from "../../src/util/events.ts";
+import { type Digest, digestOf } from "../../src/util/digest.ts";
+import { ignoreEvents, type WorkEvent } from "../../src/util/events.ts";
 import { sampleFacts, sampleManifest } from "../supply/sampleFacts.ts";
 import { type MemoryRepository, memoryRepository } from "../support/artifactRegistry.ts";
 
@@ -68,6 +68,40 @@ describe("published images", () => {
     return store.putManifest(Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest, content);
   }
   const factsOf = (image: Digest): BuiltImageFacts => sampleFacts({ manifest: sampleManifest(image) });
+
+  it("keep what was stated of them when they were made, when a rebasing ends in the same image", async () => {
+    const rebased = (image: Digest): BuiltImageFacts => ({
+      ...factsOf(image),
+      packages: factsOf(image).packages.map((one) => ({ ...one, archive: undefined, license: undefined })),
+      rebasedFrom: { digest: digestOf("before"), repository: undefined },
+    });
+    for (const signer of [key, undefined]) {
+      const store = memoryRepository("registry.example/hello");
+      const { digest } = put(store, "amd64");
+      const request: PublishedRequest = {
+        reference: digest,
+        repository: store,
+        factsOf,
+        key: signer,
+        forms: ["tags"],
+        annotations: {},
+        emit: ignoreEvents,
+        signal: new AbortController().signal,
+      };
+      expect((await signPublished(request)).length).toBe(signer === undefined ? 2 : 4);
+      expect(await signPublished({ ...request, factsOf: rebased })).toEqual([]);
+      // What nobody stated is stated now; what somebody else attached is no reason not to.
+      const other = memoryRepository("registry.example/hello");
+      put(other, "amd64");
+      await signPublished({ ...request, key: undefined, repository: other });
+      const more = await signPublished({ ...request, factsOf: rebased, repository: other });
+      expect(more.map(({ title }) => title)).toEqual(
+        signer === undefined
+          ? []
+          : ["bill of materials (SPDX)", "bill of materials (CycloneDX)", "signature", "attestations"],
+      );
+    }
+  });
   const request = (
     repository: MemoryRepository,
     change: Partial<PublishedRequest> = {},

@@ -13,8 +13,11 @@ writeFileSync(join(folder, "d/run"), "2", { mode: 0o750 });
 symlinkSync("sub/one", join(folder, "d/link"));
 writeFileSync(join(folder, "a.txt"), "a", { mode: 0o600 });
 writeFileSync(join(folder, "b.txt"), "b");
+mkdirSync(join(folder, "g"));
+for (const name of ["a1", "b2", "cc", "x[1].txt", "*", ".hidden"])
+  writeFileSync(join(folder, "g", name), name);
 
-async function placed(...copies: readonly [string, string][]): Promise<Record<string, string>> {
+async function placed(...copies: readonly [string, string?][]): Promise<Record<string, string>> {
   const tree = new LayerTree();
   tree.apply({ path: "opt/there", type: "directory", mode: 0o700, mtime: 0 }, 0, 0);
   tree.apply({ path: "lib", type: "symlink", mode: 0o777, mtime: 0, target: "opt/there" }, 0, 1);
@@ -50,6 +53,51 @@ describe("definitionFiles", () => {
       "opt/new/b.txt": "file 644",
       "x/one": "file 644",
       ...app,
+    });
+  });
+
+  it("expands patterns as a shell does", async () => {
+    expect(
+      await placed(
+        ["[!b-z].txt", "/y/"],
+        ["g/[[:alpha:]][0-9]", "/n/"],
+        ["g/x[1].txt", "/l/"],
+        ["g/\\*", "/s"],
+      ),
+    ).toEqual({
+      "y/a.txt": "file 644",
+      "n/a1": "file 644",
+      "n/b2": "file 644",
+      // Nothing is called x1.txt.
+      "l/x[1].txt": "file 644",
+      s: "file 644",
+      ...app,
+    });
+    expect(await placed(["g/.*", "/h/"], ["g/?hidden", "/q/"]).catch((error) => error.message)).toContain(
+      "`g/?hidden` matches no file",
+    );
+  });
+
+  it("takes patterns without a target to where each file is", async () => {
+    expect(await placed(["[ab].txt"], ["d/sub/o*"])).toEqual({
+      "a.txt": "file 644",
+      "b.txt": "file 644",
+      "d/sub/one": "file 644",
+      ...app,
+    });
+  });
+
+  it("does not take the folder of the definition for a pattern", async () => {
+    mkdirSync(join(folder, "p[ab]"));
+    writeFileSync(join(folder, "p[ab]/c.txt"), "c");
+    const files = [{ source: "*.txt", target: "/x/", place: {} }];
+    const entries = await definitionFiles({ files, apps: [] }, join(folder, "p[ab]"), new LayerTree(), 9);
+    expect(entries.map(({ path }) => path)).toEqual(["x/c.txt"]);
+  });
+
+  it("fills in no variables, and says so", async () => {
+    await expect(placed(["$HOME/x", "/x"])).rejects.toMatchObject({
+      hint: expect.stringContaining("variables"),
     });
   });
 

@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { mountVariables } from "./apptainer.ts";
 import { binary, demoRepository, makeWorkplace, type Workplace } from "./cli.ts";
 import { podmanEnvironment, podmanTrouble } from "./podman.ts";
 
@@ -52,6 +53,7 @@ export async function makeDemoSite(): Promise<DemoSite> {
     XDG_CACHE_HOME: work.cacheHome,
     APPTAINER_CACHEDIR: work.path("apptainer-cache"),
     APPTAINER_TMPDIR: work.path("apptainer-tmp"),
+    ...mountVariables(),
     NO_COLOR: "1",
   };
   return {

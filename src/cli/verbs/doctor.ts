@@ -19,7 +19,10 @@ export function doctorVerb(program: Command, outcome: VerbOutcome): Command {
     .description(
       "Says from an image's files alone whether it can run at a site: processor, C library, MPI and its interface, how ranks find one another, libraries that must not be there. Without a site: on this machine. Without an image: what this machine has. Exit status 1 when something cannot work.",
     )
-    .argument("[subjects...]", "sites, and containers' names or OCI layout directories");
+    .argument(
+      "[subjects...]",
+      "sites, and images: containers' names, OCI layout directories, SIF files, oci:, oci-archive:, docker-archive:, docker:// and oras://",
+    );
   addSelectionOptions(command)
     .option("-p, --partition <name>", "the partition that the job will be in")
     .option("--constraint <features>", "the features that its nodes will have")
@@ -34,6 +37,7 @@ export function doctorVerb(program: Command, outcome: VerbOutcome): Command {
 Examples:
   $ spacktainers doctor
   $ spacktainers doctor jed hello-mpi
+  $ spacktainers doctor jed hello-mpi.sif docker://ghcr.io/my-org/spack-hello-mpi:latest
   $ spacktainers doctor eiger hello-mpi --no-host-mpi --json`,
     )
     .action(

@@ -6,6 +6,7 @@ import type { GpuKind } from "../../run/types.ts";
 import { gpuKinds } from "../../run/types.ts";
 import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import type { FormAnswers } from "../jobForm.ts";
 import { addSelectionOptions, collect } from "../options.ts";
 
 interface JobOptions {
@@ -33,11 +34,11 @@ export function jobVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("job")
     .summary("a batch script for a container at a site")
     .description(
-      "Writes a Slurm batch script that runs a program of a container at a site: resources, srun with the right --mpi, the site's runtime, binds. Where the image is here, it is checked against the site first. With --submit the job is handed over and followed; the exit status is the job's.",
+      "Writes a Slurm batch script that runs a program of a container at a site: resources, srun with the right --mpi, the site's runtime, binds. The image, here or else in its registry, is checked against the site first. With --submit the job is handed over and followed; the exit status is the job's.",
     )
     .argument(
       "<image>",
-      "a container's name, an OCI layout directory, or the image as the site's runtime knows it",
+      "a container's name; an OCI layout directory, SIF file, oci:, oci-archive:, docker-archive:, docker:// or oras:// image; or the image as the site's runtime knows it",
     )
     .argument("[command...]", "program and arguments")
     .requiredOption("-s, --site <name>", "where to run: sites/NAME.yaml, or `sites:` of spacktainers.yaml");
@@ -122,8 +123,12 @@ async function job(
   let resources: JobResources = Object.fromEntries(resourceFields.flatMap(given));
   if (options.exclusive !== undefined) resources = { ...resources, exclusive: options.exclusive };
   let command = words;
-  if (options.interactive === true)
-    ({ resources, command } = await interview(context, options.site, resources, words));
+  let wantsSubmit = options.submit === true;
+  if (options.interactive === true) {
+    const answers = await interview(context, options, resources, words);
+    ({ resources, command } = answers);
+    wantsSubmit ||= answers.submit;
+  }
   const made = await makeJob({
     directory: context.directory,
     image,
@@ -140,6 +145,7 @@ async function job(
     hostMpi: options.hostMpi,
     gpu: options.gpu === true ? "nvidia" : options.gpu,
     log: options.log,
+    lookUp: options.check !== false,
     emit: context.reporter.emit,
     signal: context.signal,
   });
@@ -150,7 +156,7 @@ async function job(
     await writeFileAtomically(path, made.script);
     await chmod(path, 0o755);
   }
-  if (options.submit === true) return submit(context, made.script, options.cancelOnInterrupt === true);
+  if (wantsSubmit) return submit(context, made.script, options.cancelOnInterrupt === true);
   context.reporter.close();
   if (context.json)
     context.print(
@@ -160,24 +166,32 @@ async function job(
   return 0;
 }
 
-/** Asks on the terminal. */
+/** Asks on the terminal; whether to submit only where `sbatch` is, and the result is not for a program. */
 async function interview(
   context: VerbContext,
-  siteName: string,
+  options: JobOptions,
   given: JobResources,
   command: readonly string[],
-): Promise<{ readonly resources: JobResources; readonly command: readonly string[] }> {
+): Promise<FormAnswers> {
   if (process.stdin.isTTY !== true)
     throw new SpacktainersError("USAGE", "--interactive needs a terminal", {
       hint: "give the options instead",
     });
   const { openSoundRepository } = await import("../../pipeline/workspace.ts");
   const { findSite } = await import("../../hpc/site.ts");
+  const { canSubmit } = await import("../../hpc/slurm.ts");
   const { askForJob } = await import("../jobForm.ts");
-  const site = findSite((await openSoundRepository(context.directory)).configuration, siteName);
+  const site = findSite((await openSoundRepository(context.directory)).configuration, options.site);
+  const isSubmitHost = await canSubmit();
+  // Better now than after the last question.
+  if (options.submit === true && !isSubmitHost)
+    throw new SpacktainersError("RUNTIME_MISSING", "there is no sbatch here", {
+      hint: "leave out --submit: the script can be submitted from a login node of the cluster",
+    });
+  const offerSubmit = isSubmitHost && options.submit !== true && !context.json;
   // The script may go to standard output.
   const terminal = { input: process.stdin, output: process.stderr, signal: context.signal };
-  return askForJob({ site: site.resources, given, command }, terminal);
+  return askForJob({ site: site.resources, given, command, offerSubmit }, terminal);
 }
 
 /** Stops a job that cannot work before the queue does. */

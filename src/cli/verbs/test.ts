@@ -19,9 +19,9 @@ export function testVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("test")
     .summary("smoke tests of built containers")
     .description(
-      "Runs a container's smoke tests on every runtime that works here, or as Slurm jobs: that all libraries of its programs are found, that mpiexec starts ranks, and what test.yaml beside the definition says. Exit status 1 when one fails.",
+      "Runs a container's smoke tests on every runtime that works here, or as Slurm jobs: that all libraries of its programs are found, that mpiexec starts ranks, %test of a definition file, and what test.yaml beside the definition says. Exit status 1 when one fails.",
     )
-    .argument("<names...>", "containers' names, or OCI layout directories");
+    .argument("<names...>", "containers' names, OCI layout directories, or SIF files");
   return addSelectionOptions(command)
     .addOption(
       new Option("--with <runtime>", "only this runtime (repeatable; default: all that work)").argParser(
