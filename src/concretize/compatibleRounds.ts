@@ -1,7 +1,7 @@
 /** `unify: when_possible`: which roots are chosen together. */
 import type { Environment } from "../environment/types.ts";
 import type { AbstractSpec } from "../spec/abstract.ts";
-import type { DagHash } from "../spec/concrete.ts";
+import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { intersects } from "../spec/intersects.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
@@ -22,6 +22,7 @@ export function compatibleRounds(
   all: readonly Candidates[],
 ): readonly (readonly Candidates[])[] {
   const { dialect } = environment;
+  const excludes = dependencyExclusion(environment, source);
   const nodesOf = (spec: AbstractSpec) => [spec, ...spec.dependencies.map((edge) => edge.spec)];
   const contradict = (a: AbstractSpec, b: AbstractSpec) =>
     nodesOf(a).some((x) =>
@@ -29,7 +30,7 @@ export function compatibleRounds(
         (y) =>
           x.name !== undefined &&
           x.name === y.name &&
-          (!intersects(alone(x), alone(y), { dialect }) || excludeDependency(environment, source, x, y)),
+          (!intersects(alone(x), alone(y), { dialect }) || excludes(x, y)),
       ),
     );
   const rounds: Candidates[][] = [];
@@ -47,33 +48,42 @@ function alone(spec: AbstractSpec): AbstractSpec {
   return { ...spec, dependencies: [] };
 }
 
+/** Whether one of two specs of a package excludes a dependency that the other names. */
+type Exclusion = (x: AbstractSpec, y: AbstractSpec) => boolean;
+
 /**
  * True if one of two specs of a package sets a boolean variant that decides whether the package has a dependency, and the
  * other names that dependency: `ring~mpi` and `ring ^mpich`. Recipes say what a variant decides. Of a cache it is believed
  * when every configuration with the one value has the dependency, none with the other has, and there are both.
  */
-function excludeDependency(
-  { dialect }: Environment,
-  source: PackageSource,
-  x: AbstractSpec,
-  y: AbstractSpec,
-): boolean {
-  const { name } = x;
-  const wanted = new Set([...x.dependencies, ...y.dependencies].flatMap((edge) => edge.spec.name ?? []));
-  const switches = [...x.variants.values(), ...y.variants.values()].filter(({ kind }) => kind === "bool");
-  if (name === undefined || wanted.size === 0 || switches.length === 0) return false;
+function dependencyExclusion({ dialect }: Environment, source: PackageSource): Exclusion {
   const lookup = { get: (hash: DagHash) => source.spec(hash) };
-  const specs = source.hashesOf(name).flatMap((hash) => source.spec(hash) ?? []);
-  return [...wanted].some((dependency) => {
-    const constraint = parseSpec(`${name} ^${dependency}`, { dialect });
-    const having = new Set(
-      specs.filter(({ hash }) => concreteSatisfies(lookup, hash, constraint, { dialect })),
-    );
-    if (having.size === 0 || having.size === specs.length) return false;
-    return switches.some((variant) =>
-      specs.every(
-        (spec) => having.has(spec) === (spec.variants.get(variant.name) === !variant.values.includes(true)),
-      ),
-    );
-  });
+  const known = new Map<string, readonly ConcreteSpec[]>();
+
+  /** The configurations of a package that have a dependency. */
+  function having(name: string, dependency: string, specs: readonly ConcreteSpec[]) {
+    const key = `${name} ^${dependency}`;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const constraint = parseSpec(key, { dialect });
+    const found = specs.filter(({ hash }) => concreteSatisfies(lookup, hash, constraint, { dialect }));
+    known.set(key, found);
+    return found;
+  }
+
+  return (x, y) => {
+    const { name } = x;
+    const wanted = new Set([...x.dependencies, ...y.dependencies].flatMap((edge) => edge.spec.name ?? []));
+    const switches = [...x.variants.values(), ...y.variants.values()].filter(({ kind }) => kind === "bool");
+    if (name === undefined || wanted.size === 0 || switches.length === 0) return false;
+    const specs = source.hashesOf(name).flatMap((hash) => source.spec(hash) ?? []);
+    return [...wanted].some((dependency) => {
+      const those = having(name, dependency, specs);
+      if (those.length === 0 || those.length === specs.length) return false;
+      const brings = new Set(those);
+      return switches.some(({ name: variant, values }) =>
+        specs.every((spec) => brings.has(spec) === (spec.variants.get(variant) === !values.includes(true))),
+      );
+    });
+  };
 }
