@@ -1,7 +1,7 @@
 /** Manifests and indexes by tag or digest: read, written, deleted; byte for byte, digests verified. */
 import { mediaTypes } from "../archive/oci/types.ts";
 import { contentLength, type HttpAnswer } from "../net/exchange.ts";
-import { withRetries } from "../net/retry.ts";
+import { TransientFailure, withRetries } from "../net/retry.ts";
 import { type Digest, digestOf, parseDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
@@ -10,6 +10,7 @@ import type { Access } from "./authorizer.ts";
 import { readBody } from "./readBody.ts";
 import type { Tag } from "./reference.ts";
 import type { Repository } from "./registry.ts";
+import { RegistryRefusal } from "./registryError.ts";
 import type { RegistryRequest } from "./session.ts";
 
 /** Registries take no longer ones (the specification asks them for at least 4 MiB). */
@@ -110,11 +111,21 @@ export async function putManifest(
   const digest = digestOf(bytes);
   const request = manifestRequest(repository, reference, "pull,push");
   expectDigest(digest, parseDigest(reference), repository.session.origin + request.url);
-  const answer = await repository.session.send({
-    ...request,
-    method: "PUT",
-    headers: { "content-type": mediaType, "content-length": String(bytes.length) },
-    body: () => bytes,
+  const { session } = repository;
+  const answer = await withRetries(session.policy, session.origin + request.url, async () => {
+    try {
+      return await session.attempt({
+        ...request,
+        method: "PUT",
+        headers: { "content-type": mediaType, "content-length": String(bytes.length) },
+        body: () => bytes,
+      });
+    } catch (thrown) {
+      // Docker's registry says so as well while somebody else puts a blob that the manifest refers to: it reads a file half written.
+      if (thrown instanceof RegistryRefusal && thrown.registryCode === "DIGEST_INVALID")
+        throw new TransientFailure(thrown);
+      throw thrown;
+    }
   });
   await answer.discard();
   expectDigest(digest, announcedDigest(answer), answer.url);

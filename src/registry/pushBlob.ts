@@ -22,7 +22,7 @@ export interface PushBlobOptions {
 
 /**
  * Makes sure that a repository has a blob. Broken connections are survived: the upload goes on from what the registry has,
- * or begins again where the registry kept nothing.
+ * or begins again where the registry kept nothing. A blob that is pushed there already at the same time is not pushed twice.
  *
  * @throws CHECKSUM_MISMATCH when the registry received or stored something else; ACCESS_DENIED, REGISTRY_REFUSED, NETWORK,
  *   INTERRUPTED; what the source throws
@@ -36,10 +36,38 @@ export async function pushBlob(
   let outcome: PushOutcome = "uploaded";
   const task = { kind: "push", label: source.label ?? source.digest, bytes: source.size } as const;
   await runTask(emit, task, async (onBytes) => {
-    outcome = await push(repository, source, options, onBytes);
+    outcome = await once(repository, source.digest, () => push(repository, source, options, onBytes));
     return outcome === "uploaded" ? "done" : "reused";
   });
   return outcome;
+}
+
+/** Pushes under way in this process, by registry, repository and digest. */
+const underWay = new Map<string, Promise<PushOutcome>>();
+
+/** One push of a blob at a time; who comes later takes what the first one did, or does it when that failed. */
+async function once(
+  { session, path }: Repository,
+  digest: Digest,
+  work: () => Promise<PushOutcome>,
+): Promise<PushOutcome> {
+  const key = `${session.origin} ${path} ${digest}`;
+  for (let other = underWay.get(key); other !== undefined; other = underWay.get(key))
+    if (await succeeds(other)) return "present";
+  const own = work();
+  underWay.set(key, own);
+  try {
+    return await own;
+  } finally {
+    underWay.delete(key);
+  }
+}
+
+function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }
 
 async function push(

@@ -168,6 +168,18 @@ describe("blobs", () => {
 describe("manifests", () => {
   const manifest = Buffer.from('{"schemaVersion":2,"layers":[],"config":{}}');
 
+  it("are written again when the registry says that they are not what they are", async () => {
+    const doubt = refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+    registry.fault(/^PUT .*manifests/, doubt);
+    const { digest } = await putManifest(opened.repository, tag, manifest, ociManifest);
+    expect((await getManifest(opened.repository, tag))?.digest).toBe(digest);
+    registry.fault(/^PUT .*manifests/, doubt, 99);
+    await expect(putManifest(opened.repository, tag, manifest, ociManifest)).rejects.toMatchObject({
+      code: "CHECKSUM_MISMATCH",
+      message: expect.stringContaining("DIGEST_INVALID"),
+    });
+  });
+
   it("are written, read, asked for and deleted, byte for byte", async () => {
     const { repository } = opened;
     const written = await putManifest(repository, tag, manifest, ociManifest);

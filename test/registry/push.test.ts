@@ -53,6 +53,19 @@ describe("pushBlob", () => {
     expect(opened.events[0]).toMatchObject({ kind: "push", label: "small", bytes: 100_000 });
   });
 
+  it("sends a blob that is asked for several times at once only once", async () => {
+    const outcomes = await Promise.all([1, 2, 3].map(() => pushBlob(opened.repository, small)));
+    expect([...outcomes].sort()).toEqual(["present", "present", "uploaded"]);
+    expect(methods()).toBe("HEAD 404, POST 202, PUT 201");
+  });
+
+  it("sends it again for another when the one who sent it failed", async () => {
+    registry.fault(/^PUT/, refusal(403, "DENIED", "not you"));
+    const [first, second] = await Promise.allSettled([1, 2].map(() => pushBlob(opened.repository, small)));
+    expect(first).toMatchObject({ status: "rejected", reason: { code: "ACCESS_DENIED" } });
+    expect(second).toMatchObject({ status: "fulfilled", value: "uploaded" });
+  });
+
   it("keeps the query of the place that the registry names", async () => {
     await pushBlob(opened.repository, small, { missing: true });
     expect(registry.requests.at(-1)?.path).toMatch(/\?state=a%2Fb&digest=sha256%3A[0-9a-f]{64}$/);
