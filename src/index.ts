@@ -6,27 +6,27 @@ export type { CachedPackage, CacheIndex, CacheSource } from "./buildcache/types.
 // Spack's environments and locks.
 export { loadLock, loadManifest } from "./environment/load.ts";
 export type { Environment, Lock } from "./environment/types.ts";
+export type { BuildResult } from "./pipeline/build/buildContainer.ts";
+export { buildContainers } from "./pipeline/build/buildContainers.ts";
+export type { BuildRequest } from "./pipeline/build/buildRequest.ts";
+export {
+  type UnpackedEnvironment,
+  type UnpackRequest,
+  unpackEnvironment,
+} from "./pipeline/build/unpackEnvironment.ts";
+export { type CheckRequest, type CheckResult, checkDefinitions } from "./pipeline/checkDefinitions.ts";
+export { type Conversion, type ConvertRequest, convertImage } from "./pipeline/cluster/convertImage.ts";
+export { type Examination, type ExamineRequest, examine } from "./pipeline/cluster/examine.ts";
+export { type ListedSif, listSif, verifySifFile } from "./pipeline/cluster/inspectSif.ts";
+export { type JobRequest, type MadeJob, makeJob } from "./pipeline/cluster/makeJob.ts";
+export { type RunRequest, runContainer } from "./pipeline/cluster/runContainer.ts";
 // The work itself, as the command line does it.
 export {
   type BillOfMaterials,
   type BillRequest,
   billOfMaterials,
-} from "./pipeline/billOfMaterials.ts";
-export type { BuildResult } from "./pipeline/buildContainer.ts";
-export { buildContainers } from "./pipeline/buildContainers.ts";
-export type { BuildRequest } from "./pipeline/buildRequest.ts";
-export { type CheckRequest, type CheckResult, checkDefinitions } from "./pipeline/checkDefinitions.ts";
-export { type Conversion, type ConvertRequest, convertImage } from "./pipeline/convertImage.ts";
-export { type Examination, type ExamineRequest, examine } from "./pipeline/examine.ts";
-export { type ListedSif, listSif, verifySifFile } from "./pipeline/inspectSif.ts";
+} from "./pipeline/describe/billOfMaterials.ts";
 export { type ListedContainer, listContainers } from "./pipeline/listContainers.ts";
-export { type JobRequest, type MadeJob, makeJob } from "./pipeline/makeJob.ts";
-export { type RunRequest, runContainer } from "./pipeline/runContainer.ts";
-export {
-  type UnpackedEnvironment,
-  type UnpackRequest,
-  unpackEnvironment,
-} from "./pipeline/unpackEnvironment.ts";
 // Spack's specs.
 export type { AbstractSpec, Dialect } from "./spec/abstract.ts";
 export type { ConcreteEdge, ConcreteSpec, DagHash, SpecGraph } from "./spec/concrete.ts";

@@ -1,4 +1,4 @@
-import type { RebaseResult } from "../pipeline/rebaseImages.ts";
+import type { RebaseResult } from "../pipeline/rebase/rebaseImages.ts";
 import { shownPath } from "../util/shownPath.ts";
 import { pushTable } from "./pushTable.ts";
 

@@ -7,7 +7,7 @@ import { familyOf, targetsOf } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { projectPath } from "../spec/projection.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import { holdsPath } from "./viewPlace.ts";
+import { holdsPath } from "./assemble/viewPlace.ts";
 
 /** Families of microarchitectures by the architecture whose images they may be in. */
 const families = { amd64: "x86_64", arm64: "aarch64" } as const;

@@ -10,7 +10,7 @@ import { lockStaleness } from "../environment/lock.ts";
 import { asSpacktainersError, type SpacktainersError } from "../util/errors.ts";
 import { asArchitecture } from "./architecture.ts";
 import { checkConfiguration } from "./checkConfiguration.ts";
-import { noSpecs } from "./noSpecs.ts";
+import { noSpecs } from "./choose/noSpecs.ts";
 import { openRepository } from "./workspace.ts";
 
 /** What to check. */

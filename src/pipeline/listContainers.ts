@@ -3,7 +3,7 @@ import { type Container, readTextFile } from "../definitions/repository.ts";
 import { selectContainers } from "../definitions/select.ts";
 import { loadLock, loadManifest } from "../environment/load.ts";
 import { asArchitecture } from "./architecture.ts";
-import { type BuiltImage, readBuiltImage } from "./builtImage.ts";
+import { type BuiltImage, readBuiltImage } from "./build/builtImage.ts";
 import { openRepository } from "./workspace.ts";
 
 /** What `list` says of a container. */

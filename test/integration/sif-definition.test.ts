@@ -16,8 +16,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultConfiguration } from "../../src/definitions/configuration.ts";
 import { containerAtPath } from "../../src/definitions/repository.ts";
 import { openFragmentStore } from "../../src/image/fragmentStore.ts";
-import { buildDefinition } from "../../src/pipeline/buildDefinition.ts";
-import type { ImageReference } from "../../src/pipeline/openReference.ts";
+import { buildDefinition } from "../../src/pipeline/build/buildDefinition.ts";
+import type { ImageReference } from "../../src/pipeline/cluster/openReference.ts";
 import { openSource } from "../../src/sif/openSource.ts";
 import {
   type Apptainer,

@@ -14,7 +14,7 @@ import { dirname, join } from "node:path";
 import type { Inventory } from "../../src/archive/inventory.ts";
 import { unpackEntries } from "../../src/archive/unpackEntries.ts";
 import { installPackage } from "../../src/install/installPackage.ts";
-import { makeTopLayer, streamEntries, type TopLayer } from "../../src/pipeline/topLayer.ts";
+import { makeTopLayer, streamEntries, type TopLayer } from "../../src/pipeline/assemble/topLayer.ts";
 import type { DagHash, SpecGraph } from "../../src/spec/concrete.ts";
 import { FileTree } from "../../src/view/fileTree.ts";
 import { mergeView } from "../../src/view/mergeView.ts";

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Finding } from "../../hpc/finding.ts";
-import type { Examination } from "../../pipeline/examine.ts";
+import type { Examination } from "../../pipeline/cluster/examine.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
 
@@ -42,7 +42,7 @@ Examples:
     )
     .action(
       verbAction<DoctorOptions>(program, outcome, async (context, options, subjects) => {
-        const { examine } = await import("../../pipeline/examine.ts");
+        const { examine } = await import("../../pipeline/cluster/examine.ts");
         const examinations = await examine({
           directory: context.directory,
           subjects,

@@ -114,7 +114,7 @@ async function job(
   words: readonly string[],
   options: JobOptions & Record<string, unknown>,
 ): Promise<number> {
-  const { makeJob, scriptPath } = await import("../../pipeline/makeJob.ts");
+  const { makeJob, scriptPath } = await import("../../pipeline/cluster/makeJob.ts");
   const { parseResource, resourceFields } = await import("../../hpc/resourceFields.ts");
   const given = (field: ResourceField): readonly [string, string | number][] => {
     const text = options[field.field];
@@ -210,7 +210,7 @@ function refuseMismatch(
 }
 
 async function submit(context: VerbContext, script: string, cancelOnInterrupt: boolean): Promise<number> {
-  const { runJob } = await import("../../pipeline/runJob.ts");
+  const { runJob } = await import("../../pipeline/cluster/runJob.ts");
   const { escapeControls } = await import("../../util/escapeControls.ts");
   const decoder = new TextDecoder();
   const outcome = await runJob({

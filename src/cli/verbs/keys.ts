@@ -16,7 +16,7 @@ export function keysVerb(program: Command, outcome: VerbOutcome): Command {
     )
     .action(
       verbAction<object>(program, outcome, async (context, _options, [prefix = "cosign"]) => {
-        const { makeKeyPair } = await import("../../pipeline/keyFiles.ts");
+        const { makeKeyPair } = await import("../../pipeline/describe/keyFiles.ts");
         const pair = await makeKeyPair(prefix, context.directory);
         if (context.json) context.print(JSON.stringify({ type: "result", ...pair }));
         else {

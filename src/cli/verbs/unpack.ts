@@ -40,7 +40,7 @@ Examples:
     )
     .action(
       verbAction<UnpackOptions>(program, outcome, async (context, options, [path = ""]) => {
-        const { unpackEnvironment } = await import("../../pipeline/unpackEnvironment.ts");
+        const { unpackEnvironment } = await import("../../pipeline/build/unpackEnvironment.ts");
         const result = await unpackEnvironment({
           ...workshopRequest(context, options),
           ...installRequest(options),

@@ -1,0 +1,270 @@
+import type { Inventory } from "../../archive/inventory.ts";
+import { type CompressionSettings, compressionFacts } from "../../archive/layerCompression.ts";
+import { type Annotations, layerMediaType } from "../../archive/oci/types.ts";
+import { writeFragment } from "../../archive/writeFragment.ts";
+import type { Completion } from "../../base/completions.ts";
+import type { AnyBaseLayer, Base } from "../../base/types.ts";
+import type { CachedPackage } from "../../buildcache/types.ts";
+import type { Configuration } from "../../definitions/configuration.ts";
+import {
+  assemblyAnnotation,
+  baseKeyAnnotation,
+  completionAnnotation,
+  inputsAnnotation,
+  layerContentsAnnotation,
+} from "../../image/annotations.ts";
+import { type FragmentStore, fragmentKey } from "../../image/fragmentStore.ts";
+import { type AnyLayer, assembleImage, type Image, type ImageLayer } from "../../image/image.ts";
+import { nameMatcher } from "../../linkage/allow.ts";
+import { checkLinkage } from "../../linkage/checkLinkage.ts";
+import { externalsMissing } from "../../linkage/externals.ts";
+import { describeProblem, linkageErrors } from "../../linkage/linkageErrors.ts";
+import type { LinkageReport } from "../../linkage/types.ts";
+import { type ContentsId, formatContentsId } from "../../publish/layerContents.ts";
+import type { DagHash } from "../../spec/concrete.ts";
+import { digestOf } from "../../util/digest.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import {
+  environmentValues,
+  manifestModifications,
+  standardPath,
+} from "../../view/environmentModification.ts";
+import { FileTree } from "../../view/fileTree.ts";
+import { mergeView } from "../../view/mergeView.ts";
+import type { ViewEntry } from "../../view/types.ts";
+import type { OutputNames } from "../build/outputs.ts";
+import type { LoadedEnvironment } from "../choose/loadEnvironment.ts";
+import type { ResolvedPackages } from "../choose/resolvePackages.ts";
+import { formatAssemblyFacts } from "./assemblyFacts.ts";
+import { inheritedLabels } from "./imageLabels.ts";
+import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
+import { viewChoice } from "./viewChoice.ts";
+import { refuseHidingView } from "./viewPlace.ts";
+
+/** What of an environment's packages goes into an image, or decides what does. */
+export type AssembledPackages = Pick<
+  ResolvedPackages,
+  "graph" | "roots" | "externals" | "lockText" | "hasSpackPackage"
+> & { readonly packages: readonly Pick<CachedPackage, "spec">[] };
+
+/** Everything an image is put together from. */
+export interface Assembly {
+  readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
+  readonly configuration: Pick<Configuration, "install" | "view">;
+  readonly loaded: Pick<LoadedEnvironment, "environment" | "manifestText">;
+  readonly resolved: AssembledPackages;
+  readonly prefixes: ReadonlyMap<DagHash, string>;
+  /** In the order of `resolved.packages`. */
+  readonly inventories: readonly Inventory[];
+  readonly base: Base<AnyBaseLayer>;
+  readonly baseName: string;
+  /** What may stay unresolved. */
+  readonly allow: readonly string[];
+  /** Of the top layer. */
+  readonly compression: CompressionSettings;
+}
+
+/** The contents of an image, complete but for the layers' bytes. */
+export interface Draft {
+  readonly top: TopLayer;
+  readonly env: ReadonlyMap<string, string>;
+  /** What cannot run, and what is doubtful. */
+  readonly report: LinkageReport;
+}
+
+/**
+ * Works out what an image will have in it - the view and what goes with it - and checks that all of it can run.
+ *
+ * @throws {SpacktainersError} `VIEW_CONFLICT`
+ */
+export async function draftImage(assembly: Assembly): Promise<Draft> {
+  const { names, configuration, loaded, resolved, prefixes, base, inventories } = assembly;
+  const { environment } = loaded;
+  const packages = resolved.packages.map(({ spec }, index) => ({
+    spec,
+    prefix: prefixes.get(spec.hash) ?? "",
+    inventory: inventories[index] ?? { entries: [] },
+  }));
+  const tree = new FileTree([base.inventory, ...inventories]);
+  const choice = viewChoice(environment, resolved.graph);
+  if (choice !== undefined) refuseHidingView(tree, configuration.view.root, { file: environment.file });
+  const view =
+    choice === undefined
+      ? undefined
+      : mergeView(
+          packages.filter(({ spec }) => choice.shows(spec, resolved)),
+          {
+            viewPath: configuration.view.root,
+            layout: "link",
+            linkType: choice.linkType,
+            metadata: false,
+            projectionOf: choice.projectionOf,
+          },
+          tree,
+        );
+  const top = makeTopLayer({
+    architecture: names.arch,
+    graph: resolved.graph,
+    roots: resolved.roots,
+    prefixes,
+    root: configuration.install.root,
+    tree,
+    inventories,
+    view,
+    manifestChanges: manifestModifications(environment.environmentVariables),
+    manifestText: loaded.manifestText,
+    lockText: resolved.lockText,
+    ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
+  });
+  const env = environmentValues(top.modifications, baseEnvironment(base));
+  const found = checkLinkage({
+    tree: top.tree,
+    architecture: names.arch,
+    packages,
+    cache: top.libraries,
+    searchPath: (env.get("PATH") ?? "").split(":"),
+    libraryPath: (env.get("LD_LIBRARY_PATH") ?? "").split(":").filter((path) => path !== ""),
+    allow: assembly.allow,
+    ...(resolved.hasSpackPackage === undefined ? {} : { hasSpackPackage: resolved.hasSpackPackage }),
+  });
+  const isAllowed = nameMatcher(assembly.allow);
+  const missing = externalsMissing(resolved.externals, top.tree, base.libcVersion).filter(
+    (problem) => !isAllowed(problem.missing) && !isAllowed(problem.owner),
+  );
+  return {
+    top,
+    env,
+    report: {
+      ...found,
+      problems: [...found.problems, ...missing.filter(({ severity }) => severity === "error")],
+      warnings: [...found.warnings, ...missing.filter(({ severity }) => severity === "warning")],
+    },
+  };
+}
+
+/**
+ * Reports what the check found.
+ *
+ * @throws {SpacktainersError} `LINKAGE_UNRESOLVED`, `LIBC_TOO_OLD`: all that cannot run
+ */
+export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
+  for (const message of top.notices) emit({ type: "warning", code: "NOTICE", message });
+  for (const problem of report.warnings)
+    emit({
+      type: "warning",
+      code: "LINKAGE_UNRESOLVED",
+      message: describeProblem(problem),
+      place: { spec: problem.owner },
+      ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+    });
+  const failure = linkageErrors(report);
+  if (failure !== undefined) throw failure;
+}
+
+/** What {@link finishImage} puts together, besides the contents. */
+export interface FinishOptions {
+  /** Layers of the packages, lowest first. */
+  readonly packages: readonly AnyLayer[];
+  /** Digest of everything that decides the image. */
+  readonly inputs: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+  /** Of the configuration and the manifest, besides those inherited from the base. */
+  readonly labels: Annotations;
+  /** Of the manifest alone. */
+  readonly annotations?: Annotations;
+  /** The record of what is in the base. */
+  readonly baseContents?: ContentsId;
+  readonly completion: Completion | undefined;
+}
+
+/**
+ * Puts finished parts together: the layers of base and packages, the top layer, the documents.
+ *
+ * @throws {SpacktainersError} `NOT_SUPPORTED` for more layers than runtimes can mount
+ */
+export async function finishImage(
+  assembly: Assembly,
+  draft: Draft,
+  store: FragmentStore,
+  { packages, inputs, created, labels, annotations, baseContents, completion }: FinishOptions,
+): Promise<Image<AnyLayer>> {
+  const { names, base } = assembly;
+  const layers: AnyLayer[] = [
+    ...base.layers.map(({ inventory: _, ...layer }, index) => ({
+      ...layer,
+      createdBy: `spacktainers: ${assembly.baseName}`,
+      ...(index > 0 || baseContents === undefined
+        ? {}
+        : {
+            annotations: {
+              [baseKeyAnnotation]: base.key,
+              [layerContentsAnnotation]: formatContentsId(baseContents),
+            },
+          }),
+    })),
+    ...packages,
+    await topImageLayer(draft.top.entries, assembly.compression, store),
+  ];
+  return assembleImage({
+    architecture: names.arch,
+    layers,
+    created,
+    env: draft.env,
+    labels: { ...inheritedLabels(base.config?.labels), ...labels },
+    ...(base.config?.user === undefined ? {} : { user: base.config.user }),
+    ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
+    annotations: {
+      ...labels,
+      ...annotations,
+      [assemblyAnnotation]: formatAssemblyFacts({
+        ...assembly,
+        dialect: assembly.loaded.environment.dialect,
+      }),
+      [inputsAnnotation]: inputs,
+      ...(completion === undefined
+        ? {}
+        : { [completionAnnotation]: [completion.key, ...completion.libraries].join(" ") }),
+    },
+  });
+}
+
+/** The variables that a base image brings; a base without any starts from the usual PATH. */
+function baseEnvironment(base: Base<AnyBaseLayer>): ReadonlyMap<string, string> {
+  const own = (base.config?.env ?? []).map((line): [string, string] => {
+    const equals = line.indexOf("=");
+    return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
+  });
+  return new Map([["PATH", standardPath], ...own]);
+}
+
+/** The top layer as a file in the store, where layers of equal content are one. */
+async function topImageLayer(
+  entries: readonly ViewEntry[],
+  compression: CompressionSettings,
+  store: FragmentStore,
+): Promise<ImageLayer> {
+  const key = fragmentKey({
+    top: 1,
+    compression: compressionFacts(compression),
+    entries: entries.map(({ path, type, mode, target, content }) => ({
+      path,
+      type,
+      mode,
+      target: target ?? null,
+      content: content === undefined ? null : digestOf(content),
+    })),
+  });
+  const fragment = await store.make(key, async (path) => ({
+    facts: await writeFragment(path, streamEntries(entries), { compression }),
+    inventory: { entries: [] },
+  }));
+  return {
+    path: fragment.path,
+    digest: fragment.digest,
+    size: fragment.size,
+    diffId: fragment.diffId,
+    mediaType: layerMediaType(fragment.compression),
+    createdBy: "spacktainers: view and environment",
+  };
+}

@@ -1,0 +1,166 @@
+/** The second half of a build: from what was decided to an image, its layers made or found. */
+import { baseRecord } from "../../base/baseRecord.ts";
+import type { AnyBaseLayer, Base } from "../../base/types.ts";
+import type { AnyLayer, Image, ImageLayer } from "../../image/image.ts";
+import type { ContentsSource } from "../../publish/contentsArtifact.ts";
+import { encodeBase } from "../../publish/layerContents.ts";
+import type { PublishedLayers } from "../../publish/publishedLayers.ts";
+import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
+import type { OutputNames } from "../build/outputs.ts";
+import { builtFacts, factsOfPlan } from "../describe/imageFacts.ts";
+import { type ContainerPlan, imageInputs, labelsOf } from "../plan/planContainer.ts";
+import type { Workshop } from "../workshop.ts";
+import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
+import { baseName } from "./baseSpec.ts";
+import { openCompletion } from "./completeBase.ts";
+import { manifestAnnotations } from "./imageLabels.ts";
+import { layerSettings } from "./layerSettings.ts";
+import { makeLayers, type ReadyLayers } from "./makeLayers.ts";
+
+/** An image about to be made. */
+export interface DecidedImage {
+  readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
+  /** Digest of everything that decides the image, as far as it is known before its contents are. */
+  readonly inputs: string;
+  /** Makes it. Throws what its parts throw; what is finished is kept for the next run. */
+  make(): Promise<MadeImage>;
+}
+
+/** An image, ready to be written or pushed. */
+export interface MadeImage {
+  readonly image: Image<AnyLayer>;
+  /** The records of what is in its layers. */
+  readonly contents: readonly ContentsSource[];
+  readonly base: Base<AnyBaseLayer>;
+  /** What is known of it; undefined when nothing is. */
+  readonly facts: BuiltImageFacts | undefined;
+  readonly inputs: string;
+  /** Packages of which nothing had to be made. */
+  readonly reused: number;
+}
+
+/**
+ * Decides the last of what an image is made of - the completed base - without making anything.
+ *
+ * @param published layers of images in the registry that this one goes to; undefined: the image stays on this machine, with
+ *   all of its layers
+ */
+export async function decideImage(
+  plan: ContainerPlan,
+  workshop: Workshop,
+  published: PublishedLayers | undefined,
+): Promise<DecidedImage> {
+  const { container, configuration, locks, resolved } = plan;
+  const names = { name: container.name, arch: container.arch, version: resolved.version };
+  const stop = new AbortController();
+  const completion = await openCompletion({
+    configured: configuration.base,
+    base: plan.base,
+    fragments: plan.fragments.map(({ key }) => key),
+    options: plan.baseOptions,
+    // A locked base is complete.
+    locked: locks.inUse,
+    published,
+  });
+
+  async function make(): Promise<MadeImage> {
+    const { emit, signal } = workshop;
+    // The base does not depend on the packages: it is made beside them.
+    const base = completion.base.build(published);
+    // Until it is awaited below, a failure of it must not count as unhandled.
+    base.catch(() => stop.abort());
+    emit({
+      type: "stage",
+      stage: "Installing packages",
+      total: plan.fragments.length,
+      counts: "install",
+    });
+    const ready = await makeLayers(
+      plan.layers,
+      {
+        store: workshop.store,
+        pool: workshop.pool,
+        fetch: (cached) => workshop.caches.fetchArchive(cached),
+        emit,
+        signal: AbortSignal.any([signal, stop.signal]),
+      },
+      published,
+    ).catch(async (error: unknown) => {
+      // Whichever of the two failed first is the news.
+      if (stop.signal.aborted && !signal.aborted) await base;
+      throw error;
+    });
+    emit({ type: "stage", stage: "Merging the view and checking that everything can run" });
+    const completed = await completion.complete(async (built) => assemblyOf(plan, names, built, ready));
+    const { assembly, draft } = completed;
+    locks.checkBase(assembly.base);
+    reportDraft(draft, emit);
+    const inputs = imageInputs(plan, completed.base);
+    const layers = await Promise.all(ready.layers.map((layer) => layer.finish()));
+    const baseContents =
+      published?.baseContents(completed.base.key) ??
+      (assembly.base.layers.length === 0 ? undefined : await contentsOfBase(assembly.base));
+    const image = await finishImage(assembly, draft, workshop.store, {
+      packages: layers.map(({ layer }) => layer),
+      inputs,
+      created: plan.created,
+      labels: labelsOf(plan, completed.base),
+      annotations: manifestAnnotations(plan.source),
+      completion: completed.completion,
+      ...(baseContents === undefined ? {} : { baseContents }),
+    });
+    const contents = [
+      ...(baseContents === undefined ? [] : [baseContents]),
+      ...layers.map((one) => one.contents),
+    ];
+    const facts = builtFacts(await factsOfPlan(plan, assembly.base, emit), image, assembly.base, inputs);
+    return { image, contents, base: assembly.base, facts, inputs, reused: ready.reused };
+  }
+
+  return { names, inputs: imageInputs(plan, completion.base), make };
+}
+
+/** The image with all of its layers on this machine, as it is when nothing published was referred to. */
+export function localImage(image: Image<AnyLayer>): Image {
+  const layers = image.layers.map((layer): ImageLayer => {
+    if ("path" in layer) return layer;
+    throw new Error("a layer is not on this machine");
+  });
+  return { ...image, layers };
+}
+
+async function assemblyOf(
+  plan: ContainerPlan,
+  names: DecidedImage["names"],
+  base: Base<AnyBaseLayer>,
+  ready: ReadyLayers,
+): Promise<Assembly> {
+  const inventories = new Map(
+    (
+      await Promise.all(
+        ready.layers.map(async ({ planned, inventories }) => {
+          const read = await inventories();
+          return planned.members.map(({ key }, index) => [key, read[index] ?? { entries: [] }] as const);
+        }),
+      )
+    ).flat(),
+  );
+  return {
+    names,
+    configuration: plan.configuration,
+    loaded: plan.loaded,
+    resolved: plan.resolved,
+    prefixes: plan.prefixes,
+    inventories: plan.fragments.map(({ key }) => inventories.get(key) ?? { entries: [] }),
+    base,
+    baseName: baseName(plan.configuration.base, base),
+    allow: plan.allow,
+    compression: layerSettings(plan.configuration),
+  };
+}
+
+/** The record of a base for a registry. */
+export async function contentsOfBase(base: Base<AnyBaseLayer>): Promise<ContentsSource> {
+  const { digest, size } = await encodeBase(baseRecord(base));
+  return { digest, size, load: () => encodeBase(baseRecord(base)) };
+}

@@ -1,0 +1,156 @@
+/** The packages of a lock, of a built image, or of what the caches give now: what `explain` and `diff` work with. */
+import { createReadStream } from "node:fs";
+import { dirname, join } from "node:path";
+import { readContent } from "../../archive/content.ts";
+import { decompressStream } from "../../archive/decompress.ts";
+import { type LayoutImage, readOciLayout } from "../../archive/oci/readOciLayout.ts";
+import { readTar } from "../../archive/readTar.ts";
+import type { BasePackage } from "../../base/types.ts";
+import { architectures } from "../../definitions/configuration.ts";
+import { loadLock } from "../../environment/load.ts";
+import { lockLimit, readLock } from "../../environment/lock.ts";
+import type { Lock } from "../../environment/types.ts";
+import { layerPackagesAnnotation } from "../../image/annotations.ts";
+import { platformOf } from "../../image/image.ts";
+import { runtimeClosure } from "../../spec/closure.ts";
+import { type ConcreteSpec, type DagHash, parseDagHash, type SpecGraph } from "../../spec/concrete.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import type { ResolvedPackages } from "../choose/resolvePackages.ts";
+import { loadSpacktainersLock, type SpacktainersLock } from "../choose/spacktainersLock.ts";
+
+/** Packages with what is known of them. */
+export interface PackageListing {
+  /** Where it comes from, for people. */
+  readonly label: string;
+  readonly origin: "lock" | "image" | "caches";
+  readonly roots: readonly { readonly request: string; readonly hash: DagHash }[];
+  readonly graph: SpecGraph;
+  /** What goes into an image, dependents before dependencies. */
+  readonly packages: readonly ConcreteSpec[];
+  readonly externals: readonly ConcreteSpec[];
+  /** Bytes by hash, as far as known: of archives in a cache, or of an image's layers that hold one package only. */
+  readonly sizes: ReadonlyMap<DagHash, number>;
+  readonly sizesOf: "archives" | "layers";
+  /** OS packages underneath; undefined when it is not known. */
+  readonly basePackages: readonly BasePackage[] | undefined;
+  /** Images: compressed bytes of all layers. */
+  readonly imageSize: number | undefined;
+}
+
+type Facts = Pick<PackageListing, "label" | "origin" | "sizes" | "sizesOf" | "basePackages" | "imageSize">;
+
+function listing(roots: PackageListing["roots"], graph: SpecGraph, facts: Facts): PackageListing {
+  const { packages, externals } = runtimeClosure(
+    graph,
+    roots.map(({ hash }) => hash),
+  );
+  return { ...facts, roots, graph, packages, externals };
+}
+
+/** The packages of a lock that was read. */
+export function listLock(lock: Lock, own: SpacktainersLock | undefined, label: string): PackageListing {
+  return listing([...lock.roots, ...lock.includedRoots], lock.graph, {
+    label,
+    origin: "lock",
+    sizes: new Map(
+      (own?.packages ?? []).flatMap(({ hash, size }) => (size === undefined ? [] : [[hash, size]])),
+    ),
+    sizesOf: "archives",
+    basePackages: own?.base.kind === "scratch" ? [] : own?.base.packages,
+    imageSize: undefined,
+  });
+}
+
+/**
+ * Reads a `spack.lock`, and the `spacktainers.lock` that goes with it, if any.
+ *
+ * @param label for people
+ * @throws {SpacktainersError} `LOCK_INVALID`, `NOT_SUPPORTED`, `NOT_FOUND`
+ */
+export async function readLockListing(file: string, label: string): Promise<PackageListing> {
+  const lock = await loadLock(file);
+  const own = await loadSpacktainersLock(
+    file.endsWith("/spack.lock")
+      ? join(dirname(file), "spacktainers.lock")
+      : file.replace(/\.lock$/, ".spacktainers.lock"),
+  );
+  return listLock(lock, own, label);
+}
+
+/** The packages that were chosen from caches. */
+export function listResolved(resolved: ResolvedPackages, label: string): PackageListing {
+  return listing(resolved.resolution.roots, resolved.graph, {
+    label,
+    origin: "caches",
+    sizes: new Map(
+      resolved.packages.flatMap(({ spec, size }) => (size === undefined ? [] : [[spec.hash, size]])),
+    ),
+    sizesOf: "archives",
+    basePackages: undefined,
+    imageSize: undefined,
+  });
+}
+
+/** Where an environment's lock lies in an image. */
+const lockInImage = "opt/spack-environment/spack.lock";
+
+/**
+ * The packages of an image in an OCI layout: those of the lock inside it.
+ *
+ * @param label for people
+ * @throws {SpacktainersError} `NOT_FOUND`, `ARCHIVE_INVALID` for what is no layout; `NOT_SUPPORTED` when there is no lock in
+ *   the image
+ */
+export async function readImageListing(directory: string, label: string): Promise<PackageListing> {
+  const image = await anyImage(directory);
+  const text = await lockOf(image);
+  if (text === undefined) throw noLockInside(directory);
+  const lock = readLock(text, `${directory}:/${lockInImage}`);
+  const sizes = new Map<DagHash, number>();
+  for (const layer of image.manifest.layers) {
+    const names = layer.annotations?.[layerPackagesAnnotation]?.split(" ") ?? [];
+    const hash = parseDagHash(names[0]?.split("/")[1] ?? "");
+    if (names.length === 1 && hash !== undefined) sizes.set(hash, layer.size);
+  }
+  return listing([...lock.roots, ...lock.includedRoots], lock.graph, {
+    label,
+    origin: "image",
+    sizes,
+    sizesOf: "layers",
+    basePackages: undefined,
+    imageSize: image.layers.reduce((sum, { size }) => sum + size, 0),
+  });
+}
+
+/** The error for an image without a lock inside. */
+export function noLockInside(directory: string): SpacktainersError {
+  return new SpacktainersError("NOT_SUPPORTED", "nothing in the image says which packages are in it", {
+    place: { file: directory },
+    hint: `images with Spack packages have a /${lockInImage}`,
+  });
+}
+
+/** The image of a layout, for whichever architecture it is. */
+export async function anyImage(directory: string): Promise<LayoutImage> {
+  let failure: unknown;
+  for (const architecture of architectures)
+    try {
+      return await readOciLayout(directory, { platform: platformOf(architecture), verifyLayers: false });
+    } catch (thrown) {
+      failure ??= thrown;
+      if (!(thrown instanceof SpacktainersError) || thrown.code !== "NOT_FOUND") throw thrown;
+    }
+  throw failure;
+}
+
+/** The text of the lock in an image: of the highest layer that has it. */
+export async function lockOf(image: LayoutImage): Promise<string | undefined> {
+  for (const { path } of [...image.layers].reverse()) {
+    const where = { file: path };
+    const bytes = decompressStream(createReadStream(path, { highWaterMark: 2 ** 18 }), { where });
+    for await (const entry of readTar(bytes, { where, special: "skip", absolute: "relative" }))
+      if (entry.path === lockInImage && entry.type === "file")
+        return (await readContent(entry, lockLimit)).toString("utf8");
+  }
+  return undefined;
+}

@@ -1,7 +1,0 @@
-import { type CompressionSettings, compressionSettings } from "../archive/layerCompression.ts";
-import type { Configuration } from "../definitions/configuration.ts";
-
-/** How a repository's layers are compressed. */
-export function layerSettings({ layers }: Configuration): CompressionSettings {
-  return compressionSettings(layers.compression, layers.level);
-}
