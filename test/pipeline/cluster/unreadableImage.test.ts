@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { examine } from "../../src/pipeline/cluster/examine.ts";
-import { makeJob } from "../../src/pipeline/cluster/makeJob.ts";
-import type { WorkEvent } from "../../src/util/events.ts";
+import { examine } from "../../../src/pipeline/cluster/examine.ts";
+import { makeJob } from "../../../src/pipeline/cluster/makeJob.ts";
+import type { WorkEvent } from "../../../src/util/events.ts";
 
-vi.mock("../../src/util/tool.ts", async (original) => ({
-  ...(await original<typeof import("../../src/util/tool.ts")>()),
+vi.mock("../../../src/util/tool.ts", async (original) => ({
+  ...(await original<typeof import("../../../src/util/tool.ts")>()),
   findProgram: async () => undefined,
 }));
 
