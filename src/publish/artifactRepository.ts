@@ -40,10 +40,10 @@ export function artifactRepository(repository: Repository): ArtifactSource & Art
       return Buffer.concat(chunks);
     },
     hasBlob: async ({ digest }) => (await headBlob(repository, digest)) !== undefined,
-    async push({ blobs, manifest, tag }) {
+    async push({ title, blobs, manifest, tag }) {
       await pushBlobs(
         repository,
-        blobs.map(({ bytes }) => bytesBlob(bytes)),
+        blobs.map(({ bytes }) => bytesBlob(bytes, title)),
       );
       await putReferrer(repository, manifest.bytes);
       if (tag !== undefined)
