@@ -1,98 +1,54 @@
-// The import lint: data flows one way through the house, and a module imports only from modules before it.
-// The order is the one of docs/architecture.md. Also refuses import cycles between files.
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, posix, relative, resolve, sep } from "node:path";
+// The import lint: data flows one way through the house (scripts/house.mjs), modules and the folders inside of them that have
+// an order alike. Also refuses import cycles between files.
+import { innerOrders, modules, packageFinder, roomOf, strangers } from "./house.mjs";
+import { readImportGraph } from "./importGraph.mjs";
 
-/** Modules from left to right. A module may import from any module before it. */
-const order = [
-  "util",
-  "net",
-  "elf",
-  "archive",
-  "registry",
-  "definitions",
-  "spec",
-  "environment",
-  "buildcache",
-  "concretize",
-  "install",
-  "view",
-  "base",
-  "linkage",
-  "image",
-  "supply",
-  "sif",
-  "publish",
-  "run",
-  "hpc",
-  "pipeline",
-  "cli",
-];
-/** Modules that must not see one another although one comes before the other. */
-const strangers = {
-  install: ["concretize", "buildcache"],
-  spec: ["definitions"],
-  registry: ["elf"],
-  base: ["spec", "environment", "buildcache", "concretize", "install", "view"],
-};
-
-/** The one file that may know where it lies. */
-const finder = "util/packageFile.ts";
-
-const root = resolve(import.meta.dirname, "../src");
-const files = readdirSync(root, { recursive: true })
-  .filter((name) => name.endsWith(".ts"))
-  .map((name) => join(root, name));
-const importPattern =
-  /(?:^|\n)\s*(?:import|export)\s[^"']*?from\s+["']([^"']+)["']|import\(\s*["']([^"']+)["']\s*\)|new URL\(\s*["'](\.[^"']+)["']/g;
+const graph = readImportGraph();
 const problems = [];
-const graph = new Map();
 
-for (const file of files) {
-  const here = relative(root, file).split(sep).join(posix.sep);
-  const module = here.includes("/") ? here.split("/")[0] : undefined;
-  if (module !== undefined && !order.includes(module))
-    problems.push(`src/${here}: the module ${module} is not in the house`);
-  const targets = [];
-  const source = readFileSync(file, "utf8");
-  if (/\bimport\.meta\b/.test(source) && here !== finder)
+for (const [file, { text, imports }] of graph) {
+  const here = roomOf(file);
+  if (/\bimport\.meta\b/.test(text) && file !== packageFinder)
     problems.push(
-      `src/${here}: import.meta is for src/${finder} alone: bundling moves code (use packageFile)`,
+      `src/${file}: import.meta is for src/${packageFinder} alone: bundling moves code (use packageFile)`,
     );
-  for (const match of source.matchAll(importPattern)) {
-    const specifier = match[1] ?? match[2] ?? match[3];
-    if (!specifier?.startsWith(".")) continue;
-    const target = relative(root, resolve(dirname(file), specifier))
-      .split(sep)
-      .join(posix.sep);
-    if (target.startsWith("..")) continue;
-    targets.push(target);
-    const other = target.includes("/") ? target.split("/")[0] : undefined;
-    if (module === undefined || other === undefined || other === module) continue;
-    if (order.indexOf(other) > order.indexOf(module))
-      problems.push(`src/${here}: ${module} must not import from ${other} (${target})`);
-    if (strangers[module]?.includes(other))
-      problems.push(`src/${here}: ${module} must not know ${other} (${target})`);
+  if (here.module === undefined) continue;
+  if (!modules.includes(here.module))
+    problems.push(`src/${file}: the module ${here.module} is not in the house`);
+  const inner = innerOrders[here.module];
+  if (inner !== undefined && !inner.includes(here.inner))
+    problems.push(`src/${file}: ${here.module} has no folder for it: ${inner.join(", ")}`);
+  for (const target of imports) {
+    const there = roomOf(target);
+    if (there.module === undefined) continue;
+    if (there.module !== here.module) {
+      if (modules.indexOf(there.module) > modules.indexOf(here.module))
+        problems.push(`src/${file}: ${here.module} must not import from ${there.module} (${target})`);
+      if (strangers[here.module]?.includes(there.module))
+        problems.push(`src/${file}: ${here.module} must not know ${there.module} (${target})`);
+    } else if (inner !== undefined && inner.indexOf(there.inner) > inner.indexOf(here.inner))
+      problems.push(
+        `src/${file}: ${here.module}/${here.inner} must not import from ${here.module}/${there.inner} (${target})`,
+      );
   }
-  graph.set(here, targets);
 }
 
 /** Depth-first search for cycles; each cycle is reported once. */
 const state = new Map();
-function visit(node, path) {
-  if (state.get(node) === "done") return;
-  if (state.get(node) === "open") {
-    problems.push(`import cycle: ${[...path.slice(path.indexOf(node)), node].join(" -> ")}`);
+function visit(file, path) {
+  if (state.get(file) === "done") return;
+  if (state.get(file) === "open") {
+    problems.push(`import cycle: ${[...path.slice(path.indexOf(file)), file].join(" -> ")}`);
     return;
   }
-  state.set(node, "open");
-  for (const next of graph.get(node) ?? []) visit(next, [...path, node]);
-  state.set(node, "done");
+  state.set(file, "open");
+  for (const next of graph.get(file)?.imports ?? []) visit(next, [...path, file]);
+  state.set(file, "done");
 }
-for (const node of graph.keys()) visit(node, []);
+for (const file of graph.keys()) visit(file, []);
 
 if (problems.length > 0) {
   console.error(problems.join("\n"));
   process.exit(1);
 }
-console.log(`walls: ${files.length} files in ${order.length} modules, all imports point left`);
+console.log(`walls: ${graph.size} files in ${modules.length} modules, all imports point left`);

@@ -3,30 +3,30 @@
 // Build caches.
 export { type CacheSet, openCaches } from "./buildcache/cacheSet.ts";
 export type { CachedPackage, CacheIndex, CacheSource } from "./buildcache/types.ts";
-// Spack's environments and locks.
-export { loadLock, loadManifest } from "./environment/load.ts";
-export type { Environment, Lock } from "./environment/types.ts";
-export type { BuildResult } from "./pipeline/build/buildContainer.ts";
-export { buildContainers } from "./pipeline/build/buildContainers.ts";
-export type { BuildRequest } from "./pipeline/build/buildRequest.ts";
-export {
-  type UnpackedEnvironment,
-  type UnpackRequest,
-  unpackEnvironment,
-} from "./pipeline/build/unpackEnvironment.ts";
-export { type CheckRequest, type CheckResult, checkDefinitions } from "./pipeline/checkDefinitions.ts";
-export { type Conversion, type ConvertRequest, convertImage } from "./pipeline/cluster/convertImage.ts";
-export { type Examination, type ExamineRequest, examine } from "./pipeline/cluster/examine.ts";
-export { type ListedSif, listSif, verifySifFile } from "./pipeline/cluster/inspectSif.ts";
-export { type JobRequest, type MadeJob, makeJob } from "./pipeline/cluster/makeJob.ts";
-export { type RunRequest, runContainer } from "./pipeline/cluster/runContainer.ts";
+export type { BuildResult } from "./commands/build/buildContainer.ts";
+export { buildContainers } from "./commands/build/buildContainers.ts";
+export { type CheckRequest, type CheckResult, checkDefinitions } from "./commands/check/checkDefinitions.ts";
+export { type Examination, type ExamineRequest, examine } from "./commands/doctor/examine.ts";
+export { type JobRequest, type MadeJob, makeJob } from "./commands/job/makeJob.ts";
+export { type ListedContainer, listContainers } from "./commands/list/listContainers.ts";
+export { type RunRequest, runContainer } from "./commands/run/runContainer.ts";
 // The work itself, as the command line does it.
 export {
   type BillOfMaterials,
   type BillRequest,
   billOfMaterials,
-} from "./pipeline/describe/billOfMaterials.ts";
-export { type ListedContainer, listContainers } from "./pipeline/listContainers.ts";
+} from "./commands/sbom/billOfMaterials.ts";
+export { type ListedSif, listSif, verifySifFile } from "./commands/sif/inspectSif.ts";
+export {
+  type UnpackedEnvironment,
+  type UnpackRequest,
+  unpackEnvironment,
+} from "./commands/unpack/unpackEnvironment.ts";
+// Spack's environments and locks.
+export { loadLock, loadManifest } from "./environment/load.ts";
+export type { Environment, Lock } from "./environment/types.ts";
+export { type Conversion, type ConvertRequest, convertImage } from "./pipeline/images/convertImage.ts";
+export type { BuildRequest } from "./pipeline/workspace/buildRequest.ts";
 // Spack's specs.
 export type { AbstractSpec, Dialect } from "./spec/abstract.ts";
 export type { ConcreteEdge, ConcreteSpec, DagHash, SpecGraph } from "./spec/concrete.ts";

@@ -1,6 +1,6 @@
 /** What `diff` says, for people. */
-import { causeText, isSame, type PackageDifferences } from "../pipeline/explain/packageDifferences.ts";
-import { differenceText, type SpecDifference } from "../pipeline/explain/specDifferences.ts";
+import { causeText, isSame, type PackageDifferences } from "../commands/explain/packageDifferences.ts";
+import { differenceText, type SpecDifference } from "../commands/explain/specDifferences.ts";
 import { formatBytes } from "../util/formatBytes.ts";
 
 const short = (hash: string): string => hash.slice(0, 7);

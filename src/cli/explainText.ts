@@ -1,8 +1,8 @@
 /** What `explain` says, for people. */
-import type { AffectedContainers } from "../pipeline/explain/affectedContainers.ts";
-import type { PathStep } from "../pipeline/explain/dependencyGraph.ts";
-import type { ExplainedAlternative, PackageExplanation } from "../pipeline/explain/explainPackage.ts";
-import type { ContainerExplanation } from "../pipeline/explain/explainPackages.ts";
+import type { AffectedContainers } from "../commands/explain/affectedContainers.ts";
+import type { PathStep } from "../commands/explain/dependencyGraph.ts";
+import type { ExplainedAlternative, PackageExplanation } from "../commands/explain/explainPackage.ts";
+import type { ContainerExplanation } from "../commands/explain/explainPackages.ts";
 import { formatBytes } from "../util/formatBytes.ts";
 import { table } from "./table.ts";
 

@@ -1,6 +1,6 @@
 /** What `plan` says, for people. */
-import type { PushReport } from "../pipeline/plan/planPush.ts";
-import type { LayerReport, PackageReport, PlanReport } from "../pipeline/plan/planReport.ts";
+import type { PushReport } from "../commands/plan/planPush.ts";
+import type { LayerReport, PackageReport, PlanReport } from "../commands/plan/planReport.ts";
 import { formatBytes } from "../util/formatBytes.ts";
 import { table } from "./table.ts";
 

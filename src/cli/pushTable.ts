@@ -1,4 +1,4 @@
-import type { PushResult } from "../pipeline/push/pushContainers.ts";
+import type { PushResult } from "../commands/push/pushContainers.ts";
 import { formatBytes } from "../util/formatBytes.ts";
 import { table } from "./table.ts";
 

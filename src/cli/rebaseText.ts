@@ -1,4 +1,4 @@
-import type { RebaseResult } from "../pipeline/rebase/rebaseImages.ts";
+import type { RebaseResult } from "../commands/rebase/rebaseImages.ts";
 import { shownPath } from "../util/shownPath.ts";
 import { pushTable } from "./pushTable.ts";
 

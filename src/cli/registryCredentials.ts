@@ -1,4 +1,4 @@
-import type { FindCredentials } from "../pipeline/cluster/pullContainer.ts";
+import type { FindCredentials } from "../commands/pull/pullContainer.ts";
 
 /**
  * Finds the name and password for an image's repository where the `push` of images finds them: for ECR by AWS, else in the files of

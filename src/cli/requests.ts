@@ -1,6 +1,6 @@
 /** From the options of verbs to what work takes. */
-import type { ImageRequest } from "../pipeline/build/buildRequest.ts";
-import type { WorkshopRequest } from "../pipeline/workshop.ts";
+import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
+import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";
 import type { VerbContext } from "./context.ts";
 import type { ImageOptions, InstallOptions, WorkshopOptions } from "./options.ts";
 

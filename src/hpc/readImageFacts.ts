@@ -6,7 +6,7 @@ import { decompressStream } from "../archive/decompress.ts";
 import type { EntryStream } from "../archive/entry.ts";
 import { hashing } from "../archive/gzip.ts";
 import { readTar } from "../archive/readTar.ts";
-import type { OpenImage, SourceLayer } from "../sif/imageContents.ts";
+import type { OpenImage, SourceLayer } from "../image/imageContents.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { type Digest, digestOf, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";

@@ -4,9 +4,9 @@
  */
 
 import type { DefApp, DefContents, DefText } from "../definitions/defContents.ts";
+import type { ImageOrigin } from "../image/imageContents.ts";
 import { actionScripts, commonEnvironmentScripts } from "./actionScripts.ts";
 import { appEntries, scriptText } from "./appFiles.ts";
-import type { ImageOrigin } from "./imageContents.ts";
 import type { LayerTree } from "./layerTree.ts";
 import type { OwnEntry } from "./mergeLayers.ts";
 import { ociEnvironmentScript, ociRunscript } from "./ociScripts.ts";

@@ -2,8 +2,8 @@
 import { imageMtime } from "../archive/entry.ts";
 import { writeTar } from "../archive/writeTar.ts";
 import { createdTime } from "../image/created.ts";
+import type { SourceImage } from "../image/imageContents.ts";
 import { containerFiles, type DefinitionTexts, isContainerFile, noSections } from "./containerFiles.ts";
-import type { SourceImage } from "./imageContents.ts";
 import type { LayerTree } from "./layerTree.ts";
 import { type MergedImage, mergeLayers, type OwnEntry } from "./mergeLayers.ts";
 import { runSquashfsTool, type SquashfsCompression, type SquashfsTool } from "./squashfsTool.ts";

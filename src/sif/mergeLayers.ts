@@ -4,10 +4,10 @@ import { contentOf, readContent } from "../archive/content.ts";
 import { decompressStream } from "../archive/decompress.ts";
 import type { Entry, EntryStream, FileEntry } from "../archive/entry.ts";
 import { readTar } from "../archive/readTar.ts";
+import type { SourceLayer } from "../image/imageContents.ts";
 import { digestOfHex } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
-import type { SourceLayer } from "./imageContents.ts";
 import { type EntryFacts, LayerTree, type LeafFacts } from "./layerTree.ts";
 
 /** Layers whose headers are read at the same time. */

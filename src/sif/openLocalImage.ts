@@ -9,13 +9,13 @@ import { fileSystemPath, nameOfBytes } from "../archive/names.ts";
 import { parseImageConfig } from "../archive/oci/parse.ts";
 import { writeTar } from "../archive/writeTar.ts";
 import { hostArchitecture } from "../definitions/select.ts";
+import type { OpenImage } from "../image/imageContents.ts";
 import { sweepTemporaries, temporaryPath } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { findProgram, lastLine } from "../util/tool.ts";
-import type { OpenImage } from "./imageContents.ts";
 import { openSif, primaryPartition, readObject, type SifFile, type SifObject } from "./openSif.ts";
 import { headerSize, isSifHead, partitionFacts } from "./sifFormat.ts";
 

@@ -5,6 +5,7 @@ import { chmod, type FileHandle, open, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { madeByAnnotation } from "../image/annotations.ts";
 import { canonicalJson } from "../image/fragmentStore.ts";
+import type { SourceImage } from "../image/imageContents.ts";
 import { type OutputOptions, replaceFile } from "../image/outputTarget.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
@@ -12,7 +13,6 @@ import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { isJsonObject } from "../util/json.ts";
 import { type ContainerRoot, containerRoot, type DefinitionAdditions, writeRoot } from "./containerRoot.ts";
-import type { SourceImage } from "./imageContents.ts";
 import { markName } from "./markSif.ts";
 import { openSif, readObject } from "./openSif.ts";
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { planText, planTotalText } from "../../src/cli/planText.ts";
-import type { LayerReport, PackageReport, PlanReport } from "../../src/pipeline/plan/planReport.ts";
+import type { LayerReport, PackageReport, PlanReport } from "../../src/commands/plan/planReport.ts";
 import { parseTag } from "../../src/registry/reference.ts";
 import { digestOf } from "../../src/util/digest.ts";
 

@@ -6,7 +6,7 @@ import { siteJsonSchema, testsJsonSchema } from "../../src/definitions/jsonSchem
 import { loadRepository } from "../../src/definitions/repository.ts";
 import { readSite } from "../../src/definitions/sites.ts";
 import { readTestsFile } from "../../src/definitions/testsFile.ts";
-import { checkConfiguration } from "../../src/pipeline/checkConfiguration.ts";
+import { checkConfiguration } from "../../src/pipeline/workspace/checkConfiguration.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "spacktainers-sites-"));

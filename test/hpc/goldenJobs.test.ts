@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { type JobRequest, makeJob } from "../../src/pipeline/cluster/makeJob.ts";
+import { type JobRequest, makeJob } from "../../src/commands/job/makeJob.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 
 const root = resolve(import.meta.dirname, "../..");

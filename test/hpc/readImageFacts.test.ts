@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { ImageFacts } from "../../src/hpc/imageFacts.ts";
 import { readImageFacts } from "../../src/hpc/readImageFacts.ts";
-import { openSource } from "../../src/sif/openSource.ts";
+import { openSource } from "../../src/image/openSource.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 import { writeLdSoCache } from "../../src/view/ldSoCache.ts";
 import { buildElf } from "../support/elfBuilder.ts";

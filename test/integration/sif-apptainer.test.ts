@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readKeys } from "openpgp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openSource } from "../../src/sif/openSource.ts";
+import { openSource } from "../../src/image/openSource.ts";
 import { openSigner } from "../../src/sif/signingKey.ts";
 import { verifySif } from "../../src/sif/verifySif.ts";
 import { writeSif, writeSquashfs } from "../../src/sif/writeSif.ts";

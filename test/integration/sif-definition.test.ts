@@ -13,12 +13,12 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildDefinition } from "../../src/commands/build/buildDefinition.ts";
 import { defaultConfiguration } from "../../src/definitions/configuration.ts";
 import { containerAtPath } from "../../src/definitions/repository.ts";
 import { openFragmentStore } from "../../src/image/fragmentStore.ts";
-import { buildDefinition } from "../../src/pipeline/build/buildDefinition.ts";
-import type { ImageReference } from "../../src/pipeline/cluster/openReference.ts";
-import { openSource } from "../../src/sif/openSource.ts";
+import { openSource } from "../../src/image/openSource.ts";
+import type { ImageReference } from "../../src/pipeline/images/openReference.ts";
 import {
   type Apptainer,
   apptainerTrouble,

@@ -1,8 +1,8 @@
 /** Signing and verifying by way of our own registry client, in a registry that knows no referrers. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mediaTypes } from "../../src/archive/oci/types.ts";
+import { attestationType, verifyPublished } from "../../src/commands/verify/verifyPublished.ts";
 import { signPublished } from "../../src/pipeline/describe/signPublished.ts";
-import { attestationType, verifyPublished } from "../../src/pipeline/describe/verifyPublished.ts";
 import { artifactRepository } from "../../src/publish/artifactRepository.ts";
 import { parseReference } from "../../src/registry/reference.ts";
 import { openRegistry, type Registry } from "../../src/registry/registry.ts";

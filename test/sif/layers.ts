@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { Entry } from "../../src/archive/entry.ts";
 import { writeTar } from "../../src/archive/writeTar.ts";
-import type { SourceImage, SourceLayer } from "../../src/sif/imageContents.ts";
+import type { SourceImage, SourceLayer } from "../../src/image/imageContents.ts";
 import { digestOfHex } from "../../src/util/digest.ts";
 
 /** Entries as a tar archive. */

@@ -42,7 +42,7 @@ Examples:
     )
     .action(
       verbAction<BuildOptions>(program, outcome, async (context, options, names) => {
-        const { buildContainers } = await import("../../pipeline/build/buildContainers.ts");
+        const { buildContainers } = await import("../../commands/build/buildContainers.ts");
         const results = await buildContainers({
           ...imageRequest(context, options, names),
           outputs: options.output ?? [],

@@ -16,7 +16,7 @@ export function checkVerb(program: Command, outcome: VerbOutcome): Command {
     .addHelpText("after", "\nExamples:\n  $ spacktainers check\n  $ spacktainers check hello-mpi --json")
     .action(
       verbAction<{ arch?: string }>(program, outcome, async (context, options, names) => {
-        const { checkDefinitions } = await import("../../pipeline/checkDefinitions.ts");
+        const { checkDefinitions } = await import("../../commands/check/checkDefinitions.ts");
         const { errors, warnings, checked } = await checkDefinitions({
           directory: context.directory,
           names,

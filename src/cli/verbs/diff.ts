@@ -27,7 +27,7 @@ Examples:
         program,
         outcome,
         async (context, options, [a = "", b]) => {
-          const { diffImages } = await import("../../pipeline/explain/diffImages.ts");
+          const { diffImages } = await import("../../commands/diff/diffImages.ts");
           const differences = await diffImages({
             ...workshopRequest(context, options),
             before: a,

@@ -29,7 +29,7 @@ Examples:
     )
     .action(
       verbAction<DockerfileOptions>(program, outcome, async (context, options, [name = ""]) => {
-        const { writeDockerfile } = await import("../../pipeline/dockerfile/writeDockerfile.ts");
+        const { writeDockerfile } = await import("../../commands/dockerfile/writeDockerfile.ts");
         const written = await writeDockerfile({
           directory: context.directory,
           name,

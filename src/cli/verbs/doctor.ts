@@ -1,6 +1,6 @@
 import { Command } from "commander";
+import type { Examination } from "../../commands/doctor/examine.ts";
 import type { Finding } from "../../hpc/finding.ts";
-import type { Examination } from "../../pipeline/cluster/examine.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
 
@@ -42,7 +42,7 @@ Examples:
     )
     .action(
       verbAction<DoctorOptions>(program, outcome, async (context, options, subjects) => {
-        const { examine } = await import("../../pipeline/cluster/examine.ts");
+        const { examine } = await import("../../commands/doctor/examine.ts");
         const examinations = await examine({
           directory: context.directory,
           subjects,

@@ -50,7 +50,7 @@ Examples:
         };
         const text = await import("../explainText.ts");
         if (options.affects !== undefined) {
-          const { affectedContainers } = await import("../../pipeline/explain/affectedContainers.ts");
+          const { affectedContainers } = await import("../../commands/explain/affectedContainers.ts");
           const names = name === undefined ? [] : [name, ...packages];
           const affected = await affectedContainers(request, names, options.affects);
           close();
@@ -65,7 +65,7 @@ Examples:
             hint: "spacktainers explain NAME [PACKAGE…], or --affects PACKAGE",
           });
         }
-        const { explainPackages } = await import("../../pipeline/explain/explainPackages.ts");
+        const { explainPackages } = await import("../../commands/explain/explainPackages.ts");
         const container = await explainPackages(request, name, packages, options.limit);
         close();
         if (options.graph !== undefined) {
@@ -88,10 +88,10 @@ Examples:
     );
 }
 
-type Graph = import("../../pipeline/explain/dependencyGraph.ts").DependencyGraph;
+type Graph = import("../../commands/explain/dependencyGraph.ts").DependencyGraph;
 
 async function drawGraph(graph: Graph, format: "dot" | "mermaid" | "svg"): Promise<string> {
-  if (format === "svg") return (await import("../../pipeline/explain/dependencyGraphSvg.ts")).svgGraph(graph);
-  const { dotGraph, mermaidGraph } = await import("../../pipeline/explain/dependencyGraphText.ts");
+  if (format === "svg") return (await import("../../commands/explain/dependencyGraphSvg.ts")).svgGraph(graph);
+  const { dotGraph, mermaidGraph } = await import("../../commands/explain/dependencyGraphText.ts");
   return format === "dot" ? dotGraph(graph) : mermaidGraph(graph);
 }

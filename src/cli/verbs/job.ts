@@ -114,7 +114,7 @@ async function job(
   words: readonly string[],
   options: JobOptions & Record<string, unknown>,
 ): Promise<number> {
-  const { makeJob, scriptPath } = await import("../../pipeline/cluster/makeJob.ts");
+  const { makeJob, scriptPath } = await import("../../commands/job/makeJob.ts");
   const { parseResource, resourceFields } = await import("../../hpc/resourceFields.ts");
   const given = (field: ResourceField): readonly [string, string | number][] => {
     const text = options[field.field];
@@ -177,7 +177,7 @@ async function interview(
     throw new SpacktainersError("USAGE", "--interactive needs a terminal", {
       hint: "give the options instead",
     });
-  const { openSoundRepository } = await import("../../pipeline/workspace.ts");
+  const { openSoundRepository } = await import("../../pipeline/workspace/workspace.ts");
   const { findSite } = await import("../../hpc/site.ts");
   const { canSubmit } = await import("../../hpc/slurm.ts");
   const { askForJob } = await import("../jobForm.ts");
@@ -210,7 +210,7 @@ function refuseMismatch(
 }
 
 async function submit(context: VerbContext, script: string, cancelOnInterrupt: boolean): Promise<number> {
-  const { runJob } = await import("../../pipeline/cluster/runJob.ts");
+  const { runJob } = await import("../../commands/job/runJob.ts");
   const { escapeControls } = await import("../../util/escapeControls.ts");
   const decoder = new TextDecoder();
   const outcome = await runJob({

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { ListedContainer } from "../../pipeline/listContainers.ts";
+import type { ListedContainer } from "../../commands/list/listContainers.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
@@ -20,7 +20,7 @@ export function listVerb(program: Command, outcome: VerbOutcome): Command {
     )
     .action(
       verbAction<{ arch?: string }>(program, outcome, async (context, options, names) => {
-        const { listContainers } = await import("../../pipeline/listContainers.ts");
+        const { listContainers } = await import("../../commands/list/listContainers.ts");
         const containers = await listContainers({ directory: context.directory, names, arch: options.arch });
         if (context.json) context.print(JSON.stringify({ type: "result", containers }));
         else if (containers.length === 0)

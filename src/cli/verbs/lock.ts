@@ -32,7 +32,7 @@ Examples:
     )
     .action(
       verbAction<LockOptions>(program, outcome, async (context, options, names) => {
-        const { lockContainers } = await import("../../pipeline/choose/lockContainers.ts");
+        const { lockContainers } = await import("../../commands/lock/lockContainers.ts");
         const results = await lockContainers({
           ...workshopRequest(context, options),
           names,

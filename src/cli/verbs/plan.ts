@@ -30,7 +30,7 @@ Examples:
     )
     .action(
       verbAction<PlanOptions>(program, outcome, async (context, options, names) => {
-        const { planContainers } = await import("../../pipeline/plan/planContainers.ts");
+        const { planContainers } = await import("../../commands/plan/planContainers.ts");
         const { plans, failures } = await planContainers({
           ...imageRequest(context, options, names),
           registry: options.registry,

@@ -42,7 +42,7 @@ Examples:
     )
     .action(
       verbAction<PullOptions>(program, outcome, async (context, options, [image = ""]) => {
-        const { pullContainer } = await import("../../pipeline/cluster/pullContainer.ts");
+        const { pullContainer } = await import("../../commands/pull/pullContainer.ts");
         const pulled = await pullContainer({
           directory: context.directory,
           image,

@@ -40,7 +40,7 @@ Examples:
     )
     .action(
       verbAction<PushOptions>(program, outcome, async (context, options, names) => {
-        const { pushContainers } = await import("../../pipeline/push/pushContainers.ts");
+        const { pushContainers } = await import("../../commands/push/pushContainers.ts");
         const results = await pushContainers({
           ...imageRequest(context, options, names),
           registries: options.registry ?? [],

@@ -52,7 +52,7 @@ Examples:
     )
     .action(
       verbAction<RebaseVerbOptions>(program, outcome, async (context, options, images) => {
-        const { rebaseImages } = await import("../../pipeline/rebase/rebaseImages.ts");
+        const { rebaseImages } = await import("../../commands/rebase/rebaseImages.ts");
         const { results, failures } = await rebaseImages({
           directory: context.directory,
           images,

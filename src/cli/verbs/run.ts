@@ -102,7 +102,7 @@ export async function runInContainer(
   tty: boolean | undefined,
   entrypoint: "image" | "none" = "image",
 ): Promise<number> {
-  const { runContainer } = await import("../../pipeline/cluster/runContainer.ts");
+  const { runContainer } = await import("../../commands/run/runContainer.ts");
   const terminal = options.tty ?? tty;
   return runContainer({
     directory: context.directory,

@@ -36,7 +36,7 @@ Examples:
     )
     .action(
       verbAction<SbomOptions>(program, outcome, async (context, options, [image = ""]) => {
-        const { billOfMaterials } = await import("../../pipeline/describe/billOfMaterials.ts");
+        const { billOfMaterials } = await import("../../commands/sbom/billOfMaterials.ts");
         const { text, ...result } = await billOfMaterials({
           ...workshopRequest(context, options),
           image,

@@ -63,7 +63,7 @@ Examples:
     )
     .action(
       verbAction<ConvertOptions>(program, outcome, async (context, options, [source = ""]) => {
-        const { convertImage } = await import("../../pipeline/cluster/convertImage.ts");
+        const { convertImage } = await import("../../pipeline/images/convertImage.ts");
         const { openSigner } = await import("../../sif/signingKey.ts");
         if (options.sign === undefined && (options.passphraseEnv ?? options.passphraseFd) !== undefined)
           throw new SpacktainersError("USAGE", "a passphrase is of use with --sign only");
@@ -108,7 +108,7 @@ function listCommand(program: Command, outcome: VerbOutcome): Command {
     .argument("<file>", "SIF file")
     .action(
       verbAction(program, outcome, async (context, _, [file = ""]) => {
-        const { listSif } = await import("../../pipeline/cluster/inspectSif.ts");
+        const { listSif } = await import("../../commands/sif/inspectSif.ts");
         const { objects, ...facts } = await listSif(file, context.directory);
         if (context.json) {
           context.print(JSON.stringify({ type: "result", ...facts, objects }));
@@ -147,7 +147,7 @@ function verifyCommand(program: Command, outcome: VerbOutcome): Command {
         program,
         outcome,
         async (context, options, [file = ""]) => {
-          const { verifySifFile } = await import("../../pipeline/cluster/inspectSif.ts");
+          const { verifySifFile } = await import("../../commands/sif/inspectSif.ts");
           const result = await verifySifFile(file, options.key ?? [], context.directory);
           if (context.json) context.print(JSON.stringify({ type: "result", verified: true, ...result }));
           else
@@ -172,7 +172,7 @@ function dumpCommand(program: Command, outcome: VerbOutcome): Command {
         program,
         outcome,
         async (context, options, [file = "", id = ""]) => {
-          const { dumpSif } = await import("../../pipeline/cluster/inspectSif.ts");
+          const { dumpSif } = await import("../../commands/sif/inspectSif.ts");
           await dumpSif(
             {
               directory: context.directory,
@@ -206,7 +206,7 @@ function pushCommand(program: Command, outcome: VerbOutcome): Command {
         program,
         outcome,
         async (context, options, [file = "", destination = ""]) => {
-          const { pushSif } = await import("../../pipeline/push/pushSif.ts");
+          const { pushSif } = await import("../../commands/sif/pushSif.ts");
           const result = await pushSif({
             directory: context.directory,
             path: file,

@@ -40,7 +40,7 @@ Examples:
     )
     .action(
       verbAction<SignOptions>(program, outcome, async (context, options, [image = ""]) => {
-        const { signImages } = await import("../../pipeline/describe/signImages.ts");
+        const { signImages } = await import("../../commands/sign/signImages.ts");
         const signed = await signImages({
           directory: context.directory,
           image,

@@ -44,7 +44,7 @@ Examples:
       verbAction<TestOptions>(program, outcome, async (context, options, names) => {
         if (options.slurm === true && options.site === undefined)
           throw new SpacktainersError("USAGE", "--slurm needs --site: where to run");
-        const { testContainers } = await import("../../pipeline/cluster/testContainers.ts");
+        const { testContainers } = await import("../../commands/test/testContainers.ts");
         const results = await testContainers(
           {
             directory: context.directory,

@@ -40,7 +40,7 @@ Examples:
     )
     .action(
       verbAction<UnpackOptions>(program, outcome, async (context, options, [path = ""]) => {
-        const { unpackEnvironment } = await import("../../pipeline/build/unpackEnvironment.ts");
+        const { unpackEnvironment } = await import("../../commands/unpack/unpackEnvironment.ts");
         const result = await unpackEnvironment({
           ...workshopRequest(context, options),
           ...installRequest(options),

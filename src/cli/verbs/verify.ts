@@ -47,7 +47,7 @@ Examples:
     )
     .action(
       verbAction<VerifyOptions>(program, outcome, async (context, options, [image = ""]) => {
-        const { verifyImages } = await import("../../pipeline/describe/signImages.ts");
+        const { verifyImages } = await import("../../commands/sign/signImages.ts");
         const { image: name, report } = await verifyImages({
           directory: context.directory,
           image,

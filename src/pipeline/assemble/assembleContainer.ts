@@ -32,14 +32,14 @@ import {
 import { FileTree } from "../../view/fileTree.ts";
 import { mergeView } from "../../view/mergeView.ts";
 import type { ViewEntry } from "../../view/types.ts";
-import type { OutputNames } from "../build/outputs.ts";
 import type { LoadedEnvironment } from "../choose/loadEnvironment.ts";
 import type { ResolvedPackages } from "../choose/resolvePackages.ts";
+import { inheritedLabels } from "../plan/imageLabels.ts";
+import type { OutputNames } from "../workspace/outputs.ts";
+import { refuseHidingView } from "../workspace/viewPlace.ts";
 import { formatAssemblyFacts } from "./assemblyFacts.ts";
-import { inheritedLabels } from "./imageLabels.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
-import { refuseHidingView } from "./viewPlace.ts";
 
 /** What of an environment's packages goes into an image, or decides what does. */
 export type AssembledPackages = Pick<

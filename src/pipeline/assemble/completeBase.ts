@@ -4,8 +4,8 @@ import { type Completion, rememberedLibraries, rememberLibraries } from "../../b
 import type { AnyBaseLayer, Base, BuildBaseOptions, PlannedBase } from "../../base/types.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
+import { baseSpec } from "../base/baseSpec.ts";
 import { type Assembly, type Draft, draftImage } from "./assembleContainer.ts";
-import { baseSpec } from "./baseSpec.ts";
 
 /** A library of the system may need others; more rounds than this mean that nothing will help. */
 const mostRounds = 3;

@@ -6,15 +6,15 @@ import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { encodeBase } from "../../publish/layerContents.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
 import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
-import type { OutputNames } from "../build/outputs.ts";
-import { builtFacts, factsOfPlan } from "../describe/imageFacts.ts";
+import { baseName } from "../base/baseSpec.ts";
+import { manifestAnnotations } from "../plan/imageLabels.ts";
+import { layerSettings } from "../plan/layerSettings.ts";
 import { type ContainerPlan, imageInputs, labelsOf } from "../plan/planContainer.ts";
-import type { Workshop } from "../workshop.ts";
+import type { OutputNames } from "../workspace/outputs.ts";
+import type { Workshop } from "../workspace/workshop.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
-import { baseName } from "./baseSpec.ts";
 import { openCompletion } from "./completeBase.ts";
-import { manifestAnnotations } from "./imageLabels.ts";
-import { layerSettings } from "./layerSettings.ts";
+import { builtFacts, factsOfPlan } from "./imageFacts.ts";
 import { makeLayers, type ReadyLayers } from "./makeLayers.ts";
 
 /** An image about to be made. */

@@ -15,8 +15,8 @@ import type { PublishedLayer, PublishedLayers } from "../../publish/publishedLay
 import { briefSpec } from "../../spec/concrete.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { type FragmentWorkshop, makeFragments, type PlannedFragment } from "./makeFragments.ts";
-import type { PackageLayer } from "./packageLayers.ts";
+import { type FragmentWorkshop, makeFragments, type PlannedFragment } from "../plan/makeFragments.ts";
+import type { PackageLayer } from "../plan/packageLayers.ts";
 
 /** Records of published layers read at a time. */
 const recordsAtOnce = 8;

@@ -19,8 +19,8 @@ import { runtimeGraph } from "../../supply/runtimeGraph.ts";
 import { digestOf, parseDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { readBounded } from "../../util/readBounded.ts";
-import { lockOf, noLockInside } from "../explain/packageListing.ts";
-import { packagesIn } from "./imageFacts.ts";
+import { packagesIn } from "../assemble/imageFacts.ts";
+import { lockOf, noLockInside } from "./packageListing.ts";
 
 /** Most bytes of an `index.json`, and of a file that is looked at in a layer. */
 const largestDocument = 8 << 20;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readManifest } from "../../../src/environment/manifest.ts";
-import { baseRequest } from "../../../src/pipeline/assemble/baseRequest.ts";
+import { baseRequest } from "../../../src/pipeline/base/baseRequest.ts";
 import { choiceInputs } from "../../../src/pipeline/choose/choiceInputs.ts";
 
 const digest = (text: string, target = "x86_64_v3", os?: string) => {

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { examine } from "../../../src/pipeline/cluster/examine.ts";
-import { makeJob } from "../../../src/pipeline/cluster/makeJob.ts";
+import { examine } from "../../../src/commands/doctor/examine.ts";
+import { makeJob } from "../../../src/commands/job/makeJob.ts";
 import type { WorkEvent } from "../../../src/util/events.ts";
 
 vi.mock("../../../src/util/tool.ts", async (original) => ({

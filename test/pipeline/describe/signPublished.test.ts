@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Descriptor, mediaTypes } from "../../../src/archive/oci/types.ts";
+import { attestationType, verifyPublished } from "../../../src/commands/verify/verifyPublished.ts";
 import {
   loadSigningKey,
   loadVerificationKeys,
   makeKeyPair,
 } from "../../../src/pipeline/describe/keyFiles.ts";
 import { type PublishedRequest, signPublished } from "../../../src/pipeline/describe/signPublished.ts";
-import { attestationType, verifyPublished } from "../../../src/pipeline/describe/verifyPublished.ts";
 import { cycloneDxMediaType } from "../../../src/supply/cycloneDx.ts";
 import { attachedDocument } from "../../../src/supply/foundDocuments.ts";
 import type { BuiltImageFacts } from "../../../src/supply/imageFacts.ts";

@@ -1,0 +1,193 @@
+/** Building Apptainer definition files: natively where nothing has to be run, else by Apptainer. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import type { Configuration } from "../../definitions/configuration.ts";
+import type { Container } from "../../definitions/repository.ts";
+import { replaceFile } from "../../image/outputTarget.ts";
+import { defaultOutput, readLayoutImage } from "../../pipeline/images/builtImage.ts";
+import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
+import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
+import { type Output, parseOutput, writeOutput } from "../../pipeline/workspace/outputs.ts";
+import { markSif } from "../../sif/markSif.ts";
+import { openLocalImage } from "../../sif/openLocalImage.ts";
+import { isOurSif, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
+import { digestOfHex } from "../../util/digest.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import { shownPath } from "../../util/shownPath.ts";
+import { apptainerBuild, type Obstacle } from "./apptainerBuild.ts";
+import type { BuildResult } from "./buildContainer.ts";
+import { definitionImage } from "./definitionImage.ts";
+import {
+  type DefinitionSource,
+  type DefinitionWorkshop,
+  readDefinition,
+  withNativeSource,
+} from "./definitionSource.ts";
+
+/**
+ * Builds the image of a definition file. Its version is the tag of the image it starts from.
+ *
+ * @throws {SpacktainersError} `DEFINITION_INVALID` (all problems together); `RUNTIME_MISSING` when a section needs Apptainer
+ *   and there is none; and those of opening and writing images
+ */
+export async function buildDefinition(
+  container: Container,
+  configuration: Configuration,
+  request: BuildRequest,
+  workshop: DefinitionWorkshop,
+): Promise<BuildResult> {
+  const started = performance.now();
+  const definition = await readDefinition(container);
+  const { names } = definition;
+  const outputs: readonly Output[] =
+    request.outputs.length === 0
+      ? [{ kind: "oci", path: defaultOutput(configuration.output, container) }]
+      : request.outputs.map((one) => parseOutput(one, request.directory, names));
+  if (definition.contents.test !== undefined)
+    workshop.emit({
+      type: "warning",
+      code: "NOTICE",
+      message: `%test of ${names.name} is not run by building it`,
+      hint: `spacktainers test ${names.name}`,
+    });
+  const written = { container, configuration, names, outputs, request, workshop };
+  const summary =
+    definition.obstacles.length > 0
+      ? await buildByApptainer(definition.obstacles, written)
+      : await withNativeSource(definition, container, configuration, workshop, (source) =>
+          writeOutputs(source, written, request),
+        );
+  return {
+    ...names,
+    ...summary,
+    packages: [],
+    reused: 0,
+    outputs,
+    milliseconds: performance.now() - started,
+  };
+}
+
+interface Work {
+  readonly container: Container;
+  readonly configuration: Configuration;
+  readonly names: { readonly name: string; readonly arch: Container["arch"]; readonly version: string };
+  readonly outputs: readonly Output[];
+  readonly request: BuildRequest;
+  readonly workshop: DefinitionWorkshop;
+}
+
+type Summary = Pick<BuildResult, "digest" | "size" | "layers" | "upToDate">;
+
+async function buildByApptainer(obstacles: readonly Obstacle[], work: Work): Promise<Summary> {
+  const { container, workshop, request } = work;
+  workshop.emit({ type: "stage", stage: "Building with Apptainer" });
+  const made = await apptainerBuild(container.path, container.arch, obstacles, workshop);
+  try {
+    await markSif(made.path);
+    const { outputs } = work;
+    if (outputs.every(({ kind }) => kind === "sif")) return await copyFinished(made.path, work, request);
+    const image = await openLocalImage(made.path, container.arch);
+    try {
+      const others = outputs.filter(({ kind }) => kind !== "sif");
+      const summary = await writeOutputs(
+        { image, additions: undefined, inputs: undefined },
+        { ...work, outputs: others },
+        request,
+      );
+      await copyFinished(made.path, work, request);
+      return summary;
+    } finally {
+      await image.close();
+    }
+  } finally {
+    await made.remove();
+  }
+}
+
+/** Copies a SIF file that Apptainer made to the outputs that ask for one. */
+async function copyFinished(
+  finished: string,
+  { outputs, workshop }: Work,
+  request: BuildRequest,
+): Promise<Summary> {
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const chunk of createReadStream(finished, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  for (const { kind, path } of outputs) {
+    if (kind !== "sif") continue;
+    workshop.signal.throwIfAborted();
+    const id = `write:${path}`;
+    const label = `sif:${shownPath(path, request.directory)}`;
+    workshop.emit({ type: "task-start", id, kind: "write", label, bytes: size });
+    await replaceFile(path, request, isOurSif, (temporary) => copyFile(finished, temporary));
+    workshop.emit({ type: "task-end", id, outcome: "done", bytes: size });
+  }
+  return { digest: digestOfHex(hash.digest("hex")), size, layers: 1, upToDate: false };
+}
+
+/** Writes the outputs: those that are OCI images from one image, made once. */
+async function writeOutputs(
+  { image: source, additions, inputs }: DefinitionSource,
+  { configuration, names, outputs, workshop }: Work,
+  request: BuildRequest,
+): Promise<Summary> {
+  const { emit, signal, store } = workshop;
+  emit({ type: "stage", stage: "Writing the image" });
+  const isFile = ({ kind }: Output): boolean => kind === "sif" || kind === "squashfs";
+  const image = outputs.every(isFile)
+    ? undefined
+    : await definitionImage({
+        names,
+        source,
+        additions,
+        inputs,
+        compression: layerSettings(configuration),
+        store,
+        signal,
+      });
+  const size = image?.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size) ?? 0;
+  let summary: Summary | undefined =
+    image === undefined
+      ? undefined
+      : { digest: image.manifest.descriptor.digest, size, layers: image.layers.length, upToDate: true };
+  for (const output of outputs) {
+    signal.throwIfAborted();
+    const id = `write:${output.path}`;
+    const label = `${output.kind}:${shownPath(output.path, request.directory)}`;
+    const start = (bytes: number): void => emit({ type: "task-start", id, kind: "write", label, bytes });
+    const options = {
+      force: request.force,
+      emit,
+      signal,
+      onBytes: (bytes: number) => emit({ type: "task-progress", id, bytes }),
+    };
+    if (isFile(output)) {
+      const write = output.kind === "sif" ? writeSif : writeSquashfs;
+      const written = await write(output.path, source, {
+        ...options,
+        onTotal: start,
+        ...(additions === undefined ? {} : { additions }),
+      });
+      summary ??= {
+        digest: written.digest,
+        size: written.size,
+        layers: source.layers.length + 1,
+        upToDate: false,
+      };
+    } else if (image !== undefined) {
+      const { digest } = image.manifest.descriptor;
+      if (output.kind === "oci" && (await readLayoutImage(output.path))?.digest === digest) continue;
+      start(size);
+      const reference = output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version;
+      await writeOutput(image, output, { ...options, facts: undefined, reference });
+    }
+    if (summary !== undefined) summary = { ...summary, upToDate: false };
+    emit({ type: "task-end", id, outcome: "done" });
+  }
+  if (summary === undefined) throw new SpacktainersError("INTERNAL", "nothing was asked for");
+  return summary;
+}

@@ -1,0 +1,134 @@
+import { stat } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { openCaches } from "../../buildcache/cacheSet.ts";
+import type { Container, Repository } from "../../definitions/repository.ts";
+import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
+import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
+import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
+import { resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
+import {
+  listResolved,
+  type PackageListing,
+  readImageListing,
+  readLockListing,
+} from "../../pipeline/describe/packageListing.ts";
+import { defaultOutput } from "../../pipeline/images/builtImage.ts";
+import { selectOne } from "../../pipeline/workspace/selectOne.ts";
+import { cacheSources, openRepository } from "../../pipeline/workspace/workspace.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import { type PackageDifferences, packageDifferences } from "../explain/packageDifferences.ts";
+
+/** A command line of `diff`. */
+export interface DiffRequest {
+  readonly directory: string;
+  /** Each a container's name, a lock, or an image's directory; `lock:`, `image:` or `caches:` in front says which of a container. */
+  readonly before: string;
+  /** Undefined: what a build of the container `before` would give now; `before` is then its image. */
+  readonly after: string | undefined;
+  readonly arch: string | undefined;
+  readonly caches: readonly string[];
+  readonly trust: readonly string[];
+  readonly refresh: boolean;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+type Origin = PackageListing["origin"];
+const origins: readonly Origin[] = ["lock", "image", "caches"];
+
+/**
+ * Compares two containers, locks or images by package.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `USAGE`; of reading locks and images and of choosing from caches
+ */
+export async function diffImages(request: DiffRequest): Promise<PackageDifferences> {
+  const repository = await openRepository(request.directory);
+  const after = request.after ?? plain(request.before);
+  const before = request.after === undefined ? `image:${plain(request.before)}` : request.before;
+  // Without a second one, the image is held against what a build would give, never against itself.
+  const preferred: readonly Origin[] =
+    request.after === undefined ? ["lock", "caches"] : ["lock", "image", "caches"];
+  return packageDifferences(
+    await openListing(before, repository, request, ["lock", "image", "caches"]),
+    await openListing(after, repository, request, preferred),
+  );
+}
+
+/** A name without what says where to look. */
+function plain(text: string): string {
+  const origin = origins.find((each) => text.startsWith(`${each}:`));
+  return origin === undefined ? text : text.slice(origin.length + 1);
+}
+
+async function openListing(
+  text: string,
+  repository: Repository,
+  request: DiffRequest,
+  preferred: readonly Origin[],
+): Promise<PackageListing> {
+  const forced = origins.find((each) => text.startsWith(`${each}:`));
+  const name = plain(text);
+  const path = resolve(request.directory, name);
+  if (forced !== "caches") {
+    if (await isFile(join(path, "oci-layout"))) return readImageListing(path, shown(path, request));
+    if (name.endsWith(".lock") && (await isFile(path))) return readLockListing(path, shown(path, request));
+  }
+  const container = await selectOne(name, repository, request);
+  for (const origin of forced === undefined ? preferred : [forced]) {
+    if (origin === "caches") return fromCaches(container, repository, request);
+    if (origin === "lock" && container.lock !== undefined)
+      return readLockListing(container.lock, shown(container.lock, request));
+    const image = defaultOutput(repository.configuration.output, container);
+    if (origin === "image" && (await isFile(join(image, "oci-layout"))))
+      return readImageListing(image, shown(image, request));
+  }
+  throw new SpacktainersError(
+    "NOT_FOUND",
+    forced === "lock" ? `${container.name} is not locked` : `${container.name} is not built yet`,
+    {
+      place: { file: container.path },
+      hint: `spacktainers ${forced === "lock" ? "lock" : "build"} ${container.name}`,
+    },
+  );
+}
+
+/** What would be chosen now. */
+async function fromCaches(
+  container: Container,
+  repository: Repository,
+  request: DiffRequest,
+): Promise<PackageListing> {
+  const { configuration } = repository;
+  const { emit, signal, refresh } = request;
+  const sources = await cacheSources(configuration.caches, request, request.directory);
+  const caches = openCaches(sources, { emit, signal, refresh });
+  try {
+    const unlocked = { ...container, lock: undefined };
+    const dialect = await chooseDialect(unlocked, configuration, caches);
+    const loaded = await loadEnvironment(unlocked, dialect === undefined ? {} : { dialect }, emit);
+    const resolved = await resolvePackages(
+      loaded,
+      caches,
+      configuration.platforms[container.arch],
+      emit,
+      () => recipeFacts(configuration),
+    );
+    return listResolved(resolved, `${container.name} from the caches`);
+  } finally {
+    await caches.close();
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (facts) => facts.isFile(),
+    () => false,
+  );
+}
+
+/** A path as the user would type it. */
+function shown(path: string, { directory }: DiffRequest): string {
+  const short = relative(directory, path);
+  return short === "" || short.startsWith("..") ? path : short;
+}

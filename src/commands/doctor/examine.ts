@@ -1,0 +1,200 @@
+/** From a command line of `doctor` to findings: images against sites, or this machine. */
+import type { Repository } from "../../definitions/repository.ts";
+import { checkImage } from "../../hpc/checkImage.ts";
+import { type Finding, ok } from "../../hpc/finding.ts";
+import { checkHost, type HostFacts, readHostFacts } from "../../hpc/hostFacts.ts";
+import type { ImageFacts } from "../../hpc/imageFacts.ts";
+import { completeSite, findSite, type JobResources, type Site } from "../../hpc/site.ts";
+import { factsOfForm, factsOfPublished, type NamedFacts } from "../../pipeline/images/namedImageFacts.ts";
+import { findImage, type NamedImage } from "../../pipeline/images/openImage.ts";
+import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { asSpacktainersError, errorCodes, SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+
+/** A command line of `doctor`. */
+export interface ExamineRequest {
+  readonly directory: string;
+  /** Names of sites and images; an image in any form that `findImage` knows. */
+  readonly subjects: readonly string[];
+  readonly arch: string | undefined;
+  readonly resources: JobResources;
+  readonly mpi: string | undefined;
+  readonly hostMpi: boolean | undefined;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** An image that was read. */
+interface Subject {
+  readonly name: string;
+  readonly facts: ImageFacts;
+  /** What is to be said of how it was found. */
+  readonly found: readonly Finding[];
+}
+
+/** What was found out about one image at one site, about a site, or about this machine. */
+export interface Examination {
+  readonly image: string | undefined;
+  /** Undefined: this machine. */
+  readonly site: string | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Examines. Images are held against each site named; without one, against this machine. Sites without an image are held against
+ * this machine where it is part of a cluster, and all built containers against them. Nothing named: this machine.
+ * A container that is not built here is looked up in the first registry of the configuration.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when an image is neither built nor published; of opening and reading
+ *   images; problems of the configuration
+ */
+export async function examine(request: ExamineRequest): Promise<readonly Examination[]> {
+  const repository = await openSoundRepository(request.directory);
+  const { configuration } = repository;
+  const sites = request.subjects
+    .filter((name) => configuration.sites.has(name))
+    .map((name) => findSite(configuration, name));
+  const images = request.subjects.filter((name) => !configuration.sites.has(name));
+  const host = await readHostFacts();
+  if (request.subjects.length === 0)
+    return [{ image: undefined, site: undefined, findings: checkHost(host) }];
+  const named: Subject[] = [];
+  for (const name of images) named.push(await openFacts(name, request, repository));
+  const all = images.length > 0 ? named : await builtImages(request, repository);
+  if (sites.length === 0)
+    return all.map(({ name, facts, found }) => ({
+      image: name,
+      site: undefined,
+      findings: [
+        ...found,
+        ...checkImage(facts, siteOfHost(host), {
+          resources: request.resources,
+          mpi: request.mpi,
+          hostMpi: false,
+          plugins: pluginsOf(host),
+        }),
+      ],
+    }));
+  return sites.flatMap((site) => [
+    ...(images.length === 0
+      ? [{ image: undefined, site: site.name, findings: checkSiteHere(site, host) }]
+      : []),
+    ...all.map(({ name, facts, found }) => ({
+      image: name,
+      site: site.name,
+      findings: [
+        ...found,
+        ...checkImage(facts, site, {
+          resources: request.resources,
+          mpi: request.mpi,
+          hostMpi: request.hostMpi,
+          plugins: pluginsOf(host),
+          isHere: false,
+        }),
+      ],
+    })),
+  ]);
+}
+
+async function openFacts(name: string, request: ExamineRequest, repository: Repository): Promise<Subject> {
+  const image = await findImage(name, repository, request);
+  const { arch, emit, signal } = request;
+  const context = { arch, registries: repository.configuration.registries, emit, signal };
+  if (image.form !== undefined) {
+    const { facts, reference } = await factsOfForm(image.form, context);
+    const found = reference === undefined ? [] : [ok("image", `${reference} was read`, reference)];
+    return { name: image.name, facts, found };
+  }
+  if (image.container === undefined)
+    throw new SpacktainersError("NOT_FOUND", `${image.name} is not here`, {
+      hint: `neither a site, a container nor an image is called ${name}; an image in a registry is docker://${name}`,
+    });
+  const published = await publishedFacts(image, context);
+  const message = `it is not built here; ${published.reference}, which is published, was read`;
+  return { name: image.name, facts: published.facts, found: [ok("image", message, published.reference)] };
+}
+
+async function publishedFacts(
+  image: NamedImage,
+  context: Parameters<typeof factsOfPublished>[1],
+): Promise<NamedFacts & { readonly reference: string }> {
+  let why = "no registry is configured in which it could be published";
+  let cause: unknown;
+  try {
+    const published = await factsOfPublished(image, context);
+    if (published !== undefined) return published;
+  } catch (error) {
+    const { code, message } = asSpacktainersError(error);
+    if (context.signal.aborted || errorCodes[code] !== "unavailable") throw error;
+    cause = error;
+    why = `what is published cannot be read: ${message}`;
+  }
+  throw new SpacktainersError("NOT_FOUND", `${image.name} is not built here, and ${why}`, {
+    hint: `spacktainers build ${image.name}`,
+    cause,
+  });
+}
+
+async function builtImages(request: ExamineRequest, repository: Repository): Promise<readonly Subject[]> {
+  const found = [];
+  for (const container of repository.containers) {
+    if (container.parked || container.kind === "def") continue;
+    const name = `${container.arch}/${container.name}`;
+    const { layout } = await findImage(name, repository, request);
+    if (layout !== undefined) found.push({ ...(await openFacts(name, request, repository)), name });
+  }
+  return found;
+}
+
+/** Plug-ins of Slurm here, where it answers. */
+function pluginsOf(host: HostFacts): readonly string[] | undefined {
+  return host.slurm === undefined || host.slurm.plugins.length === 0 ? undefined : host.slurm.plugins;
+}
+
+/** This machine as a site. */
+function siteOfHost(host: HostFacts): Site {
+  const works = host.runtimes.filter(({ trouble }) => trouble === undefined).map(({ name }) => name);
+  const runtime = (["apptainer", "singularity", "sarus", "podman", "docker"] as const).find((name) =>
+    works.includes(name),
+  );
+  const plugins = pluginsOf(host);
+  return completeSite("this machine", {
+    runtime: runtime ?? "native",
+    ...(plugins === undefined ? {} : { mpi: plugins.filter((name) => name !== "none") }),
+    ...(host.processor === undefined ? {} : { target: host.processor }),
+    ...(host.glibc === undefined ? {} : { glibc: host.glibc }),
+  });
+}
+
+/** What of a site can be seen on this machine; only where it is part of a cluster. */
+function checkSiteHere(site: Site, host: HostFacts): readonly Finding[] {
+  const plugins = pluginsOf(host);
+  if (plugins === undefined) return [];
+  const missing = site.mpi.filter((plugin) => plugin !== "none" && !plugins.includes(plugin));
+  const evidence = [`srun --mpi=list: ${plugins.join(", ")}`];
+  const findings: Finding[] = [
+    missing.length === 0
+      ? {
+          severity: "ok",
+          check: "pmi-here",
+          message: `Slurm here has all of ${site.mpi.join(", ")}`,
+          evidence,
+        }
+      : {
+          severity: "warning",
+          check: "pmi-here",
+          message: `Slurm here does not have ${missing.join(", ")}, which ${site.name} names`,
+          evidence,
+          remedy: `correct \`mpi:\` of the site, if this is it`,
+        },
+  ];
+  const runtime = host.runtimes.find(({ name }) => name === site.runtime);
+  if (site.runtime !== "native" && runtime === undefined)
+    findings.push({
+      severity: "warning",
+      check: "runtime",
+      message: `${site.runtime}, which ${site.name} names, is not on the search path here`,
+      evidence: site.modules.length > 0 ? [`the site loads the modules ${site.modules.join(", ")}`] : [],
+    });
+  return findings;
+}

@@ -1,0 +1,128 @@
+/** What `explain` knows of a container before anything in particular is asked. */
+import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
+import { choosePrepared, prepareChoice } from "../../concretize/chooseFromCaches.ts";
+import type { Configuration } from "../../definitions/configuration.ts";
+import type { Container, Repository } from "../../definitions/repository.ts";
+import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
+import { type LoadedEnvironment, loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
+import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
+import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
+import { listLock, type PackageListing } from "../../pipeline/describe/packageListing.ts";
+import { cacheSources } from "../../pipeline/workspace/workspace.ts";
+import { runtimeClosure } from "../../spec/closure.ts";
+import type { ConcreteSpec } from "../../spec/concrete.ts";
+import { parseSpec } from "../../spec/parse.ts";
+import { concreteSatisfies } from "../../spec/satisfies.ts";
+import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import type { FreshChoice } from "./explainPackage.ts";
+
+/** What `explain` was asked, as far as all of its forms have it. */
+export interface ExplainRequest {
+  readonly directory: string;
+  readonly arch: string | undefined;
+  readonly caches: readonly string[];
+  readonly trust: readonly string[];
+  readonly refresh: boolean;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** What is known of a container before anything in particular is asked. */
+export interface ContainerState {
+  readonly loaded: LoadedEnvironment;
+  readonly listing: PackageListing;
+  readonly fresh: FreshChoice | undefined;
+}
+
+/** Opens the caches of a repository, or those that the command line names instead. */
+export async function openRequestCaches(repository: Repository, request: ExplainRequest): Promise<CacheSet> {
+  const { emit, signal, refresh, directory } = request;
+  const sources = await cacheSources(repository.configuration.caches, request, directory);
+  return openCaches(sources, { emit, signal, refresh });
+}
+
+/** Reads a container's environment and lock, and chooses from the caches. With a lock, the latter may fail. */
+export async function openContainer(
+  container: Container,
+  configuration: Configuration,
+  caches: CacheSet,
+  emit: EmitEvent,
+): Promise<ContainerState> {
+  const dialect = await chooseDialect(container, configuration, caches);
+  const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
+  const fresh = await chooseNow(container, configuration, loaded, caches, emit);
+  if (loaded.lock !== undefined) {
+    const own = await loadSpacktainersLock(lockPaths(container).spacktainers);
+    return { loaded, fresh, listing: listLock(loaded.lock, own, container.lock ?? "") };
+  }
+  if (fresh?.resolution === undefined)
+    throw new SpacktainersErrors(
+      fresh?.problems ?? [new SpacktainersError("INTERNAL", "nothing was chosen")],
+    );
+  const { roots, graph } = fresh.resolution;
+  return {
+    loaded,
+    fresh,
+    listing: {
+      label: `${container.name} from the caches`,
+      origin: "caches",
+      roots,
+      graph,
+      ...runtimeClosure(
+        graph,
+        roots.map(({ hash }) => hash),
+      ),
+      sizes: new Map(),
+      sizesOf: "archives",
+      basePackages: undefined,
+      imageSize: undefined,
+    },
+  };
+}
+
+async function chooseNow(
+  container: Container,
+  configuration: Configuration,
+  { environment, lock }: LoadedEnvironment,
+  caches: CacheSet,
+  emit: EmitEvent,
+): Promise<FreshChoice | undefined> {
+  emit({ type: "stage", stage: "Choosing packages" });
+  const failures = (thrown: unknown): readonly SpacktainersError[] => {
+    if (thrown instanceof SpacktainersErrors) return thrown.errors;
+    if (thrown instanceof SpacktainersError) return [thrown];
+    throw thrown;
+  };
+  try {
+    const index = await caches.index();
+    const facts = await recipeFacts(configuration);
+    const platform = configuration.platforms[container.arch];
+    const context = prepareChoice(environment, index, platform, facts === undefined ? {} : { facts });
+    try {
+      return { context, resolution: choosePrepared(context), problems: [] };
+    } catch (thrown) {
+      return { context, resolution: undefined, problems: failures(thrown) };
+    }
+  } catch (thrown) {
+    if (lock === undefined) throw thrown;
+    for (const { code, message, place } of failures(thrown)) emit({ type: "warning", code, message, place });
+    return undefined;
+  }
+}
+
+/** All nodes of the container's graph that satisfy a spec, or provide a virtual of that name; build dependencies too. */
+export function satisfying(text: string, { loaded, listing }: ContainerState): readonly ConcreteSpec[] {
+  const { dialect } = loaded.environment;
+  const spec = parseSpec(text, { dialect });
+  const { graph } = listing;
+  const found = [...graph.values()].filter(({ hash }) => concreteSatisfies(graph, hash, spec, { dialect }));
+  const providers = new Set(
+    [...graph.values()].flatMap(({ dependencies }) =>
+      dependencies.filter(({ virtuals }) => virtuals.includes(text)).map(({ hash }) => hash),
+    ),
+  );
+  return [...found, ...[...graph.values()].filter(({ hash }) => providers.has(hash))].sort((a, b) =>
+    a.name < b.name ? -1 : a.name > b.name ? 1 : a.hash < b.hash ? -1 : 1,
+  );
+}

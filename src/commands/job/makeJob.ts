@@ -1,0 +1,273 @@
+/** From a command line of `job` to a batch script. */
+import { isAbsolute, join, resolve } from "node:path";
+import type { Repository } from "../../definitions/repository.ts";
+import { batchScript } from "../../hpc/batchScript.ts";
+import { checkImage } from "../../hpc/checkImage.ts";
+import { choosePmi, mainMpi, type PmiChoice } from "../../hpc/choosePmi.ts";
+import type { Finding } from "../../hpc/finding.ts";
+import type { ImageFacts } from "../../hpc/imageFacts.ts";
+import type { Job, JobBind } from "../../hpc/job.ts";
+import { findSite, type JobResources, type Site } from "../../hpc/site.ts";
+import { defaultOutput } from "../../pipeline/images/builtImage.ts";
+import { fillPattern, registryReference } from "../../pipeline/images/imageLocation.ts";
+import { factsOfForm, factsOfPublished, type NamedFacts } from "../../pipeline/images/namedImageFacts.ts";
+import { findImage, type NamedImage } from "../../pipeline/images/openImage.ts";
+import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { parseBind } from "../../run/containerProcess.ts";
+import type { GpuKind } from "../../run/types.ts";
+import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import { shownPath } from "../../util/shownPath.ts";
+
+/** A command line of `job`. */
+export interface JobRequest {
+  readonly directory: string;
+  /** A container's name, an image in any form that `findImage` knows, or the image as the site's runtime knows it. */
+  readonly image: string;
+  readonly arch: string | undefined;
+  readonly site: string;
+  readonly command: readonly string[];
+  /** Over the site's. */
+  readonly resources: JobResources;
+  readonly name: string | undefined;
+  /** `SOURCE[:TARGET[:ro]]`, beside the site's; `$NAME` is filled in where the job runs. */
+  readonly binds: readonly string[];
+  readonly workdir: string | undefined;
+  /** `NAME=value`, or `NAME` for the value it has where the job is submitted. */
+  readonly env: readonly string[];
+  /** Where the image is at the site, instead of what the site says. */
+  readonly location: string | undefined;
+  /** A plug-in of `srun --mpi`, instead of the one that is chosen. */
+  readonly mpi: string | undefined;
+  /** Default: when the site has a rule for it. */
+  readonly hostMpi: boolean | undefined;
+  readonly gpu: GpuKind | undefined;
+  readonly log: string | undefined;
+  /** Whether an image that is not here is looked up in its registry; one that is here is read in any case. Default true. */
+  readonly lookUp?: boolean;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** A job ready to be submitted. */
+export interface MadeJob {
+  readonly job: Job;
+  readonly script: string;
+  /** What was found in the image; empty when it could not be read. */
+  readonly findings: readonly Finding[];
+}
+
+/** The working directory of whoever submits: where Slurm starts the job. */
+const submitDirectory = "$SLURM_SUBMIT_DIR";
+
+/**
+ * Makes a job.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `USAGE` (the site, binds, variables, no place of the image), `NOT_SUPPORTED`; problems of
+ *   the configuration
+ */
+export async function makeJob(request: JobRequest): Promise<MadeJob> {
+  const repository = await openSoundRepository(request.directory);
+  const site = findSite(repository.configuration, request.site);
+  const image = await findImage(request.image, repository, request);
+  const facts = await factsFor(image, site, request, repository);
+  const given = Object.fromEntries(
+    Object.entries(request.resources).filter(([, value]) => value !== undefined),
+  );
+  const resources: JobResources = { ...site.resources, ...given };
+  // Only Sarus has a way to do it; elsewhere a rule of the site is no reason to try.
+  const hostMpi = request.hostMpi ?? (site.replaceMpi !== undefined && site.runtime === "sarus");
+  const workdir = request.workdir ?? site.workdir ?? submitDirectory;
+  const { environment, inherited } = variablesOf(request.env);
+  const job: Job = {
+    name: request.name ?? image.name,
+    site: site.name,
+    runtime: site.runtime,
+    image: locationOf(request, site, image, repository),
+    command: request.command,
+    resources,
+    pmi: pmiOf(request, site, facts, hostMpi),
+    hostMpi,
+    gpu: request.gpu,
+    binds: bindsOf([...site.binds, ...request.binds], workdir, request.directory),
+    workdir,
+    environment: { HDF5_USE_FILE_LOCKING: "FALSE", ...site.environment, ...environment },
+    inherited,
+    modules: site.modules,
+    prologue: site.prologue,
+    log: request.log,
+  };
+  return {
+    job,
+    script: batchScript(job),
+    findings: facts === undefined ? [] : checkImage(facts, site, { resources, mpi: request.mpi, hostMpi }),
+  };
+}
+
+/**
+ * The facts of the image, here or in its registry. What cannot be read is no reason to write no script: the site may see
+ * registries that this machine does not. A file that is here and damaged is.
+ */
+async function factsFor(
+  image: NamedImage,
+  site: Site,
+  request: JobRequest,
+  repository: Repository,
+): Promise<ImageFacts | undefined> {
+  const { arch, emit, signal, lookUp = true } = request;
+  const { form, container } = image;
+  const context = { arch, registries: repository.configuration.registries, emit, signal };
+  const isHere = form !== undefined && form.kind !== "reference";
+  let why = "";
+  try {
+    let found: NamedFacts | undefined;
+    if (isHere || (lookUp && form !== undefined)) found = await factsOfForm(form, context);
+    else if (lookUp && container !== undefined) found = await factsOfPublished(image, context);
+    if (found !== undefined && container !== undefined && form === undefined)
+      emit({
+        type: "warning",
+        code: "NOTICE",
+        message: `${image.name} is not built here: ${found.reference ?? ""}, which is published, was checked`,
+      });
+    if (found !== undefined) return found.facts;
+  } catch (error) {
+    const { code, message } = asSpacktainersError(error);
+    if (signal.aborted || (isHere && code !== "RUNTIME_MISSING")) throw error;
+    why = `: ${message}`;
+  }
+  emit({
+    type: "warning",
+    code: "NOTICE",
+    message: `the image ${isHere ? "cannot be read" : "is not here"}, so whether it fits ${site.name} is not checked${why}`,
+    ...(container === undefined ? {} : { hint: `spacktainers build ${image.name}` }),
+  });
+  return undefined;
+}
+
+/** Where the image is for the site's runtime. */
+function locationOf(request: JobRequest, site: Site, image: NamedImage, repository: Repository): string {
+  if (request.location !== undefined) return request.location;
+  if (site.runtime === "native") {
+    const layout =
+      image.layout ??
+      (image.container === undefined
+        ? undefined
+        : defaultOutput(repository.configuration.output, image.container));
+    if (site.image === undefined && layout !== undefined) return layout;
+  }
+  if (image.container === undefined && image.layout === undefined) return ownLocation(image, site, request);
+  if (site.image !== undefined) {
+    const filled = fillPattern(site.image, image);
+    const isFile = isAbsolute(filled) || /^[.$~]/.test(filled) || filled.endsWith(".sif");
+    return isFile ? filled : lowerCaseReference(filled);
+  }
+  const registered = registryReference(repository.configuration.registries, image);
+  if (registered !== undefined) {
+    const usesUrl = site.runtime === "apptainer" || site.runtime === "singularity";
+    return usesUrl ? `docker://${registered.reference}` : registered.reference;
+  }
+  throw new SpacktainersError("USAGE", `${site.name} does not say where images are`, {
+    hint: "give --image, or write `image:` for the site",
+  });
+}
+
+/** What was given is for the site: a reference or path, in the words of the site's runtime where we understand it. */
+function ownLocation({ form }: NamedImage, site: Site, { image, directory }: JobRequest): string {
+  const usesUrl = site.runtime === "apptainer" || site.runtime === "singularity";
+  if (form === undefined) return image;
+  if (form.kind === "reference") {
+    if (site.runtime === "native")
+      throw new SpacktainersError("NOT_SUPPORTED", "our own runner does not run images of a registry", {
+        hint: `skopeo copy docker://${form.name} oci:DIR, and --image DIR`,
+      });
+    if (form.transport === "oras" && !usesUrl)
+      throw new SpacktainersError("NOT_SUPPORTED", `${site.runtime} does not run SIF files of a registry`, {
+        hint: "name the container image they were made of: docker://…",
+      });
+    return usesUrl ? `${form.transport}://${form.name}` : form.name;
+  }
+  if (form.kind === "local") {
+    if (usesUrl) return form.path;
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      `${site.runtime} does not run ${shownPath(form.path, directory)}`,
+      {
+        hint: "give --image: where the image is for the runtime of the site",
+      },
+    );
+  }
+  const { kind, path, reference } = form.source;
+  if (usesUrl || site.runtime === "podman")
+    return `${kind}:${path}${reference === undefined ? "" : `:${reference}`}`;
+  throw new SpacktainersError("NOT_SUPPORTED", `${site.runtime} does not run an image from ${kind}:`, {
+    hint: "give --image: where the image is for the runtime of the site",
+  });
+}
+
+/** Registries want lower case, but for tags. */
+function lowerCaseReference(reference: string): string {
+  const tag = /(?::[\w.-]+|@[\w:.-]+)$/.exec(reference)?.[0] ?? "";
+  return reference.slice(0, reference.length - tag.length).toLowerCase() + tag;
+}
+
+function pmiOf(request: JobRequest, site: Site, facts: ImageFacts | undefined, hostMpi: boolean): PmiChoice {
+  if (request.mpi !== undefined) return { plugin: request.mpi, because: "it was asked for" };
+  if (facts === undefined) {
+    const [first] = site.mpi;
+    return first === undefined
+      ? { plugin: undefined, because: "the site names no plug-in" }
+      : { plugin: first, because: `it is the first of ${site.name}` };
+  }
+  const library = mainMpi(
+    facts.mpi,
+    (facts.cachedMpi ?? []).map(({ file }) => file),
+  );
+  return choosePmi(library, site.mpi, hostMpi);
+}
+
+/** Binds in order, each once; the working directory is among them. */
+function bindsOf(texts: readonly string[], workdir: string, directory: string): readonly JobBind[] {
+  const binds = texts.map((text) => parseJobBind(text, directory));
+  // The root is the container's own.
+  if (workdir !== "/" && !binds.some(({ target }) => target === workdir || workdir.startsWith(`${target}/`)))
+    binds.push({ source: workdir, target: workdir, readOnly: false });
+  const byTarget = new Map(binds.map((bind) => [bind.target, bind]));
+  return [...byTarget.values()];
+}
+
+/**
+ * Reads a bind whose paths may have variables of the job's shell in them.
+ * @throws SpacktainersError USAGE
+ */
+export function parseJobBind(text: string, directory: string): JobBind {
+  // Colons belong to the form, and a path that begins with a variable is absolute only there.
+  const [source = "", target, ...mode] = text.split(":");
+  const bind = parseBind([source, target ?? source, ...mode].join(":"), directory);
+  if (/^[$]/.test(source)) return { ...bind, source, target: target ?? source };
+  const absolute = resolve(directory, source);
+  const place = target ?? absolute;
+  if (!place.startsWith("/") && !place.startsWith("$"))
+    throw new SpacktainersError(
+      "USAGE",
+      `a bind's target must be an absolute path in the container, not ${place}`,
+    );
+  return { source: absolute, target: place, readOnly: bind.readOnly };
+}
+
+function variablesOf(words: readonly string[]): { environment: Record<string, string>; inherited: string[] } {
+  const environment = Object.create(null) as Record<string, string>;
+  const inherited: string[] = [];
+  for (const word of words) {
+    const [name = "", ...value] = word.split("=");
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      throw new SpacktainersError("USAGE", `--env: ${name.slice(0, 40)} cannot be the name of a variable`);
+    if (word.includes("=")) environment[name] = value.join("=");
+    else inherited.push(name);
+  }
+  return { environment, inherited };
+}
+
+/** Path of a script to write, from the folder the command line is for. */
+export function scriptPath(directory: string, path: string): string {
+  return isAbsolute(path) ? path : join(directory, path);
+}

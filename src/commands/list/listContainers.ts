@@ -1,0 +1,92 @@
+import { readDefFile } from "../../definitions/defFile.ts";
+import { type Container, readTextFile } from "../../definitions/repository.ts";
+import { selectContainers } from "../../definitions/select.ts";
+import { loadLock, loadManifest } from "../../environment/load.ts";
+import { type BuiltImage, readBuiltImage } from "../../pipeline/images/builtImage.ts";
+import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
+import { openRepository } from "../../pipeline/workspace/workspace.ts";
+
+/** What `list` says of a container. */
+export interface ListedContainer {
+  readonly name: string;
+  readonly arch: string;
+  readonly kind: "spack" | "def";
+  readonly path: string;
+  readonly parked: boolean;
+  /** The specs as written; none for a definition file. */
+  readonly specs: readonly string[];
+  /** Definition files: the image they start from. */
+  readonly from: string | undefined;
+  /** Of the locked first spec, else of the built image; undefined while nothing has resolved it. */
+  readonly version: string | undefined;
+  readonly locked: boolean;
+  readonly epilogue: boolean;
+  /** The image in the output folder. */
+  readonly image: BuiltImage | undefined;
+  /** Number of errors in the definition. */
+  readonly problems: number;
+}
+
+/**
+ * The containers of a repository with what is known of them without any network.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`
+ */
+export async function listContainers(request: {
+  readonly directory: string;
+  readonly names: readonly string[];
+  readonly arch: string | undefined;
+}): Promise<readonly ListedContainer[]> {
+  const repository = await openRepository(request.directory);
+  const arch = asArchitecture(request.arch);
+  const asked = { names: request.names, cwd: request.directory, ...(arch === undefined ? {} : { arch }) };
+  // Without names, `list` shows the parked ones too: they exist, though they are not built.
+  const containers =
+    request.names.length > 0
+      ? await selectContainers(repository, asked)
+      : repository.containers.filter((container) => arch === undefined || container.arch === arch);
+  const dialect = repository.configuration.spack.dialect;
+  return Promise.all(
+    containers.map(async (container) => {
+      const image = await readBuiltImage(repository.configuration.output, container);
+      return { ...identity(container), image, ...(await contents(container, dialect, image)) };
+    }),
+  );
+}
+
+function identity(container: Container) {
+  const { name, arch, kind, path, parked } = container;
+  return {
+    name,
+    arch,
+    kind,
+    path,
+    parked,
+    locked: container.lock !== undefined,
+    epilogue: container.epilogue !== undefined,
+  };
+}
+
+async function contents(
+  container: Container,
+  dialect: "0.x" | "1.x" | undefined,
+  image: BuiltImage | undefined,
+): Promise<Pick<ListedContainer, "specs" | "from" | "version" | "problems">> {
+  if (container.kind === "def") {
+    const file = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);
+    return { specs: [], from: file.from, version: file.version, problems: file.errors.length };
+  }
+  const { environment, errors } = await loadManifest(
+    container.path,
+    dialect === undefined ? {} : { dialect },
+  );
+  const lock =
+    container.lock === undefined ? undefined : await loadLock(container.lock).catch(() => undefined);
+  const first = lock?.roots[0];
+  return {
+    specs: environment?.specs.map(({ text }) => text) ?? [],
+    from: undefined,
+    version: (first === undefined ? undefined : lock?.graph.get(first.hash)?.version) ?? image?.version,
+    problems: errors.length,
+  };
+}

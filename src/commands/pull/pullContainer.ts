@@ -1,0 +1,249 @@
+/** From a command line of `pull` to an image in a runtime's store, or a SIF file. */
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import type { RegistryConfiguration } from "../../definitions/configuration.ts";
+import { selectContainers } from "../../definitions/select.ts";
+import {
+  type PullCommand,
+  type PullRuntime,
+  pullCommand,
+  pullReference,
+  pullRuntimes,
+  type RegistryCredentials,
+  registryHost,
+} from "../../hpc/pull.ts";
+import { readBuiltImage } from "../../pipeline/images/builtImage.ts";
+import { registryReference } from "../../pipeline/images/imageLocation.ts";
+import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
+import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import { shellLine } from "../../util/shellQuote.ts";
+import { findProgram, lastLine, runTool } from "../../util/tool.ts";
+
+/** Finds the name and password for an image's repository; undefined when it needs none or none is known. */
+export type FindCredentials = (
+  reference: string,
+  registry: RegistryConfiguration | undefined,
+  context: { readonly emit: EmitEvent; readonly signal: AbortSignal },
+) => Promise<RegistryCredentials | undefined>;
+
+/** A command line of `pull`. */
+export interface PullRequest {
+  readonly directory: string;
+  /** A container's name, or a reference. */
+  readonly image: string;
+  readonly arch: string | undefined;
+  /** Instead of the tag that the configuration has. */
+  readonly tag: string | undefined;
+  readonly runtime: PullRuntime | "auto";
+  /** SIF file; default `<name>.sif`. */
+  readonly file: string | undefined;
+  readonly force: boolean;
+  readonly plainHttp: boolean;
+  /** Asked when the configuration names no credentials. */
+  readonly registryCredentials: FindCredentials | undefined;
+  /** Instead of pulling, hands over the command line (quoted for a shell), without secrets. */
+  readonly print: ((commandLine: string) => void) | undefined;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** What was pulled. */
+export interface Pulled {
+  readonly reference: string;
+  readonly runtime: PullRuntime;
+  /** The SIF file, of Apptainer and Singularity. */
+  readonly file: string | undefined;
+}
+
+/**
+ * Pulls an image by the runtime named, or the first that is here: Sarus, Apptainer, Singularity, Podman, Docker.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `USAGE` (no reference), `RUNTIME_MISSING`, `ACCESS_DENIED` (a variable with
+ *   a password is not set), `OUTPUT_EXISTS`, `PROCESS_FAILED` (the runtime's own words), `INTERRUPTED`
+ */
+export async function pullContainer(request: PullRequest): Promise<Pulled> {
+  const repository = await openSoundRepository(request.directory);
+  const { registries } = repository.configuration;
+  const { reference, name } = await referenceOf(request, repository);
+  const { runtime, program } = await chooseRuntime(request.runtime);
+  const isSif = runtime === "apptainer" || runtime === "singularity";
+  const file = resolve(request.directory, request.file ?? `${name}.sif`);
+  if (request.file !== undefined && !isSif)
+    throw new SpacktainersError(
+      "USAGE",
+      `--output is for SIF files; ${runtime} keeps images in its own store`,
+    );
+  const printing = request.print !== undefined;
+  if (isSif && !request.force && !printing && (await exists(file)))
+    throw new SpacktainersError("OUTPUT_EXISTS", "there is a file already", {
+      place: { file },
+      hint: "--force overwrites it; --output names another one",
+    });
+  const credentials = printing ? undefined : await credentialsFor(reference, registries, request);
+  const { force, plainHttp } = request;
+  const command = pullCommand(runtime, program, { reference, file, force, plainHttp, credentials });
+  if (request.print !== undefined) {
+    request.print(shellLine(command.argv));
+    return { reference, runtime, file: isSif ? file : undefined };
+  }
+  await perform(command, reference, runtime, request);
+  return { reference, runtime, file: isSif ? file : undefined };
+}
+
+async function referenceOf(
+  request: PullRequest,
+  repository: Awaited<ReturnType<typeof openSoundRepository>>,
+): Promise<{ readonly reference: string; readonly name: string }> {
+  const arch = asArchitecture(request.arch);
+  const known = await selectContainers(repository, {
+    names: [request.image],
+    cwd: request.directory,
+    ...(arch === undefined ? {} : { arch }),
+  }).catch((error: unknown) => {
+    if (error instanceof SpacktainersError && request.image.includes("/")) return [];
+    throw error;
+  });
+  const [container] = known;
+  if (container === undefined) {
+    const reference = pullReference(request.image);
+    return { reference, name: basename(reference.replace(/@.*$/, "").replace(/:[^/:]*$/, "")) };
+  }
+  const built = await readBuiltImage(repository.configuration.output, container);
+  // What is published under the version is what was built here; without a build, what the registry has newest.
+  const subject = { name: container.name, container, version: built?.version };
+  const found = registryReference(repository.configuration.registries, subject, request.tag);
+  if (found === undefined)
+    throw new SpacktainersError("USAGE", "no registry is configured", {
+      hint: "write `registries:` in spacktainers.yaml, or give the whole reference",
+    });
+  return { reference: pullReference(found.reference), name: container.name };
+}
+
+async function chooseRuntime(
+  wanted: PullRuntime | "auto",
+): Promise<{ readonly runtime: PullRuntime; readonly program: string }> {
+  for (const runtime of wanted === "auto" ? pullRuntimes : [wanted]) {
+    const program = await findProgram(runtime);
+    if (program !== undefined) return { runtime, program };
+  }
+  throw new SpacktainersError(
+    "RUNTIME_MISSING",
+    wanted === "auto" ? "no runtime that pulls images is installed here" : `${wanted} is not installed here`,
+    {
+      hint:
+        wanted === "auto" ? `known are ${pullRuntimes.join(", ")}` : "leave out --with to use what there is",
+    },
+  );
+}
+
+async function credentialsFor(
+  reference: string,
+  registries: readonly RegistryConfiguration[],
+  request: PullRequest,
+): Promise<RegistryCredentials | undefined> {
+  const host = registryHost(reference);
+  const configured = registries.find(
+    ({ url }) => registryHost(url.replace(/^https?:\/\//, "")).toLowerCase() === host,
+  );
+  if (configured?.username !== undefined && configured.password !== undefined) {
+    const read = (variable: string): string => {
+      const value = process.env[variable];
+      if (value === undefined || value === "")
+        throw new SpacktainersError(
+          "ACCESS_DENIED",
+          `the variable ${variable}, which the configuration names for ${host}, is not set`,
+        );
+      return value;
+    };
+    return {
+      username: read(configured.username.environmentVariable),
+      password: read(configured.password.environmentVariable),
+    };
+  }
+  return request.registryCredentials?.(reference, configured, request);
+}
+
+async function perform(
+  command: PullCommand,
+  reference: string,
+  runtime: PullRuntime,
+  { emit, signal }: PullRequest,
+): Promise<void> {
+  const id = `pull ${reference}`;
+  emit({ type: "task-start", id, kind: "download", label: `${reference} by ${runtime}` });
+  const { secretFile } = command;
+  let folder: string | undefined;
+  try {
+    const env: NodeJS.ProcessEnv = { ...process.env, ...command.env };
+    if (secretFile !== undefined) {
+      // Memory, where there is some, so that the secret never reaches a disk.
+      folder = await mkdtemp(join(await secretPlace(), "spacktainers-"));
+      await chmod(folder, 0o700);
+      const path = join(folder, secretFile.name);
+      const text = runtime === "docker" ? await withDockerContext(secretFile.text, folder) : secretFile.text;
+      await writeFile(path, text, { mode: 0o600, flag: "wx" });
+      env[secretFile.variable] = secretFile.names === "file" ? path : folder;
+    }
+    const { input } = command;
+    const result = await runTool(command.argv, {
+      env,
+      signal,
+      ...(input === undefined ? {} : { input: textInput(input) }),
+    });
+    if (signal.aborted) throw new SpacktainersError("INTERRUPTED", "interrupted while pulling the image");
+    if (result.status !== 0)
+      throw new SpacktainersError(
+        "PROCESS_FAILED",
+        `${runtime} cannot pull ${reference}: ${lastLine(result.stderr) || lastLine(result.stdout) || `status ${result.status}`}`,
+        { hint: "is the name right, and are you allowed to see it?" },
+      );
+    emit({ type: "task-end", id, outcome: "done" });
+  } catch (error) {
+    emit({ type: "task-end", id, outcome: "failed" });
+    throw error;
+  } finally {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Docker's configuration also says which daemon is asked: that is the user's choice and stays. */
+async function withDockerContext(text: string, folder: string): Promise<string> {
+  const own = process.env.DOCKER_CONFIG ?? join(homedir(), ".docker");
+  const written = await readFile(join(own, "config.json"), "utf8").catch(() => "{}");
+  await symlink(join(own, "contexts"), join(folder, "contexts"));
+  try {
+    const { currentContext } = JSON.parse(written) as { currentContext?: unknown };
+    return typeof currentContext === "string"
+      ? JSON.stringify({ ...(JSON.parse(text) as object), currentContext })
+      : text;
+  } catch {
+    return text;
+  }
+}
+
+async function secretPlace(): Promise<string> {
+  const memory = process.env.XDG_RUNTIME_DIR;
+  if (
+    memory !== undefined &&
+    (await mkdir(memory, { recursive: true }).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return memory;
+  return tmpdir();
+}
+
+async function* textInput(text: string): AsyncGenerator<Uint8Array, void, void> {
+  yield Buffer.from(text);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,299 @@
+/** One container's image into the registries: what they have is referred to, the rest is made and sent. */
+import type { Platform } from "../../archive/oci/types.ts";
+import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
+import type { Container } from "../../definitions/repository.ts";
+import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
+import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
+import { openContainerForBuild, planContainer } from "../../pipeline/plan/planContainer.ts";
+import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
+import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import { pushContents } from "../../publish/contentsArtifact.ts";
+import { type PublishedImage, readPublishedImage } from "../../publish/publishedImage.ts";
+import { openPublishedLayers } from "../../publish/publishedLayers.ts";
+import type { TaggedImage } from "../../publish/publishTag.ts";
+import { type LayerOutcome, pushImage } from "../../publish/pushImage.ts";
+import { type PublishTarget, publishTags, publishTarget, type TargetNames } from "../../publish/targets.ts";
+import { getManifest } from "../../registry/manifests.ts";
+import { formatRepository, parseRepository, type Tag } from "../../registry/reference.ts";
+import type { Repository } from "../../registry/registry.ts";
+import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
+import type { Digest } from "../../util/digest.ts";
+import { asSpacktainersError, type SpacktainersError } from "../../util/errors.ts";
+import { mapConcurrently } from "../../util/mapConcurrently.ts";
+
+/** Questions to registries at a time. */
+const questionsAtOnce = 8;
+
+/** A command line of `push`, as far as it decides the images. */
+export type PushOptions = Pick<
+  BuildRequest,
+  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh"
+> & {
+  /** Push again what is there already, and make anew what could be referred to. */
+  readonly force: boolean;
+};
+
+/** What became of an image in one repository. */
+export interface PushedTo {
+  /** `host/repository`. */
+  readonly repository: string;
+  readonly tags: readonly Tag[];
+  readonly digest: Digest | undefined;
+  /** The registry had the image already, made of the same inputs. */
+  readonly upToDate: boolean;
+  /** How many layers were sent, taken from another repository, and there already. */
+  readonly layers: Readonly<Record<LayerOutcome, number>>;
+  /** Bytes of layers that were sent. */
+  readonly bytesSent: number;
+  readonly error: SpacktainersError | undefined;
+}
+
+/** An image in the registries, its tags still to be moved. */
+export interface PushedContainer {
+  readonly container: Pick<Container, "name" | "arch">;
+  readonly version: string;
+  /** One a registry, in the configuration's order. */
+  readonly targets: readonly PushedTarget[];
+}
+
+/** An image in one registry. */
+export interface PushedTarget {
+  readonly target: PublishTarget;
+  readonly repository: Repository;
+  readonly result: PushedTo;
+  /** Undefined when the image did not get there. */
+  readonly image: TaggedImage | undefined;
+  /** What is known of it; undefined when it was there already. */
+  readonly facts: BuiltImageFacts | undefined;
+  /** Waits for the records of the image's layers, which are put while other work goes on. Throws what went wrong with them. */
+  recorded(): Promise<void>;
+}
+
+/**
+ * Pushes one container's image to every registry. A registry that fails does not keep the others from getting it.
+ *
+ * @param neighbours the other containers of the repository: layers of their images are referred to as well
+ * @throws {SpacktainersError} of planning and making the image; what fails at a registry is in its result
+ */
+export async function pushContainer(
+  container: Container,
+  neighbours: readonly Container[],
+  registries: readonly RegistryConfiguration[],
+  configuration: Configuration,
+  options: PushOptions,
+  workshop: Workshop,
+): Promise<PushedContainer> {
+  const opened = await openContainerForBuild(container, configuration, options, workshop);
+  const plan = await planContainer(opened, options, workshop);
+  const { emit } = workshop;
+  const { version } = plan.resolved;
+  const platform = platformOf(container.arch);
+  const goals = goalsOf(container, version, registries, configuration, workshop);
+  emit({ type: "stage", stage: "Asking the registries" });
+  const states = await mapConcurrently(goals, questionsAtOnce, async (goal) =>
+    tried(() => publishedThere(goal, platform)),
+  );
+  const reachable = states.flatMap((state) => (state.value === undefined ? [] : [state.value]));
+  const layersThere = async (): Promise<readonly PublishedImage[]> => [
+    ...reachable.flat(),
+    ...(await neighboursThere(goals, neighbours, platform, workshop)),
+  ];
+  const own = openPublishedLayers(reachable.flat(), emit);
+  const decided = await decideImage(plan, workshop, own);
+  const same = states.map((state) =>
+    options.force ? undefined : state.value?.find(({ inputs }) => inputs === decided.inputs),
+  );
+  const missing = states.some((state, index) => state.error === undefined && same[index] === undefined);
+  let made: MadeImage | undefined;
+  if (missing) {
+    const published = options.force ? undefined : openPublishedLayers(await layersThere(), emit);
+    made = await (await decideImage(plan, workshop, published)).make();
+    emit({ type: "stage", stage: "Pushing the image" });
+  }
+  const questions = goals.map((goal, index) => ({ goal, there: same[index], error: states[index]?.error }));
+  return { container, version, targets: await pushToAll(questions, made, platform, workshop) };
+}
+
+/** A registry, and what it said. */
+export interface AskedGoal {
+  readonly goal: Goal;
+  /** The image that it is to have, when it has it already. */
+  readonly there: PublishedImage | undefined;
+  /** Why it could not be asked. */
+  readonly error: SpacktainersError | undefined;
+}
+
+/** Pushes an image to all registries that do not have it. What fails at one is in its result. */
+export async function pushToAll(
+  goals: readonly AskedGoal[],
+  made: PushableImage | undefined,
+  platform: Platform,
+  workshop: Workshop,
+): Promise<readonly PushedTarget[]> {
+  const targets: PushedTarget[] = [];
+  // One registry after the other: they would share the way out of this machine.
+  for (const { goal, there, error } of goals) {
+    workshop.signal.throwIfAborted();
+    const attempt = await tried(async () => {
+      if (error !== undefined) throw error;
+      if (there !== undefined) return present(goal, there, platform);
+      if (made === undefined) throw new Error("there is nothing to push");
+      return pushTo(goal, made, workshop);
+    });
+    targets.push(
+      attempt.value ?? {
+        target: goal.target,
+        repository: goal.repository,
+        result: { ...emptyResult(goal), error: attempt.error },
+        image: undefined,
+        facts: undefined,
+        recorded: nothingToRecord,
+      },
+    );
+  }
+  return targets;
+}
+
+/** An image, and the records of what is in its layers. */
+export type PushableImage = Pick<MadeImage, "image" | "contents" | "facts">;
+
+/** One registry to push to. */
+export interface Goal {
+  readonly target: PublishTarget;
+  readonly tags: readonly Tag[];
+  readonly repository: Repository;
+}
+
+/**
+ * Where a container goes.
+ *
+ * @throws {SpacktainersError} `REFERENCE_INVALID`, `CONFIG_INVALID`
+ */
+export function goalsOf(
+  container: TargetNames,
+  version: string,
+  registries: readonly RegistryConfiguration[],
+  configuration: Configuration,
+  workshop: Pick<Workshop, "registries">,
+): readonly Goal[] {
+  return registries.map((registry): Goal => {
+    const at = configuration.registries.findIndex(({ url }) => url === registry.url);
+    const place = configuration.placeOf(["registries", at]);
+    const target = publishTarget(registry, container, place);
+    return {
+      target,
+      tags: publishTags(registry, { ...container, version }, place),
+      repository: workshop.registries.repository(target.repository),
+    };
+  });
+}
+
+/** The images of a container that a registry has by the tags that it is to have. */
+export async function publishedThere(
+  { repository, tags }: Goal,
+  platform: Platform,
+): Promise<readonly PublishedImage[]> {
+  const found = await mapConcurrently(tags, questionsAtOnce, (tag) =>
+    readPublishedImage(repository, tag, platform),
+  );
+  const images = found.flatMap((image) => (image === undefined ? [] : [image]));
+  return [...new Map(images.map((image) => [image.digest, image])).values()];
+}
+
+/** Images of the repository's other containers in the same registries. What cannot be asked is not there. */
+export async function neighboursThere(
+  goals: readonly Goal[],
+  neighbours: readonly Container[],
+  platform: Platform,
+  { registries, signal }: Workshop,
+): Promise<readonly PublishedImage[]> {
+  const questions = goals.flatMap(({ target }) =>
+    neighbours.map((neighbour) => {
+      const { repository } = publishTarget(target.configuration, neighbour, {});
+      // Of tags, those that do not depend on a version that is not known here.
+      const fixed = target.configuration.tags.filter((tag) => !tag.includes("{version}"));
+      return { repository, tags: publishTags({ tags: fixed }, { ...neighbour, version: "" }, {}) };
+    }),
+  );
+  const found = await mapConcurrently(questions, questionsAtOnce, async ({ repository, tags }) => {
+    const [tag] = tags;
+    if (tag === undefined) return undefined;
+    return readPublishedImage(registries.repository(repository), tag, platform).catch((error: unknown) => {
+      signal.throwIfAborted();
+      if (asSpacktainersError(error).code === "INTERRUPTED") throw error;
+      return undefined;
+    });
+  });
+  return found.flatMap((image) => (image === undefined ? [] : [image]));
+}
+
+async function present(goal: Goal, image: PublishedImage, platform: Platform): Promise<PushedTarget> {
+  const found = await getManifest(goal.repository, image.digest);
+  const result = { ...emptyResult(goal), digest: image.digest, upToDate: true };
+  const { target, repository } = goal;
+  const common = { target, repository, facts: undefined, recorded: nothingToRecord };
+  if (found === undefined) return { ...common, result, image: undefined };
+  const { mediaType, digest, bytes } = found;
+  return {
+    ...common,
+    result: { ...result, layers: { ...noLayers, referenced: image.manifest.layers.length } },
+    image: { descriptor: { mediaType, digest, size: bytes.length, platform }, bytes },
+  };
+}
+
+async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Promise<PushedTarget> {
+  const image: Image<AnyLayer> = made.image;
+  const pushed = await pushImage(goal.repository, image, {
+    open: async (name) => workshop.registries.repository(parseRepository(name)),
+    signal: workshop.signal,
+  });
+  const { descriptor, bytes } = image.manifest;
+  const records =
+    made.contents.length === 0 ? undefined : pushContents(goal.repository, descriptor, made.contents);
+  // It fails for those who wait for it, and nobody may.
+  records?.catch(() => {});
+  const layers = { ...noLayers };
+  for (const outcome of pushed.layers) layers[outcome]++;
+  return {
+    target: goal.target,
+    repository: goal.repository,
+    result: {
+      ...emptyResult(goal),
+      digest: descriptor.digest,
+      layers,
+      bytesSent: pushed.bytesSent,
+    },
+    image: { descriptor: { ...descriptor, platform: image.platform }, bytes },
+    facts: made.facts,
+    recorded: async () => void (await records),
+  };
+}
+
+const nothingToRecord = async (): Promise<void> => {};
+
+const noLayers: Record<LayerOutcome, number> = { uploaded: 0, mounted: 0, present: 0, referenced: 0 };
+
+function emptyResult({ target, tags }: Goal): PushedTo {
+  return {
+    repository: formatRepository(target.repository),
+    tags,
+    digest: undefined,
+    upToDate: false,
+    layers: noLayers,
+    bytesSent: 0,
+    error: undefined,
+  };
+}
+
+/** The outcome of work at one registry; an interruption is none of its failures. */
+export async function tried<T>(
+  work: () => Promise<T>,
+): Promise<{ readonly value?: T; readonly error?: SpacktainersError }> {
+  try {
+    return { value: await work() };
+  } catch (thrown) {
+    const error = asSpacktainersError(thrown);
+    if (error.code === "INTERRUPTED") throw error;
+    return { error };
+  }
+}

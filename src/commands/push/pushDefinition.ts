@@ -1,0 +1,115 @@
+/** The image of an Apptainer definition file into the registries. */
+import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
+import type { Container } from "../../definitions/repository.ts";
+import { type Image, platformOf } from "../../image/image.ts";
+import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
+import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import { formatRepository, parseReference } from "../../registry/reference.ts";
+import { openLocalImage } from "../../sif/openLocalImage.ts";
+import { mapConcurrently } from "../../util/mapConcurrently.ts";
+import { apptainerBuild } from "../build/apptainerBuild.ts";
+import { definitionImage } from "../build/definitionImage.ts";
+import {
+  askedInputs,
+  type DefinitionSource,
+  type ReadDefinition,
+  readDefinition,
+  registryName,
+  withNativeSource,
+} from "../build/definitionSource.ts";
+import {
+  type AskedGoal,
+  goalsOf,
+  type PushedContainer,
+  type PushOptions,
+  publishedThere,
+  pushToAll,
+  tried,
+} from "./pushContainer.ts";
+
+const questionsAtOnce = 8;
+
+/**
+ * Pushes the image of a definition file to every registry that does not have it. Whether it is there is known without
+ * making it when it starts from an image in a registry and takes no files from this machine.
+ *
+ * @throws {SpacktainersError} as `buildDefinition`; what fails at a registry is in its result
+ */
+export async function pushDefinition(
+  container: Container,
+  registries: readonly RegistryConfiguration[],
+  configuration: Configuration,
+  { force }: Pick<PushOptions, "force">,
+  workshop: Workshop,
+): Promise<PushedContainer> {
+  const definition = await readDefinition(container);
+  const { version } = definition.names;
+  const platform = platformOf(container.arch);
+  const goals = goalsOf(container, version, registries, configuration, workshop);
+  workshop.emit({ type: "stage", stage: "Asking the registries" });
+  const states = await mapConcurrently(goals, questionsAtOnce, (goal) =>
+    tried(() => publishedThere(goal, platform)),
+  );
+  const inputs = force ? undefined : await askedInputs(definition, configuration, workshop);
+  const asked = goals.map((goal, index): AskedGoal => {
+    const { value = [], error } = states[index] ?? {};
+    const there = inputs === undefined ? undefined : value.find((image) => image.inputs === inputs);
+    return { goal, there, error };
+  });
+  if (asked.every(({ there, error }) => there !== undefined || error !== undefined))
+    return { container, version, targets: await pushToAll(asked, undefined, platform, workshop) };
+  return withSource(definition, container, configuration, workshop, async (source) => {
+    const image = await definitionImage({
+      names: definition.names,
+      source: source.image,
+      additions: source.additions,
+      inputs: source.inputs,
+      compression: layerSettings(configuration),
+      store: workshop.store,
+      signal: workshop.signal,
+    });
+    const { digest } = image.manifest.descriptor;
+    const missing = asked.map((one, index): AskedGoal => {
+      const same = states[index]?.value?.find((published) => published.digest === digest);
+      return force || one.there !== undefined ? one : { ...one, there: same };
+    });
+    workshop.emit({ type: "stage", stage: "Pushing the image" });
+    const made = { image: mountable(image, source, definition), contents: [], facts: undefined };
+    return { container, version, targets: await pushToAll(missing, made, platform, workshop) };
+  });
+}
+
+/** The layers that it starts from need not be sent to the registry that they are from. */
+function mountable(image: Image, source: DefinitionSource, { stage, obstacles }: ReadDefinition): Image {
+  // What Apptainer makes has a layer of its own.
+  if (stage.bootstrap !== "docker" || obstacles.length > 0) return image;
+  const origin = formatRepository(parseReference(registryName(stage)));
+  const below = source.image.layers.length;
+  return {
+    ...image,
+    layers: image.layers.map((layer, index) => (index < below ? { ...layer, origin } : layer)),
+  };
+}
+
+async function withSource<T>(
+  definition: ReadDefinition,
+  container: Container,
+  configuration: Configuration,
+  workshop: Workshop,
+  use: (source: DefinitionSource) => Promise<T>,
+): Promise<T> {
+  if (definition.obstacles.length === 0)
+    return withNativeSource(definition, container, configuration, workshop, use);
+  workshop.emit({ type: "stage", stage: "Building with Apptainer" });
+  const made = await apptainerBuild(container.path, container.arch, definition.obstacles, workshop);
+  try {
+    const image = await openLocalImage(made.path, container.arch);
+    try {
+      return await use({ image, additions: undefined, inputs: undefined });
+    } finally {
+      await image.close();
+    }
+  } finally {
+    await made.remove();
+  }
+}

@@ -1,0 +1,157 @@
+/** The published image of a container on another base, in every registry. */
+import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
+import type { Container } from "../../definitions/repository.ts";
+import { platformOf } from "../../image/image.ts";
+import type { MadeImage } from "../../pipeline/assemble/makeImage.ts";
+import { baseRequest } from "../../pipeline/base/baseRequest.ts";
+import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
+import { baseLock } from "../../pipeline/plan/useLocks.ts";
+import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import { type PublishedImage, readPublishedImage } from "../../publish/publishedImage.ts";
+import { openPublishedLayers } from "../../publish/publishedLayers.ts";
+import { publishTags, publishTarget } from "../../publish/targets.ts";
+import { formatRepository } from "../../registry/reference.ts";
+import type { VerificationKey } from "../../supply/signingKey.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import { mapConcurrently } from "../../util/mapConcurrently.ts";
+import {
+  type AskedGoal,
+  goalsOf,
+  neighboursThere,
+  type PushedContainer,
+  pushToAll,
+  tried,
+} from "../push/pushContainer.ts";
+import { type AssembledImage, readAssembledImage } from "./assembledImage.ts";
+import { decideRebase, type WantedBase } from "./rebaseImage.ts";
+import { publishedSource } from "./rebaseSource.ts";
+
+const questionsAtOnce = 8;
+
+/** What is the same for all images of a command line. */
+export interface RebaseOptions {
+  /** Instead of the configured one. */
+  readonly base: WantedBase["configured"] | undefined;
+  readonly refresh: boolean;
+  /** Check, and publish nothing. */
+  readonly dryRun: boolean;
+  /** Make it even when it stands on that base already: it is to be written somewhere. */
+  readonly anew: boolean;
+  /** Keys whose statements count on where the packages of an image came from; none: what is attached to it counts. */
+  readonly believed: readonly VerificationKey[];
+}
+
+/** An image on its new base. */
+export interface Rebased {
+  readonly before: AssembledImage;
+  /** Undefined when nothing had to be made: it stands on that base already. */
+  readonly made: MadeImage | undefined;
+}
+
+/**
+ * Rebases the published image of a container.
+ *
+ * @throws {SpacktainersError} `NOT_FOUND` when it is not published; of reading it; `LINKAGE_UNRESOLVED`, `LIBC_TOO_OLD`; what
+ *   fails at one of several registries is in its result
+ */
+export async function rebaseContainer(
+  container: Container,
+  neighbours: readonly Container[],
+  registries: readonly RegistryConfiguration[],
+  configuration: Configuration,
+  options: RebaseOptions,
+  workshop: Workshop,
+): Promise<{ readonly rebased: Rebased; readonly pushed: PushedContainer }> {
+  const { emit } = workshop;
+  const platform = platformOf(container.arch);
+  emit({ type: "stage", stage: "Asking the registries" });
+  const found = await mapConcurrently(registries, questionsAtOnce, (registry) =>
+    tried(() => publishedImage(container, registry, workshop)),
+  );
+  const images = found.flatMap(({ value }) => (value === undefined ? [] : [value]));
+  const [first] = images;
+  if (first === undefined) {
+    const failure = found.find(({ error }) => error !== undefined)?.error;
+    throw failure ?? notPublished(container, registries);
+  }
+  const before = await readAssembledImage(await publishedSource(first, options.believed, emit));
+  const goals = goalsOf(container, before.names.version, registries, configuration, workshop);
+  const published = openPublishedLayers(
+    [...images, ...(await neighboursThere(goals, neighbours, platform, workshop))],
+    emit,
+  );
+  const wanted = await wantedBase(container, configuration, options, workshop);
+  const decided = await decideRebase(before, wanted, workshop, { published, refresh: options.refresh });
+  const asked = goals.map((goal, index): AskedGoal => {
+    const { value, error } = found[index] ?? {};
+    return { goal, there: value?.inputs === decided.inputs ? value : undefined, error };
+  });
+  const isMissing = asked.some(({ there, error }) => there === undefined && error === undefined);
+  const made = isMissing || options.anew ? await decided.make() : undefined;
+  const rebased = { before, made };
+  const { version } = before.names;
+  if (options.dryRun) return { rebased, pushed: { container, version, targets: [] } };
+  if (made !== undefined) emit({ type: "stage", stage: "Pushing the image" });
+  return {
+    rebased,
+    pushed: { container, version, targets: await pushToAll(asked, made, platform, workshop) },
+  };
+}
+
+/** The base that a container is to stand on: as asked for, as locked, as configured. */
+export async function wantedBase(
+  container: Container,
+  configuration: Configuration,
+  { base }: Pick<RebaseOptions, "base">,
+  { emit }: Pick<Workshop, "emit">,
+): Promise<WantedBase> {
+  if (base !== undefined) return { configured: base, lock: undefined };
+  const configured = configuration.base;
+  const file = lockPaths(container).spacktainers;
+  const lock = await loadSpacktainersLock(file);
+  if (lock === undefined) return { configured, lock: undefined };
+  const isSame =
+    lock.base.kind === configured.kind && lock.base.request.join("\n") === baseRequest(configured).join("\n");
+  emit({
+    type: "warning",
+    code: isSame ? "NOTICE" : "LOCK_STALE",
+    message: isSame
+      ? "the base is the locked one"
+      : "the configuration of the base has changed since the lock was made",
+    place: { file },
+    hint: isSame
+      ? "`spacktainers lock --keep` takes the newest one into the lock; --base chooses one for this time"
+      : "the configured base is taken; `spacktainers lock` writes the lock anew",
+  });
+  return { configured, lock: isSame ? baseLock(lock.base) : undefined };
+}
+
+/** The image that a registry has, by a tag that does not depend on the version. */
+async function publishedImage(
+  container: Container,
+  registry: RegistryConfiguration,
+  { registries }: Workshop,
+): Promise<PublishedImage | undefined> {
+  const fixed = registry.tags.filter((tag) => !tag.includes("{version}"));
+  const [tag] = publishTags({ tags: fixed }, { ...container, version: "" }, {});
+  const { repository } = publishTarget(registry, container, {});
+  if (tag === undefined)
+    throw new SpacktainersError(
+      "USAGE",
+      `all tags of ${formatRepository(repository)} depend on the version`,
+      {
+        hint: `name the image itself: ${formatRepository(repository)}:VERSION`,
+      },
+    );
+  return readPublishedImage(registries.repository(repository), tag, platformOf(container.arch));
+}
+
+function notPublished(container: Container, registries: readonly RegistryConfiguration[]): SpacktainersError {
+  const places = registries.map((registry) =>
+    formatRepository(publishTarget(registry, container, {}).repository),
+  );
+  return new SpacktainersError("NOT_FOUND", `${container.name} is not published in ${places.join(", ")}`, {
+    place: { file: container.path },
+    hint: `spacktainers push ${container.name}`,
+  });
+}

@@ -1,0 +1,262 @@
+/** `rebase`: from a command line to images on another base. */
+import type { Configuration } from "../../definitions/configuration.ts";
+import type { Container, Repository } from "../../definitions/repository.ts";
+import { hostArchitecture } from "../../definitions/select.ts";
+import { platformOf } from "../../image/image.ts";
+import { parseBaseOption } from "../../pipeline/base/baseOption.ts";
+import { loadVerificationKeys } from "../../pipeline/describe/keyFiles.ts";
+import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
+import { type Output, parseOutput } from "../../pipeline/workspace/outputs.ts";
+import { inWorkshop, tidyWorkshop, type Workshop } from "../../pipeline/workspace/workshop.ts";
+import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { type ImageName, parseTag } from "../../registry/reference.ts";
+import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import { chosenRegistries, moveTags, type PushResult, signingOf } from "../push/pushContainers.ts";
+import { readAssembledImage } from "./assembledImage.ts";
+import { type OsPackageChange, osPackageChanges } from "./osPackageChanges.ts";
+import { type Rebased, type RebaseOptions, rebaseContainer, wantedBase } from "./rebaseContainer.ts";
+import { decideRebase } from "./rebaseImage.ts";
+import { rebaseReference } from "./rebaseReference.ts";
+import { layoutSource } from "./rebaseSource.ts";
+import { type RebaseSubject, rebaseSubjects } from "./rebaseSubjects.ts";
+import { writeRebased } from "./writeRebased.ts";
+
+/** A command line of `rebase`. */
+export interface RebaseRequest {
+  readonly directory: string;
+  /** Containers, layouts, references; none: all containers. */
+  readonly images: readonly string[];
+  readonly arch: string | undefined;
+  /** As {@link parseBaseOption}; undefined: as configured or locked. */
+  readonly base: string | undefined;
+  /** URLs of configured registries; none: all. */
+  readonly registries: readonly string[];
+  /** Besides those of the configuration; in place of a reference's own. */
+  readonly tags: readonly string[];
+  /** Where to write it to, in place of publishing it. */
+  readonly outputs: readonly string[];
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  readonly refresh: boolean;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** What became of one image. */
+export interface RebaseResult {
+  readonly name: string;
+  readonly arch: string;
+  readonly version: string;
+  /** It stands on that base already. */
+  readonly upToDate: boolean;
+  /** Of the manifest; undefined when nothing was made. */
+  readonly digest: string | undefined;
+  readonly base: { readonly before: string; readonly after: string };
+  /** OS packages that are not the same; undefined when it is not known any more which the image has. */
+  readonly changes: readonly OsPackageChange[] | undefined;
+  /** Layers of packages, none of which was made again. */
+  readonly layers: number;
+  readonly pushed: readonly PushResult[];
+  readonly outputs: readonly Output[];
+}
+
+/** What became of all of them. */
+export interface RebaseOutcome {
+  readonly results: readonly RebaseResult[];
+  readonly failures: readonly SpacktainersError[];
+}
+
+/**
+ * Puts images on another base. Images that cannot be rebased do not keep the others from it.
+ *
+ * @throws {SpacktainersError} when nothing was tried: `USAGE`, `UNKNOWN_CONTAINER`, `REFERENCE_INVALID`
+ */
+export async function rebaseImages(request: RebaseRequest): Promise<RebaseOutcome> {
+  const { directory } = request;
+  for (const output of request.outputs) parseOutput(output, directory, { name: "", arch: "", version: "" });
+  const repository = await openSoundRepository(directory);
+  const { configuration } = repository;
+  const subjects = await rebaseSubjects(request, repository);
+  const publishes = subjects.some(({ kind }) => kind !== "layout");
+  const dryRun = request.dryRun || request.outputs.length > 0;
+  // A key that cannot be read is told before anything is made.
+  const signing = publishes && !dryRun ? await signingOf(configuration, directory) : unsigned;
+  const trusted = publishes ? await loadVerificationKeys(configuration.signing.public, directory) : [];
+  const options: RebaseOptions & { readonly signing: Signing } = {
+    ...request,
+    base:
+      request.base === undefined ? undefined : parseBaseOption(request.base, configuration.base, directory),
+    dryRun,
+    anew: request.outputs.length > 0,
+    believed: signing.key === undefined ? trusted : [...trusted, signing.key.publicKey],
+    signing,
+  };
+  const fixedPlace = request.outputs.find((output) => !output.includes("{name}"));
+  if (subjects.length > 1 && fixedPlace !== undefined)
+    throw new SpacktainersError(
+      "USAGE",
+      `--output ${fixedPlace} is one place for ${subjects.length} images`,
+      {
+        hint: "write {name} (and {arch}) in the path",
+      },
+    );
+  const workplace = { directory, caches: [], trust: [], refresh: request.refresh, jobs: undefined };
+  return inWorkshop(configuration, { ...request, ...workplace }, async (workshop) => {
+    const results: RebaseResult[] = [];
+    const failures: SpacktainersError[] = [];
+    for (const subject of subjects)
+      try {
+        results.push(...(await rebase(subject, repository, request, options, workshop)));
+      } catch (thrown) {
+        const error = asSpacktainersError(thrown);
+        // Of one image, the failure is the command's, as it is.
+        if (error.code === "INTERRUPTED" || subjects.length === 1) throw thrown;
+        failures.push(error);
+      }
+    await tidyWorkshop(workshop);
+    failures.push(
+      ...results.flatMap(({ pushed }) => pushed.flatMap(({ error }) => (error === undefined ? [] : [error]))),
+    );
+    return { results, failures };
+  });
+}
+
+/** How what is published is signed. */
+type Signing = Awaited<ReturnType<typeof signingOf>>;
+
+const unsigned: Signing = { key: undefined, forms: [] };
+
+async function rebase(
+  subject: RebaseSubject,
+  repository: Repository,
+  request: RebaseRequest,
+  options: RebaseOptions & { readonly signing: Signing },
+  workshop: Workshop,
+): Promise<readonly RebaseResult[]> {
+  switch (subject.kind) {
+    case "container":
+      return [await container(subject.container, repository, request, options, workshop)];
+    case "layout":
+      return [await layout(subject, repository.configuration, request, options, workshop)];
+    case "reference":
+      return reference(subject.name, repository.configuration, request, options, workshop);
+  }
+}
+
+async function container(
+  subject: Container,
+  { configuration, containers }: Repository,
+  request: RebaseRequest,
+  options: RebaseOptions & { readonly signing: Signing },
+  workshop: Workshop,
+): Promise<RebaseResult> {
+  const registries = chosenRegistries(configuration, request.registries).map((registry) => ({
+    ...registry,
+    tags: [...registry.tags, ...request.tags.map((tag) => parseTag(tag))],
+  }));
+  const neighbours = containers.filter(
+    (other) => !other.parked && other.kind === "spack" && other.arch === subject.arch && other !== subject,
+  );
+  const { rebased, pushed } = await rebaseContainer(
+    subject,
+    neighbours,
+    registries,
+    configuration,
+    options,
+    workshop,
+  );
+  const rows = await moveTags([pushed], containers, workshop, options.signing);
+  return { ...(await finished(rebased, request, workshop)), pushed: rows };
+}
+
+async function layout(
+  { path, container }: Extract<RebaseSubject, { kind: "layout" }>,
+  configuration: Configuration,
+  request: RebaseRequest,
+  options: RebaseOptions,
+  workshop: Workshop,
+): Promise<RebaseResult> {
+  const arch = container?.arch ?? asArchitecture(request.arch) ?? hostArchitecture();
+  const before = await readAssembledImage(await layoutSource(path, platformOf(arch), workshop));
+  const wanted =
+    container === undefined
+      ? { configured: options.base ?? configuration.base, lock: undefined }
+      : await wantedBase(container, configuration, options, workshop);
+  const decided = await decideRebase(before, wanted, workshop, {
+    published: undefined,
+    refresh: request.refresh,
+  });
+  const outputs = request.outputs.length > 0 ? request.outputs : [`oci:${path}`];
+  const isThere = before.inputs === decided.inputs && request.outputs.length === 0;
+  const made = isThere ? undefined : await decided.make();
+  return finished({ before, made }, { ...request, outputs }, workshop);
+}
+
+async function reference(
+  name: ImageName,
+  configuration: Configuration,
+  request: RebaseRequest,
+  options: RebaseOptions & { readonly signing: Signing },
+  workshop: Workshop,
+): Promise<readonly RebaseResult[]> {
+  const own = name.digest === undefined ? [name.tag ?? parseTag("latest")] : [];
+  const tags = request.tags.length === 0 ? own : [...new Set(request.tags.map((tag) => parseTag(tag)))];
+  if (tags.length === 0 && !options.dryRun)
+    throw new SpacktainersError("USAGE", "an image named by digest has no tag to be published by", {
+      hint: "--tag names one; --output writes the image to this machine",
+    });
+  const { images, architectures } = await rebaseReference(
+    name,
+    asArchitecture(request.arch),
+    tags,
+    { ...options, base: options.base ?? configuration.base },
+    workshop,
+  );
+  const all = images.flatMap(({ pushed: { container } }) =>
+    architectures.map((arch) => ({ name: container.name, arch, parked: false })),
+  );
+  const rows = await moveTags(
+    images.map(({ pushed }) => pushed),
+    all,
+    workshop,
+    options.signing,
+  );
+  const results: RebaseResult[] = [];
+  for (const { rebased } of images)
+    results.push({
+      ...(await finished(rebased, request, workshop)),
+      pushed: rows.filter(({ arch }) => arch === rebased.before.names.arch),
+    });
+  return results;
+}
+
+/** Writes what is to be written to this machine, and tells what changed. */
+async function finished(
+  { before, made }: Rebased,
+  request: RebaseRequest,
+  workshop: Workshop,
+): Promise<RebaseResult> {
+  const outputs = request.outputs.map((text) => parseOutput(text, request.directory, before.names));
+  if (made !== undefined && !request.dryRun && outputs.length > 0)
+    await writeRebased(made, before.names, outputs, request, workshop);
+  const labels = made?.image.config.value.config?.Labels ?? {};
+  return {
+    ...before.names,
+    upToDate: made === undefined,
+    digest: made?.image.manifest.descriptor.digest,
+    base: {
+      before: before.base.name,
+      after: labels["org.opencontainers.image.base.name"] ?? before.base.name,
+    },
+    changes:
+      made === undefined
+        ? []
+        : before.base.packages === undefined
+          ? undefined
+          : osPackageChanges(before.base.packages, made.base.packages),
+    layers: before.layers.length,
+    pushed: [],
+    outputs: request.dryRun ? [] : outputs,
+  };
+}

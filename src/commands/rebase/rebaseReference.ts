@@ -1,0 +1,157 @@
+/** An image that is named by itself, wherever it is published, on another base. */
+import { parseIndex } from "../../archive/oci/parse.ts";
+import { isIndexType } from "../../archive/oci/types.ts";
+import {
+  type Architecture,
+  architectures,
+  type RegistryConfiguration,
+} from "../../definitions/configuration.ts";
+import { platformOf } from "../../image/image.ts";
+import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import { type PublishedImage, readPublishedImage } from "../../publish/publishedImage.ts";
+import { openPublishedLayers } from "../../publish/publishedLayers.ts";
+import { getManifest } from "../../registry/manifests.ts";
+import { formatRepository, type ImageName, manifestReference, type Tag } from "../../registry/reference.ts";
+import type { Repository } from "../../registry/registry.ts";
+import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { type AskedGoal, type PushedContainer, pushToAll } from "../push/pushContainer.ts";
+import { readAssembledImage } from "./assembledImage.ts";
+import type { Rebased, RebaseOptions } from "./rebaseContainer.ts";
+import { decideRebase, type WantedBase } from "./rebaseImage.ts";
+import { publishedSource } from "./rebaseSource.ts";
+
+/** The images that a name stands for, rebased. */
+export interface RebasedReference {
+  readonly images: readonly { readonly rebased: Rebased; readonly pushed: PushedContainer }[];
+  /** All that the name stands for, rebased or not. */
+  readonly architectures: readonly Architecture[];
+}
+
+/**
+ * Rebases the image that a name stands for, of every architecture unless one is asked for. It goes where it came from. All
+ * are made before any is pushed: where one cannot stand on the base, the registry stays as it is.
+ *
+ * @param arch only this one
+ * @param tags to be moved to the result
+ * @throws {SpacktainersError} `NOT_FOUND`; of reading the image; `LINKAGE_UNRESOLVED`, `LIBC_TOO_OLD`
+ */
+export async function rebaseReference(
+  name: ImageName,
+  arch: Architecture | undefined,
+  tags: readonly Tag[],
+  options: RebaseOptions & { readonly base: WantedBase["configured"] },
+  workshop: Workshop,
+): Promise<RebasedReference> {
+  const repository = workshop.registries.repository(name);
+  const there = await architecturesOf(repository, name);
+  const made: MadeRebase[] = [];
+  for (const each of arch === undefined ? there : [arch])
+    made.push(
+      await makeOne(repository, name, each, options, workshop).catch((error: unknown) => {
+        throw there.length === 1 ? error : ofArchitecture(error, each);
+      }),
+    );
+  const images: RebasedReference["images"][number][] = [];
+  for (const one of made) images.push(await pushOne(repository, name, one, tags, options, workshop));
+  return { images, architectures: there };
+}
+
+/** A failure, with the architecture that it is of. */
+function ofArchitecture(thrown: unknown, arch: Architecture): Error {
+  if (thrown instanceof SpacktainersErrors)
+    return new SpacktainersErrors(thrown.errors.map((error) => named(error, arch)));
+  return named(asSpacktainersError(thrown), arch);
+}
+
+function named(error: SpacktainersError, arch: Architecture): SpacktainersError {
+  const { code, message, place, hint } = error;
+  if (code === "INTERRUPTED") return error;
+  return new SpacktainersError(code, `for ${arch}: ${message}`, {
+    place,
+    hint: hint ?? "nothing was published; --arch rebases one architecture and leaves the others as they are",
+    cause: error,
+  });
+}
+
+/** An image on its new base, not pushed yet. */
+interface MadeRebase extends Rebased {
+  readonly arch: Architecture;
+  /** The image as it is in the registry. */
+  readonly image: PublishedImage;
+  /** It stands on that base already. */
+  readonly isSame: boolean;
+}
+
+async function makeOne(
+  repository: Repository,
+  name: ImageName,
+  arch: Architecture,
+  options: Parameters<typeof rebaseReference>[3],
+  workshop: Workshop,
+): Promise<MadeRebase> {
+  const { emit } = workshop;
+  const platform = platformOf(arch);
+  const image = await readPublishedImage(repository, manifestReference(name), platform);
+  if (image === undefined || (await image.config()).architecture !== arch)
+    throw new SpacktainersError("NOT_FOUND", `there is no such image for ${arch}`, {
+      place: { url: `${formatRepository(name)} ${manifestReference(name)}` },
+      hint: "without --arch, those that there are are rebased",
+    });
+  const before = await readAssembledImage(await publishedSource(image, options.believed, emit));
+  const published = openPublishedLayers([image], emit);
+  const wanted: WantedBase = { configured: options.base, lock: undefined };
+  const decided = await decideRebase(before, wanted, workshop, { published, refresh: options.refresh });
+  const isSame = image.inputs === decided.inputs;
+  const made = isSame && !options.anew ? undefined : await decided.make();
+  return { arch, image, isSame, before, made };
+}
+
+async function pushOne(
+  repository: Repository,
+  name: ImageName,
+  { arch, image, isSame, before, made }: MadeRebase,
+  tags: readonly Tag[],
+  options: Parameters<typeof rebaseReference>[3],
+  workshop: Workshop,
+): Promise<RebasedReference["images"][number]> {
+  const container = { name: before.names.name, arch };
+  const { version } = before.names;
+  if (options.dryRun) return { rebased: { before, made }, pushed: { container, version, targets: [] } };
+  const { host, path } = name;
+  const configuration: RegistryConfiguration = {
+    type: "oci",
+    url: host,
+    repository: path,
+    tags,
+    username: undefined,
+    password: undefined,
+  };
+  const target = { configuration, host, scheme: undefined, repository: { host, path } };
+  const goal: AskedGoal = {
+    goal: { target, tags, repository },
+    there: isSame ? image : undefined,
+    error: undefined,
+  };
+  if (made !== undefined) workshop.emit({ type: "stage", stage: "Pushing the image" });
+  const targets = await pushToAll([goal], made, platformOf(arch), workshop);
+  return { rebased: { before, made }, pushed: { container, version, targets } };
+}
+
+/** The architectures that a name has images for, as far as we know them. */
+async function architecturesOf(repository: Repository, name: ImageName): Promise<readonly Architecture[]> {
+  const reference = manifestReference(name);
+  const place = { url: `${formatRepository(name)} ${reference}` };
+  const found = await getManifest(repository, reference);
+  if (found === undefined)
+    throw new SpacktainersError("NOT_FOUND", "there is no such image", {
+      place,
+      hint: "check its name and tag; a private one needs credentials",
+    });
+  if (isIndexType(found.mediaType)) {
+    const named = parseIndex(found.bytes, place).manifests.map(({ platform }) => platform?.architecture);
+    return architectures.filter((each) => named.includes(each));
+  }
+  const image = await readPublishedImage(repository, reference, platformOf("amd64"));
+  const own = (await image?.config())?.architecture;
+  return architectures.filter((each) => each === own);
+}

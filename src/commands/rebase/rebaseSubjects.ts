@@ -1,0 +1,85 @@
+/** What a command line of `rebase` names. */
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Container, Repository } from "../../definitions/repository.ts";
+import { selectContainers } from "../../definitions/select.ts";
+import { defaultOutput } from "../../pipeline/images/builtImage.ts";
+import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
+import { type ImageName, parseReference } from "../../registry/reference.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+
+/** The part of a command line that names images. */
+export interface NamedSubjects {
+  readonly directory: string;
+  /** Containers, layouts, references; none: all containers. */
+  readonly images: readonly string[];
+  readonly arch: string | undefined;
+}
+
+/** An image as a command line names it. */
+export type RebaseSubject =
+  | { readonly kind: "container"; readonly container: Container }
+  | { readonly kind: "layout"; readonly path: string; readonly container: Container | undefined }
+  | { readonly kind: "reference"; readonly name: ImageName };
+
+/** References are told from paths and names by their registry's host. */
+const hasRegistry = /^(?:docker:\/\/)?(?:localhost|[^/]*[.:][^/]*)\/[^/]/;
+
+/**
+ * What the command line names, each once.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_SUPPORTED` for a definition file, `REFERENCE_INVALID`
+ */
+export async function rebaseSubjects(
+  request: NamedSubjects,
+  repository: Repository,
+): Promise<readonly RebaseSubject[]> {
+  const { directory, images } = request;
+  const arch = asArchitecture(request.arch);
+  const select = (names: readonly string[]): Promise<readonly Container[]> =>
+    selectContainers(repository, { names, cwd: directory, ...(arch === undefined ? {} : { arch }) });
+  const hasRegistries = repository.configuration.registries.length > 0;
+  const ofContainer = (container: Container): RebaseSubject => {
+    if (container.kind === "def")
+      throw new SpacktainersError("NOT_SUPPORTED", `${container.name} is an Apptainer definition file`, {
+        place: { file: container.path },
+        hint: "it names the image it starts from itself; push it again",
+      });
+    // What is published counts; the built image only where nothing is published.
+    if (hasRegistries) return { kind: "container", container };
+    return { kind: "layout", path: defaultOutput(repository.configuration.output, container), container };
+  };
+  if (images.length === 0) {
+    const all = (await select([])).filter(({ kind }) => kind === "spack");
+    if (all.length === 0)
+      throw new SpacktainersError("UNKNOWN_CONTAINER", "there is no container to rebase", {
+        hint: "name an image: a reference such as ghcr.io/my-org/name:1.0, or the directory of a layout",
+      });
+    return all.map(ofContainer);
+  }
+  const subjects: RebaseSubject[] = [];
+  for (const text of new Set(images)) {
+    const path = resolve(directory, text.replace(/^oci:/, ""));
+    if (await isLayout(path)) {
+      const container = repository.containers.find(
+        (one) => defaultOutput(repository.configuration.output, one) === path,
+      );
+      subjects.push({ kind: "layout", path, container });
+      continue;
+    }
+    const found = await select([text]).catch((error: unknown) => {
+      if (error instanceof SpacktainersError && hasRegistry.test(text)) return [];
+      throw error;
+    });
+    if (found.length > 0) subjects.push(...found.map(ofContainer));
+    else subjects.push({ kind: "reference", name: parseReference(text.replace(/^docker:\/\//, "")) });
+  }
+  return subjects;
+}
+
+async function isLayout(path: string): Promise<boolean> {
+  return stat(join(path, "oci-layout")).then(
+    (facts) => facts.isFile(),
+    () => false,
+  );
+}

@@ -1,0 +1,81 @@
+import { builtLayout } from "../../pipeline/images/builtLayout.ts";
+import { parseBind } from "../../run/containerProcess.ts";
+import { runImage } from "../../run/runImage.ts";
+import type { GpuKind, MpiMode, RuntimeName } from "../../run/types.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+
+/** A command line of `run`. */
+export interface RunRequest {
+  readonly directory: string;
+  /** A container's name, or a layout's directory. */
+  readonly image: string;
+  readonly arch: string | undefined;
+  readonly command: readonly string[];
+  /** `source[:target[:ro]]`. */
+  readonly binds: readonly string[];
+  /** `NAME=value`, or `NAME` for the value it has here. */
+  readonly env: readonly string[];
+  readonly workdir: string | undefined;
+  /** `none`: the command is not handed to the image's entrypoint; default `image`. */
+  readonly entrypoint?: "image" | "none";
+  /** Default `auto`. */
+  readonly mpi?: MpiMode;
+  readonly gpu?: GpuKind | undefined;
+  readonly runtime: RuntimeName | "auto";
+  readonly network: "host" | "none";
+  readonly readOnly: boolean;
+  readonly tty: boolean | undefined;
+  readonly print: ((commandLine: string) => void) | undefined;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a command in a built image.
+ *
+ * @returns the command's exit status; 128 and the number of the signal that ended it
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when the image is not built, `RUNTIME_MISSING`, `USAGE`
+ */
+export async function runContainer(request: RunRequest): Promise<number> {
+  const image = await builtLayout(request);
+  return runImage({
+    image,
+    command: request.command,
+    binds: request.binds.map((text) => parseBind(text, request.directory)),
+    env: parseEnvironment(request.env),
+    entrypoint: request.entrypoint ?? "image",
+    mpi: request.mpi ?? "auto",
+    runtime: request.runtime,
+    network: request.network,
+    readOnly: request.readOnly,
+    emit: request.emit,
+    signal: request.signal,
+    ...(request.gpu === undefined ? {} : { gpu: request.gpu }),
+    ...(request.workdir === undefined ? {} : { workdir: request.workdir }),
+    ...(request.tty === undefined ? {} : { tty: request.tty }),
+    ...(request.print === undefined ? {} : { print: request.print }),
+  });
+}
+
+/**
+ * Reads `NAME=value` and `NAME` (the value it has in our own environment; left out when it has none).
+ *
+ * @throws {SpacktainersError} `USAGE` for names that no shell can set
+ */
+export function parseEnvironment(
+  words: readonly string[],
+  own: NodeJS.ProcessEnv = process.env,
+): Readonly<Record<string, string>> {
+  const env: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const word of words) {
+    const equals = word.indexOf("=");
+    const name = equals < 0 ? word : word.slice(0, equals);
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      // The value may be a secret: only the name is shown.
+      throw new SpacktainersError("USAGE", `--env: ${name.slice(0, 40)} cannot be the name of a variable`);
+    const value = equals < 0 ? own[name] : word.slice(equals + 1);
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}

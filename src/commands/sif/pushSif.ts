@@ -1,0 +1,139 @@
+/** SIF files to where others get them: a registry (as an ORAS artifact, as Apptainer pushes them), or an S3 bucket. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { type Descriptor, type ImageManifest, mediaTypes } from "../../archive/oci/types.ts";
+import { uploadToS3 } from "../../buildcache/s3Upload.ts";
+import { encode } from "../../image/image.ts";
+import { openRepository } from "../../pipeline/workspace/workspace.ts";
+import { openRegistries } from "../../publish/openRegistries.ts";
+import { bytesBlob, fileBlob } from "../../registry/blobSource.ts";
+import { getManifest, putManifest } from "../../registry/manifests.ts";
+import { pushBlobs } from "../../registry/pushBlob.ts";
+import { type ImageName, isTag, parseReference, parseTag } from "../../registry/reference.ts";
+import { putReferrer } from "../../registry/referrers.ts";
+import type { Repository } from "../../registry/registry.ts";
+import { runTask } from "../../registry/task.ts";
+import { openSif } from "../../sif/openSif.ts";
+import { sifMediaType } from "../../sif/sifFormat.ts";
+import { type Digest, digestOf, digestOfHex } from "../../util/digest.ts";
+import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+
+const sifConfigType = "application/vnd.sylabs.sif.config.v1+json";
+
+/** A command line of `sif push`. */
+export interface PushSifRequest {
+  readonly directory: string;
+  readonly path: string;
+  /** `oras://NAME[:TAG]` (tag: `latest`) or `s3://BUCKET/KEY`; a KEY that ends with `/` is a folder. */
+  readonly destination: string;
+  /** ORAS: tag or digest of the image in the same repository that the file was made of; it is then found beside it. */
+  readonly image: string | undefined;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** A file that was published. */
+export interface PushedSif {
+  /** `oras://…@sha256:…`, or `s3://…`. */
+  readonly url: string;
+  /** Of the file. */
+  readonly digest: string;
+  /** Bytes of the file. */
+  readonly size: number;
+  /** ORAS: false when the registry had the file already. */
+  readonly sent: boolean;
+}
+
+/**
+ * Publishes a SIF file. Nothing is visible under the name before the whole file is there.
+ *
+ * @throws {SpacktainersError} `USAGE`, `NOT_FOUND` when there is no such image beside it; as `openSif`, the registry
+ *   client and `uploadToS3`
+ */
+export async function pushSif(request: PushSifRequest): Promise<PushedSif> {
+  const { destination, emit, signal } = request;
+  const path = resolve(request.directory, request.path);
+  const scheme = /^([a-z0-9]+):\/\//.exec(destination)?.[1];
+  if (scheme !== "oras" && scheme !== "s3")
+    throw new SpacktainersError("USAGE", `${destination} is neither oras:// nor s3://`, {
+      hint: "oras://REGISTRY/NAME:TAG, or s3://BUCKET/KEY",
+    });
+  if (scheme === "s3" && request.image !== undefined)
+    throw new SpacktainersError("USAGE", "--image is of use with oras:// only");
+  // What is no SIF file is refused here, not by those who pull it.
+  const { header, close } = await openSif(path);
+  await close();
+  emit({ type: "stage", stage: "Reading the file" });
+  const { size } = await stat(path);
+  const digest = await fileDigest(path, signal);
+  emit({ type: "stage", stage: "Pushing the file" });
+  if (scheme === "s3") {
+    const url = destination.endsWith("/") ? destination + encodeURIComponent(basename(path)) : destination;
+    await runTask(emit, { kind: "push", label: url, bytes: size }, async (onBytes) => {
+      await uploadToS3({ url, path, size, mediaType: sifMediaType, onBytes, emit, signal });
+      return "done";
+    });
+    return { url, digest, size, sent: true };
+  }
+  const name = parseReference(destination.slice("oras://".length));
+  if (name.digest !== undefined)
+    throw new SpacktainersError("USAGE", "a file is pushed to a tag, not to a digest");
+  const { configuration } = await openRepository(request.directory);
+  const registries = openRegistries({ configured: configuration.registries, emit, signal });
+  try {
+    const repository = registries.repository(name);
+    const subject =
+      request.image === undefined ? undefined : await subjectOf(repository, name, request.image);
+    const layer: Descriptor = {
+      mediaType: sifMediaType,
+      digest,
+      size,
+      annotations: { "org.opencontainers.image.title": basename(path) },
+    };
+    const config = bytesBlob(Buffer.from(JSON.stringify({ architecture: header.architecture, os: "linux" })));
+    const manifest: ImageManifest = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.manifest,
+      artifactType: sifMediaType,
+      config: { mediaType: sifConfigType, digest: config.digest, size: config.size },
+      layers: [layer],
+      ...(subject === undefined ? {} : { subject }),
+    };
+    const outcomes = await pushBlobs(repository, [
+      config,
+      fileBlob(path, { digest, size, label: basename(path) }),
+    ]);
+    const { bytes } = encode(manifest, mediaTypes.manifest);
+    if (subject !== undefined) await putReferrer(repository, bytes);
+    await putManifest(repository, name.tag ?? parseTag("latest"), bytes, mediaTypes.manifest);
+    const shown = `oras://${name.host}/${name.path}:${name.tag ?? "latest"}@${digestOf(bytes)}`;
+    return { url: shown, digest, size, sent: outcomes.get(digest) === "uploaded" };
+  } finally {
+    await registries.close();
+  }
+}
+
+/** The image that the file says it is of, as the repository has it. */
+async function subjectOf(repository: Repository, name: ImageName, image: string): Promise<Descriptor> {
+  const shown = isTag(image) ? `${name.host}/${name.path}:${image}` : `${name.host}/${name.path}@${image}`;
+  const { tag, digest } = parseReference(shown);
+  const reference = digest ?? tag;
+  const found = reference === undefined ? undefined : await getManifest(repository, reference);
+  if (found === undefined)
+    throw new SpacktainersError("NOT_FOUND", "the repository has no such image", { place: { url: shown } });
+  return { mediaType: found.mediaType, digest: found.digest, size: found.bytes.length };
+}
+
+async function fileDigest(path: string, signal: AbortSignal): Promise<Digest> {
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, signal }))
+      hash.update(chunk as Buffer);
+  } catch (thrown) {
+    throw asSpacktainersError(thrown, { file: path });
+  }
+  return digestOfHex(hash.digest("hex"));
+}

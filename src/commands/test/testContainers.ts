@@ -1,0 +1,204 @@
+/** From a command line of `test` to results: smoke tests of containers on the runtimes of this machine, or as Slurm jobs. */
+import { yamlLimits } from "../../definitions/positionedYaml.ts";
+import { readTextFile } from "../../definitions/repository.ts";
+import { readTestsFile } from "../../definitions/testsFile.ts";
+import type { TestsFile } from "../../definitions/testsSchema.ts";
+import { readHostFacts } from "../../hpc/hostFacts.ts";
+import { judge, type PlannedTest, planTests } from "../../hpc/smokeTests.ts";
+import { factsOfForm } from "../../pipeline/images/namedImageFacts.ts";
+import { findImage, type ImageForm, type NamedImage } from "../../pipeline/images/openImage.ts";
+import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import type { RuntimeName } from "../../run/types.ts";
+import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import { makeJob } from "../job/makeJob.ts";
+import { runJob } from "../job/runJob.ts";
+import { runsSif, runTest, type TestSubject } from "./runTest.ts";
+
+/** A command line of `test`. */
+export interface TestRequest {
+  readonly directory: string;
+  /** Containers, layouts, or SIF files. */
+  readonly names: readonly string[];
+  readonly arch: string | undefined;
+  /** Empty: every runtime that works here. */
+  readonly runtimes: readonly RuntimeName[];
+  /** Run the tests as jobs of this site instead. */
+  readonly slurm:
+    | { readonly site: string; readonly mpi: string | undefined; readonly location: string | undefined }
+    | undefined;
+  /** How to start this very program. */
+  readonly self: readonly [string, ...string[]];
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/** How one test went. */
+export interface TestResult {
+  readonly container: string;
+  readonly test: string;
+  /** A runtime, or `job at SITE`. */
+  readonly where: string;
+  readonly passed: boolean;
+  /** Why not. */
+  readonly reasons: readonly string[];
+}
+
+/**
+ * Runs the tests of containers, one after the other.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when an image is not built, `DEFINITION_INVALID` (a `test.yaml`),
+ *   `RUNTIME_MISSING` (one that was named, or all that run SIF files), `NOT_SUPPORTED` (an image that is elsewhere or in an archive)
+ */
+export async function testContainers(
+  request: TestRequest,
+  told: (result: TestResult) => void = () => {},
+): Promise<readonly TestResult[]> {
+  const repository = await openSoundRepository(request.directory);
+  const here = request.slurm === undefined ? await runtimesOf(request) : [];
+  const results: TestResult[] = [];
+  for (const name of request.names) {
+    const image = await findImage(name, repository, request);
+    const subject = subjectOf(image, name);
+    const runtimes = request.slurm === undefined ? runtimesFor(subject, here, request) : [];
+    const { emit, signal } = request;
+    const { arch } = request;
+    const { registries } = repository.configuration;
+    const { facts } = await factsOfForm(subject.form, { arch, registries, emit, signal });
+    const tests = planTests(facts, await ownTests(image));
+    const add = (test: PlannedTest, where: string, reasons: readonly string[]): void => {
+      const result = { container: image.name, test: test.name, where, passed: reasons.length === 0, reasons };
+      results.push(result);
+      told(result);
+    };
+    for (const test of tests) {
+      if (request.slurm !== undefined) {
+        add(test, `job at ${request.slurm.site}`, await runAsJob(test, subject.path, request));
+        continue;
+      }
+      for (const runtime of runtimes) {
+        if (signal.aborted) throw signal.reason;
+        add(test, runtime, await runTest(test, subject, runtime, facts.mpiexec, request));
+      }
+    }
+  }
+  return results;
+}
+
+/** What can be started of an image, or why there is nothing. */
+function subjectOf(
+  { name, layout, form, container }: NamedImage,
+  text: string,
+): TestSubject & { readonly form: ImageForm } {
+  if (layout !== undefined && form !== undefined) return { kind: "layout", path: layout, form };
+  if (form?.kind === "local") return { kind: "sif", path: form.path, form };
+  if (form === undefined)
+    throw new SpacktainersError("NOT_FOUND", `${name} is not built yet`, {
+      hint:
+        container === undefined
+          ? `neither a container nor an image is called ${text}`
+          : `spacktainers build ${name}`,
+    });
+  throw new SpacktainersError("NOT_SUPPORTED", `${text} cannot be started as it is`, {
+    hint: "make it a SIF file: spacktainers sif",
+  });
+}
+
+/** SIF files are for Apptainer and its sibling. */
+function runtimesFor(
+  { kind, path }: TestSubject,
+  here: readonly RuntimeName[],
+  request: TestRequest,
+): readonly RuntimeName[] {
+  if (kind === "layout") return here;
+  const able = here.filter(runsSif);
+  const unable = request.runtimes.filter((name) => !runsSif(name));
+  if (unable.length > 0)
+    throw new SpacktainersError("NOT_SUPPORTED", `${unable.join(", ")} cannot run SIF files`, {
+      place: { file: path },
+      hint: "apptainer and singularity can",
+    });
+  if (able.length === 0)
+    throw new SpacktainersError("RUNTIME_MISSING", "there is nothing here that runs SIF files", {
+      place: { file: path },
+      hint: "install apptainer, or test the container the file was made of",
+    });
+  return able;
+}
+
+async function ownTests(image: NamedImage): Promise<TestsFile | undefined> {
+  const path = image.container?.tests;
+  if (path === undefined) return undefined;
+  const { tests, problems } = readTestsFile(await readTextFile(path, yamlLimits.bytes), path);
+  if (tests === undefined) throw new SpacktainersErrors(problems.errors);
+  return tests;
+}
+
+async function runtimesOf(request: TestRequest): Promise<readonly RuntimeName[]> {
+  if (request.runtimes.length > 0) return request.runtimes;
+  const host = await readHostFacts();
+  const works = host.runtimes.flatMap(({ name, trouble }) =>
+    trouble === undefined ? [name as RuntimeName] : [],
+  );
+  return host.namespaces.trouble === undefined ? [...works, "namespace"] : works;
+}
+
+/** @returns why it failed */
+async function runAsJob(test: PlannedTest, image: string, request: TestRequest): Promise<readonly string[]> {
+  const { slurm } = request;
+  if (slurm === undefined) return [];
+  const ranks = Math.max(1, test.ranks);
+  try {
+    const made = await makeJob({
+      directory: request.directory,
+      image,
+      arch: request.arch,
+      site: slurm.site,
+      command: test.command,
+      resources: {
+        nodes: test.nodes,
+        tasksPerNode: Math.ceil(ranks / test.nodes),
+        cpusPerTask: undefined,
+        exclusive: false,
+        time: slurmTime(test.timeout),
+      },
+      name: "spacktainers-test",
+      binds: [],
+      workdir: "/",
+      env: Object.entries(test.environment).map(([name, value]) => `${name}=${value}`),
+      location: slurm.location,
+      mpi: slurm.mpi,
+      hostMpi: undefined,
+      gpu: undefined,
+      log: undefined,
+      emit: request.emit,
+      signal: request.signal,
+    });
+    const wrong = made.findings.filter(({ severity }) => severity === "error");
+    if (wrong.length > 0) return wrong.map(({ message }) => `not submitted: ${message}`);
+    const decoder = new TextDecoder();
+    let output = "";
+    const outcome = await runJob({
+      script: made.script,
+      directory: request.directory,
+      cancelOnInterrupt: true,
+      output: (bytes) => {
+        output += decoder.decode(bytes, { stream: true });
+      },
+      emit: request.emit,
+      signal: request.signal,
+    });
+    if (request.signal.aborted) throw request.signal.reason;
+    return judge(test, { status: outcome.status, stdout: output, stderr: "" }, true);
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    const { code, message } = asSpacktainersError(error);
+    return [`${code}: ${message}`];
+  }
+}
+
+function slurmTime(seconds: number): string {
+  const two = (number: number): string => String(Math.floor(number)).padStart(2, "0");
+  const limit = Math.max(60, seconds);
+  return `${two(limit / 3600)}:${two((limit / 60) % 60)}:${two(limit % 60)}`;
+}

@@ -1,0 +1,201 @@
+import { mkdir, rename, rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { unpackEntries } from "../../archive/unpackEntries.ts";
+import { openCaches } from "../../buildcache/cacheSet.ts";
+import { hostArchitecture, selectContainers } from "../../definitions/select.ts";
+import { installPackage } from "../../install/installPackage.ts";
+import { sbangScript } from "../../install/sbangScript.ts";
+import { streamEntries, viewNotices } from "../../pipeline/assemble/topLayer.ts";
+import { viewChoice } from "../../pipeline/assemble/viewChoice.ts";
+import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
+import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
+import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
+import { resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
+import { planInstalls } from "../../pipeline/plan/makeFragments.ts";
+import { packagePrefixes } from "../../pipeline/plan/packagePrefixes.ts";
+import { checkPrefixesFit } from "../../pipeline/plan/preflight.ts";
+import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
+import { holdsPath, refuseReplacingOthers } from "../../pipeline/workspace/viewPlace.ts";
+import type { WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
+import { cacheSources, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import {
+  sweepTemporaries,
+  temporaryPath,
+  writeAtomically,
+  writeFileAtomically,
+} from "../../util/atomicFile.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import { mapConcurrently } from "../../util/mapConcurrently.ts";
+import { mergeView } from "../../view/mergeView.ts";
+import type { ViewPackage } from "../../view/types.ts";
+
+/** A command line of `unpack`. */
+export interface UnpackRequest extends WorkshopRequest {
+  /** A container's name, a definition, or a folder with `spack.yaml`. */
+  readonly path: string;
+  /** Directory to fill; `root` and `view` are below it. */
+  readonly into: string;
+  /** Where the packages are relocated to, absolute. */
+  readonly root: string;
+  /** Where the view is, absolute. */
+  readonly view: string;
+  readonly arch: string | undefined;
+  /** Undefined: as configured. */
+  readonly strip: boolean | undefined;
+  readonly keepMetadata: boolean;
+}
+
+/** What was unpacked. */
+export interface UnpackedEnvironment {
+  readonly into: string;
+  readonly packages: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly hash: string;
+    readonly prefix: string;
+  }[];
+}
+
+/**
+ * Puts an environment's packages and its view into a directory as plain files: what real Spack would have installed at
+ * `root`, apart from what is stripped. Each package appears whole or not at all; one that is there is replaced.
+ *
+ * @throws {SpacktainersError} of reading, resolving, trust and installation
+ */
+export async function unpackEnvironment(request: UnpackRequest): Promise<UnpackedEnvironment> {
+  const { emit, signal } = request;
+  const into = resolve(request.directory, request.into);
+  for (const prefix of [request.root, request.view])
+    if (!prefix.startsWith("/") || prefix.split("/").includes(".."))
+      throw new SpacktainersError("USAGE", `${prefix} is not an absolute path`, {
+        hint: "--root and --view name places below --into, such as /opt/software",
+      });
+  if (holdsPath(request.view, request.root))
+    throw new SpacktainersError(
+      "USAGE",
+      `the view at ${request.view} would take the place of ${request.root}`,
+      {
+        hint: "--root and --view must be two places, and the packages not inside of the view",
+      },
+    );
+  const repository = await openSoundRepository(request.directory);
+  const [container] = await selectContainers(repository, {
+    names: [request.path],
+    cwd: request.directory,
+    arch: asArchitecture(request.arch) ?? hostArchitecture(),
+  });
+  if (container === undefined || container.kind === "def")
+    throw new SpacktainersError("NOT_SUPPORTED", `${request.path} is not a Spack environment`, {
+      hint: "unpack takes a folder with spack.yaml",
+    });
+  const { configuration } = repository;
+  const sources = await cacheSources(configuration.caches, request, request.directory);
+  const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
+  try {
+    const dialect = await chooseDialect(container, configuration, caches);
+    const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
+    const platform = configuration.platforms[container.arch];
+    const resolved = await resolvePackages(loaded, caches, platform, emit, () => recipeFacts(configuration));
+    const specs = resolved.packages.map(({ spec }) => spec);
+    const root = request.root.replace(/\/+$/, "");
+    const choice = viewChoice(loaded.environment, resolved.graph);
+    if (choice !== undefined) await refuseReplacingOthers(join(into, request.view), root);
+    const prefixes = packagePrefixes(specs, resolved.graph, {
+      root,
+      configured: configuration.install.projections,
+      environment: loaded.environment,
+    });
+    await checkPrefixesFit(resolved.packages, prefixes, root, caches);
+    const planned = planInstalls(resolved.packages, {
+      graph: resolved.graph,
+      prefixes,
+      root,
+      options: { strip: request.strip ?? configuration.strip, sbang: "keep", metadata: request.keepMetadata },
+    });
+    emit({ type: "stage", stage: "Unpacking packages", total: planned.length });
+    const shown = await mapConcurrently(
+      planned,
+      request.jobs ?? availableParallelism(),
+      async (one): Promise<ViewPackage> => {
+        signal.throwIfAborted();
+        const archive = await caches.fetchArchive(one.cached);
+        const prefix = prefixes.get(one.spec.hash) ?? "";
+        const id = `unpack:${one.spec.hash}`;
+        emit({
+          type: "task-start",
+          id,
+          kind: "unpack",
+          label: `${one.spec.name}@${one.spec.version}`,
+          bytes: archive.size,
+        });
+        const installed = installPackage(
+          { ...one.request, archivePath: archive.path, archiveDigest: archive.digest },
+          { signal, onRead: (bytes) => emit({ type: "task-progress", id, bytes }) },
+        );
+        await replacePrefix(join(into, prefix), async (temporary) => {
+          await unpackEntries(temporary, installed.entries);
+          return join(temporary, prefix);
+        });
+        emit({ type: "task-end", id, outcome: "done", bytes: archive.size });
+        return { spec: one.spec, prefix, inventory: installed.inventory() };
+      },
+    );
+    await writeSbang(join(into, root, "bin", "sbang"));
+    if (choice !== undefined) {
+      emit({ type: "stage", stage: "Merging the view" });
+      const view = mergeView(
+        shown.filter(({ spec }) => choice.shows(spec, resolved)),
+        {
+          viewPath: request.view,
+          layout: "plain",
+          linkType: choice.linkType,
+          metadata: request.keepMetadata,
+          projectionOf: choice.projectionOf,
+        },
+      );
+      for (const message of viewNotices(view)) emit({ type: "warning", code: "NOTICE", message });
+      await replacePrefix(join(into, request.view), async (temporary) => {
+        await unpackEntries(temporary, streamEntries(view.entries));
+        return join(temporary, request.view);
+      });
+    }
+    await caches.prune();
+    return {
+      into,
+      packages: specs.map(({ name, version, hash }) => ({
+        name,
+        version,
+        hash,
+        prefix: prefixes.get(hash) ?? "",
+      })),
+    };
+  } finally {
+    await caches.close();
+  }
+}
+
+/** Fills a temporary directory beside `target` and puts the finished part of it in the target's place. */
+async function replacePrefix(target: string, fill: (temporary: string) => Promise<string>): Promise<void> {
+  const parent = dirname(target);
+  await mkdir(parent, { recursive: true });
+  await sweepTemporaries(parent);
+  const temporary = temporaryPath(parent);
+  try {
+    await mkdir(temporary);
+    const finished = await fill(temporary);
+    await rm(target, { recursive: true, force: true });
+    await rename(finished, target);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** sbang as Spack installs it: its group is that of the install tree. */
+async function writeSbang(path: string): Promise<void> {
+  const { chmod } = await import("node:fs/promises");
+  await writeAtomically(path, async (temporary) => {
+    await writeFileAtomically(temporary, sbangScript);
+    await chmod(temporary, 0o2755);
+  });
+}

@@ -1,0 +1,121 @@
+/** The facts of an image, from what a build has at hand. */
+
+import { osReleaseOf } from "../../base/osRelease.ts";
+import type { AnyBaseLayer, Base } from "../../base/types.ts";
+import { layerPackagesAnnotation } from "../../image/annotations.ts";
+import { formatTime } from "../../image/created.ts";
+import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
+import { type DagHash, parseDagHash } from "../../spec/concrete.ts";
+import type { BuiltImageFacts, ImageFacts, LayerFacts } from "../../supply/imageFacts.ts";
+import { runtimeGraph } from "../../supply/runtimeGraph.ts";
+import { type Digest, digestOf, parseDigest } from "../../util/digest.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import { readBounded } from "../../util/readBounded.ts";
+import { redactUrl } from "../../util/redact.ts";
+import { toolVersion } from "../../util/toolVersion.ts";
+import { baseName } from "../base/baseSpec.ts";
+import { lockPaths } from "../choose/spacktainersLock.ts";
+import type { ContainerPlan } from "../plan/planContainer.ts";
+import { isLocal } from "../plan/sourceFacts.ts";
+import { builderFacts } from "./builderFacts.ts";
+import { licenseFacts } from "./licenseFacts.ts";
+
+/** Configurations and locks are small; what is larger is not ours. */
+const largestInput = 64 << 20;
+
+/** Facts of an image that is not made yet, but for its layers. */
+export async function factsOfPlan(
+  plan: ContainerPlan,
+  base: Base<AnyBaseLayer>,
+  emit: EmitEvent,
+): Promise<ImageFacts> {
+  const { container, configuration, loaded, locks, resolved, prefixes, source } = plan;
+  const licenseOf = await licenseFacts(configuration, resolved.graph, emit);
+  const specs = resolved.packages.map(({ spec }) => spec);
+  const ownLock = locks.inUse ? await fileDigest(lockPaths(container).spacktainers) : undefined;
+  return {
+    name: container.name,
+    version: resolved.version,
+    platform: platformOf(container.arch),
+    manifest: undefined,
+    created: formatTime(plan.created),
+    layers: [],
+    roots: resolved.resolution.roots.map(({ request, hash }) => ({ request, hash })),
+    graph: runtimeGraph(resolved.graph, [...specs, ...resolved.externals]),
+    packages: resolved.packages.map((cached) => ({
+      spec: cached.spec,
+      prefix: prefixes.get(cached.spec.hash),
+      archive: {
+        digest: cached.digest,
+        size: cached.size,
+        url: publicUrl(cached.archiveUrl),
+        signedBy: cached.signedBy,
+      },
+      license: licenseOf(cached.spec),
+    })),
+    externals: resolved.externals,
+    base: {
+      name: baseName(configuration.base, base),
+      digest: plan.baseDigest,
+      distribution: osReleaseOf(base.inventory),
+      packages: base.packages,
+    },
+    inputs: {
+      all: undefined,
+      definition: digestOf(loaded.manifestText),
+      spackLock: digestOf(resolved.lockText),
+      ownLock,
+      configuration: configuration.file === undefined ? undefined : await fileDigest(configuration.file),
+    },
+    source,
+    builder: builderFacts(),
+    toolVersion: toolVersion(),
+  };
+}
+
+/**
+ * Facts of an image that was just made.
+ *
+ * @param inputs digest of everything that decided it
+ */
+export function builtFacts(
+  planned: ImageFacts,
+  image: Image<AnyLayer>,
+  base: Base<AnyBaseLayer>,
+  inputs: string,
+): BuiltImageFacts {
+  const { descriptor } = image.manifest;
+  return {
+    ...planned,
+    manifest: {
+      digest: descriptor.digest,
+      size: descriptor.size,
+      mediaType: descriptor.mediaType,
+      config: image.config.descriptor.digest,
+    },
+    layers: image.layers.map((layer, index): LayerFacts => {
+      const { digest, diffId, size, mediaType } = layer;
+      const packages = packagesIn(layer.annotations?.[layerPackagesAnnotation]);
+      const role = index < base.layers.length ? "base" : packages.length > 0 ? "packages" : "top";
+      return { digest, diffId, size, mediaType, role, packages };
+    }),
+    inputs: { ...planned.inputs, all: parseDigest(inputs) },
+  };
+}
+
+/** Hashes of the packages that an annotation of a layer names. */
+export function packagesIn(annotation: string | undefined): readonly DagHash[] {
+  return (annotation ?? "").split(" ").flatMap((text) => parseDagHash(text.split("/")[1] ?? "") ?? []);
+}
+
+/** An address fit for publishing: of a server that others can reach, without credentials; else undefined. */
+export function publicUrl(address: string): string | undefined {
+  const text = redactUrl(address);
+  if (!/^(?:https?|s3|oci):\/\//.test(text) || !URL.canParse(text)) return undefined;
+  return isLocal(new URL(text).hostname) ? undefined : text;
+}
+
+async function fileDigest(path: string): Promise<Digest | undefined> {
+  const bytes = await readBounded(path, largestInput).catch(() => undefined);
+  return bytes === undefined ? undefined : digestOf(bytes);
+}

@@ -1,0 +1,25 @@
+import type { WorkshopRequest } from "./workshop.ts";
+
+/** The part of a command line that all have that work on the repository's containers. */
+export interface ContainersRequest extends WorkshopRequest {
+  /** Containers' names, paths or globs; none: all. */
+  readonly names: readonly string[];
+  readonly arch: string | undefined;
+}
+
+/** The part of a command line that decides what an image is. */
+export interface ImageRequest extends ContainersRequest {
+  /** Undefined: as configured. */
+  readonly strip: boolean | undefined;
+  readonly keepMetadata: boolean;
+  readonly allowUnresolved: readonly string[];
+  /** Refuse to make anything else than what the locks say. */
+  readonly frozen: boolean;
+}
+
+/** A command line of `build`. */
+export interface BuildRequest extends ImageRequest {
+  /** `kind:path`; none: an OCI layout in the configured folder. */
+  readonly outputs: readonly string[];
+  readonly force: boolean;
+}

@@ -1,0 +1,79 @@
+import { resolve } from "node:path";
+import type { Image } from "../../image/image.ts";
+import { imageContents } from "../../image/openSource.ts";
+import { writeDockerArchive, writeOciArchive } from "../../image/writeArchives.ts";
+import { writeOciLayout } from "../../image/writeOciLayout.ts";
+import { writeRootfs } from "../../image/writeRootfs.ts";
+import { writeSif, writeSquashfs } from "../../sif/writeSif.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+
+const kinds = ["oci", "oci-archive", "docker-archive", "rootfs", "sif", "squashfs"] as const;
+
+/** A place for an image, and its form. */
+export interface Output {
+  readonly kind: (typeof kinds)[number];
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** What stands for a container in an output's path. */
+export interface OutputNames {
+  readonly name: string;
+  readonly arch: string;
+  readonly version: string;
+}
+
+/**
+ * Reads `kind:path`; `{name}`, `{arch}` and `{version}` in the path stand for the container's.
+ *
+ * @param directory what a relative path starts from
+ * @throws {SpacktainersError} `USAGE`
+ */
+export function parseOutput(text: string, directory: string, names: OutputNames): Output {
+  const colon = text.indexOf(":");
+  const kind = kinds.find((known) => known === text.slice(0, colon));
+  const path = text.slice(colon + 1);
+  if (kind === undefined || path === "")
+    throw new SpacktainersError("USAGE", `--output ${text} is not an output`, {
+      hint: `write one of ${kinds.map((known) => `${known}:PATH`).join(", ")}`,
+    });
+  const filled = path
+    .replaceAll("{name}", names.name)
+    .replaceAll("{arch}", names.arch)
+    .replaceAll("{version}", names.version);
+  return { kind, path: resolve(directory, filled) };
+}
+
+/** Writes an image to a place, whole or not at all. */
+export async function writeOutput(
+  image: Image,
+  output: Output,
+  options: {
+    readonly reference: string;
+    readonly force: boolean;
+    /** What is known of the image, kept beside it where the form allows it; undefined when nothing is. */
+    readonly facts: Buffer | undefined;
+    readonly onBytes: (bytes: number) => void;
+    readonly emit: EmitEvent;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { facts, ...rest } = options;
+  const beside = facts === undefined ? {} : { facts: [facts] };
+  switch (output.kind) {
+    case "oci":
+      return writeOciLayout(output.path, [image], { ...rest, ...beside });
+    case "oci-archive":
+      return writeOciArchive(output.path, [image], { ...rest, ...beside });
+    case "docker-archive":
+      return writeDockerArchive(output.path, image, rest);
+    case "rootfs":
+      return writeRootfs(output.path, image.layers, rest);
+    case "sif":
+      await writeSif(output.path, imageContents(image), rest);
+      return;
+    case "squashfs":
+      await writeSquashfs(output.path, imageContents(image), rest);
+  }
+}

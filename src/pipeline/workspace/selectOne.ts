@@ -1,0 +1,34 @@
+import type { Container, Repository } from "../../definitions/repository.ts";
+import { selectContainers } from "../../definitions/select.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import { asArchitecture } from "./architecture.ts";
+
+/**
+ * The one container with Spack packages that a name stands for.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`; `USAGE` when there are several; `NOT_SUPPORTED` for a definition file
+ */
+export async function selectOne(
+  name: string,
+  repository: Repository,
+  { directory, arch }: { readonly directory: string; readonly arch: string | undefined },
+): Promise<Container> {
+  const wanted = asArchitecture(arch);
+  const [container, other] = await selectContainers(repository, {
+    names: [name],
+    cwd: directory,
+    ...(wanted === undefined ? {} : { arch: wanted }),
+  });
+  if (container === undefined)
+    throw new SpacktainersError("UNKNOWN_CONTAINER", `there is no container ${name}`);
+  if (other !== undefined)
+    throw new SpacktainersError("USAGE", `${name} is more than one container`, {
+      hint: `write ${container.arch}/${container.name} or ${other.arch}/${other.name}`,
+    });
+  if (container.kind === "def")
+    throw new SpacktainersError("NOT_SUPPORTED", `${container.name} is an Apptainer definition file`, {
+      place: { file: container.path },
+      hint: "this is about containers with a spack.yaml",
+    });
+  return container;
+}
