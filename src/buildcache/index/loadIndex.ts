@@ -1,11 +1,13 @@
 /** Fetches a cache's index, keeps it in its local form, and asks the cache only whether it changed. */
-import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTemporaries, temporaryPath, writeFileAtomically } from "../../util/atomicFile.ts";
+import { ageOfFile } from "../../util/clock.ts";
 import { type Digest, digestOf, hexOfDigest } from "../../util/digest.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { isJsonObject } from "../../util/json.ts";
+import { removeIfPossible } from "../../util/removeIfPossible.ts";
 import { blobPath3, layout2, layout3 } from "../layoutPaths.ts";
 import { parseManifest, recordOf } from "../manifest.ts";
 import type { CacheStore } from "../store.ts";
@@ -208,13 +210,11 @@ async function readState(folder: string, layout: CacheLayout): Promise<IndexStat
 }
 
 async function removeOthers(folder: string, layout: CacheLayout, keep: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+  for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(`v${layout}-`) || name === keep) continue;
     const path = join(folder, name);
     // What was finished a moment ago is about to be opened by another process.
-    const facts = await stat(path).catch(() => undefined);
-    if (facts !== undefined && Date.now() - facts.mtimeMs > settlingMs)
-      await rm(path, { recursive: true, force: true });
+    if (Math.abs(await ageOfFile(path)) > settlingMs) await removeIfPossible(path);
   }
 }
 
