@@ -95,6 +95,7 @@ async function runSif(
     hostMpi: false,
     user: ownIdentity(),
     fakeroot: false,
+    isWatched: false,
     launch: undefined,
   });
   return runTool(argv, { cwd: directory, env, timeout: test.timeout * 1000, signal });
