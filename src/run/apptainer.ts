@@ -1,3 +1,4 @@
+import type { Sharing } from "./apptainerSharing.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
 import { mountOption } from "./mountOption.ts";
@@ -11,12 +12,14 @@ export type ApptainerName = "apptainer" | "singularity";
  * As isolated as the other runtimes: neither home nor environment of the user are passed on. The program sees itself as the user.
  *
  * @param root directory with the unpacked image
+ * @param sharing how a rank is to be in the namespace of others
  */
 export function apptainerInvocation(
   name: ApptainerName,
   program: string,
   root: string,
   container: ContainerProcess,
+  sharing?: Sharing,
 ): Invocation {
   const prefix = name.toUpperCase();
   refuseHostMpi(name, container);
@@ -29,12 +32,15 @@ export function apptainerInvocation(
   if (container.network === "none") options.push("--net", "--network=none", "--hostname=localhost");
   if (container.gpu !== undefined) options.push(container.gpu === "nvidia" ? "--nv" : "--rocm");
   for (const bind of container.binds) options.push(`--mount=${mountOption(bind, "destination", "ro")}`);
+  if (sharing !== undefined) options.push("--sharens");
   // Values are taken as they are, not as shell text.
   const env: NodeJS.ProcessEnv = { ...process.env, [`${prefix}_NO_EVAL`]: "1" };
   for (const [variable, value] of withDescriptor(container, firstDescriptor).env)
     if (variable !== "HOME") env[`${prefix}ENV_${variable}`] = value;
+  // It knows ranks by who started them; those of different containers must not be taken for one another's.
+  if (sharing !== undefined) env[`${prefix}_CONFIGDIR`] = sharing.notes;
   return {
-    argv: [program, "--silent", "exec", ...options, root, ...container.argv],
+    argv: [program, "--silent", "exec", ...options, root, ...(sharing?.before ?? []), ...container.argv],
     env,
     ...descriptorOf(container),
   };
