@@ -1,8 +1,10 @@
 import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { arch, release } from "node:os";
 import { join } from "node:path";
-import { type LayoutImage, readOciLayout } from "../archive/oci/readOciLayout.ts";
-import type { Platform } from "../archive/oci/types.ts";
+import type { ImageConfig, Platform } from "../archive/oci/types.ts";
+import { openFragmentStore } from "../image/fragmentStore.ts";
+import type { Image, OciImage } from "../image/image.ts";
+import { ociImageOf } from "../image/ociImageOf.ts";
 import { temporaryPath, writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { digestOf } from "../util/digest.ts";
@@ -28,8 +30,7 @@ const refusalLifetime = 60 * 60_000;
 
 /** One run under way. */
 interface Run {
-  readonly image: LayoutImage;
-  readonly layout: string;
+  readonly image: Image;
   readonly container: ContainerProcess;
   readonly cache: string;
   readonly emit: EmitEvent;
@@ -47,24 +48,19 @@ interface Run {
  *   PROCESS_FAILED (the container could not be set up), INTERRUPTED
  */
 export async function runImage(options: RunOptions): Promise<number> {
-  const reference = typeof options.image === "string" ? { layout: options.image } : options.image;
-  const platform = reference.platform ?? machinePlatform();
-  const image = await readOciLayout(reference.layout, {
-    platform,
-    verifyLayers: false,
-    ...(reference.reference === undefined ? {} : { reference: reference.reference }),
-  });
+  const { image } = options;
+  const { value: config } = await image.config();
+  expectOwnArchitecture(config, image);
   const run: Run = {
     image,
-    layout: reference.layout,
-    container: await containerProcess(image.config, options),
+    container: await containerProcess(config, { ...options, hasOwnScripts: image.hasOwnScripts }),
     cache: options.cacheDirectory ?? cacheHome(),
     emit: options.emit ?? ignoreEvents,
     options,
   };
   const chosen = options.runtime ?? "auto";
   if (chosen !== "auto") return start(chosen, await programOf(chosen), run);
-  for (const name of runtimesFor(run.container)) {
+  for (const name of runtimesFor(run)) {
     const program = await findProgram(name);
     if (program === undefined) continue;
     if ((await troubleWith(name, program, run)) === undefined) return start(name, program, run);
@@ -73,13 +69,29 @@ export async function runImage(options: RunOptions): Promise<number> {
   return start("namespace", "", run);
 }
 
-/** Runtimes to try, in order: those that can do at all what is asked for. */
-function runtimesFor(container: ContainerProcess): readonly Exclude<RuntimeName, "namespace">[] {
+/** Programs for another processor cannot be started here. */
+function expectOwnArchitecture({ architecture }: ImageConfig, { place }: Image): void {
+  const own = machinePlatform().architecture;
+  if (architecture === own) return;
+  throw new SpacktainersError(
+    "NOT_SUPPORTED",
+    `the image is for ${architecture}, and this machine is ${own}`,
+    {
+      place,
+    },
+  );
+}
+
+/** Runtimes to try, in order: those that can do at all what is asked for. Images of Apptainer's own are for it first. */
+function runtimesFor({ image, container }: Run): readonly Exclude<RuntimeName, "namespace">[] {
   if (container.hostMpi) return ["sarus"];
   // Docker's daemon starts containers, and cannot hand on a socket of ours.
   const docker = container.launch?.descriptor === undefined ? (["docker"] as const) : [];
   const sarus = container.readOnly || container.network === "none" ? [] : (["sarus"] as const);
-  return ["podman", ...docker, "apptainer", "singularity", ...sarus];
+  const [engines, apptainer] = [["podman", ...docker] as const, ["apptainer", "singularity"] as const];
+  return image.apptainerPath === undefined
+    ? [...engines, ...apptainer, ...sarus]
+    : [...apptainer, ...engines, ...sarus];
 }
 
 /** This machine, in the words of image configurations. */
@@ -139,15 +151,15 @@ async function invocationFor(
   files: string[],
 ): Promise<Invocation> {
   if (name === "apptainer" || name === "singularity") {
-    return apptainerInvocation(name, program, await sandbox(run), run.container);
+    return apptainerInvocation(name, program, await apptainerRoot(run), run.container);
   }
   if (name === "sarus")
     return sarusInvocation(
       program,
-      await loadIntoSarus(run.image, importContext(program, run)),
+      await loadIntoSarus(await ociImage(run), importContext(program, run)),
       run.container,
     );
-  const imported = await importImage(name, run.image, importContext(program, run));
+  const imported = await importImage(name, await ociImage(run), importContext(program, run));
   return engineInvocation(name, program, imported, run.container, async (text) => {
     const folder = join(run.cache, "run");
     await mkdir(folder, { recursive: true });
@@ -176,6 +188,8 @@ async function troubleWith(
   const key = digestOf(
     JSON.stringify([
       program,
+      // Mounting an image file is another thing than entering a directory.
+      run.image.apptainerPath === undefined ? "oci" : "apptainer",
       facts.size,
       facts.mtimeMs,
       release(),
@@ -209,7 +223,7 @@ async function askRuntime(
   run: Run,
 ): Promise<string | undefined> {
   if (name === "apptainer" || name === "singularity") {
-    const root = await sandbox(run);
+    const root = await apptainerRoot(run);
     const result = await runTool([program, "--silent", "exec", "--contain", root, "/bin/sh", "-c", ":"], {
       timeout: 60_000,
     });
@@ -223,7 +237,7 @@ async function askRuntime(
     if (result.status !== 0) return lastLine(result.stderr) || "its daemon does not answer";
   }
   try {
-    const imported = await importImage(name, run.image, importContext(program, run));
+    const imported = await importImage(name, await ociImage(run), importContext(program, run));
     const trouble = await engineTrouble(program, imported);
     if (trouble !== undefined) await runTool([program, "rmi", imported]);
     return trouble;
@@ -235,7 +249,7 @@ async function askRuntime(
 /** Why Sarus cannot run the image, or undefined. */
 async function sarusTrouble(program: string, run: Run): Promise<string | undefined> {
   try {
-    const image = await loadIntoSarus(run.image, importContext(program, run));
+    const image = await loadIntoSarus(await ociImage(run), importContext(program, run));
     const command = [program, "run", "--entrypoint", "", image, "/bin/sh", "-c", ":"] as const;
     const result = await runTool(command, { timeout: 60_000 });
     return result.status === 0 || result.status === 127
@@ -246,20 +260,25 @@ async function sarusTrouble(program: string, run: Run): Promise<string | undefin
   }
 }
 
-/** The image as one directory, with places for what Apptainer mounts; it makes none by itself. */
-async function sandbox(run: Run): Promise<string> {
+/** What Apptainer starts: an image of its own, else one directory with places for what it mounts; it makes none by itself. */
+async function apptainerRoot(run: Run): Promise<string> {
+  if (run.image.apptainerPath !== undefined) return run.image.apptainerPath;
   const folder = rootfsFolder(run);
-  const image = await mergedLayers(run.image.layers, unpackContext(run));
+  const image = await mergedLayers(run.image, unpackContext(run));
   const files = await hostFiles(run.container.network);
   const { additions } = await fitRoot([join(folder, image, "fs")], run.container, files);
   return join(folder, await cloneWithAdditions(folder, image, additions), "fs");
+}
+
+/** The image as engines take it. */
+function ociImage({ image, cache }: Run): Promise<OciImage> {
+  return ociImageOf(image, openFragmentStore(join(cache, "fragments")));
 }
 
 function importContext(program: string, run: Run) {
   const { signal } = run.options;
   return {
     program,
-    layout: run.layout,
     scratch: join(run.cache, "run"),
     emit: run.emit,
     ...(signal === undefined ? {} : { signal }),

@@ -3,8 +3,9 @@
 import { createWriteStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
 import { writeTar } from "../archive/writeTar.ts";
+import { dockerArchiveEntries } from "../image/dockerArchive.ts";
+import { type OciImage, storedSize } from "../image/image.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -12,7 +13,6 @@ import { runTask } from "../util/events.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
-import { dockerArchiveEntries } from "./dockerArchive.ts";
 import type { ImportContext } from "./engine.ts";
 import { descriptorOf, firstDescriptor, type Invocation } from "./invocation.ts";
 import type { Bind, ContainerProcess } from "./types.ts";
@@ -22,12 +22,9 @@ import type { Bind, ContainerProcess } from "./types.ts";
  * @returns what Sarus knows it by
  * @throws SpacktainersError PROCESS_FAILED, INTERRUPTED
  */
-export async function loadIntoSarus(
-  image: LayoutImage,
-  context: Omit<ImportContext, "layout">,
-): Promise<string> {
+export async function loadIntoSarus(image: OciImage, context: ImportContext): Promise<string> {
   const { program, scratch, emit, signal } = context;
-  const tag = hexOfDigest(image.manifestDigest).slice(0, 16);
+  const tag = hexOfDigest(image.manifest.descriptor.digest).slice(0, 16);
   const name = `load/library/spacktainers:${tag}`;
   const images = await runTool([program, "images"]);
   if (
@@ -36,7 +33,7 @@ export async function loadIntoSarus(
     return name;
   await mkdir(scratch, { recursive: true });
   const archive = `${temporaryPath(scratch)}.tar`;
-  const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
+  const bytes = storedSize(image.manifest.value);
   const task = { kind: "write", subject: name, label: "image into sarus", bytes, signal } as const;
   await runTask(emit, task, async () => {
     const short = `spacktainers:${tag}`;

@@ -2,7 +2,12 @@ import { readDefFile } from "../../definitions/defFile.ts";
 import { type Container, readTextFile } from "../../definitions/repository.ts";
 import { selectContainers } from "../../definitions/select.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
-import { type BuiltImage, readBuiltImage } from "../../pipeline/images/builtImage.ts";
+import {
+  builtImage,
+  defaultOutput,
+  type ImageSummary,
+  summaryOf,
+} from "../../pipeline/images/builtImages.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 
@@ -22,9 +27,15 @@ export interface ListedContainer {
   readonly locked: boolean;
   readonly epilogue: boolean;
   /** The image in the output folder. */
-  readonly image: BuiltImage | undefined;
+  readonly image: ListedImage | undefined;
   /** Number of errors in the definition. */
   readonly problems: number;
+}
+
+/** An image, and where it is. */
+export interface ListedImage extends ImageSummary {
+  /** The layout's directory. */
+  readonly path: string;
 }
 
 /**
@@ -48,10 +59,15 @@ export async function listContainers(request: {
   const dialect = repository.configuration.spack.dialect;
   return Promise.all(
     containers.map(async (container) => {
-      const image = await readBuiltImage(repository.configuration.output, container);
+      const image = await listedImage(defaultOutput(repository.configuration.output, container));
       return { ...identity(container), image, ...(await contents(container, dialect, image)) };
     }),
   );
+}
+
+async function listedImage(path: string): Promise<ListedImage | undefined> {
+  const image = await builtImage(path);
+  return image && { path, ...summaryOf(image) };
 }
 
 function identity(container: Container) {
@@ -70,7 +86,7 @@ function identity(container: Container) {
 async function contents(
   container: Container,
   dialect: "0.x" | "1.x" | undefined,
-  image: BuiltImage | undefined,
+  image: ListedImage | undefined,
 ): Promise<Pick<ListedContainer, "specs" | "from" | "version" | "problems">> {
   if (container.kind === "def") {
     const file = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);

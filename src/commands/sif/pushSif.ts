@@ -5,7 +5,7 @@ import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { type Descriptor, type ImageManifest, mediaTypes } from "../../archive/oci/types.ts";
 import { uploadToS3 } from "../../buildcache/s3Upload.ts";
-import { encode } from "../../image/image.ts";
+import { encode } from "../../image/encodedDocument.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import { openRegistries } from "../../publish/openRegistries.ts";
 import { bytesBlob, fileBlob } from "../../registry/blobSource.ts";
