@@ -9,7 +9,7 @@ export type { CachedPackage, CacheIndex, CacheSource } from "./buildcache/types.
 export type { BuildResult } from "./commands/build/buildContainer.ts";
 export { buildContainers } from "./commands/build/buildContainers.ts";
 export { type CheckRequest, type CheckResult, checkDefinitions } from "./commands/check/checkDefinitions.ts";
-export { type Examination, type ExamineRequest, examine } from "./commands/doctor/examine.ts";
+export { type Examination, type Examined, type ExamineRequest, examine } from "./commands/doctor/examine.ts";
 export { type JobRequest, type MadeJob, makeJob } from "./commands/job/makeJob.ts";
 export { type ListedContainer, listContainers } from "./commands/list/listContainers.ts";
 export { type RunRequest, runContainer } from "./commands/run/runContainer.ts";

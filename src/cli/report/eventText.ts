@@ -31,6 +31,11 @@ export function stageTitle(event: Extract<WorkEvent, { type: "stage" | "job" }>)
   return `Job ${event.job}${state}${event.reason === undefined ? "" : ` (${event.reason})`}`;
 }
 
+/** Which container the work is done for, where there are several. */
+export function containerTitle(event: Extract<WorkEvent, { type: "container-start" }>): string {
+  return `${event.container}  ${event.position} of ${event.total}`;
+}
+
 /** What a running task is doing, as people say it. */
 export const taskVerb: Record<TaskKind, string> = {
   index: "reading index",

@@ -272,7 +272,13 @@ async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Prom
 
 const nothingToRecord = async (): Promise<void> => {};
 
-const noLayers: Record<LayerOutcome, number> = { uploaded: 0, mounted: 0, present: 0, referenced: 0 };
+/** Of an image that no layer was sent of. */
+export const noLayers: Readonly<Record<LayerOutcome, number>> = {
+  uploaded: 0,
+  mounted: 0,
+  present: 0,
+  referenced: 0,
+};
 
 function emptyResult({ target, tags }: Goal): PushedTo {
   return {
