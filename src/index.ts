@@ -25,11 +25,13 @@ export {
   type UnpackRequest,
   unpackEnvironment,
 } from "./commands/unpack/unpackEnvironment.ts";
+export type { BrokenDefinition, Container, Definition } from "./definitions/container.ts";
 // Spack's environments and locks.
 export { loadLock, loadManifest } from "./environment/load.ts";
 export type { Environment, Lock } from "./environment/types.ts";
 export { type Conversion, type ConvertRequest, convertImage } from "./pipeline/images/convertImage.ts";
 export type { BuildRequest } from "./pipeline/workspace/buildRequest.ts";
+export type { ContainerOutcome, Outcome } from "./pipeline/workspace/outcomes.ts";
 // Spack's specs.
 export type { AbstractSpec, Dialect } from "./spec/abstract.ts";
 export type { ConcreteEdge, ConcreteSpec, DagHash, SpecGraph } from "./spec/concrete.ts";
