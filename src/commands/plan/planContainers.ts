@@ -1,4 +1,3 @@
-import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
 import { type PlanningRequest, planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type ContainerOutcome, forEachContainer } from "../../pipeline/workspace/outcomes.ts";
@@ -33,8 +32,7 @@ export async function planContainers(request: PlanRequest): Promise<readonly Con
   const events = nameEvents(request.emit);
   return inWorkshop(configuration, { ...request, emit: events.emit, jobs: undefined }, (workshop) =>
     forEachContainer(definitions, { events, signal, failFast }, async (container) => {
-      const opened = await openContainerForBuild(container, configuration, request, workshop);
-      const plan = await planContainer(opened, request, workshop);
+      const plan = await planContainer(container, configuration, request, workshop);
       const there =
         registries.length === 0
           ? undefined
