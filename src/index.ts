@@ -47,4 +47,4 @@ export {
   SpacktainersError,
   SpacktainersErrors,
 } from "./util/errors.ts";
-export type { EmitEvent, WorkEvent } from "./util/events.ts";
+export type { EmitEvent, StageId, TaskKind, WorkEvent } from "./util/events.ts";

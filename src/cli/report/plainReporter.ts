@@ -1,6 +1,6 @@
 import type { WorkEvent } from "../../util/events.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
-import { retryText, taskDone, warningText } from "./eventText.ts";
+import { retryText, stageTitle, taskDone, warningText } from "./eventText.ts";
 import type { Reporter, ReportStream } from "./types.ts";
 
 type TaskStart = Extract<WorkEvent, { type: "task-start" }>;
@@ -12,8 +12,13 @@ export function plainReporter(out: ReportStream): Reporter {
   return {
     emit: (event) => {
       switch (event.type) {
-        case "stage":
-          print(event.total === undefined ? event.stage : `${event.stage} (${event.total})`);
+        case "stage": {
+          const title = stageTitle(event);
+          print(event.total === undefined ? title : `${title} (${event.total})`);
+          break;
+        }
+        case "job":
+          print(stageTitle(event));
           break;
         case "task-start":
           running.set(event.id, event);

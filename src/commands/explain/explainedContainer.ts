@@ -88,7 +88,7 @@ async function chooseNow(
   caches: CacheSet,
   emit: EmitEvent,
 ): Promise<FreshChoice | undefined> {
-  emit({ type: "stage", stage: "Choosing packages" });
+  emit({ type: "stage", stage: "choose-packages" });
   const failures = (thrown: unknown): readonly SpacktainersError[] => {
     if (thrown instanceof SpacktainersErrors) return thrown.errors;
     if (thrown instanceof SpacktainersError) return [thrown];

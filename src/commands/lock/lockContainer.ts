@@ -217,7 +217,7 @@ async function completedBase(
     },
     layerSettings(configuration),
   );
-  emit({ type: "stage", stage: "Installing packages", total: planned.length, counts: "install" });
+  emit({ type: "stage", stage: "install-packages", total: planned.length, counts: "install" });
   const finished = await makeFragments(planned, {
     store,
     pool,
@@ -226,7 +226,7 @@ async function completedBase(
     signal,
   });
   const inventories = await Promise.all(finished.map(({ fragment }) => fragment.inventory()));
-  emit({ type: "stage", stage: "Looking for libraries that the base lacks" });
+  emit({ type: "stage", stage: "complete-base" });
   const completion = await openCompletion({
     configured: configuration.base,
     base: plain,

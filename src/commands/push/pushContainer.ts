@@ -89,7 +89,7 @@ export async function pushContainer(
   const { version } = plan.resolved;
   const platform = platformOf(container.arch);
   const goals = goalsOf(container, version, registries, configuration, workshop);
-  emit({ type: "stage", stage: "Asking the registries" });
+  emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(goals, questionsAtOnce, async (goal) =>
     tried(() => publishedThere(goal, platform)),
   );
@@ -108,7 +108,7 @@ export async function pushContainer(
   if (missing) {
     const published = options.force ? undefined : openPublishedLayers(await layersThere(), emit);
     made = await (await decideImage(plan, workshop, published)).make();
-    emit({ type: "stage", stage: "Pushing the image" });
+    emit({ type: "stage", stage: "push-image" });
   }
   const questions = goals.map((goal, index) => ({ goal, there: same[index], error: states[index]?.error }));
   return { container, version, targets: await pushToAll(questions, made, platform, workshop) };

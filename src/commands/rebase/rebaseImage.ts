@@ -80,7 +80,7 @@ export async function decideRebase(
     });
 
   async function make(): Promise<MadeImage> {
-    emit({ type: "stage", stage: "Making the base and checking that everything can run on it" });
+    emit({ type: "stage", stage: "change-base" });
     const completed = await completion.complete(
       async (base): Promise<Assembly> => ({
         names,

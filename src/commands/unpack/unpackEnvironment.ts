@@ -19,6 +19,7 @@ import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { holdsPath, refuseReplacingOthers } from "../../pipeline/workspace/viewPlace.ts";
 import type { WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
 import { cacheSources, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { packageTask } from "../../spec/packageTask.ts";
 import {
   sweepTemporaries,
   temporaryPath,
@@ -26,6 +27,7 @@ import {
   writeFileAtomically,
 } from "../../util/atomicFile.ts";
 import { SpacktainersError } from "../../util/errors.ts";
+import { runTask } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { mergeView } from "../../view/mergeView.ts";
 import type { ViewPackage } from "../../view/types.ts";
@@ -113,7 +115,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       root,
       options: { strip: request.strip ?? configuration.strip, sbang: "keep", metadata: request.keepMetadata },
     });
-    emit({ type: "stage", stage: "Unpacking packages", total: planned.length });
+    emit({ type: "stage", stage: "unpack-packages", total: planned.length, counts: "unpack" });
     const shown = await mapConcurrently(
       planned,
       request.jobs ?? availableParallelism(),
@@ -121,29 +123,23 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
         signal.throwIfAborted();
         const archive = await caches.fetchArchive(one.cached);
         const prefix = prefixes.get(one.spec.hash) ?? "";
-        const id = `unpack:${one.spec.hash}`;
-        emit({
-          type: "task-start",
-          id,
-          kind: "unpack",
-          label: `${one.spec.name}@${one.spec.version}`,
-          bytes: archive.size,
+        const task = { ...packageTask("unpack", one.spec), bytes: archive.size };
+        return runTask(emit, task, async ({ progress }) => {
+          const installed = installPackage(
+            { ...one.request, archivePath: archive.path, archiveDigest: archive.digest },
+            { signal, onRead: progress },
+          );
+          await replacePrefix(join(into, prefix), async (temporary) => {
+            await unpackEntries(temporary, installed.entries);
+            return join(temporary, prefix);
+          });
+          return { spec: one.spec, prefix, inventory: installed.inventory() };
         });
-        const installed = installPackage(
-          { ...one.request, archivePath: archive.path, archiveDigest: archive.digest },
-          { signal, onRead: (bytes) => emit({ type: "task-progress", id, bytes }) },
-        );
-        await replacePrefix(join(into, prefix), async (temporary) => {
-          await unpackEntries(temporary, installed.entries);
-          return join(temporary, prefix);
-        });
-        emit({ type: "task-end", id, outcome: "done", bytes: archive.size });
-        return { spec: one.spec, prefix, inventory: installed.inventory() };
       },
     );
     await writeSbang(join(into, root, "bin", "sbang"));
     if (choice !== undefined) {
-      emit({ type: "stage", stage: "Merging the view" });
+      emit({ type: "stage", stage: "merge-view" });
       const view = mergeView(
         shown.filter(({ spec }) => choice.shows(spec, resolved)),
         {

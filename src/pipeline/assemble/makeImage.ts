@@ -71,7 +71,7 @@ export async function decideImage(
     base.catch(() => stop.abort());
     emit({
       type: "stage",
-      stage: "Installing packages",
+      stage: "install-packages",
       total: plan.fragments.length,
       counts: "install",
     });
@@ -90,7 +90,7 @@ export async function decideImage(
       if (stop.signal.aborted && !signal.aborted) await base;
       throw error;
     });
-    emit({ type: "stage", stage: "Merging the view and checking that everything can run" });
+    emit({ type: "stage", stage: "assemble-image" });
     const completed = await completion.complete(async (built) => assemblyOf(plan, names, built, ready));
     const { assembly, draft } = completed;
     locks.checkBase(assembly.base);

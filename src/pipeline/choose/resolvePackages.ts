@@ -9,9 +9,10 @@ import { runtimeClosure } from "../../spec/closure.ts";
 import { briefSpec, type ConcreteSpec, type DagHash, type SpecGraph } from "../../spec/concrete.ts";
 import { formatSpec } from "../../spec/format.ts";
 import { isAtLeast } from "../../spec/microarchitecture.ts";
+import { packageTask } from "../../spec/packageTask.ts";
 import { concreteSatisfies } from "../../spec/satisfies.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, runTask } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
@@ -53,7 +54,7 @@ export async function resolvePackages(
   facts: () => Promise<RecipeFacts | undefined> = async () => undefined,
 ): Promise<ResolvedPackages> {
   const { lock, environment } = loaded;
-  emit({ type: "stage", stage: lock === undefined ? "Choosing packages" : "Reading the lock" });
+  emit({ type: "stage", stage: lock === undefined ? "choose-packages" : "read-lock" });
   const index = lock === undefined ? await caches.index() : undefined;
   const known = lock === undefined ? await facts() : undefined;
   const resolution =
@@ -76,19 +77,10 @@ export async function resolvePackages(
   const roots = resolution.roots.map(({ hash }) => hash);
   const { packages, externals } = runtimeClosure(resolution.graph, roots);
   checkTargets(packages, platform, lock?.file);
-  emit({ type: "stage", stage: "Looking up packages", total: packages.length });
-  const cached = await mapConcurrently(packages, lookupsAtOnce, async (spec) => {
-    const id = `lookup:${spec.hash}`;
-    emit({ type: "task-start", id, kind: "lookup", label: `${spec.name}@${spec.version}` });
-    try {
-      const found = await findPackage(spec, resolution.graph, caches);
-      emit({ type: "task-end", id, outcome: "done" });
-      return found;
-    } catch (error) {
-      emit({ type: "task-end", id, outcome: "failed" });
-      throw error;
-    }
-  });
+  emit({ type: "stage", stage: "look-up-packages", total: packages.length, counts: "lookup" });
+  const cached = await mapConcurrently(packages, lookupsAtOnce, (spec) =>
+    runTask(emit, packageTask("lookup", spec), () => findPackage(spec, resolution.graph, caches)),
+  );
   const first = firstRoot(loaded, resolution);
   if (first === undefined) throw noSpecs(environment.file);
   const graph = verifiedGraph(resolution.graph, roots, cached);
