@@ -3,6 +3,7 @@ import { posix, resolve } from "node:path";
 import type { ImageConfig } from "../archive/oci/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { expectProgram } from "./expectProgram.ts";
+import { fakeRoot, ownIdentity } from "./identity.ts";
 import { chosenLaunch, detectLaunch, type Launch } from "./launcher.ts";
 import type { Bind, ContainerProcess, RunOptions } from "./types.ts";
 
@@ -62,6 +63,8 @@ export async function containerProcess(
     readOnly: options.readOnly ?? false,
     gpu: options.gpu,
     hostMpi: options.mpi === "host",
+    user: options.fakeroot === true ? fakeRoot : ownIdentity(),
+    fakeroot: options.fakeroot === true,
     launch: launch === undefined ? undefined : { descriptor: launch.descriptor, devices: launch.devices },
   };
 }
