@@ -44,11 +44,11 @@ export type StageId =
   | "read-file"
   | "push-file";
 
-/** What long work reports. Where it is done for several containers, the event says for which one. */
+/** What long work reports. Where it is done for containers, the event says for which one. */
 export type WorkEvent = WorkEventFacts & { readonly container?: string };
 
 type WorkEventFacts =
-  /** Work for a container begins, the `position`th of `total`, which is done for one after the other. */
+  /** Work for a container begins, the `position`th of `total` that it is done for, one after the other. */
   | {
       readonly type: "container-start";
       readonly container: string;

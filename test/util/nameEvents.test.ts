@@ -8,10 +8,10 @@ it("says for which container an event is, and when work for each begins and ends
   const stage = { type: "stage", stage: "write-image" } as const;
   const never = () => false;
   named.emit(stage);
-  await named.during({ container: "amd64/a", position: 1, total: 2 }, async () => named.emit(stage), never);
+  await named.during({ container: "amd64/a", position: 1, total: 3 }, async () => named.emit(stage), never);
   const failure = new Error("broken");
   const failing = named.during(
-    { container: "amd64/b", position: 2, total: 2 },
+    { container: "amd64/b", position: 2, total: 3 },
     async () => {
       named.emit({ type: "task-progress", id: "a", bytes: 1 });
       throw failure;
@@ -20,20 +20,20 @@ it("says for which container an event is, and when work for each begins and ends
   );
   await expect(failing).rejects.toBe(failure);
   await named.during(
-    { container: "c", position: 1, total: 1 },
+    { container: "c", position: 3, total: 3 },
     async () => 7,
     (result) => result === 7,
   );
   named.emit(stage);
   expect(events).toEqual([
     stage,
-    { type: "container-start", container: "amd64/a", position: 1, total: 2 },
+    { type: "container-start", container: "amd64/a", position: 1, total: 3 },
     { ...stage, container: "amd64/a" },
     { type: "container-end", container: "amd64/a", outcome: "done" },
-    { type: "container-start", container: "amd64/b", position: 2, total: 2 },
+    { type: "container-start", container: "amd64/b", position: 2, total: 3 },
     { type: "task-progress", id: "a", bytes: 1 },
     { type: "container-end", container: "amd64/b", outcome: "failed" },
-    { type: "container-start", container: "c", position: 1, total: 1 },
+    { type: "container-start", container: "c", position: 3, total: 3 },
     { type: "container-end", container: "c", outcome: "failed" },
     stage,
   ]);

@@ -32,9 +32,9 @@ export function stageTitle(event: Extract<WorkEvent, { type: "stage" | "job" }>)
   return `Job ${event.job}${state}${event.reason === undefined ? "" : ` (${event.reason})`}`;
 }
 
-/** Which container the work is done for, where there are several. */
+/** Which container the work is done for; where there are several, which one of how many. */
 export function containerTitle(event: Extract<WorkEvent, { type: "container-start" }>): string {
-  return `${event.container}  ${event.position} of ${event.total}`;
+  return event.total === 1 ? event.container : `${event.container}  ${event.position} of ${event.total}`;
 }
 
 /** What a running task is doing, as people say it. */

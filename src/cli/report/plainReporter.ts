@@ -13,6 +13,7 @@ export function plainReporter(out: ReportStream): Reporter {
     emit: (event) => {
       switch (event.type) {
         case "container-start":
+          // Of a single one, everything is about it.
           if (event.total > 1) print(containerTitle(event));
           break;
         case "container-end":

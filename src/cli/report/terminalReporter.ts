@@ -22,6 +22,7 @@ const barWidth = 24;
 export function terminalReporter(out: ReportStream, color: boolean): Reporter {
   const running = new Map<string, RunningTask>();
   let container = "";
+  let total = 1;
   let containerStart = Date.now();
   let stage = "";
   let stageTotal: number | undefined;
@@ -107,13 +108,14 @@ export function terminalReporter(out: ReportStream, color: boolean): Reporter {
         case "container-start":
           settleStage();
           stage = "";
-          container = event.total > 1 ? containerTitle(event) : "";
+          container = containerTitle(event);
+          total = event.total;
           containerStart = Date.now();
           break;
         case "container-end":
           settleStage();
           stage = "";
-          if (container !== "")
+          if (total > 1)
             above(`${container}  ${event.outcome} ${dim(formatDuration(Date.now() - containerStart))}`);
           container = "";
           break;

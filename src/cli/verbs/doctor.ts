@@ -61,8 +61,6 @@ Examples:
         const works = examinations.every(({ findings }) =>
           findings.every(({ severity }) => severity !== "error"),
         );
-        // Of a single image that cannot be read there is nothing to say but why.
-        if (examinations.length === 0 && errors.length > 0) throw oneError(errors);
         if (context.json)
           context.print(
             JSON.stringify({ type: "result", works: works && errors.length === 0, examinations }),

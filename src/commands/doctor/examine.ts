@@ -9,7 +9,7 @@ import { factsOfForm, factsOfPublished, type NamedFacts } from "../../pipeline/i
 import { findImage, type NamedImage } from "../../pipeline/images/openImage.ts";
 import { definitionName, forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
-import { asSpacktainersError, errorCodes, SpacktainersError } from "../../util/errors.ts";
+import { asSpacktainersError, errorCodes, oneError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
 
@@ -58,7 +58,7 @@ export interface Examined {
  *
  * @returns what was found out, and why nothing was of the rest: `UNKNOWN_CONTAINER`, `NOT_FOUND` when an image is neither built nor
  *   published; of opening and reading images
- * @throws {SpacktainersError} problems of the configuration; `INTERRUPTED`
+ * @throws {SpacktainersError} problems of the configuration; why the only image, or all of them, cannot be examined; `INTERRUPTED`
  */
 export async function examine(request: ExamineRequest): Promise<Examined> {
   const repository = await openSoundRepository(request.directory);
@@ -85,7 +85,9 @@ export async function examine(request: ExamineRequest): Promise<Examined> {
     },
   );
   const examinations = examinationsOf(resultsOf(outcomes), sites, images.length === 0, host, request);
-  return { examinations, errors: outcomeErrors(outcomes) };
+  const errors = outcomeErrors(outcomes);
+  if (examinations.length === 0 && errors.length > 0) throw oneError(errors);
+  return { examinations, errors };
 }
 
 function examinationsOf(
