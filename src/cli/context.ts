@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import type { Command } from "commander";
-import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
+import { errorsOf, formatPlace, SpacktainersError, type SpacktainersErrors } from "../util/errors.ts";
 import { escapeControls, escapeControlsInLine } from "../util/escapeControls.ts";
 import { type GlobalOptions, globalOptions } from "./options.ts";
 import { openReporter } from "./report/openReporter.ts";
@@ -63,18 +63,14 @@ export function errorLines(error: SpacktainersError, color: boolean): string {
   return error.hint === undefined ? head : `${head}\n  hint: ${escapeControlsInLine(error.hint)}`;
 }
 
+/** An error as an entry of a JSON document. */
+export function errorEntry({ code, message, place, hint }: SpacktainersError): object {
+  return { code, message, ...place, ...(hint === undefined ? {} : { hint }) };
+}
+
 /** An error (or several) as a JSON document, for `--json`. */
 export function errorJson(error: SpacktainersError | SpacktainersErrors): object {
-  const one = (e: SpacktainersError): object => ({
-    code: e.code,
-    message: e.message,
-    ...e.place,
-    ...(e.hint === undefined ? {} : { hint: e.hint }),
-  });
-  return {
-    type: "error",
-    errors: error instanceof SpacktainersErrors ? error.errors.map(one) : [one(error)],
-  };
+  return { type: "error", errors: errorsOf(error).map(errorEntry) };
 }
 
 /** What a verb leaves behind for {@link runCli}: the exit status. */

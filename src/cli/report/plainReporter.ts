@@ -1,6 +1,6 @@
 import type { WorkEvent } from "../../util/events.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
-import { retryText, stageTitle, taskDone, warningText } from "./eventText.ts";
+import { containerTitle, retryText, stageTitle, taskDone, warningText } from "./eventText.ts";
 import type { Reporter, ReportStream } from "./types.ts";
 
 type TaskStart = Extract<WorkEvent, { type: "task-start" }>;
@@ -12,6 +12,11 @@ export function plainReporter(out: ReportStream): Reporter {
   return {
     emit: (event) => {
       switch (event.type) {
+        case "container-start":
+          if (event.total > 1) print(containerTitle(event));
+          break;
+        case "container-end":
+          break;
         case "stage": {
           const title = stageTitle(event);
           print(event.total === undefined ? title : `${title} (${event.total})`);

@@ -2,7 +2,6 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { decideImage, localImage } from "../../pipeline/assemble/makeImage.ts";
 import { defaultOutput, readLayoutImage } from "../../pipeline/images/builtImage.ts";
-import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
@@ -40,8 +39,7 @@ export async function buildContainer(
   workshop: Workshop,
 ): Promise<BuildResult> {
   const started = performance.now();
-  const opened = await openContainerForBuild(container, configuration, request, workshop);
-  const plan = await planContainer(opened, request, workshop);
+  const plan = await planContainer(container, configuration, request, workshop);
   const decided = await decideImage(plan, workshop, undefined);
   const { names } = decided;
   const outputs: readonly Output[] =

@@ -4,7 +4,6 @@ import type { Configuration, RegistryConfiguration } from "../../definitions/con
 import type { Container } from "../../definitions/repository.ts";
 import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
 import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
-import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
@@ -84,8 +83,7 @@ export async function pushContainer(
   options: PushOptions,
   workshop: Workshop,
 ): Promise<PushedContainer> {
-  const opened = await openContainerForBuild(container, configuration, options, workshop);
-  const plan = await planContainer(opened, options, workshop);
+  const plan = await planContainer(container, configuration, options, workshop);
   const { emit } = workshop;
   const { version } = plan.resolved;
   const platform = platformOf(container.arch);
@@ -272,7 +270,13 @@ async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Prom
 
 const nothingToRecord = async (): Promise<void> => {};
 
-const noLayers: Record<LayerOutcome, number> = { uploaded: 0, mounted: 0, present: 0, referenced: 0 };
+/** Of an image that no layer was sent of. */
+export const noLayers: Readonly<Record<LayerOutcome, number>> = {
+  uploaded: 0,
+  mounted: 0,
+  present: 0,
+  referenced: 0,
+};
 
 function emptyResult({ target, tags }: Goal): PushedTo {
   return {

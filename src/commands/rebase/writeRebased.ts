@@ -5,7 +5,6 @@ import { type Output, type OutputNames, writeOutputs } from "../../pipeline/work
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { parseRepository } from "../../registry/reference.ts";
 import { writeFacts } from "../../supply/factsDocument.ts";
-import type { EmitEvent } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 
 const layersAtOnce = 3;
@@ -19,12 +18,8 @@ export async function writeRebased(
   { image, facts }: Pick<MadeImage, "image" | "facts">,
   names: OutputNames,
   outputs: readonly Output[],
-  {
-    directory,
-    force,
-    emit,
-  }: { readonly directory: string; readonly force: boolean; readonly emit: EmitEvent },
-  { registries, signal }: Pick<Workshop, "registries" | "signal">,
+  { directory, force }: { readonly directory: string; readonly force: boolean },
+  { registries, emit, signal }: Pick<Workshop, "registries" | "emit" | "signal">,
 ): Promise<void> {
   const layers = await mapConcurrently(image.layers, layersAtOnce, async (layer): Promise<ImageLayer> => {
     if ("path" in layer) return layer;

@@ -8,7 +8,6 @@ import { layoutFacts } from "../../pipeline/describe/layoutFacts.ts";
 import { anyImage } from "../../pipeline/describe/packageListing.ts";
 import { defaultOutput } from "../../pipeline/images/builtImage.ts";
 import { namesRegistryImage, publishedReference } from "../../pipeline/images/publishedReference.ts";
-import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
@@ -145,8 +144,7 @@ async function factsToBe(
 ): Promise<ImageFacts> {
   return inWorkshop(configuration, { ...request, jobs: undefined }, async (workshop) => {
     const options = { ...request, frozen: false, strip: undefined, keepMetadata: false, allowUnresolved: [] };
-    const opened = await openContainerForBuild(container, configuration, options, workshop);
-    const plan = await planContainer(opened, options, workshop);
+    const plan = await planContainer(container, configuration, options, workshop);
     return factsOfPlan(plan, await plan.base.build(), request.emit);
   });
 }
