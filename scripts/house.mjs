@@ -7,6 +7,7 @@ export const modules = [
   "elf",
   "archive",
   "openpgp",
+  "store",
   "registry",
   "definitions",
   "spec",

@@ -93,6 +93,8 @@ export interface Place {
 export interface ErrorDetails {
   readonly place?: Place;
   readonly hint?: string;
+  /** Lines to write somewhere, which the hint speaks of. */
+  readonly example?: readonly string[];
   readonly cause?: unknown;
 }
 
@@ -102,6 +104,7 @@ export class SpacktainersError extends Error {
   readonly code: ErrorCode;
   readonly place: Place;
   readonly hint: string | undefined;
+  readonly example: readonly string[];
 
   /**
    * @param code stable code, key of {@link errorCodes}
@@ -112,6 +115,7 @@ export class SpacktainersError extends Error {
     this.code = code;
     this.place = details.place ?? {};
     this.hint = details.hint;
+    this.example = details.example ?? [];
   }
 
   /** The exit status this error asks for. */

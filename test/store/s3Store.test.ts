@@ -4,8 +4,8 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openStore } from "../../src/buildcache/openStore.ts";
-import type { CacheStore } from "../../src/buildcache/store.ts";
+import { openStore } from "../../src/store/openStore.ts";
+import type { Store } from "../../src/store/store.ts";
 import { digestOf } from "../../src/util/digest.ts";
 import type { WorkEvent } from "../../src/util/events.ts";
 import {
@@ -19,7 +19,7 @@ import {
 let server: FaultServer;
 let directory: string;
 let events: WorkEvent[];
-let store: CacheStore;
+let store: Store;
 const content = randomBytes(2_000_000);
 
 beforeAll(async () => {
@@ -39,12 +39,10 @@ beforeEach(() => {
   store = openS3({ anonymous: true });
 });
 
-function openS3(s3: object, retries = 3): CacheStore {
+function openS3(s3: object, retries = 3): Store {
   return openStore(
     {
       url: "s3://bucket/pre%20fix/",
-      keys: [],
-      unsigned: true,
       s3: { endpoint: server.url, region: "somewhere", ...s3 },
     },
     { emit: (event) => events.push(event), signal: undefined, retries, retryDelayMs: 2 },
@@ -65,7 +63,7 @@ const key = "/bucket/pre fix/a+b/file";
 
 describe("the S3 store", () => {
   it("refuses a URL with a broken escape", () => {
-    const source = { url: "s3://bucket/%zz", keys: [], unsigned: true };
+    const source = { url: "s3://bucket/%zz" };
     const open = () => openStore(source, { emit: () => {}, signal: undefined });
     expect(open).toThrow(expect.objectContaining({ code: "CACHE_UNAVAILABLE" }));
   });

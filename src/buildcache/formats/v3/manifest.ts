@@ -1,7 +1,7 @@
 /** Manifests of layout v3: small JSON files that name blobs by digest. */
-import { type Digest, digestOfHex } from "../util/digest.ts";
-import { type Place, SpacktainersError } from "../util/errors.ts";
-import { isJsonObject, type Json } from "../util/json.ts";
+import { type Digest, digestOfHex } from "../../../util/digest.ts";
+import { type Place, SpacktainersError } from "../../../util/errors.ts";
+import { isJsonObject, type Json } from "../../../util/json.ts";
 
 /** One blob that a manifest names. */
 export interface ManifestRecord {

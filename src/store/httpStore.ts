@@ -1,13 +1,14 @@
-/** A build cache behind an HTTP server. */
+/** A folder of an HTTP server: it can be read, not written. */
 import { openHttp } from "../net/http.ts";
-import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
-import type { CacheStore, StoreOptions } from "./store.ts";
+import { refusalMeansAbsence } from "./refusalMeansAbsence.ts";
+import type { Store, StoreOptions } from "./store.ts";
+import { storePath } from "./storePath.ts";
 
 /**
  * @param url `http:` or `https:` URL of the root; user name and password in it are used and never shown
  */
-export function openHttpStore(url: string, options: StoreOptions): CacheStore {
+export function openHttpStore(url: string, options: StoreOptions): Store {
   const http = openHttp(options);
   // A query in the root URL (a signed URL) goes with every request.
   const parsed = new URL(url);
@@ -15,7 +16,7 @@ export function openHttpStore(url: string, options: StoreOptions): CacheStore {
   parsed.search = "";
   parsed.hash = "";
   const root = parsed.href.replace(/\/+$/, "");
-  const at = (path: string): string => `${root}/${path.split("/").map(encodeURIComponent).join("/")}${query}`;
+  const at = (path: string): string => `${root}/${storePath(path).map(encodeURIComponent).join("/")}${query}`;
   const shown = redactUrl(root);
   const denied = refusalMeansAbsence();
   return {
@@ -45,26 +46,8 @@ export function openHttpStore(url: string, options: StoreOptions): CacheStore {
     download: (path, destination, downloadOptions) =>
       http.downloadFile(at(path), destination, downloadOptions),
     hasFolder: async () => undefined,
+    list: undefined,
+    writer: undefined,
     close: () => http.close(),
-  };
-}
-
-/**
- * Object stores answer 403 rather than 404 for a missing object to those who may not list the bucket. Once a store
- * has let us read something, a refusal is therefore taken for absence; before that, it is reported.
- */
-export function refusalMeansAbsence(): <T>(read: Promise<T>) => Promise<T | undefined> {
-  let readable = false;
-  return async (read) => {
-    try {
-      const answer = await read;
-      const status = (answer as { status?: unknown } | undefined)?.status;
-      if (answer !== undefined && status !== 404) readable = true;
-      return answer;
-    } catch (thrown) {
-      if (readable && thrown instanceof SpacktainersError && thrown.code === "ACCESS_DENIED")
-        return undefined;
-      throw thrown;
-    }
   };
 }

@@ -1,19 +1,20 @@
 /** Package metadata in layout v3: a signed manifest that names two blobs, the spec file and the archive. */
 import { constants, gunzipSync } from "node:zlib";
-import { type RetryPolicy, TransientFailure, withRetries } from "../net/retry.ts";
-import { digestOf } from "../util/digest.ts";
-import { type Place, SpacktainersError } from "../util/errors.ts";
-import { blobPath3, manifestPath3, type PackageId } from "./layoutPaths.ts";
-import { type ManifestRecord, parseManifest, recordOf } from "./manifest.ts";
-import { believe, type Trust } from "./metadata2.ts";
-import type { CacheStore } from "./store.ts";
+import { type RetryPolicy, TransientFailure, withRetries } from "../../../net/retry.ts";
+import type { Store } from "../../../store/store.ts";
+import { digestOf } from "../../../util/digest.ts";
+import { type Place, SpacktainersError } from "../../../util/errors.ts";
+import { believe, type Trust } from "../believe.ts";
+import type { PackageId } from "../packageId.ts";
 import {
   decodeUtf8,
   identifySpec,
   maxSpecFileBytes,
   pushAgain,
   type VerifiedMetadata,
-} from "./verifiedMetadata.ts";
+} from "../verifiedMetadata.ts";
+import { type ManifestRecord, parseManifest, recordOf } from "./manifest.ts";
+import { blobPath, manifestPath } from "./paths.ts";
 
 const maxManifestBytes = 2 ** 20;
 
@@ -24,13 +25,13 @@ const maxManifestBytes = 2 ** 20;
  * @throws SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, KEY_INVALID, IDENTITY_MISMATCH, CHECKSUM_MISMATCH,
  *   CACHE_INVALID, NOT_SUPPORTED, and what the store throws
  */
-export async function fetchMetadata3(
-  store: CacheStore,
+export async function findMetadata(
+  store: Store,
   trust: Trust,
   asked: PackageId,
   policy: RetryPolicy,
 ): Promise<VerifiedMetadata | undefined> {
-  const path = manifestPath3(asked);
+  const path = manifestPath(asked);
   return withRetries(policy, store.locate(path), async () => {
     const { status, bytes, version } = await store.get(path, { maxBytes: maxManifestBytes });
     if (status !== "found") return undefined;
@@ -43,13 +44,13 @@ export async function fetchMetadata3(
     if (spec === undefined) throw unreadable("spec file", records, place);
     const specFile = await fetchSpecFile(store, spec, place);
     // The manifest names digests only: whose they are, the spec file must say.
-    identifySpec(specFile, asked, { url: store.locate(blobPath3(spec.digest)) });
+    identifySpec(specFile, asked, { url: store.locate(blobPath(spec.digest)) });
     return {
-      layout: 3,
+      format: "v3",
       path,
       version,
       specFile,
-      archivePath: blobPath3(archive.digest),
+      archivePath: blobPath(archive.digest),
       digest: archive.digest,
       size: archive.size,
       signedBy,
@@ -58,8 +59,8 @@ export async function fetchMetadata3(
   });
 }
 
-async function fetchSpecFile(store: CacheStore, record: ManifestRecord, manifest: Place): Promise<string> {
-  const path = blobPath3(record.digest);
+async function fetchSpecFile(store: Store, record: ManifestRecord, manifest: Place): Promise<string> {
+  const path = blobPath(record.digest);
   const place = { url: store.locate(path) };
   if (record.size > maxSpecFileBytes)
     throw new SpacktainersError("CACHE_INVALID", "the manifest names an enormous spec file", {

@@ -1,15 +1,15 @@
 /** What a cache says of a package, once believed: fetched, its signature verified, its digests checked. */
-import { briefSpec, type ConcreteSpec, type SpecGraph } from "../spec/concrete.ts";
-import { readSpecFile } from "../spec/readSpecfile.ts";
-import type { Digest } from "../util/digest.ts";
-import { type Place, SpacktainersError } from "../util/errors.ts";
-import type { PackageId } from "./layoutPaths.ts";
-import type { CacheLayout } from "./types.ts";
+import { briefSpec, type ConcreteSpec, type SpecGraph } from "../../spec/concrete.ts";
+import { readSpecFile } from "../../spec/readSpecfile.ts";
+import type { Digest } from "../../util/digest.ts";
+import { type Place, SpacktainersError } from "../../util/errors.ts";
+import type { FormatName } from "../types.ts";
+import type { PackageId } from "./packageId.ts";
 
 /** Verified metadata of one package, as plain data. */
 export interface VerifiedMetadata {
-  readonly layout: CacheLayout;
-  /** The signed file, below the cache's root, and its version then. */
+  readonly format: FormatName;
+  /** The signed file, as the format names it, and its version then. */
   readonly path: string;
   readonly version: string | undefined;
   /** The spec file, JSON. */
