@@ -30,7 +30,9 @@ export async function* layerEntries(layer: Layer, options: LayerEntriesOptions =
     }),
   };
   try {
-    yield* readTar(chunks, { where: layer.place, special: "skip", absolute: "relative" });
+    // Some tools (umoci) leave out the blocks of zeros at the end; whether the layer is whole, its digests say.
+    const end = layer.digest === undefined && layer.diffId === undefined ? "required" : "optional";
+    yield* readTar(chunks, { where: layer.place, special: "skip", absolute: "relative", end });
   } catch (thrown) {
     if (isMalformed(thrown)) await tar.throw(thrown);
     throw thrown;

@@ -6,10 +6,10 @@ import { applyLayer } from "../archive/unpackEntries.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError } from "../util/errors.ts";
+import { withFileLock } from "../util/fileLock.ts";
 import { isJsonObject } from "../util/json.ts";
 import type { Layer } from "./layer.ts";
 import { layerEntries } from "./layerEntries.ts";
-import { withOutputLock } from "./outputLock.ts";
 import { type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 
 /** Options of {@link writeRootfs}. */
@@ -34,7 +34,7 @@ export async function writeRootfs(
   const target = resolve(directory);
   const state = options.stateDirectory ?? join(cacheHome(), "outputs");
   try {
-    await withOutputLock(target, async () => {
+    await withFileLock(target, async () => {
       await replaceDirectory(
         target,
         options,

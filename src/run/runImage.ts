@@ -87,7 +87,8 @@ function runtimesFor({ image, container }: Run): readonly Exclude<RuntimeName, "
   if (container.hostMpi) return ["sarus"];
   // Docker's daemon starts containers, and cannot hand on a socket of ours.
   const docker = container.launch?.descriptor === undefined ? (["docker"] as const) : [];
-  const sarus = container.readOnly || container.network === "none" ? [] : (["sarus"] as const);
+  const sarus =
+    container.readOnly || container.network === "none" || container.fakeroot ? [] : (["sarus"] as const);
   const [engines, apptainer] = [["podman", ...docker] as const, ["apptainer", "singularity"] as const];
   return image.apptainerPath === undefined
     ? [...engines, ...apptainer, ...sarus]
@@ -238,7 +239,7 @@ async function askRuntime(
   }
   try {
     const imported = await importImage(name, await ociImage(run), importContext(program, run));
-    const trouble = await engineTrouble(program, imported);
+    const trouble = await engineTrouble(name, program, imported, run.container);
     if (trouble !== undefined) await runTool([program, "rmi", imported]);
     return trouble;
   } catch (error) {
@@ -266,7 +267,7 @@ async function apptainerRoot(run: Run): Promise<string> {
   const folder = rootfsFolder(run);
   const image = await mergedLayers(run.image, unpackContext(run));
   const files = await hostFiles(run.container.network);
-  const { additions } = await fitRoot([join(folder, image, "fs")], run.container, files);
+  const { additions } = await fitRoot([join(folder, image, "fs")], run.container, files, undefined);
   return join(folder, await cloneWithAdditions(folder, image, additions), "fs");
 }
 

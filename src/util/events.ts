@@ -44,8 +44,19 @@ export type StageId =
   | "read-file"
   | "push-file";
 
-/** What long work reports. */
-export type WorkEvent =
+/** What long work reports. Where it is done for containers, the event says for which one. */
+export type WorkEvent = WorkEventFacts & { readonly container?: string };
+
+type WorkEventFacts =
+  /** Work for a container begins, the `position`th of `total` that it is done for, one after the other. */
+  | {
+      readonly type: "container-start";
+      readonly container: string;
+      readonly position: number;
+      readonly total: number;
+    }
+  /** It is over. */
+  | { readonly type: "container-end"; readonly container: string; readonly outcome: "done" | "failed" }
   /** A stage of the whole work begins. */
   | {
       readonly type: "stage";

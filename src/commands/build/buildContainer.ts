@@ -7,7 +7,7 @@ import {
   type ImageSummary,
   summaryOf,
 } from "../../pipeline/images/builtImages.ts";
-import { openContainerForBuild, planContainer } from "../../pipeline/plan/planContainer.ts";
+import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
@@ -44,8 +44,7 @@ export async function buildContainer(
   workshop: Workshop,
 ): Promise<BuildResult> {
   const started = performance.now();
-  const opened = await openContainerForBuild(container, configuration, request, workshop);
-  const plan = await planContainer(opened, request, workshop);
+  const plan = await planContainer(container, configuration, request, workshop);
   const decided = await decideImage(plan, workshop, undefined);
   const { names } = decided;
   const outputs: readonly Output[] =

@@ -8,7 +8,7 @@ import { type OciImage, platformOfConfig } from "../../image/image.ts";
 import { findRegistryImage, type RegistryImage } from "../../image/openRegistryImage.ts";
 import { platformOf } from "../../image/platform.ts";
 import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
-import { openContainerForBuild, planContainer } from "../../pipeline/plan/planContainer.ts";
+import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { pushContents } from "../../publish/contentsArtifact.ts";
@@ -85,8 +85,7 @@ export async function pushContainer(
   options: PushOptions,
   workshop: Workshop,
 ): Promise<PushedContainer> {
-  const opened = await openContainerForBuild(container, configuration, options, workshop);
-  const plan = await planContainer(opened, options, workshop);
+  const plan = await planContainer(container, configuration, options, workshop);
   const { emit } = workshop;
   const { version } = plan.resolved;
   const platform = platformOf(container.arch);
@@ -297,7 +296,13 @@ async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Prom
 
 const nothingToRecord = async (): Promise<void> => {};
 
-const noLayers: Record<LayerOutcome, number> = { uploaded: 0, mounted: 0, present: 0, referenced: 0 };
+/** Of an image that no layer was sent of. */
+export const noLayers: Readonly<Record<LayerOutcome, number>> = {
+  uploaded: 0,
+  mounted: 0,
+  present: 0,
+  referenced: 0,
+};
 
 function emptyResult({ target, tags }: Goal): PushedTo {
   return {

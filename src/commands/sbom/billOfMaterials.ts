@@ -7,7 +7,7 @@ import { describedFacts } from "../../pipeline/describe/describedFacts.ts";
 import { loadVerificationKeys } from "../../pipeline/describe/keyFiles.ts";
 import { findImage } from "../../pipeline/images/findImage.ts";
 import { openSubject } from "../../pipeline/images/openImage.ts";
-import { openContainerForBuild, planContainer } from "../../pipeline/plan/planContainer.ts";
+import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openRepository, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
@@ -171,8 +171,7 @@ async function factsToBe(
 ): Promise<ImageFacts> {
   return inWorkshop(configuration, { ...request, jobs: undefined }, async (workshop) => {
     const options = { ...request, frozen: false, strip: undefined, keepMetadata: false, allowUnresolved: [] };
-    const opened = await openContainerForBuild(container, configuration, options, workshop);
-    const plan = await planContainer(opened, options, workshop);
+    const plan = await planContainer(container, configuration, options, workshop);
     return factsOfPlan(plan, await plan.base.build(), request.emit);
   });
 }

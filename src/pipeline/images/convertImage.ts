@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { isOciImage } from "../../image/image.ts";
 import { localLayers } from "../../image/registryLayer.ts";
-import type { SifSigner } from "../../sif/signingKey.ts";
+import type { Signer } from "../../openpgp/signer.ts";
 import type { SquashfsCompression } from "../../sif/squashfsTool.ts";
 import { type SifSummary, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -23,7 +23,7 @@ export interface ConvertRequest {
   readonly format: "sif" | "squashfs" | undefined;
   readonly compression: SquashfsCompression | undefined;
   readonly level: number | undefined;
-  readonly signer: SifSigner | undefined;
+  readonly signer: Signer | undefined;
   readonly force: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;

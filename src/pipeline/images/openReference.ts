@@ -5,8 +5,8 @@ import type { RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Image } from "../../image/image.ts";
 import { fetchBlob, type LayerStore } from "../../image/layerStore.ts";
 import { openRegistryImage } from "../../image/openRegistryImage.ts";
-import { openRegistries } from "../../publish/openRegistries.ts";
 import { getManifest } from "../../registry/manifests.ts";
+import { openRegistries } from "../../registry/openRegistries.ts";
 import {
   formatReference,
   formatRepository,
