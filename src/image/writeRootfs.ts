@@ -9,8 +9,8 @@ import { applyLayer } from "../archive/unpackEntries.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError } from "../util/errors.ts";
-import { withFileLock } from "../util/fileLock.ts";
 import { isJsonObject } from "../util/json.ts";
+import { withTargetLock } from "../util/targetLock.ts";
 import type { ImageLayer } from "./image.ts";
 import { type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 
@@ -39,7 +39,7 @@ export async function writeRootfs(
   const target = resolve(directory);
   const state = options.stateDirectory ?? join(cacheHome(), "outputs");
   try {
-    await withFileLock(target, async () => {
+    await withTargetLock(target, async () => {
       await replaceDirectory(
         target,
         options,

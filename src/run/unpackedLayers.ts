@@ -16,6 +16,7 @@ import { sweepTemporaries, writeAtomically } from "../util/atomicFile.ts";
 import { type Digest, digestOf, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, type RunningTask, runTask } from "../util/events.ts";
+import { madeOnce } from "./madeOnce.ts";
 
 /** More directories than this are not stacked: the kernel wants all their names in one page. */
 const mostStacked = 100;
@@ -76,28 +77,36 @@ function layerId(layer: LayoutLayer): string {
 
 async function unpackOnce(id: string, layers: readonly LayoutLayer[], context: UnpackContext): Promise<void> {
   const target = join(context.directory, id);
-  const now = new Date();
-  const known = await utimes(target, now, now).then(
-    () => true,
-    () => false,
-  );
-  if (known) return;
   const label = layers.length === 1 ? `layer ${id.slice(0, 12)}` : `${layers.length} layers`;
   const bytes = layers.reduce((sum, layer) => sum + layer.size, 0);
   const { emit, signal } = context;
-  await runTask(emit, { kind: "unpack", subject: id, label, bytes, signal }, async ({ counted }) => {
-    try {
+  const unpack = (): Promise<void> =>
+    runTask(emit, { kind: "unpack", subject: id, label, bytes, signal }, async ({ counted }) => {
       await writeAtomically(target, async (temporary) => {
         await mkdir(join(temporary, "fs"), { recursive: true });
         let removes = false;
         for (const layer of layers) removes = (await unpackLayer(layer, temporary, counted)) || removes;
         if (removes) await writeFile(join(temporary, removesMarker), "");
       });
-    } catch (error) {
-      // Another run may have been faster.
-      if (!["ENOTEMPTY", "EEXIST"].includes(String((error as NodeJS.ErrnoException).code))) throw error;
-    }
-  });
+    });
+  await madeOnce(
+    {
+      lock: join(context.directory, `.${id}.lock`),
+      what: `unpacking ${label}`,
+      isThere: () => isUsed(target),
+      make: unpack,
+    },
+    context,
+  );
+}
+
+/** Whether it is there; and if so, it is used now. */
+async function isUsed(target: string): Promise<boolean> {
+  const now = new Date();
+  return utimes(target, now, now).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** @returns whether the layer takes something away */
