@@ -3,8 +3,8 @@ import { join, resolve } from "node:path";
 import { sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { asSpacktainersError } from "../util/errors.ts";
-import { withFileLock } from "../util/fileLock.ts";
 import { isJsonObject } from "../util/json.ts";
+import { withTargetLock } from "../util/targetLock.ts";
 import { madeByAnnotation } from "./annotations.ts";
 import type { OciImage } from "./image.ts";
 import { type ImageNaming, type LayoutDocuments, layoutDocuments } from "./layoutDocuments.ts";
@@ -31,7 +31,7 @@ export async function writeOciLayout(
   const documents = await layoutDocuments(images, options);
   const fill = (into: string): Promise<void> => writeDocuments(into, documents, options);
   try {
-    await withFileLock(target, async () => {
+    await withTargetLock(target, async () => {
       if (!(await mayReplaceDirectory(target, options, isOurLayout)) || !(await isOurLayout(target))) {
         await replaceDirectory(target, options, isOurLayout, fill);
         return;

@@ -6,8 +6,8 @@ import { applyLayer } from "../archive/unpackEntries.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError } from "../util/errors.ts";
-import { withFileLock } from "../util/fileLock.ts";
 import { isJsonObject } from "../util/json.ts";
+import { withTargetLock } from "../util/targetLock.ts";
 import type { Layer } from "./layer.ts";
 import { layerEntries } from "./layerEntries.ts";
 import { type OutputOptions, replaceDirectory } from "./outputTarget.ts";
@@ -34,7 +34,7 @@ export async function writeRootfs(
   const target = resolve(directory);
   const state = options.stateDirectory ?? join(cacheHome(), "outputs");
   try {
-    await withFileLock(target, async () => {
+    await withTargetLock(target, async () => {
       await replaceDirectory(
         target,
         options,

@@ -12,10 +12,12 @@ import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
 import { stopIfAborted } from "../util/interruption.ts";
+import { hostTag } from "../util/processes.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { engineBehind, engineUserOptions } from "./engineUser.ts";
 import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
+import { madeOnce } from "./madeOnce.ts";
 import { mountOption } from "./mountOption.ts";
 import type { ContainerProcess, GpuKind } from "./types.ts";
 
@@ -41,19 +43,32 @@ export async function importImage(
   image: OciImage,
   context: ImportContext,
 ): Promise<string> {
-  const name = `localhost/spacktainers:${hexOfDigest(image.manifest.descriptor.digest).slice(0, 16)}`;
-  const known = await runTool([context.program, "image", "inspect", "--format", "{{.Id}}", name]);
-  if (known.status === 0) return name;
+  const tag = hexOfDigest(image.manifest.descriptor.digest).slice(0, 16);
+  const name = `localhost/spacktainers:${tag}`;
   const bytes = storedSize(image.manifest.value);
-  const { emit, signal } = context;
-  const task = { kind: "write", subject: name, label: `image into ${engine}`, bytes, signal } as const;
-  await runTask(emit, task, async () => {
-    const failed =
-      engine === "podman" ? await pullLayout(image, name, context) : await loadArchive(image, name, context);
-    stopIfAborted(signal);
-    if (failed !== undefined)
-      throw new SpacktainersError("PROCESS_FAILED", `${engine} cannot import the image: ${failed}`);
-  });
+  const { program, scratch, emit, signal } = context;
+  const label = `image into ${engine}`;
+  const bring = (): Promise<void> =>
+    runTask(emit, { kind: "write", subject: name, label, bytes, signal }, async () => {
+      const failed =
+        engine === "podman"
+          ? await pullLayout(image, name, context)
+          : await loadArchive(image, name, context);
+      stopIfAborted(signal);
+      if (failed !== undefined)
+        throw new SpacktainersError("PROCESS_FAILED", `${engine} cannot import the image: ${failed}`);
+    });
+  await madeOnce(
+    {
+      // Engines have a store on each machine, where the cache may be of several.
+      lock: join(scratch, `.${engine}-${hostTag}-${tag}.lock`),
+      what: `bringing the image into ${engine}`,
+      isThere: async () =>
+        (await runTool([program, "image", "inspect", "--format", "{{.Id}}", name])).status === 0,
+      make: bring,
+    },
+    context,
+  );
   return name;
 }
 

@@ -9,7 +9,7 @@ import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { hostPath } from "../util/hostPath.ts";
 import { withDescriptor } from "./containerProcess.ts";
-import { cloneWithAdditions, type FittedRoot, fitRoot, writeAdditions } from "./fitRoot.ts";
+import { type FittedRoot, fitRoot } from "./fitRoot.ts";
 import { hostFiles } from "./hostFiles.ts";
 import { mountPointsBelow } from "./mountPoints.ts";
 import {
@@ -24,6 +24,7 @@ import {
 import { superviseProcess } from "./superviseProcess.ts";
 import type { ContainerProcess } from "./types.ts";
 import { mergedLayers, stackedLayers, type UnpackContext } from "./unpackedLayers.ts";
+import { cloneWithAdditions, writeAdditions } from "./writeAdditions.ts";
 
 /** What the machine's kernel lets us do. */
 export interface NamespaceAbilities {
@@ -164,7 +165,7 @@ async function rootArguments(
   abilities: NamespaceAbilities,
 ): Promise<readonly [string, string]> {
   if (abilities.overlay) {
-    const top = await writeAdditions(context.directory, fitted.additions);
+    const top = await writeAdditions(fitted.additions, context);
     return ["overlay", [top, ...[...layers].reverse()].map((id) => `${id}/fs`).join(":")];
   }
   context.emit({
@@ -172,7 +173,7 @@ async function rootArguments(
     code: "NOTICE",
     message: "this kernel cannot stack directories for users: the container's root is read-only",
   });
-  const id = await cloneWithAdditions(context.directory, layers[0] ?? "", fitted.additions);
+  const id = await cloneWithAdditions(layers[0] ?? "", fitted.additions, context);
   return ["directory", `${id}/fs`];
 }
 

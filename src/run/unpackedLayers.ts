@@ -12,6 +12,7 @@ import { layerEntries } from "../image/layerEntries.ts";
 import { sweepTemporaries, writeAtomically } from "../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
+import { madeOnce } from "./madeOnce.ts";
 
 /** More directories than this are not stacked: the kernel wants all their names in one page. */
 const mostStacked = 100;
@@ -105,24 +106,37 @@ async function linkToDirectory({ apptainerPath }: Image, { directory }: UnpackCo
 
 async function unpackOnce(id: string, layers: readonly Layer[], context: UnpackContext): Promise<void> {
   const target = join(context.directory, id);
-  const now = new Date();
-  const known = await utimes(target, now, now).then(
-    () => true,
-    () => false,
-  );
-  if (known) return;
   const label = layers.length === 1 ? `layer ${id.slice(0, 12)}` : `${layers.length} layers`;
   const bytes = bytesOfLayers(layers);
   const { emit, signal } = context;
-  await runTask(emit, { kind: "unpack", subject: id, label, bytes, signal }, async ({ progress }) => {
-    await writeAtomically(target, async (temporary) => {
-      const root = join(temporary, "fs");
-      await mkdir(root, { recursive: true });
-      let removes = false;
-      for (const layer of layers) removes = (await unpackLayer(layer, root, progress, signal)) || removes;
-      if (removes) await writeFile(join(temporary, removesMarker), "");
-    }).catch(ignoreFaster);
-  });
+  const unpack = (): Promise<void> =>
+    runTask(emit, { kind: "unpack", subject: id, label, bytes, signal }, async ({ progress }) => {
+      await writeAtomically(target, async (temporary) => {
+        const root = join(temporary, "fs");
+        await mkdir(root, { recursive: true });
+        let removes = false;
+        for (const layer of layers) removes = (await unpackLayer(layer, root, progress, signal)) || removes;
+        if (removes) await writeFile(join(temporary, removesMarker), "");
+      });
+    });
+  await madeOnce(
+    {
+      lock: join(context.directory, `.${id}.lock`),
+      what: `unpacking ${label}`,
+      isThere: () => isUsed(target),
+      make: unpack,
+    },
+    context,
+  );
+}
+
+/** Whether it is there; and if so, it is used now. */
+async function isUsed(target: string): Promise<boolean> {
+  const now = new Date();
+  return utimes(target, now, now).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Another run may have been faster. */
