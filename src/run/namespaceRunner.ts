@@ -3,7 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
+import type { Image } from "../image/image.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -52,7 +52,7 @@ interface Start {
  * @throws SpacktainersError RUNTIME_MISSING (no user namespaces here), PROCESS_FAILED (the container could not be set up)
  */
 export async function runInNamespace(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,
@@ -73,7 +73,7 @@ export async function runInNamespace(
 
 /** The command line that {@link runInNamespace} would run. */
 export async function namespaceCommandLine(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,
@@ -82,14 +82,14 @@ export async function namespaceCommandLine(
 }
 
 async function prepare(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,
 ): Promise<Start> {
   const layers = abilities.overlay
-    ? await stackedLayers(image.layers, context)
-    : [await mergedLayers(image.layers, context)];
+    ? await stackedLayers(image, context)
+    : [await mergedLayers(image, context)];
   const stack = layers.map((id) => join(context.directory, id, "fs"));
   const devices = (container.launch?.devices ?? [])
     .filter((path) => !container.binds.some(({ target }) => target === path))
