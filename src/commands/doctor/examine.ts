@@ -11,7 +11,6 @@ import { definitionName, forEachOf, outcomeErrors, resultsOf } from "../../pipel
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { asSpacktainersError, errorCodes, oneError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
-import { nameEvents } from "../../util/nameEvents.ts";
 
 /** A command line of `doctor`. */
 export interface ExamineRequest {
@@ -74,13 +73,12 @@ export async function examine(request: ExamineRequest): Promise<Examined> {
       errors: [],
     };
   const wanted = images.length > 0 ? images : await builtImages(request, repository);
-  const events = nameEvents(request.emit);
   const outcomes = await forEachOf(
     wanted,
     (name) => name,
-    { events, signal: request.signal, failFast: false },
+    { events: undefined, signal: request.signal, failFast: false },
     async (name) => {
-      const subject = await openFacts(name, { ...request, emit: events.emit }, repository);
+      const subject = await openFacts(name, request, repository);
       return images.length > 0 ? subject : { ...subject, name };
     },
   );
