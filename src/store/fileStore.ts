@@ -2,15 +2,13 @@
 import { constants, createReadStream } from "node:fs";
 import { type FileHandle, link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import type { OpenBytes } from "../net/byteStream.ts";
 import { downloadBytes } from "../net/download.ts";
 import { nameFile, temporaryBeside } from "../util/atomicFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import { isLockName, withFileLock } from "../util/fileLock.ts";
 import { stopIfAborted } from "../util/interruption.ts";
+import { isLockName, withTargetLock } from "../util/targetLock.ts";
 import { temporaryOwner } from "../util/temporaryName.ts";
 import type {
   Content,
@@ -22,9 +20,6 @@ import type {
   StoreWriter,
 } from "./store.ts";
 import { storePath } from "./storePath.ts";
-
-/** A lock on one file is held for moments: one of another machine that is older was left behind. */
-const abandonedAfterMs = 5 * 60_000;
 
 /** Identifies the content of a file without reading it. */
 export function fileVersion(facts: {
@@ -83,7 +78,7 @@ export function openFileStore(location: string, options: StoreOptions): Store {
     async download(path, destination, downloadOptions) {
       const openBytes: OpenBytes = async (offset) => {
         const facts = await stat(at(path)).catch(absent(at(path)));
-        if (facts === undefined) throw missing(at(path));
+        if (facts?.isFile() !== true) throw missing(at(path));
         const body = createReadStream(at(path), { start: offset, highWaterMark: 1 << 20 });
         return { body, offset, total: facts.size, validator: undefined };
       };
@@ -135,27 +130,23 @@ async function writeContent(
   // Others may share the directory: who may read and write it is for the umask to say.
   const file = await open(temporary, "wx", 0o666);
   try {
-    const source =
-      content instanceof Uint8Array
-        ? Readable.from([content], { objectMode: false })
-        : createReadStream(content.path, { highWaterMark: 1 << 20 });
+    if (content instanceof Uint8Array) {
+      await file.writeFile(content);
+      onBytes?.(content.length);
+      return;
+    }
     let size = 0;
-    const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-      for await (const chunk of chunks) {
-        yield chunk;
-        size += chunk.length;
-        onBytes?.(chunk.length);
-      }
-    };
-    const target = file.createWriteStream({ autoClose: false });
-    await pipeline(source, counted, target, signal === undefined ? {} : { signal });
-    if (!(content instanceof Uint8Array) && size !== content.size)
+    for await (const chunk of createReadStream(content.path, { highWaterMark: 1 << 20 })) {
+      stopIfAborted(signal);
+      await file.writeFile(chunk as Buffer);
+      size += (chunk as Buffer).length;
+      onBytes?.((chunk as Buffer).length);
+    }
+    stopIfAborted(signal);
+    if (size !== content.size)
       throw new SpacktainersError("IO", "the file changed while it was being copied", {
         place: { file: content.path },
       });
-  } catch (thrown) {
-    stopIfAborted(signal);
-    throw thrown;
   } finally {
     await file.close();
   }
@@ -179,16 +170,12 @@ async function place(temporary: string, target: string, { condition }: PutOption
       },
     );
   }
-  return withFileLock(
-    target,
-    async (): Promise<PutResult> => {
-      const facts = await stat(target, { bigint: true }).catch(absent(target));
-      if (facts === undefined || fileVersion(facts) !== condition.version) return { written: false };
-      await rename(temporary, target);
-      return written;
-    },
-    { abandonedAfterMs },
-  );
+  return withTargetLock(target, async (): Promise<PutResult> => {
+    const facts = await stat(target, { bigint: true }).catch(absent(target));
+    if (facts === undefined || fileVersion(facts) !== condition.version) return { written: false };
+    await rename(temporary, target);
+    return written;
+  });
 }
 
 async function* listFiles(directory: string, folder: string): AsyncGenerator<ListedFile, void, undefined> {

@@ -92,6 +92,14 @@ type WorkEventFacts =
       readonly place?: Place;
       readonly hint?: string;
     }
+  /** Another process does something that this one needs, and it waits for that one to end. */
+  | {
+      readonly type: "waiting";
+      /** What the other does, for people: "unpacking layer 0123". */
+      readonly what: string;
+      /** Undefined: it cannot be told who it is. */
+      readonly holder?: { readonly host: string; readonly pid: number };
+    }
   /** A retry of a network operation. */
   | {
       readonly type: "retry";

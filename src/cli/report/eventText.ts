@@ -74,6 +74,12 @@ export function warningText(event: Extract<WorkEvent, { type: "warning" }>): str
   return `${place === "" ? "" : `${place}  `}warning  ${event.message}${hint}`;
 }
 
+/** What this process waits for, as one line. */
+export function waitingText({ what, holder }: Extract<WorkEvent, { type: "waiting" }>): string {
+  const who = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
+  return `waiting for ${who}, which is ${what}`;
+}
+
 /** A retry as one line. */
 export function retryText(event: Extract<WorkEvent, { type: "retry" }>): string {
   return `retry ${event.attempt} in ${(event.delayMs / 1000).toFixed(1)} s: ${event.reason} (${event.url})`;

@@ -1,6 +1,6 @@
 import type { WorkEvent } from "../../util/events.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
-import { containerTitle, retryText, stageTitle, taskDone, warningText } from "./eventText.ts";
+import { containerTitle, retryText, stageTitle, taskDone, waitingText, warningText } from "./eventText.ts";
 import type { Reporter, ReportStream } from "./types.ts";
 
 type TaskStart = Extract<WorkEvent, { type: "task-start" }>;
@@ -45,6 +45,9 @@ export function plainReporter(out: ReportStream): Reporter {
           break;
         case "retry":
           print(retryText(event));
+          break;
+        case "waiting":
+          print(waitingText(event));
           break;
       }
     },

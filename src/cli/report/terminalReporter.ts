@@ -1,6 +1,6 @@
 import type { TaskKind, WorkEvent } from "../../util/events.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
-import { containerTitle, retryText, stageTitle, taskVerb, warningText } from "./eventText.ts";
+import { containerTitle, retryText, stageTitle, taskVerb, waitingText, warningText } from "./eventText.ts";
 import type { Reporter, ReportStream } from "./types.ts";
 
 interface RunningTask {
@@ -153,6 +153,9 @@ export function terminalReporter(out: ReportStream, color: boolean): Reporter {
           break;
         case "retry":
           above(dim(retryText(event)));
+          break;
+        case "waiting":
+          above(dim(waitingText(event)));
           break;
       }
       dirty = true;

@@ -1,22 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { mediaTypes } from "../../src/archive/oci/types.ts";
+import { assembleImage, type ImageRequest } from "../../src/image/assembleImage.ts";
 import { createdTime, formatTime } from "../../src/image/created.ts";
-import { assembleImage, type ImageLayer, type ImageRequest } from "../../src/image/image.ts";
+import { fileLayer } from "../../src/image/fileLayer.ts";
+import type { LayerFacts, OciLayer } from "../../src/image/layer.ts";
 import { digestOf } from "../../src/util/digest.ts";
 
-const layer = (name: string, more: Partial<ImageLayer> = {}): ImageLayer => ({
-  path: `/nowhere/${name}`,
-  digest: digestOf(name),
-  size: name.length,
-  diffId: digestOf(`tar of ${name}`),
-  mediaType: mediaTypes.layer,
-  createdBy: `spacktainers: ${name}`,
-  ...more,
-});
+function layer(name: string, annotations?: LayerFacts["annotations"]): OciLayer {
+  const facts = {
+    digest: digestOf(name),
+    size: name.length,
+    diffId: digestOf(`tar of ${name}`),
+    mediaType: mediaTypes.layer,
+    createdBy: `spacktainers: ${name}`,
+    annotations,
+  };
+  return fileLayer(facts, { path: `/nowhere/${name}`, offset: 0, size: name.length });
+}
 
 const request: ImageRequest = {
   architecture: "arm64",
-  layers: [layer("base"), layer("zlib", { annotations: { z: "2", a: "1" } })],
+  layers: [layer("base"), layer("zlib", { z: "2", a: "1" })],
   created: 1_700_000_000,
   env: new Map([
     ["ZED", "1"],
@@ -27,8 +31,8 @@ const request: ImageRequest = {
 };
 
 describe("assembleImage", () => {
-  it("writes the contract into the configuration", () => {
-    const { config } = assembleImage(request);
+  it("writes the contract into the configuration", async () => {
+    const config = await assembleImage(request).config();
     expect(JSON.parse(config.bytes.toString())).toEqual({
       created: "2023-11-14T22:13:20Z",
       architecture: "arm64",
@@ -53,29 +57,29 @@ describe("assembleImage", () => {
       ...request,
       env: new Map([...request.env].reverse()),
       labels: { "org.a": "y", "org.b": "x" },
-      layers: [layer("base"), layer("zlib", { annotations: { a: "1", z: "2" } })],
+      layers: [layer("base"), layer("zlib", { a: "1", z: "2" })],
     };
     expect(assembleImage(turned).manifest.descriptor).toEqual(assembleImage(request).manifest.descriptor);
   });
 
-  it("names configuration and layers in the manifest", () => {
-    const { manifest, config } = assembleImage(request);
+  it("names configuration and layers in the manifest", async () => {
+    const { manifest, ...image } = assembleImage(request);
+    const config = await image.config();
     expect(manifest.value.config).toEqual(config.descriptor);
     expect(config.descriptor.digest).toBe(digestOf(config.bytes));
     expect(manifest.bytes.toString()).toContain('"annotations":{"a":"1","z":"2"}');
   });
 
-  it("refuses more layers than runtimes mount", () => {
+  it("refuses more layers than runtimes mount", async () => {
     const layers = Array.from({ length: 128 }, (_, index) => layer(String(index)));
     expect(() => assembleImage({ ...request, layers })).toThrow(/128 layers/);
-    expect(assembleImage({ ...request, layers: layers.slice(1) }).layers.length).toBe(127);
+    expect((await assembleImage({ ...request, layers: layers.slice(1) }).layers()).length).toBe(127);
   });
 
-  it("keeps a label named __proto__ a label", () => {
+  it("keeps a label named __proto__ a label", async () => {
     const labels = JSON.parse('{"__proto__":"x"}') as Record<string, string>;
-    expect(assembleImage({ ...request, labels }).config.bytes.toString()).toContain(
-      '"Labels":{"__proto__":"x"}',
-    );
+    const { bytes } = await assembleImage({ ...request, labels }).config();
+    expect(bytes.toString()).toContain('"Labels":{"__proto__":"x"}');
   });
 });
 

@@ -1,25 +1,28 @@
-/** Which image of an index runs on a machine, by the rules of container runtimes (containerd's `platforms`). */
+/** Which images run on a machine, by the rules of container runtimes (containerd's `platforms`). */
 import type { Platform } from "../archive/oci/types.ts";
 
+/** The OCI platform of an architecture; 64-bit ARM carries its variant, as everywhere. */
+export function platformOf(architecture: "amd64" | "arm64"): Platform {
+  return architecture === "arm64"
+    ? { architecture, os: "linux", variant: "v8" }
+    : { architecture, os: "linux" };
+}
+
+/** Tells how well an image fits: the smaller the better; undefined: it does not run there. */
+export type PlatformRank = (offered: Platform) => number | undefined;
+
 /**
- * The best of several images for a platform: of its operating system and architecture, and of the newest variant that is
- * not newer than the one wanted. Of equals the first, as the specification says.
+ * How well images for other platforms do for those wanted. An image has to be for the operating system and architecture, and
+ * for no newer variant; the newest is the best.
  *
- * @param candidates with the platform that each is for
- * @returns undefined when none runs there
+ * @param wanted in order of preference: whatever does for the first is better than all that does for the second
  */
-export function choosePlatform<T extends { readonly platform?: Platform | undefined }>(
-  candidates: readonly T[],
-  wanted: Platform,
-): T | undefined {
-  const runs = runnable(normalizePlatform(wanted));
-  let best: { readonly candidate: T; readonly rank: number } | undefined;
-  for (const candidate of candidates) {
-    if (candidate.platform === undefined) continue;
-    const rank = runs.indexOf(platformText(normalizePlatform(candidate.platform)));
-    if (rank >= 0 && (best === undefined || rank < best.rank)) best = { candidate, rank };
-  }
-  return best?.candidate;
+export function platformRank(wanted: readonly Platform[]): PlatformRank {
+  const runs = wanted.flatMap((platform) => runnable(normalizePlatform(platform)));
+  return (offered) => {
+    const rank = runs.indexOf(platformText(normalizePlatform(offered)));
+    return rank < 0 ? undefined : rank;
+  };
 }
 
 /** A platform by its usual names: `x86_64` is `amd64`, `aarch64` is `arm64`; variants that are the default are left out. */

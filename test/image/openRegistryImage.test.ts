@@ -1,75 +1,44 @@
-import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { mediaTypes, type Platform } from "../../src/archive/oci/types.ts";
+import { openBaseStore } from "../../src/base/baseStore.ts";
+import { layerEntries } from "../../src/image/layerEntries.ts";
+import { openRegistryImage } from "../../src/image/openRegistryImage.ts";
+import { platformText } from "../../src/image/platform.ts";
 import { dockerTypes } from "../../src/registry/manifests.ts";
-import { choosePlatform, normalizePlatform, platformText } from "../../src/registry/platform.ts";
-import { parseTag } from "../../src/registry/reference.ts";
-import { resolveImage } from "../../src/registry/resolveImage.ts";
+import { parseTag, type Tag } from "../../src/registry/reference.ts";
+import type { Repository } from "../../src/registry/registry.ts";
 import { type Digest, digestOf } from "../../src/util/digest.ts";
+import { type OpenedRepository, openRepository } from "../registry/open.ts";
+import { tarOf } from "../sif/layers.ts";
 import { type FakeRegistry, ociIndex, ociManifest, startFakeRegistry } from "../support/fakeRegistry.ts";
-import { type OpenedRepository, openRepository } from "./open.ts";
+import { file } from "../support/hostImage.ts";
+import { plainData } from "../support/plainData.ts";
 
 const amd64: Platform = { os: "linux", architecture: "amd64" };
 const arm64: Platform = { os: "linux", architecture: "arm64" };
 const tag = parseTag("1");
+
+const folder = mkdtempSync(join(tmpdir(), "spacktainers-registry-image-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Opens an image and reads what says what it is. */
+async function resolveImage(repository: Repository, reference: Tag | Digest, platform: Platform) {
+  const store = openBaseStore(folder);
+  const image = await openRegistryImage(repository, reference, { platforms: [platform], store });
+  const [config, layers] = [await image.config(), await image.layers()];
+  return { image, root: image.root, config: config.value, layers };
+}
 
 function parsePlatform(text: string): Platform {
   const [os = "", architecture = "", variant] = text.split("/");
   return { os, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
-describe("choosePlatform", () => {
-  it.each([
-    ["linux/amd64", ["linux/arm64", "linux/amd64"], "linux/amd64"],
-    ["linux/amd64", ["linux/amd64/v3", "linux/amd64/v1"], "linux/amd64/v1"],
-    ["linux/amd64", ["linux/amd64/v3"], undefined],
-    ["linux/amd64/v3", ["linux/amd64", "linux/amd64/v2", "linux/amd64/v4"], "linux/amd64/v2"],
-    ["linux/amd64/v3", ["linux/amd64"], "linux/amd64"],
-    ["linux/arm64", ["linux/arm/v7", "linux/arm64/v8"], "linux/arm64/v8"],
-    ["linux/arm64/v8", ["linux/arm64"], "linux/arm64"],
-    ["linux/arm64/v9", ["linux/arm64/v8", "linux/arm64"], "linux/arm64/v8"],
-    ["linux/arm/v7", ["linux/arm/v5", "linux/arm/v6", "linux/arm/v8"], "linux/arm/v6"],
-    ["linux/arm", ["linux/arm/v6", "linux/arm/v7"], "linux/arm/v7"],
-    ["linux/x86_64", ["linux/amd64"], "linux/amd64"],
-    ["linux/aarch64", ["linux/arm64/8"], "linux/arm64/8"],
-    ["linux/ppc64le", ["linux/ppc64le"], "linux/ppc64le"],
-    ["linux/riscv64/x", ["linux/riscv64"], undefined],
-    ["linux/amd64", ["windows/amd64", "unknown/unknown"], undefined],
-    ["linux/amd64", [], undefined],
-  ])("for %s of %j: %s", (wanted, offered, chosen) => {
-    const candidates = offered.map((text) => ({ text, platform: parsePlatform(text) }));
-    expect(choosePlatform(candidates, parsePlatform(wanted))?.text).toBe(chosen);
-  });
-
-  it("takes the first of equals, and what is wanted exactly where it is there", () => {
-    expect(
-      choosePlatform(
-        [
-          { n: 1, platform: amd64 },
-          { n: 2, platform: amd64 },
-        ],
-        amd64,
-      ),
-    ).toMatchObject({ n: 1 });
-    const platforms = fc.constantFrom(
-      ...["amd64", "amd64/v2", "amd64/v3", "arm64", "arm64/v9", "arm/v6", "arm/v7", "s390x"].map((text) =>
-        parsePlatform(`linux/${text}`),
-      ),
-    );
-    fc.assert(
-      fc.property(fc.array(platforms), platforms, (offered, wanted) => {
-        const candidates = offered.map((platform) => ({ platform }));
-        const chosen = choosePlatform(candidates, wanted);
-        if (offered.some((one) => platformText(one) === platformText(wanted)))
-          expect(chosen?.platform).toEqual(wanted);
-        if (chosen !== undefined) expect(chosen.platform.architecture).toBe(wanted.architecture);
-        expect(normalizePlatform(normalizePlatform(wanted))).toEqual(normalizePlatform(wanted));
-      }),
-    );
-  });
-});
-
-describe("resolveImage", () => {
+describe("openRegistryImage", () => {
   let registry: FakeRegistry;
   let opened: OpenedRepository;
   beforeEach(async () => {
@@ -121,14 +90,18 @@ describe("resolveImage", () => {
     const root = index([attestation, image(amd64), own]);
     const found = await resolveImage(opened.repository, tag, arm64);
     expect(found.root.digest).toBe(root.digest);
-    expect(found.manifestDigest).toBe(own.digest);
+    expect(found.image.manifest.descriptor.digest).toBe(own.digest);
+    expect(found.image.reference).toBe(`docker://${registry.host}/a/b@${own.digest}`);
     expect(found.config.architecture).toBe("arm64");
-    expect(found.layers).toEqual([
+    expect(plainData(found.layers)).toEqual([
       {
         mediaType: mediaTypes.layer,
         digest: digestOf("layer of linux/arm64"),
         size: 20,
         diffId: digestOf("unpacked"),
+        createdBy: "",
+        origin: `${registry.host}/a/b`,
+        place: { url: `${registry.host}/a/b@${digestOf("layer of linux/arm64")}` },
       },
     ]);
   });
@@ -177,9 +150,67 @@ describe("resolveImage", () => {
     ["other numbers of layers", () => image(amd64, { diffIds: [] }), "ARCHIVE_INVALID"],
     ["a configuration without end", () => image(amd64, { size: 9_000_000 }), "ARCHIVE_INVALID"],
     ["a configuration of another size", () => image(amd64, { size: 10 }), "CHECKSUM_MISMATCH"],
+    ["an index with a manifest of another size", () => ({ ...image(amd64), size: 5 }), "CHECKSUM_MISMATCH"],
     ["a manifest of another kind", () => image(amd64, { type: "application/x-other" }), "NOT_SUPPORTED"],
   ])("refuses %s", async (_, make, code) => {
     index([make()]);
     await expect(resolveImage(opened.repository, tag, amd64)).rejects.toMatchObject({ code });
   });
+
+  it("asks for no more than the manifest before more is wanted", async () => {
+    index([image(amd64)]);
+    const store = openBaseStore(folder);
+    const found = await openRegistryImage(opened.repository, tag, { platforms: [amd64], store });
+    expect(registry.log().map((line) => line.split(" ")[1]?.split("/")[4])).toEqual([
+      "manifests",
+      "manifests",
+    ]);
+    await found.config();
+    await found.config();
+    await found.layers();
+    expect(registry.log().filter((line) => line.includes("/blobs/"))).toHaveLength(1);
+  });
+
+  it("fetches a layer once, and keeps it; what is not what it is said to be is refused", async () => {
+    const tar = await tarOf([file("a", "content")]);
+    const packed = gzipSync(tar);
+    const put = (diffId: Digest) => {
+      const { architecture, os } = amd64;
+      const config = Buffer.from(
+        JSON.stringify({ architecture, os, rootfs: { type: "layers", diff_ids: [diffId] } }),
+      );
+      const describe = (bytes: Buffer, mediaType: string) => ({
+        mediaType,
+        digest: registry.put("a/b", bytes),
+        size: bytes.length,
+      });
+      registry.putManifest("a/b", tag, {
+        schemaVersion: 2,
+        mediaType: ociManifest,
+        config: describe(config, mediaTypes.config),
+        layers: [describe(packed, mediaTypes.layer)],
+      });
+    };
+    put(digestOf(tar));
+    const downloads = () =>
+      registry.log().filter((line) => line.includes(`${digestOf(packed).slice(0, 11)}`)).length;
+    const [layer] = (await resolveImage(opened.repository, tag, amd64)).layers;
+    if (layer === undefined) throw new Error("no layer");
+    expect(downloads()).toBe(0);
+    for (let round = 0; round < 2; round++) {
+      const names: string[] = [];
+      for await (const { path } of layerEntries(layer)) names.push(path);
+      expect(names).toEqual(["a"]);
+    }
+    expect(readFileSync((await layer.local()).path).equals(packed)).toBe(true);
+    expect(downloads()).toBe(1);
+    put(digestOf("something else"));
+    const [lying] = (await resolveImage(opened.repository, tag, amd64)).layers;
+    if (lying === undefined) throw new Error("no layer");
+    await expect(drain(lying.tar())).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH" });
+  });
 });
+
+async function drain(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of chunks);
+}

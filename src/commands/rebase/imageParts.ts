@@ -1,11 +1,7 @@
 /** An image of ours taken apart again: what it was put together from, told by the image alone. */
-import { createHash } from "node:crypto";
 import { readContent } from "../../archive/content.ts";
-import { decompressStream } from "../../archive/decompress.ts";
-import { hashing } from "../../archive/gzip.ts";
 import type { Inventory } from "../../archive/inventory.ts";
 import type { Annotations } from "../../archive/oci/types.ts";
-import { readTar } from "../../archive/readTar.ts";
 import type { BasePackage } from "../../base/types.ts";
 import { yamlLimits } from "../../definitions/positionedYaml.ts";
 import { lockLimit, readLock } from "../../environment/lock.ts";
@@ -20,7 +16,9 @@ import {
   layerKeysAnnotation,
   layerPackagesAnnotation,
 } from "../../image/annotations.ts";
-import type { AnyLayer } from "../../image/image.ts";
+import type { OciImage } from "../../image/image.ts";
+import type { OciLayer } from "../../image/layer.ts";
+import { layerEntries } from "../../image/layerEntries.ts";
 import { type AssemblyFacts, parseAssemblyFacts } from "../../pipeline/assemble/assemblyFacts.ts";
 import { layerKey } from "../../pipeline/plan/packageLayers.ts";
 import type { OutputNames } from "../../pipeline/workspace/outputs.ts";
@@ -28,10 +26,10 @@ import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { formatContentsId } from "../../publish/layerContents.ts";
 import { runtimeClosure } from "../../spec/closure.ts";
 import { briefSpec, type ConcreteSpec, type DagHash, type SpecGraph } from "../../spec/concrete.ts";
-import { digestOfHex, parseDigest } from "../../util/digest.ts";
+import { parseDigest } from "../../util/digest.ts";
 import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import type { KnownContents, RebaseSource } from "./rebaseSource.ts";
+import type { ImageRecords, KnownContents } from "./imageRecords.ts";
 
 /** Records of layers read at a time. */
 const recordsAtOnce = 8;
@@ -40,14 +38,14 @@ const manifestPath = "opt/spack-environment/spack.yaml";
 const lockPath = "opt/spack-environment/spack.lock";
 
 /** A layer of packages. */
-export interface AssembledLayer {
+export interface PackageLayerParts {
   readonly key: string;
-  readonly layer: AnyLayer;
+  readonly layer: OciLayer;
   readonly contents: ContentsSource;
 }
 
 /** What an image was put together from. */
-export interface AssembledImage {
+export interface ImageParts {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
   readonly facts: AssemblyFacts;
   readonly environment: Environment;
@@ -58,10 +56,10 @@ export interface AssembledImage {
   /** The roots, as asked for. */
   readonly requests: readonly { readonly request: string; readonly hash: DagHash }[];
   /** Dependents before dependencies, with what is in each, where it is and the key of its fragment. */
-  readonly packages: readonly AssembledPackage[];
+  readonly packages: readonly PackageParts[];
   readonly externals: readonly ConcreteSpec[];
   /** Of packages, lowest first. */
-  readonly layers: readonly AssembledLayer[];
+  readonly layers: readonly PackageLayerParts[];
   /** Its own labels, and annotations of its manifest that are no labels. */
   readonly labels: Annotations;
   readonly annotations: Annotations;
@@ -69,12 +67,12 @@ export interface AssembledImage {
   readonly inputs: string | undefined;
   /** What lies underneath now; `packages` undefined when they are not known any more. */
   readonly base: { readonly name: string; readonly packages: readonly BasePackage[] | undefined };
-  /** The image itself. */
-  readonly source: Pick<RebaseSource, "digest" | "repository" | "recorded">;
+  readonly image: OciImage;
+  readonly records: ImageRecords;
 }
 
 /** A package in an image. */
-export interface AssembledPackage {
+export interface PackageParts {
   readonly spec: ConcreteSpec;
   /** Absolute. */
   readonly prefix: string;
@@ -88,14 +86,16 @@ export interface AssembledPackage {
  * @throws {SpacktainersError} `NOT_SUPPORTED` for an image that we did not put together, or by an older version; `NOT_FOUND`
  *   when the records are gone; `ARCHIVE_INVALID`, `CHECKSUM_MISMATCH`; of the registry
  */
-export async function readAssembledImage(source: RebaseSource): Promise<AssembledImage> {
-  const { place, manifest, config } = source;
+export async function readImageParts(image: OciImage, records: ImageRecords): Promise<ImageParts> {
+  const { place } = image;
+  const manifest = image.manifest.value;
+  const config = (await image.config()).value;
+  const all = await image.layers();
   const annotations = manifest.annotations ?? {};
   const assembly = annotations[assemblyAnnotation];
   const name = annotations["org.opencontainers.image.title"];
   const version = annotations["org.opencontainers.image.version"];
   const arch = config.architecture;
-  const diffIds = config.rootfs.diff_ids;
   const first = manifest.layers.findIndex((layer) => layer.annotations?.[layerKeysAnnotation] !== undefined);
   const below = first < 0 ? manifest.layers.length - 1 : first;
   const top = manifest.layers.length - 1;
@@ -106,7 +106,6 @@ export async function readAssembledImage(source: RebaseSource): Promise<Assemble
     version === undefined ||
     (arch !== "amd64" && arch !== "arm64") ||
     top < 0 ||
-    diffIds.length !== manifest.layers.length ||
     packageLayers.some((layer) => layer.annotations?.[layerKeysAnnotation] === undefined)
   )
     throw new SpacktainersError(
@@ -115,7 +114,7 @@ export async function readAssembledImage(source: RebaseSource): Promise<Assemble
       { place, hint: "`spacktainers push` makes it from its definition" },
     );
   const facts = parseAssemblyFacts(assembly, place);
-  const texts = await readTopLayer(source, top);
+  const texts = await readTopLayer(image, all[top]);
   const { environment, errors } = readManifest(texts.manifest, "spack.yaml", { dialect: facts.dialect });
   if (environment === undefined) throw new SpacktainersErrors(errors);
   if (environment.includes.length > 0)
@@ -130,25 +129,13 @@ export async function readAssembledImage(source: RebaseSource): Promise<Assemble
   const lock = readLock(texts.lock, "spack.lock");
   const roots = lock.roots.map(({ hash }) => hash);
   const { packages, externals } = runtimeClosure(lock.graph, roots);
-  const known = new Map<string, Omit<AssembledPackage, "spec">>();
-  const layers = await mapConcurrently(packageLayers, recordsAtOnce, async (descriptor, at) => {
-    const index = below + at;
-    const diffId = diffIds[index];
-    const { inventories, contents, keys, hashes } = await contentsOfLayer(source, index);
-    if (diffId === undefined) throw new Error("a layer has no diffId");
+  const known = new Map<string, Omit<PackageParts, "spec">>();
+  const layers = await mapConcurrently(all.slice(below, top), recordsAtOnce, async (layer) => {
+    const { inventories, contents, keys, hashes } = await contentsOfLayer(layer, image, records);
     for (const [position, key] of keys.entries()) {
       const inventory = inventories[position] ?? { entries: [] };
-      known.set(hashes[position] ?? "", { fragment: key, inventory, prefix: prefixOf(inventory, source) });
+      known.set(hashes[position] ?? "", { fragment: key, inventory, prefix: prefixOf(inventory, image) });
     }
-    const layer: AnyLayer = {
-      digest: descriptor.digest,
-      size: descriptor.size,
-      mediaType: descriptor.mediaType,
-      diffId,
-      createdBy: config.history?.[index]?.created_by ?? "",
-      ...(descriptor.annotations === undefined ? {} : { annotations: descriptor.annotations }),
-      ...source.layerPlace(index),
-    };
     return { key: layerKey(keys), layer, contents };
   });
   return {
@@ -173,41 +160,45 @@ export async function readAssembledImage(source: RebaseSource): Promise<Assemble
     inputs: annotations[inputsAnnotation],
     base: {
       name: annotations["org.opencontainers.image.base.name"] ?? "",
-      packages: below === 0 ? [] : await basePackages(source),
+      packages: below === 0 ? [] : await basePackages(all[0], records),
     },
-    source,
+    image,
+    records,
   };
 }
 
-async function basePackages(source: RebaseSource): Promise<readonly BasePackage[] | undefined> {
-  const key = parseDigest(source.manifest.layers[0]?.annotations?.[baseKeyAnnotation] ?? "");
-  return key === undefined ? undefined : source.basePackages(key);
+async function basePackages(
+  lowest: OciLayer | undefined,
+  records: ImageRecords,
+): Promise<readonly BasePackage[] | undefined> {
+  const key = parseDigest(lowest?.annotations?.[baseKeyAnnotation] ?? "");
+  return key === undefined ? undefined : records.basePackages(key);
 }
 
 /** What is in a layer of packages, by its annotations and its record. */
 async function contentsOfLayer(
-  source: RebaseSource,
-  index: number,
+  { annotations = {} }: OciLayer,
+  { place }: OciImage,
+  records: ImageRecords,
 ): Promise<KnownContents & { readonly keys: readonly string[]; readonly hashes: readonly string[] }> {
-  const annotations = source.manifest.layers[index]?.annotations ?? {};
   const keys = annotations[layerKeysAnnotation]?.split(" ") ?? [];
   const packages = annotations[layerPackagesAnnotation]?.split(" ") ?? [];
   const hashes = packages.map((text) => text.slice(text.lastIndexOf("/") + 1));
   if (keys.length !== hashes.length)
     throw new SpacktainersError("ARCHIVE_INVALID", "the annotations of a layer contradict one another", {
-      place: source.place,
+      place,
     });
-  const found = await source.contents(keys);
+  const found = await records.contents(keys);
   if (found === undefined || formatContentsId(found.contents) !== annotations[layerContentsAnnotation])
     throw new SpacktainersError("NOT_FOUND", "it is not known any more what is in a layer of the image", {
-      place: source.place,
+      place,
       hint: "make it from its definition, with `spacktainers push` or `spacktainers build`",
     });
   return { ...found, keys, hashes };
 }
 
 /** The prefix of a package: the folder that all of it lies in. */
-function prefixOf({ entries }: Inventory, { place }: RebaseSource): string {
+function prefixOf({ entries }: Inventory, { place }: OciImage): string {
   const [prefix] = entries;
   if (
     prefix?.type === "directory" &&
@@ -220,10 +211,7 @@ function prefixOf({ entries }: Inventory, { place }: RebaseSource): string {
 }
 
 /** The image's own labels, which are annotations too, and what else its manifest says; what is worked out anew left out. */
-function wordsOf(
-  annotations: Annotations,
-  labels: Annotations,
-): Pick<AssembledImage, "labels" | "annotations"> {
+function wordsOf(annotations: Annotations, labels: Annotations): Pick<ImageParts, "labels" | "annotations"> {
   const derived = new Set<string>([inputsAnnotation, assemblyAnnotation, completionAnnotation]);
   const words = Object.entries(annotations).filter(([key]) => !derived.has(key));
   return {
@@ -234,23 +222,16 @@ function wordsOf(
 
 /** The manifest and the lock, which the top layer has. */
 async function readTopLayer(
-  source: RebaseSource,
-  index: number,
+  { place }: OciImage,
+  top: OciLayer | undefined,
 ): Promise<{ readonly manifest: string; readonly lock: string }> {
-  const { place } = source;
-  const hash = createHash("sha256");
-  const bytes = hashing(decompressStream(source.openLayer(index), { where: place }), hash);
   let manifest: string | undefined;
   let lock: string | undefined;
-  for await (const entry of readTar(bytes, { where: place })) {
+  for await (const entry of top === undefined ? [] : layerEntries(top)) {
     if (entry.type !== "file") continue;
     if (entry.path === manifestPath) manifest = (await readContent(entry, yamlLimits.bytes)).toString("utf8");
     else if (entry.path === lockPath) lock = (await readContent(entry, lockLimit)).toString("utf8");
   }
-  if (digestOfHex(hash.digest("hex")) !== source.config.rootfs.diff_ids[index])
-    throw new SpacktainersError("CHECKSUM_MISMATCH", "a layer is not what the image's configuration says", {
-      place,
-    });
   if (manifest === undefined || lock === undefined)
     throw new SpacktainersError("ARCHIVE_INVALID", "the image's top layer has no environment", { place });
   return { manifest, lock };
