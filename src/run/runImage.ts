@@ -26,7 +26,7 @@ import {
 import { troubleWith } from "./runtimeTrial.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
-import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
+import type { RunOptions, RuntimeName } from "./types.ts";
 
 /**
  * Runs a program in an image, with this process's standard input, output and error, until it ends.
