@@ -7,6 +7,7 @@ import { parseSpec } from "../spec/parse.ts";
 import { checkGraph, readNode } from "../spec/readSpecfile.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
+import { includedRoots } from "./includedEnvironments.ts";
 import type { Environment, Lock, LockRoot } from "./types.ts";
 
 /** Most bytes a lock may have. */
@@ -125,34 +126,42 @@ function jsonPlace(text: string, file: string, thrown: unknown): Place {
 
 /**
  * What is different between a manifest and its lock: specs that the lock does not have, and roots that the manifest no
- * longer has. Empty when the lock is up to date. Order does not matter; two writings of one spec are the same.
+ * longer has; likewise roots of included environments. Empty when the lock is up to date. Order does not matter; two writings of
+ * one spec are the same.
  *
  * @returns problems with code `LOCK_STALE`; the caller decides whether they are errors
  */
 export function lockStaleness(lock: Lock, environment: Environment): readonly SpacktainersError[] {
   const stale: SpacktainersError[] = [];
-  const hint = "`spacktainers lock` writes it anew";
-  const locked = new Map<string, number>();
-  for (const root of lock.roots) {
-    const key = canonical(root.request, lock.dialect);
-    locked.set(key, (locked.get(key) ?? 0) + 1);
-  }
+  const tell = (message: string, place: Place) =>
+    stale.push(
+      new SpacktainersError("LOCK_STALE", message, { place, hint: "`spacktainers lock` writes it anew" }),
+    );
+  const locked = new Set(lock.roots.map(({ request }) => canonical(request, lock.dialect)));
   const wanted = new Set<string>();
   for (const { text, spec, place } of environment.specs) {
-    const key =
-      environment.dialect === lock.dialect ? formatSpec(spec, lock.dialect) : canonical(text, lock.dialect);
-    if (!locked.has(key))
-      stale.push(new SpacktainersError("LOCK_STALE", `the lock does not have \`${text}\``, { place, hint }));
-    wanted.add(key);
+    // A toolchain stands in locks by its name, or as what it stands for.
+    const keys = [
+      canonical(text, lock.dialect),
+      ...(environment.dialect === lock.dialect ? [formatSpec(spec, lock.dialect)] : []),
+    ];
+    if (!keys.some((key) => locked.has(key))) tell(`the lock does not have \`${text}\``, place);
+    for (const key of keys) wanted.add(key);
   }
   for (const root of lock.roots)
     if (!wanted.has(canonical(root.request, lock.dialect)))
-      stale.push(
-        new SpacktainersError("LOCK_STALE", `the lock has \`${root.request}\`, the manifest does not`, {
-          place: { file: lock.file },
-          hint,
-        }),
-      );
+      tell(`the lock has \`${root.request}\`, the manifest does not`, { file: lock.file });
+  const included = includedRoots(environment.included);
+  for (const environmentRoot of included)
+    if (!lock.includedRoots.some(({ hash }) => hash === environmentRoot.hash))
+      tell(`the lock does not have \`${environmentRoot.request}\` of an included environment`, {
+        file: lock.file,
+      });
+  for (const root of lock.includedRoots)
+    if (!included.some(({ hash }) => hash === root.hash))
+      tell(`the lock has \`${root.request}\` of an environment that is no longer included`, {
+        file: lock.file,
+      });
   return inOrderOfPlace(stale);
 }
 

@@ -10,9 +10,14 @@ export interface YamlReader {
 
 const code = "MANIFEST_INVALID";
 
-/** A key without the suffix that says how it merges with lower scopes (`packages::`, `specs+:`, `specs-:`). */
+/** True for a key that replaces what lower scopes say (`packages::`). With an @ in it, the colon is that of a version. */
+export function replacesLower(key: string): boolean {
+  return key.endsWith(":") && !key.includes("@");
+}
+
+/** A key without the suffix that says how it merges with lower scopes. */
 export function plainKey(key: string): string {
-  return key.replace(/[:+-]$/, "");
+  return replacesLower(key) ? key.slice(0, -1) : key;
 }
 
 /** True for a value that is left out (`key:`). */
@@ -128,10 +133,20 @@ export function readKeys(reader: YamlReader, map: YamlMap, what: string, handler
         code,
         `unknown key \`${entry.key}\` in ${what}`,
         entry.keyPlace,
-        didYouMean(key, known) ?? (known.length <= 12 ? `known here: ${known.join(", ")}` : undefined),
+        unknownKeyHint(key, known),
       );
       continue;
     }
     handlers[key]?.(entry.value, entry);
   }
+}
+
+/** What to do about a key that is not known. */
+export function unknownKeyHint(key: string, known: readonly string[]): string | undefined {
+  if (/[+-]$/.test(key) && known.includes(key.slice(0, -1)))
+    return "`+:` and `-:` are for Spack's command line; in files Spack knows `::` only";
+  return (
+    didYouMean(key, known) ??
+    (known.length > 0 && known.length <= 12 ? `known here: ${known.join(", ")}` : undefined)
+  );
 }

@@ -7,7 +7,8 @@ import { selectContainers } from "../../definitions/select.ts";
 import { readTestsFile } from "../../definitions/testsFile.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
 import { lockStaleness } from "../../environment/lock.ts";
-import { noSpecs } from "../../pipeline/choose/noSpecs.ts";
+import { configuredReading } from "../../pipeline/choose/environmentOptions.ts";
+import { hasNoSpecs, noSpecs } from "../../pipeline/choose/noSpecs.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { checkConfiguration } from "../../pipeline/workspace/checkConfiguration.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
@@ -53,11 +54,12 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
         warnings.push(...problems.warnings);
         continue;
       }
-      const dialect = repository.configuration.spack.dialect;
-      const reading = await loadManifest(container.path, dialect === undefined ? {} : { dialect });
+      const options = configuredReading(container, repository.configuration);
+      const reading = await loadManifest(container.path, options);
       errors.push(...reading.errors);
       warnings.push(...reading.warnings);
-      if (reading.environment?.specs.length === 0) errors.push(noSpecs(container.path));
+      if (reading.environment !== undefined && hasNoSpecs(reading.environment))
+        errors.push(noSpecs(container.path));
       if (container.tests !== undefined) {
         checked++;
         const text = await readTextFile(container.tests, yamlLimits.bytes);

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { openCaches } from "../../buildcache/cacheSet.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
-import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
+import { environmentReading } from "../../pipeline/choose/environmentOptions.ts";
 import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
 import { resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
@@ -105,8 +105,8 @@ async function fromCaches(
   const caches = openCaches(sources, { emit, signal, refresh });
   try {
     const unlocked = { ...container, lock: undefined };
-    const dialect = await chooseDialect(unlocked, configuration, caches);
-    const loaded = await loadEnvironment(unlocked, dialect === undefined ? {} : { dialect }, emit);
+    const options = await environmentReading(unlocked, configuration, caches);
+    const loaded = await loadEnvironment(unlocked, options, emit);
     const resolved = await resolvePackages(
       loaded,
       caches,

@@ -3,7 +3,7 @@ import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
 import { choosePrepared, prepareChoice } from "../../concretize/chooseFromCaches.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
-import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
+import { environmentReading } from "../../pipeline/choose/environmentOptions.ts";
 import { type LoadedEnvironment, loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
@@ -49,8 +49,8 @@ export async function openContainer(
   caches: CacheSet,
   emit: EmitEvent,
 ): Promise<ContainerState> {
-  const dialect = await chooseDialect(container, configuration, caches);
-  const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
+  const options = await environmentReading(container, configuration, caches);
+  const loaded = await loadEnvironment(container, options, emit);
   const fresh = await chooseNow(container, configuration, loaded, caches, emit);
   if (loaded.lock !== undefined) {
     const own = await loadSpacktainersLock(lockPaths(container).spacktainers);

@@ -1,7 +1,9 @@
+import type { Configuration } from "../../definitions/configuration.ts";
 import { readDefFile } from "../../definitions/defFile.ts";
 import { type Container, readTextFile } from "../../definitions/repository.ts";
 import { selectContainers } from "../../definitions/select.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
+import { configuredReading } from "../../pipeline/choose/environmentOptions.ts";
 import { type BuiltImage, readBuiltImage } from "../../pipeline/images/builtImage.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
@@ -45,11 +47,11 @@ export async function listContainers(request: {
     request.names.length > 0
       ? await selectContainers(repository, asked)
       : repository.containers.filter((container) => arch === undefined || container.arch === arch);
-  const dialect = repository.configuration.spack.dialect;
+  const { configuration } = repository;
   return Promise.all(
     containers.map(async (container) => {
       const image = await readBuiltImage(repository.configuration.output, container);
-      return { ...identity(container), image, ...(await contents(container, dialect, image)) };
+      return { ...identity(container), image, ...(await contents(container, configuration, image)) };
     }),
   );
 }
@@ -69,7 +71,7 @@ function identity(container: Container) {
 
 async function contents(
   container: Container,
-  dialect: "0.x" | "1.x" | undefined,
+  configuration: Configuration,
   image: BuiltImage | undefined,
 ): Promise<Pick<ListedContainer, "specs" | "from" | "version" | "problems">> {
   if (container.kind === "def") {
@@ -78,7 +80,7 @@ async function contents(
   }
   const { environment, errors } = await loadManifest(
     container.path,
-    dialect === undefined ? {} : { dialect },
+    configuredReading(container, configuration),
   );
   const lock =
     container.lock === undefined ? undefined : await loadLock(container.lock).catch(() => undefined);

@@ -10,7 +10,7 @@ import { baseDigest } from "../../pipeline/base/baseDigest.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { baseName, baseSpec } from "../../pipeline/base/baseSpec.ts";
 import { choiceInputs } from "../../pipeline/choose/choiceInputs.ts";
-import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
+import { configuredReading, environmentReading } from "../../pipeline/choose/environmentOptions.ts";
 import { type LoadedEnvironment, loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { lockText } from "../../pipeline/choose/lockText.ts";
 import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
@@ -57,12 +57,12 @@ export async function lockContainer(
   refuseDefinitionFile(container);
   const paths = lockPaths(container);
   const before = keep && container.lock !== undefined ? await loadLock(container.lock) : undefined;
-  const dialect = before?.dialect ?? (await chooseDialect({ lock: undefined }, configuration, caches));
-  const read = await loadEnvironment(
-    { path: container.path, lock: undefined },
-    dialect === undefined ? {} : { dialect },
-    emit,
-  );
+  const unlocked = { ...container, lock: undefined };
+  const options =
+    before === undefined
+      ? await environmentReading(unlocked, configuration, caches)
+      : { ...configuredReading(container, configuration), dialect: before.dialect };
+  const read = await loadEnvironment(unlocked, options, emit);
   const loaded = before === undefined ? read : { ...read, environment: keepRoots(read.environment, before) };
   const platform = configuration.platforms[container.arch];
   const resolved = await resolvePackages(loaded, caches, platform, emit, () =>
@@ -117,8 +117,7 @@ export async function checkLocks(
   workshop: Pick<Workshop, "caches" | "emit">,
 ): Promise<readonly SpacktainersError[]> {
   refuseDefinitionFile(container);
-  const { dialect } = configuration.spack;
-  const options = dialect === undefined ? { frozen: true } : { dialect, frozen: true };
+  const options = { ...configuredReading(container, configuration), frozen: true };
   const loaded = await loadEnvironment(container, options, workshop.emit);
   const { lock, problems, usable } = await readLocks(container, loaded, configuration);
   if (lock === undefined || !usable || loaded.lock === undefined) return problems;

@@ -8,7 +8,7 @@ import { installPackage } from "../../install/installPackage.ts";
 import { sbangScript } from "../../install/sbangScript.ts";
 import { streamEntries, viewNotices } from "../../pipeline/assemble/topLayer.ts";
 import { viewChoice } from "../../pipeline/assemble/viewChoice.ts";
-import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
+import { environmentReading } from "../../pipeline/choose/environmentOptions.ts";
 import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
 import { resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
@@ -93,8 +93,8 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
   const sources = await cacheSources(configuration.caches, request, request.directory);
   const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
   try {
-    const dialect = await chooseDialect(container, configuration, caches);
-    const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
+    const options = await environmentReading(container, configuration, caches);
+    const loaded = await loadEnvironment(container, options, emit);
     const platform = configuration.platforms[container.arch];
     const resolved = await resolvePackages(loaded, caches, platform, emit, () => recipeFacts(configuration));
     const specs = resolved.packages.map(({ spec }) => spec);

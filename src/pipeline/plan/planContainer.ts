@@ -21,7 +21,7 @@ import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { baseDigest } from "../base/baseDigest.ts";
 import { baseName, baseSpec } from "../base/baseSpec.ts";
 import { snapshotTime } from "../base/snapshotTime.ts";
-import { chooseDialect } from "../choose/chooseDialect.ts";
+import { environmentReading } from "../choose/environmentOptions.ts";
 import { type LoadedEnvironment, loadEnvironment } from "../choose/loadEnvironment.ts";
 import { recipeFacts } from "../choose/recipeFacts.ts";
 import { type ResolvedPackages, resolvePackages } from "../choose/resolvePackages.ts";
@@ -95,8 +95,7 @@ export async function openContainerForBuild(
   { caches, emit }: Pick<PlanningTools, "caches" | "emit">,
 ): Promise<OpenedContainer> {
   refuseWhatIsNotBuiltYet(container);
-  const dialect = await chooseDialect(container, configuration, caches);
-  const options = dialect === undefined ? { frozen } : { dialect, frozen };
+  const options = { ...(await environmentReading(container, configuration, caches)), frozen };
   const loaded = await loadEnvironment(container, options, emit);
   const locks = await openLocks(container, loaded, configuration, { frozen, emit });
   return { container, configuration, loaded, locks };
