@@ -6,6 +6,8 @@ export const modules = [
   "net",
   "elf",
   "archive",
+  "openpgp",
+  "store",
   "registry",
   "definitions",
   "spec",

@@ -15,7 +15,7 @@ packages=(
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
   python3-venv
   git                                                                                  # histories
-  slurm-wlm munge mpich                                                                # clusters, and an MPI of the machine
+  slurm-wlm munge mpich libpmix-dev gcc libc6-dev                                      # clusters, MPI, a compiler
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
@@ -83,6 +83,17 @@ install_apptainer() {
 if ! command -v apptainer >/dev/null && [ ! -x $apptainer/usr/bin/apptainer ]; then
   install_apptainer >/dev/null 2>&1 || echo "components: Apptainer 1.4 cannot be installed: the tests with it are skipped"
 fi
+
+# Old Nodes, which the program has to refuse in words: what Ubuntu 20.04 and RHEL 8 (10), Ubuntu 22.04 (12) and Debian 12 and
+# Ubuntu 24.04 (18) install. They come from the npm registry.
+case $(uname -m) in aarch64) architecture=arm64 ;; *) architecture=x64 ;; esac
+for version in 10.24.0 12.22.12 18.20.8; do
+  folder=.scratch/node/$version
+  [ -x "$folder/bin/node" ] && continue
+  { mkdir -p "$folder" && file=$(npm pack --silent --pack-destination "$folder" "node-linux-$architecture@$version") &&
+    tar -xzf "$folder/$file" -C "$folder" --strip-components=1 package/bin/node && rm "$folder/$file"; } >/dev/null 2>&1 ||
+    echo "components: Node $version cannot be fetched: the test with it is skipped"
+done
 
 # A second registry and a checker of images (go-containerregistry's crane), where there is Go.
 if command -v go >/dev/null && ! command -v crane >/dev/null && [ ! -x .scratch/go/bin/crane ]; then

@@ -18,6 +18,8 @@ export interface Violation {
   readonly place: Place | undefined;
   /** The package concerned. */
   readonly spec: ConcreteSpec;
+  /** The platform's target, where that is what keeps the package out. */
+  readonly target?: string;
 }
 
 /** A requirement that holds, but not by its first option. */

@@ -44,9 +44,11 @@ export function environmentRules(
 
   function unfit(spec: ConcreteSpec): readonly Violation[] {
     const violations: Violation[] = [];
-    const refuse = (text: string) => violations.push({ text, place: undefined, spec });
+    const refuse = (text: string, target?: string) =>
+      void violations.push({ text, place: undefined, spec, ...(target === undefined ? {} : { target }) });
     if (spec.platform !== "linux") refuse(`packages for ${spec.platform} cannot be used`);
-    else if (!isAtLeast(platform.target, spec.target)) refuse(`the platform is ${platform.target}`);
+    else if (!isAtLeast(platform.target, spec.target))
+      refuse(`the platform is ${platform.target}`, platform.target);
     if (platform.os !== undefined && spec.os !== platform.os)
       refuse(`the platform's system is ${platform.os}`);
     return violations;

@@ -5,10 +5,10 @@ import { sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { asSpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
+import { withTargetLock } from "../util/targetLock.ts";
 import { madeByAnnotation } from "./annotations.ts";
 import type { Image } from "./image.ts";
 import { type ImageNaming, type LayoutDocuments, layoutDocuments } from "./layoutDocuments.ts";
-import { withOutputLock } from "./outputLock.ts";
 import { mayReplaceDirectory, type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 import { placeBlob } from "./placeBlob.ts";
 
@@ -31,7 +31,7 @@ export async function writeOciLayout(
   const documents = layoutDocuments(images, options);
   const fill = (into: string): Promise<void> => writeDocuments(into, documents, options);
   try {
-    await withOutputLock(target, async () => {
+    await withTargetLock(target, async () => {
       if (!(await mayReplaceDirectory(target, options, isOurLayout)) || !(await isOurLayout(target))) {
         await replaceDirectory(target, options, isOurLayout, fill);
         return;

@@ -10,8 +10,8 @@ import { writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
+import { withTargetLock } from "../util/targetLock.ts";
 import type { ImageLayer } from "./image.ts";
-import { withOutputLock } from "./outputLock.ts";
 import { type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 
 /** Options of {@link writeRootfs}. */
@@ -39,7 +39,7 @@ export async function writeRootfs(
   const target = resolve(directory);
   const state = options.stateDirectory ?? join(cacheHome(), "outputs");
   try {
-    await withOutputLock(target, async () => {
+    await withTargetLock(target, async () => {
       await replaceDirectory(
         target,
         options,

@@ -7,11 +7,15 @@ import { writeTar } from "../archive/writeTar.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { type EmitEvent, runTask } from "../util/events.ts";
+import { stopIfAborted } from "../util/interruption.ts";
+import { hostTag } from "../util/processes.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { dockerArchiveEntries } from "./dockerArchive.ts";
+import { engineBehind, engineUserOptions } from "./engineUser.ts";
 import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
+import { madeOnce } from "./madeOnce.ts";
 import { mountOption } from "./mountOption.ts";
 import type { ContainerProcess, GpuKind } from "./types.ts";
 
@@ -39,19 +43,32 @@ export async function importImage(
   image: LayoutImage,
   context: ImportContext,
 ): Promise<string> {
-  const name = `localhost/spacktainers:${hexOfDigest(image.manifestDigest).slice(0, 16)}`;
-  const known = await runTool([context.program, "image", "inspect", "--format", "{{.Id}}", name]);
-  if (known.status === 0) return name;
+  const tag = hexOfDigest(image.manifestDigest).slice(0, 16);
+  const name = `localhost/spacktainers:${tag}`;
   const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
-  const id = `import ${name}`;
-  context.emit({ type: "task-start", id, kind: "write", label: `image into ${engine}`, bytes });
-  const failed =
-    engine === "podman" ? await pullLayout(image, name, context) : await loadArchive(image, name, context);
-  context.emit({ type: "task-end", id, outcome: failed === undefined ? "done" : "failed", bytes });
-  if (context.signal?.aborted === true)
-    throw new SpacktainersError("INTERRUPTED", `interrupted while importing the image into ${engine}`);
-  if (failed !== undefined)
-    throw new SpacktainersError("PROCESS_FAILED", `${engine} cannot import the image: ${failed}`);
+  const { program, scratch, emit, signal } = context;
+  const label = `image into ${engine}`;
+  const bring = (): Promise<void> =>
+    runTask(emit, { kind: "write", subject: name, label, bytes, signal }, async () => {
+      const failed =
+        engine === "podman"
+          ? await pullLayout(image, name, context)
+          : await loadArchive(image, name, context);
+      stopIfAborted(signal);
+      if (failed !== undefined)
+        throw new SpacktainersError("PROCESS_FAILED", `${engine} cannot import the image: ${failed}`);
+    });
+  await madeOnce(
+    {
+      // Engines have a store on each machine, where the cache may be of several.
+      lock: join(scratch, `.${engine}-${hostTag}-${tag}.lock`),
+      what: `bringing the image into ${engine}`,
+      isThere: async () =>
+        (await runTool([program, "image", "inspect", "--format", "{{.Id}}", name])).status === 0,
+      make: bring,
+    },
+    context,
+  );
   return name;
 }
 
@@ -141,6 +158,7 @@ export async function engineInvocation(
   options.push(!ranks && (engine === "docker" || (await hasInit())) ? "--init" : "--pid=host");
   options.push(...(container.launch?.devices ?? []).map((path) => `--device=${path}`));
   options.push(...gpuOptions(engine, container.gpu));
+  options.push(...(await engineUserOptions(await engineBehind(engine, program), program, container)));
   if (container.readOnly)
     options.push("--read-only", ...(engine === "docker" ? ["--tmpfs=/tmp", "--tmpfs=/run"] : []));
   // SELinux would otherwise keep the container from files of ours.
@@ -210,8 +228,14 @@ async function hasInit(): Promise<boolean> {
  * Starts a shell in the image and lets it end at once: an engine that is installed need not be able to run anything.
  * @returns why it cannot, or undefined
  */
-export async function engineTrouble(program: string, image: string): Promise<string | undefined> {
-  const options = ["--rm", "--network=host", ...(await sharedMemory()), "--entrypoint=/bin/sh"];
+export async function engineTrouble(
+  engine: EngineName,
+  program: string,
+  image: string,
+  container: ContainerProcess,
+): Promise<string | undefined> {
+  const user = await engineUserOptions(await engineBehind(engine, program), program, container);
+  const options = ["--rm", "--network=host", ...(await sharedMemory()), ...user, "--entrypoint=/bin/sh"];
   const result = await runTool([program, "run", ...options, image, "-c", ":"], { timeout: 60_000 });
   // 127: everything was set up, the image just has no shell.
   return result.status === 0 || result.status === 127

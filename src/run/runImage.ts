@@ -1,40 +1,31 @@
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { arch, release } from "node:os";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { arch } from "node:os";
 import { join } from "node:path";
-import { type LayoutImage, readOciLayout } from "../archive/oci/readOciLayout.ts";
+import { readOciLayout } from "../archive/oci/readOciLayout.ts";
 import type { Platform } from "../archive/oci/types.ts";
-import { temporaryPath, writeFileAtomically } from "../util/atomicFile.ts";
+import { temporaryPath } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
-import { digestOf } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import { ignoreEvents } from "../util/events.ts";
 import { shellLine } from "../util/shellQuote.ts";
-import { findProgram, lastLine, runTool } from "../util/tool.ts";
+import { findProgram } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
 import { containerProcess } from "./containerProcess.ts";
-import { engineInvocation, engineTrouble, importImage } from "./engine.ts";
-import { cloneWithAdditions, fitRoot } from "./fitRoot.ts";
-import { hostFiles } from "./hostFiles.ts";
+import { engineInvocation, importImage } from "./engine.ts";
 import { type Invocation, refuseHostMpi } from "./invocation.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
+import {
+  expectNotInterrupted,
+  importContext,
+  type PreparedRun,
+  sandbox,
+  unpackContext,
+} from "./preparedRun.ts";
+import { troubleWith } from "./runtimeTrial.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
 import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
-import { mergedLayers, type UnpackContext } from "./unpackedLayers.ts";
-
-/** A refusal is not asked about again for this long, in milliseconds: somebody may repair the installation. */
-const refusalLifetime = 60 * 60_000;
-
-/** One run under way. */
-interface Run {
-  readonly image: LayoutImage;
-  readonly layout: string;
-  readonly container: ContainerProcess;
-  readonly cache: string;
-  readonly emit: EmitEvent;
-  readonly options: RunOptions;
-}
 
 /**
  * Runs a program in an image, with this process's standard input, output and error, until it ends.
@@ -54,7 +45,7 @@ export async function runImage(options: RunOptions): Promise<number> {
     verifyLayers: false,
     ...(reference.reference === undefined ? {} : { reference: reference.reference }),
   });
-  const run: Run = {
+  const run: PreparedRun = {
     image,
     layout: reference.layout,
     container: await containerProcess(image.config, options),
@@ -78,7 +69,8 @@ function runtimesFor(container: ContainerProcess): readonly Exclude<RuntimeName,
   if (container.hostMpi) return ["sarus"];
   // Docker's daemon starts containers, and cannot hand on a socket of ours.
   const docker = container.launch?.descriptor === undefined ? (["docker"] as const) : [];
-  const sarus = container.readOnly || container.network === "none" ? [] : (["sarus"] as const);
+  const sarus =
+    container.readOnly || container.network === "none" || container.fakeroot ? [] : (["sarus"] as const);
   return ["podman", ...docker, "apptainer", "singularity", ...sarus];
 }
 
@@ -98,7 +90,7 @@ async function programOf(name: RuntimeName): Promise<string> {
   return program;
 }
 
-async function start(name: RuntimeName, program: string, run: Run): Promise<number> {
+async function start(name: RuntimeName, program: string, run: PreparedRun): Promise<number> {
   if (name === "namespace") {
     refuseHostMpi("our own runner", run.container);
     if (run.container.gpu !== undefined)
@@ -135,7 +127,7 @@ async function start(name: RuntimeName, program: string, run: Run): Promise<numb
 async function invocationFor(
   name: Exclude<RuntimeName, "namespace">,
   program: string,
-  run: Run,
+  run: PreparedRun,
   files: string[],
 ): Promise<Invocation> {
   if (name === "apptainer" || name === "singularity") {
@@ -156,125 +148,4 @@ async function invocationFor(
     await writeFile(path, text, { mode: 0o600 });
     return path;
   });
-}
-
-/** Why a runtime cannot run the image, or undefined; found out once, told once, remembered. */
-async function troubleWith(
-  name: Exclude<RuntimeName, "namespace">,
-  program: string,
-  run: Run,
-): Promise<string | undefined> {
-  const facts = await stat(program);
-  const settings = [
-    "HOME",
-    "XDG_RUNTIME_DIR",
-    "CONTAINERS_CONF",
-    "CONTAINERS_STORAGE_CONF",
-    "DOCKER_HOST",
-    "DOCKER_CONTEXT",
-  ];
-  const key = digestOf(
-    JSON.stringify([
-      program,
-      facts.size,
-      facts.mtimeMs,
-      release(),
-      process.getuid?.(),
-      ...settings.map((variable) => process.env[variable] ?? ""),
-    ]),
-  ).slice("sha256:".length, "sha256:".length + 16);
-  const path = join(run.cache, "run", `${name}-${key}`);
-  const known = await stat(path).catch(() => undefined);
-  if (known !== undefined) {
-    const text = await readFile(path, "utf8").catch(() => "");
-    if (text === "" || Date.now() - known.mtimeMs < refusalLifetime) return text === "" ? undefined : text;
-  }
-  const trouble = await askRuntime(name, program, run);
-  expectNotInterrupted(run.options);
-  await writeFileAtomically(path, trouble ?? "");
-  if (trouble !== undefined)
-    run.emit({
-      type: "warning",
-      code: "NOTICE",
-      message: `${name} is installed but cannot run this image, so another runtime is used: ${trouble}`,
-      hint: `--with ${name} tries it again`,
-    });
-  return trouble;
-}
-
-async function askRuntime(
-  name: Exclude<RuntimeName, "namespace">,
-  program: string,
-  run: Run,
-): Promise<string | undefined> {
-  if (name === "apptainer" || name === "singularity") {
-    const root = await sandbox(run);
-    const result = await runTool([program, "--silent", "exec", "--contain", root, "/bin/sh", "-c", ":"], {
-      timeout: 60_000,
-    });
-    return result.status === 0 || result.status === 127 ? undefined : lastLine(result.stderr);
-  }
-  if (name === "sarus") return sarusTrouble(program, run);
-  if (name === "docker") {
-    const result = await runTool([program, "version", "--format", "{{.Server.Version}}"], {
-      timeout: 10_000,
-    });
-    if (result.status !== 0) return lastLine(result.stderr) || "its daemon does not answer";
-  }
-  try {
-    const imported = await importImage(name, run.image, importContext(program, run));
-    const trouble = await engineTrouble(program, imported);
-    if (trouble !== undefined) await runTool([program, "rmi", imported]);
-    return trouble;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-/** Why Sarus cannot run the image, or undefined. */
-async function sarusTrouble(program: string, run: Run): Promise<string | undefined> {
-  try {
-    const image = await loadIntoSarus(run.image, importContext(program, run));
-    const command = [program, "run", "--entrypoint", "", image, "/bin/sh", "-c", ":"] as const;
-    const result = await runTool(command, { timeout: 60_000 });
-    return result.status === 0 || result.status === 127
-      ? undefined
-      : lastLine(result.stderr) || `status ${result.status}`;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-/** The image as one directory, with places for what Apptainer mounts; it makes none by itself. */
-async function sandbox(run: Run): Promise<string> {
-  const folder = rootfsFolder(run);
-  const image = await mergedLayers(run.image.layers, unpackContext(run));
-  const files = await hostFiles(run.container.network);
-  const { additions } = await fitRoot([join(folder, image, "fs")], run.container, files);
-  return join(folder, await cloneWithAdditions(folder, image, additions), "fs");
-}
-
-function importContext(program: string, run: Run) {
-  const { signal } = run.options;
-  return {
-    program,
-    layout: run.layout,
-    scratch: join(run.cache, "run"),
-    emit: run.emit,
-    ...(signal === undefined ? {} : { signal }),
-  };
-}
-
-function unpackContext(run: Run): UnpackContext {
-  const { signal } = run.options;
-  return { directory: rootfsFolder(run), emit: run.emit, ...(signal === undefined ? {} : { signal }) };
-}
-
-function rootfsFolder(run: Run): string {
-  return join(run.cache, "rootfs");
-}
-
-function expectNotInterrupted(options: RunOptions): void {
-  if (options.signal?.aborted === true)
-    throw new SpacktainersError("INTERRUPTED", "interrupted before the container was started");
 }

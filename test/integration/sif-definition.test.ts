@@ -378,6 +378,7 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
         ...{
           keepMetadata: false,
           allowUnresolved: [],
+          failFast: false,
           force: false,
           frozen: false,
           caches: [],

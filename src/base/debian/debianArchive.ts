@@ -6,25 +6,36 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { decompressStream } from "../../archive/decompress.ts";
 import type { HttpClient } from "../../net/http.ts";
+import type { TrustedKeys } from "../../openpgp/trustedKeys.ts";
 import { temporaryPath, writeAtomically } from "../../util/atomicFile.ts";
+import type { Clock } from "../../util/clock.ts";
 import { type Digest, digestOf, hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, runTask } from "../../util/events.ts";
 import { redactUrl } from "../../util/redact.ts";
 import { type BaseStore, keyOfName } from "../baseStore.ts";
 import type { Mirror } from "./mirrors.ts";
 import { recordFormat } from "./packageRecord.ts";
 import { compactPackages } from "./packagesIndex.ts";
-import { type Release, type TrustedKeys, verifyRelease } from "./release.ts";
+import { type VerifiedRelease, verifyRelease } from "./release.ts";
 import type { SuiteFolder } from "./suites.ts";
 
 export interface ArchiveContext {
   readonly http: HttpClient;
   readonly store: BaseStore;
   readonly emit: EmitEvent;
-  readonly keys: () => Promise<TrustedKeys>;
+  readonly keys: ArchiveKeys;
+  readonly clock: Clock;
   readonly architecture: string;
   readonly components: readonly string[];
+}
+
+/** The keys that may sign an archive's indexes, read when they are needed. */
+export interface ArchiveKeys {
+  /** Identifies the set of keys, by the content of their files. */
+  id(): Promise<string>;
+  /** Throws KEY_INVALID when there is something in the files that cannot be read. */
+  open(): Promise<TrustedKeys>;
 }
 
 /** One index to read packages from. */
@@ -40,7 +51,7 @@ export interface IndexFile {
 export interface OpenedSuite {
   readonly folder: SuiteFolder;
   readonly mirror: Mirror;
-  readonly release: Release;
+  readonly release: VerifiedRelease;
   readonly indexes: readonly IndexFile[];
 }
 
@@ -96,8 +107,8 @@ export async function openSuite(
 async function fetchRelease(
   folder: SuiteFolder,
   mirror: Mirror,
-  { http, store, keys, emit }: ArchiveContext,
-): Promise<Release | undefined> {
+  { http, store, keys, emit, clock }: ArchiveContext,
+): Promise<VerifiedRelease | undefined> {
   const url = `${mirror.url}/dists/${folder.name}/InRelease`;
   const key = keyOfName(url);
   const cached = await store.read<CachedRelease>("releases", key);
@@ -111,12 +122,13 @@ async function fetchRelease(
     answer.status === 304 && cached !== undefined ? cached.text : Buffer.from(answer.bytes).toString("utf8");
   const where = { url: redactUrl(url) };
   const release = await verifyRelease(text, {
-    keys: await keys(),
+    keys: await keys.open(),
     suite: folder.name,
     where,
+    clock,
     checkValidUntil: mirror.checkValidUntil,
   });
-  if (!mirror.checkValidUntil && mirror.origin === "apt" && isPast(release.validUntil)) {
+  if (!mirror.checkValidUntil && mirror.origin === "apt" && isPast(release.validUntil, clock)) {
     emit({
       type: "warning",
       code: "INDEX_EXPIRED",
@@ -133,13 +145,13 @@ async function fetchRelease(
   return release;
 }
 
-function isPast(date: Date | undefined): boolean {
-  return date !== undefined && date.getTime() < Date.now();
+function isPast(date: Date | undefined, clock: Clock): boolean {
+  return date !== undefined && date.getTime() < clock();
 }
 
 /** The indexes for our architecture: of the forms on offer the smallest we can read. */
 function chooseIndexes(
-  release: Release,
+  release: VerifiedRelease,
   folder: SuiteFolder,
   mirror: Mirror,
   { architecture, components }: ArchiveContext,
@@ -186,18 +198,14 @@ export async function loadIndex(
   const path = `${context.store.indexPath(index.digest)}.${recordFormat}`;
   const known = await readFile(path, "latin1").catch(() => undefined);
   if (known !== undefined) return known;
-  const id = `index:${suite.folder.name}:${index.path}`;
-  context.emit({
-    type: "task-start",
-    id,
+  const task = {
     kind: "index",
+    subject: `${suite.folder.name}:${index.path}`,
     label: `packages of ${suite.folder.name}`,
     bytes: index.size,
-  });
-  try {
-    const downloaded = await downloadIndex(suite, index, context, (bytes) =>
-      context.emit({ type: "task-progress", id, bytes }),
-    );
+  } as const;
+  await runTask(context.emit, task, async ({ progress }) => {
+    const downloaded = await downloadIndex(suite, index, context, progress);
     const where = { url: redactUrl(indexUrls(suite, index)[0] ?? "") };
     try {
       const chunks = decompressStream(createReadStream(downloaded, { highWaterMark: 2 ** 18 }), {
@@ -213,11 +221,7 @@ export async function loadIndex(
     } finally {
       await rm(downloaded, { force: true });
     }
-    context.emit({ type: "task-end", id, outcome: "done", bytes: index.size });
-  } catch (error) {
-    context.emit({ type: "task-end", id, outcome: "failed" });
-    throw error;
-  }
+  });
   return readFile(path, "latin1");
 }
 
@@ -310,33 +314,31 @@ async function fetchDeb(
   store: BaseStore,
   emit: EmitEvent,
 ): Promise<string> {
-  const id = `deb:${source.name}`;
-  emit({
-    type: "task-start",
-    id,
+  const task = {
     kind: "download",
+    subject: source.digest,
     label: `${source.name} ${source.version}`,
-    ...(source.size === undefined ? {} : { bytes: source.size }),
-  });
-  const destination = store.debs.path(source.digest);
-  let failure: unknown;
-  for (const url of source.urls) {
-    try {
-      await http.downloadFile(url, destination, {
-        expectedDigest: source.digest,
-        expectedSize: source.size,
-        partialDirectory: store.incoming,
-        onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
-      });
-      emit({ type: "task-end", id, outcome: "done" });
-      return destination;
-    } catch (error) {
-      failure ??= error;
-      if (!(error instanceof SpacktainersError) || !["NOT_FOUND", "NETWORK"].includes(error.code)) break;
+    bytes: source.size,
+  } as const;
+  return runTask(emit, task, async ({ progress }) => {
+    const destination = store.debs.path(source.digest);
+    let failure: unknown;
+    for (const url of source.urls) {
+      try {
+        await http.downloadFile(url, destination, {
+          expectedDigest: source.digest,
+          expectedSize: source.size,
+          partialDirectory: store.incoming,
+          onBytes: progress,
+        });
+        return destination;
+      } catch (error) {
+        failure ??= error;
+        if (!(error instanceof SpacktainersError) || !["NOT_FOUND", "NETWORK"].includes(error.code)) break;
+      }
     }
-  }
-  emit({ type: "task-end", id, outcome: "failed" });
-  throw failure;
+    throw failure;
+  });
 }
 
 /** The digest of what decides which packages are chosen from these suites: the digests of their indexes. */

@@ -2,12 +2,13 @@
 import { closeSync, fstatSync, openSync, readSync, rmSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
+import zlib from "node:zlib";
 import { type ConcreteSpec, type DagHash, parseDagHash } from "../../spec/concrete.ts";
+import { dialectOf } from "../../spec/format.ts";
 import { readNode } from "../../spec/readSpecfile.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
-import type { CacheIndex, CacheLayout } from "../types.ts";
+import type { CacheIndex } from "../types.ts";
 import { scanIndex } from "./indexScanner.ts";
 import { buildTable, type IndexTable, readTable } from "./indexTable.ts";
 
@@ -71,19 +72,13 @@ const maxParsed = 50_000;
  *
  * @param place the index, for errors
  */
-export async function openIndex(
-  folder: string,
-  layout: CacheLayout,
-  place: Place,
-): Promise<CacheIndex | undefined> {
+export async function openIndex(folder: string, place: Place): Promise<CacheIndex | undefined> {
   const bytes = await readFile(join(folder, tableFile)).catch(() => undefined);
   const table = bytes === undefined ? undefined : readTable(bytes);
   if (table === undefined) return undefined;
   const version = specfileVersionOf(table.databaseVersion, place);
   const descriptor = openWhole(indexDataPath(folder), table.dataSize);
-  return descriptor === undefined
-    ? undefined
-    : indexOf({ table, version, descriptor, folder, layout, place });
+  return descriptor === undefined ? undefined : indexOf({ table, version, descriptor, folder, place });
 }
 
 /** Opens the data; undefined when another process has removed it, or when it is not whole. */
@@ -106,11 +101,10 @@ interface OpenedIndex {
   /** Of the data. */
   readonly descriptor: number;
   readonly folder: string;
-  readonly layout: CacheLayout;
   readonly place: Place;
 }
 
-function indexOf({ table, version, descriptor, folder, layout, place }: OpenedIndex): CacheIndex {
+function indexOf({ table, version, descriptor, folder, place }: OpenedIndex): CacheIndex {
   const parsed = new Map<number, ConcreteSpec>();
   // Closed with the index: nobody else knows the descriptor.
   closeWhenCollected.register(parsed, descriptor);
@@ -120,7 +114,7 @@ function indexOf({ table, version, descriptor, folder, layout, place }: OpenedIn
     return text;
   };
   return {
-    layout,
+    generation: table.downloadableCount === 0 ? undefined : dialectOf(version),
     size: table.downloadableCount,
     has(dagHash) {
       const spec = table.find(dagHash);
@@ -162,7 +156,8 @@ const closeWhenCollected = new FinalizationRegistry<number>((descriptor) => clos
 function readSlice(descriptor: number, table: IndexTable, spec: number, place: Place): unknown {
   const { offset, length, crc } = table.slice(spec);
   const bytes = Buffer.allocUnsafe(length);
-  if (readSync(descriptor, bytes, 0, length, offset) !== length || crc32(bytes) !== crc) return undefined;
+  if (readSync(descriptor, bytes, 0, length, offset) !== length || zlib.crc32(bytes) !== crc)
+    return undefined;
   try {
     return JSON.parse(bytes.toString("utf8"));
   } catch (cause) {

@@ -1,10 +1,11 @@
 import type { TaskKind, WorkEvent } from "../../util/events.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
-import { retryText, taskVerb, warningText } from "./eventText.ts";
-import type { Reporter } from "./types.ts";
+import { containerTitle, retryText, stageTitle, taskVerb, waitingText, warningText } from "./eventText.ts";
+import type { Reporter, ReportStream } from "./types.ts";
 
 interface RunningTask {
   readonly start: Extract<WorkEvent, { type: "task-start" }>;
+  size: number | undefined;
   done: number;
 }
 
@@ -18,8 +19,11 @@ const barWidth = 24;
  * The live display: what runs now, how far it is, how long the stage will still take. Lines that stay (warnings,
  * retries, results) scroll above it.
  */
-export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Reporter {
+export function terminalReporter(out: ReportStream, color: boolean): Reporter {
   const running = new Map<string, RunningTask>();
+  let container = "";
+  let total = 1;
+  let containerStart = Date.now();
   let stage = "";
   let stageTotal: number | undefined;
   let stageCounts: TaskKind | undefined;
@@ -51,8 +55,9 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
     dirty = false;
   };
   const liveLines = (): string[] => {
-    if (stage === "") return [];
-    const lines = [bold(clip(stageLine()))];
+    const lines = container === "" ? [] : [bold(clip(container))];
+    if (stage === "") return lines;
+    lines.push(bold(clip(stageLine())));
     const tasks = [...running.values()];
     for (const task of tasks.slice(0, shownTasks)) lines.push(clip(taskLine(task)));
     if (tasks.length > shownTasks) lines.push(dim(`  and ${tasks.length - shownTasks} more`));
@@ -69,14 +74,13 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
     const each = (Date.now() - stageStart) / made;
     return `, about ${formatDuration(each * (stageTotal - stageDone))} left`;
   };
-  const taskLine = ({ start, done }: RunningTask): string => {
+  const taskLine = ({ start, size, done }: RunningTask): string => {
     const what = `  ${taskVerb[start.kind]} ${start.label}`;
-    if (start.bytes === undefined || start.bytes === 0)
-      return done === 0 ? what : `${what}  ${formatBytes(done)}`;
-    const share = Math.min(1, done / start.bytes);
+    if (size === undefined || size === 0) return done === 0 ? what : `${what}  ${formatBytes(done)}`;
+    const share = Math.min(1, done / size);
     const filled = Math.round(share * barWidth);
     const bar = `${"█".repeat(filled)}${"░".repeat(barWidth - filled)}`;
-    return `  ${bar} ${taskVerb[start.kind]} ${start.label}  ${formatBytes(done)} of ${formatBytes(start.bytes)}`;
+    return `  ${bar} ${taskVerb[start.kind]} ${start.label}  ${formatBytes(done)} of ${formatBytes(size)}`;
   };
   const settleStage = (): void => {
     if (stage === "" || stageTotal === undefined) return;
@@ -101,28 +105,45 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
     emit: (event) => {
       if (closed) return;
       switch (event.type) {
-        case "stage":
+        case "container-start":
           settleStage();
-          stage = event.stage;
-          stageTotal = event.total;
-          stageCounts = event.counts;
+          stage = "";
+          container = containerTitle(event);
+          total = event.total;
+          containerStart = Date.now();
+          break;
+        case "container-end":
+          settleStage();
+          stage = "";
+          if (total > 1)
+            above(`${container}  ${event.outcome} ${dim(formatDuration(Date.now() - containerStart))}`);
+          container = "";
+          break;
+        case "stage":
+        case "job":
+          settleStage();
+          stage = stageTitle(event);
+          stageTotal = event.type === "stage" ? event.total : undefined;
+          stageCounts = event.type === "stage" ? event.counts : undefined;
           stageDone = 0;
           stageReused = 0;
           stageStart = Date.now();
           break;
         case "task-start":
-          running.set(event.id, { start: event, done: 0 });
+          running.set(event.id, { start: event, size: event.bytes, done: 0 });
           break;
         case "task-progress": {
           const task = running.get(event.id);
-          if (task !== undefined) task.done += event.bytes;
+          if (task === undefined) break;
+          task.done += event.bytes;
+          task.size = event.total ?? task.size;
           break;
         }
         case "task-end":
           {
             const kind = running.get(event.id)?.start.kind;
             running.delete(event.id);
-            if (stageCounts !== undefined && kind !== stageCounts) break;
+            if (stageTotal === undefined || kind !== stageCounts || event.outcome === "failed") break;
             stageDone++;
             if (event.outcome === "reused") stageReused++;
           }
@@ -132,6 +153,9 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
           break;
         case "retry":
           above(dim(retryText(event)));
+          break;
+        case "waiting":
+          above(dim(waitingText(event)));
           break;
       }
       dirty = true;

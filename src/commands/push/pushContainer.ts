@@ -4,7 +4,7 @@ import type { Configuration, RegistryConfiguration } from "../../definitions/con
 import type { Container } from "../../definitions/repository.ts";
 import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
 import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
-import { openContainerForBuild, planContainer } from "../../pipeline/plan/planContainer.ts";
+import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { pushContents } from "../../publish/contentsArtifact.ts";
@@ -83,13 +83,12 @@ export async function pushContainer(
   options: PushOptions,
   workshop: Workshop,
 ): Promise<PushedContainer> {
-  const opened = await openContainerForBuild(container, configuration, options, workshop);
-  const plan = await planContainer(opened, options, workshop);
+  const plan = await planContainer(container, configuration, options, workshop);
   const { emit } = workshop;
   const { version } = plan.resolved;
   const platform = platformOf(container.arch);
   const goals = goalsOf(container, version, registries, configuration, workshop);
-  emit({ type: "stage", stage: "Asking the registries" });
+  emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(goals, questionsAtOnce, async (goal) =>
     tried(() => publishedThere(goal, platform)),
   );
@@ -108,7 +107,7 @@ export async function pushContainer(
   if (missing) {
     const published = options.force ? undefined : openPublishedLayers(await layersThere(), emit);
     made = await (await decideImage(plan, workshop, published)).make();
-    emit({ type: "stage", stage: "Pushing the image" });
+    emit({ type: "stage", stage: "push-image" });
   }
   const questions = goals.map((goal, index) => ({ goal, there: same[index], error: states[index]?.error }));
   return { container, version, targets: await pushToAll(questions, made, platform, workshop) };
@@ -271,7 +270,13 @@ async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Prom
 
 const nothingToRecord = async (): Promise<void> => {};
 
-const noLayers: Record<LayerOutcome, number> = { uploaded: 0, mounted: 0, present: 0, referenced: 0 };
+/** Of an image that no layer was sent of. */
+export const noLayers: Readonly<Record<LayerOutcome, number>> = {
+  uploaded: 0,
+  mounted: 0,
+  present: 0,
+  referenced: 0,
+};
 
 function emptyResult({ target, tags }: Goal): PushedTo {
   return {

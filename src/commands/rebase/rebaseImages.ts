@@ -6,20 +6,24 @@ import { platformOf } from "../../image/image.ts";
 import { parseBaseOption } from "../../pipeline/base/baseOption.ts";
 import { loadVerificationKeys } from "../../pipeline/describe/keyFiles.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
+import { forEachOf, type Outcome } from "../../pipeline/workspace/outcomes.ts";
 import { type Output, parseOutput } from "../../pipeline/workspace/outputs.ts";
+import { neighboursOf } from "../../pipeline/workspace/selectAsked.ts";
 import { inWorkshop, tidyWorkshop, type Workshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { type ImageName, parseTag } from "../../registry/reference.ts";
-import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
+import { oneError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
-import { chosenRegistries, moveTags, type PushResult, signingOf } from "../push/pushContainers.ts";
+import { nameEvents } from "../../util/nameEvents.ts";
+import { moveTags, type PushResult } from "../push/moveTags.ts";
+import { chosenRegistries, signingOf } from "../push/pushContainers.ts";
 import { readAssembledImage } from "./assembledImage.ts";
 import { type OsPackageChange, osPackageChanges } from "./osPackageChanges.ts";
 import { type Rebased, type RebaseOptions, rebaseContainer, wantedBase } from "./rebaseContainer.ts";
 import { decideRebase } from "./rebaseImage.ts";
 import { rebaseReference } from "./rebaseReference.ts";
 import { layoutSource } from "./rebaseSource.ts";
-import { type RebaseSubject, rebaseSubjects } from "./rebaseSubjects.ts";
+import { type RebaseSubject, rebaseSubjects, subjectName } from "./rebaseSubjects.ts";
 import { writeRebased } from "./writeRebased.ts";
 
 /** A command line of `rebase`. */
@@ -39,6 +43,8 @@ export interface RebaseRequest {
   readonly force: boolean;
   readonly dryRun: boolean;
   readonly refresh: boolean;
+  /** The first image that fails stops the others. */
+  readonly failFast: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -61,19 +67,17 @@ export interface RebaseResult {
   readonly outputs: readonly Output[];
 }
 
-/** What became of all of them. */
-export interface RebaseOutcome {
-  readonly results: readonly RebaseResult[];
-  readonly failures: readonly SpacktainersError[];
-}
+/** What became of what a command line names: a reference may have an image for each architecture. */
+export type RebaseOutcome = Outcome<RebaseSubject, readonly RebaseResult[]>;
 
 /**
  * Puts images on another base. Images that cannot be rebased do not keep the others from it.
  *
- * @throws {SpacktainersError} when nothing was tried: `USAGE`, `UNKNOWN_CONTAINER`, `REFERENCE_INVALID`
+ * @returns what became of each, in their order
+ * @throws {SpacktainersError} when nothing was tried: `USAGE`, `UNKNOWN_CONTAINER`, `REFERENCE_INVALID`; `INTERRUPTED`
  */
-export async function rebaseImages(request: RebaseRequest): Promise<RebaseOutcome> {
-  const { directory } = request;
+export async function rebaseImages(request: RebaseRequest): Promise<readonly RebaseOutcome[]> {
+  const { directory, signal, failFast } = request;
   for (const output of request.outputs) parseOutput(output, directory, { name: "", arch: "", version: "" });
   const repository = await openSoundRepository(directory);
   const { configuration } = repository;
@@ -102,24 +106,22 @@ export async function rebaseImages(request: RebaseRequest): Promise<RebaseOutcom
       },
     );
   const workplace = { directory, caches: [], trust: [], refresh: request.refresh, jobs: undefined };
-  return inWorkshop(configuration, { ...request, ...workplace }, async (workshop) => {
-    const results: RebaseResult[] = [];
-    const failures: SpacktainersError[] = [];
-    for (const subject of subjects)
-      try {
-        results.push(...(await rebase(subject, repository, request, options, workshop)));
-      } catch (thrown) {
-        const error = asSpacktainersError(thrown);
-        // Of one image, the failure is the command's, as it is.
-        if (error.code === "INTERRUPTED" || subjects.length === 1) throw thrown;
-        failures.push(error);
-      }
-    await tidyWorkshop(workshop);
-    failures.push(
-      ...results.flatMap(({ pushed }) => pushed.flatMap(({ error }) => (error === undefined ? [] : [error]))),
+  const events = nameEvents(request.emit);
+  return inWorkshop(configuration, { ...request, ...workplace, emit: events.emit }, async (workshop) => {
+    const outcomes = await forEachOf(
+      subjects,
+      (subject) => subjectName(subject, directory),
+      { events, signal, failFast, failed: (results: readonly RebaseResult[]) => results.some(isUnpublished) },
+      (subject) => rebase(subject, repository, request, options, workshop),
     );
-    return { results, failures };
+    await tidyWorkshop(workshop);
+    return outcomes;
   });
+}
+
+/** True when it did not get to a registry that it was to get to. */
+function isUnpublished({ pushed }: RebaseResult): boolean {
+  return pushed.some(({ errors }) => errors.length > 0);
 }
 
 /** How what is published is signed. */
@@ -135,6 +137,8 @@ async function rebase(
   workshop: Workshop,
 ): Promise<readonly RebaseResult[]> {
   switch (subject.kind) {
+    case "refused":
+      throw oneError(subject.errors);
     case "container":
       return [await container(subject.container, repository, request, options, workshop)];
     case "layout":
@@ -155,9 +159,7 @@ async function container(
     ...registry,
     tags: [...registry.tags, ...request.tags.map((tag) => parseTag(tag))],
   }));
-  const neighbours = containers.filter(
-    (other) => !other.parked && other.kind === "spack" && other.arch === subject.arch && other !== subject,
-  );
+  const neighbours = neighboursOf(subject, { containers });
   const { rebased, pushed } = await rebaseContainer(
     subject,
     neighbours,

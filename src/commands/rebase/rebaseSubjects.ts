@@ -1,12 +1,14 @@
 /** What a command line of `rebase` names. */
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { Container, Repository } from "../../definitions/repository.ts";
-import { selectContainers } from "../../definitions/select.ts";
+import type { Container, Definition, Repository } from "../../definitions/repository.ts";
+import { selectDefinitions } from "../../definitions/select.ts";
 import { defaultOutput } from "../../pipeline/images/builtImage.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
-import { type ImageName, parseReference } from "../../registry/reference.ts";
+import { definitionName } from "../../pipeline/workspace/outcomes.ts";
+import { formatReference, type ImageName, parseReference } from "../../registry/reference.ts";
 import { SpacktainersError } from "../../util/errors.ts";
+import { shownPath } from "../../util/shownPath.ts";
 
 /** The part of a command line that names images. */
 export interface NamedSubjects {
@@ -20,7 +22,13 @@ export interface NamedSubjects {
 export type RebaseSubject =
   | { readonly kind: "container"; readonly container: Container }
   | { readonly kind: "layout"; readonly path: string; readonly container: Container | undefined }
-  | { readonly kind: "reference"; readonly name: ImageName };
+  | { readonly kind: "reference"; readonly name: ImageName }
+  /** A definition that has no image that could be rebased, and why. */
+  | {
+      readonly kind: "refused";
+      readonly definition: Definition;
+      readonly errors: readonly SpacktainersError[];
+    };
 
 /** References are told from paths and names by their registry's host. */
 const hasRegistry = /^(?:docker:\/\/)?(?:localhost|[^/]*[.:][^/]*)\/[^/]/;
@@ -28,7 +36,7 @@ const hasRegistry = /^(?:docker:\/\/)?(?:localhost|[^/]*[.:][^/]*)\/[^/]/;
 /**
  * What the command line names, each once.
  *
- * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_SUPPORTED` for a definition file, `REFERENCE_INVALID`
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `REFERENCE_INVALID`
  */
 export async function rebaseSubjects(
   request: NamedSubjects,
@@ -36,26 +44,25 @@ export async function rebaseSubjects(
 ): Promise<readonly RebaseSubject[]> {
   const { directory, images } = request;
   const arch = asArchitecture(request.arch);
-  const select = (names: readonly string[]): Promise<readonly Container[]> =>
-    selectContainers(repository, { names, cwd: directory, ...(arch === undefined ? {} : { arch }) });
+  const select = (names: readonly string[]): Promise<readonly Definition[]> =>
+    selectDefinitions(repository, { names, cwd: directory, ...(arch === undefined ? {} : { arch }) });
   const hasRegistries = repository.configuration.registries.length > 0;
-  const ofContainer = (container: Container): RebaseSubject => {
-    if (container.kind === "def")
-      throw new SpacktainersError("NOT_SUPPORTED", `${container.name} is an Apptainer definition file`, {
-        place: { file: container.path },
-        hint: "it names the image it starts from itself; push it again",
-      });
+  const ofDefinition = (definition: Definition): RebaseSubject => {
+    const refused = refusalOf(definition);
+    if (definition.kind === "broken" || refused.length > 0)
+      return { kind: "refused", definition, errors: refused };
     // What is published counts; the built image only where nothing is published.
-    if (hasRegistries) return { kind: "container", container };
-    return { kind: "layout", path: defaultOutput(repository.configuration.output, container), container };
+    if (hasRegistries) return { kind: "container", container: definition };
+    const path = defaultOutput(repository.configuration.output, definition);
+    return { kind: "layout", path, container: definition };
   };
   if (images.length === 0) {
-    const all = (await select([])).filter(({ kind }) => kind === "spack");
+    const all = (await select([])).filter(({ kind }) => kind !== "def");
     if (all.length === 0)
       throw new SpacktainersError("UNKNOWN_CONTAINER", "there is no container to rebase", {
         hint: "name an image: a reference such as ghcr.io/my-org/name:1.0, or the directory of a layout",
       });
-    return all.map(ofContainer);
+    return all.map(ofDefinition);
   }
   const subjects: RebaseSubject[] = [];
   for (const text of new Set(images)) {
@@ -71,10 +78,38 @@ export async function rebaseSubjects(
       if (error instanceof SpacktainersError && hasRegistry.test(text)) return [];
       throw error;
     });
-    if (found.length > 0) subjects.push(...found.map(ofContainer));
+    if (found.length > 0) subjects.push(...found.map(ofDefinition));
     else subjects.push({ kind: "reference", name: parseReference(text.replace(/^docker:\/\//, "")) });
   }
   return subjects;
+}
+
+/** Why a definition has no image that could be rebased. */
+function refusalOf(definition: Definition): readonly SpacktainersError[] {
+  if (definition.kind === "broken") return definition.errors;
+  if (definition.kind === "spack") return [];
+  return [
+    new SpacktainersError("NOT_SUPPORTED", `${definition.name} is an Apptainer definition file`, {
+      place: { file: definition.path },
+      hint: "it names the image it starts from itself; push it again",
+    }),
+  ];
+}
+
+/** What a subject is called in events and errors. */
+export function subjectName(subject: RebaseSubject, directory: string): string {
+  switch (subject.kind) {
+    case "container":
+      return definitionName(subject.container);
+    case "refused":
+      return definitionName(subject.definition);
+    case "layout":
+      return subject.container === undefined
+        ? shownPath(subject.path, directory)
+        : definitionName(subject.container);
+    case "reference":
+      return formatReference(subject.name);
+  }
 }
 
 async function isLayout(path: string): Promise<boolean> {

@@ -8,13 +8,13 @@ import { layoutFacts } from "../../pipeline/describe/layoutFacts.ts";
 import { anyImage } from "../../pipeline/describe/packageListing.ts";
 import { defaultOutput } from "../../pipeline/images/builtImage.ts";
 import { namesRegistryImage, publishedReference } from "../../pipeline/images/publishedReference.ts";
-import { openContainerForBuild, planContainer } from "../../pipeline/plan/planContainer.ts";
+import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openRepository, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { artifactRepository } from "../../publish/artifactRepository.ts";
-import { openRegistries } from "../../publish/openRegistries.ts";
+import { openRegistries } from "../../registry/openRegistries.ts";
 import { resolveImage } from "../../registry/resolveImage.ts";
 import { cycloneDxDocument, cycloneDxMediaType } from "../../supply/cycloneDx.ts";
 import { attachedDocument } from "../../supply/foundDocuments.ts";
@@ -144,8 +144,7 @@ async function factsToBe(
 ): Promise<ImageFacts> {
   return inWorkshop(configuration, { ...request, jobs: undefined }, async (workshop) => {
     const options = { ...request, frozen: false, strip: undefined, keepMetadata: false, allowUnresolved: [] };
-    const opened = await openContainerForBuild(container, configuration, options, workshop);
-    const plan = await planContainer(opened, options, workshop);
+    const plan = await planContainer(container, configuration, options, workshop);
     return factsOfPlan(plan, await plan.base.build(), request.emit);
   });
 }

@@ -10,8 +10,9 @@ import type { InstallPool } from "../../install/installPool.ts";
 import type { InstallOptions, InstallRequest } from "../../install/types.ts";
 import { relocationOrder } from "../../spec/closure.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../../spec/concrete.ts";
+import { packageTask } from "../../spec/packageTask.ts";
 import { spliceAnalogs } from "../../spec/spliceAnalogs.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, reportReused } from "../../util/events.ts";
 
 /** To be raised whenever the same archive and options give other bytes: finished fragments are then made anew. */
 export const installVersion = 3;
@@ -59,7 +60,7 @@ export function planInstalls(cached: readonly CachedPackage[], plan: InstallPlan
         root: plan.root,
         prefixes,
         relocationOrder: order,
-        layout: one.layout,
+        generation: one.generation,
         ...(spec.buildSpec === undefined ? {} : { analogs: spliceAnalogs(plan.graph, spec) }),
         options: plan.options,
       },
@@ -83,10 +84,15 @@ export function planFragments(
     key: fragmentKey({
       installVersion,
       archive: install.cached.digest,
-      request: install.request,
+      request: keptRequest(install.request),
       compression: compressionFacts(compression),
     }),
   }));
+}
+
+/** A request as keys have it, in which the generation has the number of the cache layout that came with it. */
+function keptRequest({ generation, ...request }: PlannedInstall["request"]): object {
+  return { ...request, layout: generation === "0.x" ? 2 : 3 };
 }
 
 /** What making fragments works with. */
@@ -122,14 +128,14 @@ export async function makeFragments(
   const work = planned.map(async ({ spec, cached, request, key, compression }): Promise<FinishedFragment> => {
     const found = await store.find(key);
     if (found !== undefined) {
-      const id = `install:${spec.hash}`;
-      emit({ type: "task-start", id, kind: "install", label: `${spec.name}@${spec.version}` });
-      emit({ type: "task-end", id, outcome: "reused" });
+      await reportReused(emit, packageTask("install", spec));
       return { fragment: found, reused: true };
     }
     stop.throwIfAborted();
     const { path: archivePath } = await workshop.fetch(cached);
+    let made = false;
     const fragment = await store.make(key, async (path) => {
+      made = true;
       const {
         inventory,
         path: _,
@@ -144,7 +150,9 @@ export async function makeFragments(
       );
       return { facts, inventory };
     });
-    return { fragment, reused: false };
+    // Another run was faster.
+    if (!made) await reportReused(emit, packageTask("install", spec));
+    return { fragment, reused: !made };
   });
   const results = await Promise.allSettled(
     work.map((one) =>
