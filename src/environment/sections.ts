@@ -20,6 +20,7 @@ import {
   expectOneOf,
   expectText,
   expectTexts,
+  lostNumber,
   plainKey,
   readKeys,
 } from "./yamlReader.ts";
@@ -309,7 +310,17 @@ export function readEnvironmentVariables(
       const { value } = entry;
       if (value.kind !== "scalar" || value.value === null || typeof value.value === "boolean")
         expectText(reader, value, `the value of \`${entry.key}\``);
-      else if (check(entry.key, entry)) changes.push({ action, variable: entry.key, value: value.text });
+      else if (check(entry.key, entry)) {
+        const lost = lostNumber(value);
+        if (lost !== undefined)
+          reader.problems.warning(
+            "MANIFEST_INVALID",
+            `\`${entry.key}\` becomes \`${value.text}\` here; to Spack, without quotes, it is the number ${lost}`,
+            value.place,
+            `write "${value.text}"`,
+          );
+        changes.push({ action, variable: entry.key, value: value.text });
+      }
     }
   };
   readKeys(reader, map, "`env_vars`", {

@@ -2,6 +2,7 @@
 import { didYouMean } from "../definitions/nearest.ts";
 import type { YamlEntry, YamlMap, YamlNode, YamlScalar } from "../definitions/positionedYaml.ts";
 import type { ProblemList } from "../definitions/problems.ts";
+import { numberText } from "./python/values.ts";
 
 /** What a section reader needs. */
 export interface YamlReader {
@@ -64,6 +65,17 @@ export function expectText(reader: YamlReader, node: YamlNode, what: string): Ya
   const hint = node.kind === "scalar" && node.value !== null ? `write "${node.text}"` : undefined;
   reader.problems.error(code, `${what} must be text, not ${describeYaml(node)}`, node.place, hint);
   return undefined;
+}
+
+/**
+ * For a number without quotes that is not written as Python writes it (`1.10`, `1e3`, but not `7.0`): how Python does. Where
+ * texts are expected, that is what Spack takes it for.
+ */
+export function lostNumber({ value, text }: YamlScalar): string | undefined {
+  if (typeof value !== "number") return undefined;
+  const written =
+    Number.isInteger(value) && /^[-+]?\d+$|^0[xob]/.test(text) ? String(value) : numberText(value);
+  return written === text ? undefined : written;
 }
 
 /** `true` or `false`, or a problem. */

@@ -261,9 +261,65 @@ spack:
   });
 
   it("does not take an unquoted version for what it is not", () => {
-    expect(problemsOf("spack:\n  packages: { zlib: { version: [1.10] } }\n")[0]).toMatch(
-      /`1.10` is the number 1.1, not a version \| write "1.10"/,
+    for (const [text, number] of [
+      ["1.10", "1.1"],
+      ["0.180", "0.18"],
+      ["1e3", "1000.0"],
+      ["010", "10"],
+    ])
+      expect(problemsOf(`spack:\n  packages: { zlib: { version: [${text}] } }\n`)[0]).toBe(
+        `2:33 MANIFEST_INVALID unquoted, \`${text}\` is the number ${number}, not a version | write "${text}"`,
+      );
+    const { packages } = read("spack:\n  packages: { zlib: { version: [7.0, 1.9, 2, '1.10'] } }\n");
+    expect(packages.get("zlib")?.versions.map(({ text }) => text)).toEqual(["7.0", "1.9", "2", "1.10"]);
+  });
+
+  it("warns of variables that Spack takes for other numbers than are written", () => {
+    const { environment, warnings } = readManifest(
+      "spack:\n  env_vars:\n    set: { A: 1.10, B: 4, C: 7.0, D: '1.10' }\n",
+      "spack.yaml",
     );
+    expect(environment?.environmentVariables.map(({ value }) => value)).toEqual(["1.10", "4", "7.0", "1.10"]);
+    expect(warnings.map(({ message, place }) => [place.column, message])).toEqual([
+      [15, "`A` becomes `1.10` here; to Spack, without quotes, it is the number 1.1"],
+    ]);
+  });
+
+  it("warns of names that no package can have", () => {
+    const { environment, errors, warnings } = readManifest(
+      "spack:\n  packages:\n    'lwgrp,': { require: +x }\n    zlib@1.2: { variants: +y }\n    zlib+: { require: +z }\n    zlib: { require: +pic }\n",
+      "spack.yaml",
+    );
+    expect(errors).toEqual([]);
+    expect(warnings.map(({ message, place }) => [place.line, message])).toEqual([
+      [3, "`lwgrp,` has no effect: no package can have this name"],
+      [4, "`zlib@1.2` has no effect: no package can have this name"],
+      [5, "`zlib+` has no effect: no package can have this name"],
+    ]);
+    expect([...(environment?.packages.keys() ?? [])]).toEqual(["zlib"]);
+  });
+
+  it("names settings that have no effect", () => {
+    const { warnings } = readManifest(
+      `spack:
+  container: { images: { os: ubuntu:22.04, spack: develop } }
+  modules: { prefix_inspections: { bin: [PATH] }, default: { enable: [tcl] } }
+  concretizer: { splice: { automatic: true }, timeout: 3 }
+  packages: { all: { permissions: { read: group } }, zlib: { permissions: { group: g } } }
+  view: { default: { root: a }, other: { root: b } }
+`,
+      "spack.yaml",
+    );
+    expect(
+      warnings.map(({ message, place, code }) => `${place.line}:${place.column} ${code} ${message}`),
+    ).toEqual([
+      "2:3 NOT_SUPPORTED the section `container` has no effect here",
+      "3:14 NOT_SUPPORTED `prefix_inspections` has no effect here: the variables of the view are Spack's own",
+      "4:18 NOT_SUPPORTED packages are not spliced while they are chosen from caches",
+      "5:22 NOT_SUPPORTED `permissions` has no effect: files keep those that they were built with",
+      "5:62 NOT_SUPPORTED `permissions` has no effect: files keep those that they were built with",
+      "6:33 NOT_SUPPORTED an image has one view, `default`: the view `other` is not made",
+    ]);
   });
 
   it("chooses the generation of the spec language in which the specs are valid", () => {
