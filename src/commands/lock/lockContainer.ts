@@ -54,7 +54,7 @@ export async function lockContainer(
 ): Promise<LockResult> {
   const paths = lockPaths(container);
   const before = keep && container.lock !== undefined ? await loadLock(container.lock) : undefined;
-  const unlocked = { path: container.path, lock: undefined };
+  const unlocked = { ...container, lock: undefined };
   const read = await openEnvironment(unlocked, configuration, workshop, { dialect: before?.dialect });
   const loaded = before === undefined ? read : { ...read, environment: keepRoots(read.environment, before) };
   const opened: OpenedContainer = { container, configuration, loaded, locks: noLocks };
