@@ -6,20 +6,27 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
-import { rolldown } from "rolldown";
+import { fileURLToPath } from "node:url";
+import zlib from "node:zlib";
 
-const root = resolve(import.meta.dirname, "..");
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const { dependencies, engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+// The bundler cannot be loaded by an old Node: said here, before it is.
+if (!("crc32" in zlib)) {
+  console.error(`building needs Node.js ${engines.node}; this is ${process.version} (${process.execPath})`);
+  process.exit(1);
+}
+const { rolldown } = await import("rolldown");
 const build = join(root, "build");
 const dist = join(root, "dist");
 /** What is found by its path: files of `dist/` and their sources. */
 const entries = {
   "archive/compressionWorker": "src/archive/compressionWorker.ts",
-  "cli/main": "src/cli/main.ts",
+  "cli/start": "src/cli/start.ts",
   index: "src/index.ts",
   "install/installWorker": "src/install/installWorker.ts",
 };
 
-const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const isExternal = (id) =>
   id.startsWith("node:") ||
   builtinModules.includes(id) ||
@@ -60,9 +67,28 @@ const { output } = await bundle.write({
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
 });
 await bundle.close();
+await writeMain();
 chmodSync(join(dist, "cli/main.js"), 0o755);
 writeLicences(output.flatMap((chunk) => chunk.moduleIds ?? []));
 writeTypes();
+
+/**
+ * The program: what every Node reads first, so that an old one can be refused. It shares no file with the rest, and is no module
+ * in its syntax: to Node 10 every `.js` file is a script.
+ */
+async function writeMain() {
+  const start = {
+    name: "start",
+    resolveId: (id) => (id === "./start.ts" ? { id: "./start.js", external: "relative" } : null),
+  };
+  const main = await rolldown({ cwd: root, input: "src/cli/main.ts", platform: "node", plugins: [start] });
+  const { output } = await main.generate({ format: "esm", minify: { compress: false, mangle: false } });
+  await main.close();
+  const code = output[0].code.replace(/export ?\{\s*\};?\s*$/, "");
+  if (output.length !== 1 || /^(import|export)\b[^(]/m.test(code))
+    throw new Error(`cli/main.ts is no script:\n${code}`);
+  writeFileSync(join(dist, "cli/main.js"), code);
+}
 
 /** The licences of bundled packages, as these ask for. */
 function writeLicences(modules) {

@@ -84,6 +84,17 @@ if ! command -v apptainer >/dev/null && [ ! -x $apptainer/usr/bin/apptainer ]; t
   install_apptainer >/dev/null 2>&1 || echo "components: Apptainer 1.4 cannot be installed: the tests with it are skipped"
 fi
 
+# Old Nodes, which the program has to refuse in words: what Ubuntu 20.04 and RHEL 8 (10), Ubuntu 22.04 (12) and Debian 12 and
+# Ubuntu 24.04 (18) install. They come from the npm registry.
+case $(uname -m) in aarch64) architecture=arm64 ;; *) architecture=x64 ;; esac
+for version in 10.24.0 12.22.12 18.20.8; do
+  folder=.scratch/node/$version
+  [ -x "$folder/bin/node" ] && continue
+  { mkdir -p "$folder" && file=$(npm pack --silent --pack-destination "$folder" "node-linux-$architecture@$version") &&
+    tar -xzf "$folder/$file" -C "$folder" --strip-components=1 package/bin/node && rm "$folder/$file"; } >/dev/null 2>&1 ||
+    echo "components: Node $version cannot be fetched: the test with it is skipped"
+done
+
 # A second registry and a checker of images (go-containerregistry's crane), where there is Go.
 if command -v go >/dev/null && ! command -v crane >/dev/null && [ ! -x .scratch/go/bin/crane ]; then
   GOBIN="$PWD/.scratch/go/bin" CGO_ENABLED=0 timeout 240 \

@@ -1,7 +1,11 @@
 // The import lint: data flows one way through the house (scripts/house.mjs), modules and the folders inside of them that have
-// an order alike. Also refuses import cycles between files.
+// an order alike. Also refuses import cycles between files, and two things that only one file may do.
 import { innerOrders, modules, packageFinder, roomOf, strangers } from "./house.mjs";
 import { readImportGraph } from "./importGraph.mjs";
+
+/** The one file that begins and ends tasks; renderers end what is left. */
+const taskReporter = "util/events.ts";
+const reportsTasks = (file) => file === taskReporter || file.startsWith("cli/report/");
 
 const graph = readImportGraph();
 const problems = [];
@@ -11,6 +15,10 @@ for (const [file, { text, imports }] of graph) {
   if (/\bimport\.meta\b/.test(text) && file !== packageFinder)
     problems.push(
       `src/${file}: import.meta is for src/${packageFinder} alone: bundling moves code (use packageFile)`,
+    );
+  if (/type: "task-(start|progress|end)"/.test(text) && !reportsTasks(file))
+    problems.push(
+      `src/${file}: tasks are reported by runTask (src/${taskReporter}), which ends all that it begins`,
     );
   if (here.module === undefined) continue;
   if (!modules.includes(here.module))

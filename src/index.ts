@@ -1,5 +1,8 @@
 /** The library: what programs may import from `spacktainers`. Everything else is internal and may change. */
 
+// First: on a Node.js that is too old, what follows fails in ways that say nothing.
+import "./util/requireNode.ts";
+
 // Build caches.
 export { type CacheSet, openCaches } from "./buildcache/cacheSet.ts";
 export type { CachedPackage, CacheIndex, CacheSource } from "./buildcache/types.ts";
@@ -44,4 +47,4 @@ export {
   SpacktainersError,
   SpacktainersErrors,
 } from "./util/errors.ts";
-export type { EmitEvent, WorkEvent } from "./util/events.ts";
+export type { EmitEvent, StageId, TaskKind, WorkEvent } from "./util/events.ts";

@@ -5,13 +5,15 @@
  * (unfinished).
  */
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { type BlobStore, openBlobStore } from "../util/blobStore.ts";
 import { cacheHome } from "../util/cacheHome.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import { type Digest, digestOf, hexOfDigest } from "../util/digest.ts";
 import { isJsonObject, type Json } from "../util/json.ts";
+import { removeIfPossible } from "../util/removeIfPossible.ts";
 
 /** The usual place of what bases leave on disk. */
 export function baseCacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
@@ -46,11 +48,11 @@ const limits = { debs: 2 ** 30, layers: 4 * 2 ** 30, indexes: 2 ** 28, documents
 const maxIncomingAge = 7 * 86_400_000;
 
 /** Opens the store in `directory`; folders are made when needed. */
-export function openBaseStore(directory: string): BaseStore {
+export function openBaseStore(directory: string, clock: Clock = systemClock): BaseStore {
   const path = (folder: DocumentFolder, key: Digest): string =>
     join(directory, folder, `${hexOfDigest(key)}.json`);
-  const debs = openBlobStore(join(directory, "debs"));
-  const layers = openBlobStore(join(directory, "layers"));
+  const debs = openBlobStore(join(directory, "debs"), clock);
+  const layers = openBlobStore(join(directory, "layers"), clock);
   return {
     directory,
     debs,
@@ -76,9 +78,10 @@ export function openBaseStore(directory: string): BaseStore {
       await layers.prune(limits.layers);
       for (const folder of ["incoming", "indexes", ...documentFolders])
         await sweepTemporaries(join(directory, folder));
-      await pruneFolder(join(directory, "indexes"), limits.indexes);
-      for (const folder of documentFolders) await pruneFolder(join(directory, folder), limits.documents);
-      await pruneFolder(join(directory, "incoming"), Number.POSITIVE_INFINITY, maxIncomingAge);
+      await pruneFolder(join(directory, "indexes"), limits.indexes, clock);
+      for (const folder of documentFolders)
+        await pruneFolder(join(directory, folder), limits.documents, clock);
+      await pruneFolder(join(directory, "incoming"), Number.POSITIVE_INFINITY, clock, maxIncomingAge);
     },
   };
 }
@@ -87,6 +90,7 @@ export function openBaseStore(directory: string): BaseStore {
 async function pruneFolder(
   directory: string,
   maxBytes: number,
+  clock: Clock,
   maxAge = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const files: { path: string; size: number; time: number }[] = [];
@@ -99,7 +103,8 @@ async function pruneFolder(
   let total = 0;
   for (const { path, size, time } of files) {
     total += size;
-    if (total > maxBytes || Date.now() - time > maxAge) await rm(path, { force: true });
+    if (total <= maxBytes && clock() - time <= maxAge) continue;
+    await removeIfPossible(path);
   }
 }
 

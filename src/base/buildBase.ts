@@ -1,7 +1,8 @@
 /** The one way to a base, whatever lies underneath. */
+
 import { asSpacktainersError } from "../util/errors.ts";
+import { stopIfAborted } from "../util/interruption.ts";
 import { keyOf, openBaseStore } from "./baseStore.ts";
-import { stopIfAborted } from "./interruption.ts";
 import type {
   AnyBaseLayer,
   Base,

@@ -1,4 +1,5 @@
 /** A base from an image in a registry: its layers as they are. */
+
 import { downloadBlob } from "../registry/blobs.ts";
 import {
   formatReference,
@@ -8,11 +9,11 @@ import {
 } from "../registry/reference.ts";
 import { type RemoteImage, resolveImage } from "../registry/resolveImage.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { stopIfAborted } from "../util/interruption.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { type BaseStore, keyOf } from "./baseStore.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { baseOfLayers, knownReading, type LayerReading, readingVersion, readLayer } from "./imageLayers.ts";
-import { stopIfAborted } from "./interruption.ts";
 import type { AnyBaseLayer, Base, BaseLayer, BasePlan, BuildBaseOptions, ImageBaseSpec } from "./types.ts";
 
 /** Layers under way at a time. */

@@ -8,7 +8,7 @@ import type { ImageConfig } from "../archive/oci/types.ts";
 import { readTar } from "../archive/readTar.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { type EmitEvent, runTask } from "../util/events.ts";
 import { type BaseStore, keyOf } from "./baseStore.ts";
 import { collectInventory } from "./collectInventory.ts";
 import { watchDpkgStatus } from "./dpkgStatus.ts";
@@ -41,11 +41,16 @@ export async function readLayer(
 ): Promise<LayerReading> {
   const known = await knownReading(layer.diffId, store);
   if (known !== undefined) return known;
-  const id = `base:${layer.digest}`;
-  emit({ type: "task-start", id, kind: "base", label: "layer of the base image", bytes: layer.size });
-  const where = { file: layer.path };
-  try {
-    const bytes = decompressStream(createReadStream(layer.path, { highWaterMark: 2 ** 18 }), { where });
+  const task = {
+    kind: "base",
+    subject: layer.digest,
+    label: "layer of the base image",
+    bytes: layer.size,
+  } as const;
+  return runTask(emit, task, async ({ counted }) => {
+    const where = { file: layer.path };
+    const file = counted(createReadStream(layer.path, { highWaterMark: 2 ** 18 }));
+    const bytes = decompressStream(file, { where });
     const hash = createHash("sha256");
     const entries = readTar(hashing(bytes, hash), { where, special: "skip", absolute: "relative" });
     const watch = watchDpkgStatus(entries);
@@ -62,12 +67,8 @@ export async function readLayer(
       ...(packages === undefined ? {} : { packages }),
     };
     await store.write("inventories", keyOf(["layer", readingVersion, layer.diffId]), reading);
-    emit({ type: "task-end", id, outcome: "done", bytes: layer.size });
     return reading;
-  } catch (error) {
-    emit({ type: "task-end", id, outcome: "failed" });
-    throw error;
-  }
+  });
 }
 
 /**

@@ -1,9 +1,10 @@
 /** A base from an image in an OCI layout directory: its layers as they are. */
+
 import { readOciLayout } from "../archive/oci/readOciLayout.ts";
+import { stopIfAborted } from "../util/interruption.ts";
 import { type BaseStore, keyOf } from "./baseStore.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { baseOfLayers, type LayerReading, readingVersion, readLayer } from "./imageLayers.ts";
-import { stopIfAborted } from "./interruption.ts";
 import type { BaseLayer, BasePlan, BuildBaseOptions, OciBaseSpec } from "./types.ts";
 
 /**

@@ -9,12 +9,11 @@ import { printable } from "../archive/names.ts";
 import { readTar } from "../archive/readTar.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { type EmitEvent, runTask } from "../util/events.ts";
 import { type BaseStore, keyOf, keyOfName } from "./baseStore.ts";
 import { buildLayer, transformationVersion } from "./buildLayer.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { watchDpkgStatus } from "./dpkgStatus.ts";
-import { stopIfAborted } from "./interruption.ts";
 import { libcVersionOf } from "./libc.ts";
 import { makeRootTree } from "./rootTree.ts";
 import type { Base, BasePlan, BuildBaseOptions, RootfsBaseSpec } from "./types.ts";
@@ -36,13 +35,16 @@ export async function planRootfsBase(
   const { digest, size } = await fileDigest(spec.path, store, where);
   const key = keyOf(["rootfs", transformationVersion, digest]);
   const find = (): Promise<Base | undefined> => findBuilt(store, key);
-  async function make(): Promise<Base> {
-    emit({ type: "task-start", id: "base", kind: "base", label: "root file system", bytes: size });
-    try {
-      const file = counted(createReadStream(spec.path, { highWaterMark: 2 ** 18 }), (bytes) => {
-        stopIfAborted(options.signal);
-        emit({ type: "task-progress", id: "base", bytes });
-      });
+  const task = {
+    kind: "base",
+    subject: key,
+    label: "root file system",
+    bytes: size,
+    signal: options.signal,
+  } as const;
+  const make = (): Promise<Base> =>
+    runTask(emit, task, async ({ counted }) => {
+      const file = counted(createReadStream(spec.path, { highWaterMark: 2 ** 18 }));
       const tar = readTar(decompressStream(file, { where }), {
         where,
         special: "skip",
@@ -60,13 +62,10 @@ export async function planRootfsBase(
         ...(libcVersion === undefined ? {} : { libcVersion }),
       };
       await rememberBuilt(store, base);
-      emit({ type: "task-end", id: "base", outcome: "done" });
       return base;
-    } catch (error) {
-      emit({ type: "task-end", id: "base", outcome: "failed" });
+    }).catch((error: unknown) => {
       throw asSpacktainersError(error, where);
-    }
-  }
+    });
   return { key, layerCount: 1, find, make };
 }
 
@@ -129,14 +128,4 @@ async function fileDigest(
   const digest = digestOfHex(hash.digest("hex"));
   await store.write("files", key, { digest });
   return { digest, size };
-}
-
-async function* counted(
-  chunks: AsyncIterable<Uint8Array>,
-  count: (bytes: number) => void,
-): AsyncGenerator<Uint8Array, void, void> {
-  for await (const chunk of chunks) {
-    count(chunk.length);
-    yield chunk;
-  }
 }

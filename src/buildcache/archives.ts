@@ -3,11 +3,12 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { removeOldPartials } from "../net/download.ts";
+import { packageTask } from "../spec/packageTask.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { openBlobStore } from "../util/blobStore.ts";
 import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { type EmitEvent, runTask } from "../util/events.ts";
 import type { CacheStore } from "./store.ts";
 import type { CachedPackage } from "./types.ts";
 
@@ -69,36 +70,28 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
   }
 
   async function fetch(store: CacheStore, pkg: CachedPackage): Promise<FetchedArchive> {
-    const id = `download:${pkg.spec.hash}`;
-    const size = pkg.size === undefined ? {} : { bytes: pkg.size };
     const local = store.localFile(pkg.archivePath);
     const known = local === undefined ? await blobs.find(pkg.digest) : undefined;
-    emit({
-      type: "task-start",
-      id,
-      kind: "download",
-      label: `${pkg.spec.name}@${pkg.spec.version}`,
-      ...size,
-    });
-    try {
+    const task = { ...packageTask("download", pkg.spec), bytes: pkg.size };
+    return runTask(emit, task, async ({ progress, size, reused }) => {
       if (known !== undefined) {
         const facts = await stat(known);
         if (pkg.size === undefined || pkg.size === facts.size) {
-          emit({ type: "task-end", id, outcome: "reused" });
+          reused();
           return { path: known, digest: pkg.digest, size: facts.size };
         }
       }
-      const onBytes = (bytes: number): void => emit({ type: "task-progress", id, bytes });
-      const { archive, reused } =
-        local === undefined
-          ? { archive: await download(store, pkg, onBytes), reused: false }
-          : await verifyInPlace(local, pkg, cacheDirectory, onBytes);
-      emit({ type: "task-end", id, outcome: reused ? "reused" : "done", bytes: archive.size });
-      return archive;
-    } catch (thrown) {
-      emit({ type: "task-end", id, outcome: "failed" });
+      if (local === undefined) {
+        const archive = await download(store, pkg, progress);
+        size(archive.size);
+        return archive;
+      }
+      const verified = await verifyInPlace(local, pkg, cacheDirectory, progress);
+      if (verified.reused) reused();
+      return verified.archive;
+    }).catch((thrown: unknown) => {
       throw asSpacktainersError(thrown, { url: pkg.archiveUrl });
-    }
+    });
   }
 
   return {

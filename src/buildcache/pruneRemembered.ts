@@ -1,7 +1,10 @@
 /** Removes what is remembered of caches that nobody uses any more: index copies, verified metadata, verified files. */
-import { readdir, rm, stat } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../util/atomicFile.ts";
+import { ageOfFile, type Clock, systemClock } from "../util/clock.ts";
+import { removeIfPossible } from "../util/removeIfPossible.ts";
 
 const dayMs = 24 * 3600 * 1000;
 /** Index copies are large and quickly fetched; the rest is small. */
@@ -9,44 +12,45 @@ const indexAgeMs = 30 * dayMs;
 const recordAgeMs = 180 * dayMs;
 
 /**
- * Looks at most once a day. Safe while other processes work: what is in use is young, and what is gone is made again.
+ * Looks at most once a day. Safe while other processes work: what is in use is young, and what is gone is made again. What
+ * cannot be removed is left: that is no reason for work to fail that is already done.
  *
  * @param cacheDirectory see `cacheHome`
  */
-export async function pruneRemembered(cacheDirectory: string): Promise<void> {
+export async function pruneRemembered(cacheDirectory: string, clock: Clock = systemClock): Promise<void> {
   const root = join(cacheDirectory, "index");
   const marker = join(root, ".pruned");
-  if ((await ageOf(marker)) < dayMs) return;
-  for (const folder of await readdir(root).catch(() => [])) {
-    if (folder === "verified") await removeOld(join(root, folder), recordAgeMs);
-    else await pruneCache(join(root, folder));
+  const age = await ageOfFile(marker, clock);
+  // A marker from the future is of a time when the clock was wrong.
+  if (age >= 0 && age < dayMs) return;
+  for (const entry of await entriesOf(root)) {
+    if (!entry.isDirectory()) continue;
+    const folder = join(root, entry.name);
+    if (entry.name === "verified") await removeOld(folder, recordAgeMs, clock);
+    else await pruneCache(folder, clock);
   }
   await writeFileAtomically(marker, "").catch(() => {});
 }
 
-async function pruneCache(folder: string): Promise<void> {
-  await removeOld(join(folder, "packages"), recordAgeMs);
+async function pruneCache(folder: string, clock: Clock): Promise<void> {
+  await removeOld(join(folder, "packages"), recordAgeMs, clock);
   for (const layout of ["v2", "v3"]) {
     // The state is touched at every use.
-    if ((await ageOf(join(folder, `${layout}.json`))) < indexAgeMs) continue;
-    await rm(join(folder, `${layout}.json`), { force: true });
-    for (const name of await readdir(folder).catch(() => []))
-      if (name.startsWith(`${layout}-`)) await rm(join(folder, name), { recursive: true, force: true });
+    if ((await ageOfFile(join(folder, `${layout}.json`), clock)) < indexAgeMs) continue;
+    await removeIfPossible(join(folder, `${layout}.json`));
+    for (const { name } of await entriesOf(folder))
+      if (name.startsWith(`${layout}-`)) await removeIfPossible(join(folder, name));
   }
 }
 
-async function removeOld(folder: string, ageMs: number): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+async function removeOld(folder: string, ageMs: number, clock: Clock): Promise<void> {
+  for (const entry of await entriesOf(folder)) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) await removeOld(path, ageMs);
-    else if ((await ageOf(path)) > ageMs) await rm(path, { force: true });
+    if (entry.isDirectory()) await removeOld(path, ageMs, clock);
+    else if ((await ageOfFile(path, clock)) > ageMs) await removeIfPossible(path);
   }
 }
 
-/** Milliseconds since a file was written; infinite when it is not there. */
-async function ageOf(path: string): Promise<number> {
-  return stat(path).then(
-    (facts) => Date.now() - facts.mtimeMs,
-    () => Number.POSITIVE_INFINITY,
-  );
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  return readdir(folder, { withFileTypes: true }).catch(() => []);
 }

@@ -1,13 +1,17 @@
 #!/usr/bin/env node
-import { useCompileCache } from "./compileCache.ts";
+/**
+ * The program. A module's imports are linked before any of it runs, and an old Node cannot link ours: so this file, which is
+ * published by itself, imports the rest only when the Node will do.
+ */
+import { nodeTrouble } from "../util/nodeTrouble.ts";
 
-// Whoever reads our output may stop reading (`| head`): that is no failure of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
-  throw error;
-});
-
-// Everything else is loaded after this, so that it is kept compiled.
-useCompileCache();
-const { runCli } = await import("./runCli.ts");
-process.exitCode = await runCli(process.argv.slice(2));
+const trouble = nodeTrouble(process.version, process.execPath);
+if (trouble === undefined) void import("./start.ts");
+else {
+  const end = process.argv.indexOf("--");
+  const words = end < 0 ? process.argv : process.argv.slice(0, end);
+  if (words.indexOf("--json") >= 0)
+    process.stdout.write(`${JSON.stringify({ type: "error", errors: [trouble] })}\n`);
+  else process.stderr.write(`error  ${trouble.code}  ${trouble.message}\n  hint: ${trouble.hint}\n`);
+  process.exitCode = 4;
+}

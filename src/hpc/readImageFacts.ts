@@ -10,7 +10,7 @@ import type { OpenImage, SourceLayer } from "../image/imageContents.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { type Digest, digestOf, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { type EmitEvent, type RunningTask, runTask } from "../util/events.ts";
 import { collectImageFacts } from "./collectImageFacts.ts";
 import type { ImageFacts } from "./imageFacts.ts";
 
@@ -37,12 +37,16 @@ export async function readImageFacts(image: ReadableImage, context: ImageFactsCo
   const identity = await identityOf(image);
   const known = identity === undefined ? undefined : await rememberedFacts(identity, context.cache);
   if (known !== undefined) return known;
-  const id = `facts ${identity ?? image.layers[0]?.name ?? ""}`;
-  const bytes = image.layers.reduce((sum, { size = 0 }) => sum + size, 0);
-  context.emit({ type: "task-start", id, kind: "check", label: "files of the image", bytes });
-  try {
+  const task = {
+    kind: "check",
+    subject: identity,
+    label: "files of the image",
+    bytes: image.layers.reduce((sum, { size = 0 }) => sum + size, 0),
+    signal: context.signal,
+  } as const;
+  return runTask(context.emit, task, async ({ counted }) => {
     const facts = await collectImageFacts(
-      image.layers.map((layer) => () => layerEntries(layer, id, context)),
+      image.layers.map((layer) => () => layerEntries(layer, counted)),
       { architecture: image.config.architecture, env: image.config.config?.Env ?? [] },
     );
     if (identity !== undefined) {
@@ -50,12 +54,8 @@ export async function readImageFacts(image: ReadableImage, context: ImageFactsCo
       await mkdir(dirname(memory), { recursive: true });
       await writeFileAtomically(memory, JSON.stringify(facts));
     }
-    context.emit({ type: "task-end", id, outcome: "done", bytes });
     return facts;
-  } catch (error) {
-    context.emit({ type: "task-end", id, outcome: "failed" });
-    throw error;
-  }
+  });
 }
 
 /**
@@ -93,28 +93,14 @@ function memoryOf(identity: Digest, cache: string): string {
 }
 
 /** The entries of a layer, which must be what the image's configuration says. */
-async function* layerEntries(layer: SourceLayer, id: string, context: ImageFactsContext): EntryStream {
+async function* layerEntries(layer: SourceLayer, counted: RunningTask["counted"]): EntryStream {
   const where = { file: layer.name };
   const hash = createHash("sha256");
-  const compressed = watched(layer.open(), id, context);
-  const tar = hashing(decompressStream(compressed, { where }), hash);
+  const tar = hashing(decompressStream(counted(layer.open()), { where }), hash);
   yield* readTar(tar, { where, special: "skip", absolute: "relative" });
   if (layer.diffId !== undefined && digestOfHex(hash.digest("hex")) !== layer.diffId)
     throw new SpacktainersError("CHECKSUM_MISMATCH", "a layer is not what the image's configuration says", {
       place: where,
       hint: "the image is damaged; make it again",
     });
-}
-
-async function* watched(
-  chunks: AsyncIterable<Uint8Array>,
-  id: string,
-  { emit, signal }: ImageFactsContext,
-): AsyncGenerator<Uint8Array, void, void> {
-  for await (const chunk of chunks) {
-    if (signal?.aborted === true)
-      throw new SpacktainersError("INTERRUPTED", "interrupted while reading the image");
-    emit({ type: "task-progress", id, bytes: chunk.length });
-    yield chunk;
-  }
 }

@@ -14,9 +14,11 @@ import { packRecord } from "../archive/packRecord.ts";
 import type { FragmentFacts } from "../archive/writeFragment.ts";
 import { nameFile, sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { type BlobStore, openBlobStore } from "../util/blobStore.ts";
+import { ageOfFile } from "../util/clock.ts";
 import { parseDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
+import { removeIfPossible } from "../util/removeIfPossible.ts";
 
 /** Form of the stored files. A store of another form is not read. */
 const storeVersion = 3;
@@ -145,15 +147,14 @@ async function pruneKeys(directory: string, blobs: BlobStore): Promise<void> {
     const names: readonly string[] = await readdir(folder).catch(() => []);
     for (const name of names) {
       if (name.endsWith(inventoryEnding) && !names.includes(name.replace(inventoryEnding, ".json"))) {
-        const facts = await stat(join(folder, name)).catch(() => undefined);
-        if (facts !== undefined && Date.now() - facts.mtimeMs > orphanAge)
-          await rm(join(folder, name), { force: true });
+        const age = await ageOfFile(join(folder, name));
+        if (age > orphanAge) await removeIfPossible(join(folder, name));
       }
       if (!/^[0-9a-f]{64}\.json$/.test(name)) continue;
       const facts = await readFacts(join(folder, name));
       if (facts !== undefined && (await sizeOf(blobs.path(facts.digest))) !== undefined) continue;
-      await rm(join(folder, name), { force: true });
-      await rm(join(folder, name.replace(/\.json$/, inventoryEnding)), { force: true });
+      await removeIfPossible(join(folder, name));
+      await removeIfPossible(join(folder, name.replace(/\.json$/, inventoryEnding)));
     }
   }
 }

@@ -4,8 +4,9 @@ import { availableParallelism } from "node:os";
 import { MessageChannel } from "node:worker_threads";
 import type { Piscina } from "piscina";
 import type { CompressionSettings } from "../archive/layerCompression.ts";
+import { packageTask } from "../spec/packageTask.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import { type EmitEvent, ignoreEvents, runTask } from "../util/events.ts";
 import { packageFile } from "../util/packageFile.ts";
 import type { InstallJob, InstallOutcome } from "./installWorker.ts";
 import type { InstallRequest, LayerFragment } from "./types.ts";
@@ -122,32 +123,28 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
 async function runJob(piscina: Piscina, item: Waiting, concurrency: number): Promise<LayerFragment> {
   const { task, size, signal, emit } = item;
   const { request } = task;
-  const id = `install:${request.hash}`;
-  emit({ type: "task-start", id, kind: "install", label: `${request.name}@${request.version}`, bytes: size });
-  const { port1, port2 } = new MessageChannel();
-  port1.on("message", (bytes: number) => emit({ type: "task-progress", id, bytes }));
-  const stop = (): void => port1.postMessage("stop");
-  signal.addEventListener("abort", stop);
-  const job: InstallJob = {
-    request,
-    path: task.path,
-    options: { concurrency, ...(task.compression === undefined ? {} : { compression: task.compression }) },
-    port: port2,
-  };
-  let done = false;
-  try {
-    const outcome: InstallOutcome = await piscina.run(job, { transferList: [port2] });
-    if ("failure" in outcome) {
+  const announced = { ...packageTask("install", request), bytes: size };
+  return runTask(emit, announced, async ({ progress }) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.on("message", progress);
+    const stop = (): void => port1.postMessage("stop");
+    signal.addEventListener("abort", stop);
+    const job: InstallJob = {
+      request,
+      path: task.path,
+      options: { concurrency, ...(task.compression === undefined ? {} : { compression: task.compression }) },
+      port: port2,
+    };
+    try {
+      const outcome: InstallOutcome = await piscina.run(job, { transferList: [port2] });
+      if (!("failure" in outcome)) return outcome.fragment;
       const { code, message, place, hint } = outcome.failure;
       throw new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) });
+    } finally {
+      signal.removeEventListener("abort", stop);
+      port1.close();
     }
-    done = true;
-    return outcome.fragment;
-  } finally {
-    signal.removeEventListener("abort", stop);
-    port1.close();
-    emit({ type: "task-end", id, outcome: done ? "done" : "failed", bytes: size });
-  }
+  });
 }
 
 function interrupted(): SpacktainersError {

@@ -6,10 +6,12 @@ import { createHash, type Hash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { ageOfFile, type Clock, systemClock } from "../util/clock.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { hostTag, processIsAlive } from "../util/processes.ts";
 import { redactUrl } from "../util/redact.ts";
+import { removeIfPossible } from "../util/removeIfPossible.ts";
 import { ContentChanged, continuedBytes, type OpenBytes } from "./byteStream.ts";
 import { type RetryPolicy, withRetries } from "./retry.ts";
 
@@ -170,13 +172,16 @@ function partialFiles(directory: string, name: string) {
   };
 }
 
-/** Removes unfinished downloads that nobody touched for `maxAgeMs`. */
-export async function removeOldPartials(directory: string, maxAgeMs: number): Promise<void> {
+/** Removes unfinished downloads that nobody touched for `maxAgeMs`, as far as they can be removed. */
+export async function removeOldPartials(
+  directory: string,
+  maxAgeMs: number,
+  clock: Clock = systemClock,
+): Promise<void> {
   for (const entry of await readdir(directory).catch(() => [])) {
     if (!entry.endsWith(".partial")) continue;
     const path = join(directory, entry);
-    const facts = await stat(path).catch(() => undefined);
-    if (facts !== undefined && Date.now() - facts.mtimeMs > maxAgeMs) await rm(path, { force: true });
+    if ((await ageOfFile(path, clock)) > maxAgeMs) await removeIfPossible(path);
   }
 }
 

@@ -7,11 +7,11 @@ import { contentLength } from "../net/exchange.ts";
 import { withRetries } from "../net/retry.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { runTask } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { redactUrl } from "../util/redact.ts";
 import type { Repository } from "./registry.ts";
 import type { RegistryRequest } from "./session.ts";
-import { runTask } from "./task.ts";
 
 /** A blob by its digest and size, as in a descriptor. */
 export interface BlobId {
@@ -110,14 +110,13 @@ export async function downloadBlob(
   const { policy, origin } = repository.session;
   const url = origin + blobRequest(repository, blob.digest).url;
   const label = options.label ?? blob.digest;
-  await runTask(policy.emit, { kind: "pull", label, bytes: blob.size }, async (progress) => {
+  await runTask(policy.emit, { kind: "pull", label, bytes: blob.size }, async ({ progress }) => {
     await downloadBytes(url, destination, opener(repository, blob), policy, {
       expectedDigest: blob.digest,
       expectedSize: blob.size,
       partialDirectory: options.partialDirectory ?? dirname(destination),
       onBytes: progress,
     });
-    return "done";
   });
 }
 

@@ -1,11 +1,11 @@
 /** Blobs into a repository, by the cheapest way there is: they are there, another repository has them, they are sent. */
 import type { Digest } from "../util/digest.ts";
+import { runTask } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import type { BlobSource } from "./blobSource.ts";
 import { headBlob } from "./blobs.ts";
 import type { RepositoryName } from "./reference.ts";
 import type { Repository } from "./registry.ts";
-import { runTask } from "./task.ts";
 import { beginUpload, cancelUpload, completeUpload } from "./upload.ts";
 
 /** How a blob came to be in a repository. */
@@ -33,13 +33,12 @@ export async function pushBlob(
   options: PushBlobOptions = {},
 ): Promise<PushOutcome> {
   const { emit } = repository.session.policy;
-  let outcome: PushOutcome = "uploaded";
   const task = { kind: "push", label: source.label ?? source.digest, bytes: source.size } as const;
-  await runTask(emit, task, async (onBytes) => {
-    outcome = await once(repository, source.digest, () => push(repository, source, options, onBytes));
-    return outcome === "uploaded" ? "done" : "reused";
+  return runTask(emit, task, async ({ progress, reused }) => {
+    const outcome = await once(repository, source.digest, () => push(repository, source, options, progress));
+    if (outcome !== "uploaded") reused();
+    return outcome;
   });
-  return outcome;
 }
 
 /** Pushes under way in this process, by registry, repository and digest. */

@@ -7,7 +7,8 @@ import { writeTar } from "../archive/writeTar.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { type EmitEvent, runTask } from "../util/events.ts";
+import { stopIfAborted } from "../util/interruption.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { dockerArchiveEntries } from "./dockerArchive.ts";
@@ -43,15 +44,15 @@ export async function importImage(
   const known = await runTool([context.program, "image", "inspect", "--format", "{{.Id}}", name]);
   if (known.status === 0) return name;
   const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
-  const id = `import ${name}`;
-  context.emit({ type: "task-start", id, kind: "write", label: `image into ${engine}`, bytes });
-  const failed =
-    engine === "podman" ? await pullLayout(image, name, context) : await loadArchive(image, name, context);
-  context.emit({ type: "task-end", id, outcome: failed === undefined ? "done" : "failed", bytes });
-  if (context.signal?.aborted === true)
-    throw new SpacktainersError("INTERRUPTED", `interrupted while importing the image into ${engine}`);
-  if (failed !== undefined)
-    throw new SpacktainersError("PROCESS_FAILED", `${engine} cannot import the image: ${failed}`);
+  const { emit, signal } = context;
+  const task = { kind: "write", subject: name, label: `image into ${engine}`, bytes, signal } as const;
+  await runTask(emit, task, async () => {
+    const failed =
+      engine === "podman" ? await pullLayout(image, name, context) : await loadArchive(image, name, context);
+    stopIfAborted(signal);
+    if (failed !== undefined)
+      throw new SpacktainersError("PROCESS_FAILED", `${engine} cannot import the image: ${failed}`);
+  });
   return name;
 }
 

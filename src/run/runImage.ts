@@ -187,7 +187,8 @@ async function troubleWith(
   const known = await stat(path).catch(() => undefined);
   if (known !== undefined) {
     const text = await readFile(path, "utf8").catch(() => "");
-    if (text === "" || Date.now() - known.mtimeMs < refusalLifetime) return text === "" ? undefined : text;
+    if (text === "" || Math.abs(Date.now() - known.mtimeMs) < refusalLifetime)
+      return text === "" ? undefined : text;
   }
   const trouble = await askRuntime(name, program, run);
   expectNotInterrupted(run.options);

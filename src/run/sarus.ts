@@ -1,4 +1,5 @@
 /** Sarus: bringing an image into its store, and the command that runs it there. Source: Sarus user guide, release 1.7. */
+
 import { createWriteStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
@@ -7,6 +8,8 @@ import { writeTar } from "../archive/writeTar.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { runTask } from "../util/events.ts";
+import { stopIfAborted } from "../util/interruption.ts";
 import { lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { dockerArchiveEntries } from "./dockerArchive.ts";
@@ -34,28 +37,30 @@ export async function loadIntoSarus(
   await mkdir(scratch, { recursive: true });
   const archive = `${temporaryPath(scratch)}.tar`;
   const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
-  const id = `load ${name}`;
-  emit({ type: "task-start", id, kind: "write", label: "image into sarus", bytes });
-  let failed: string | undefined = "";
-  try {
+  const task = { kind: "write", subject: name, label: "image into sarus", bytes, signal } as const;
+  await runTask(emit, task, async () => {
     const short = `spacktainers:${tag}`;
-    await pipeline(
-      writeTar(dockerArchiveEntries(image, short), { trailer: true }),
-      createWriteStream(archive, { mode: 0o600 }),
-      ...(signal === undefined ? [] : [{ signal }]),
-    );
-    const loaded = await runTool([program, "load", archive, short], signal === undefined ? {} : { signal });
-    failed = loaded.status === 0 ? undefined : lastLine(loaded.stderr) || `status ${loaded.status}`;
-  } catch (error) {
-    if (signal?.aborted !== true) throw error;
-  } finally {
-    await rm(archive, { force: true });
-    emit({ type: "task-end", id, outcome: failed === undefined ? "done" : "failed", bytes });
-  }
-  if (signal?.aborted === true)
-    throw new SpacktainersError("INTERRUPTED", "interrupted while loading the image into Sarus");
-  if (failed !== undefined)
-    throw new SpacktainersError("PROCESS_FAILED", `sarus cannot load the image: ${failed}`);
+    try {
+      await pipeline(
+        writeTar(dockerArchiveEntries(image, short), { trailer: true }),
+        createWriteStream(archive, { mode: 0o600 }),
+        ...(signal === undefined ? [] : [{ signal }]),
+      );
+      const loaded = await runTool([program, "load", archive, short], signal === undefined ? {} : { signal });
+      stopIfAborted(signal);
+      if (loaded.status !== 0)
+        throw new SpacktainersError(
+          "PROCESS_FAILED",
+          `sarus cannot load the image: ${lastLine(loaded.stderr) || `status ${loaded.status}`}`,
+        );
+    } catch (error) {
+      // What the abort made fail is no news.
+      stopIfAborted(signal);
+      throw error;
+    } finally {
+      await rm(archive, { force: true });
+    }
+  });
   return name;
 }
 

@@ -15,7 +15,7 @@ import { applyLayer, layerMeaning } from "../archive/unpackEntries.ts";
 import { sweepTemporaries, writeAtomically } from "../util/atomicFile.ts";
 import { type Digest, digestOf, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import type { EmitEvent } from "../util/events.ts";
+import { type EmitEvent, type RunningTask, runTask } from "../util/events.ts";
 
 /** More directories than this are not stacked: the kernel wants all their names in one page. */
 const mostStacked = 100;
@@ -84,35 +84,32 @@ async function unpackOnce(id: string, layers: readonly LayoutLayer[], context: U
   if (known) return;
   const label = layers.length === 1 ? `layer ${id.slice(0, 12)}` : `${layers.length} layers`;
   const bytes = layers.reduce((sum, layer) => sum + layer.size, 0);
-  context.emit({ type: "task-start", id: `unpack ${id}`, kind: "unpack", label, bytes });
-  try {
-    await writeAtomically(target, async (temporary) => {
-      await mkdir(join(temporary, "fs"), { recursive: true });
-      let removes = false;
-      for (const layer of layers) removes = (await unpackLayer(layer, temporary, id, context)) || removes;
-      if (removes) await writeFile(join(temporary, removesMarker), "");
-    });
-  } catch (error) {
-    // Another run may have been faster.
-    if (!["ENOTEMPTY", "EEXIST"].includes(String((error as NodeJS.ErrnoException).code))) {
-      context.emit({ type: "task-end", id: `unpack ${id}`, outcome: "failed" });
-      throw error;
+  const { emit, signal } = context;
+  await runTask(emit, { kind: "unpack", subject: id, label, bytes, signal }, async ({ counted }) => {
+    try {
+      await writeAtomically(target, async (temporary) => {
+        await mkdir(join(temporary, "fs"), { recursive: true });
+        let removes = false;
+        for (const layer of layers) removes = (await unpackLayer(layer, temporary, counted)) || removes;
+        if (removes) await writeFile(join(temporary, removesMarker), "");
+      });
+    } catch (error) {
+      // Another run may have been faster.
+      if (!["ENOTEMPTY", "EEXIST"].includes(String((error as NodeJS.ErrnoException).code))) throw error;
     }
-  }
-  context.emit({ type: "task-end", id: `unpack ${id}`, outcome: "done", bytes });
+  });
 }
 
 /** @returns whether the layer takes something away */
 async function unpackLayer(
   layer: LayoutLayer,
   temporary: string,
-  id: string,
-  context: UnpackContext,
+  counted: RunningTask["counted"],
 ): Promise<boolean> {
   const where = { file: layer.path };
   const hash = createHash("sha256");
   let removes = false;
-  const compressed = watched(createReadStream(layer.path, { highWaterMark: 2 ** 20 }), id, context);
+  const compressed = counted(createReadStream(layer.path, { highWaterMark: 2 ** 20 }));
   const tar = hashing(decompressStream(compressed, { where }), hash);
   const entries = readTar(tar, { where, special: "skip", absolute: "relative" });
   await applyLayer(join(temporary, "fs"), withoutPrivileges(entries), {
@@ -128,19 +125,6 @@ async function unpackLayer(
       hint: "the image is damaged; build it again",
     });
   return removes;
-}
-
-async function* watched(
-  chunks: AsyncIterable<Uint8Array>,
-  id: string,
-  context: UnpackContext,
-): AsyncGenerator<Uint8Array, void, void> {
-  for await (const chunk of chunks) {
-    if (context.signal?.aborted === true)
-      throw new SpacktainersError("INTERRUPTED", "interrupted while unpacking the image");
-    context.emit({ type: "task-progress", id: `unpack ${id}`, bytes: chunk.length });
-    yield chunk;
-  }
 }
 
 /** The files belong to whoever runs us: a set-user-ID bit would lend this user's rights to everybody on the machine. */

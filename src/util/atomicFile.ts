@@ -1,5 +1,6 @@
 import { lstat, mkdir, open, readdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { type Clock, systemClock } from "./clock.ts";
 import { hostTag, processIsAlive } from "./processes.ts";
 import { removeTree } from "./removeTree.ts";
 import { temporaryName, temporaryOwner } from "./temporaryName.ts";
@@ -64,18 +65,18 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
  * Removes temporaries in `directory` whose process is gone (it was killed); those of other machines, which may share the
  * directory, once they are a week old. Safe while other processes work there.
  */
-export async function sweepTemporaries(directory: string): Promise<void> {
+export async function sweepTemporaries(directory: string, clock: Clock = systemClock): Promise<void> {
   for (const name of await readdir(directory).catch(() => [])) {
     const owner = temporaryOwner(name);
     if (owner === undefined) continue;
     const path = join(directory, name);
-    const inUse = owner.host === hostTag ? processIsAlive(owner.pid) : await isYoung(path);
+    const inUse = owner.host === hostTag ? processIsAlive(owner.pid) : await isYoung(path, clock);
     // What cannot be removed (it is another user's) is no reason to fail.
     if (!inUse) await removeTree(path).catch(() => {});
   }
 }
 
-async function isYoung(path: string): Promise<boolean> {
+async function isYoung(path: string, clock: Clock): Promise<boolean> {
   const facts = await lstat(path).catch(() => undefined);
-  return facts !== undefined && Date.now() - facts.mtimeMs < foreignAge;
+  return facts !== undefined && clock() - facts.mtimeMs < foreignAge;
 }

@@ -3,10 +3,12 @@
  * runs, bounded in size by removing what was least recently used.
  */
 import { constants } from "node:fs";
-import { access, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { access, mkdir, readdir, rename, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTemporaries, temporaryPath } from "./atomicFile.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { type Digest, hexOfDigest } from "./digest.ts";
+import { removeIfPossible } from "./removeIfPossible.ts";
 
 /** Blobs used within so many milliseconds are in use. */
 const recentMs = 3_600_000;
@@ -22,13 +24,13 @@ export interface BlobStore {
   adopt(temporary: string, digest: Digest): Promise<string>;
   /**
    * Removes the least recently used blobs until at most `maxBytes` remain, and what killed runs left behind. What was used
-   * within the last hour stays in any case: another process may be about to read it.
+   * within the last hour stays in any case: another process may be about to read it. So does what cannot be removed.
    */
   prune(maxBytes: number): Promise<{ readonly removed: number; readonly bytes: number }>;
 }
 
 /** Opens (and on first use makes) the store in `directory`. */
-export function openBlobStore(directory: string): BlobStore {
+export function openBlobStore(directory: string, clock: Clock = systemClock): BlobStore {
   const path = (digest: Digest): string => {
     const hex = hexOfDigest(digest);
     return join(directory, "sha256", hex.slice(0, 2), hex);
@@ -37,7 +39,7 @@ export function openBlobStore(directory: string): BlobStore {
     path,
     async find(digest) {
       const file = path(digest);
-      const now = new Date();
+      const now = new Date(clock());
       const used = utimes(file, now, now).catch((error: NodeJS.ErrnoException) => {
         // A store that belongs to somebody else, or cannot be written to, can be read all the same.
         if (!["EPERM", "EACCES", "EROFS"].includes(error.code ?? "")) throw error;
@@ -66,10 +68,12 @@ export function openBlobStore(directory: string): BlobStore {
       let total = blobs.reduce((sum, blob) => sum + blob.size, 0);
       let removed = 0;
       let bytes = 0;
-      const recent = Date.now() - recentMs;
+      const now = clock();
       for (const blob of blobs) {
-        if (total <= maxBytes || blob.used > recent) break;
-        await rm(blob.path, { force: true });
+        if (total <= maxBytes) break;
+        // A use in the future was recorded when the clock was wrong: it does not protect for ever.
+        if (Math.abs(now - blob.used) < recentMs) continue;
+        if (!(await removeIfPossible(blob.path))) continue;
         total -= blob.size;
         bytes += blob.size;
         removed++;

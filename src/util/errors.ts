@@ -63,6 +63,7 @@ export const errorCodes = {
   PACKAGE_NOT_CACHED: "unavailable",
   REGISTRY_REFUSED: "unavailable",
   RUNTIME_MISSING: "unavailable",
+  NODE_TOO_OLD: "unavailable",
   // 5: refused for trust
   SIGNATURE_MISSING: "trust",
   SIGNATURE_INVALID: "trust",

@@ -4,9 +4,11 @@
  * Core code calls an {@link EmitEvent}; it never prints. The terminal display, the plain lines and `--json` are three
  * renderers of the same events (`src/cli/report`).
  */
+import { randomUUID } from "node:crypto";
 import type { ErrorCode, Place } from "./errors.ts";
+import { stopIfAborted } from "./interruption.ts";
 
-/** What a task does, for people ("downloading zlib"). */
+/** What a task does. */
 export type TaskKind =
   | "index"
   | "lookup"
@@ -15,16 +17,44 @@ export type TaskKind =
   | "push"
   | "install"
   | "base"
-  | "view"
   | "check"
   | "write"
   | "unpack"
   | "run";
 
+/** A part of the whole work. Programs match these; what people read is derived from them in `src/cli/report`. */
+export type StageId =
+  | "choose-packages"
+  | "read-lock"
+  | "look-up-packages"
+  | "install-packages"
+  | "unpack-packages"
+  | "merge-view"
+  | "assemble-image"
+  | "complete-base"
+  | "change-base"
+  | "write-image"
+  | "ask-registries"
+  | "push-image"
+  | "move-tags"
+  | "open-source"
+  | "run-apptainer"
+  | "read-layers"
+  | "write-file"
+  | "read-file"
+  | "push-file";
+
+/** What long work reports. */
 export type WorkEvent =
-  /** A stage of the whole work begins; `total` is the number of tasks in it, when known; `counts` the kind that is counted, when others run beside it. */
-  | { readonly type: "stage"; readonly stage: string; readonly total?: number; readonly counts?: TaskKind }
-  /** One unit of work begins. `id` is unique within a run; `bytes` is its size, when known. */
+  /** A stage of the whole work begins. */
+  | {
+      readonly type: "stage";
+      readonly stage: StageId;
+      /** Tasks in it, when known; those of the kind `counts`, since others run beside it. */
+      readonly total?: number;
+      readonly counts?: TaskKind;
+    }
+  /** One unit of work begins. No two that run at a time have the same `id`; `bytes` is its size, when known. */
   | {
       readonly type: "task-start";
       readonly id: string;
@@ -32,15 +62,17 @@ export type WorkEvent =
       readonly label: string;
       readonly bytes?: number;
     }
-  /** `bytes` more of the task are done since the last event. */
-  | { readonly type: "task-progress"; readonly id: string; readonly bytes: number }
-  /** The task is over. `reused`: its result was known already. */
+  /** `bytes` more of the task are done since the last event; `total`: its size, when that is known only now. */
+  | { readonly type: "task-progress"; readonly id: string; readonly bytes: number; readonly total?: number }
+  /** The task is over; every task that begins ends. `reused`: its result was known already. `failed`: aborted, too. */
   | {
       readonly type: "task-end";
       readonly id: string;
       readonly outcome: "done" | "reused" | "failed";
       readonly bytes?: number;
     }
+  /** A batch job has another state: `SUBMITTED`, or what Slurm calls it (`PENDING`, `RUNNING`, …). */
+  | { readonly type: "job"; readonly job: string; readonly state: string; readonly reason?: string }
   /** Something worth a user's attention that does not stop the work. */
   | {
       readonly type: "warning";
@@ -63,3 +95,81 @@ export type EmitEvent = (event: WorkEvent) => void;
 
 /** Drops every event. */
 export const ignoreEvents: EmitEvent = () => {};
+
+/** One unit of work, as it is announced. */
+export interface Task {
+  readonly kind: TaskKind;
+  /** What it is about, for people. */
+  readonly label: string;
+  /** What it is about, for programs: unique among tasks of this kind that run at a time. Undefined: made up. */
+  readonly subject?: string | undefined;
+  /** Its size in bytes, when known. */
+  readonly bytes?: number | undefined;
+  /** When aborted, the task is not begun, and {@link RunningTask.counted} stops. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a task's work reports with. */
+export interface RunningTask {
+  /** So many bytes more are done. */
+  progress(bytes: number): void;
+  /** The size in bytes, where it was not known at the beginning. */
+  size(bytes: number): void;
+  /** The result was known already: nothing was done. */
+  reused(): void;
+  /**
+   * The chunks as they are, each reported as progress.
+   * @throws INTERRUPTED when the task's signal is aborted; the reason of the signal itself when it is an error of ours
+   */
+  counted<Chunk extends Uint8Array>(chunks: AsyncIterable<Chunk>): AsyncGenerator<Chunk, void, void>;
+}
+
+/**
+ * Reports a piece of work as a task: its beginning, its progress, and always its end, which is `failed` when the work throws.
+ *
+ * @returns what the work returns
+ * @throws what the work throws; INTERRUPTED when the task's signal is aborted already
+ */
+export async function runTask<Result>(
+  emit: EmitEvent,
+  { kind, label, subject = randomUUID(), bytes, signal }: Task,
+  work: (task: RunningTask) => Promise<Result>,
+): Promise<Result> {
+  stopIfAborted(signal);
+  const id = `${kind}:${subject}`;
+  let size = bytes;
+  let outcome: "done" | "reused" = "done";
+  const progress = (more: number): void => emit({ type: "task-progress", id, bytes: more });
+  const task: RunningTask = {
+    progress,
+    size: (total) => {
+      if (total === size) return;
+      size = total;
+      emit({ type: "task-progress", id, bytes: 0, total });
+    },
+    reused: () => {
+      outcome = "reused";
+    },
+    async *counted(chunks) {
+      for await (const chunk of chunks) {
+        stopIfAborted(signal);
+        progress(chunk.length);
+        yield chunk;
+      }
+    },
+  };
+  emit({ type: "task-start", id, kind, label, ...(size === undefined ? {} : { bytes: size }) });
+  try {
+    const result = await work(task);
+    emit({ type: "task-end", id, outcome, ...(size === undefined ? {} : { bytes: size }) });
+    return result;
+  } catch (thrown) {
+    emit({ type: "task-end", id, outcome: "failed" });
+    throw thrown;
+  }
+}
+
+/** Reports work that did not have to be done, because its result was there. */
+export async function reportReused(emit: EmitEvent, task: Task): Promise<void> {
+  await runTask(emit, task, async ({ reused }) => reused());
+}

@@ -98,6 +98,16 @@ async function signalAt(
   return { status, signal: by, stdout, stderr };
 }
 
+/** What was begun has ended, whether it was done or not. */
+function expectTasksEnd(result: { readonly stdout: string }): void {
+  const running = new Set<unknown>();
+  for (const { type, id } of jsonLines(result)) {
+    if (type === "task-start") running.add(id);
+    if (type === "task-end") running.delete(id);
+  }
+  expect([...running]).toEqual([]);
+}
+
 /** Moments of a build: what it says then, and what the server must do so that it stays there. */
 const moments: readonly { readonly name: string; readonly says: string; readonly stall?: () => void }[] = [
   { name: "as it begins", says: '"stage"' },
@@ -112,8 +122,8 @@ const moments: readonly { readonly name: string; readonly says: string; readonly
     stall: () => server.faults.set(archivePath, [stallAfter(1_000_000)]),
   },
   { name: "while it installs", says: '"task-start","id":"install:e445vrq' },
-  { name: "while it merges", says: "Merging the view" },
-  { name: "while it writes", says: "Writing the image" },
+  { name: "while it merges", says: '"stage":"assemble-image"' },
+  { name: "while it writes", says: '"stage":"write-image"' },
   { name: "while it writes files", says: '"label":"rootfs:' },
 ];
 
@@ -169,6 +179,7 @@ describe("a build that is interrupted by Ctrl-C", () => {
     } else {
       expect(result).toMatchObject({ status: 130, stderr: "" });
       expect(last).toMatchObject({ type: "error", errors: [{ code: "INTERRUPTED" }] });
+      expectTasksEnd(result);
     }
     expectWholeOutputs(work);
     // What was downloaded so far is kept, nothing else.
@@ -200,6 +211,7 @@ describe("unpacking that is stopped", () => {
   const unpack = ["unpack", "hello-mpi", "--into", "into", "--json"];
   const ring = '"task-start","id":"unpack:yv5ulaa';
   const mpich = '"task-start","id":"unpack:e445vrq';
+  const merging = '"stage":"merge-view"';
   let whole: readonly string[];
   beforeAll(async () => {
     expect((await reference.run(unpack)).status).toBe(0);
@@ -209,14 +221,15 @@ describe("unpacking that is stopped", () => {
   it.each([
     ["SIGKILL", ring],
     ["SIGKILL", mpich],
-    ["SIGKILL", "Merging the view"],
+    ["SIGKILL", merging],
     ["SIGINT", ring],
     ["SIGINT", mpich],
-    ["SIGINT", "Merging the view"],
+    ["SIGINT", merging],
   ] as const)("by %s at %s goes on by the next run", async (signal, says) => {
     const work = prepare();
     const result = await signalAt(work, says, signal, unpack);
     if (signal === "SIGINT" && result.status !== 0) {
+      expectTasksEnd(result);
       expect(result).toMatchObject({ status: 130, stderr: "" });
       expect(debrisIn(work.directory).filter((path) => !path.endsWith(".partial"))).toEqual([]);
       expect(snapshot(work.path("into")).filter((line) => !whole.includes(line))).toEqual([]);

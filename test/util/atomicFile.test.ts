@@ -51,6 +51,18 @@ it("sweeps what dead processes of this machine left, and what is old of others",
   await sweepTemporaries(join(folder, "missing"));
 });
 
+it("sweeps by the clock given", async () => {
+  writeFileSync(join(folder, ".tmp-another-1-0123456789ab"), "");
+  for (const [days, left] of [
+    [1, 1],
+    [6.9, 1],
+    [366, 0],
+  ] as const) {
+    await sweepTemporaries(folder, () => Date.now() + days * 86_400_000);
+    expect(readdirSync(folder), `after ${days} days`).toHaveLength(left);
+  }
+});
+
 it("knows living processes, other users' too, and takes nothing else for one", () => {
   expect([process.pid, 1].map(processIsAlive)).toEqual([true, true]);
   for (const pid of [0, -1, Number.NaN, 1.5, 2 ** 31, 4_194_304_999]) expect(processIsAlive(pid)).toBe(false);

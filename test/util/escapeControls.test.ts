@@ -41,7 +41,7 @@ describe("foreign text on a terminal", () => {
     const options = { json: kind === "json", quiet: kind === "quiet", color: false };
     const reporter = openReporter({ ...options, stdout: stream, stderr: stream });
     const events: readonly WorkEvent[] = [
-      { type: "stage", stage: hostile, total: 1 },
+      { type: "job", job: hostile, state: hostile, reason: hostile },
       { type: "task-start", id: "a", kind: "install", label: hostile },
       { type: "warning", code: "NOTICE", message: hostile, place: { file: hostile }, hint: hostile },
       { type: "retry", url: hostile, attempt: 1, reason: hostile, delayMs: 1 },

@@ -1,8 +1,10 @@
 /** A base of Debian or Ubuntu packages: chosen, downloaded, unpacked, one layer. */
+
 import { readFile } from "node:fs/promises";
 import { openHttp } from "../../net/http.ts";
 import { hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
+import { runTask } from "../../util/events.ts";
 import { type BaseStore, keyOf } from "../baseStore.ts";
 import { buildLayer, transformationVersion } from "../buildLayer.ts";
 import { findBuilt, rememberBuilt } from "../builtBase.ts";
@@ -102,14 +104,11 @@ async function unpackedBase(
   const { spec, packages, key, store } = made;
   const { architecture, emit, signal } = made.options;
   const bytes = packages.reduce((sum, one) => sum + installedSize(debs, one.name), 0);
-  emit({ type: "task-start", id: "base", kind: "base", label: `${spec.distribution} ${spec.suite}`, bytes });
-  try {
+  const label = `${spec.distribution} ${spec.suite}`;
+  return runTask(emit, { kind: "base", subject: key, label, bytes }, async ({ progress }) => {
     const entries = unpackDebs(debs, { architecture, isExcluded: compileExcludes(made.excludes), signal });
-    const { layer, inventory } = await buildLayer(entries, store.layers, (bytes) =>
-      emit({ type: "task-progress", id: "base", bytes }),
-    );
+    const { layer, inventory } = await buildLayer(entries, store.layers, progress);
     const libcVersion = libcVersionOf(inventory, packages);
-    emit({ type: "task-end", id: "base", outcome: "done" });
     return {
       layers: [layer],
       inventory,
@@ -117,10 +116,7 @@ async function unpackedBase(
       key,
       ...(libcVersion === undefined ? {} : { libcVersion }),
     };
-  } catch (error) {
-    emit({ type: "task-end", id: "base", outcome: "failed" });
-    throw error;
-  }
+  });
 }
 
 function lockedPackages(

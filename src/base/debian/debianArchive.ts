@@ -9,7 +9,7 @@ import type { HttpClient } from "../../net/http.ts";
 import { temporaryPath, writeAtomically } from "../../util/atomicFile.ts";
 import { type Digest, digestOf, hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, runTask } from "../../util/events.ts";
 import { redactUrl } from "../../util/redact.ts";
 import { type BaseStore, keyOfName } from "../baseStore.ts";
 import type { Mirror } from "./mirrors.ts";
@@ -186,18 +186,14 @@ export async function loadIndex(
   const path = `${context.store.indexPath(index.digest)}.${recordFormat}`;
   const known = await readFile(path, "latin1").catch(() => undefined);
   if (known !== undefined) return known;
-  const id = `index:${suite.folder.name}:${index.path}`;
-  context.emit({
-    type: "task-start",
-    id,
+  const task = {
     kind: "index",
+    subject: `${suite.folder.name}:${index.path}`,
     label: `packages of ${suite.folder.name}`,
     bytes: index.size,
-  });
-  try {
-    const downloaded = await downloadIndex(suite, index, context, (bytes) =>
-      context.emit({ type: "task-progress", id, bytes }),
-    );
+  } as const;
+  await runTask(context.emit, task, async ({ progress }) => {
+    const downloaded = await downloadIndex(suite, index, context, progress);
     const where = { url: redactUrl(indexUrls(suite, index)[0] ?? "") };
     try {
       const chunks = decompressStream(createReadStream(downloaded, { highWaterMark: 2 ** 18 }), {
@@ -213,11 +209,7 @@ export async function loadIndex(
     } finally {
       await rm(downloaded, { force: true });
     }
-    context.emit({ type: "task-end", id, outcome: "done", bytes: index.size });
-  } catch (error) {
-    context.emit({ type: "task-end", id, outcome: "failed" });
-    throw error;
-  }
+  });
   return readFile(path, "latin1");
 }
 
@@ -310,33 +302,31 @@ async function fetchDeb(
   store: BaseStore,
   emit: EmitEvent,
 ): Promise<string> {
-  const id = `deb:${source.name}`;
-  emit({
-    type: "task-start",
-    id,
+  const task = {
     kind: "download",
+    subject: source.digest,
     label: `${source.name} ${source.version}`,
-    ...(source.size === undefined ? {} : { bytes: source.size }),
-  });
-  const destination = store.debs.path(source.digest);
-  let failure: unknown;
-  for (const url of source.urls) {
-    try {
-      await http.downloadFile(url, destination, {
-        expectedDigest: source.digest,
-        expectedSize: source.size,
-        partialDirectory: store.incoming,
-        onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
-      });
-      emit({ type: "task-end", id, outcome: "done" });
-      return destination;
-    } catch (error) {
-      failure ??= error;
-      if (!(error instanceof SpacktainersError) || !["NOT_FOUND", "NETWORK"].includes(error.code)) break;
+    bytes: source.size,
+  } as const;
+  return runTask(emit, task, async ({ progress }) => {
+    const destination = store.debs.path(source.digest);
+    let failure: unknown;
+    for (const url of source.urls) {
+      try {
+        await http.downloadFile(url, destination, {
+          expectedDigest: source.digest,
+          expectedSize: source.size,
+          partialDirectory: store.incoming,
+          onBytes: progress,
+        });
+        return destination;
+      } catch (error) {
+        failure ??= error;
+        if (!(error instanceof SpacktainersError) || !["NOT_FOUND", "NETWORK"].includes(error.code)) break;
+      }
     }
-  }
-  emit({ type: "task-end", id, outcome: "failed" });
-  throw failure;
+    throw failure;
+  });
 }
 
 /** The digest of what decides which packages are chosen from these suites: the digests of their indexes. */

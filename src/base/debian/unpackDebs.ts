@@ -1,10 +1,11 @@
 /** Packages on top of one another: one root file system, as dpkg would leave it, with its database. */
+
 import { createHash, type Hash } from "node:crypto";
 import { contentOf, readContent } from "../../archive/content.ts";
 import type { Entry, EntryStream, FileEntry } from "../../archive/entry.ts";
 import { printable } from "../../archive/names.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import { stopIfAborted } from "../interruption.ts";
+import { stopIfAborted } from "../../util/interruption.ts";
 import { makeRootTree, type RootTree } from "../rootTree.ts";
 import type { BaseArchitecture } from "../types.ts";
 import { versionSatisfies } from "./debianVersion.ts";

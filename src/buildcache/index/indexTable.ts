@@ -7,7 +7,7 @@
  * offset, length, CRC-32 and package number; then spec numbers ordered by package and hash; then one byte of flags each.
  */
 import { createHash } from "node:crypto";
-import { crc32 } from "node:zlib";
+import zlib from "node:zlib";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
 import { compareHashes, hashWords, packHash, unpackHash } from "./hashKey.ts";
 import type { IndexSink } from "./indexScanner.ts";
@@ -73,7 +73,7 @@ export function buildTable(place: Place = {}): TableBuilder {
       if (!packHash(hash, words, count * hashWords)) return;
       facts[count * 4] = offset;
       facts[count * 4 + 1] = node.length;
-      facts[count * 4 + 2] = crc32(node);
+      facts[count * 4 + 2] = zlib.crc32(node);
       facts[count * 4 + 3] = numberOf(name);
       flags[count] = downloadable ? downloadableFlag : 0;
       count++;

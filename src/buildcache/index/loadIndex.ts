@@ -1,11 +1,13 @@
 /** Fetches a cache's index, keeps it in its local form, and asks the cache only whether it changed. */
-import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTemporaries, temporaryPath, writeFileAtomically } from "../../util/atomicFile.ts";
+import { ageOfFile } from "../../util/clock.ts";
 import { type Digest, digestOf, hexOfDigest } from "../../util/digest.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, runTask } from "../../util/events.ts";
 import { isJsonObject } from "../../util/json.ts";
+import { removeIfPossible } from "../../util/removeIfPossible.ts";
 import { blobPath3, layout2, layout3 } from "../layoutPaths.ts";
 import { parseManifest, recordOf } from "../manifest.ts";
 import type { CacheStore } from "../store.ts";
@@ -150,44 +152,43 @@ async function fetchIndex(
   options: LoadIndexOptions,
   place: Place,
 ): Promise<CacheIndex> {
-  const id = `index:${store.id}:${layout}`;
-  const { emit } = options;
-  emit({
-    type: "task-start",
-    id,
+  const task = {
     kind: "index",
+    subject: `${store.id}:${layout}`,
     label: store.url,
-    ...(offer.size === undefined ? {} : { bytes: offer.size }),
+    bytes: offer.size,
+  } as const;
+  return runTask(options.emit, task, async ({ progress, size: sized }) => {
+    await mkdir(options.folder, { recursive: true });
+    await sweepTemporaries(options.folder);
+    const temporary = temporaryPath(options.folder);
+    try {
+      await mkdir(temporary);
+      const { digest, size } = await store.download(offer.path, indexDataPath(temporary), {
+        expectedDigest: offer.digest,
+        expectedSize: offer.digest === undefined ? undefined : offer.size,
+        maxBytes: 2 ** 32 - 1,
+        onBytes: progress,
+        partialDirectory: options.folder,
+      });
+      sized(size);
+      await makeIndexTable(temporary, place);
+      // Every fetch gets a name of its own: another process may have the older one open.
+      const folder = `v${layout}-${hexOfDigest(digest).slice(0, 16)}-${temporary.slice(-12)}`;
+      await rename(temporary, join(options.folder, folder));
+      const index = await openIndex(join(options.folder, folder), layout, place);
+      if (index === undefined)
+        throw new SpacktainersError("INTERNAL", "a fresh index cannot be opened", { place });
+      const { url } = store;
+      const state: IndexState = { format: stateFormat, url, version: offer.version, digest, folder };
+      await writeFileAtomically(join(options.folder, stateName(layout)), sealed(state));
+      await removeOthers(options.folder, layout, folder);
+      return index;
+    } catch (thrown) {
+      await rm(temporary, { recursive: true, force: true });
+      throw thrown;
+    }
   });
-  await mkdir(options.folder, { recursive: true });
-  await sweepTemporaries(options.folder);
-  const temporary = temporaryPath(options.folder);
-  try {
-    await mkdir(temporary);
-    const { digest, size } = await store.download(offer.path, indexDataPath(temporary), {
-      expectedDigest: offer.digest,
-      expectedSize: offer.digest === undefined ? undefined : offer.size,
-      maxBytes: 2 ** 32 - 1,
-      onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
-      partialDirectory: options.folder,
-    });
-    await makeIndexTable(temporary, place);
-    // Every fetch gets a name of its own: another process may have the older one open.
-    const folder = `v${layout}-${hexOfDigest(digest).slice(0, 16)}-${temporary.slice(-12)}`;
-    await rename(temporary, join(options.folder, folder));
-    const index = await openIndex(join(options.folder, folder), layout, place);
-    if (index === undefined)
-      throw new SpacktainersError("INTERNAL", "a fresh index cannot be opened", { place });
-    const state: IndexState = { format: stateFormat, url: store.url, version: offer.version, digest, folder };
-    await writeFileAtomically(join(options.folder, stateName(layout)), sealed(state));
-    await removeOthers(options.folder, layout, folder);
-    emit({ type: "task-end", id, outcome: "done", bytes: size });
-    return index;
-  } catch (thrown) {
-    await rm(temporary, { recursive: true, force: true });
-    emit({ type: "task-end", id, outcome: "failed" });
-    throw thrown;
-  }
 }
 
 function stateName(layout: CacheLayout): string {
@@ -209,13 +210,11 @@ async function readState(folder: string, layout: CacheLayout): Promise<IndexStat
 }
 
 async function removeOthers(folder: string, layout: CacheLayout, keep: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+  for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(`v${layout}-`) || name === keep) continue;
     const path = join(folder, name);
     // What was finished a moment ago is about to be opened by another process.
-    const facts = await stat(path).catch(() => undefined);
-    if (facts !== undefined && Date.now() - facts.mtimeMs > settlingMs)
-      await rm(path, { recursive: true, force: true });
+    if (Math.abs(await ageOfFile(path)) > settlingMs) await removeIfPossible(path);
   }
 }
 

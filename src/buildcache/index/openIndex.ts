@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync, rmSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
+import zlib from "node:zlib";
 import { type ConcreteSpec, type DagHash, parseDagHash } from "../../spec/concrete.ts";
 import { readNode } from "../../spec/readSpecfile.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
@@ -162,7 +162,8 @@ const closeWhenCollected = new FinalizationRegistry<number>((descriptor) => clos
 function readSlice(descriptor: number, table: IndexTable, spec: number, place: Place): unknown {
   const { offset, length, crc } = table.slice(spec);
   const bytes = Buffer.allocUnsafe(length);
-  if (readSync(descriptor, bytes, 0, length, offset) !== length || crc32(bytes) !== crc) return undefined;
+  if (readSync(descriptor, bytes, 0, length, offset) !== length || zlib.crc32(bytes) !== crc)
+    return undefined;
   try {
     return JSON.parse(bytes.toString("utf8"));
   } catch (cause) {

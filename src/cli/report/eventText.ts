@@ -1,5 +1,35 @@
 import { formatPlace } from "../../util/errors.ts";
-import type { TaskKind, WorkEvent } from "../../util/events.ts";
+import type { StageId, TaskKind, WorkEvent } from "../../util/events.ts";
+
+/** What a stage does, as people say it. */
+export const stageText: Record<StageId, string> = {
+  "choose-packages": "Choosing packages",
+  "read-lock": "Reading the lock",
+  "look-up-packages": "Looking up packages",
+  "install-packages": "Installing packages",
+  "unpack-packages": "Unpacking packages",
+  "merge-view": "Merging the view",
+  "assemble-image": "Merging the view and checking that everything can run",
+  "complete-base": "Looking for libraries that the base lacks",
+  "change-base": "Making the base and checking that everything can run on it",
+  "write-image": "Writing the image",
+  "ask-registries": "Asking the registries",
+  "push-image": "Pushing the image",
+  "move-tags": "Moving the tags",
+  "open-source": "Opening the image it starts from",
+  "run-apptainer": "Building with Apptainer",
+  "read-layers": "Reading the layers",
+  "write-file": "Writing the file",
+  "read-file": "Reading the file",
+  "push-file": "Pushing the file",
+};
+
+/** The part of the work that runs now, as people say it. */
+export function stageTitle(event: Extract<WorkEvent, { type: "stage" | "job" }>): string {
+  if (event.type === "stage") return stageText[event.stage];
+  const state = event.state === "SUBMITTED" ? " is submitted" : `: ${event.state.toLowerCase()}`;
+  return `Job ${event.job}${state}${event.reason === undefined ? "" : ` (${event.reason})`}`;
+}
 
 /** What a running task is doing, as people say it. */
 export const taskVerb: Record<TaskKind, string> = {
@@ -10,7 +40,6 @@ export const taskVerb: Record<TaskKind, string> = {
   push: "pushing",
   install: "installing",
   base: "base",
-  view: "merging view",
   check: "checking",
   write: "writing",
   unpack: "unpacking",
@@ -26,7 +55,6 @@ export const taskDone: Record<TaskKind, string> = {
   push: "pushed",
   install: "installed",
   base: "base",
-  view: "merged view",
   check: "checked",
   write: "wrote",
   unpack: "unpacked",

@@ -6,13 +6,30 @@ import { quietReporter } from "./quietReporter.ts";
 import { terminalReporter } from "./terminalReporter.ts";
 import type { Reporter, ReportOptions } from "./types.ts";
 
-/** The renderer for this terminal and these options. What it shows cannot act on the terminal, whoever named it. */
+/**
+ * The renderer for this terminal and these options. What it shows cannot act on the terminal, whoever
+ * named it; every task that was begun ends, if only when it is closed.
+ */
 export function openReporter(options: ReportOptions): Reporter {
   const reporter = rendererFor(options);
+  const running = new Set<string>();
+  let closed = false;
   return {
-    emit: (event) => reporter.emit(harmless(event)),
+    emit: (event) => {
+      // What is still on its way when a verb has ended has failed already.
+      if (closed) return;
+      if (event.type === "task-start") running.add(event.id);
+      if (event.type === "task-end") running.delete(event.id);
+      reporter.emit(harmless(event));
+    },
     line: (text) => reporter.line(escapeControlsInLine(text)),
-    close: () => reporter.close(),
+    close: () => {
+      if (closed) return;
+      for (const id of running)
+        reporter.emit({ type: "task-end", id: escapeControlsInLine(id), outcome: "failed" });
+      closed = true;
+      reporter.close();
+    },
   };
 }
 

@@ -1,10 +1,11 @@
 import type { TaskKind, WorkEvent } from "../../util/events.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
-import { retryText, taskVerb, warningText } from "./eventText.ts";
-import type { Reporter } from "./types.ts";
+import { retryText, stageTitle, taskVerb, warningText } from "./eventText.ts";
+import type { Reporter, ReportStream } from "./types.ts";
 
 interface RunningTask {
   readonly start: Extract<WorkEvent, { type: "task-start" }>;
+  size: number | undefined;
   done: number;
 }
 
@@ -18,7 +19,7 @@ const barWidth = 24;
  * The live display: what runs now, how far it is, how long the stage will still take. Lines that stay (warnings,
  * retries, results) scroll above it.
  */
-export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Reporter {
+export function terminalReporter(out: ReportStream, color: boolean): Reporter {
   const running = new Map<string, RunningTask>();
   let stage = "";
   let stageTotal: number | undefined;
@@ -69,14 +70,13 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
     const each = (Date.now() - stageStart) / made;
     return `, about ${formatDuration(each * (stageTotal - stageDone))} left`;
   };
-  const taskLine = ({ start, done }: RunningTask): string => {
+  const taskLine = ({ start, size, done }: RunningTask): string => {
     const what = `  ${taskVerb[start.kind]} ${start.label}`;
-    if (start.bytes === undefined || start.bytes === 0)
-      return done === 0 ? what : `${what}  ${formatBytes(done)}`;
-    const share = Math.min(1, done / start.bytes);
+    if (size === undefined || size === 0) return done === 0 ? what : `${what}  ${formatBytes(done)}`;
+    const share = Math.min(1, done / size);
     const filled = Math.round(share * barWidth);
     const bar = `${"█".repeat(filled)}${"░".repeat(barWidth - filled)}`;
-    return `  ${bar} ${taskVerb[start.kind]} ${start.label}  ${formatBytes(done)} of ${formatBytes(start.bytes)}`;
+    return `  ${bar} ${taskVerb[start.kind]} ${start.label}  ${formatBytes(done)} of ${formatBytes(size)}`;
   };
   const settleStage = (): void => {
     if (stage === "" || stageTotal === undefined) return;
@@ -102,27 +102,30 @@ export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Repor
       if (closed) return;
       switch (event.type) {
         case "stage":
+        case "job":
           settleStage();
-          stage = event.stage;
-          stageTotal = event.total;
-          stageCounts = event.counts;
+          stage = stageTitle(event);
+          stageTotal = event.type === "stage" ? event.total : undefined;
+          stageCounts = event.type === "stage" ? event.counts : undefined;
           stageDone = 0;
           stageReused = 0;
           stageStart = Date.now();
           break;
         case "task-start":
-          running.set(event.id, { start: event, done: 0 });
+          running.set(event.id, { start: event, size: event.bytes, done: 0 });
           break;
         case "task-progress": {
           const task = running.get(event.id);
-          if (task !== undefined) task.done += event.bytes;
+          if (task === undefined) break;
+          task.done += event.bytes;
+          task.size = event.total ?? task.size;
           break;
         }
         case "task-end":
           {
             const kind = running.get(event.id)?.start.kind;
             running.delete(event.id);
-            if (stageCounts !== undefined && kind !== stageCounts) break;
+            if (stageTotal === undefined || kind !== stageCounts || event.outcome === "failed") break;
             stageDone++;
             if (event.outcome === "reused") stageReused++;
           }

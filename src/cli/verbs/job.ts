@@ -219,8 +219,8 @@ async function submit(context: VerbContext, script: string, cancelOnInterrupt: b
     cancelOnInterrupt,
     output: (bytes) => {
       const text = decoder.decode(bytes, { stream: true });
-      if (context.json) process.stdout.write(`${JSON.stringify({ type: "output", text })}\n`);
-      else process.stdout.write(escapeControls(text));
+      if (context.json) context.output.write(`${JSON.stringify({ type: "output", text })}\n`);
+      else context.output.write(escapeControls(text));
     },
     emit: context.reporter.emit,
     signal: context.signal,

@@ -4,7 +4,8 @@ import { hostArchitecture } from "../../definitions/select.ts";
 import { temporaryPath } from "../../util/atomicFile.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, runTask } from "../../util/events.ts";
+import { stopIfAborted } from "../../util/interruption.ts";
 import { removeTree } from "../../util/removeTree.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 
@@ -57,21 +58,21 @@ export async function apptainerBuild(
   await mkdir(scratch, { mode: 0o700 });
   const remove = (): Promise<void> => removeTree(scratch);
   const path = join(scratch, "image.sif");
-  const id = `apptainer:${definition}`;
   try {
-    emit({ type: "task-start", id, kind: "run", label: `apptainer build, for ${what}` });
-    const { status, stderr } = await runTool([program, "build", "--notest", path, definition], {
-      cwd: dirname(definition),
-      signal,
-      env: { ...process.env, APPTAINER_TMPDIR: scratch, SINGULARITY_TMPDIR: scratch },
-    });
-    emit({ type: "task-end", id, outcome: status === 0 ? "done" : "failed" });
-    signal.throwIfAborted();
-    if (status !== 0)
-      throw new SpacktainersError("PROCESS_FAILED", `apptainer build failed: ${reasonIn(stderr)}`, {
-        place,
-        hint: `try it by itself: apptainer build image.sif ${definition}`,
+    const label = `apptainer build, for ${what}`;
+    await runTask(emit, { kind: "run", subject: definition, label, signal }, async () => {
+      const { status, stderr } = await runTool([program, "build", "--notest", path, definition], {
+        cwd: dirname(definition),
+        signal,
+        env: { ...process.env, APPTAINER_TMPDIR: scratch, SINGULARITY_TMPDIR: scratch },
       });
+      stopIfAborted(signal);
+      if (status !== 0)
+        throw new SpacktainersError("PROCESS_FAILED", `apptainer build failed: ${reasonIn(stderr)}`, {
+          place,
+          hint: `try it by itself: apptainer build image.sif ${definition}`,
+        });
+    });
     return { path, remove };
   } catch (error) {
     await remove();

@@ -2,12 +2,12 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { decideImage, localImage } from "../../pipeline/assemble/makeImage.ts";
 import { defaultOutput, readLayoutImage } from "../../pipeline/images/builtImage.ts";
-import { openContainerForBuild, planContainer } from "../../pipeline/plan/planContainer.ts";
+import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
+import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
-import { type Output, parseOutput, writeOutput } from "../../pipeline/workspace/outputs.ts";
+import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { writeFacts } from "../../supply/factsDocument.ts";
-import { shownPath } from "../../util/shownPath.ts";
 
 /** A finished image. */
 export interface BuildResult {
@@ -40,7 +40,6 @@ export async function buildContainer(
   workshop: Workshop,
 ): Promise<BuildResult> {
   const started = performance.now();
-  const { emit, signal } = workshop;
   const opened = await openContainerForBuild(container, configuration, request, workshop);
   const plan = await planContainer(opened, request, workshop);
   const decided = await decideImage(plan, workshop, undefined);
@@ -66,22 +65,13 @@ export async function buildContainer(
   const made = await decided.make();
   const image = localImage(made.image);
   const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
-  emit({ type: "stage", stage: "Writing the image" });
-  for (const output of outputs) {
-    signal.throwIfAborted();
-    const id = `write:${output.path}`;
-    const label = `${output.kind}:${shownPath(output.path, request.directory)}`;
-    emit({ type: "task-start", id, kind: "write", label, bytes: size });
-    await writeOutput(image, output, {
-      reference: output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version,
-      force: request.force,
-      facts: made.facts === undefined ? undefined : writeFacts(made.facts),
-      onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
-      emit,
-      signal,
-    });
-    emit({ type: "task-end", id, outcome: "done", bytes: size });
-  }
+  await writeOutputs(image, outputs, names, {
+    directory: request.directory,
+    force: request.force,
+    facts: made.facts === undefined ? undefined : writeFacts(made.facts),
+    emit: workshop.emit,
+    signal: workshop.signal,
+  });
   return {
     ...names,
     packages,

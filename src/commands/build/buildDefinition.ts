@@ -8,13 +8,20 @@ import { replaceFile } from "../../image/outputTarget.ts";
 import { defaultOutput, readLayoutImage } from "../../pipeline/images/builtImage.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
-import { type Output, parseOutput, writeOutput } from "../../pipeline/workspace/outputs.ts";
+import {
+  type Output,
+  outputReference,
+  outputTask,
+  parseOutput,
+  writeOutput,
+} from "../../pipeline/workspace/outputs.ts";
 import { markSif } from "../../sif/markSif.ts";
 import { openLocalImage } from "../../sif/openLocalImage.ts";
 import { isOurSif, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
 import { digestOfHex } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import { shownPath } from "../../util/shownPath.ts";
+import { runTask } from "../../util/events.ts";
+import { stopIfAborted } from "../../util/interruption.ts";
 import { apptainerBuild, type Obstacle } from "./apptainerBuild.ts";
 import type { BuildResult } from "./buildContainer.ts";
 import { definitionImage } from "./definitionImage.ts";
@@ -81,7 +88,7 @@ type Summary = Pick<BuildResult, "digest" | "size" | "layers" | "upToDate">;
 
 async function buildByApptainer(obstacles: readonly Obstacle[], work: Work): Promise<Summary> {
   const { container, workshop, request } = work;
-  workshop.emit({ type: "stage", stage: "Building with Apptainer" });
+  workshop.emit({ type: "stage", stage: "run-apptainer" });
   const made = await apptainerBuild(container.path, container.arch, obstacles, workshop);
   try {
     await markSif(made.path);
@@ -117,14 +124,12 @@ async function copyFinished(
     hash.update(chunk);
     size += chunk.length;
   }
-  for (const { kind, path } of outputs) {
-    if (kind !== "sif") continue;
-    workshop.signal.throwIfAborted();
-    const id = `write:${path}`;
-    const label = `sif:${shownPath(path, request.directory)}`;
-    workshop.emit({ type: "task-start", id, kind: "write", label, bytes: size });
-    await replaceFile(path, request, isOurSif, (temporary) => copyFile(finished, temporary));
-    workshop.emit({ type: "task-end", id, outcome: "done", bytes: size });
+  for (const output of outputs) {
+    if (output.kind !== "sif") continue;
+    stopIfAborted(workshop.signal);
+    await runTask(workshop.emit, outputTask(output, request.directory, size), () =>
+      replaceFile(output.path, request, isOurSif, (temporary) => copyFile(finished, temporary)),
+    );
   }
   return { digest: digestOfHex(hash.digest("hex")), size, layers: 1, upToDate: false };
 }
@@ -136,7 +141,7 @@ async function writeOutputs(
   request: BuildRequest,
 ): Promise<Summary> {
   const { emit, signal, store } = workshop;
-  emit({ type: "stage", stage: "Writing the image" });
+  emit({ type: "stage", stage: "write-image" });
   const isFile = ({ kind }: Output): boolean => kind === "sif" || kind === "squashfs";
   const image = outputs.every(isFile)
     ? undefined
@@ -155,38 +160,42 @@ async function writeOutputs(
       ? undefined
       : { digest: image.manifest.descriptor.digest, size, layers: image.layers.length, upToDate: true };
   for (const output of outputs) {
-    signal.throwIfAborted();
-    const id = `write:${output.path}`;
-    const label = `${output.kind}:${shownPath(output.path, request.directory)}`;
-    const start = (bytes: number): void => emit({ type: "task-start", id, kind: "write", label, bytes });
-    const options = {
-      force: request.force,
+    stopIfAborted(signal);
+    const digest = image?.manifest.descriptor.digest;
+    if (
+      output.kind === "oci" &&
+      digest !== undefined &&
+      (await readLayoutImage(output.path))?.digest === digest
+    )
+      continue;
+    const bytes = isFile(output) ? undefined : size;
+    const written = await runTask(
       emit,
-      signal,
-      onBytes: (bytes: number) => emit({ type: "task-progress", id, bytes }),
-    };
-    if (isFile(output)) {
-      const write = output.kind === "sif" ? writeSif : writeSquashfs;
-      const written = await write(output.path, source, {
-        ...options,
-        onTotal: start,
-        ...(additions === undefined ? {} : { additions }),
-      });
+      outputTask(output, request.directory, bytes),
+      async ({ progress, size }) => {
+        const options = { force: request.force, emit, signal, onBytes: progress, onTotal: size };
+        if (isFile(output)) {
+          const write = output.kind === "sif" ? writeSif : writeSquashfs;
+          return write(output.path, source, {
+            ...options,
+            ...(additions === undefined ? {} : { additions }),
+          });
+        }
+        if (image !== undefined) {
+          const reference = outputReference(output, names);
+          await writeOutput(image, output, { ...options, facts: undefined, reference });
+        }
+        return undefined;
+      },
+    );
+    if (written !== undefined)
       summary ??= {
         digest: written.digest,
         size: written.size,
         layers: source.layers.length + 1,
         upToDate: false,
       };
-    } else if (image !== undefined) {
-      const { digest } = image.manifest.descriptor;
-      if (output.kind === "oci" && (await readLayoutImage(output.path))?.digest === digest) continue;
-      start(size);
-      const reference = output.kind === "docker-archive" ? `${names.name}:${names.version}` : names.version;
-      await writeOutput(image, output, { ...options, facts: undefined, reference });
-    }
     if (summary !== undefined) summary = { ...summary, upToDate: false };
-    emit({ type: "task-end", id, outcome: "done" });
   }
   if (summary === undefined) throw new SpacktainersError("INTERNAL", "nothing was asked for");
   return summary;

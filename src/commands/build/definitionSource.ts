@@ -88,7 +88,7 @@ export async function withNativeSource<T>(
 ): Promise<T> {
   const { stage, text, contents } = definition;
   const folder = dirname(container.path);
-  workshop.emit({ type: "stage", stage: "Opening the image it starts from" });
+  workshop.emit({ type: "stage", stage: "open-source" });
   const { image, resolved } = await openBase(stage, folder, container.arch, {
     open: workshop.openReference ?? referenceOpener(configuration.registries),
     workshop,

@@ -29,14 +29,14 @@ export interface JobOutcome {
  */
 export async function runJob(run: JobRun): Promise<JobOutcome> {
   const id = await submitJob(run.script, run.directory);
-  const tell = (stage: string): void => run.emit({ type: "stage", stage });
-  tell(`Job ${id} is submitted`);
+  const tell = (state: string, reason?: string): void =>
+    run.emit({ type: "job", job: id, state, ...(reason === undefined ? {} : { reason }) });
+  tell("SUBMITTED");
   let seen: JobState | undefined;
   const last = await followJob(id, {
     told: (state) => {
       seen = state;
-      const why = state.reason === "" || state.reason === "None" ? "" : ` (${state.reason})`;
-      tell(`Job ${id}: ${state.state.toLowerCase()}${why}`);
+      tell(state.state, state.reason === "" || state.reason === "None" ? undefined : state.reason);
     },
     output: run.output,
     signal: run.signal,
@@ -44,7 +44,9 @@ export async function runJob(run: JobRun): Promise<JobOutcome> {
   if (last !== undefined) return { id, state: last.state, status: jobExitStatus(last), log: last.output };
   if (run.cancelOnInterrupt) {
     const failed = await cancelJob(id);
-    tell(failed === undefined ? `Job ${id} is cancelled` : `Job ${id} could not be cancelled: ${failed}`);
+    if (failed === undefined) tell("CANCELLED");
+    else
+      run.emit({ type: "warning", code: "NOTICE", message: `job ${id} could not be cancelled: ${failed}` });
   } else {
     const message = `job ${id} goes on without us`;
     const hint = `its output: ${seen?.output ?? "not known yet"}; to end it: scancel ${id}`;

@@ -71,7 +71,7 @@ export async function askRegistries(
   const { emit } = workshop;
   const platform = platformOf(container.arch);
   const goals = goalsOf(container, resolved.version, registries, configuration, workshop);
-  emit({ type: "stage", stage: "Asking the registries" });
+  emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(goals, questionsAtOnce, (goal) =>
     tried(() => publishedThere(goal, platform)),
   );

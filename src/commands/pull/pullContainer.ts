@@ -18,7 +18,8 @@ import { registryReference } from "../../pipeline/images/imageLocation.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, runTask } from "../../util/events.ts";
+import { stopIfAborted } from "../../util/interruption.ts";
 import { shellLine } from "../../util/shellQuote.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 
@@ -172,41 +173,44 @@ async function perform(
   runtime: PullRuntime,
   { emit, signal }: PullRequest,
 ): Promise<void> {
-  const id = `pull ${reference}`;
-  emit({ type: "task-start", id, kind: "download", label: `${reference} by ${runtime}` });
-  const { secretFile } = command;
-  let folder: string | undefined;
-  try {
-    const env: NodeJS.ProcessEnv = { ...process.env, ...command.env };
-    if (secretFile !== undefined) {
-      // Memory, where there is some, so that the secret never reaches a disk.
-      folder = await mkdtemp(join(await secretPlace(), "spacktainers-"));
-      await chmod(folder, 0o700);
-      const path = join(folder, secretFile.name);
-      const text = runtime === "docker" ? await withDockerContext(secretFile.text, folder) : secretFile.text;
-      await writeFile(path, text, { mode: 0o600, flag: "wx" });
-      env[secretFile.variable] = secretFile.names === "file" ? path : folder;
+  const task = {
+    kind: "download",
+    subject: `${reference} ${runtime}`,
+    label: `${reference} by ${runtime}`,
+    signal,
+  } as const;
+  await runTask(emit, task, async () => {
+    const { secretFile } = command;
+    let folder: string | undefined;
+    try {
+      const env: NodeJS.ProcessEnv = { ...process.env, ...command.env };
+      if (secretFile !== undefined) {
+        // Memory, where there is some, so that the secret never reaches a disk.
+        folder = await mkdtemp(join(await secretPlace(), "spacktainers-"));
+        await chmod(folder, 0o700);
+        const path = join(folder, secretFile.name);
+        const text =
+          runtime === "docker" ? await withDockerContext(secretFile.text, folder) : secretFile.text;
+        await writeFile(path, text, { mode: 0o600, flag: "wx" });
+        env[secretFile.variable] = secretFile.names === "file" ? path : folder;
+      }
+      const { input } = command;
+      const result = await runTool(command.argv, {
+        env,
+        signal,
+        ...(input === undefined ? {} : { input: textInput(input) }),
+      });
+      stopIfAborted(signal);
+      if (result.status !== 0)
+        throw new SpacktainersError(
+          "PROCESS_FAILED",
+          `${runtime} cannot pull ${reference}: ${lastLine(result.stderr) || lastLine(result.stdout) || `status ${result.status}`}`,
+          { hint: "is the name right, and are you allowed to see it?" },
+        );
+    } finally {
+      if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     }
-    const { input } = command;
-    const result = await runTool(command.argv, {
-      env,
-      signal,
-      ...(input === undefined ? {} : { input: textInput(input) }),
-    });
-    if (signal.aborted) throw new SpacktainersError("INTERRUPTED", "interrupted while pulling the image");
-    if (result.status !== 0)
-      throw new SpacktainersError(
-        "PROCESS_FAILED",
-        `${runtime} cannot pull ${reference}: ${lastLine(result.stderr) || lastLine(result.stdout) || `status ${result.status}`}`,
-        { hint: "is the name right, and are you allowed to see it?" },
-      );
-    emit({ type: "task-end", id, outcome: "done" });
-  } catch (error) {
-    emit({ type: "task-end", id, outcome: "failed" });
-    throw error;
-  } finally {
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Docker's configuration also says which daemon is asked: that is the user's choice and stays. */

@@ -4,7 +4,8 @@ import type { Configuration, RegistryConfiguration } from "../../definitions/con
 import type { Container } from "../../definitions/repository.ts";
 import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
 import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
-import { openContainerForBuild, planContainer } from "../../pipeline/plan/planContainer.ts";
+import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
+import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { pushContents } from "../../publish/contentsArtifact.ts";
@@ -89,7 +90,7 @@ export async function pushContainer(
   const { version } = plan.resolved;
   const platform = platformOf(container.arch);
   const goals = goalsOf(container, version, registries, configuration, workshop);
-  emit({ type: "stage", stage: "Asking the registries" });
+  emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(goals, questionsAtOnce, async (goal) =>
     tried(() => publishedThere(goal, platform)),
   );
@@ -108,7 +109,7 @@ export async function pushContainer(
   if (missing) {
     const published = options.force ? undefined : openPublishedLayers(await layersThere(), emit);
     made = await (await decideImage(plan, workshop, published)).make();
-    emit({ type: "stage", stage: "Pushing the image" });
+    emit({ type: "stage", stage: "push-image" });
   }
   const questions = goals.map((goal, index) => ({ goal, there: same[index], error: states[index]?.error }));
   return { container, version, targets: await pushToAll(questions, made, platform, workshop) };

@@ -167,7 +167,7 @@ export async function moveTags(
     const { error } = await tried(work);
     if (error !== undefined) for (const { target } of members) errors.set(target, error);
   };
-  if (moves.size > 0) emit({ type: "stage", stage: "Moving the tags" });
+  if (moves.size > 0) emit({ type: "stage", stage: "move-tags" });
   for (const { target, tag, members } of moves.values())
     await attempt(members, async () => {
       const [first] = members;

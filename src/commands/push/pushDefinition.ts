@@ -46,7 +46,7 @@ export async function pushDefinition(
   const { version } = definition.names;
   const platform = platformOf(container.arch);
   const goals = goalsOf(container, version, registries, configuration, workshop);
-  workshop.emit({ type: "stage", stage: "Asking the registries" });
+  workshop.emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(goals, questionsAtOnce, (goal) =>
     tried(() => publishedThere(goal, platform)),
   );
@@ -73,7 +73,7 @@ export async function pushDefinition(
       const same = states[index]?.value?.find((published) => published.digest === digest);
       return force || one.there !== undefined ? one : { ...one, there: same };
     });
-    workshop.emit({ type: "stage", stage: "Pushing the image" });
+    workshop.emit({ type: "stage", stage: "push-image" });
     const made = { image: mountable(image, source, definition), contents: [], facts: undefined };
     return { container, version, targets: await pushToAll(missing, made, platform, workshop) };
   });
@@ -100,7 +100,7 @@ async function withSource<T>(
 ): Promise<T> {
   if (definition.obstacles.length === 0)
     return withNativeSource(definition, container, configuration, workshop, use);
-  workshop.emit({ type: "stage", stage: "Building with Apptainer" });
+  workshop.emit({ type: "stage", stage: "run-apptainer" });
   const made = await apptainerBuild(container.path, container.arch, definition.obstacles, workshop);
   try {
     const image = await openLocalImage(made.path, container.arch);

@@ -64,7 +64,7 @@ export async function rebaseContainer(
 ): Promise<{ readonly rebased: Rebased; readonly pushed: PushedContainer }> {
   const { emit } = workshop;
   const platform = platformOf(container.arch);
-  emit({ type: "stage", stage: "Asking the registries" });
+  emit({ type: "stage", stage: "ask-registries" });
   const found = await mapConcurrently(registries, questionsAtOnce, (registry) =>
     tried(() => publishedImage(container, registry, workshop)),
   );
@@ -91,7 +91,7 @@ export async function rebaseContainer(
   const rebased = { before, made };
   const { version } = before.names;
   if (options.dryRun) return { rebased, pushed: { container, version, targets: [] } };
-  if (made !== undefined) emit({ type: "stage", stage: "Pushing the image" });
+  if (made !== undefined) emit({ type: "stage", stage: "push-image" });
   return {
     rebased,
     pushed: { container, version, targets: await pushToAll(asked, made, platform, workshop) },

@@ -132,7 +132,7 @@ async function pushOne(
     there: isSame ? image : undefined,
     error: undefined,
   };
-  if (made !== undefined) workshop.emit({ type: "stage", stage: "Pushing the image" });
+  if (made !== undefined) workshop.emit({ type: "stage", stage: "push-image" });
   const targets = await pushToAll([goal], made, platformOf(arch), workshop);
   return { rebased: { before, made }, pushed: { container, version, targets } };
 }

@@ -14,12 +14,11 @@ import { pushBlobs } from "../../registry/pushBlob.ts";
 import { type ImageName, isTag, parseReference, parseTag } from "../../registry/reference.ts";
 import { putReferrer } from "../../registry/referrers.ts";
 import type { Repository } from "../../registry/registry.ts";
-import { runTask } from "../../registry/task.ts";
 import { openSif } from "../../sif/openSif.ts";
 import { sifMediaType } from "../../sif/sifFormat.ts";
 import { type Digest, digestOf, digestOfHex } from "../../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, runTask } from "../../util/events.ts";
 
 const sifConfigType = "application/vnd.sylabs.sif.config.v1+json";
 
@@ -66,16 +65,15 @@ export async function pushSif(request: PushSifRequest): Promise<PushedSif> {
   // What is no SIF file is refused here, not by those who pull it.
   const { header, close } = await openSif(path);
   await close();
-  emit({ type: "stage", stage: "Reading the file" });
+  emit({ type: "stage", stage: "read-file" });
   const { size } = await stat(path);
   const digest = await fileDigest(path, signal);
-  emit({ type: "stage", stage: "Pushing the file" });
+  emit({ type: "stage", stage: "push-file" });
   if (scheme === "s3") {
     const url = destination.endsWith("/") ? destination + encodeURIComponent(basename(path)) : destination;
-    await runTask(emit, { kind: "push", label: url, bytes: size }, async (onBytes) => {
-      await uploadToS3({ url, path, size, mediaType: sifMediaType, onBytes, emit, signal });
-      return "done";
-    });
+    await runTask(emit, { kind: "push", label: url, bytes: size }, ({ progress }) =>
+      uploadToS3({ url, path, size, mediaType: sifMediaType, onBytes: progress, emit, signal }),
+    );
     return { url, digest, size, sent: true };
   }
   const name = parseReference(destination.slice("oras://".length));

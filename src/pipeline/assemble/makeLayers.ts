@@ -13,9 +13,10 @@ import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { contentsOf, formatContentsId } from "../../publish/layerContents.ts";
 import type { PublishedLayer, PublishedLayers } from "../../publish/publishedLayers.ts";
 import { briefSpec } from "../../spec/concrete.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { packageTask } from "../../spec/packageTask.ts";
+import { reportReused } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { type FragmentWorkshop, makeFragments, type PlannedFragment } from "../plan/makeFragments.ts";
+import { type FragmentWorkshop, makeFragments } from "../plan/makeFragments.ts";
 import type { PackageLayer } from "../plan/packageLayers.ts";
 
 /** Records of published layers read at a time. */
@@ -55,7 +56,8 @@ export async function makeLayers(
     if (published === undefined || (await isHere(layer, store))) return undefined;
     const keys = layer.members.map(({ key }) => key);
     const there = await published.findLayer(keys);
-    if (there !== undefined) for (const member of layer.members) reportReuse(member, emit);
+    if (there !== undefined)
+      for (const { spec } of layer.members) await reportReused(emit, packageTask("install", spec));
     return there;
   });
   const toMake = planned.filter((_, index) => found[index] === undefined).flatMap(({ members }) => members);
@@ -79,12 +81,6 @@ async function isHere({ key, members }: PackageLayer, store: FragmentStore): Pro
   const keys = [...new Set([key, ...members.map((member) => member.key)])];
   const there = await Promise.all(keys.map((one) => store.find(one)));
   return there.every((one) => one !== undefined);
-}
-
-function reportReuse({ spec }: PlannedFragment, emit: EmitEvent): void {
-  const id = `install:${spec.hash}`;
-  emit({ type: "task-start", id, kind: "install", label: `${spec.name}@${spec.version}` });
-  emit({ type: "task-end", id, outcome: "reused" });
 }
 
 function remoteLayer(planned: PackageLayer, there: PublishedLayer): ReadyLayer {

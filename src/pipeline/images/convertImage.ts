@@ -5,7 +5,7 @@ import { openSource, parseSource } from "../../image/openSource.ts";
 import type { SifSigner } from "../../sif/signingKey.ts";
 import type { SquashfsCompression } from "../../sif/squashfsTool.ts";
 import { type SifSummary, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, runTask } from "../../util/events.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { asArchitecture } from "../workspace/architecture.ts";
 import { openRepository } from "../workspace/workspace.ts";
@@ -54,26 +54,24 @@ export async function convertImage(request: ConvertRequest): Promise<Conversion>
     const format =
       request.format ?? (/\.(sqfs|squashfs|sqsh)$/.test(request.output ?? "") ? "squashfs" : "sif");
     const path = resolve(directory, request.output ?? `${name}.${format === "sif" ? "sif" : "sqfs"}`);
-    const id = `write:${path}`;
     const label = `${format}:${shownPath(path, directory)}`;
-    emit({ type: "stage", stage: "Reading the layers" });
-    let known = 0;
     const write = format === "sif" ? writeSif : writeSquashfs;
-    const summary = await write(path, image, {
-      force: request.force,
-      emit,
-      signal,
-      onTotal: (bytes) => {
-        known = bytes;
-        emit({ type: "stage", stage: "Writing the file" });
-        emit({ type: "task-start", id, kind: "write", label, bytes });
-      },
-      onBytes: (bytes) => emit({ type: "task-progress", id, bytes }),
-      ...(request.compression === undefined ? {} : { compression: request.compression }),
-      ...(request.level === undefined ? {} : { level: request.level }),
-      ...(request.signer === undefined ? {} : { signer: request.signer }),
-    });
-    emit({ type: "task-end", id, outcome: "done", bytes: known });
+    emit({ type: "stage", stage: "read-layers" });
+    const summary = await runTask(emit, { kind: "write", subject: path, label }, ({ progress, size }) =>
+      write(path, image, {
+        force: request.force,
+        emit,
+        signal,
+        onTotal: (bytes) => {
+          emit({ type: "stage", stage: "write-file" });
+          size(bytes);
+        },
+        onBytes: progress,
+        ...(request.compression === undefined ? {} : { compression: request.compression }),
+        ...(request.level === undefined ? {} : { level: request.level }),
+        ...(request.signer === undefined ? {} : { signer: request.signer }),
+      }),
+    );
     return {
       ...summary,
       format,

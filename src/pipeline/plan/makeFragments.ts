@@ -10,8 +10,9 @@ import type { InstallPool } from "../../install/installPool.ts";
 import type { InstallOptions, InstallRequest } from "../../install/types.ts";
 import { relocationOrder } from "../../spec/closure.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../../spec/concrete.ts";
+import { packageTask } from "../../spec/packageTask.ts";
 import { spliceAnalogs } from "../../spec/spliceAnalogs.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, reportReused } from "../../util/events.ts";
 
 /** To be raised whenever the same archive and options give other bytes: finished fragments are then made anew. */
 export const installVersion = 3;
@@ -122,14 +123,14 @@ export async function makeFragments(
   const work = planned.map(async ({ spec, cached, request, key, compression }): Promise<FinishedFragment> => {
     const found = await store.find(key);
     if (found !== undefined) {
-      const id = `install:${spec.hash}`;
-      emit({ type: "task-start", id, kind: "install", label: `${spec.name}@${spec.version}` });
-      emit({ type: "task-end", id, outcome: "reused" });
+      await reportReused(emit, packageTask("install", spec));
       return { fragment: found, reused: true };
     }
     stop.throwIfAborted();
     const { path: archivePath } = await workshop.fetch(cached);
+    let made = false;
     const fragment = await store.make(key, async (path) => {
+      made = true;
       const {
         inventory,
         path: _,
@@ -144,7 +145,9 @@ export async function makeFragments(
       );
       return { facts, inventory };
     });
-    return { fragment, reused: false };
+    // Another run was faster.
+    if (!made) await reportReused(emit, packageTask("install", spec));
+    return { fragment, reused: !made };
   });
   const results = await Promise.allSettled(
     work.map((one) =>

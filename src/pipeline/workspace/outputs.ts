@@ -6,7 +6,9 @@ import { writeOciLayout } from "../../image/writeOciLayout.ts";
 import { writeRootfs } from "../../image/writeRootfs.ts";
 import { writeSif, writeSquashfs } from "../../sif/writeSif.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, runTask, type Task } from "../../util/events.ts";
+import { stopIfAborted } from "../../util/interruption.ts";
+import { shownPath } from "../../util/shownPath.ts";
 
 const kinds = ["oci", "oci-archive", "docker-archive", "rootfs", "sif", "squashfs"] as const;
 
@@ -55,6 +57,8 @@ export async function writeOutput(
     /** What is known of the image, kept beside it where the form allows it; undefined when nothing is. */
     readonly facts: Buffer | undefined;
     readonly onBytes: (bytes: number) => void;
+    /** Told what `onBytes` will add up to, where that is known only once the layers are read. */
+    readonly onTotal?: (bytes: number) => void;
     readonly emit: EmitEvent;
     readonly signal: AbortSignal;
   },
@@ -75,5 +79,57 @@ export async function writeOutput(
       return;
     case "squashfs":
       await writeSquashfs(output.path, imageContents(image), rest);
+  }
+}
+
+/**
+ * The task of writing an output, as it is announced.
+ *
+ * @param directory what its path is shown from
+ * @param bytes of the image, when known
+ */
+export function outputTask({ kind, path }: Output, directory: string, bytes: number | undefined): Task {
+  return { kind: "write", subject: path, label: `${kind}:${shownPath(path, directory)}`, bytes };
+}
+
+/** What an image is called in an archive: Docker's have no place for a version without a name. */
+export function outputReference(output: Output, { name, version }: OutputNames): string {
+  return output.kind === "docker-archive" ? `${name}:${version}` : version;
+}
+
+/**
+ * Writes an image to all of these places, one after the other, each whole or not at all.
+ *
+ * @throws {SpacktainersError} `OUTPUT_EXISTS`, `INTERRUPTED`; of the system
+ */
+export async function writeOutputs(
+  image: Image,
+  outputs: readonly Output[],
+  names: OutputNames,
+  options: {
+    /** What paths are shown from. */
+    readonly directory: string;
+    readonly force: boolean;
+    readonly facts: Buffer | undefined;
+    readonly emit: EmitEvent;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { directory, force, facts, emit, signal } = options;
+  const bytes = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
+  emit({ type: "stage", stage: "write-image" });
+  for (const output of outputs) {
+    stopIfAborted(signal);
+    await runTask(emit, outputTask(output, directory, bytes), ({ progress, size }) =>
+      writeOutput(image, output, {
+        reference: outputReference(output, names),
+        force,
+        facts,
+        onBytes: progress,
+        onTotal: size,
+        emit,
+        signal,
+      }),
+    );
   }
 }

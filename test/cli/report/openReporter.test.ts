@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { openReporter } from "../../../src/cli/report/openReporter.ts";
+import type { WorkEvent } from "../../../src/util/events.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** A reporter, and what it wrote. */
+function watched(kind: "json" | "plain" | "live") {
+  const written: string[] = [];
+  const stream = {
+    ...(kind === "live" ? { isTTY: true, columns: 200 } : {}),
+    write: (text: string) => written.push(text) > 0,
+  } as unknown as NodeJS.WriteStream;
+  const reporter = openReporter({
+    json: kind === "json",
+    quiet: false,
+    color: false,
+    stdout: stream,
+    stderr: stream,
+  });
+  return { reporter, text: () => written.join("") };
+}
+
+const lookUp: readonly WorkEvent[] = [
+  { type: "stage", stage: "look-up-packages", total: 3, counts: "lookup" },
+  ...["2", "3"].flatMap((id): readonly WorkEvent[] => [
+    { type: "task-start", id: `index:${id}`, kind: "index", label: "cache" },
+    { type: "task-end", id: `index:${id}`, outcome: "done" },
+  ]),
+  ...["a", "b", "c"].flatMap((id): readonly WorkEvent[] => [
+    { type: "task-start", id: `lookup:${id}`, kind: "lookup", label: id },
+    { type: "task-end", id: `lookup:${id}`, outcome: "done" },
+  ]),
+];
+
+describe("a reporter", () => {
+  it("counts the packages of a stage, not what is read beside them", () => {
+    const { reporter, text } = watched("live");
+    for (const event of lookUp) reporter.emit(event);
+    reporter.close();
+    expect(text()).toContain("Looking up packages  3 of 3");
+    expect(text()).not.toContain("5 of 3");
+  });
+
+  it("does not count what failed as done", () => {
+    const { reporter, text } = watched("live");
+    for (const event of lookUp.slice(0, -1)) reporter.emit(event);
+    reporter.emit({ type: "task-end", id: "lookup:c", outcome: "failed" });
+    reporter.close();
+    expect(text()).toContain("Looking up packages  2 of 3");
+  });
+
+  it("shows how far a task is when its size is known late", () => {
+    const { reporter, text } = watched("live");
+    reporter.emit({ type: "stage", stage: "write-file" });
+    reporter.emit({ type: "task-start", id: "write:a", kind: "write", label: "sif:a" });
+    reporter.emit({ type: "task-progress", id: "write:a", bytes: 0, total: 2048 });
+    reporter.emit({ type: "task-progress", id: "write:a", bytes: 1024 });
+    vi.advanceTimersByTime(100);
+    reporter.close();
+    expect(text()).toMatch(/writing sif:a {2}1\S* \S+ of 2/);
+  });
+
+  it("says in English what programs know by its identifier", () => {
+    const events: readonly WorkEvent[] = [
+      { type: "stage", stage: "choose-packages" },
+      { type: "job", job: "17", state: "SUBMITTED" },
+      { type: "job", job: "17", state: "PENDING", reason: "Resources" },
+    ];
+    const [plain, json] = [watched("plain"), watched("json")];
+    for (const event of events) for (const { reporter } of [plain, json]) reporter.emit(event);
+    expect(plain.text()).toBe("Choosing packages\nJob 17 is submitted\nJob 17: pending (Resources)\n");
+    expect(
+      json
+        .text()
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toEqual(events);
+  });
+
+  it("ends every task that was begun: what still runs when it is closed has failed", () => {
+    const { reporter, text } = watched("json");
+    for (const id of ["a", "b"]) reporter.emit({ type: "task-start", id, kind: "base", label: id });
+    reporter.emit({ type: "task-end", id: "a", outcome: "done" });
+    reporter.close();
+    // A straggler says nothing after the result.
+    reporter.emit({ type: "task-end", id: "b", outcome: "done" });
+    const ends = text()
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+      .filter(({ type }) => type === "task-end");
+    expect(ends).toEqual([
+      { type: "task-end", id: "a", outcome: "done" },
+      { type: "task-end", id: "b", outcome: "failed" },
+    ]);
+  });
+});
