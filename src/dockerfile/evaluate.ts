@@ -32,6 +32,8 @@ export interface TransferStep {
   readonly chown: Word | undefined;
   readonly chmod: ModeChange | undefined;
   readonly exclude: PathPatterns | undefined;
+  /** What {@link chmod} and {@link exclude} were read from. */
+  readonly options: { readonly chmod: string | undefined; readonly exclude: readonly string[] };
 }
 
 /** A command to run. */
@@ -335,6 +337,7 @@ class Evaluator {
       chown: chown === undefined ? undefined : { ...chown, text: this.#expand(chown) },
       chmod: change,
       exclude: patterns,
+      options: { chmod: mode, exclude: exclude.map(({ text }) => text) },
     };
   }
 

@@ -89,8 +89,14 @@ export async function runInSandbox(
   try {
     const names = await prepare(folder, stack);
     const user = await userOf(request.user, stack);
-    const pretend = map.kind === "single" ? await writePretend(folder) : "";
-    const { text, wrapped } = environmentOf(request, user.home);
+    const isSingle = map.kind === "single";
+    const pretend = isSingle ? await writePretend(folder) : "";
+    const apt = isSingle && !request.env.has("APT_CONFIG") ? await writeAptConfiguration(folder) : undefined;
+    const mounts = [...request.mounts, ...(apt?.mounts ?? [])];
+    const { text, wrapped } = environmentOf(
+      { ...request, env: new Map([...(apt?.env ?? []), ...request.env]) },
+      user.home,
+    );
     const task = await startInNamespace({
       map,
       withoutNetwork: request.network === "none",
@@ -99,12 +105,12 @@ export async function runInSandbox(
         names.reverse().join(":"),
         pretend,
         // Who can be nobody else stays root.
-        ...(map.kind === "single" ? ["0", "0"] : [String(user.uid), String(user.gid)]),
+        ...(isSingle ? ["0", "0"] : [String(user.uid), String(user.gid)]),
         request.workingDirectory,
         ...counted(request.directories),
         ...counted(request.files),
-        String(request.mounts.length),
-        ...request.mounts.flatMap(({ source, path, options }) => [source ?? "tmpfs", path, options]),
+        String(mounts.length),
+        ...mounts.flatMap(({ source, path, options }) => [source ?? "tmpfs", path, options]),
         ...wrapped,
       ],
       cwd: folder,
@@ -176,6 +182,16 @@ async function writePretend(folder: string): Promise<string> {
   if (script === undefined || (await findProgram("perl")) === undefined) return "";
   await writeFile(join(folder, "pretend.pl"), script);
   return "pretend.pl";
+}
+
+/** apt becomes a user of its own to download, and looks whether it did. */
+async function writeAptConfiguration(
+  folder: string,
+): Promise<{ readonly mounts: readonly SandboxMount[]; readonly env: ReadonlyMap<string, string> }> {
+  const source = join(folder, "apt.conf");
+  await writeFile(source, 'APT::Sandbox::User "root";\n');
+  const path = "dev/pipes/apt.conf";
+  return { mounts: [{ source, path, options: "ro" }], env: new Map([["APT_CONFIG", `/${path}`]]) };
 }
 
 /**

@@ -93,7 +93,7 @@ unset SANDBOX_USER SANDBOX_GROUP SANDBOX_FOLDER SANDBOX_PRETEND
 setpriv=$(command -v setpriv) && unshare=$(command -v unshare) && perl=$(command -v perl || echo) || fail "setpriv is missing"
 environment=$(cat <&5; echo .) || fail "cannot read the environment"
 [ -z "$pretend" ] || pretend=$PWD/$pretend
-cd root && mount --move . / || fail "cannot switch to the root of the image"
+cd root && mount -n --move . / || fail "cannot switch to the root of the image"
 switch=""
 [ "$user:$group" = 0:0 ] || switch="-S $user -G $group"
 (
