@@ -25,8 +25,8 @@ export interface FetchedFile {
 /** What {@link copyFiles} works with. */
 export interface CopyRequest {
   readonly step: TransferStep;
-  /** ADD: archives are unpacked, unless it is false; `true`: also those fetched. Undefined for COPY. */
-  readonly unpack: boolean | undefined;
+  /** Which archives are unpacked: those of the context, those fetched. */
+  readonly unpack: { readonly local: boolean; readonly fetched: boolean };
   /** Of the Dockerfile, for errors. */
   readonly file: string;
   readonly context: BuildContext;
@@ -58,12 +58,12 @@ export async function copyFiles(draft: LayerDraft, request: CopyRequest): Promis
   for (const item of items) {
     const archive =
       "node" in item
-        ? request.unpack !== undefined && request.unpack && item.node.type === "file"
+        ? request.unpack.local && item.node.type === "file"
           ? await openArchive(() => context.read(item.node), {
               file: `${context.directory}/${item.node.path}`,
             })
           : undefined
-        : request.unpack === true
+        : request.unpack.fetched
           ? await openArchive(() => item.file.open(), { file: item.name })
           : undefined;
     if (archive !== undefined) await unpackArchive(draft, request, archive, item.word);

@@ -222,7 +222,10 @@ export class LayerMaker {
     if (change.kind === "copy") refuseAddresses(change, file);
     await copyFiles(draft, {
       step: change,
-      unpack: change.kind === "add" ? (change.unpack ?? (fetched.size === 0 ? true : undefined)) : undefined,
+      unpack:
+        change.kind === "copy"
+          ? { local: false, fetched: false }
+          : { local: change.unpack ?? true, fetched: change.unpack ?? false },
       file,
       context,
       owner,
