@@ -97,7 +97,9 @@ async function* layerEntries(layer: SourceLayer, counted: RunningTask["counted"]
   const where = { file: layer.name };
   const hash = createHash("sha256");
   const tar = hashing(decompressStream(counted(layer.open()), { where }), hash);
-  yield* readTar(tar, { where, special: "skip", absolute: "relative" });
+  // Some tools (umoci) leave out the blocks of zeros at the end; whether the layer is whole, its digest says.
+  const end = layer.diffId === undefined ? "required" : "optional";
+  yield* readTar(tar, { where, special: "skip", absolute: "relative", end });
   if (layer.diffId !== undefined && digestOfHex(hash.digest("hex")) !== layer.diffId)
     throw new SpacktainersError("CHECKSUM_MISMATCH", "a layer is not what the image's configuration says", {
       place: where,

@@ -23,6 +23,7 @@ export function apptainerInvocation(
   // With --contain alone it has a /dev of its own. Ranks in several containers talk through the machine's /dev/shm, and those on several
   // machines through devices for the network.
   const options = ["--contain", "--bind=/dev", "--cleanenv", `--pwd=${container.workdir}`];
+  if (container.fakeroot) options.push("--fakeroot");
   if (!container.readOnly) options.push("--writable-tmpfs");
   // The file of host names it makes then has no other name than this, and MPI libraries look up their machine's.
   if (container.network === "none") options.push("--net", "--network=none", "--hostname=localhost");

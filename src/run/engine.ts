@@ -12,6 +12,7 @@ import { stopIfAborted } from "../util/interruption.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { dockerArchiveEntries } from "./dockerArchive.ts";
+import { engineBehind, engineUserOptions } from "./engineUser.ts";
 import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
 import { mountOption } from "./mountOption.ts";
 import type { ContainerProcess, GpuKind } from "./types.ts";
@@ -142,6 +143,7 @@ export async function engineInvocation(
   options.push(!ranks && (engine === "docker" || (await hasInit())) ? "--init" : "--pid=host");
   options.push(...(container.launch?.devices ?? []).map((path) => `--device=${path}`));
   options.push(...gpuOptions(engine, container.gpu));
+  options.push(...(await engineUserOptions(await engineBehind(engine, program), program, container)));
   if (container.readOnly)
     options.push("--read-only", ...(engine === "docker" ? ["--tmpfs=/tmp", "--tmpfs=/run"] : []));
   // SELinux would otherwise keep the container from files of ours.
@@ -211,8 +213,14 @@ async function hasInit(): Promise<boolean> {
  * Starts a shell in the image and lets it end at once: an engine that is installed need not be able to run anything.
  * @returns why it cannot, or undefined
  */
-export async function engineTrouble(program: string, image: string): Promise<string | undefined> {
-  const options = ["--rm", "--network=host", ...(await sharedMemory()), "--entrypoint=/bin/sh"];
+export async function engineTrouble(
+  engine: EngineName,
+  program: string,
+  image: string,
+  container: ContainerProcess,
+): Promise<string | undefined> {
+  const user = await engineUserOptions(await engineBehind(engine, program), program, container);
+  const options = ["--rm", "--network=host", ...(await sharedMemory()), ...user, "--entrypoint=/bin/sh"];
   const result = await runTool([program, "run", ...options, image, "-c", ":"], { timeout: 60_000 });
   // 127: everything was set up, the image just has no shell.
   return result.status === 0 || result.status === 127

@@ -20,6 +20,7 @@ import { dirname, join } from "node:path";
 import { writeAtomically } from "../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import type { Identity } from "./identity.ts";
 import { lookUp } from "./rootView.ts";
 import type { Bind, ContainerProcess } from "./types.ts";
 
@@ -54,12 +55,15 @@ const mounted = ["proc", "sys", "dev"];
 /**
  * @param stack the image's directories, from bottom to top
  * @param files content by path, to be put in place
+ * @param user who the program is; undefined where the runtime sees to what a user needs. What it needs: to be in the tables of
+ *   users and groups (PMIx, ssh and many others look themselves up), and a home directory of its own.
  * @throws SpacktainersError USAGE (something cannot be where it is asked for), NOT_FOUND (a place inside another bind)
  */
 export async function fitRoot(
   stack: readonly string[],
   container: ContainerProcess,
   files: ReadonlyMap<string, string>,
+  user: Identity | undefined,
 ): Promise<FittedRoot> {
   const additions = new Map<string, Addition>();
   const reach = async (path: string): Promise<void> => {
@@ -98,7 +102,10 @@ export async function fitRoot(
   for (const path of ["tmp", "var/tmp"])
     if (additions.has(path)) additions.set(path, { kind: "directory", mode: 0o1777 });
   for (const [path, content] of files) await file(path, content);
-  const home = await homeOfRoot(stack);
+  const tables = user === undefined ? undefined : await tablesWith(stack, user);
+  for (const [path, content] of tables?.files ?? []) await file(path, content);
+  const wanted = tables?.home ?? "/root";
+  const home = isMountedOver(wanted) || !(await isDirectoryOrMissing(stack, wanted)) ? "/" : wanted;
   await directory(home);
 
   const fresh = ["dev", ...(container.readOnly ? temporary : [])];
@@ -167,15 +174,51 @@ async function placeInside(
   return `${outer.path}/${found.path}`;
 }
 
-async function homeOfRoot(stack: readonly string[]): Promise<string> {
-  const found = await lookUp(stack, "etc/passwd").catch(() => undefined);
-  if (found?.kind !== "file") return "/root";
-  const text = await readFile(found.file, "utf8").catch(() => "");
-  const home = text
+function isMountedOver(path: string): boolean {
+  return mounted.includes(path.split("/")[1] ?? "");
+}
+
+async function isDirectoryOrMissing(stack: readonly string[], path: string): Promise<boolean> {
+  const found = await lookUp(stack, path).catch(() => undefined);
+  return found !== undefined && found.kind !== "file";
+}
+
+/** The image's tables of users and groups with this user in them, as far as they have to be changed, and the user's home. */
+async function tablesWith(
+  stack: readonly string[],
+  { uid, gid, name, home }: Identity,
+): Promise<{ readonly home: string; readonly files: ReadonlyMap<string, string> }> {
+  const users = await textOf(stack, "etc/passwd");
+  const known = rowOf(users, uid);
+  // Root is the image's matter, home and all; that of others is where it is on this machine.
+  if (uid === 0) return { home: absoluteOr(known?.[5], "/root"), files: new Map() };
+  const files = new Map<string, string>();
+  if (known === undefined)
+    files.set("etc/passwd", withRow(users, `${name}:x:${uid}:${gid}:${name}:${home}:/bin/sh`));
+  const groups = await textOf(stack, "etc/group");
+  if (rowOf(groups, gid) === undefined) files.set("etc/group", withRow(groups, `${name}:x:${gid}:`));
+  return { home: absoluteOr(home, "/"), files };
+}
+
+function absoluteOr(path: string | undefined, other: string): string {
+  return path?.startsWith("/") === true ? path : other;
+}
+
+/** Fields of the row with this number, which is the third of them in both tables. */
+function rowOf(table: string, number: number): readonly string[] | undefined {
+  return table
     .split("\n")
     .map((line) => line.split(":"))
-    .find((fields) => fields[2] === "0")?.[5];
-  return home?.startsWith("/") === true ? home : "/root";
+    .find((fields) => fields[2] === String(number));
+}
+
+function withRow(table: string, row: string): string {
+  return `${table}${table === "" || table.endsWith("\n") ? "" : "\n"}${row}\n`;
+}
+
+async function textOf(stack: readonly string[], path: string): Promise<string> {
+  const found = await lookUp(stack, path).catch(() => undefined);
+  return found?.kind === "file" ? readFile(found.file, "utf8").catch(() => "") : "";
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   launcherDescriptor,
   noProcStatus,
   outerScript,
+  placeScript,
 } from "./namespaceScripts.ts";
 import { superviseProcess } from "./superviseProcess.ts";
 import type { ContainerProcess } from "./types.ts";
@@ -43,7 +44,7 @@ interface Start {
 /**
  * Runs a container in namespaces that any user can make: no daemon, no root, no program but util-linux and a shell.
  *
- * The program sees itself as root, and has exactly our rights on the files bound. The root's layers are unpacked once and shared;
+ * The program sees itself as who runs us, or as root where that was asked for, and has exactly our rights on the files bound. The root's layers are unpacked once and shared;
  * what is written goes to memory and is dropped at the end. When we are killed, however hard, all of it ends.
  *
  * @returns the program's exit status
@@ -93,7 +94,7 @@ async function prepare(
     .filter((path) => !container.binds.some(({ target }) => target === path))
     .map((path) => ({ source: path, target: path, readOnly: false }));
   const all = { ...container, binds: [...container.binds, ...devices] };
-  const fitted = await fitRoot(stack, all, await hostFiles(container.network));
+  const fitted = await fitRoot(stack, all, await hostFiles(container.network), container.user);
   await mkdir(join(context.directory, "mnt"), { recursive: true });
   const root = await rootArguments(layers, fitted, context, abilities);
   const { env } = withDescriptor(container, launcherDescriptor);
@@ -117,12 +118,15 @@ async function prepare(
       ...root,
       container.network,
       container.readOnly ? "ro" : "rw",
+      String(container.user.uid),
+      String(container.user.gid),
       String(fitted.temporary.length),
       ...fitted.temporary,
       String(fitted.binds.length),
       ...fitted.binds.flatMap((bind) => [bind.source, bind.path, bind.make]),
       String(readOnly.length),
       ...readOnly,
+      await scriptFile(context.directory, placeScript),
       await scriptFile(context.directory, innerScript),
       container.workdir,
       ...container.argv,

@@ -78,7 +78,8 @@ function runtimesFor(container: ContainerProcess): readonly Exclude<RuntimeName,
   if (container.hostMpi) return ["sarus"];
   // Docker's daemon starts containers, and cannot hand on a socket of ours.
   const docker = container.launch?.descriptor === undefined ? (["docker"] as const) : [];
-  const sarus = container.readOnly || container.network === "none" ? [] : (["sarus"] as const);
+  const sarus =
+    container.readOnly || container.network === "none" || container.fakeroot ? [] : (["sarus"] as const);
   return ["podman", ...docker, "apptainer", "singularity", ...sarus];
 }
 
@@ -224,7 +225,7 @@ async function askRuntime(
   }
   try {
     const imported = await importImage(name, run.image, importContext(program, run));
-    const trouble = await engineTrouble(program, imported);
+    const trouble = await engineTrouble(name, program, imported, run.container);
     if (trouble !== undefined) await runTool([program, "rmi", imported]);
     return trouble;
   } catch (error) {
@@ -251,7 +252,7 @@ async function sandbox(run: Run): Promise<string> {
   const folder = rootfsFolder(run);
   const image = await mergedLayers(run.image.layers, unpackContext(run));
   const files = await hostFiles(run.container.network);
-  const { additions } = await fitRoot([join(folder, image, "fs")], run.container, files);
+  const { additions } = await fitRoot([join(folder, image, "fs")], run.container, files, undefined);
   return join(folder, await cloneWithAdditions(folder, image, additions), "fs");
 }
 

@@ -76,7 +76,9 @@ export function sarusInvocation(program: string, image: string, container: Conta
     ? "refuse writing in the container's files"
     : container.network === "none"
       ? "keep a container from the network"
-      : undefined;
+      : container.fakeroot
+        ? "make a user root of a container"
+        : undefined;
   if (lacking !== undefined) throw new SpacktainersError("NOT_SUPPORTED", `Sarus cannot ${lacking}`);
   const options = [...(container.tty ? ["--tty"] : []), ...container.binds.map(sarusMount)];
   if (container.hostMpi) options.push("--mpi");

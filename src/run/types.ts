@@ -1,6 +1,7 @@
 /** What running an image takes, whatever runtime does it. */
 import type { Platform } from "../archive/oci/types.ts";
 import type { EmitEvent } from "../util/events.ts";
+import type { Identity } from "./identity.ts";
 
 /** The runtimes we know, in the order `auto` tries them. */
 export const runtimeNames = ["podman", "docker", "apptainer", "singularity", "sarus", "namespace"] as const;
@@ -67,6 +68,8 @@ export interface RunOptions {
   readonly tty?: boolean;
   /** Refuse writing outside binds and the temporary directories; default: what is written is dropped at the end. */
   readonly readOnly?: boolean;
+  /** Be root in the container, without the rights of root on this machine; default: the user who runs us. */
+  readonly fakeroot?: boolean;
   /** Instead of running, hands over the command line that would run (quoted for a shell). */
   readonly print?: (commandLine: string) => void;
   readonly emit?: EmitEvent;
@@ -92,6 +95,10 @@ export interface ContainerProcess {
   readonly gpu: GpuKind | undefined;
   /** The machine's MPI takes the place of the container's. */
   readonly hostMpi: boolean;
+  /** Who the program is in the container. */
+  readonly user: Identity;
+  /** Root was asked for, whoever runs us. */
+  readonly fakeroot: boolean;
   /** Set when an MPI launcher started us. */
   readonly launch:
     | { readonly descriptor: number | undefined; readonly devices: readonly string[] }

@@ -111,7 +111,8 @@ async function unpackLayer(
   let removes = false;
   const compressed = counted(createReadStream(layer.path, { highWaterMark: 2 ** 20 }));
   const tar = hashing(decompressStream(compressed, { where }), hash);
-  const entries = readTar(tar, { where, special: "skip", absolute: "relative" });
+  // Some tools (umoci) leave out the blocks of zeros at the end; whether the layer is whole, its digest says.
+  const entries = readTar(tar, { where, special: "skip", absolute: "relative", end: "optional" });
   await applyLayer(join(temporary, "fs"), withoutPrivileges(entries), {
     onEntry: (entry) => {
       const { kind } = layerMeaning(entry.path);

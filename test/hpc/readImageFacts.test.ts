@@ -36,6 +36,12 @@ describe("readImageFacts", () => {
     });
   });
 
+  it("reads layers without an end, as some tools write them", async () => {
+    const layers = [[file("etc/hostname", "x\n"), file("lib/libmpi.so.12", library("libfabric.so.1"))]];
+    const layout = await layoutOf({ layers, trailer: false });
+    expect(await factsOf(layout)).toMatchObject({ architecture: "amd64", mpi: [] });
+  });
+
   it("sees the files that layers on top leave, links followed", async () => {
     const cache = writeLdSoCache([
       { name: "libmpi.so.12", path: "/opt/view/lib/libmpi.so.12", flags: 0x0303 },

@@ -24,6 +24,8 @@ const container: ContainerProcess = {
   readOnly: true,
   gpu: undefined,
   hostMpi: false,
+  user: { uid: 1000, gid: 1000, name: "me", home: "/home/me" },
+  fakeroot: false,
   launch: undefined,
 };
 

@@ -25,6 +25,8 @@ export interface RunRequest {
   readonly runtime: RuntimeName | "auto";
   readonly network: "host" | "none";
   readonly readOnly: boolean;
+  /** Root in the container; default: the user who runs us. */
+  readonly fakeroot?: boolean;
   readonly tty: boolean | undefined;
   readonly print: ((commandLine: string) => void) | undefined;
   readonly emit: EmitEvent;
@@ -49,6 +51,7 @@ export async function runContainer(request: RunRequest): Promise<number> {
     runtime: request.runtime,
     network: request.network,
     readOnly: request.readOnly,
+    fakeroot: request.fakeroot === true,
     emit: request.emit,
     signal: request.signal,
     ...(request.gpu === undefined ? {} : { gpu: request.gpu }),

@@ -15,7 +15,7 @@ import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openRepository, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { artifactRepository } from "../../publish/artifactRepository.ts";
-import { openRegistries } from "../../publish/openRegistries.ts";
+import { openRegistries } from "../../registry/openRegistries.ts";
 import { resolveImage } from "../../registry/resolveImage.ts";
 import { cycloneDxDocument, cycloneDxMediaType } from "../../supply/cycloneDx.ts";
 import { attachedDocument } from "../../supply/foundDocuments.ts";

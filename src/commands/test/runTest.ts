@@ -1,6 +1,7 @@
 /** One smoke test, run on one runtime of this machine. */
 import { judge, type PlannedTest } from "../../hpc/smokeTests.ts";
 import { type ApptainerName, apptainerInvocation } from "../../run/apptainer.ts";
+import { ownIdentity } from "../../run/identity.ts";
 import type { RuntimeName } from "../../run/types.ts";
 import { findProgram, runTool, type ToolResult } from "../../util/tool.ts";
 
@@ -92,6 +93,8 @@ async function runSif(
     readOnly: false,
     gpu: undefined,
     hostMpi: false,
+    user: ownIdentity(),
+    fakeroot: false,
     launch: undefined,
   });
   return runTool(argv, { cwd: directory, env, timeout: test.timeout * 1000, signal });
