@@ -23,6 +23,17 @@ export interface LayerSource {
   readonly diffId: Digest;
   /** Its entries, whiteouts and extended attributes included. */
   entries(): EntryStream;
+  /** Its bytes as a file on this machine, compressed as the media type says. */
+  blob(): Promise<LayerBlob>;
+}
+
+/** A layer in a file. */
+export interface LayerBlob {
+  readonly path: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly mediaType: string;
 }
 
 /** How layers are unpacked. */

@@ -3,6 +3,7 @@ import { createReadStream, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decompressStream } from "../../src/archive/decompress.ts";
 import type { Entry } from "../../src/archive/entry.ts";
+import { mediaTypes } from "../../src/archive/oci/types.ts";
 import { readTar } from "../../src/archive/readTar.ts";
 import { collectInventory } from "../../src/base/collectInventory.ts";
 import type { ImageSettings } from "../../src/dockerfile/imageSettings.ts";
@@ -92,6 +93,13 @@ export async function makeEpilogueBase(
     const path = join(layout, "blobs/sha256", digest.slice("sha256:".length));
     return {
       diffId: config.rootfs.diff_ids[at] as Digest,
+      blob: () =>
+        Promise.resolve({
+          path,
+          digest: digest as Digest,
+          size: readFileSync(path).length,
+          mediaType: mediaTypes.layer,
+        }),
       entries: () => readTar(decompressStream(createReadStream(path)), { where: { file: path } }),
     };
   });

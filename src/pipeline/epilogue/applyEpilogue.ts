@@ -6,6 +6,7 @@ import type { EntryStream } from "../../archive/entry.ts";
 import { imageMtime } from "../../archive/entry.ts";
 import type { Inventory } from "../../archive/inventory.ts";
 import { compressionFacts } from "../../archive/layerCompression.ts";
+import { layerMediaType } from "../../archive/oci/types.ts";
 import { readTar } from "../../archive/readTar.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import { collectInventory } from "../../base/collectInventory.ts";
@@ -119,10 +120,17 @@ export async function applyEpilogue<T>(
 }
 
 /** A layer in the store, to be read. */
-export function fragmentSource({ path, diffId }: Pick<StoredFragment, "path" | "diffId">): LayerSource {
+export function fragmentSource({
+  path,
+  diffId,
+  digest,
+  size,
+  compression,
+}: Pick<StoredFragment, "path" | "diffId" | "digest" | "size" | "compression">): LayerSource {
   const where = { file: path };
   return {
     diffId,
+    blob: () => Promise.resolve({ path, digest, size, mediaType: layerMediaType(compression) }),
     entries: (): EntryStream =>
       readTar(decompressStream(createReadStream(path, { highWaterMark: 1 << 20 }), { where }), {
         where,
