@@ -39,7 +39,7 @@ export interface TransferStep {
 /** A command to run. */
 export interface RunStep {
   readonly argv: readonly [string, ...string[]];
-  /** A script to be put at `/dev/pipes/<name>` for it. */
+  /** A script to be put at `/run/.pipes/<name>` for it. */
   readonly script: InlineFile | undefined;
   /** ENV and ARG. */
   readonly env: ReadonlyMap<string, string>;
@@ -384,7 +384,7 @@ class Evaluator {
       const content = heredocContent(first);
       if (!content.startsWith("#!")) return { argv: inShell(content), script: undefined };
       // Its first line names the program for it.
-      return { argv: [`/dev/pipes/${first.name}`], script: { name: first.name, content } };
+      return { argv: [`/run/.pipes/${first.name}`], script: { name: first.name, content } };
     }
     const parts = command.heredocs.map(({ name, content }) => `\n${content}${name}`);
     return { argv: inShell(command.line + parts.join("")), script: undefined };

@@ -101,7 +101,7 @@ const expected: Readonly<Record<string, string | undefined>> = {
 
 const contents: Readonly<Record<string, string>> = {
   l2: "two hi\n",
-  script: "/dev/pipes/EOF hi\n",
+  script: "/run/.pipes/EOF hi\n",
   bound: "1\n",
   cached: "kept\n",
   f1: "x hi\n",

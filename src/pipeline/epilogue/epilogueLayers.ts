@@ -325,7 +325,7 @@ export class LayerMaker {
     if (change.script !== undefined) {
       const script = join(scratch, "script");
       await writeFile(script, change.script.content, { mode: 0o755 });
-      add(script, `/dev/pipes/${change.script.name}`, { isFile: true, readOnly: true });
+      add(script, `/run/.pipes/${change.script.name}`, { isFile: true, readOnly: true });
     }
     for (const mount of change.mounts) {
       if (mount.type === "tmpfs") add(undefined, mount.target, { size: mount.size });
@@ -400,6 +400,9 @@ export function checksumOf(
   return checksum.text as Digest;
 }
 
+/** What Buildah adds when a command has failed. */
+const engineWords = /^(?:subprocess exited with status \d+|Error: exit status \d+)$/;
+
 /** The last of what a command says. */
 class OutputTail {
   #text = "";
@@ -413,7 +416,7 @@ class OutputTail {
     return this.#text
       .split(/[\r\n]+/)
       .map((line) => line.trim())
-      .filter((line) => line !== "")
+      .filter((line) => line !== "" && !engineWords.test(line))
       .slice(-count);
   }
 }
