@@ -4,7 +4,7 @@ import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
 import { checkAddresses } from "./addressProblems.ts";
 import { checkBase, checkCaches, checkLayers, removeFaulty, reportIssue } from "./configurationProblems.ts";
-import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
+import { type ConfigurationFile, configurationSchema, type epilogueRunners } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
 import type { SiteConfiguration } from "./siteConfiguration.ts";
@@ -108,6 +108,15 @@ export interface SpackRepository {
 }
 
 /** The configuration of a repository, complete. */
+/** How `Dockerfile.epilogue`s are carried out. */
+export interface EpilogueConfiguration {
+  /** Whether their commands may use the network. */
+  readonly network: boolean;
+  readonly runner: (typeof epilogueRunners)[number];
+  /** Values for their ARGs, by name. */
+  readonly arguments: ReadonlyMap<string, string>;
+}
+
 export interface Configuration {
   /** The file it was read from; undefined for the built-in defaults. */
   readonly file: string | undefined;
@@ -146,6 +155,7 @@ export interface Configuration {
   };
   readonly view: { readonly root: string };
   readonly linkage: { readonly allowUnresolved: readonly string[] };
+  readonly epilogue: EpilogueConfiguration;
   /** Where a value stands in the file, by its path of keys; the file itself where it is left out. */
   readonly placeOf: (path: readonly PropertyKey[]) => Place;
 }
@@ -283,6 +293,13 @@ function complete(
     },
     view: { root: file.view?.root ?? "/opt/view" },
     linkage: { allowUnresolved: file.linkage?.["allow-unresolved"] ?? [] },
+    epilogue: {
+      network: file.epilogue?.network ?? false,
+      runner: file.epilogue?.runner ?? "auto",
+      arguments: new Map(
+        Object.entries(file.epilogue?.args ?? {}).map(([name, value]) => [name, String(value)]),
+      ),
+    },
     placeOf,
   };
 }

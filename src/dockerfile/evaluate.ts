@@ -57,6 +57,8 @@ export interface Step {
   readonly settings: ImageSettings;
   /** Variables that it uses and nobody sets. */
   readonly unset: readonly string[];
+  /** In a trial: what it changes depends on variables of the image. */
+  readonly isUncertain: boolean;
   /** What it changes among the files; undefined: nothing. */
   readonly change:
     | { readonly kind: "directory"; readonly path: string; readonly user: string | undefined }
@@ -85,6 +87,8 @@ export interface EvaluationRequest {
   /** Values for ARG, by name. */
   readonly arguments: ReadonlyMap<string, string>;
   readonly architecture: "amd64" | "arm64";
+  /** The image is not known yet: what depends on its variables is left open. */
+  readonly isTrial?: boolean;
 }
 
 const defaultShell = ["/bin/sh", "-c"];
@@ -114,6 +118,7 @@ class Evaluator {
   readonly #dockerfile: Dockerfile;
   readonly #given: ReadonlyMap<string, string>;
   readonly #platform: ReadonlyMap<string, string>;
+  readonly #isTrial: boolean;
   readonly #used = new Set<string>();
   /** ENV and ARG, the later over the earlier. */
   #variables: Map<string, string>;
@@ -121,8 +126,12 @@ class Evaluator {
   #hasCommand = false;
   #unset = new Set<string>();
 
-  constructor(dockerfile: Dockerfile, { settings, arguments: given, architecture }: EvaluationRequest) {
+  constructor(
+    dockerfile: Dockerfile,
+    { settings, arguments: given, architecture, isTrial = false }: EvaluationRequest,
+  ) {
     this.settings = settings;
+    this.#isTrial = isTrial;
     this.#dockerfile = dockerfile;
     this.#given = given;
     this.#variables = new Map(settings.env);
@@ -143,8 +152,20 @@ class Evaluator {
 
   step(instruction: Instruction): Step {
     this.#unset = new Set();
-    const change = this.#change(instruction);
-    return { instruction, settings: this.settings, unset: [...this.#unset], change };
+    const change = this.#tried(instruction);
+    const unset = [...this.#unset];
+    const isUncertain = this.#isTrial && unset.length > 0;
+    return { instruction, settings: this.settings, unset, isUncertain, change };
+  }
+
+  #tried(instruction: Instruction): Step["change"] {
+    try {
+      return this.#change(instruction);
+    } catch (error) {
+      // Whether it is wrong, the finished image will tell.
+      if (this.#isTrial && this.#unset.size > 0 && error instanceof SpacktainersError) return undefined;
+      throw error;
+    }
   }
 
   #change(instruction: Instruction): Step["change"] {

@@ -70,6 +70,32 @@ export async function sandboxTrouble(): Promise<string | undefined> {
   return undefined;
 }
 
+/** Whether this user can make namespaces and stack layers in them. @returns why not, or undefined */
+export async function namespacesTrouble(): Promise<string | undefined> {
+  const script = `
+mount -t tmpfs tmpfs /mnt && mkdir /mnt/a /mnt/u /mnt/w /mnt/r &&
+  mount -t overlay -o lowerdir=/mnt/a,upperdir=/mnt/u,workdir=/mnt/w,userxattr overlay /mnt/r || exit 3
+`;
+  try {
+    const task = await startInNamespace({
+      map: await usableMap(),
+      withoutNetwork: false,
+      script,
+      arguments: [],
+      cwd: "/",
+      input: undefined,
+      environment: "",
+      onOutput: undefined,
+      signal: undefined,
+    });
+    for await (const _ of task.output);
+    const { status, errors } = await task.finished();
+    return status === 0 ? undefined : `layers cannot be stacked (${errors.trim().split("\n").at(-1) ?? ""})`;
+  } catch (error) {
+    return error instanceof SpacktainersError ? error.message : String(error);
+  }
+}
+
 /**
  * Runs a command.
  *

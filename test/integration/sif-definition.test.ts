@@ -378,6 +378,8 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
         ...{
           keepMetadata: false,
           allowUnresolved: [],
+          buildArguments: new Map(),
+          epilogueNetwork: undefined,
           force: false,
           frozen: false,
           caches: [],

@@ -1,6 +1,6 @@
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { decideImage, localImage } from "../../pipeline/assemble/makeImage.ts";
+import { decideImage, localImage } from "../../pipeline/epilogue/makeImage.ts";
 import { defaultOutput, readLayoutImage } from "../../pipeline/images/builtImage.ts";
 import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";

@@ -3,7 +3,7 @@ import type { Platform } from "../../archive/oci/types.ts";
 import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
-import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
+import { decideImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
@@ -28,7 +28,7 @@ const questionsAtOnce = 8;
 /** A command line of `push`, as far as it decides the images. */
 export type PushOptions = Pick<
   BuildRequest,
-  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh"
+  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
 > & {
   /** Push again what is there already, and make anew what could be referred to. */
   readonly force: boolean;

@@ -2,9 +2,9 @@
 import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { platformOf } from "../../image/image.ts";
-import type { MadeImage } from "../../pipeline/assemble/makeImage.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
+import type { MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { baseLock } from "../../pipeline/plan/useLocks.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { type PublishedImage, readPublishedImage } from "../../publish/publishedImage.ts";

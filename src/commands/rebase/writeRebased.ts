@@ -1,5 +1,5 @@
 import type { ImageLayer } from "../../image/image.ts";
-import type { MadeImage } from "../../pipeline/assemble/makeImage.ts";
+import type { MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { localBlob } from "../../pipeline/images/openReference.ts";
 import { type Output, type OutputNames, writeOutputs } from "../../pipeline/workspace/outputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";

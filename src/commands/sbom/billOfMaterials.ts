@@ -144,7 +144,15 @@ async function factsToBe(
   request: BillRequest,
 ): Promise<ImageFacts> {
   return inWorkshop(configuration, { ...request, jobs: undefined }, async (workshop) => {
-    const options = { ...request, frozen: false, strip: undefined, keepMetadata: false, allowUnresolved: [] };
+    const options = {
+      ...request,
+      frozen: false,
+      strip: undefined,
+      keepMetadata: false,
+      allowUnresolved: [],
+      buildArguments: new Map<string, string>(),
+      epilogueNetwork: undefined,
+    };
     const opened = await openContainerForBuild(container, configuration, options, workshop);
     const plan = await planContainer(opened, options, workshop);
     return factsOfPlan(plan, await plan.base.build(), request.emit);

@@ -17,14 +17,9 @@ import { digestOf } from "../../util/digest.ts";
 import { imagePath } from "../../view/fileTree.ts";
 import { type CachedLibrary, findLibraries, ldSoCachePath, writeLdSoCache } from "../../view/ldSoCache.ts";
 import { cacheDirectories, ldSoConfPath, parseLdSoConf } from "../../view/ldSoConf.ts";
-import {
-  type EpilogueTools,
-  type ImageBelow,
-  keyOfStep,
-  LayerMaker,
-  layOver,
-  networkOf,
-} from "./epilogueLayers.ts";
+import { LayerMaker, layOver } from "./epilogueLayers.ts";
+import type { EpilogueTools, ImageBelow } from "./epilogueTools.ts";
+import { keyOfStep, networkOf } from "./stepKey.ts";
 
 /** A layer of an epilogue that was found elsewhere. */
 export interface FoundLayer<T> {

@@ -1,159 +1,30 @@
 /** The layers of an epilogue: each found where an earlier run left it, else made. */
+import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EntryStream, imageMtime } from "../../archive/entry.ts";
 import type { Inventory } from "../../archive/inventory.ts";
-import { type CompressionSettings, compressionFacts } from "../../archive/layerCompression.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import { collectInventory } from "../../base/collectInventory.ts";
 import { splitWhiteouts } from "../../base/mergeInventories.ts";
-import { type BuildContext, contextFacts } from "../../dockerfile/buildContext.ts";
 import type { CommandMount, CommandRunner } from "../../dockerfile/commandRunner.ts";
 import { copyFiles, type FetchedFile, sourcesOf } from "../../dockerfile/copyFiles.ts";
-import { proxyArguments, type RunStep, type Step, type TransferStep } from "../../dockerfile/evaluate.ts";
+import type { RunStep, Step, TransferStep } from "../../dockerfile/evaluate.ts";
 import { type DirectoryFacts, LayerDraft } from "../../dockerfile/layerDraft.ts";
 import { type LowerFacts, ownerOf, readLowerFacts } from "../../dockerfile/lowerFacts.ts";
 import { settleChanges } from "../../dockerfile/settleChanges.ts";
-import {
-  type FragmentKey,
-  type FragmentStore,
-  fragmentKey,
-  type MadeFragment,
-} from "../../image/fragmentStore.ts";
-import type { LayerSource } from "../../run/ownedLayers.ts";
+import { fragmentKey, type MadeFragment } from "../../image/fragmentStore.ts";
 import { type Digest, hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { runTask } from "../../util/events.ts";
 import { FileTree } from "../../view/fileTree.ts";
-
-/** Version of how layers of epilogues are made: part of their keys. */
-const epilogueVersion = 1;
+import { commandFailure, OutputTail } from "./commandFailure.ts";
+import type { EpilogueTools, ImageBelow } from "./epilogueTools.ts";
+import { type Change, isAddress, networkOf } from "./stepKey.ts";
 
 /** Texts that are kept of a layer: what is installed, and which distribution it is. */
 const keptTexts = /^var\/lib\/dpkg\/status(?:\.d\/[^/]+)?$/;
-
-/** The image so far. */
-export interface ImageBelow {
-  /** From bottom to top. */
-  readonly layers: readonly LayerSource[];
-  /** Those of them in which files may belong to others than root. */
-  readonly foreign: readonly LayerSource[];
-  readonly tree: FileTree;
-}
-
-/** What making layers takes. */
-export interface EpilogueTools {
-  /** Path of the Dockerfile, for errors. */
-  readonly file: string;
-  readonly context: BuildContext;
-  readonly architecture: "amd64" | "arm64";
-  readonly store: FragmentStore;
-  readonly compression: CompressionSettings;
-  /** Whether commands may use the network. */
-  readonly network: boolean;
-  /** Makes every layer again that a command made with the network. */
-  readonly refresh: boolean;
-  /** Folder for caches of `--mount=type=cache`. */
-  readonly cacheDirectory: string;
-  /** Files of the machine that commands see, by path in the image. */
-  readonly hostFiles: () => Promise<ReadonlyMap<string, string>>;
-  /** Opens what runs commands; asked for once, when there is a command to run. */
-  readonly openRunner: () => Promise<CommandRunner>;
-  /** Fetches what ADD names, by its digest. */
-  readonly fetch: (url: string, digest: Digest) => Promise<{ readonly path: string; readonly size: number }>;
-  readonly emit: EmitEvent;
-}
-
-/** The key of the layer that a step makes on an image; undefined when it makes none. */
-export async function keyOfStep(
-  step: Step,
-  below: Pick<ImageBelow, "layers">,
-  tools: Pick<EpilogueTools, "file" | "context" | "compression" | "network" | "architecture">,
-): Promise<FragmentKey | undefined> {
-  const { change } = step;
-  if (change === undefined) return undefined;
-  return fragmentKey({
-    epilogue: epilogueVersion,
-    architecture: tools.architecture,
-    compression: compressionFacts(tools.compression),
-    below: below.layers.map(({ diffId }) => diffId),
-    change: await factsOf(change, tools),
-  });
-}
-
-type Change = Exclude<Step["change"], undefined>;
-
-/** All of a change that decides what becomes of it, as plain data. */
-export async function factsOf(
-  change: Change,
-  tools: Pick<EpilogueTools, "file" | "context" | "network">,
-): Promise<unknown> {
-  switch (change.kind) {
-    case "directory":
-      return { kind: change.kind, path: change.path, user: change.user };
-    case "copy":
-      return { kind: change.kind, ...(await transferFacts(change, tools)) };
-    case "add":
-      return {
-        kind: change.kind,
-        unpack: change.unpack,
-        checksum: change.checksum?.text,
-        ...(await transferFacts(change, tools)),
-      };
-    case "run":
-      return {
-        kind: change.kind,
-        argv: change.argv,
-        script: change.script,
-        env: [...change.env]
-          .filter(([name]) => !proxyArguments.has(name))
-          .sort(([a], [b]) => (a < b ? -1 : 1)),
-        user: change.user,
-        workingDirectory: change.workingDirectory,
-        network: networkOf(change, tools.network),
-        mounts: await Promise.all(
-          change.mounts.map(async (mount) =>
-            mount.type === "bind"
-              ? [mount, await contextFacts(tools.context, sourcesOf(bindWord(mount.source), tools))]
-              : mount,
-          ),
-        ),
-      };
-  }
-}
-
-/** Whether a command gets the network. */
-export function networkOf({ network }: RunStep, isAllowed: boolean): "host" | "none" {
-  return isAllowed && network !== "none" ? "host" : "none";
-}
-
-function bindWord(text: string): { readonly text: string; readonly line: number; readonly column: number } {
-  return { text, line: 1, column: 1 };
-}
-
-async function transferFacts(
-  step: TransferStep,
-  tools: Pick<EpilogueTools, "file" | "context">,
-): Promise<object> {
-  const local = step.sources.filter(({ text }) => !isAddress(text));
-  return {
-    addresses: step.sources.flatMap(({ text }) => (isAddress(text) ? [text] : [])),
-    sources: step.sources.map(({ text }) => text),
-    files: await contextFacts(
-      tools.context,
-      local.flatMap((word) => sourcesOf(word, tools)),
-    ),
-    documents: step.documents,
-    destination: step.destination,
-    chown: step.chown?.text,
-    ...step.options,
-  };
-}
-
-function isAddress(text: string): boolean {
-  return /^https?:\/\//i.test(text);
-}
 
 /** Makes the layers of one epilogue on one image. */
 export class LayerMaker {
@@ -240,7 +111,6 @@ export class LayerMaker {
       if (!isAddress(word.text)) continue;
       const digest = checksumOf(change, file);
       const { path, size } = await fetch(word.text, digest);
-      const { createReadStream } = await import("node:fs");
       const name = new URL(word.text).pathname.split("/").findLast((part) => part !== "");
       found.set(word.text, {
         name: name === undefined ? "__unnamed__" : decodeURIComponent(name),
@@ -265,36 +135,33 @@ export class LayerMaker {
     const scratch = await mkdtemp(join(tmpdir(), "spacktainers-"));
     const network = networkOf(change, isAllowed);
     const output = new OutputTail();
-    const id = `run ${file}:${line}`;
-    emit({ type: "task-start", id, kind: "run", label: shortText(step) });
+    const task = { kind: "run", label: shortText(step), subject: `${file}:${line}` } as const;
     try {
-      const result = await runner.run({
-        layers: below.layers,
-        architecture,
-        argv: change.argv,
-        env: new Map([["SOURCE_DATE_EPOCH", String(imageMtime)], ...change.env]),
-        user: change.user,
-        workingDirectory: change.workingDirectory,
-        network,
-        mounts: await this.#mounts(change, draft, scratch, network),
-        kindOf: (place) => {
-          const entry = below.tree.at(place.slice(1));
-          return entry === undefined ? undefined : entry.type === "directory" ? "directory" : "file";
-        },
-        onOutput: (chunk) => output.add(chunk),
+      return await runTask(emit, task, async () => {
+        const result = await runner.run({
+          layers: below.layers,
+          architecture,
+          argv: change.argv,
+          env: new Map([["SOURCE_DATE_EPOCH", String(imageMtime)], ...change.env]),
+          user: change.user,
+          workingDirectory: change.workingDirectory,
+          network,
+          mounts: await this.#mounts(change, draft, scratch, network),
+          kindOf: (place) => {
+            const entry = below.tree.at(place.slice(1));
+            return entry === undefined ? undefined : entry.type === "directory" ? "directory" : "file";
+          },
+          onOutput: (chunk) => output.add(chunk),
+        });
+        try {
+          if (result.status !== 0) throw commandFailure(result.status, output, { network, isAllowed });
+          const owners = result.users === "single" ? (await this.#lower(below)).owners : undefined;
+          return await this.#write(path, settleChanges(result.changes(), owners));
+        } finally {
+          await result.close();
+        }
       });
-      try {
-        if (result.status !== 0)
-          throw failure(result.status, output, { file, line, column }, network, isAllowed);
-        const owners = result.users === "single" ? (await this.#lower(below)).owners : undefined;
-        const made = await this.#write(path, settleChanges(result.changes(), owners));
-        emit({ type: "task-end", id, outcome: "done" });
-        return made;
-      } finally {
-        await result.close();
-      }
     } catch (error) {
-      emit({ type: "task-end", id, outcome: "failed" });
       if (error instanceof SpacktainersError && Object.keys(error.place).length === 0)
         throw new SpacktainersError(error.code, error.message, {
           place: { file, line, column },
@@ -398,57 +265,6 @@ export function checksumOf(
   if (!/^sha256:[0-9a-f]{64}$/.test(checksum.text))
     throw wrong("this is no SHA-256", "write --checksum=sha256:…");
   return checksum.text as Digest;
-}
-
-/** What Buildah adds when a command has failed. */
-const engineWords = /^(?:subprocess exited with status \d+|Error: exit status \d+)$/;
-
-/** The last of what a command says. */
-class OutputTail {
-  #text = "";
-
-  add(chunk: Buffer): void {
-    this.#text = (this.#text + chunk.toString("utf8")).slice(-65_536);
-  }
-
-  /** Its last lines that say something. */
-  lines(count: number): readonly string[] {
-    return this.#text
-      .split(/[\r\n]+/)
-      .map((line) => line.trim())
-      .filter((line) => line !== "" && !engineWords.test(line))
-      .slice(-count);
-  }
-}
-
-/** What programs say when they would need the network. */
-const networkTrouble =
-  /Temporary failure (?:in name resolution|resolving)|Could not resolve|Network is unreachable|network unreachable|Name or service not known|Unable to locate package|bad address/i;
-
-function failure(
-  status: number,
-  output: OutputTail,
-  place: { readonly file: string; readonly line: number; readonly column: number },
-  network: "host" | "none",
-  isAllowed: boolean,
-): SpacktainersError {
-  const said = output.lines(20);
-  const last =
-    said.findLast((line) => /error|E:|fail|not found|cannot|denied/i.test(line)) ?? said.at(-1) ?? "";
-  const offline = network === "none" && said.some((line) => networkTrouble.test(line));
-  const missing = status === 127 && /apt-get|apt\b/.test(last);
-  return new SpacktainersError(
-    "PROCESS_FAILED",
-    `the command ended with status ${status}${last === "" ? "" : `: ${last.slice(0, 300)}`}`,
-    {
-      place,
-      hint: missing
-        ? "the base has no apt: add it with `base: packages:` in spacktainers.yaml"
-        : offline && !isAllowed
-          ? "commands of an epilogue have no network unless `epilogue: network: true` or --epilogue-network allows it"
-          : `the last it said: ${said.slice(-5).join(" | ").slice(0, 1000)}`,
-    },
-  );
 }
 
 function shortText({ instruction }: Step): string {

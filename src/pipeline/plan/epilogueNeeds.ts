@@ -1,0 +1,40 @@
+/** What an epilogue needs of the image below it. */
+import { defaultBasePackages } from "../../base/debian/defaultPackages.ts";
+import type { Configuration } from "../../definitions/configuration.ts";
+import type { Container } from "../../definitions/repository.ts";
+import { type Dockerfile, parseDockerfile } from "../../dockerfile/parseDockerfile.ts";
+import { readEpilogue } from "./planEpilogue.ts";
+
+/**
+ * The configuration with what the commands of an epilogue need of the base: one that calls apt gets it, where the base is one of
+ * packages that may grow by what is needed.
+ *
+ * @throws SpacktainersError, SpacktainersErrors of reading the epilogue
+ */
+export async function withEpilogueNeeds(
+  configuration: Configuration,
+  { epilogue }: Pick<Container, "epilogue">,
+): Promise<Configuration> {
+  const { base } = configuration;
+  if (epilogue === undefined || base.kind !== "debian" || !base.complete) return configuration;
+  if (!callsApt(parseDockerfile(await readEpilogue(epilogue), epilogue))) return configuration;
+  const packages = base.packages ?? defaultBasePackages;
+  const wanted = ["apt", "ca-certificates"].filter(
+    (name) => !packages.some((one) => one.split("=")[0] === name),
+  );
+  return wanted.length === 0
+    ? configuration
+    : { ...configuration, base: { ...base, packages: [...packages, ...wanted] } };
+}
+
+function callsApt({ instructions }: Dockerfile): boolean {
+  return instructions.some(
+    (one) =>
+      one.kind === "run" &&
+      /(?:^|[\s;&|("'/])(?:apt-get|apt)(?=\s|["']|$)/.test(
+        one.command.form === "exec"
+          ? one.command.arguments.join(" ")
+          : [one.command.line, ...one.command.heredocs.map(({ content }) => content)].join("\n"),
+      ),
+  );
+}
