@@ -4,7 +4,7 @@ import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
 import { checkAddresses } from "./addressProblems.ts";
 import { checkBase, checkCaches, checkLayers, removeFaulty, reportIssue } from "./configurationProblems.ts";
-import { type ConfigurationFile, configurationSchema, type epilogueRunners } from "./configurationSchema.ts";
+import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
 import type { SiteConfiguration } from "./siteConfiguration.ts";
@@ -112,7 +112,8 @@ export interface SpackRepository {
 export interface EpilogueConfiguration {
   /** Whether their commands may use the network. */
   readonly network: boolean;
-  readonly runner: (typeof epilogueRunners)[number];
+  /** What runs them; `auto`: what is here. */
+  readonly runner: "auto" | "sandbox" | "buildah" | "podman";
   /** Values for their ARGs, by name. */
   readonly arguments: ReadonlyMap<string, string>;
 }

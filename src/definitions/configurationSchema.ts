@@ -25,7 +25,7 @@ const secret = z
     "must name an environment variable, such as `$TOKEN`, never the secret itself",
   );
 /** What can run the commands of an epilogue. */
-export const epilogueRunners = ["auto", "sandbox", "buildah", "podman"] as const;
+const epilogueRunners = ["auto", "sandbox", "buildah", "podman"] as const;
 
 const oneOrMore = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(1000)]);
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(1000);

@@ -157,7 +157,7 @@ describe.skipIf(trouble !== undefined)(
           network: false,
           refresh: false,
           cacheDirectory: work.path("caches"),
-          hostFiles: () => Promise.resolve(new Map()),
+          networkFiles: () => Promise.resolve(new Map()),
           openRunner: () =>
             Promise.resolve(sandboxRunner({ directory: work.path("buildroot"), signal: undefined })),
           fetch: () => Promise.reject(new Error("nothing is fetched")),

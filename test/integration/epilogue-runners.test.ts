@@ -158,7 +158,7 @@ describe.each(Object.entries(runners))("commands by %s", (name, trouble) => {
           network: name === "buildah",
           refresh: false,
           cacheDirectory: work.path(`${store}-caches`),
-          hostFiles: () => Promise.resolve(new Map()),
+          networkFiles: () => Promise.resolve(new Map()),
           openRunner: runner,
           fetch: () => Promise.reject(new Error("nothing is fetched")),
           emit: ignoreEvents,

@@ -1,10 +1,10 @@
 /** An assembled image and what its `Dockerfile.epilogue` makes of it. */
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { Annotations } from "../../archive/oci/types.ts";
 import { layerMediaType } from "../../archive/oci/types.ts";
 import { parseDpkgStatus } from "../../base/dpkgStatus.ts";
 import type { BasePackage } from "../../base/types.ts";
+import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import { evaluate, type Step } from "../../dockerfile/evaluate.ts";
 import type { ImageSettings } from "../../dockerfile/imageSettings.ts";
 import { epilogueAnnotation, layerContentsAnnotation, layerKeysAnnotation } from "../../image/annotations.ts";
@@ -27,6 +27,7 @@ import type { Workshop } from "../workspace/workshop.ts";
 import { applyEpilogue, type EpilogueLayer, type FoundLayer } from "./applyEpilogue.ts";
 import { fetchAddress } from "./fetchAddress.ts";
 import { layerSource } from "./layerSource.ts";
+import { networkFiles } from "./networkFiles.ts";
 import { openRunner } from "./openRunner.ts";
 
 /** An image before its epilogue. */
@@ -37,6 +38,8 @@ export interface ImageBefore {
   readonly layers: readonly AnyLayer[];
   /** Its labels, besides those inherited from the base. */
   readonly labels: Annotations;
+  /** What lies underneath, as configured. */
+  readonly base: BaseConfiguration;
 }
 
 /** An image after its epilogue. */
@@ -93,7 +96,7 @@ export async function continueImage(
       network: epilogue.network,
       refresh,
       cacheDirectory: join(cacheHome(), "epilogue"),
-      hostFiles: () => resolverFiles(),
+      networkFiles: (now) => networkFiles(now, before.base, architecture),
       openRunner: () => openRunner(epilogue.runner, architecture, signal),
       fetch: (url, digest) => fetchAddress(url, digest, { emit, signal }),
       emit,
@@ -172,19 +175,6 @@ function warnOfUnset(steps: readonly Step[], { file }: PlannedEpilogue, emit: Em
         message: `$${name} is not set: it stands for nothing`,
         place: { file, line: instruction.line, column: instruction.column },
       });
-}
-
-/** How names are resolved here, for commands that may use the network. */
-async function resolverFiles(): Promise<ReadonlyMap<string, string>> {
-  const files = new Map<string, string>();
-  for (const path of ["/etc/resolv.conf", "/etc/hosts"]) {
-    const isThere = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) files.set(path, path);
-  }
-  return files;
 }
 
 /** The packages that dpkg knows of after the epilogue, where it wrote about them; those of the base with all that is known of them. */

@@ -180,7 +180,7 @@ export class LayerMaker {
     scratch: string,
     network: "host" | "none",
   ): Promise<readonly CommandMount[]> {
-    const { context, file, cacheDirectory, hostFiles } = this.#tools;
+    const { context, file, cacheDirectory, networkFiles } = this.#tools;
     const mounts: CommandMount[] = [];
     const add = (source: string | undefined, target: string, rest: Partial<CommandMount>): void => {
       // Below /dev everything is the container's own.
@@ -188,7 +188,11 @@ export class LayerMaker {
       mounts.push({ source, target: real, isFile: false, readOnly: false, size: undefined, ...rest });
     };
     if (network === "host")
-      for (const [target, source] of await hostFiles()) add(source, target, { isFile: true, readOnly: true });
+      for (const [target, source] of await networkFiles(draft.tree)) {
+        const path = "file" in source ? source.file : join(scratch, `file${mounts.length}`);
+        if ("text" in source) await writeFile(path, source.text, { mode: 0o644 });
+        add(path, target, { isFile: true, readOnly: true });
+      }
     if (change.script !== undefined) {
       const script = join(scratch, "script");
       await writeFile(script, change.script.content, { mode: 0o755 });

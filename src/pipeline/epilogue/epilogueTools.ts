@@ -31,8 +31,10 @@ export interface EpilogueTools {
   readonly refresh: boolean;
   /** Folder for caches of `--mount=type=cache`. */
   readonly cacheDirectory: string;
-  /** Files of the machine that commands see, by path in the image. */
-  readonly hostFiles: () => Promise<ReadonlyMap<string, string>>;
+  /** Files that commands see which use the network, by path in the image: where they are on this machine, or what they say. */
+  readonly networkFiles: (
+    tree: FileTree,
+  ) => Promise<ReadonlyMap<string, { readonly file: string } | { readonly text: string }>>;
   /** Opens what runs commands; asked for once, when there is a command to run. */
   readonly openRunner: () => Promise<CommandRunner>;
   /** Fetches what ADD names, by its digest. */

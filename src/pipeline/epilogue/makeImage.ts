@@ -119,10 +119,15 @@ export async function decideImage(
     const continued =
       plan.epilogue === undefined
         ? undefined
-        : await continueImage(plan.epilogue, { assembly, draft, layers, labels }, workshop, {
-            published,
-            refresh: plan.baseOptions.refresh === true,
-          });
+        : await continueImage(
+            plan.epilogue,
+            { assembly, draft, layers, labels, base: configuration.base },
+            workshop,
+            {
+              published,
+              refresh: plan.baseOptions.refresh === true,
+            },
+          );
     if (continued !== undefined) reportDraft(continued.draft, emit);
     const image = finishImage(assembly, {
       layers: continued?.layers ?? layers,

@@ -6,6 +6,24 @@ import { type Dockerfile, parseDockerfile } from "../../dockerfile/parseDockerfi
 import { readEpilogue } from "./planEpilogue.ts";
 
 /**
+ * apt; what packages depend on and bases are made without (adduser, debconf); and of the packages that none names, because every system
+ * has them, those that maintainer scripts call. The rest comes with what is installed.
+ */
+const packageManager = [
+  "adduser",
+  "apt",
+  "base-passwd",
+  "dash",
+  "debconf",
+  "debianutils",
+  "diffutils",
+  "dpkg",
+  "gzip",
+  "init-system-helpers",
+  "tar",
+];
+
+/**
  * The configuration with what the commands of an epilogue need of the base: one that calls apt gets it, where the base is one of
  * packages that may grow by what is needed.
  *
@@ -19,9 +37,7 @@ export async function withEpilogueNeeds(
   if (epilogue === undefined || base.kind !== "debian" || !base.complete) return configuration;
   if (!callsApt(parseDockerfile(await readEpilogue(epilogue), epilogue))) return configuration;
   const packages = base.packages ?? defaultBasePackages;
-  const wanted = ["apt", "ca-certificates"].filter(
-    (name) => !packages.some((one) => one.split("=")[0] === name),
-  );
+  const wanted = packageManager.filter((name) => !packages.some((one) => one.split("=")[0] === name));
   return wanted.length === 0
     ? configuration
     : { ...configuration, base: { ...base, packages: [...packages, ...wanted] } };
