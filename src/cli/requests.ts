@@ -40,5 +40,6 @@ export function imageRequest(
     buildArguments: new Map(options.buildArg ?? []),
     epilogueNetwork: options.epilogueNetwork,
     frozen: options.frozen === true,
+    failFast: options.failFast === true,
   };
 }

@@ -123,11 +123,13 @@ async function writeLayout(directory: string, command: Command): Promise<void> {
   await mkdir(blobs, { recursive: true });
   const layers = [];
   for (const layer of command.layers) {
-    const { path, digest, size, mediaType } = await layer.blob();
+    const { path, digest, size, mediaType, bytes } = await layer.blob();
     const target = join(blobs, hexOfDigest(digest));
-    await symlink(path, target).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
+    if (path === undefined) await writeFile(target, bytes());
+    else
+      await symlink(path, target).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "EEXIST") throw error;
+      });
     layers.push({ mediaType, digest, size });
   }
   const document = async (value: unknown, mediaType: string) => {

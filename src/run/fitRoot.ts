@@ -4,25 +4,13 @@
  * They form one more layer, computed here rather than made with shell commands inside the mounted root: an image may have
  * links that lead such commands astray, onto files of the machine.
  */
-import {
-  chmod,
-  link,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  stat,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeAtomically } from "../util/atomicFile.ts";
-import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { Identity } from "./identity.ts";
 import { lookUp } from "./rootView.ts";
 import type { Bind, ContainerProcess } from "./types.ts";
+import { tablesWith } from "./userTables.ts";
 
 /** One thing in the layer. Paths are relative to the root and free of links. */
 export type Addition =
@@ -181,114 +169,4 @@ function isMountedOver(path: string): boolean {
 async function isDirectoryOrMissing(stack: readonly string[], path: string): Promise<boolean> {
   const found = await lookUp(stack, path).catch(() => undefined);
   return found !== undefined && found.kind !== "file";
-}
-
-/** The image's tables of users and groups with this user in them, as far as they have to be changed, and the user's home. */
-async function tablesWith(
-  stack: readonly string[],
-  { uid, gid, name, home }: Identity,
-): Promise<{ readonly home: string; readonly files: ReadonlyMap<string, string> }> {
-  const users = await textOf(stack, "etc/passwd");
-  const known = rowOf(users, uid);
-  // Root is the image's matter, home and all; that of others is where it is on this machine.
-  if (uid === 0) return { home: absoluteOr(known?.[5], "/root"), files: new Map() };
-  const files = new Map<string, string>();
-  if (known === undefined)
-    files.set("etc/passwd", withRow(users, `${name}:x:${uid}:${gid}:${name}:${home}:/bin/sh`));
-  const groups = await textOf(stack, "etc/group");
-  if (rowOf(groups, gid) === undefined) files.set("etc/group", withRow(groups, `${name}:x:${gid}:`));
-  return { home: absoluteOr(home, "/"), files };
-}
-
-function absoluteOr(path: string | undefined, other: string): string {
-  return path?.startsWith("/") === true ? path : other;
-}
-
-/** Fields of the row with this number, which is the third of them in both tables. */
-function rowOf(table: string, number: number): readonly string[] | undefined {
-  return table
-    .split("\n")
-    .map((line) => line.split(":"))
-    .find((fields) => fields[2] === String(number));
-}
-
-function withRow(table: string, row: string): string {
-  return `${table}${table === "" || table.endsWith("\n") ? "" : "\n"}${row}\n`;
-}
-
-async function textOf(stack: readonly string[], path: string): Promise<string> {
-  const found = await lookUp(stack, path).catch(() => undefined);
-  return found?.kind === "file" ? readFile(found.file, "utf8").catch(() => "") : "";
-}
-
-/**
- * Writes the layer below `directory`, if an equal one is not there already.
- * @returns its identifier, as those of `stackedLayers`
- */
-export async function writeAdditions(
-  directory: string,
-  additions: ReadonlyMap<string, Addition>,
-): Promise<string> {
-  const sorted = [...additions].sort(([a], [b]) => (a < b ? -1 : 1));
-  const id = `p${hexOfDigest(digestOf(JSON.stringify(sorted))).slice(0, 32)}`;
-  await once(join(directory, id), async (temporary) => {
-    const root = join(temporary, "fs");
-    await mkdir(root, { recursive: true });
-    await place(root, sorted);
-  });
-  return id;
-}
-
-/**
- * For kernels that cannot stack: the image's one directory again, its files shared by hard links, with the additions in place.
- * @returns its identifier
- */
-export async function cloneWithAdditions(
-  directory: string,
-  image: string,
-  additions: ReadonlyMap<string, Addition>,
-): Promise<string> {
-  const sorted = [...additions].sort(([a], [b]) => (a < b ? -1 : 1));
-  const id = `m${hexOfDigest(digestOf(`${image}\n${JSON.stringify(sorted)}`)).slice(0, 32)}`;
-  const replaced = new Set(sorted.filter(([, item]) => item.kind === "file").map(([path]) => path));
-  const directories = new Set(sorted.filter(([, item]) => item.kind === "directory").map(([path]) => path));
-  await once(join(directory, id), async (temporary) => {
-    const root = join(temporary, "fs");
-    await mkdir(root, { recursive: true });
-    const copy = async (path: string): Promise<void> => {
-      const from = join(directory, image, "fs", path);
-      for (const name of await readdir(from)) {
-        const inner = path === "" ? name : `${path}/${name}`;
-        if (replaced.has(inner)) continue;
-        const facts = await lstat(join(from, name));
-        if (facts.isDirectory()) {
-          await mkdir(join(root, inner), { mode: 0o700 });
-          await copy(inner);
-          await chmod(join(root, inner), facts.mode & 0o1777);
-        } else if (directories.has(inner)) {
-          // Hidden by a directory of ours.
-        } else if (facts.isSymbolicLink()) await symlink(await readlink(join(from, name)), join(root, inner));
-        else await link(join(from, name), join(root, inner));
-      }
-    };
-    await copy("");
-    await place(root, sorted);
-  });
-  return id;
-}
-
-async function place(root: string, additions: readonly (readonly [string, Addition])[]): Promise<void> {
-  for (const [path, item] of additions) {
-    if (item.kind === "directory") await mkdir(join(root, path), { recursive: true });
-    else await writeFile(join(root, path), item.content, { mode: item.mode });
-  }
-  for (const [path, item] of additions) await chmod(join(root, path), item.mode);
-}
-
-async function once(target: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  const known = await stat(target).catch(() => undefined);
-  if (known !== undefined) return;
-  await writeAtomically(target, write).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-  });
 }

@@ -23,13 +23,15 @@ export interface LayerSource {
   readonly diffId: Digest;
   /** Its entries, whiteouts and extended attributes included. */
   entries(): EntryStream;
-  /** Its bytes as a file on this machine, compressed as the media type says. */
+  /** Its bytes, compressed as the media type says. */
   blob(): Promise<LayerBlob>;
 }
 
-/** A layer in a file. */
+/** A layer's bytes. */
 export interface LayerBlob {
-  readonly path: string;
+  /** A file that is nothing else; undefined: there is none. */
+  readonly path: string | undefined;
+  readonly bytes: () => AsyncIterable<Uint8Array>;
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;

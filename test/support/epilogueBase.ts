@@ -96,6 +96,7 @@ export async function makeEpilogueBase(
       blob: () =>
         Promise.resolve({
           path,
+          bytes: () => createReadStream(path),
           digest: digest as Digest,
           size: readFileSync(path).length,
           mediaType: mediaTypes.layer,

@@ -3,7 +3,7 @@ import { type CompressionSettings, compressionFacts } from "../../archive/layerC
 import { type Annotations, layerMediaType } from "../../archive/oci/types.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import type { Completion } from "../../base/completions.ts";
-import type { AnyBaseLayer, Base } from "../../base/types.ts";
+import type { Base } from "../../base/types.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { ImageSettings } from "../../dockerfile/imageSettings.ts";
@@ -14,15 +14,11 @@ import {
   inputsAnnotation,
   layerContentsAnnotation,
 } from "../../image/annotations.ts";
+import { assembleImage, contractCommand, contractEntrypoint } from "../../image/assembleImage.ts";
+import { fileLayer } from "../../image/fileLayer.ts";
 import { type FragmentStore, fragmentKey } from "../../image/fragmentStore.ts";
-import {
-  type AnyLayer,
-  assembleImage,
-  contractCommand,
-  contractEntrypoint,
-  type Image,
-  type ImageLayer,
-} from "../../image/image.ts";
+import type { OciImage } from "../../image/image.ts";
+import type { OciLayer } from "../../image/layer.ts";
 import { nameMatcher } from "../../linkage/allow.ts";
 import { checkLinkage } from "../../linkage/checkLinkage.ts";
 import { externalsMissing } from "../../linkage/externals.ts";
@@ -65,7 +61,7 @@ export interface Assembly {
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`. */
   readonly inventories: readonly Inventory[];
-  readonly base: Base<AnyBaseLayer>;
+  readonly base: Base;
   readonly baseName: string;
   /** What may stay unresolved. */
   readonly allow: readonly string[];
@@ -197,20 +193,20 @@ export async function imageLayers(
   {
     packages,
     baseContents,
-  }: { readonly packages: readonly AnyLayer[]; readonly baseContents: ContentsId | undefined },
-): Promise<readonly AnyLayer[]> {
+  }: { readonly packages: readonly OciLayer[]; readonly baseContents: ContentsId | undefined },
+): Promise<readonly OciLayer[]> {
   return [
     ...base.layers.map(({ inventory: _, ...layer }, index) => ({
       ...layer,
       createdBy: `spacktainers: ${baseName}`,
-      ...(index > 0 || baseContents === undefined
-        ? {}
-        : {
-            annotations: {
+      // What the image that it comes from says of a layer is not said of ours.
+      annotations:
+        index > 0 || baseContents === undefined
+          ? undefined
+          : {
               [baseKeyAnnotation]: base.key,
               [layerContentsAnnotation]: formatContentsId(baseContents),
             },
-          }),
     })),
     ...packages,
     await topImageLayer(draft.top.entries, compression, store),
@@ -220,7 +216,7 @@ export async function imageLayers(
 /** What {@link finishImage} puts together, besides the contents. */
 export interface FinishOptions {
   /** From bottom to top. */
-  readonly layers: readonly AnyLayer[];
+  readonly layers: readonly OciLayer[];
   /** How its containers start. */
   readonly settings: ImageSettings;
   /** Digest of everything that decides the image. */
@@ -258,7 +254,7 @@ export function assembledSettings({ base }: Assembly, { env }: Draft, labels: An
 export function finishImage(
   assembly: Assembly,
   { layers, settings, inputs, created, labels, annotations, completion }: FinishOptions,
-): Image<AnyLayer> {
+): OciImage {
   const { entrypoint = null, command = null, user, workingDirectory, stopSignal, author } = settings;
   return assembleImage({
     architecture: assembly.names.arch,
@@ -290,7 +286,7 @@ export function finishImage(
 }
 
 /** The variables that a base image brings; a base without any starts from the usual PATH. */
-function baseEnvironment(base: Base<AnyBaseLayer>): ReadonlyMap<string, string> {
+function baseEnvironment(base: Base): ReadonlyMap<string, string> {
   const own = (base.config?.env ?? []).map((line): [string, string] => {
     const equals = line.indexOf("=");
     return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
@@ -303,7 +299,7 @@ async function topImageLayer(
   entries: readonly ViewEntry[],
   compression: CompressionSettings,
   store: FragmentStore,
-): Promise<ImageLayer> {
+): Promise<OciLayer> {
   const key = fragmentKey({
     top: 1,
     compression: compressionFacts(compression),
@@ -319,12 +315,14 @@ async function topImageLayer(
     facts: await writeFragment(path, streamEntries(entries), { compression }),
     inventory: { entries: [] },
   }));
-  return {
-    path: fragment.path,
-    digest: fragment.digest,
-    size: fragment.size,
-    diffId: fragment.diffId,
+  const { path, digest, size, diffId } = fragment;
+  const facts = {
+    digest,
+    size,
+    diffId,
     mediaType: layerMediaType(fragment.compression),
     createdBy: "spacktainers: view and environment",
+    annotations: undefined,
   };
+  return fileLayer(facts, { path, offset: 0, size }, { isOurs: true });
 }

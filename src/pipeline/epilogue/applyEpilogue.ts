@@ -125,7 +125,14 @@ export function fragmentSource({
   const where = { file: path };
   return {
     diffId,
-    blob: () => Promise.resolve({ path, digest, size, mediaType: layerMediaType(compression) }),
+    blob: () =>
+      Promise.resolve({
+        path,
+        digest,
+        size,
+        mediaType: layerMediaType(compression),
+        bytes: () => createReadStream(path),
+      }),
     entries: (): EntryStream =>
       readTar(decompressStream(createReadStream(path, { highWaterMark: 1 << 20 }), { where }), {
         where,

@@ -8,7 +8,8 @@ import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import { evaluate, type Step } from "../../dockerfile/evaluate.ts";
 import type { ImageSettings } from "../../dockerfile/imageSettings.ts";
 import { epilogueAnnotation, layerContentsAnnotation, layerKeysAnnotation } from "../../image/annotations.ts";
-import type { AnyLayer } from "../../image/image.ts";
+import { fileLayer } from "../../image/fileLayer.ts";
+import type { OciLayer } from "../../image/layer.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { contentsOf, formatContentsId } from "../../publish/layerContents.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
@@ -35,7 +36,7 @@ export interface ImageBefore {
   readonly assembly: Assembly;
   readonly draft: Draft;
   /** From bottom to top. */
-  readonly layers: readonly AnyLayer[];
+  readonly layers: readonly OciLayer[];
   /** Its labels, besides those inherited from the base. */
   readonly labels: Annotations;
   /** What lies underneath, as configured. */
@@ -44,7 +45,7 @@ export interface ImageBefore {
 
 /** An image after its epilogue. */
 export interface ContinuedImage {
-  readonly layers: readonly AnyLayer[];
+  readonly layers: readonly OciLayer[];
   /** The records of what is in the layers added. */
   readonly contents: readonly ContentsSource[];
   readonly settings: ImageSettings;
@@ -67,11 +68,11 @@ const statusPath = "var/lib/dpkg/status";
 export async function continueImage(
   epilogue: PlannedEpilogue,
   before: ImageBefore,
-  workshop: Pick<Workshop, "store" | "registries" | "emit" | "signal">,
+  workshop: Pick<Workshop, "store" | "emit" | "signal">,
   { published, refresh }: { readonly published: PublishedLayers | undefined; readonly refresh: boolean },
 ): Promise<ContinuedImage> {
   const { assembly, draft, layers } = before;
-  const { emit, signal, store, registries } = workshop;
+  const { emit, signal, store } = workshop;
   const architecture = assembly.names.arch;
   const evaluation = evaluate(epilogue.dockerfile, {
     settings: assembledSettings(assembly, draft, before.labels),
@@ -79,8 +80,7 @@ export async function continueImage(
     architecture,
   });
   warnOfUnset(evaluation.steps, epilogue, emit);
-  const open = (layer: AnyLayer) => layerSource(layer, (name) => registries.repository(name));
-  const sources = layers.map(open);
+  const sources = layers.map(layerSource);
   const { tree } = draft.top;
   const isViewed = viewChoice(assembly.loaded.environment, assembly.resolved.graph) !== undefined;
   const applied = await applyEpilogue<FoundElsewhere>(
@@ -104,7 +104,7 @@ export async function continueImage(
     {
       libraries: draft.top.libraries,
       viewPath: isViewed ? assembly.configuration.view.root : undefined,
-      find: (key) => findPublished(key, published, open),
+      find: (key) => findPublished(key, published),
     },
   );
   const made = await Promise.all(applied.layers.map(finishedLayer));
@@ -122,20 +122,22 @@ export async function continueImage(
 }
 
 interface FoundElsewhere {
-  readonly layer: AnyLayer;
+  readonly layer: OciLayer;
   readonly contents: ContentsSource;
 }
 
 async function findPublished(
   key: string,
   published: PublishedLayers | undefined,
-  open: (layer: AnyLayer) => FoundLayer<FoundElsewhere>["source"],
 ): Promise<FoundLayer<FoundElsewhere> | undefined> {
   const found = await published?.findLayer([key]);
   if (found === undefined) return undefined;
-  const { inventories, contents, ...facts } = found;
-  const layer: AnyLayer = { ...facts, createdBy: "" };
-  return { layer: { layer, contents }, source: open(layer), inventory: inventories[0] ?? { entries: [] } };
+  const { layer, inventories, contents } = found;
+  return {
+    layer: { layer, contents },
+    source: layerSource(layer),
+    inventory: inventories[0] ?? { entries: [] },
+  };
 }
 
 /** A layer as an image has it, with the record of what is in it. */
@@ -156,10 +158,8 @@ async function finishedLayer({
     load: async () => contentsOf([await inventoryBytes()]),
   };
   const mediaType = layerMediaType(compression);
-  return {
-    layer: { path, digest, size, diffId, mediaType, createdBy, annotations: wordsOf(key, contents) },
-    contents,
-  };
+  const facts = { digest, size, diffId, mediaType, createdBy, annotations: wordsOf(key, contents) };
+  return { layer: fileLayer(facts, { path, offset: 0, size }, { isOurs: true }), contents };
 }
 
 function wordsOf(key: string, contents: ContentsSource): Annotations {

@@ -34,8 +34,10 @@ export async function withEpilogueNeeds(
   { epilogue }: Pick<Container, "epilogue">,
 ): Promise<Configuration> {
   const { base } = configuration;
-  if (epilogue === undefined || base.kind !== "debian" || !base.complete) return configuration;
-  if (!callsApt(parseDockerfile(await readEpilogue(epilogue), epilogue))) return configuration;
+  if (epilogue === undefined) return configuration;
+  // What is wrong with it is told first, whatever the base.
+  const dockerfile = parseDockerfile(await readEpilogue(epilogue), epilogue);
+  if (base.kind !== "debian" || !base.complete || !callsApt(dockerfile)) return configuration;
   const packages = base.packages ?? defaultBasePackages;
   const wanted = packageManager.filter((name) => !packages.some((one) => one.split("=")[0] === name));
   return wanted.length === 0
