@@ -7,7 +7,7 @@ import { inputsAnnotation } from "../../image/annotations.ts";
 import { type OciImage, platformOfConfig } from "../../image/image.ts";
 import { findRegistryImage, type RegistryImage } from "../../image/openRegistryImage.ts";
 import { platformOf } from "../../image/platform.ts";
-import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
+import { decideImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
@@ -29,7 +29,7 @@ const questionsAtOnce = 8;
 /** A command line of `push`, as far as it decides the images. */
 export type PushOptions = Pick<
   BuildRequest,
-  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh"
+  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
 > & {
   /** Push again what is there already, and make anew what could be referred to. */
   readonly force: boolean;

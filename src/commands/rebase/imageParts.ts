@@ -11,6 +11,7 @@ import {
   assemblyAnnotation,
   baseKeyAnnotation,
   completionAnnotation,
+  epilogueAnnotation,
   inputsAnnotation,
   layerContentsAnnotation,
   layerKeysAnnotation,
@@ -112,6 +113,12 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
       "NOT_SUPPORTED",
       "the image does not tell what it was put together from: it is not one of `spacktainers`, or one of an older version",
       { place, hint: "`spacktainers push` makes it from its definition" },
+    );
+  if (annotations[epilogueAnnotation] !== undefined)
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      "the image has an epilogue, which was carried out on the base that it stands on",
+      { place, hint: "`spacktainers push` carries it out on the new one" },
     );
   const facts = parseAssemblyFacts(assembly, place);
   const texts = await readTopLayer(image, all[top]);
