@@ -39,7 +39,7 @@ describe("estimateWork", () => {
     });
     expect(estimateWork(diamond, () => undefined, 1)).toMatchObject({
       known: 0,
-      criticalPath: ["zlib", "hdf5", "app"],
+      criticalSeconds: 90,
     });
     expect(estimateWork([], () => undefined, 4)).toMatchObject({
       seconds: 0,
