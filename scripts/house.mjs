@@ -6,6 +6,7 @@ export const modules = [
   "net",
   "elf",
   "archive",
+  "openpgp",
   "registry",
   "definitions",
   "spec",

@@ -3,6 +3,7 @@ import type { Inventory } from "../archive/inventory.ts";
 import type { HttpClient } from "../net/http.ts";
 import type { RepositoryName } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";
+import type { Clock } from "../util/clock.ts";
 import type { Digest } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
 
@@ -161,6 +162,8 @@ export interface BuildBaseOptions {
   readonly refresh?: boolean;
   /** How long an archive's index is taken as current without asking, in hours; default 24. */
   readonly maxAgeHours?: number;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
   /** Exactly these packages, or this image, instead of the newest ones. */
   readonly lock?: BaseLock;
   /** Opens the repository of a base that is an image in a registry; without, such a base is refused. */

@@ -2,11 +2,14 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { type RetryPolicy, TransientFailure, withRetries } from "../net/retry.ts";
+import { openTrustedKeys, type TrustOptions } from "../openpgp/trustedKeys.ts";
 import { briefSpec } from "../spec/concrete.ts";
 import { cacheHome } from "../util/cacheHome.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import { digestOf } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { once } from "../util/once.ts";
 import { archivePrefix, headBytes } from "./archivePrefix.ts";
 import { type ArchiveStore, type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type CacheKey, listKeys } from "./cacheKeys.ts";
@@ -17,7 +20,6 @@ import { fetchMetadata2 } from "./metadata2.ts";
 import { fetchMetadata3 } from "./metadata3.ts";
 import { openMetadataMemory, type RememberedMetadata } from "./metadataMemory.ts";
 import { openStore } from "./openStore.ts";
-import { openTrustedKeys } from "./signatures.ts";
 import type { CacheStore } from "./store.ts";
 import type { CachedPackage, CacheIndex, CacheLayout, CacheSource } from "./types.ts";
 import { identifySpec, type VerifiedMetadata } from "./verifiedMetadata.ts";
@@ -32,7 +34,16 @@ export interface BuildCacheOptions {
   /** Further attempts after a passing failure, and the first pause in milliseconds. */
   readonly retries?: number;
   readonly retryDelayMs?: number;
+  /** Tells whether what is remembered is still good; default {@link systemClock}. */
+  readonly clock?: Clock;
 }
+
+/** What to do about signatures that are refused. */
+const signatureHints: TrustOptions = {
+  unknownHint:
+    "if you trust its owner, add the public key to the cache's `trust` in spacktainers.yaml, or name it with --trust",
+  invalidHint: "the file was changed after it was signed, or is damaged; push the package again",
+};
 
 export interface BuildCache {
   /** Without credentials. */
@@ -83,7 +94,7 @@ export function openBuildCache(
   archives?: ArchiveStore,
 ): BuildCache {
   const cacheDir = options.cacheDir ?? cacheHome();
-  const { emit, signal } = options;
+  const { emit, signal, clock = systemClock } = options;
   const store = openStore(source, {
     emit,
     signal,
@@ -91,8 +102,11 @@ export function openBuildCache(
     ...(options.retryDelayMs === undefined ? {} : { retryDelayMs: options.retryDelayMs }),
   });
   const folder = join(cacheDir, "index", digestOf(store.id).slice(7, 39));
-  const trust = { keys: openTrustedKeys(source.keys), unsigned: source.unsigned };
-  const memory = openMetadataMemory(folder, `${trust.keys.id}${trust.unsigned ? "-unsigned" : ""}`);
+  const trust = {
+    keys: openTrustedKeys(source.keys, { ...signatureHints, clock }),
+    unsigned: source.unsigned,
+  };
+  const memory = openMetadataMemory(folder, `${trust.keys.id}${trust.unsigned ? "-unsigned" : ""}`, clock);
   const downloads = archives ?? openArchiveStore(cacheDir, emit);
   const policy: RetryPolicy = { retries: 2, delayMs: options.retryDelayMs ?? 1000, emit, signal };
 
@@ -270,13 +284,4 @@ async function beginningOf(path: string, bytes: number): Promise<Uint8Array> {
   } finally {
     await file.close();
   }
-}
-
-/** Does something the first time it is asked for. A failure is kept: a cache that is down is not asked for every package. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

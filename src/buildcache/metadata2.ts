@@ -1,11 +1,11 @@
 /** Package metadata in layout v2: a signed spec file that also names the archive's digest. */
 
-import { looksClearSigned, parseCleartext } from "../util/cleartext.ts";
+import { looksClearSigned, parseCleartext } from "../openpgp/cleartext.ts";
+import type { TrustedKeys } from "../openpgp/trustedKeys.ts";
 import { type Digest, parseDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import { type PackageId, packagePaths2, type SpecLookup } from "./layoutPaths.ts";
-import type { TrustedKeys } from "./signatures.ts";
 import type { CacheStore } from "./store.ts";
 import {
   decodeUtf8,
@@ -39,7 +39,7 @@ export async function fetchMetadata2(
       const { status, bytes, version } = await store.get(path, { maxBytes: maxSpecFileBytes });
       if (status !== "found") continue;
       const place = { url: store.locate(path) };
-      const { text, signedBy } = await believe(decodeUtf8(bytes, place), trust, place);
+      const { text, signedBy, validUntil } = await believe(decodeUtf8(bytes, place), trust, place);
       const { document } = identifySpec(text, asked, place);
       const digest = archiveDigest(document, place);
       return {
@@ -51,10 +51,19 @@ export async function fetchMetadata2(
         digest,
         size: undefined,
         signedBy,
+        validUntil,
       };
     }
   }
   return undefined;
+}
+
+/** A text that may be believed, and on whose word: undefined for a cache that needs no signatures. */
+export interface BelievedText {
+  readonly text: string;
+  readonly signedBy: string | undefined;
+  /** When the key or the signature ends, in milliseconds since 1970; undefined when neither does. */
+  readonly validUntil: number | undefined;
 }
 
 /**
@@ -63,23 +72,19 @@ export async function fetchMetadata2(
  *
  * @throws SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, KEY_INVALID
  */
-export async function believe(
-  source: string,
-  trust: Trust,
-  place: Place,
-): Promise<{ readonly text: string; readonly signedBy: string | undefined }> {
+export async function believe(source: string, trust: Trust, place: Place): Promise<BelievedText> {
   if (looksClearSigned(source)) {
     if (trust.keys.count > 0 || !trust.unsigned) {
       try {
-        return await trust.keys.verify(source, place);
+        return await trust.keys.verifyText(source, place);
       } catch (thrown) {
         const stranger = thrown instanceof SpacktainersError && thrown.code === "KEY_UNKNOWN";
         if (!stranger || !trust.unsigned) throw thrown;
       }
     }
-    return { text: parseCleartext(source, place).text, signedBy: undefined };
+    return { text: parseCleartext(source, place).text, signedBy: undefined, validUntil: undefined };
   }
-  if (trust.unsigned) return { text: source, signedBy: undefined };
+  if (trust.unsigned) return { text: source, signedBy: undefined, validUntil: undefined };
   throw new SpacktainersError("SIGNATURE_MISSING", "the package is not signed", {
     place,
     hint: "if this cache is meant to have no signatures, say `unsigned: true` for it in spacktainers.yaml",

@@ -35,7 +35,7 @@ export async function fetchMetadata3(
     const { status, bytes, version } = await store.get(path, { maxBytes: maxManifestBytes });
     if (status !== "found") return undefined;
     const place = { url: store.locate(path) };
-    const { text, signedBy } = await believe(decodeUtf8(bytes, place), trust, place);
+    const { text, signedBy, validUntil } = await believe(decodeUtf8(bytes, place), trust, place);
     const records = parseManifest(text, place);
     const archive = recordOf(records, "install", 2, 2);
     if (archive === undefined) throw unreadable("archive", records, place);
@@ -53,6 +53,7 @@ export async function fetchMetadata3(
       digest: archive.digest,
       size: archive.size,
       signedBy,
+      validUntil,
     };
   });
 }

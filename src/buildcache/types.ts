@@ -1,6 +1,7 @@
 /**
  * The interface of build caches: what the rest of the program sees of them, whatever their layout and place.
  */
+import type { KeyFile } from "../openpgp/keyFile.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import type { Digest } from "../util/digest.ts";
 
@@ -8,8 +9,8 @@ import type { Digest } from "../util/digest.ts";
 export interface CacheSource {
   /** `file:`, `http(s):` or `s3:` URL, or a path. The directory that holds `build_cache/` or `v3/`. */
   readonly url: string;
-  /** ASCII-armoured OpenPGP public keys, any of which may sign. Key files are read at the edge, not here. */
-  readonly keys: readonly { readonly name: string; readonly armored: string }[];
+  /** Files of OpenPGP public keys, any of which may sign. They are read at the edge, not here. */
+  readonly keys: readonly KeyFile[];
   /** True when the configuration says that this cache has no signatures. Never guessed. */
   readonly unsigned: boolean;
   /** S3 only. */

@@ -20,6 +20,8 @@ export interface VerifiedMetadata {
   readonly size: number | undefined;
   /** Fingerprint of the primary key; undefined when unsigned. */
   readonly signedBy: string | undefined;
+  /** When the key or the signature ends, in milliseconds since 1970; undefined when neither does. */
+  readonly validUntil: number | undefined;
 }
 
 /** Longest spec file accepted, in bytes (uncompressed). */

@@ -3,6 +3,7 @@ import { asSpacktainersError, exitStatus, SpacktainersError, SpacktainersErrors 
 import { toolVersion } from "../util/toolVersion.ts";
 import { errorJson, errorLines, type VerbOutcome, wantsColor } from "./context.ts";
 import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
+import { readerLeft, standardError, standardOutput } from "./standardStreams.ts";
 import { verbs } from "./verbs.ts";
 
 /**
@@ -13,44 +14,88 @@ import { verbs } from "./verbs.ts";
  *   5 refused for trust; `run` returns that of the program it ran; 130 after `Ctrl-C`
  */
 export async function runCli(argv: readonly string[]): Promise<number> {
+  const status = await runVerb(argv);
+  await standardOutput.settled();
+  const { lost } = standardOutput;
+  if (lost === undefined || readerLeft(lost)) return status;
+  // Not as JSON: that would go where nothing can be written.
+  reportFailure(lostOutput(lost), {});
+  return status === 0 ? exitStatus.failed : status;
+}
+
+async function runVerb(argv: readonly string[]): Promise<number> {
   const outcome: VerbOutcome = { status: 0 };
   const commands: Command[] = [];
   const program = new Command("spacktainers")
     .description("Containers built with Spack packages, from a few lines of YAML, in seconds.")
     .version(toolVersion())
-    .enablePositionalOptions()
-    .showHelpAfterError("(run with --help for usage)")
-    .exitOverride();
+    .enablePositionalOptions();
   addGlobalOptions(program);
   for (const verb of verbs) {
-    const command = addGlobalOptions(verb(program, outcome)).exitOverride();
+    const command = addGlobalOptions(verb(program, outcome));
     commands.push(command, ...command.commands);
     program.addCommand(command);
   }
+  for (const command of [program, ...commands])
+    command.exitOverride().configureOutput({
+      writeOut: (text) => standardOutput.write(text),
+      writeErr: (text) => standardError.write(text),
+      // It is thrown, too.
+      outputError: () => {},
+    });
   try {
     await program.parseAsync([...argv], { from: "user" });
     return outcome.status;
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : exitStatus.usage;
+    // What ended because its output is lost has no other reason to give.
+    if (thrown === standardOutput.lost) return outcome.status;
+    if (thrown instanceof CommanderError) return reportUsage(thrown, argv);
     return reportFailure(thrown, globalOptions(program, ...commands));
   }
+}
+
+/** A command line that cannot be read; or help, or the version, which are printed already. */
+function reportUsage({ code, exitCode, message }: CommanderError, argv: readonly string[]): number {
+  if (exitCode === 0) return 0;
+  if (code === "commander.help") return exitStatus.usage;
+  const [, text = message, suggestion] =
+    /^(?:error: )?(.*?)\.?(?:\n\(Did you mean (.*)\?\))?$/s.exec(message) ?? [];
+  const error = new SpacktainersError("USAGE", text.replace(" is invalid. ", " is invalid: "), {
+    hint:
+      suggestion !== undefined
+        ? `did you mean ${suggestion}?`
+        : code === "commander.unknownOption" && argv.includes("job")
+          ? "options of the job's program come after --"
+          : "--help shows how it is used",
+  });
+  // It was not read to its end.
+  const end = argv.indexOf("--");
+  const json = argv.slice(0, end < 0 ? undefined : end).includes("--json");
+  return reportFailure(error, { json });
 }
 
 function reportFailure(thrown: unknown, options: GlobalOptions): number {
   const error = thrown instanceof SpacktainersErrors ? thrown : asSpacktainersError(thrown);
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify(errorJson(error))}\n`);
+    standardOutput.write(`${JSON.stringify(errorJson(error))}\n`);
   } else {
-    const color = wantsColor(options.color, process.stderr);
+    const color = wantsColor(options.color, standardError);
     const errors = error instanceof SpacktainersErrors ? error.errors : [error];
-    for (const each of errors) process.stderr.write(`${errorLines(each, color)}\n`);
+    for (const each of errors) standardError.write(`${errorLines(each, color)}\n`);
   }
   // A stack trace is for us, not for users: only on request.
   if (process.env.SPACKTAINERS_DEBUG === "1" && thrown instanceof Error) {
-    process.stderr.write(
-      `${thrown.stack}\n${thrown.cause instanceof Error ? `${thrown.cause.stack}\n` : ""}`,
-    );
+    standardError.write(`${thrown.stack}\n${thrown.cause instanceof Error ? `${thrown.cause.stack}\n` : ""}`);
   }
   if (error instanceof SpacktainersError && error.code === "INTERRUPTED") return 130;
   return error.exitStatus;
+}
+
+/** What was printed, and did not get where it should. */
+function lostOutput(cause: NodeJS.ErrnoException): SpacktainersError {
+  const isFull = cause.code === "ENOSPC" || cause.code === "EDQUOT";
+  const reason = isFull ? "the disk is full" : cause.message;
+  return new SpacktainersError(isFull ? "DISK_FULL" : "IO", `standard output is incomplete: ${reason}`, {
+    cause,
+  });
 }

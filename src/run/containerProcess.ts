@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { posix, resolve } from "node:path";
 import type { ImageConfig } from "../archive/oci/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { expectProgram } from "./expectProgram.ts";
 import { chosenLaunch, detectLaunch, type Launch } from "./launcher.ts";
 import type { Bind, ContainerProcess, RunOptions } from "./types.ts";
 
@@ -12,7 +13,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
  * Works out what is to be run from the image's configuration and what was asked for.
  *
  * @param launched what an MPI launcher gave this process
- * @throws SpacktainersError USAGE (a bad bind, directory or variable; nothing to run), NOT_FOUND (a bind's source)
+ * @throws SpacktainersError USAGE (a bad bind, directory or variable; nothing to run, or an option), NOT_FOUND (a bind's source)
  */
 export async function containerProcess(
   config: ImageConfig,
@@ -31,6 +32,8 @@ export async function containerProcess(
         ? "say which program to run"
         : "the image names no command of its own; say what to run",
     );
+  if (options.entrypoint === "none" || startsPrograms(execution.Entrypoint ?? []))
+    expectProgram(options.command);
   for (const text of [program, ...args]) expectNoNul(text, "an argument");
   const tty = options.tty ?? (process.stdin.isTTY === true && process.stdout.isTTY === true);
   const launch = chosenLaunch(options.mpi ?? "auto", launched);
@@ -100,10 +103,19 @@ export function commandLine(
   command: readonly string[],
 ): readonly string[] {
   const args = command.length > 0 ? command : cmd;
-  const [dashC, script, ...rest] = entrypoint.slice(-3);
-  if (args.length > 1 && dashC === "-c" && script === "$*" && rest.join() === "--")
-    return [...entrypoint.slice(0, -2), 'exec "$@"', "--", ...args];
+  if (args.length > 1 && isShell(entrypoint)) return [...entrypoint.slice(0, -2), 'exec "$@"', "--", ...args];
   return [...entrypoint, ...args];
+}
+
+/** Whether an entrypoint is the login shell of our own images. */
+function isShell(entrypoint: readonly string[]): boolean {
+  const [dashC, script, ...rest] = entrypoint.slice(-3);
+  return dashC === "-c" && script === "$*" && rest.join() === "--";
+}
+
+/** Whether the first word of a command is a program; other entrypoints take options. */
+function startsPrograms(entrypoint: readonly string[]): boolean {
+  return entrypoint.length === 0 || isShell(entrypoint);
 }
 
 /**

@@ -7,6 +7,7 @@ import { madeByAnnotation } from "../image/annotations.ts";
 import { canonicalJson } from "../image/fragmentStore.ts";
 import type { SourceImage } from "../image/imageContents.ts";
 import { type OutputOptions, replaceFile } from "../image/outputTarget.ts";
+import type { Signer } from "../openpgp/signer.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
@@ -28,7 +29,6 @@ import {
   signatureExtra,
 } from "./sifFormat.ts";
 import { descriptorDigest, formatSignedFacts, headerDigest } from "./sifIntegrity.ts";
-import type { SifSigner } from "./signingKey.ts";
 import {
   chooseCompression,
   defaultLevels,
@@ -49,7 +49,7 @@ export interface SifOptions extends OutputOptions {
   /** Sections and files of a definition file. */
   readonly additions?: DefinitionAdditions;
   /** Signs the file (SIF only). */
-  readonly signer?: SifSigner;
+  readonly signer?: Signer;
   readonly emit?: EmitEvent;
   readonly signal?: AbortSignal;
   /** Told of the size in bytes when it is known. */
@@ -252,7 +252,7 @@ async function completeSif(
   start: number,
   root: ContainerRoot,
   documents: readonly Document[],
-  signer: SifSigner | undefined,
+  signer: Signer | undefined,
 ): Promise<string> {
   const { created, architecture } = root;
   const size = (await stat(path)).size - start;
@@ -303,7 +303,7 @@ async function completeSif(
         objectDigest: digests[index] ?? partition,
       }));
       const text = formatSignedFacts({ headerDigest: headerDigest(header(0, end)), objects });
-      const signature = Buffer.from(await signer.sign(text, signatureTime()));
+      const signature = Buffer.from(await signer.signText(text, signatureTime()));
       await writeAll(file, signature, end);
       descriptors.push({
         ...common,

@@ -9,6 +9,7 @@ import { buildBase } from "../../src/base/buildBase.ts";
 import type { Base, BuildBaseOptions, DebianBaseSpec } from "../../src/base/types.ts";
 import { openHttp } from "../../src/net/http.ts";
 import type { WorkEvent } from "../../src/util/events.ts";
+import { makeKey, revocationOf } from "../support/signingKey.ts";
 import { makeSigningKey, type SigningKey, startArchive, type TestArchive } from "./makeArchive.ts";
 import { type DebParts, file } from "./makeDeb.ts";
 
@@ -285,6 +286,51 @@ describe("a hostile or broken archive", () => {
     expect(second.layers).toEqual(first.layers);
     expect(events.some((event) => event.type === "warning" && event.code === "NETWORK")).toBe(true);
     await expect(build({}, { refresh: true })).rejects.toMatchObject({ code: "NETWORK" });
+  });
+
+  test("what was chosen is remembered for as long as the key is good, by any clock", async () => {
+    const day = 86_400_000;
+    const short = await makeKey({ date: new Date(Date.now() - day), lifetimeSeconds: 30 * 86_400 });
+    const keyring = [join(folder, "short.asc")];
+    await writeFile(keyring[0] ?? "", short.armored);
+    const signer = { privateKey: short.privateKey, publicKey: short.armored };
+    await archive.publish("bookworm", [libc("2.36-1"), app("1.0")], { key: signer });
+    const at = (days: number, options: Partial<BuildBaseOptions> = {}) =>
+      build({ keyring }, { clock: () => Date.now() + days * day, maxAgeHours: 24 * 365 * 10, ...options });
+    const first = await at(0);
+    for (const days of [0.1, 1, 28]) {
+      expect(await at(days)).toEqual(first);
+      expect(archive.requests).toEqual([]);
+    }
+    const expired = { code: "KEY_INVALID", message: expect.stringContaining("expired") };
+    for (const days of [30, 365]) {
+      await expect(at(days)).rejects.toMatchObject(expired);
+      await expect(at(days, { maxAgeHours: 0 })).rejects.toMatchObject(expired);
+    }
+    // Not even when nobody answers.
+    archive.files.clear();
+    await expect(at(365)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(await at(1)).toEqual(first);
+  });
+
+  test("a revocation that arrives ends what was chosen at once", async () => {
+    const owner = await makeKey();
+    const path = join(folder, "owner.asc");
+    await writeFile(path, owner.armored);
+    const signer = { privateKey: owner.privateKey, publicKey: owner.armored };
+    await archive.publish("bookworm", [libc("2.36-1"), app("1.0")], { key: signer });
+    await build({ keyring: [path] });
+    await writeFile(path, owner.armored + (await revocationOf(owner)));
+    const refused = { code: "KEY_INVALID", message: expect.stringContaining("revoked") };
+    await expect(build({ keyring: [path] })).rejects.toMatchObject(refused);
+    await writeFile(path, owner.armored);
+    await build({ keyring: [path] });
+    await writeFile(join(folder, "revocation.asc"), await revocationOf(owner));
+    for (const keyring of [
+      [path, join(folder, "revocation.asc")],
+      [join(folder, "revocation.asc"), path],
+    ])
+      await expect(build({ keyring })).rejects.toMatchObject(refused);
   });
 
   test("damaged files in our own cache are made again", async () => {

@@ -12,7 +12,7 @@ import { digestOf } from "../../src/util/digest.ts";
 import type { WorkEvent } from "../../src/util/events.ts";
 import { ageFiles } from "../support/ageFiles.ts";
 import { answer, type FaultServer, resetAfter, startFaultServer } from "../support/faultServer.ts";
-import { makeKey, type TestKey } from "../support/signingKey.ts";
+import { extended, keyFile, makeKey, revocationOf, revoked, type TestKey } from "../support/signingKey.ts";
 import {
   blobPath,
   cacheFiles2,
@@ -69,7 +69,7 @@ function serve(files: ReadonlyMap<string, Buffer>, on = server): void {
 function source(over: Partial<CacheSource> = {}): CacheSource {
   return {
     url: `${server.url}/cache`,
-    keys: [{ name: "cache.pub", armored: key.armored }],
+    keys: [key.file],
     unsigned: false,
     ...over,
   };
@@ -145,9 +145,9 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
     if (known !== undefined) await again.fetchArchive(known);
     expect(server.requests).toEqual([]);
     // Other keys: everything is verified anew.
-    await expect(
-      open({ keys: [{ name: "other", armored: stranger.armored }] }).findPackage(id(zlib)),
-    ).rejects.toMatchObject({ code: "KEY_UNKNOWN" });
+    await expect(open({ keys: [stranger.file] }).findPackage(id(zlib))).rejects.toMatchObject({
+      code: "KEY_UNKNOWN",
+    });
     expect(server.requests.length).toBeGreaterThan(0);
   });
 
@@ -170,6 +170,47 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
       Array.from({ length: 10 }, () => answer(503)),
     );
     expect(await open().findPackage(id(zlib))).toEqual(found);
+  });
+
+  it("remembers a package for as long as the key that signed it is good, by any clock", async () => {
+    const day = 86_400_000;
+    const short = await makeKey({ date: new Date(Date.now() - day), lifetimeSeconds: 30 * 86_400 });
+    const at = (days: number, more: object = {}) =>
+      open({ keys: [short.file] }, { clock: () => Date.now() + days * day, ...more });
+    serve(await makeFiles(packages, short.sign));
+    const found = await at(0).findPackage(id(zlib));
+    if (found === undefined) throw new Error("not found");
+    await at(0).fetchArchive(found);
+    server.requests.length = 0;
+    for (const days of [0.1, 1, 28]) expect(await at(days).findPackage(id(zlib))).toEqual(found);
+    expect(server.requests).toEqual([]);
+    const expired = { code: "KEY_INVALID", message: expect.stringContaining("expired") };
+    for (const more of [{}, { refresh: true }])
+      for (const days of [30, 365])
+        await expect(at(days, more).findPackage(id(zlib))).rejects.toMatchObject(expired);
+    // Its owner extends it: the package is good again.
+    const longer = keyFile(await extended(short, 400 * 86_400, new Date()));
+    const again = open({ keys: [longer] }, { clock: () => Date.now() + 365 * day });
+    expect((await again.findPackage(id(zlib)))?.signedBy).toBe(short.fingerprint);
+  });
+
+  it("forgets a package at once when a revocation arrives, in whatever file", async () => {
+    const owner = await makeKey();
+    serve(await makeFiles(packages, owner.sign));
+    const found = await open({ keys: [owner.file] }).findPackage(id(zlib));
+    if (found === undefined) throw new Error("not found");
+    await open({ keys: [owner.file] }).fetchArchive(found);
+    const files = [keyFile(await revoked(owner)), keyFile(await revocationOf(owner))];
+    const refused = { code: "KEY_INVALID", message: expect.stringContaining("revoked") };
+    for (const file of files)
+      for (const keys of [
+        [owner.file, file],
+        [file, owner.file],
+        [stranger.file, owner.file, file],
+      ])
+        await expect(open({ keys }).findPackage(id(zlib))).rejects.toMatchObject(refused);
+    const behind = keyFile(owner.armored + (await revocationOf(owner)));
+    await expect(open({ keys: [behind] }).findPackage(id(zlib))).rejects.toMatchObject(refused);
   });
 
   it("asks anyway when told to refresh", async () => {

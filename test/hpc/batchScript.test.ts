@@ -28,6 +28,11 @@ function wordsOf(script: string, standIn: string): readonly string[] {
 const odd = ["prog", "a b", "c'd", '"', "$HOME", "`id`", "\\", "", "*", "g\nh", "--x=y z"];
 
 describe("batchScript", () => {
+  it("runs a program, not an option", () => {
+    expect(() => batchScript({ ...plainJob, command: ["--version"] })).toThrow("not the name of a program");
+    expect(() => batchScript({ ...plainJob, command: [] })).toThrow("no command");
+  });
+
   it("asks Slurm for what was asked for, and nothing else", () => {
     const head = (job: Partial<Job>) =>
       batchScript({ ...plainJob, ...job })

@@ -187,7 +187,7 @@ describe("what is not built yet", () => {
     "and unknown ones: %j",
     async (args) => {
       const { status, stdout, stderr } = await work.run(args);
-      expect(stderr).toMatch(/^error: /);
+      expect(stderr).toMatch(/^error {2}USAGE {2}\S.*\n {2}hint: \S.*\n$/);
       expect(stdout).toBe("");
       expect(stderr).not.toMatch(/^\s+at /m);
       expect(status).toBe(2);

@@ -90,18 +90,6 @@ describe("what a build says", () => {
     }
   });
 
-  it("nothing more when whoever reads it stops reading", () => {
-    forget();
-    const command = `"${process.execPath}" "${binary}" build hello-mpi --json | head -n 1`;
-    const { stdout, stderr } = spawnSync("bash", ["-c", command], {
-      cwd: work.directory,
-      env: { ...process.env, XDG_CACHE_HOME: work.cacheHome },
-      encoding: "utf8",
-    });
-    expect(stderr).toBe("");
-    expect(jsonLines({ stdout })).toHaveLength(1);
-  });
-
   it.skipIf(!runs("script", ["--version"]))(
     "a live display on a terminal, in colour unless told not to",
     () => {

@@ -59,6 +59,27 @@ describe("containerProcess", () => {
   });
 });
 
+describe("a command that begins with an option", () => {
+  const ask = (entrypoint: readonly string[], entry: "image" | "none" = "image") =>
+    containerProcess(config({ Entrypoint: [...entrypoint], Cmd: ["sh"] }), {
+      image: scratch,
+      command: ["-x", "prog"],
+      entrypoint: entry,
+      tty: false,
+    });
+
+  it("is refused where its first word is a program", async () => {
+    const refusal = { code: "USAGE", message: "`-x` is not the name of a program" };
+    await expect(ask(login)).rejects.toMatchObject(refusal);
+    await expect(ask([])).rejects.toMatchObject(refusal);
+    await expect(ask(["prog"], "none")).rejects.toMatchObject(refusal);
+  });
+
+  it("is for an entrypoint that takes options", async () => {
+    expect((await ask(["prog", "--flag"])).argv).toEqual(["prog", "--flag", "-x", "prog"]);
+  });
+});
+
 describe("parseBind", () => {
   it("reads what people write", () => {
     expect(parseBind("/a", "/here")).toEqual({ source: "/a", target: "/a", readOnly: false });

@@ -1,12 +1,12 @@
 import type { WorkEvent } from "../../util/events.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import { retryText, stageTitle, taskDone, warningText } from "./eventText.ts";
-import type { Reporter } from "./types.ts";
+import type { Reporter, ReportStream } from "./types.ts";
 
 type TaskStart = Extract<WorkEvent, { type: "task-start" }>;
 
 /** One line for every stage and every finished task: for logs and terminals that cannot move the cursor. */
-export function plainReporter(out: NodeJS.WritableStream): Reporter {
+export function plainReporter(out: ReportStream): Reporter {
   const running = new Map<string, TaskStart>();
   const print = (text: string): void => void out.write(`${text}\n`);
   return {

@@ -1,8 +1,8 @@
 import { warningText } from "./eventText.ts";
-import type { Reporter } from "./types.ts";
+import type { Reporter, ReportStream } from "./types.ts";
 
 /** Warnings only. */
-export function quietReporter(out: NodeJS.WritableStream): Reporter {
+export function quietReporter(out: ReportStream): Reporter {
   return {
     emit: (event) => {
       if (event.type === "warning") out.write(`${warningText(event)}\n`);

@@ -1,7 +1,7 @@
 import type { TaskKind, WorkEvent } from "../../util/events.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { retryText, stageTitle, taskVerb, warningText } from "./eventText.ts";
-import type { Reporter } from "./types.ts";
+import type { Reporter, ReportStream } from "./types.ts";
 
 interface RunningTask {
   readonly start: Extract<WorkEvent, { type: "task-start" }>;
@@ -19,7 +19,7 @@ const barWidth = 24;
  * The live display: what runs now, how far it is, how long the stage will still take. Lines that stay (warnings,
  * retries, results) scroll above it.
  */
-export function terminalReporter(out: NodeJS.WriteStream, color: boolean): Reporter {
+export function terminalReporter(out: ReportStream, color: boolean): Reporter {
   const running = new Map<string, RunningTask>();
   let stage = "";
   let stageTotal: number | undefined;

@@ -1,4 +1,5 @@
 import type { EmitEvent } from "../../util/events.ts";
+import type { StandardStream } from "../standardStreams.ts";
 
 /** Renders events while work runs. All of it goes to standard error or, for `--json`, to standard output as JSON lines. */
 export interface Reporter {
@@ -15,6 +16,9 @@ export interface ReportOptions {
   readonly quiet: boolean;
   /** Colour and live display. */
   readonly color: boolean;
-  readonly stderr: NodeJS.WriteStream;
-  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: ReportStream;
+  readonly stdout: ReportStream;
 }
+
+/** Where a renderer writes. */
+export type ReportStream = Pick<StandardStream, "isTTY" | "columns" | "write">;

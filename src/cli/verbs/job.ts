@@ -89,8 +89,7 @@ Examples:
       verbAction<JobOptions & Record<string, unknown>>(
         program,
         outcome,
-        async (context, options, [image = "", ...words]) =>
-          job(context, image, words[0] === "--" ? words.slice(1) : words, options),
+        async (context, options, [image = "", ...words]) => job(context, image, words, options),
       ),
     );
 }
@@ -219,8 +218,8 @@ async function submit(context: VerbContext, script: string, cancelOnInterrupt: b
     cancelOnInterrupt,
     output: (bytes) => {
       const text = decoder.decode(bytes, { stream: true });
-      if (context.json) process.stdout.write(`${JSON.stringify({ type: "output", text })}\n`);
-      else process.stdout.write(escapeControls(text));
+      if (context.json) context.output.write(`${JSON.stringify({ type: "output", text })}\n`);
+      else context.output.write(escapeControls(text));
     },
     emit: context.reporter.emit,
     signal: context.signal,

@@ -6,6 +6,7 @@ import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addGlobalOptions, addSelectionOptions, collect, positiveInteger } from "../options.ts";
+import { writableStream } from "../standardStreams.ts";
 import { table } from "../table.ts";
 
 interface ConvertOptions {
@@ -64,7 +65,7 @@ Examples:
     .action(
       verbAction<ConvertOptions>(program, outcome, async (context, options, [source = ""]) => {
         const { convertImage } = await import("../../pipeline/images/convertImage.ts");
-        const { openSigner } = await import("../../sif/signingKey.ts");
+        const { openSigner } = await import("../../openpgp/signer.ts");
         if (options.sign === undefined && (options.passphraseEnv ?? options.passphraseFd) !== undefined)
           throw new SpacktainersError("USAGE", "a passphrase is of use with --sign only");
         const signer =
@@ -182,7 +183,7 @@ function dumpCommand(program: Command, outcome: VerbOutcome): Command {
               force: options.force === true,
               signal: context.signal,
             },
-            process.stdout,
+            writableStream(context.output),
           );
           return 0;
         },

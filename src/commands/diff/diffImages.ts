@@ -2,9 +2,7 @@ import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { openCaches } from "../../buildcache/cacheSet.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
-import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
-import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
-import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
+import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
 import { resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
 import {
   listResolved,
@@ -105,15 +103,9 @@ async function fromCaches(
   const caches = openCaches(sources, { emit, signal, refresh });
   try {
     const unlocked = { ...container, lock: undefined };
-    const dialect = await chooseDialect(unlocked, configuration, caches);
-    const loaded = await loadEnvironment(unlocked, dialect === undefined ? {} : { dialect }, emit);
-    const resolved = await resolvePackages(
-      loaded,
-      caches,
-      configuration.platforms[container.arch],
-      emit,
-      () => recipeFacts(configuration),
-    );
+    const loaded = await openEnvironment(unlocked, configuration, { caches, emit });
+    const settings = { architecture: container.arch, configuration };
+    const resolved = await resolvePackages(loaded, settings, { caches, emit });
     return listResolved(resolved, `${container.name} from the caches`);
   } finally {
     await caches.close();

@@ -3,8 +3,8 @@ import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
 import { choosePrepared, prepareChoice } from "../../concretize/chooseFromCaches.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
-import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
-import { type LoadedEnvironment, loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
+import type { LoadedEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
+import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
 import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
 import { listLock, type PackageListing } from "../../pipeline/describe/packageListing.ts";
@@ -49,8 +49,7 @@ export async function openContainer(
   caches: CacheSet,
   emit: EmitEvent,
 ): Promise<ContainerState> {
-  const dialect = await chooseDialect(container, configuration, caches);
-  const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
+  const loaded = await openEnvironment(container, configuration, { caches, emit });
   const fresh = await chooseNow(container, configuration, loaded, caches, emit);
   if (loaded.lock !== undefined) {
     const own = await loadSpacktainersLock(lockPaths(container).spacktainers);

@@ -1,10 +1,12 @@
+import type { Container } from "../../definitions/repository.ts";
 import { selectContainers } from "../../definitions/select.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import type { ContainersRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
-import { checkLocks, type LockResult, lockContainer } from "./lockContainer.ts";
+import { checkLocks } from "./checkLocks.ts";
+import { type LockResult, lockContainer } from "./lockContainer.ts";
 
 /** A command line of `lock`. */
 export interface LockRequest extends ContainersRequest {
@@ -37,6 +39,7 @@ export async function lockContainers(request: LockRequest): Promise<readonly Loc
     });
   const { configuration } = repository;
   return inWorkshop(configuration, request, async (workshop) => {
+    for (const container of containers) refuseDefinitionFile(container);
     if (request.check) {
       const problems: SpacktainersError[] = [];
       for (const container of containers)
@@ -54,4 +57,12 @@ export async function lockContainers(request: LockRequest): Promise<readonly Loc
       );
     return results;
   });
+}
+
+function refuseDefinitionFile(container: Container): void {
+  if (container.kind === "def")
+    throw new SpacktainersError("NOT_SUPPORTED", `${container.name} is an Apptainer definition file`, {
+      place: { file: container.path },
+      hint: "only containers with a spack.yaml have locks",
+    });
 }

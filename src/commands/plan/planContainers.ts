@@ -1,10 +1,7 @@
 import type { Container } from "../../definitions/repository.ts";
 import { selectContainers } from "../../definitions/select.ts";
-import {
-  openContainerForBuild,
-  type PlanningRequest,
-  planContainer,
-} from "../../pipeline/plan/planContainer.ts";
+import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
+import { type PlanningRequest, planContainer } from "../../pipeline/plan/planContainer.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { inWorkshop } from "../../pipeline/workspace/workshop.ts";

@@ -9,14 +9,11 @@ import {
   readBuiltLayers,
   readLayoutImage,
 } from "../../pipeline/images/builtImage.ts";
+import { archiveSizes } from "../../pipeline/plan/archiveSizes.ts";
+import { imageInputs } from "../../pipeline/plan/imageInputs.ts";
 import type { PlannedFragment } from "../../pipeline/plan/makeFragments.ts";
 import type { PackageLayer } from "../../pipeline/plan/packageLayers.ts";
-import {
-  archiveSizes,
-  type ContainerPlan,
-  imageInputs,
-  type PlanningTools,
-} from "../../pipeline/plan/planContainer.ts";
+import type { ContainerPlan, PlanningTools } from "../../pipeline/plan/planContainer.ts";
 import type { Digest } from "../../util/digest.ts";
 import type { PublishedState, PushReport, WantedLayer } from "./planPush.ts";
 

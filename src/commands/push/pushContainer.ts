@@ -4,7 +4,8 @@ import type { Configuration, RegistryConfiguration } from "../../definitions/con
 import type { Container } from "../../definitions/repository.ts";
 import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
 import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
-import { openContainerForBuild, planContainer } from "../../pipeline/plan/planContainer.ts";
+import { openContainerForBuild } from "../../pipeline/plan/openContainer.ts";
+import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { pushContents } from "../../publish/contentsArtifact.ts";

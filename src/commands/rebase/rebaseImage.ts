@@ -1,7 +1,7 @@
 /** The packages of a finished image on another base: nothing of them is made again, all that depends on the base is. */
 import { imageMtime } from "../../archive/entry.ts";
 import { planBase } from "../../base/buildBase.ts";
-import type { BaseLock, BuildBaseOptions, PlannedBase } from "../../base/types.ts";
+import type { BaseLock, PlannedBase } from "../../base/types.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import { createdTime } from "../../image/created.ts";
 import { type Assembly, finishImage, reportDraft } from "../../pipeline/assemble/assembleContainer.ts";
@@ -10,7 +10,8 @@ import { contentsOfBase, type DecidedImage, type MadeImage } from "../../pipelin
 import { baseDigest } from "../../pipeline/base/baseDigest.ts";
 import { baseName, baseSpec } from "../../pipeline/base/baseSpec.ts";
 import { snapshotTime } from "../../pipeline/base/snapshotTime.ts";
-import { inputsDigest } from "../../pipeline/plan/planContainer.ts";
+import { baseOptions } from "../../pipeline/base/startBase.ts";
+import { inputsDigest } from "../../pipeline/plan/imageInputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
@@ -41,16 +42,8 @@ export async function decideRebase(
   { published, refresh }: { readonly published: PublishedLayers | undefined; readonly refresh: boolean },
 ): Promise<DecidedImage> {
   const { names, facts, packages, layers } = image;
-  const { emit, signal, store } = workshop;
-  const options: BuildBaseOptions = {
-    architecture: names.arch,
-    cacheDir: workshop.baseCacheDir,
-    emit,
-    signal,
-    refresh,
-    repository: (name) => workshop.registries.repository(name),
-    ...(wanted.lock === undefined ? {} : { lock: wanted.lock }),
-  };
+  const { emit, store } = workshop;
+  const options = baseOptions({ architecture: names.arch, lock: wanted.lock, refresh }, workshop);
   const completion = await openCompletion({
     configured: wanted.configured,
     base: await planBase(baseSpec(wanted.configured), options),

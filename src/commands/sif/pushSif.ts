@@ -7,9 +7,9 @@ import { type Descriptor, type ImageManifest, mediaTypes } from "../../archive/o
 import { uploadToS3 } from "../../buildcache/s3Upload.ts";
 import { encode } from "../../image/image.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
-import { openRegistries } from "../../publish/openRegistries.ts";
 import { bytesBlob, fileBlob } from "../../registry/blobSource.ts";
 import { getManifest, putManifest } from "../../registry/manifests.ts";
+import { openRegistries } from "../../registry/openRegistries.ts";
 import { pushBlobs } from "../../registry/pushBlob.ts";
 import { type ImageName, isTag, parseReference, parseTag } from "../../registry/reference.ts";
 import { putReferrer } from "../../registry/referrers.ts";

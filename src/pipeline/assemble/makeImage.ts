@@ -7,9 +7,10 @@ import { encodeBase } from "../../publish/layerContents.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
 import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
 import { baseName } from "../base/baseSpec.ts";
+import { imageInputs, labelsOf } from "../plan/imageInputs.ts";
 import { manifestAnnotations } from "../plan/imageLabels.ts";
 import { layerSettings } from "../plan/layerSettings.ts";
-import { type ContainerPlan, imageInputs, labelsOf } from "../plan/planContainer.ts";
+import type { ContainerPlan } from "../plan/planContainer.ts";
 import type { OutputNames } from "../workspace/outputs.ts";
 import type { Workshop } from "../workspace/workshop.ts";
 import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
@@ -88,6 +89,8 @@ export async function decideImage(
     ).catch(async (error: unknown) => {
       // Whichever of the two failed first is the news.
       if (stop.signal.aborted && !signal.aborted) await base;
+      await plan.abandonBase(error);
+      await base.catch(() => {});
       throw error;
     });
     emit({ type: "stage", stage: "assemble-image" });

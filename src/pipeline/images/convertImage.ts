@@ -2,7 +2,7 @@ import { basename, resolve } from "node:path";
 import { hostArchitecture } from "../../definitions/select.ts";
 import type { OpenImage } from "../../image/imageContents.ts";
 import { openSource, parseSource } from "../../image/openSource.ts";
-import type { SifSigner } from "../../sif/signingKey.ts";
+import type { Signer } from "../../openpgp/signer.ts";
 import type { SquashfsCompression } from "../../sif/squashfsTool.ts";
 import { type SifSummary, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
@@ -24,7 +24,7 @@ export interface ConvertRequest {
   readonly format: "sif" | "squashfs" | undefined;
   readonly compression: SquashfsCompression | undefined;
   readonly level: number | undefined;
-  readonly signer: SifSigner | undefined;
+  readonly signer: Signer | undefined;
   readonly force: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;

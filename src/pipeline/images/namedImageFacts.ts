@@ -9,7 +9,7 @@ import type { ImageFacts } from "../../hpc/imageFacts.ts";
 import { readImageFacts, rememberedFacts } from "../../hpc/readImageFacts.ts";
 import type { OpenImage } from "../../image/imageContents.ts";
 import { openSource } from "../../image/openSource.ts";
-import { openRegistries } from "../../publish/openRegistries.ts";
+import { openRegistries } from "../../registry/openRegistries.ts";
 import {
   formatReference,
   formatRepository,

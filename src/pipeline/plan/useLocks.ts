@@ -31,6 +31,14 @@ export interface LockUse {
   checkBase(base: Base<AnyBaseLayer>): void;
 }
 
+/** Of a container whose locks are not asked: everything is as configured. */
+export const noLocks: LockUse = {
+  inUse: false,
+  base: undefined,
+  checkPackages: () => {},
+  checkBase: () => {},
+};
+
 /** What is wrong with the locks of a container, without asking caches. Both are read from disk. */
 export interface LockReading {
   readonly lock: SpacktainersLock | undefined;
@@ -104,8 +112,7 @@ export async function openLocks(
   if (frozen) say(problems);
   // A stale spack.lock has been warned of when it was read; nothing is asked of containers that have no lock of ours.
   else if (lock !== undefined) say(problems.filter((problem) => !loaded.stale.includes(problem)));
-  if (lock === undefined || !usable)
-    return { inUse: false, base: undefined, checkPackages: () => {}, checkBase: () => {} };
+  if (lock === undefined || !usable) return noLocks;
   const locked = new Map(lock.packages.map((one) => [one.hash, one]));
   const place = { file: paths.spacktainers };
   return {

@@ -1,5 +1,5 @@
 /** The frame of an OpenPGP cleartext signature (RFC 9580, section 7), taken strictly: one message and nothing around it. */
-import { type Place, SpacktainersError } from "./errors.ts";
+import { type Place, SpacktainersError } from "../util/errors.ts";
 
 const beginMessage = "-----BEGIN PGP SIGNED MESSAGE-----";
 const beginSignature = "-----BEGIN PGP SIGNATURE-----";
@@ -9,8 +9,10 @@ const endSignature = "-----END PGP SIGNATURE-----";
 export interface CleartextFrame {
   /** The text as signed: lines joined by `\n`, dash-escapes undone, blanks at line ends removed. */
   readonly text: string;
-  /** The whole message, for a verifier. */
-  readonly message: string;
+  /** Names of hash algorithms that the message announces (`SHA512`); empty when it announces none. */
+  readonly hashes: readonly string[];
+  /** The signature, in its armour. */
+  readonly signature: string;
 }
 
 /** True when the text claims to be clear-signed: its first line that is not blank says so. */
@@ -34,11 +36,14 @@ export function parseCleartext(source: string, place: Place): CleartextFrame {
   const lines = source.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
   let at = 0;
   while (at < lines.length && lines[at]?.trim() === "") at++;
-  const first = at;
   if (lines[at] !== beginMessage) fail("it does not begin with its marker");
   at++;
-  for (; at < lines.length && lines[at]?.trim() !== ""; at++)
-    if (!/^Hash: [A-Za-z0-9, -]{1,200}$/.test(lines[at] ?? "")) fail("it has an unknown header");
+  const hashes: string[] = [];
+  for (; at < lines.length && lines[at]?.trim() !== ""; at++) {
+    const names = /^Hash: ([A-Za-z0-9, -]{1,200})$/.exec(lines[at] ?? "")?.[1];
+    if (names === undefined) fail("it has an unknown header");
+    else hashes.push(...names.split(",").map((name) => name.trim().toUpperCase()));
+  }
   const textStart = ++at;
   while (at < lines.length && lines[at] !== beginSignature) {
     const line = lines[at] ?? "";
@@ -46,6 +51,7 @@ export function parseCleartext(source: string, place: Place): CleartextFrame {
     at++;
   }
   if (at >= lines.length) fail("it has no signature");
+  const signatureStart = at;
   const text = lines
     .slice(textStart, at)
     .map((line) => trimLineEnd(line.startsWith("- ") ? line.slice(2) : line))
@@ -58,7 +64,7 @@ export function parseCleartext(source: string, place: Place): CleartextFrame {
   if (at >= lines.length) fail("its signature is not closed");
   const last = at;
   for (at++; at < lines.length; at++) if (lines[at]?.trim() !== "") fail("there is text after it");
-  return { text, message: `${lines.slice(first, last + 1).join("\n")}\n` };
+  return { text, hashes, signature: `${lines.slice(signatureStart, last + 1).join("\n")}\n` };
 }
 
 function trimLineEnd(line: string): string {

@@ -1,11 +1,20 @@
-import type { RegistryConfiguration } from "../definitions/configuration.ts";
-import { parseRegistryAddress } from "../registry/address.ts";
-import type { RegistryHost, RepositoryName } from "../registry/reference.ts";
-import type { Repository } from "../registry/registry.ts";
-import { openRegistry, type Registry, type RegistryOptions } from "../registry/registry.ts";
-import type { UserCredentials } from "../registry/types.ts";
+/** Registries by their hosts, with what is configured of them. */
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { parseRegistryAddress } from "./address.ts";
+import type { RegistryHost, RepositoryName } from "./reference.ts";
+import { openRegistry, type Registry, type RegistryOptions, type Repository } from "./registry.ts";
+import type { UserCredentials } from "./types.ts";
+
+/** What is configured of a registry. */
+export interface RegistrySettings {
+  readonly type: RegistryOptions["type"];
+  /** Host, with a scheme perhaps. */
+  readonly url: string;
+  /** The variables of the environment that have user name and password; both or none. */
+  readonly username: { readonly environmentVariable: string } | undefined;
+  readonly password: { readonly environmentVariable: string } | undefined;
+}
 
 /** Registries, each opened once. */
 export interface Registries {
@@ -16,7 +25,7 @@ export interface Registries {
 
 /** What opening registries takes. */
 export interface RegistriesOptions {
-  readonly configured: readonly RegistryConfiguration[];
+  readonly configured: readonly RegistrySettings[];
   /** Environment variables; default those of the process. */
   readonly env?: NodeJS.ProcessEnv;
   readonly emit: EmitEvent;
@@ -53,7 +62,7 @@ export function openRegistries({
 
 function optionsOf(
   host: RegistryHost,
-  configured: readonly RegistryConfiguration[],
+  configured: readonly RegistrySettings[],
   env: NodeJS.ProcessEnv,
 ): Pick<RegistryOptions, "type" | "scheme" | "credentials"> {
   for (const configuration of configured) {
@@ -69,7 +78,7 @@ function optionsOf(
 }
 
 function credentialsOf(
-  { url, username, password }: RegistryConfiguration,
+  { url, username, password }: RegistrySettings,
   env: NodeJS.ProcessEnv,
 ): UserCredentials | undefined {
   if (username === undefined || password === undefined) return undefined;
