@@ -10,10 +10,10 @@ import { writeFileAtomically } from "../util/atomicFile.ts";
 import type { Clock } from "../util/clock.ts";
 import { digestOf, parseDigest } from "../util/digest.ts";
 import { isJsonObject } from "../util/json.ts";
-import type { VerifiedMetadata } from "./verifiedMetadata.ts";
+import type { VerifiedMetadata } from "./formats/verifiedMetadata.ts";
 
 /** Changes when what is kept does, or the checks that led to it: what an older program kept is then not used. */
-const format = 2;
+const format = 3;
 
 /** What is kept beside the metadata: facts about the archive, learnt later. */
 export interface RememberedMetadata extends VerifiedMetadata {

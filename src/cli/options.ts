@@ -104,8 +104,21 @@ export function addInstallOptions(command: Command): Command {
     .option("--keep-metadata", "keep the packages' .spack folders");
 }
 
+/** Options of {@link addFailFastOption}. */
+export interface FailFastOptions {
+  readonly failFast?: boolean;
+}
+
+/** `--fail-fast`, on every verb that works on several containers for long. */
+export function addFailFastOption(command: Command): Command {
+  return command.option(
+    "--fail-fast",
+    "stop at the first container that fails (default: go on with the others)",
+  );
+}
+
 /** Options of {@link addImageOptions}. */
-export interface ImageOptions extends InstallOptions {
+export interface ImageOptions extends InstallOptions, FailFastOptions {
   readonly arch?: string;
   readonly allowUnresolved?: readonly string[];
   readonly frozen?: boolean;
@@ -117,7 +130,7 @@ export interface ImageOptions extends InstallOptions {
  * @param refused what `--frozen` keeps from happening: `build`
  */
 export function addImageOptions(command: Command, refused: string): Command {
-  return addInstallOptions(addSelectionOptions(command))
+  return addFailFastOption(addInstallOptions(addSelectionOptions(command)))
     .option(
       "--allow-unresolved <name>",
       "library or interpreter that may be missing in the image (repeatable)",

@@ -38,5 +38,6 @@ export function imageRequest(
     arch: options.arch,
     allowUnresolved: options.allowUnresolved ?? [],
     frozen: options.frozen === true,
+    failFast: options.failFast === true,
   };
 }

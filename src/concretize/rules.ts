@@ -31,6 +31,8 @@ export interface Violation {
   readonly place: Place | undefined;
   /** The package concerned. */
   readonly spec: ConcreteSpec;
+  /** The platform's target, where that is what keeps the package out. */
+  readonly target?: string;
 }
 
 /** A requirement that holds, but not by its first option. */
@@ -67,9 +69,15 @@ export function environmentRules(
     const violations: Violation[] = [];
     const unmet: UnmetPreference[] = [];
     let weight = 0;
-    const refuse = (text: string, place?: Place) => violations.push({ text, place, spec });
+    const refuse = (text: string, place?: Place) => void violations.push({ text, place, spec });
     if (spec.platform !== "linux") refuse(`packages for ${spec.platform} cannot be used`);
-    else if (!isAtLeast(platform.target, spec.target)) refuse(`the platform is ${platform.target}`);
+    else if (!isAtLeast(platform.target, spec.target))
+      violations.push({
+        text: `the platform is ${platform.target}`,
+        place: undefined,
+        spec,
+        target: platform.target,
+      });
     if (platform.os !== undefined && spec.os !== platform.os)
       refuse(`the platform's system is ${platform.os}`);
 

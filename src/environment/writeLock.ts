@@ -57,7 +57,12 @@ function closure({ roots, graph }: LockContents): ReadonlySet<DagHash> {
   return found;
 }
 
-function writeNode(spec: ConcreteSpec, specfile: number): Record<string, unknown> {
+/**
+ * One node as Spack writes it into locks, spec files and indexes.
+ *
+ * @param specfile version of the format: 4 or 5
+ */
+export function writeNode(spec: ConcreteSpec, specfile: number): Record<string, unknown> {
   const parameters: Record<string, unknown> = Object.create(null);
   for (const [name, value] of [...spec.variants].sort(([a], [b]) => (a < b ? -1 : 1)))
     parameters[name] = value;

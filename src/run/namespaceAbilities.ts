@@ -42,7 +42,7 @@ echo overlay
  *   names the setting that forbids it, if one does
  */
 export async function namespaceAbilities(network: "host" | "none"): Promise<NamespaceAbilities> {
-  for (const name of ["unshare", "mount", "chroot", "pivot_root"])
+  for (const name of ["unshare", "nsenter", "mount", "chroot", "pivot_root"])
     if ((await findProgram(name)) === undefined)
       throw new SpacktainersError(
         "RUNTIME_MISSING",

@@ -3,13 +3,13 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
+import type { Image } from "../image/image.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { hostPath } from "../util/hostPath.ts";
 import { withDescriptor } from "./containerProcess.ts";
-import { cloneWithAdditions, type FittedRoot, fitRoot, writeAdditions } from "./fitRoot.ts";
+import { type FittedRoot, fitRoot } from "./fitRoot.ts";
 import { hostFiles } from "./hostFiles.ts";
 import { mountPointsBelow } from "./mountPoints.ts";
 import {
@@ -19,10 +19,12 @@ import {
   launcherDescriptor,
   noProcStatus,
   outerScript,
+  placeScript,
 } from "./namespaceScripts.ts";
 import { superviseProcess } from "./superviseProcess.ts";
 import type { ContainerProcess } from "./types.ts";
 import { mergedLayers, stackedLayers, type UnpackContext } from "./unpackedLayers.ts";
+import { cloneWithAdditions, writeAdditions } from "./writeAdditions.ts";
 
 /** What the machine's kernel lets us do. */
 export interface NamespaceAbilities {
@@ -43,14 +45,14 @@ interface Start {
 /**
  * Runs a container in namespaces that any user can make: no daemon, no root, no program but util-linux and a shell.
  *
- * The program sees itself as root, and has exactly our rights on the files bound. The root's layers are unpacked once and shared;
+ * The program sees itself as who runs us, or as root where that was asked for, and has exactly our rights on the files bound. The root's layers are unpacked once and shared;
  * what is written goes to memory and is dropped at the end. When we are killed, however hard, all of it ends.
  *
  * @returns the program's exit status
  * @throws SpacktainersError RUNTIME_MISSING (no user namespaces here), PROCESS_FAILED (the container could not be set up)
  */
 export async function runInNamespace(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,
@@ -71,7 +73,7 @@ export async function runInNamespace(
 
 /** The command line that {@link runInNamespace} would run. */
 export async function namespaceCommandLine(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,
@@ -80,20 +82,20 @@ export async function namespaceCommandLine(
 }
 
 async function prepare(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,
 ): Promise<Start> {
   const layers = abilities.overlay
-    ? await stackedLayers(image.layers, context)
-    : [await mergedLayers(image.layers, context)];
+    ? await stackedLayers(image, context)
+    : [await mergedLayers(image, context)];
   const stack = layers.map((id) => join(context.directory, id, "fs"));
   const devices = (container.launch?.devices ?? [])
     .filter((path) => !container.binds.some(({ target }) => target === path))
     .map((path) => ({ source: path, target: path, readOnly: false }));
   const all = { ...container, binds: [...container.binds, ...devices] };
-  const fitted = await fitRoot(stack, all, await hostFiles(container.network));
+  const fitted = await fitRoot(stack, all, await hostFiles(container.network), container.user);
   await mkdir(join(context.directory, "mnt"), { recursive: true });
   const root = await rootArguments(layers, fitted, context, abilities);
   const { env } = withDescriptor(container, launcherDescriptor);
@@ -117,12 +119,15 @@ async function prepare(
       ...root,
       container.network,
       container.readOnly ? "ro" : "rw",
+      String(container.user.uid),
+      String(container.user.gid),
       String(fitted.temporary.length),
       ...fitted.temporary,
       String(fitted.binds.length),
       ...fitted.binds.flatMap((bind) => [bind.source, bind.path, bind.make]),
       String(readOnly.length),
       ...readOnly,
+      await scriptFile(context.directory, placeScript),
       await scriptFile(context.directory, innerScript),
       container.workdir,
       ...container.argv,
@@ -160,7 +165,7 @@ async function rootArguments(
   abilities: NamespaceAbilities,
 ): Promise<readonly [string, string]> {
   if (abilities.overlay) {
-    const top = await writeAdditions(context.directory, fitted.additions);
+    const top = await writeAdditions(fitted.additions, context);
     return ["overlay", [top, ...[...layers].reverse()].map((id) => `${id}/fs`).join(":")];
   }
   context.emit({
@@ -168,7 +173,7 @@ async function rootArguments(
     code: "NOTICE",
     message: "this kernel cannot stack directories for users: the container's root is read-only",
   });
-  const id = await cloneWithAdditions(context.directory, layers[0] ?? "", fitted.additions);
+  const id = await cloneWithAdditions(layers[0] ?? "", fitted.additions, context);
   return ["directory", `${id}/fs`];
 }
 

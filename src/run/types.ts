@@ -1,6 +1,7 @@
 /** What running an image takes, whatever runtime does it. */
-import type { Platform } from "../archive/oci/types.ts";
+import type { Image } from "../image/image.ts";
 import type { EmitEvent } from "../util/events.ts";
+import type { Identity } from "./identity.ts";
 
 /** The runtimes we know, in the order `auto` tries them. */
 export const runtimeNames = ["podman", "docker", "apptainer", "singularity", "sarus", "namespace"] as const;
@@ -29,20 +30,10 @@ export interface Bind {
   readonly readOnly: boolean;
 }
 
-/** An image in an OCI image layout. */
-export interface ImageReference {
-  /** The layout's directory. */
-  readonly layout: string;
-  /** Value of `org.opencontainers.image.ref.name`; needed when the layout has several images for the platform. */
-  readonly reference?: string;
-  /** Default: this machine's. */
-  readonly platform?: Platform;
-}
-
 /** What to run, and how. */
 export interface RunOptions {
-  /** A layout's directory, or one image of it. */
-  readonly image: string | ImageReference;
+  /** Opened; whoever opened it closes it. */
+  readonly image: Image;
   /** Program and arguments; empty: the image's own command. */
   readonly command: readonly string[];
   readonly binds?: readonly Bind[];
@@ -67,6 +58,8 @@ export interface RunOptions {
   readonly tty?: boolean;
   /** Refuse writing outside binds and the temporary directories; default: what is written is dropped at the end. */
   readonly readOnly?: boolean;
+  /** Be root in the container, without the rights of root on this machine; default: the user who runs us. */
+  readonly fakeroot?: boolean;
   /** Instead of running, hands over the command line that would run (quoted for a shell). */
   readonly print?: (commandLine: string) => void;
   readonly emit?: EmitEvent;
@@ -76,10 +69,19 @@ export interface RunOptions {
   readonly cacheDirectory?: string;
 }
 
+/** One of the scripts that an Apptainer image is started by, and its arguments. */
+export interface OwnScript {
+  /** `run`: what the image is for; `exec`: the command given, with the image's variables. */
+  readonly action: "run" | "exec";
+  readonly args: readonly string[];
+}
+
 /** A container about to be started: everything resolved, the same for every runtime. */
 export interface ContainerProcess {
   /** Program and arguments; entrypoint included. */
   readonly argv: readonly [string, ...string[]];
+  /** Of an image that its own scripts start: what they are given. Apptainer runs such an image by itself. */
+  readonly ownScript: OwnScript | undefined;
   /** The whole environment, the image's included. */
   readonly env: ReadonlyMap<string, string>;
   /** What was asked for over the image's environment: all that runtimes which read the image's need to be told. */
@@ -92,6 +94,10 @@ export interface ContainerProcess {
   readonly gpu: GpuKind | undefined;
   /** The machine's MPI takes the place of the container's. */
   readonly hostMpi: boolean;
+  /** Who the program is in the container. */
+  readonly user: Identity;
+  /** Root was asked for, whoever runs us. */
+  readonly fakeroot: boolean;
   /** Set when an MPI launcher started us. */
   readonly launch:
     | { readonly descriptor: number | undefined; readonly devices: readonly string[] }

@@ -44,8 +44,19 @@ export type StageId =
   | "read-file"
   | "push-file";
 
-/** What long work reports. */
-export type WorkEvent =
+/** What long work reports. Where it is done for containers, the event says for which one. */
+export type WorkEvent = WorkEventFacts & { readonly container?: string };
+
+type WorkEventFacts =
+  /** Work for a container begins, the `position`th of `total` that it is done for, one after the other. */
+  | {
+      readonly type: "container-start";
+      readonly container: string;
+      readonly position: number;
+      readonly total: number;
+    }
+  /** It is over. */
+  | { readonly type: "container-end"; readonly container: string; readonly outcome: "done" | "failed" }
   /** A stage of the whole work begins. */
   | {
       readonly type: "stage";
@@ -80,6 +91,14 @@ export type WorkEvent =
       readonly message: string;
       readonly place?: Place;
       readonly hint?: string;
+    }
+  /** Another process does something that this one needs, and it waits for that one to end. */
+  | {
+      readonly type: "waiting";
+      /** What the other does, for people: "unpacking layer 0123". */
+      readonly what: string;
+      /** Undefined: it cannot be told who it is. */
+      readonly holder?: { readonly host: string; readonly pid: number };
     }
   /** A retry of a network operation. */
   | {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openBuildCache } from "../../src/buildcache/buildCache.ts";
 import { openCaches } from "../../src/buildcache/cacheSet.ts";
-import type { PackageId } from "../../src/buildcache/layoutPaths.ts";
+import type { PackageId } from "../../src/buildcache/formats/packageId.ts";
 import type { CacheSource } from "../../src/buildcache/types.ts";
 import { parseDagHash } from "../../src/spec/concrete.ts";
 import { readNode } from "../../src/spec/readSpecfile.ts";
@@ -118,11 +118,11 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
     const cache = open();
     const found = await cache.findPackage(id(zlib));
     if (found === undefined) throw new Error("not found");
-    expect(found.size).toBe(found.layout === 3 ? zlib.archive.length : undefined);
+    expect(found.size).toBe(found.format === "v3" ? zlib.archive.length : undefined);
     server.requests.length = 0;
     expect(await cache.archiveSize(found)).toBe(zlib.archive.length);
     // Layout v2 does not say it in its metadata: the cache is asked, once.
-    expect(server.requests.length).toBe(found.layout === 2 ? 1 : 0);
+    expect(server.requests.length).toBe(found.format === "v2" ? 1 : 0);
     server.requests.length = 0;
     expect(await open().archiveSize(found)).toBe(zlib.archive.length);
     expect(server.requests).toEqual([]);
@@ -377,12 +377,12 @@ describe("a cache in both layouts", () => {
       new Map([...(await cacheFiles2([zlib, mpich], key.sign)), ...(await cacheFiles3([zlib], key.sign))]),
     );
     const cache = open();
-    expect(await cache.layouts()).toEqual([3, 2]);
-    expect((await cache.findPackage(asked(zlib, 4)))?.layout).toBe(3);
-    expect((await cache.findPackage(asked(mpich, 4)))?.layout).toBe(2);
-    expect((await cache.indexes()).map((index) => [index.layout, index.size])).toEqual([
-      [3, 1],
-      [2, 2],
+    expect(await cache.formats()).toEqual(["v3", "v2"]);
+    expect((await cache.findPackage(asked(zlib, 4)))?.format).toBe("v3");
+    expect((await cache.findPackage(asked(mpich, 4)))?.format).toBe("v2");
+    expect((await cache.indexes()).map((index) => [index.generation, index.size])).toEqual([
+      ["1.x", 1],
+      ["0.x", 2],
     ]);
   });
 });
@@ -457,10 +457,10 @@ describe("a cache in a directory", () => {
   });
 
   it("says when there is nothing, or nothing of the kind", async () => {
-    await expect(open({ url: join(work, "nothing") }).layouts()).rejects.toMatchObject({
+    await expect(open({ url: join(work, "nothing") }).formats()).rejects.toMatchObject({
       code: "CACHE_UNAVAILABLE",
     });
-    await expect(open({ url: work }).layouts()).rejects.toMatchObject({ code: "CACHE_INVALID" });
+    await expect(open({ url: work }).formats()).rejects.toMatchObject({ code: "CACHE_INVALID" });
     expect(() => open({ url: "gs://bucket" })).toThrowError(
       expect.objectContaining({ code: "NOT_SUPPORTED" }),
     );
@@ -473,7 +473,7 @@ describe("the index", () => {
   it("agrees with what was written", async () => {
     serve(await cacheFiles2(packages, key.sign));
     const [index] = await open().indexes();
-    expect(index).toMatchObject({ layout: 2, size: 3 });
+    expect(index).toMatchObject({ generation: "0.x", size: 3 });
     expect(index?.names()).toEqual(["mpich", "ring", "zlib"]);
     const hash = parseDagHash(zlib.hash);
     if (hash === undefined || index === undefined) throw new Error("no hash");

@@ -39,7 +39,10 @@ describe("openBuildTimes", () => {
       writeFileSync(join(folder, "hdf5.json"), text);
       expect(await times.find(id("1", "a"))).toBeUndefined();
     }
-    await openBuildTimes(join(folder, "hdf5.json", "below-a-file")).record(id("1", "a"), { seconds: 1, memory: undefined });
+    await openBuildTimes(join(folder, "hdf5.json", "below-a-file")).record(id("1", "a"), {
+      seconds: 1,
+      memory: undefined,
+    });
   });
 });
 

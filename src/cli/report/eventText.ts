@@ -27,8 +27,14 @@ export const stageText: Record<StageId, string> = {
 /** The part of the work that runs now, as people say it. */
 export function stageTitle(event: Extract<WorkEvent, { type: "stage" | "job" }>): string {
   if (event.type === "stage") return stageText[event.stage];
-  const state = event.state === "SUBMITTED" ? " is submitted" : `: ${event.state.toLowerCase()}`;
+  const isOurs = event.state === "SUBMITTED" || event.state === "CANCELLED";
+  const state = `${isOurs ? " is " : ": "}${event.state.toLowerCase()}`;
   return `Job ${event.job}${state}${event.reason === undefined ? "" : ` (${event.reason})`}`;
+}
+
+/** Which container the work is done for; where there are several, which one of how many. */
+export function containerTitle(event: Extract<WorkEvent, { type: "container-start" }>): string {
+  return event.total === 1 ? event.container : `${event.container}  ${event.position} of ${event.total}`;
 }
 
 /** What a running task is doing, as people say it. */
@@ -66,6 +72,12 @@ export function warningText(event: Extract<WorkEvent, { type: "warning" }>): str
   const place = event.place === undefined ? "" : formatPlace(event.place);
   const hint = event.hint === undefined ? "" : ` (${event.hint})`;
   return `${place === "" ? "" : `${place}  `}warning  ${event.message}${hint}`;
+}
+
+/** What this process waits for, as one line. */
+export function waitingText({ what, holder }: Extract<WorkEvent, { type: "waiting" }>): string {
+  const who = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
+  return `waiting for ${who}, which is ${what}`;
 }
 
 /** A retry as one line. */

@@ -1,6 +1,6 @@
 import type { WorkEvent } from "../../util/events.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
-import { retryText, stageTitle, taskDone, warningText } from "./eventText.ts";
+import { containerTitle, retryText, stageTitle, taskDone, waitingText, warningText } from "./eventText.ts";
 import type { Reporter, ReportStream } from "./types.ts";
 
 type TaskStart = Extract<WorkEvent, { type: "task-start" }>;
@@ -12,6 +12,12 @@ export function plainReporter(out: ReportStream): Reporter {
   return {
     emit: (event) => {
       switch (event.type) {
+        case "container-start":
+          // Of a single one, everything is about it.
+          if (event.total > 1) print(containerTitle(event));
+          break;
+        case "container-end":
+          break;
         case "stage": {
           const title = stageTitle(event);
           print(event.total === undefined ? title : `${title} (${event.total})`);
@@ -39,6 +45,9 @@ export function plainReporter(out: ReportStream): Reporter {
           break;
         case "retry":
           print(retryText(event));
+          break;
+        case "waiting":
+          print(waitingText(event));
           break;
       }
     },

@@ -1,6 +1,6 @@
 import type { TaskKind, WorkEvent } from "../../util/events.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
-import { retryText, stageTitle, taskVerb, warningText } from "./eventText.ts";
+import { containerTitle, retryText, stageTitle, taskVerb, waitingText, warningText } from "./eventText.ts";
 import type { Reporter, ReportStream } from "./types.ts";
 
 interface RunningTask {
@@ -21,6 +21,9 @@ const barWidth = 24;
  */
 export function terminalReporter(out: ReportStream, color: boolean): Reporter {
   const running = new Map<string, RunningTask>();
+  let container = "";
+  let total = 1;
+  let containerStart = Date.now();
   let stage = "";
   let stageTotal: number | undefined;
   let stageCounts: TaskKind | undefined;
@@ -52,8 +55,9 @@ export function terminalReporter(out: ReportStream, color: boolean): Reporter {
     dirty = false;
   };
   const liveLines = (): string[] => {
-    if (stage === "") return [];
-    const lines = [bold(clip(stageLine()))];
+    const lines = container === "" ? [] : [bold(clip(container))];
+    if (stage === "") return lines;
+    lines.push(bold(clip(stageLine())));
     const tasks = [...running.values()];
     for (const task of tasks.slice(0, shownTasks)) lines.push(clip(taskLine(task)));
     if (tasks.length > shownTasks) lines.push(dim(`  and ${tasks.length - shownTasks} more`));
@@ -101,6 +105,20 @@ export function terminalReporter(out: ReportStream, color: boolean): Reporter {
     emit: (event) => {
       if (closed) return;
       switch (event.type) {
+        case "container-start":
+          settleStage();
+          stage = "";
+          container = containerTitle(event);
+          total = event.total;
+          containerStart = Date.now();
+          break;
+        case "container-end":
+          settleStage();
+          stage = "";
+          if (total > 1)
+            above(`${container}  ${event.outcome} ${dim(formatDuration(Date.now() - containerStart))}`);
+          container = "";
+          break;
         case "stage":
         case "job":
           settleStage();
@@ -135,6 +153,9 @@ export function terminalReporter(out: ReportStream, color: boolean): Reporter {
           break;
         case "retry":
           above(dim(retryText(event)));
+          break;
+        case "waiting":
+          above(dim(waitingText(event)));
           break;
       }
       dirty = true;

@@ -11,7 +11,7 @@ import type {
   Configuration,
 } from "../../definitions/configuration.ts";
 import { defaultSpack, isRemoteAddress } from "../../definitions/spackConfiguration.ts";
-import { contractCommand, contractEntrypoint } from "../../image/image.ts";
+import { contractCommand, contractEntrypoint } from "../../image/assembleImage.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { standardPath } from "../../view/environmentModification.ts";
 import { environmentScriptPath, hostLibraries } from "../../view/environmentScript.ts";

@@ -16,7 +16,7 @@ import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
 import type { Digest } from "../../util/digest.ts";
-import type { AssembledImage } from "./assembledImage.ts";
+import type { ImageParts } from "./imageParts.ts";
 import { rebasedFacts } from "./rebasedFacts.ts";
 
 /** What is to lie underneath. */
@@ -36,7 +36,7 @@ export interface WantedBase {
  * @throws {SpacktainersError} of planning a base
  */
 export async function decideRebase(
-  image: AssembledImage,
+  image: ImageParts,
   wanted: WantedBase,
   workshop: Pick<Workshop, "store" | "registries" | "baseCacheDir" | "emit" | "signal">,
   { published, refresh }: { readonly published: PublishedLayers | undefined; readonly refresh: boolean },
@@ -55,7 +55,7 @@ export async function decideRebase(
   const created = createdTime([imageMtime, ...snapshotTime(wanted.configured)]);
   const layoutDigest = await baseDigest(wanted.configured, names.arch);
   const digestOfBase = (base: PlannedBase): Digest | undefined => base.image?.digest ?? layoutDigest;
-  const labels = (base: PlannedBase): AssembledImage["labels"] =>
+  const labels = (base: PlannedBase): ImageParts["labels"] =>
     labelsOn(image, baseName(wanted.configured, { packages: base.packages ?? [] }), digestOfBase(base));
   const inputs = (base: PlannedBase): string =>
     inputsDigest({
@@ -128,11 +128,7 @@ export async function decideRebase(
 }
 
 /** The image's labels, with those that name its base replaced. */
-function labelsOn(
-  { labels }: AssembledImage,
-  name: string,
-  digest: Digest | undefined,
-): AssembledImage["labels"] {
+function labelsOn({ labels }: ImageParts, name: string, digest: Digest | undefined): ImageParts["labels"] {
   const { "org.opencontainers.image.base.digest": _, ...kept } = labels;
   return {
     ...kept,

@@ -3,7 +3,7 @@ import { type CompressionSettings, compressionFacts } from "../../archive/layerC
 import { type Annotations, layerMediaType } from "../../archive/oci/types.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import type { Completion } from "../../base/completions.ts";
-import type { AnyBaseLayer, Base } from "../../base/types.ts";
+import type { Base } from "../../base/types.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import {
@@ -13,8 +13,11 @@ import {
   inputsAnnotation,
   layerContentsAnnotation,
 } from "../../image/annotations.ts";
+import { assembleImage } from "../../image/assembleImage.ts";
+import { fileLayer } from "../../image/fileLayer.ts";
 import { type FragmentStore, fragmentKey } from "../../image/fragmentStore.ts";
-import { type AnyLayer, assembleImage, type Image, type ImageLayer } from "../../image/image.ts";
+import type { OciImage } from "../../image/image.ts";
+import type { OciLayer } from "../../image/layer.ts";
 import { nameMatcher } from "../../linkage/allow.ts";
 import { checkLinkage } from "../../linkage/checkLinkage.ts";
 import { externalsMissing } from "../../linkage/externals.ts";
@@ -56,7 +59,7 @@ export interface Assembly {
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`. */
   readonly inventories: readonly Inventory[];
-  readonly base: Base<AnyBaseLayer>;
+  readonly base: Base;
   readonly baseName: string;
   /** What may stay unresolved. */
   readonly allow: readonly string[];
@@ -164,7 +167,7 @@ export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
 /** What {@link finishImage} puts together, besides the contents. */
 export interface FinishOptions {
   /** Layers of the packages, lowest first. */
-  readonly packages: readonly AnyLayer[];
+  readonly packages: readonly OciLayer[];
   /** Digest of everything that decides the image. */
   readonly inputs: string;
   /** Seconds since 1970. */
@@ -188,20 +191,20 @@ export async function finishImage(
   draft: Draft,
   store: FragmentStore,
   { packages, inputs, created, labels, annotations, baseContents, completion }: FinishOptions,
-): Promise<Image<AnyLayer>> {
+): Promise<OciImage> {
   const { names, base } = assembly;
-  const layers: AnyLayer[] = [
+  const layers: OciLayer[] = [
     ...base.layers.map(({ inventory: _, ...layer }, index) => ({
       ...layer,
       createdBy: `spacktainers: ${assembly.baseName}`,
-      ...(index > 0 || baseContents === undefined
-        ? {}
-        : {
-            annotations: {
+      // What the image that it comes from says of a layer is not said of ours.
+      annotations:
+        index > 0 || baseContents === undefined
+          ? undefined
+          : {
               [baseKeyAnnotation]: base.key,
               [layerContentsAnnotation]: formatContentsId(baseContents),
             },
-          }),
     })),
     ...packages,
     await topImageLayer(draft.top.entries, assembly.compression, store),
@@ -230,7 +233,7 @@ export async function finishImage(
 }
 
 /** The variables that a base image brings; a base without any starts from the usual PATH. */
-function baseEnvironment(base: Base<AnyBaseLayer>): ReadonlyMap<string, string> {
+function baseEnvironment(base: Base): ReadonlyMap<string, string> {
   const own = (base.config?.env ?? []).map((line): [string, string] => {
     const equals = line.indexOf("=");
     return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
@@ -243,7 +246,7 @@ async function topImageLayer(
   entries: readonly ViewEntry[],
   compression: CompressionSettings,
   store: FragmentStore,
-): Promise<ImageLayer> {
+): Promise<OciLayer> {
   const key = fragmentKey({
     top: 1,
     compression: compressionFacts(compression),
@@ -259,12 +262,14 @@ async function topImageLayer(
     facts: await writeFragment(path, streamEntries(entries), { compression }),
     inventory: { entries: [] },
   }));
-  return {
-    path: fragment.path,
-    digest: fragment.digest,
-    size: fragment.size,
-    diffId: fragment.diffId,
+  const { path, digest, size, diffId } = fragment;
+  const facts = {
+    digest,
+    size,
+    diffId,
     mediaType: layerMediaType(fragment.compression),
     createdBy: "spacktainers: view and environment",
+    annotations: undefined,
   };
+  return fileLayer(facts, { path, offset: 0, size }, { isOurs: true });
 }

@@ -1,7 +1,7 @@
 /** The second half of a build: from what was decided to an image, its layers made or found. */
 import { baseRecord } from "../../base/baseRecord.ts";
-import type { AnyBaseLayer, Base } from "../../base/types.ts";
-import type { AnyLayer, Image, ImageLayer } from "../../image/image.ts";
+import type { Base } from "../../base/types.ts";
+import type { OciImage } from "../../image/image.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { encodeBase } from "../../publish/layerContents.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
@@ -29,10 +29,10 @@ export interface DecidedImage {
 
 /** An image, ready to be written or pushed. */
 export interface MadeImage {
-  readonly image: Image<AnyLayer>;
+  readonly image: OciImage;
   /** The records of what is in its layers. */
   readonly contents: readonly ContentsSource[];
-  readonly base: Base<AnyBaseLayer>;
+  readonly base: Base;
   /** What is known of it; undefined when nothing is. */
   readonly facts: BuiltImageFacts | undefined;
   readonly inputs: string;
@@ -116,26 +116,18 @@ export async function decideImage(
       ...(baseContents === undefined ? [] : [baseContents]),
       ...layers.map((one) => one.contents),
     ];
-    const facts = builtFacts(await factsOfPlan(plan, assembly.base, emit), image, assembly.base, inputs);
+    const planned = await factsOfPlan(plan, assembly.base, emit);
+    const facts = await builtFacts(planned, image, assembly.base, inputs);
     return { image, contents, base: assembly.base, facts, inputs, reused: ready.reused };
   }
 
   return { names, inputs: imageInputs(plan, completion.base), make };
 }
 
-/** The image with all of its layers on this machine, as it is when nothing published was referred to. */
-export function localImage(image: Image<AnyLayer>): Image {
-  const layers = image.layers.map((layer): ImageLayer => {
-    if ("path" in layer) return layer;
-    throw new Error("a layer is not on this machine");
-  });
-  return { ...image, layers };
-}
-
 async function assemblyOf(
   plan: ContainerPlan,
   names: DecidedImage["names"],
-  base: Base<AnyBaseLayer>,
+  base: Base,
   ready: ReadyLayers,
 ): Promise<Assembly> {
   const inventories = new Map(
@@ -163,7 +155,7 @@ async function assemblyOf(
 }
 
 /** The record of a base for a registry. */
-export async function contentsOfBase(base: Base<AnyBaseLayer>): Promise<ContentsSource> {
+export async function contentsOfBase(base: Base): Promise<ContentsSource> {
   const { digest, size } = await encodeBase(baseRecord(base));
   return { digest, size, load: () => encodeBase(baseRecord(base)) };
 }

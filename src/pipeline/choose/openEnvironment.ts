@@ -36,5 +36,5 @@ async function dialectOfCaches(
   caches: Pick<CacheSet, "index">,
 ): Promise<Dialect | undefined> {
   if (lock !== undefined) return undefined;
-  return (await caches.index()).layout === 2 ? "0.x" : undefined;
+  return (await caches.index()).generation === "0.x" ? "0.x" : undefined;
 }

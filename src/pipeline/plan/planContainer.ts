@@ -4,6 +4,8 @@
  */
 import { imageMtime } from "../../archive/entry.ts";
 import type { BuildBaseOptions, PlannedBase } from "../../base/types.ts";
+import type { Configuration } from "../../definitions/configuration.ts";
+import type { Container } from "../../definitions/repository.ts";
 import { createdTime } from "../../image/created.ts";
 import { packageLayerBudget } from "../../image/planLayers.ts";
 import type { DagHash } from "../../spec/concrete.ts";
@@ -16,7 +18,7 @@ import type { ImageRequest } from "../workspace/buildRequest.ts";
 import type { Workshop } from "../workspace/workshop.ts";
 import { archiveSizes } from "./archiveSizes.ts";
 import { decidingFiles } from "./decidingFiles.ts";
-import type { OpenedContainer } from "./openContainer.ts";
+import { type OpenedContainer, openContainerForBuild } from "./openContainer.ts";
 import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
 import { imageSettings, type PackagePlan, planPackages } from "./planPackages.ts";
 import { sourceFacts } from "./sourceFacts.ts";
@@ -53,16 +55,20 @@ export type PlanningRequest = Pick<
 const layersOnTop = 1;
 
 /**
- * Chooses the packages of a container, decides what its base and its layers are. Metadata is asked for, archives are not.
+ * Reads a container's definition and locks, chooses its packages, decides what its base and its layers are. Metadata is asked
+ * for, archives are not.
  *
- * @throws {SpacktainersError} as `planPackages`; of planning a base; `BASE_INVALID` when the base leaves no room for layers
+ * @throws {SpacktainersError} as `openContainerForBuild` and `planPackages`; of planning a base; `BASE_INVALID` when the base leaves
+ *   no room for layers
  */
 export async function planContainer(
-  opened: OpenedContainer,
+  container: Container,
+  configuration: Configuration,
   request: PlanningRequest,
   tools: PlanningTools,
 ): Promise<ContainerPlan> {
-  const { container, configuration, locks } = opened;
+  const opened = await openContainerForBuild(container, configuration, request, tools);
+  const { locks } = opened;
   const base = startBase(
     {
       configured: configuration.base,

@@ -5,6 +5,8 @@ export interface ContainersRequest extends WorkshopRequest {
   /** Containers' names, paths or globs; none: all. */
   readonly names: readonly string[];
   readonly arch: string | undefined;
+  /** The first container that fails stops the others. */
+  readonly failFast: boolean;
 }
 
 /** The part of a command line that decides what an image is. */

@@ -43,6 +43,27 @@ describe("a reporter", () => {
     expect(text()).not.toContain("5 of 3");
   });
 
+  it("names the container, and how many there are", () => {
+    const hello = { type: "container-start", container: "amd64/hello" } as const;
+    const shown = (total: number): string => {
+      const { reporter, text } = watched("live");
+      reporter.emit({ ...hello, position: 1, total });
+      for (const event of lookUp) reporter.emit(event);
+      vi.advanceTimersByTime(100);
+      reporter.emit({ type: "container-end", container: "amd64/hello", outcome: "failed" });
+      reporter.close();
+      return text();
+    };
+    expect(shown(1)).toContain("amd64/hello\nLooking up packages  3 of 3");
+    expect(shown(3)).toContain("amd64/hello  1 of 3\nLooking up packages  3 of 3");
+    expect(shown(3)).toContain("amd64/hello  1 of 3  failed");
+    const { reporter, text } = watched("plain");
+    reporter.emit({ ...hello, position: 1, total: 1 });
+    expect(text()).toBe("");
+    reporter.emit({ ...hello, position: 2, total: 3 });
+    expect(text()).toBe("amd64/hello  2 of 3\n");
+  });
+
   it("does not count what failed as done", () => {
     const { reporter, text } = watched("live");
     for (const event of lookUp.slice(0, -1)) reporter.emit(event);
