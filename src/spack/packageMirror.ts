@@ -11,7 +11,8 @@ import { mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/p
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { blobPath3, layout2, layout3, manifestPath3, packagePaths2 } from "../buildcache/layoutPaths.ts";
+import { packagePaths, fixedPaths as v2Paths } from "../buildcache/formats/v2/paths.ts";
+import { blobPath, manifestPath, fixedPaths as v3Paths } from "../buildcache/formats/v3/paths.ts";
 import type { CachedPackage, CacheIndex } from "../buildcache/types.ts";
 import { writeNode } from "../environment/writeLock.ts";
 import type { Dialect } from "../spec/abstract.ts";
@@ -79,13 +80,13 @@ export async function writeMirrorIndex(
     await once(out, "finish");
     const digest = digestOfHex(hash.digest("hex"));
     if (dialect === "0.x") {
-      await place(unfinished, join(folder, layout2.index));
-      await writeFile(join(folder, layout2.indexHash), hexOfDigest(digest));
+      await place(unfinished, join(folder, v2Paths.index));
+      await writeFile(join(folder, v2Paths.indexHash), hexOfDigest(digest));
     } else {
-      await place(unfinished, join(folder, blobPath3(digest)));
+      await place(unfinished, join(folder, blobPath(digest)));
       await writeLayout3(folder);
       await writeInto(
-        join(folder, layout3.indexManifest),
+        join(folder, v3Paths.indexManifest),
         JSON.stringify({
           version: 3,
           data: [record3(digest, size, `application/vnd.spack.db.v${database}+json`, "none")],
@@ -143,7 +144,7 @@ export async function addToMirror(
     const nodes = nodesOf(cached.spec, cached.graph).map((spec) => writeNode(spec, specfile));
     const document = { spec: { _meta: { version: specfile }, nodes }, buildcache_layout_version: 2 };
     if (dialect === "0.x") {
-      const [paths] = packagePaths2(cached.spec, (hash) => cached.graph.get(hash));
+      const [paths] = packagePaths(cached.spec, (hash) => cached.graph.get(hash));
       if (paths === undefined) continue;
       await linkTo(archive, join(folder, paths.archive));
       const checksum = { hash_algorithm: "sha256", hash: hexOfDigest(cached.digest) };
@@ -153,13 +154,13 @@ export async function addToMirror(
       );
       continue;
     }
-    await linkTo(archive, join(folder, blobPath3(cached.digest)));
+    await linkTo(archive, join(folder, blobPath(cached.digest)));
     const metadata = await promisify(gzip)(JSON.stringify(document));
     const digest = digestOf(metadata);
-    await writeInto(join(folder, blobPath3(digest)), metadata);
+    await writeInto(join(folder, blobPath(digest)), metadata);
     const { size } = await stat(archive);
     await writeInto(
-      join(folder, manifestPath3(cached.spec)),
+      join(folder, manifestPath(cached.spec)),
       JSON.stringify({
         version: 3,
         data: [
@@ -196,7 +197,7 @@ function record3(digest: Digest, size: number, mediaType: string, compression: s
 }
 
 async function writeLayout3(folder: string): Promise<void> {
-  await writeInto(join(folder, layout3.layout), JSON.stringify({ signing: "gpg" }));
+  await writeInto(join(folder, v3Paths.layout), JSON.stringify({ signing: "gpg" }));
 }
 
 async function writeInto(path: string, data: string | Uint8Array): Promise<void> {
