@@ -41,22 +41,8 @@ export function buildGraph(
   roots: readonly DagHash[],
   cached: (hash: DagHash) => boolean,
 ): BuildGraph {
-  const nodeOf = (hash: DagHash): ConcreteSpec => {
-    const spec = graph.get(hash);
-    if (spec === undefined)
-      throw new SpacktainersError("LOCK_INVALID", `the lock lacks the package /${hash}`);
-    return spec;
-  };
-  const missing = (spec: ConcreteSpec): boolean => spec.external === undefined && !cached(spec.hash);
-  /** What a package needs on the machine: to be built, or to be taken from a cache. */
-  const needsOf = (spec: ConcreteSpec): readonly DagHash[] => {
-    if (spec.external !== undefined) return [];
-    if (!missing(spec)) return hashesOf(spec.dependencies, runtimeTypes);
-    const needs = hashesOf(spec.dependencies, buildTypes);
-    return spec.buildSpec === undefined ? needs : [...needs, spec.buildSpec.hash];
-  };
-
-  const runtime = reach(roots, (hash) => hashesOf(nodeOf(hash).dependencies, runtimeTypes));
+  const { nodeOf, missing, needsOf } = needsIn(graph, cached);
+  const runtime = runtimeHashes(graph, roots);
   const needed = reach(runtime, (hash) => needsOf(nodeOf(hash)));
   const order = dependenciesFirst([...needed].map(nodeOf), needsOf, nodeOf);
   const built = order.filter(missing);
@@ -79,6 +65,44 @@ export function buildGraph(
     fetched: present.filter(({ hash }) => fetched.has(hash)),
     reused: present.filter(({ hash }) => runtime.has(hash)),
   };
+}
+
+/**
+ * The hashes of everything that is needed, to run and to build what is missing.
+ *
+ * @throws SpacktainersError LOCK_INVALID when the lock lacks one of them
+ */
+export function neededHashes(
+  graph: SpecGraph,
+  roots: readonly DagHash[],
+  cached: (hash: DagHash) => boolean,
+): readonly DagHash[] {
+  const { nodeOf, needsOf } = needsIn(graph, cached);
+  return [...reach(runtimeHashes(graph, roots), (hash) => needsOf(nodeOf(hash)))];
+}
+
+function runtimeHashes(graph: SpecGraph, roots: readonly DagHash[]): ReadonlySet<DagHash> {
+  return reach(roots, (hash) => hashesOf(nodeIn(graph, hash).dependencies, runtimeTypes));
+}
+
+function nodeIn(graph: SpecGraph, hash: DagHash): ConcreteSpec {
+  const spec = graph.get(hash);
+  if (spec === undefined) throw new SpacktainersError("LOCK_INVALID", `the lock lacks the package /${hash}`);
+  return spec;
+}
+
+/** What packages need, by whether caches have them. */
+function needsIn(graph: SpecGraph, cached: (hash: DagHash) => boolean) {
+  const nodeOf = (hash: DagHash): ConcreteSpec => nodeIn(graph, hash);
+  const missing = (spec: ConcreteSpec): boolean => spec.external === undefined && !cached(spec.hash);
+  /** What a package needs on the machine: to be built, or to be taken from a cache. */
+  const needsOf = (spec: ConcreteSpec): readonly DagHash[] => {
+    if (spec.external !== undefined) return [];
+    if (!missing(spec)) return hashesOf(spec.dependencies, runtimeTypes);
+    const needs = hashesOf(spec.dependencies, buildTypes);
+    return spec.buildSpec === undefined ? needs : [...needs, spec.buildSpec.hash];
+  };
+  return { nodeOf, missing, needsOf };
 }
 
 function hashesOf(edges: readonly ConcreteEdge[], types: ReadonlySet<DependencyType>): readonly DagHash[] {

@@ -41,9 +41,13 @@ export interface SpackFolders {
   readonly store: string;
   /** The build cache that gets what is built here. */
   readonly built: string;
+  /** The build cache with what building needs of other caches. */
+  readonly mirror: string;
   /** Environments and scopes that were written for it. */
   readonly environments: string;
   readonly logs: string;
+  /** What builds took. */
+  readonly times: string;
 }
 
 /** A Spack that can be run. */
@@ -65,8 +69,25 @@ export interface SpackOptions {
   readonly http: HttpClient;
   readonly emit: EmitEvent;
   readonly signal?: AbortSignal | undefined;
-  /** Where everything is kept; default `spack` in {@link cacheHome}. */
+  /** What is installed and built with other trust is kept apart: whatever says whose packages may be used. */
+  readonly trust: string;
+  /** Where everything is kept; default {@link spackHome}. */
   readonly directory?: string;
+}
+
+/** Where everything of real Spacks is kept. */
+export function spackHome(): string {
+  return join(cacheHome(), "spack");
+}
+
+/** The build caches that get what is built here, by the generation of Spack that writes them. */
+export function builtCaches(trust: string, home: string = spackHome()): Readonly<Record<Dialect, string>> {
+  const folder = trustFolder(home, trust);
+  return { "0.x": join(folder, "built0"), "1.x": join(folder, "built1") };
+}
+
+function trustFolder(home: string, trust: string): string {
+  return join(home, `t-${hexOfDigest(digestOf(trust)).slice(0, 8)}`);
 }
 
 /** What a Spack is, for locks and provenance. */
@@ -95,7 +116,7 @@ const oldest = [0, 23] as const;
  *   NOT_SUPPORTED for a Spack that is too old; NETWORK
  */
 export async function openSpack(settings: SpackConfiguration, options: SpackOptions): Promise<Spack> {
-  const home = options.directory ?? join(cacheHome(), "spack");
+  const home = options.directory ?? spackHome();
   const { emit, signal } = options;
   const python = await findPython();
   const checkouts = { directory: join(home, "git"), emit, signal };
@@ -121,7 +142,8 @@ export async function openSpack(settings: SpackConfiguration, options: SpackOpti
   });
   const key = (...parts: readonly string[]): string => hexOfDigest(digestOf(parts.join("\n"))).slice(0, 16);
   const generation = dialect === "0.x" ? "0" : "1";
-  const own = key(checkout.folder, python.version.join("."));
+  const installation = key(checkout.folder, python.version.join("."));
+  const own = trustFolder(home, options.trust);
   return {
     version,
     dialect,
@@ -131,14 +153,16 @@ export async function openSpack(settings: SpackConfiguration, options: SpackOpti
     repositories,
     settings,
     folders: {
-      misc: join(home, "misc", key(own, ...repositories.map(({ folder }) => folder))),
-      user: join(home, "user", own),
+      misc: join(home, "misc", key(installation, ...repositories.map(({ folder }) => folder))),
+      user: join(home, "user", installation),
       stage: join(home, "stage"),
       sources: join(home, "sources"),
-      store: join(home, `store${generation}-${settings.paddedLength}`),
-      built: join(home, `built${generation}`),
+      store: join(own, `store${generation}-${settings.paddedLength}`),
+      built: builtCaches(options.trust, home)[dialect],
+      mirror: join(own, `mirror${generation}`),
       environments: join(home, "environments"),
       logs: join(home, "logs"),
+      times: join(home, "times"),
     },
   };
 }
