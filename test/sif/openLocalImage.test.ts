@@ -20,7 +20,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function contentOf(architecture = "amd64") {
+async function contentOf(architecture: "amd64" | "arm64" = "amd64") {
   const image = await openLocalImage(path, [platformOf(architecture)]);
   try {
     return await image.contentDigest();
