@@ -78,7 +78,7 @@ export async function findImage(
   if (container !== undefined) return subjectOfContainer(container, repository, directory);
   const isReference = await namesRegistryImage(directory, text);
   return {
-    name: shortName(text),
+    name: imageName(text),
     container: undefined,
     form: isReference ? { kind: "reference", transport: "docker", name: text } : undefined,
     found: "said",
@@ -181,11 +181,11 @@ export async function findForm(text: string, directory: string): Promise<ImageFo
 
 async function subjectOfForm(text: string, form: ImageForm): Promise<ImageSubject> {
   const common = { container: undefined, form, found: "said" } as const;
-  if (form.kind === "reference") return { ...common, name: shortName(text), version: undefined };
+  if (form.kind === "reference") return { ...common, name: imageName(text), version: undefined };
   const path = form.kind === "source" ? form.source.path : form.path;
   const layout = layoutOf({ form });
   const version = layout === undefined ? undefined : await versionIn(layout);
-  return { ...common, name: shortName(path), version };
+  return { ...common, name: imageName(path), version };
 }
 
 async function versionIn(layout: string): Promise<string | undefined> {
@@ -202,8 +202,8 @@ function isElsewhere(text: string): boolean {
   );
 }
 
-/** The last part of a path or reference, without tag, digest and what archives end in. */
-function shortName(text: string): string {
+/** The last part of a path or reference, without tag, digest and what archives end in: what an image is called here. */
+export function imageName(text: string): string {
   return basename(text.replace(/@sha256:.*$/, "").replace(/:[^/:]*$/, "")).replace(
     /(?:\.oci|\.docker)?\.(?:sif|sqfs|squashfs|sqsh|tar|tgz|tar\.gz|tar\.zst)$/,
     "",
