@@ -1,6 +1,7 @@
 /** One container's image into the registries: what they have is referred to, the rest is made and sent. */
 import type { Platform } from "../../archive/oci/types.ts";
 import { openBaseStore } from "../../base/baseStore.ts";
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { inputsAnnotation } from "../../image/annotations.ts";
@@ -78,6 +79,17 @@ export interface PushedTarget {
  * @throws {SpacktainersError} of planning and making the image; what fails at a registry is in its result
  */
 export async function pushContainer(
+  container: Container,
+  neighbours: readonly Container[],
+  registries: readonly RegistryConfiguration[],
+  configuration: Configuration,
+  options: PushOptions,
+  workshop: Workshop,
+): Promise<PushedContainer> {
+  return withOtherCopies(() => pushOnce(container, neighbours, registries, configuration, options, workshop));
+}
+
+async function pushOnce(
   container: Container,
   neighbours: readonly Container[],
   registries: readonly RegistryConfiguration[],
