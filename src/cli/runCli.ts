@@ -61,7 +61,12 @@ function reportUsage({ code, exitCode, message }: CommanderError, argv: readonly
   const [, text = message, suggestion] =
     /^(?:error: )?(.*?)\.?(?:\n\(Did you mean (.*)\?\))?$/s.exec(message) ?? [];
   const error = new SpacktainersError("USAGE", text.replace(" is invalid. ", " is invalid: "), {
-    hint: suggestion === undefined ? "--help shows how it is used" : `did you mean ${suggestion}?`,
+    hint:
+      suggestion !== undefined
+        ? `did you mean ${suggestion}?`
+        : code === "commander.unknownOption" && argv.includes("job")
+          ? "options of the job's program come after --"
+          : "--help shows how it is used",
   });
   // It was not read to its end.
   const end = argv.indexOf("--");

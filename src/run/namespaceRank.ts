@@ -1,4 +1,4 @@
-import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
+import type { Image } from "../image/image.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { ProcessReplacer, Replacement } from "../util/replaceProcess.ts";
 import { findProgram } from "../util/tool.ts";
@@ -21,7 +21,7 @@ import type { UnpackContext } from "./unpackedLayers.ts";
  * @throws SpacktainersError as `prepareNamespace`
  */
 export async function becomeRank(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,

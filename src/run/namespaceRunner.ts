@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
+import type { Image } from "../image/image.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { launcherDescriptor, noProcStatus } from "./namespaceScripts.ts";
 import {
@@ -25,7 +25,7 @@ import type { UnpackContext } from "./unpackedLayers.ts";
  * @throws SpacktainersError RUNTIME_MISSING (no user namespaces here), PROCESS_FAILED (the container could not be set up)
  */
 export async function runInNamespace(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,
@@ -46,7 +46,7 @@ export async function runInNamespace(
 
 /** The command line that {@link runInNamespace} would run. */
 export async function namespaceCommandLine(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,

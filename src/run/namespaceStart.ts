@@ -1,7 +1,7 @@
 /** What our own runner's scripts are given: the same for a program that is watched and for one that is left alone. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
+import type { Image } from "../image/image.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { hostPath } from "../util/hostPath.ts";
@@ -68,14 +68,14 @@ export interface NamespaceStart {
  * @throws SpacktainersError as `stackedLayers` and `fitRoot`
  */
 export async function prepareNamespace(
-  image: LayoutImage,
+  image: Image,
   container: ContainerProcess,
   context: UnpackContext,
   abilities: NamespaceAbilities,
 ): Promise<NamespaceStart> {
   const layers = abilities.overlay
-    ? await stackedLayers(image.layers, context)
-    : [await mergedLayers(image.layers, context)];
+    ? await stackedLayers(image, context)
+    : [await mergedLayers(image, context)];
   const stack = layers.map((id) => join(context.directory, id, "fs"));
   const devices = (container.launch?.devices ?? [])
     .filter((path) => !container.binds.some(({ target }) => target === path))

@@ -1,5 +1,5 @@
 /** What running an image takes, whatever runtime does it. */
-import type { Platform } from "../archive/oci/types.ts";
+import type { Image } from "../image/image.ts";
 import type { EmitEvent } from "../util/events.ts";
 import type { Identity } from "./identity.ts";
 
@@ -30,20 +30,10 @@ export interface Bind {
   readonly readOnly: boolean;
 }
 
-/** An image in an OCI image layout. */
-export interface ImageReference {
-  /** The layout's directory. */
-  readonly layout: string;
-  /** Value of `org.opencontainers.image.ref.name`; needed when the layout has several images for the platform. */
-  readonly reference?: string;
-  /** Default: this machine's. */
-  readonly platform?: Platform;
-}
-
 /** What to run, and how. */
 export interface RunOptions {
-  /** A layout's directory, or one image of it. */
-  readonly image: string | ImageReference;
+  /** Opened; whoever opened it closes it. */
+  readonly image: Image;
   /** Program and arguments; empty: the image's own command. */
   readonly command: readonly string[];
   readonly binds?: readonly Bind[];
@@ -81,10 +71,19 @@ export interface RunOptions {
   readonly cacheDirectory?: string;
 }
 
+/** One of the scripts that an Apptainer image is started by, and its arguments. */
+export interface OwnScript {
+  /** `run`: what the image is for; `exec`: the command given, with the image's variables. */
+  readonly action: "run" | "exec";
+  readonly args: readonly string[];
+}
+
 /** A container about to be started: everything resolved, the same for every runtime. */
 export interface ContainerProcess {
   /** Program and arguments; entrypoint included. */
   readonly argv: readonly [string, ...string[]];
+  /** Of an image that its own scripts start: what they are given. Apptainer runs such an image by itself. */
+  readonly ownScript: OwnScript | undefined;
   /** The whole environment, the image's included. */
   readonly env: ReadonlyMap<string, string>;
   /** What was asked for over the image's environment: all that runtimes which read the image's need to be told. */

@@ -31,6 +31,11 @@ const heartbeat = 5_000;
  * machines of a new time only after a minute.
  */
 const longestSilence = 150_000;
+/**
+ * One whose lock is so much older than a new file beside it, in milliseconds, is taken for dead at once: more than clocks of
+ * machines that share a directory differ.
+ */
+const abandoned = 900_000;
 
 /** Waiting so long is not worth a word, in milliseconds. */
 const shortWait = 1_000;
@@ -120,7 +125,7 @@ async function waitFor(
 async function tryLock(path: string, mine: string, owner: string, watch: Watch): Promise<boolean> {
   if (await linked(mine, path)) return true;
   const holder = await contentOf(path);
-  if (holder === undefined || holder === owner || (await watch.isHeld(path, holder))) return false;
+  if (holder === undefined || holder === owner || (await watch.isHeld(path, holder, mine))) return false;
   // Take it out of the way. Of several that try only one finds it there.
   const aside = temporaryPath(dirname(path));
   if (!(await moved(path, aside))) return false;
@@ -142,12 +147,14 @@ class Watch {
     this.#silence = silence;
   }
 
-  async isHeld(path: string, content: string): Promise<boolean> {
+  /** @param fresh a file beside the lock that was just written: tells the time of the disk that both are on */
+  async isHeld(path: string, content: string, fresh: string): Promise<boolean> {
     const [host, pid = "", , namespace, start] = content.split(" ");
     if (!/^\d{1,10}$/.test(pid)) return host !== hostTag && content !== "";
     if (host === hostTag && (namespace === undefined || namespace === processNamespace))
       return isSameProcess(Number(pid), start ?? "-");
-    const modified = (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
+    const [modified, now] = await Promise.all([modifiedAt(path), modifiedAt(fresh)]);
+    if (now - modified > abandoned) return false;
     if (content !== this.#content || modified !== this.#modified) {
       [this.#content, this.#modified, this.#since] = [content, modified, performance.now()];
     }
@@ -155,12 +162,20 @@ class Watch {
   }
 }
 
+/** When a file was written, in milliseconds; infinitely late when it is gone, so that it is never taken for old. */
+async function modifiedAt(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => Number.POSITIVE_INFINITY,
+  );
+}
+
 /** The process of this machine that holds a lock, when it is there and lives. */
 export async function livingHolder(path: string): Promise<LockHolder | undefined> {
   const content = await contentOf(path);
   if (content === undefined) return undefined;
   const holder = holderOf(content);
-  return holder?.host === hostTag && (await new Watch(0).isHeld(path, content)) ? holder : undefined;
+  return holder?.host === hostTag && (await new Watch(0).isHeld(path, content, path)) ? holder : undefined;
 }
 
 function holderOf(content: string): LockHolder | undefined {

@@ -4,15 +4,17 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openBuildCache } from "../../src/buildcache/buildCache.ts";
 import { openCaches } from "../../src/buildcache/cacheSet.ts";
-import type { PackageId } from "../../src/buildcache/layoutPaths.ts";
+import type { PackageId } from "../../src/buildcache/formats/packageId.ts";
+import { withOtherCopies } from "../../src/buildcache/otherCopy.ts";
 import type { CacheSource } from "../../src/buildcache/types.ts";
 import { parseDagHash } from "../../src/spec/concrete.ts";
 import { readNode } from "../../src/spec/readSpecfile.ts";
 import { digestOf } from "../../src/util/digest.ts";
+import { SpacktainersError } from "../../src/util/errors.ts";
 import type { WorkEvent } from "../../src/util/events.ts";
 import { ageFiles } from "../support/ageFiles.ts";
 import { answer, type FaultServer, resetAfter, startFaultServer } from "../support/faultServer.ts";
-import { makeKey, type TestKey } from "../support/signingKey.ts";
+import { extended, keyFile, makeKey, revocationOf, revoked, type TestKey } from "../support/signingKey.ts";
 import {
   blobPath,
   cacheFiles2,
@@ -69,7 +71,7 @@ function serve(files: ReadonlyMap<string, Buffer>, on = server): void {
 function source(over: Partial<CacheSource> = {}): CacheSource {
   return {
     url: `${server.url}/cache`,
-    keys: [{ name: "cache.pub", armored: key.armored }],
+    keys: [key.file],
     unsigned: false,
     ...over,
   };
@@ -118,11 +120,11 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
     const cache = open();
     const found = await cache.findPackage(id(zlib));
     if (found === undefined) throw new Error("not found");
-    expect(found.size).toBe(found.layout === 3 ? zlib.archive.length : undefined);
+    expect(found.size).toBe(found.format === "v3" ? zlib.archive.length : undefined);
     server.requests.length = 0;
     expect(await cache.archiveSize(found)).toBe(zlib.archive.length);
     // Layout v2 does not say it in its metadata: the cache is asked, once.
-    expect(server.requests.length).toBe(found.layout === 2 ? 1 : 0);
+    expect(server.requests.length).toBe(found.format === "v2" ? 1 : 0);
     server.requests.length = 0;
     expect(await open().archiveSize(found)).toBe(zlib.archive.length);
     expect(server.requests).toEqual([]);
@@ -145,9 +147,9 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
     if (known !== undefined) await again.fetchArchive(known);
     expect(server.requests).toEqual([]);
     // Other keys: everything is verified anew.
-    await expect(
-      open({ keys: [{ name: "other", armored: stranger.armored }] }).findPackage(id(zlib)),
-    ).rejects.toMatchObject({ code: "KEY_UNKNOWN" });
+    await expect(open({ keys: [stranger.file] }).findPackage(id(zlib))).rejects.toMatchObject({
+      code: "KEY_UNKNOWN",
+    });
     expect(server.requests.length).toBeGreaterThan(0);
   });
 
@@ -170,6 +172,47 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
       Array.from({ length: 10 }, () => answer(503)),
     );
     expect(await open().findPackage(id(zlib))).toEqual(found);
+  });
+
+  it("remembers a package for as long as the key that signed it is good, by any clock", async () => {
+    const day = 86_400_000;
+    const short = await makeKey({ date: new Date(Date.now() - day), lifetimeSeconds: 30 * 86_400 });
+    const at = (days: number, more: object = {}) =>
+      open({ keys: [short.file] }, { clock: () => Date.now() + days * day, ...more });
+    serve(await makeFiles(packages, short.sign));
+    const found = await at(0).findPackage(id(zlib));
+    if (found === undefined) throw new Error("not found");
+    await at(0).fetchArchive(found);
+    server.requests.length = 0;
+    for (const days of [0.1, 1, 28]) expect(await at(days).findPackage(id(zlib))).toEqual(found);
+    expect(server.requests).toEqual([]);
+    const expired = { code: "KEY_INVALID", message: expect.stringContaining("expired") };
+    for (const more of [{}, { refresh: true }])
+      for (const days of [30, 365])
+        await expect(at(days, more).findPackage(id(zlib))).rejects.toMatchObject(expired);
+    // Its owner extends it: the package is good again.
+    const longer = keyFile(await extended(short, 400 * 86_400, new Date()));
+    const again = open({ keys: [longer] }, { clock: () => Date.now() + 365 * day });
+    expect((await again.findPackage(id(zlib)))?.signedBy).toBe(short.fingerprint);
+  });
+
+  it("forgets a package at once when a revocation arrives, in whatever file", async () => {
+    const owner = await makeKey();
+    serve(await makeFiles(packages, owner.sign));
+    const found = await open({ keys: [owner.file] }).findPackage(id(zlib));
+    if (found === undefined) throw new Error("not found");
+    await open({ keys: [owner.file] }).fetchArchive(found);
+    const files = [keyFile(await revoked(owner)), keyFile(await revocationOf(owner))];
+    const refused = { code: "KEY_INVALID", message: expect.stringContaining("revoked") };
+    for (const file of files)
+      for (const keys of [
+        [owner.file, file],
+        [file, owner.file],
+        [stranger.file, owner.file, file],
+      ])
+        await expect(open({ keys }).findPackage(id(zlib))).rejects.toMatchObject(refused);
+    const behind = keyFile(owner.armored + (await revocationOf(owner)));
+    await expect(open({ keys: [behind] }).findPackage(id(zlib))).rejects.toMatchObject(refused);
   });
 
   it("asks anyway when told to refresh", async () => {
@@ -336,12 +379,12 @@ describe("a cache in both layouts", () => {
       new Map([...(await cacheFiles2([zlib, mpich], key.sign)), ...(await cacheFiles3([zlib], key.sign))]),
     );
     const cache = open();
-    expect(await cache.layouts()).toEqual([3, 2]);
-    expect((await cache.findPackage(asked(zlib, 4)))?.layout).toBe(3);
-    expect((await cache.findPackage(asked(mpich, 4)))?.layout).toBe(2);
-    expect((await cache.indexes()).map((index) => [index.layout, index.size])).toEqual([
-      [3, 1],
-      [2, 2],
+    expect(await cache.formats()).toEqual(["v3", "v2"]);
+    expect((await cache.findPackage(asked(zlib, 4)))?.format).toBe("v3");
+    expect((await cache.findPackage(asked(mpich, 4)))?.format).toBe("v2");
+    expect((await cache.indexes()).map((index) => [index.generation, index.size])).toEqual([
+      ["1.x", 1],
+      ["0.x", 2],
     ]);
   });
 });
@@ -416,10 +459,10 @@ describe("a cache in a directory", () => {
   });
 
   it("says when there is nothing, or nothing of the kind", async () => {
-    await expect(open({ url: join(work, "nothing") }).layouts()).rejects.toMatchObject({
+    await expect(open({ url: join(work, "nothing") }).formats()).rejects.toMatchObject({
       code: "CACHE_UNAVAILABLE",
     });
-    await expect(open({ url: work }).layouts()).rejects.toMatchObject({ code: "CACHE_INVALID" });
+    await expect(open({ url: work }).formats()).rejects.toMatchObject({ code: "CACHE_INVALID" });
     expect(() => open({ url: "gs://bucket" })).toThrowError(
       expect.objectContaining({ code: "NOT_SUPPORTED" }),
     );
@@ -432,7 +475,7 @@ describe("the index", () => {
   it("agrees with what was written", async () => {
     serve(await cacheFiles2(packages, key.sign));
     const [index] = await open().indexes();
-    expect(index).toMatchObject({ layout: 2, size: 3 });
+    expect(index).toMatchObject({ generation: "0.x", size: 3 });
     expect(index?.names()).toEqual(["mpich", "ring", "zlib"]);
     const hash = parseDagHash(zlib.hash);
     if (hash === undefined || index === undefined) throw new Error("no hash");
@@ -592,6 +635,149 @@ describe("several caches", () => {
       code: "KEY_UNKNOWN",
       message: expect.stringMatching(/not trusted here.*not signed/),
     });
+  });
+
+  describe.each(layouts)(
+    "in layout %s, when the first has a copy that is of no use",
+    (_, makeFiles, version) => {
+      const id = (pkg: TestPackage) => asked(pkg, version);
+      const archiveOf = (pkg: TestPackage) => (version === 4 ? paths2(pkg).archive : blobPath(pkg.archive));
+      const metadataOf = (pkg: TestPackage) =>
+        version === 4 ? `${paths2(pkg).metadata}.sig` : manifestPath(pkg);
+      const flip = (bytes: Buffer): Buffer => {
+        const flipped = Buffer.from(bytes);
+        flipped[bytes.length >> 1] = (flipped[bytes.length >> 1] ?? 0) ^ 1;
+        return flipped;
+      };
+      /** Both caches with everything, then a change to the first. */
+      async function serveBoth(change: (files: Map<string, Buffer>) => void | Promise<void>) {
+        const files = await makeFiles(packages, key.sign);
+        serve(files, second);
+        await change(files);
+        serve(files);
+      }
+
+      it.each<[string, string, (files: Map<string, Buffer>) => void]>([
+        ["missing", "NOT_FOUND", (files) => files.delete(archiveOf(ring))],
+        ["damaged", "CHECKSUM_MISMATCH", (files) => files.set(archiveOf(ring), flip(ring.archive))],
+        [
+          "cut off",
+          "CHECKSUM_MISMATCH",
+          (files) => files.set(archiveOf(ring), ring.archive.subarray(0, 1000)),
+        ],
+        ["empty", "CHECKSUM_MISMATCH", (files) => files.set(archiveOf(ring), Buffer.alloc(0))],
+      ])("the next one's archive is taken when it is %s, with a warning", async (_kind, code, change) => {
+        await serveBoth(change);
+        const set = openCaches(both(), options());
+        const found = await set.findPackage(id(ring));
+        expect(found.cacheUrl).toBe(`${server.url}/cache`);
+        const archive = await set.fetchArchive(found);
+        expect((await readFile(archive.path)).equals(ring.archive)).toBe(true);
+        expect(warnings()).toMatchObject([
+          { code, message: expect.stringMatching(new RegExp(`^ring@1.3/.*${second.url}/cache is used$`)) },
+        ]);
+        // Asked again, in this run and in the next: it is here.
+        expect((await set.fetchArchive(await set.findPackage(id(ring)))).path).toBe(archive.path);
+        expect(await readdir(join(work, "home", "downloads", "incoming"))).toEqual([]);
+      });
+
+      it.each<[string, string, (files: Map<string, Buffer>) => void]>([
+        ["missing", "PACKAGE_NOT_CACHED", (files) => files.delete(metadataOf(ring))],
+        [
+          "damaged",
+          "SIGNATURE_INVALID",
+          (files) => files.set(metadataOf(ring), flip(files.get(metadataOf(ring)) ?? Buffer.alloc(0))),
+        ],
+        [
+          "no metadata at all",
+          "SIGNATURE_MISSING",
+          (files) => files.set(metadataOf(ring), Buffer.from("<html>")),
+        ],
+        [
+          "another's",
+          "IDENTITY_MISMATCH",
+          (files) => files.set(metadataOf(ring), files.get(metadataOf(zlib)) ?? Buffer.alloc(0)),
+        ],
+      ])("the next one's metadata is taken when it is %s, with a warning", async (_kind, code, change) => {
+        await serveBoth(change);
+        const set = openCaches(both(), options());
+        await set.index();
+        const found = await set.findPackage(id(ring));
+        expect(found).toMatchObject({ cacheUrl: `${second.url}/cache`, signedBy: key.fingerprint });
+        expect(warnings()).toMatchObject([{ code, message: expect.stringContaining("ring@1.3/") }]);
+      });
+
+      it("the next one's is taken when its signer is not trusted, and never another's word for it", async () => {
+        await serveBoth(async (files) => {
+          for (const [path, bytes] of await makeFiles([ring], stranger.sign)) files.set(path, bytes);
+        });
+        const found = await openCaches(both(), options()).findPackage(id(ring));
+        expect(found).toMatchObject({ cacheUrl: `${second.url}/cache`, signedBy: key.fingerprint });
+        expect(warnings()).toMatchObject([{ code: "KEY_UNKNOWN" }]);
+        // Keys are a cache's own: what signs for the one does not sign for the other.
+        const apart = [source(), source({ url: `${second.url}/cache`, keys: [stranger.file] })];
+        await expect(openCaches(apart, options()).findPackage(id(ring))).rejects.toMatchObject({
+          code: "KEY_UNKNOWN",
+        });
+      });
+
+      it("a server that fails midway is replaced by the next", async () => {
+        await serveBoth(() => {});
+        server.faults.set(
+          `/cache/${archiveOf(ring)}`,
+          Array.from({ length: 9 }, () => answer(503)),
+        );
+        const set = openCaches(both(), options());
+        const archive = await set.fetchArchive(await set.findPackage(id(ring)));
+        expect((await readFile(archive.path)).equals(ring.archive)).toBe(true);
+        expect(warnings()).toMatchObject([{ code: "NETWORK", message: expect.stringContaining(server.url) }]);
+      });
+
+      it("the first one's error is told, with what else was tried, when no copy is of use", async () => {
+        const files = await makeFiles(packages, key.sign);
+        serve(new Map([...files, [archiveOf(ring), flip(ring.archive)]]));
+        files.delete(archiveOf(ring));
+        serve(files, second);
+        const set = openCaches(both(), options());
+        const found = await set.findPackage(id(ring));
+        await expect(set.fetchArchive(found)).rejects.toMatchObject({
+          code: "CHECKSUM_MISMATCH",
+          message: expect.stringMatching(new RegExp(`^ring@1.3/.*also tried: ${second.url}/cache: .*`)),
+        });
+        expect(warnings()).toEqual([]);
+        // Now nobody offers it any more.
+        await expect(set.findPackage(id(ring))).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH" });
+      });
+
+      it("another archive of the package has to be planned with", async () => {
+        const files = await makeFiles(packages, key.sign);
+        files.delete(archiveOf(ring));
+        serve(files);
+        const again = { ...ring, archive: Buffer.from("built again") };
+        serve(await makeFiles([again], key.sign), second);
+        const set = openCaches(both(), options());
+        const used: string[] = [];
+        const archive = await withOtherCopies(async () => {
+          const found = await set.findPackage(id(ring));
+          used.push(found.cacheUrl);
+          return set.fetchArchive(found);
+        });
+        expect(used).toEqual([`${server.url}/cache`, `${second.url}/cache`]);
+        expect(await readFile(archive.path, "utf8")).toBe("built again");
+        expect(warnings()).toMatchObject([{ code: "NOT_FOUND" }]);
+      });
+    },
+  );
+
+  it("what verified but will not do is passed over like what does not verify", async () => {
+    serve(await cacheFiles3([zlib], key.sign));
+    serve(await cacheFiles3([zlib], key.sign), second);
+    const set = openCaches(both(), options());
+    const found = await set.findPackage(asked(zlib, 5), undefined, ({ cacheUrl }) => {
+      if (cacheUrl.startsWith(server.url)) throw new SpacktainersError("IDENTITY_MISMATCH", "not this one");
+    });
+    expect(found.cacheUrl).toBe(`${second.url}/cache`);
+    expect(warnings()).toMatchObject([{ code: "IDENTITY_MISMATCH" }]);
   });
 
   it("share a download store that can be bounded", async () => {

@@ -41,6 +41,11 @@ const sharedMemory = existsSync("/dev/mqueue") ? "--ipc=host" : "--volume=/dev/s
 const odd = ["prog", "a b", "c'd", '"', "$HOME", "`id`", "\\", "", "*", "g\nh", "--x=y z"];
 
 describe("batchScript", () => {
+  it("runs a program, not an option", () => {
+    expect(() => batchScript({ ...plainJob, command: ["--version"] })).toThrow("not the name of a program");
+    expect(() => batchScript({ ...plainJob, command: [] })).toThrow("no command");
+  });
+
   it("asks Slurm for what was asked for, and nothing else", () => {
     const head = (job: Partial<Job>) =>
       batchScript({ ...plainJob, ...job })
@@ -123,6 +128,16 @@ describe("batchScript", () => {
     if (runtime === "native")
       expect(words.slice(-odd.length - 2, -odd.length)).toEqual(["/images/hello.sif", "--"]);
     else expect(words.at(-odd.length - 1)).toBe("/images/hello.sif");
+  });
+
+  it("tells runtimes that pull of a registry that speaks plain HTTP", () => {
+    const image = "docker://localhost:5000/hello:1";
+    const options = (runtime: Job["runtime"], standIn: string) =>
+      wordsOf(batchScript({ ...plainJob, runtime, image, plainHttp: true }), standIn);
+    expect(options("apptainer", "apptainer")).toContain("--no-https");
+    expect(options("singularity", "singularity")).toContain("--no-https");
+    expect(options("podman", "podman")).toContain("--tls-verify=false");
+    expect(wordsOf(batchScript(plainJob), "apptainer")).not.toContain("--no-https");
   });
 
   it("writes what each runtime calls the same things", () => {

@@ -8,6 +8,7 @@ import type { ContainerProcess } from "../../src/run/types.ts";
 
 const container: ContainerProcess = {
   argv: ["prog", "a b", "--flag"],
+  ownScript: undefined,
   env: new Map([
     ["PATH", "/bin"],
     ["TOKEN", "secret"],

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { unpackEntries } from "../../archive/unpackEntries.ts";
 import { openCaches } from "../../buildcache/cacheSet.ts";
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import { hostArchitecture, selectContainers } from "../../definitions/select.ts";
 import { installPackage } from "../../install/installPackage.ts";
@@ -92,7 +93,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
   const { configuration } = repository;
   const sources = await cacheSources(configuration.caches, request, request.directory);
   const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
-  try {
+  const unpack = async (): Promise<UnpackedEnvironment> => {
     const loaded = await openEnvironment(container, configuration, { caches, emit });
     const root = request.root.replace(/\/+$/, "");
     const { resolved, prefixes, fragments } = await planPackages(
@@ -153,6 +154,9 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
         prefix: prefixes.get(hash) ?? "",
       })),
     };
+  };
+  try {
+    return await withOtherCopies(unpack);
   } finally {
     await caches.close();
   }
