@@ -1,6 +1,8 @@
 /** Whether an image can run at a site, from its files alone. */
 import { compareLibcVersions, newerLibcHint } from "../base/libc.ts";
 import { isAtLeast } from "../spec/microarchitecture.ts";
+import { type ContentOptions, checkContents } from "./checkContents.ts";
+import { checkRanks, type RankOptions } from "./checkRanks.ts";
 import { checkCache, checkReplacement } from "./checkReplacement.ts";
 import { choosePmi, mainMpi, mpiName, pmiName, servedBy } from "./choosePmi.ts";
 import { type Finding, ok } from "./finding.ts";
@@ -9,7 +11,7 @@ import type { MpiLibrary } from "./mpiLibrary.ts";
 import { type JobResources, type Site, targetsFor } from "./site.ts";
 
 /** What of the job matters. */
-export interface CheckOptions {
+export interface CheckOptions extends ContentOptions, RankOptions {
   readonly resources?: JobResources;
   /** The plug-in asked for with `--mpi`; default the one that would be chosen. */
   readonly mpi?: string | undefined;
@@ -31,10 +33,18 @@ export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions 
   return [
     ...checkProcessor(facts, site, { ...site.resources, ...options.resources }),
     ...checkLibc(facts, site, replaced),
-    ...checkPmi(library, site, replaced, options),
+    ...checkPmi(facts, library, site, replaced, options),
+    ...checkRanks(
+      library,
+      site,
+      options.mpi ?? choosePmi(library, site.mpi, replaced).plugin,
+      replaced,
+      options,
+    ),
     ...(replaced ? checkReplacement(facts, library, site) : []),
     ...checkCache(facts, library, replaced),
     ...checkEnvironment(facts, site),
+    ...checkContents(facts, site, options),
   ];
 }
 
@@ -133,6 +143,7 @@ function checkLibc(facts: ImageFacts, site: Site, replaced: boolean): readonly F
 }
 
 function checkPmi(
+  { unresolved }: ImageFacts,
   library: MpiLibrary | undefined,
   site: Site,
   replaced: boolean,
@@ -140,6 +151,8 @@ function checkPmi(
 ): readonly Finding[] {
   const check = "pmi";
   if (library === undefined) {
+    // It is missing, not left out: that is said of the files that need it.
+    if (unresolved.some(({ names }) => /^libmpi/.test(names[0] ?? ""))) return [];
     return [ok(check, "the image has no MPI library: its programs run alone")];
   }
   const evidence = library.pmi.map((one) => `${library.path}: ${one.evidence} (${pmiName(one.flavour)})`);
@@ -188,17 +201,13 @@ function checkEnvironment(facts: ImageFacts, site: Site): readonly Finding[] {
   const check = "host-libraries";
   if (site.runtime !== "apptainer" && site.runtime !== "singularity") return [];
   const script = facts.environmentScript;
-  const lost =
-    script?.keepsHostLibraries === false
-      ? script.path
-      : facts.libraryPath !== undefined && !facts.libraryPath.includes("/.singularity.d/libs")
-        ? "LD_LIBRARY_PATH of the image's configuration"
-        : undefined;
+  // To a value of the configuration Apptainer adds the place by itself; a script that login shells read comes after it.
+  const lost = script?.keepsHostLibraries === false ? script.path : undefined;
   if (lost === undefined)
     return [
       ok(
         check,
-        script === undefined
+        script === undefined && facts.libraryPath === undefined
           ? "nothing in the image sets LD_LIBRARY_PATH: libraries that Apptainer brings are found"
           : "the environment keeps the libraries that Apptainer brings",
         ...(script === undefined ? [] : [script.path]),

@@ -1,6 +1,7 @@
 /** What this machine has to run containers with. */
 import { constants } from "node:fs";
 import { access, readFile } from "node:fs/promises";
+import { couldShare } from "../run/apptainerSharing.ts";
 import { namespaceAbilities } from "../run/namespaceAbilities.ts";
 import { machinePlatform } from "../run/runImage.ts";
 import { processorOf } from "../spec/hostProcessor.ts";
@@ -16,6 +17,8 @@ export interface HostRuntime {
   readonly version: string;
   /** Why it does not work, or undefined. */
   readonly trouble: string | undefined;
+  /** Each container is in a user namespace of its own, unless `--sharens` says otherwise: Apptainer without set-user-ID. */
+  readonly separatesRanks: boolean;
 }
 
 export interface HostFacts {
@@ -86,7 +89,16 @@ async function readRuntime(name: string): Promise<HostRuntime | undefined> {
     path,
     version: /\d+(?:\.\d+)+\S*/.exec(said.stdout)?.[0]?.replace(/,$/, "") ?? "",
     trouble: answer.status === 0 ? undefined : lastLine(answer.stderr) || `status ${answer.status}`,
+    separatesRanks: name === "apptainer" && process.getuid?.() !== 0 && (await couldShare(path)),
   };
+}
+
+/** Whether here is a machine of a cluster whose Apptainer makes a user namespace for each rank. */
+export async function separatesRanksHere(): Promise<boolean> {
+  const [apptainer, srun] = [await findProgram("apptainer"), await findProgram("srun")];
+  return (
+    apptainer !== undefined && srun !== undefined && process.getuid?.() !== 0 && (await couldShare(apptainer))
+  );
 }
 
 async function readNamespaces(): Promise<HostFacts["namespaces"]> {
@@ -116,7 +128,15 @@ async function readSlurm(): Promise<HostFacts["slurm"]> {
 /** What the facts mean for somebody who wants to run containers here. */
 export function checkHost(facts: HostFacts): readonly Finding[] {
   const findings: Finding[] = [];
-  for (const { name, path, version, trouble } of facts.runtimes)
+  for (const { name, path, version, trouble, separatesRanks } of facts.runtimes) {
+    if (separatesRanks)
+      findings.push(
+        ok(
+          "rank-memory",
+          `${name} makes a user namespace for each container: ranks of a node share one by \`--sharens\`, which \`exec\` asks for by itself, and jobs where the site has \`share-namespaces: true\``,
+          path,
+        ),
+      );
     findings.push(
       trouble === undefined
         ? ok("runtime", `${name} ${version} works`.replace("  ", " "), path)
@@ -127,6 +147,7 @@ export function checkHost(facts: HostFacts): readonly Finding[] {
             evidence: [path, trouble],
           },
     );
+  }
   const { namespaces, squashfuse } = facts;
   const works = facts.runtimes.some(({ trouble }) => trouble === undefined);
   if (namespaces.trouble === undefined)
