@@ -7,6 +7,7 @@ import { temporaryPath } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { ignoreEvents } from "../util/events.ts";
+import { type ProcessReplacer, processReplacer } from "../util/replaceProcess.ts";
 import { shellLine } from "../util/shellQuote.ts";
 import { findProgram } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
@@ -14,6 +15,7 @@ import { containerProcess } from "./containerProcess.ts";
 import { engineInvocation, importImage } from "./engine.ts";
 import { type Invocation, refuseHostMpi } from "./invocation.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
+import { becomeRank } from "./namespaceRank.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
 import {
   apptainerRoot,
@@ -117,6 +119,9 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     // Ranks name what they share by their process numbers, which therefore must differ from one container to the next.
     const abilities = { ...rest, processNumbers: processNumbers && run.container.launch === undefined };
     const context = unpackContext(run);
+    const replacer = await replacerFor(run);
+    if (replacer !== undefined)
+      return becomeRank(run.image, run.container, context, abilities, replacer, () => run.options.leave?.());
     if (run.options.print === undefined) return runInNamespace(run.image, run.container, context, abilities);
     run.options.print(shellLine(await namespaceCommandLine(run.image, run.container, context, abilities)));
     return 0;
@@ -125,6 +130,13 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
   try {
     const invocation = await invocationFor(name, program, run, files);
     expectNotInterrupted(run.options);
+    // A file with variables is ours to remove when the runtime has ended.
+    const replacer = files.length === 0 ? await replacerFor(run) : undefined;
+    if (replacer !== undefined) {
+      const { argv, env, descriptor } = invocation;
+      run.options.leave?.();
+      return replacer.replace({ argv, env, descriptors: descriptor === undefined ? [] : [descriptor] });
+    }
     if (run.options.print === undefined) {
       const { signal } = run.options;
       return await superviseProcess({ ...invocation, ...(signal === undefined ? {} : { signal }) });
@@ -134,6 +146,11 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
   } finally {
     for (const file of files) await rm(file, { force: true });
   }
+}
+
+/** What lets the program take the place of this process, where a launcher watches it: nothing of ours has to stay beside it then. */
+async function replacerFor({ container, options }: PreparedRun): Promise<ProcessReplacer | undefined> {
+  return container.isWatched && options.print === undefined ? processReplacer() : undefined;
 }
 
 async function invocationFor(

@@ -35,6 +35,7 @@ export const errorCodes = {
   IO: "failed",
   LOCK_BUSY: "failed",
   PROCESS_FAILED: "failed",
+  BUILD_FAILED: "failed",
   OUTPUT_EXISTS: "failed",
   SITE_MISMATCH: "failed",
   NOT_SUPPORTED: "failed",

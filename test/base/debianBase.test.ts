@@ -294,11 +294,9 @@ describe("a hostile or broken archive", () => {
     await archive.publish("bookworm", [libc("2.36-1"), app("1.0")], { key: signer });
     const at = (days: number, options: Partial<BuildBaseOptions> = {}) =>
       build({ keyring }, { clock: () => Date.now() + days * day, maxAgeHours: 24 * 365 * 10, ...options });
-    // What layers are opened with is made anew each time.
-    const facts = async (days: number): Promise<unknown> => JSON.parse(JSON.stringify(await at(days)));
-    const first = await facts(0);
+    const first = await at(0);
     for (const days of [0.1, 1, 28]) {
-      expect(await facts(days)).toEqual(first);
+      expect(plainData(await at(days))).toEqual(plainData(first));
       expect(archive.requests).toEqual([]);
     }
     const expired = { code: "KEY_INVALID", message: expect.stringContaining("expired") };
@@ -309,7 +307,7 @@ describe("a hostile or broken archive", () => {
     // Not even when nobody answers.
     archive.files.clear();
     await expect(at(365)).rejects.toMatchObject({ code: "NOT_FOUND" });
-    expect(await facts(1)).toEqual(first);
+    expect(plainData(await at(1))).toEqual(plainData(first));
   });
 
   test("a revocation that arrives ends what was chosen at once", async () => {

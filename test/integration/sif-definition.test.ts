@@ -378,6 +378,8 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
         ...{
           keepMetadata: false,
           allowUnresolved: [],
+          buildArguments: new Map(),
+          epilogueNetwork: undefined,
           failFast: false,
           force: false,
           frozen: false,

@@ -1,6 +1,6 @@
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { decideImage } from "../../pipeline/assemble/makeImage.ts";
+import { decideImage } from "../../pipeline/epilogue/makeImage.ts";
 import {
   builtImage,
   defaultOutput,

@@ -5,7 +5,7 @@ import type { Container } from "../../definitions/repository.ts";
 import { platformOfConfig } from "../../image/image.ts";
 import type { RegistryImage } from "../../image/openRegistryImage.ts";
 import { platformOf } from "../../image/platform.ts";
-import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
+import { decideImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
@@ -25,7 +25,7 @@ import { type Goal, goalsOf, inputsOf, neighboursThere, publishedThere, question
 /** A command line of `push`, as far as it decides the images. */
 export type PushOptions = Pick<
   BuildRequest,
-  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh"
+  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
 > & {
   /** Push again what is there already, and make anew what could be referred to. */
   readonly force: boolean;

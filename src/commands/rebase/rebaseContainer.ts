@@ -3,9 +3,9 @@ import type { Configuration, RegistryConfiguration } from "../../definitions/con
 import type { Container } from "../../definitions/repository.ts";
 import type { RegistryImage } from "../../image/openRegistryImage.ts";
 import { platformOf } from "../../image/platform.ts";
-import type { MadeImage } from "../../pipeline/assemble/makeImage.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
+import type { MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { baseLock } from "../../pipeline/plan/useLocks.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
