@@ -1,5 +1,4 @@
 import { mkdir, rename, rm } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { unpackEntries } from "../../archive/unpackEntries.ts";
 import { openCaches } from "../../buildcache/cacheSet.ts";
@@ -20,6 +19,7 @@ import { holdsPath, refuseReplacingOthers } from "../../pipeline/workspace/viewP
 import type { WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
 import { cacheSources, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { packageTask } from "../../spec/packageTask.ts";
+import { usableThreads } from "../../util/addressSpace.ts";
 import {
   sweepTemporaries,
   temporaryPath,
@@ -118,7 +118,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
     emit({ type: "stage", stage: "unpack-packages", total: planned.length, counts: "unpack" });
     const shown = await mapConcurrently(
       planned,
-      request.jobs ?? availableParallelism(),
+      request.jobs ?? usableThreads(),
       async (one): Promise<ViewPackage> => {
         signal.throwIfAborted();
         const archive = await caches.fetchArchive(one.cached);
