@@ -127,6 +127,7 @@ export async function runInContainer(
     fakeroot: options.fakeroot === true,
     tty: terminal,
     print: options.print === true ? context.print : undefined,
+    leave: () => context.reporter.close(),
     emit: context.reporter.emit,
     signal: context.signal,
   });
