@@ -1,7 +1,7 @@
 /** All configured caches together, asked in their order. */
 import { briefSpec } from "../spec/concrete.ts";
 import { cacheHome } from "../util/cacheHome.ts";
-import { formatPlace, SpacktainersError } from "../util/errors.ts";
+import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type BuildCache, type BuildCacheOptions, openBuildCache } from "./buildCache.ts";
 import type { PackageId, SpecLookup } from "./formats/packageId.ts";
@@ -13,9 +13,10 @@ import type { CachedPackage, CacheIndex, CacheSource } from "./types.ts";
 export interface CacheSet {
   readonly caches: readonly BuildCache[];
   /**
-   * All indexes as one; an empty one when no cache has an index. A cache that cannot be reached is left out with a warning.
+   * All indexes as one. A cache that cannot be reached, or has no index, is left out with a warning.
    *
-   * @throws the first cache's error when none could be read
+   * @throws CONFIG_INVALID when no cache is configured; the caches' own errors when none could be read; NO_SOLUTION when
+   *   there is no package in any of them
    */
   index(): Promise<CacheIndex>;
   /**
@@ -115,9 +116,10 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
   return {
     caches,
     index() {
+      if (caches.length === 0) return Promise.reject(noCache());
       index ??= Promise.all(caches.map((cache) => settled(cache.indexes()))).then((results) => {
         const failures = results.flatMap((result) => ("failure" in result ? [result.failure] : []));
-        if (failures[0] !== undefined && failures.length === caches.length) throw failures[0];
+        if (failures.length === caches.length) throw oneOrAll(failures);
         for (const [at, result] of results.entries()) {
           const cache = caches[at];
           if (cache === undefined) continue;
@@ -125,7 +127,9 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
           // Where folders cannot be listed, a wrong URL looks like this.
           else if (result.value.length === 0) options.emit(withoutIndex(cache.url));
         }
-        return mergeIndexes(results.flatMap((result) => ("value" in result ? result.value : [])));
+        const indexes = results.flatMap((result) => ("value" in result ? result.value : []));
+        if (indexes.every(({ size }) => size === 0)) throw nothingCached(caches, failures);
+        return mergeIndexes(indexes);
       });
       return index;
     },
@@ -176,6 +180,41 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
       await Promise.all(caches.map((cache) => cache.close()));
     },
   };
+}
+
+/** What to do where no cache is named. */
+const howToNameCaches = {
+  hint: "name one by --cache URL --trust KEYFILE, or in spacktainers.yaml (a path, or a URL with file:, https: or s3:):",
+  example: ["caches:", "- { url: s3://my-build-cache, trust: [keys/my-build-cache.pub] }"],
+};
+
+function noCache(): SpacktainersError {
+  return new SpacktainersError(
+    "CONFIG_INVALID",
+    "no build cache is configured, so there are no packages to choose from",
+    howToNameCaches,
+  );
+}
+
+function nothingCached(
+  caches: readonly BuildCache[],
+  failures: readonly SpacktainersError[],
+): SpacktainersError {
+  const urls = caches.map(({ url }) => url).join(", ");
+  return new SpacktainersError(
+    "NO_SOLUTION",
+    failures.length > 0
+      ? `there is no package in the build caches that could be read (${urls})`
+      : caches.length === 1
+        ? `there is no package in the build cache ${urls}`
+        : `there is no package in any of the build caches (${urls})`,
+    { hint: "push some (spack buildcache push), then: spack buildcache update-index" },
+  );
+}
+
+function oneOrAll(failures: readonly SpacktainersError[]): SpacktainersError | SpacktainersErrors {
+  const [first] = failures;
+  return first !== undefined && failures.length === 1 ? first : new SpacktainersErrors(failures);
 }
 
 function withoutIndex(url: string): Parameters<BuildCacheOptions["emit"]>[0] {
@@ -260,18 +299,18 @@ function notFound(
       { place: { spec: name }, ...(first.hint === undefined ? {} : { hint: first.hint }), cause: first },
     );
   }
+  if (caches.length === 0)
+    return new SpacktainersError(
+      "PACKAGE_NOT_CACHED",
+      `${name} is needed, and no build cache is configured`,
+      {
+        place: { spec: name },
+        ...howToNameCaches,
+      },
+    );
   const asked = caches.map((cache) => cache.url).join(", ");
-  return new SpacktainersError(
-    "PACKAGE_NOT_CACHED",
-    caches.length === 0
-      ? `${name} is needed, and no build cache is configured`
-      : `${name} is in no build cache`,
-    {
-      place: { spec: name },
-      hint:
-        caches.length === 0
-          ? "add one under `caches:` in spacktainers.yaml, or name one with --cache"
-          : `asked: ${asked}; push it with: spack buildcache push`,
-    },
-  );
+  return new SpacktainersError("PACKAGE_NOT_CACHED", `${name} is in no build cache`, {
+    place: { spec: name },
+    hint: `asked: ${asked}; push it with: spack buildcache push`,
+  });
 }

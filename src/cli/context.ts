@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import type { Command } from "commander";
-import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
-import { escapeControls, escapeControlsInLine } from "../util/escapeControls.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import { escapeControls } from "../util/escapeControls.ts";
+import { errorJson, errorLines } from "./errorText.ts";
 import { type GlobalOptions, globalOptions } from "./options.ts";
 import { openReporter } from "./report/openReporter.ts";
 import type { Reporter } from "./report/types.ts";
@@ -51,29 +52,6 @@ export function openContext(options: GlobalOptions, signal: AbortSignal): VerbCo
     output: standardOutput,
     // Names of packages and files come from strangers.
     print: (text) => standardOutput.write(`${escapeControls(text)}\n`),
-  };
-}
-
-/** One error as the user sees it: `place  error  CODE  message`, then the hint on a line of its own. */
-export function errorLines(error: SpacktainersError, color: boolean): string {
-  const red = (text: string): string => (color ? `\u001b[31m${text}\u001b[39m` : text);
-  const place = escapeControlsInLine(formatPlace(error.place));
-  const message = escapeControlsInLine(error.message);
-  const head = `${place === "" ? "" : `${place}  `}${red("error")}  ${error.code}  ${message}`;
-  return error.hint === undefined ? head : `${head}\n  hint: ${escapeControlsInLine(error.hint)}`;
-}
-
-/** An error (or several) as a JSON document, for `--json`. */
-export function errorJson(error: SpacktainersError | SpacktainersErrors): object {
-  const one = (e: SpacktainersError): object => ({
-    code: e.code,
-    message: e.message,
-    ...e.place,
-    ...(e.hint === undefined ? {} : { hint: e.hint }),
-  });
-  return {
-    type: "error",
-    errors: error instanceof SpacktainersErrors ? error.errors.map(one) : [one(error)],
   };
 }
 

@@ -1,7 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { asSpacktainersError, exitStatus, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { toolVersion } from "../util/toolVersion.ts";
-import { errorJson, errorLines, type VerbOutcome, wantsColor } from "./context.ts";
+import { type VerbOutcome, wantsColor } from "./context.ts";
+import { errorJson, errorLines } from "./errorText.ts";
 import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
 import { readerLeft, standardError, standardOutput } from "./standardStreams.ts";
 import { verbs } from "./verbs.ts";
@@ -61,7 +62,12 @@ function reportUsage({ code, exitCode, message }: CommanderError, argv: readonly
   const [, text = message, suggestion] =
     /^(?:error: )?(.*?)\.?(?:\n\(Did you mean (.*)\?\))?$/s.exec(message) ?? [];
   const error = new SpacktainersError("USAGE", text.replace(" is invalid. ", " is invalid: "), {
-    hint: suggestion === undefined ? "--help shows how it is used" : `did you mean ${suggestion}?`,
+    hint:
+      suggestion !== undefined
+        ? `did you mean ${suggestion}?`
+        : code === "commander.unknownOption" && argv.includes("job")
+          ? "options of the job's program come after --"
+          : "--help shows how it is used",
   });
   // It was not read to its end.
   const end = argv.indexOf("--");

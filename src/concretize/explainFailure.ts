@@ -6,7 +6,7 @@ import { compareVersions, parseVersion } from "../spec/versions.ts";
 import { formatPlace, type Place, SpacktainersError } from "../util/errors.ts";
 import type { Candidates, Rejection } from "./candidates.ts";
 import type { PackageSource } from "./packageSource.ts";
-import type { UnmetPreference, Violation } from "./rules.ts";
+import type { UnmetPreference, Violation } from "./requirementRules.ts";
 
 /** How many candidates an explanation names, and how many constraints of each. */
 const mostNamed = 3;
@@ -27,10 +27,12 @@ export function explainNoCandidate(candidates: Candidates, source: PackageSource
         place: request.place,
         hint:
           (name === undefined ? undefined : didYouMean(name, known)) ??
-          (known.length === 0 ? "the caches are empty" : "build and push it, or add the cache that has it"),
+          "build and push it, or add the cache that has it",
       },
     );
   }
+  const foreign = explainForeign(request, rejected);
+  if (foreign !== undefined) return foreign;
   const count =
     rejected.length === 1
       ? "the only cached configuration does not fit"
@@ -41,6 +43,27 @@ export function explainNoCandidate(candidates: Candidates, source: PackageSource
       .map((rejection) => `${briefSpec(rejection.spec)}: ${describe(rejection, request)}`)
       .join("; ")}`,
   });
+}
+
+/** What there is, where all of it is for another processor. */
+function explainForeign(
+  { text, place }: RequestedSpec,
+  rejected: readonly Rejection[],
+): SpacktainersError | undefined {
+  const reasons = rejected.map(({ spec, violations }) =>
+    violations.find((violation) => violation.spec === spec && violation.target !== undefined),
+  );
+  const target = reasons[0]?.target;
+  if (target === undefined || reasons.includes(undefined)) return undefined;
+  const targets = [...new Set(rejected.map(({ spec }) => spec.target))].sort().join(", ");
+  return new SpacktainersError(
+    "NO_SOLUTION",
+    `\`${text}\`: the caches have it for ${targets} only, and the platform is ${target}`,
+    {
+      place,
+      hint: "add a cache with packages for this platform; `platforms:` in spacktainers.yaml says for which target containers are",
+    },
+  );
 }
 
 /** Those with the fewest failed constraints, newest first. */

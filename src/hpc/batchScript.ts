@@ -1,4 +1,5 @@
 /** A job as a batch script for Slurm. */
+import { expectProgram } from "../run/expectProgram.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { shellWord } from "../util/shellQuote.ts";
 import { containerCommand } from "./containerCommand.ts";
@@ -10,11 +11,12 @@ const misleading = ["PYTHONPATH", "PYTHONHOME", "PERL5LIB", "R_LIBS"] as const;
 /**
  * Writes the script: options for `sbatch`, modules, variables, and the program under `srun`. The same for the same job.
  *
- * @throws SpacktainersError USAGE (no command, a value with a line break), NOT_SUPPORTED (what the runtime cannot do)
+ * @throws SpacktainersError USAGE (no command, an option in its place, a value with a line break), NOT_SUPPORTED (what the runtime cannot do)
  */
 export function batchScript(job: Job): string {
   if (job.command.length === 0)
     throw new SpacktainersError("USAGE", "the job has no command", { hint: "write it after --" });
+  expectProgram(job.command);
   const { before, words } = containerCommand(job);
   const srun = ["srun"];
   if (job.pmi.plugin !== undefined) srun.push(`--mpi=${job.pmi.plugin}`);

@@ -2,28 +2,49 @@ import { realpath } from "node:fs/promises";
 import { posix, resolve } from "node:path";
 import type { ImageConfig } from "../archive/oci/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { expectProgram } from "./expectProgram.ts";
+import { fakeRoot, ownIdentity } from "./identity.ts";
 import { chosenLaunch, detectLaunch, type Launch } from "./launcher.ts";
-import type { Bind, ContainerProcess, RunOptions } from "./types.ts";
+import type { Bind, ContainerProcess, OwnScript, RunOptions } from "./types.ts";
 
 /** Search path of an image that does not set one; the same as other runtimes use. */
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** What decides how a container is started. */
+export interface ProcessOptions extends Omit<RunOptions, "image"> {
+  /** See `Image.hasOwnScripts`. */
+  readonly hasOwnScripts?: boolean;
+}
+
 /**
- * Works out what is to be run from the image's configuration and what was asked for.
+ * Does for an Apptainer image what Apptainer does: reads its variables, then runs what the image is for or the command given.
+ * It is the script's name (`$0`) that says which.
+ */
+const startScript = `for script in /.singularity.d/env/*.sh; do [ ! -f "$script" ] || . "$script"; done
+[ "$0" = exec ] || set -- /.singularity.d/runscript "$@"
+exec "$@"`;
+
+/**
+ * Works out what is to be run from the image's configuration, or by its own scripts, and what was asked for.
  *
  * @param launched what an MPI launcher gave this process
- * @throws SpacktainersError USAGE (a bad bind, directory or variable; nothing to run), NOT_FOUND (a bind's source)
+ * @throws SpacktainersError USAGE (a bad bind, directory or variable; nothing to run, or an option), NOT_FOUND (a bind's source)
  */
 export async function containerProcess(
   config: ImageConfig,
-  options: RunOptions,
+  options: ProcessOptions,
   launched: Launch | undefined = detectLaunch(),
 ): Promise<ContainerProcess> {
   const execution = config.config ?? {};
+  const ownScript: OwnScript | undefined = options.hasOwnScripts
+    ? { action: options.entrypoint === "none" ? "exec" : "run", args: options.command }
+    : undefined;
   const [program, ...args] =
-    options.entrypoint === "none"
-      ? options.command
-      : commandLine(execution.Entrypoint ?? [], execution.Cmd ?? [], options.command);
+    ownScript !== undefined
+      ? scriptLine(ownScript)
+      : options.entrypoint === "none"
+        ? options.command
+        : commandLine(execution.Entrypoint ?? [], execution.Cmd ?? [], options.command);
   if (program === undefined)
     throw new SpacktainersError(
       "USAGE",
@@ -31,6 +52,8 @@ export async function containerProcess(
         ? "say which program to run"
         : "the image names no command of its own; say what to run",
     );
+  if (options.entrypoint === "none" || startsPrograms(execution.Entrypoint ?? []))
+    expectProgram(options.command);
   for (const text of [program, ...args]) expectNoNul(text, "an argument");
   const tty = options.tty ?? (process.stdin.isTTY === true && process.stdout.isTTY === true);
   const launch = chosenLaunch(options.mpi ?? "auto", launched);
@@ -50,6 +73,7 @@ export async function containerProcess(
   for (const [name, value] of extraEnv) env.set(name, value);
   return {
     argv: [program, ...args],
+    ownScript,
     env,
     extraEnv,
     workdir: absoluteInside(options.workdir ?? (execution.WorkingDir || "/"), "the working directory"),
@@ -59,8 +83,16 @@ export async function containerProcess(
     readOnly: options.readOnly ?? false,
     gpu: options.gpu,
     hostMpi: options.mpi === "host",
+    user: options.fakeroot === true ? fakeRoot : ownIdentity(),
+    fakeroot: options.fakeroot === true,
+    isWatched: launched !== undefined,
     launch: launch === undefined ? undefined : { descriptor: launch.descriptor, devices: launch.devices },
   };
+}
+
+/** The command line that starts an Apptainer image where Apptainer does not; none to execute nothing. */
+function scriptLine({ action, args }: OwnScript): readonly string[] {
+  return action === "exec" && args.length === 0 ? [] : ["/bin/sh", "-c", startScript, action, ...args];
 }
 
 /** The binds asked for, and the launcher's directories, as far as they are there and nothing else is in their place. */
@@ -100,10 +132,19 @@ export function commandLine(
   command: readonly string[],
 ): readonly string[] {
   const args = command.length > 0 ? command : cmd;
-  const [dashC, script, ...rest] = entrypoint.slice(-3);
-  if (args.length > 1 && dashC === "-c" && script === "$*" && rest.join() === "--")
-    return [...entrypoint.slice(0, -2), 'exec "$@"', "--", ...args];
+  if (args.length > 1 && isShell(entrypoint)) return [...entrypoint.slice(0, -2), 'exec "$@"', "--", ...args];
   return [...entrypoint, ...args];
+}
+
+/** Whether an entrypoint is the login shell of our own images. */
+function isShell(entrypoint: readonly string[]): boolean {
+  const [dashC, script, ...rest] = entrypoint.slice(-3);
+  return dashC === "-c" && script === "$*" && rest.join() === "--";
+}
+
+/** Whether the first word of a command is a program; other entrypoints take options. */
+function startsPrograms(entrypoint: readonly string[]): boolean {
+  return entrypoint.length === 0 || isShell(entrypoint);
 }
 
 /**

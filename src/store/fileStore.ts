@@ -7,8 +7,8 @@ import type { OpenBytes } from "../net/byteStream.ts";
 import { downloadBytes } from "../net/download.ts";
 import { nameFile, temporaryBeside } from "../util/atomicFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
-import { isLockName, withFileLock } from "../util/fileLock.ts";
 import { stopIfAborted } from "../util/interruption.ts";
+import { isLockName, withTargetLock } from "../util/targetLock.ts";
 import { temporaryOwner } from "../util/temporaryName.ts";
 import type {
   Content,
@@ -20,9 +20,6 @@ import type {
   StoreWriter,
 } from "./store.ts";
 import { storePath } from "./storePath.ts";
-
-/** A lock on one file is held for moments: one of another machine that is older was left behind. */
-const abandonedAfterMs = 5 * 60_000;
 
 /** Identifies the content of a file without reading it. */
 export function fileVersion(facts: {
@@ -173,16 +170,12 @@ async function place(temporary: string, target: string, { condition }: PutOption
       },
     );
   }
-  return withFileLock(
-    target,
-    async (): Promise<PutResult> => {
-      const facts = await stat(target, { bigint: true }).catch(absent(target));
-      if (facts === undefined || fileVersion(facts) !== condition.version) return { written: false };
-      await rename(temporary, target);
-      return written;
-    },
-    { abandonedAfterMs },
-  );
+  return withTargetLock(target, async (): Promise<PutResult> => {
+    const facts = await stat(target, { bigint: true }).catch(absent(target));
+    if (facts === undefined || fileVersion(facts) !== condition.version) return { written: false };
+    await rename(temporary, target);
+    return written;
+  });
 }
 
 async function* listFiles(directory: string, folder: string): AsyncGenerator<ListedFile, void, undefined> {

@@ -1,91 +1,196 @@
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+/** Locks between processes, also of several machines that share a directory: a file with who holds it. */
+import { readlinkSync } from "node:fs";
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { temporaryPath } from "./atomicFile.ts";
-import { SpacktainersError } from "./errors.ts";
-import { hostTag, processIsAlive } from "./processes.ts";
+import { stopIfAborted } from "./interruption.ts";
+import { hostTag, isSameProcess, startOfProcess } from "./processes.ts";
 
-/** How long one run waits for another that writes to the same place, in milliseconds. */
-const patience = 60_000;
-
-function lockName(name: string): string {
-  return `.${name}.lock`;
+/** Who holds a lock. */
+export interface LockHolder {
+  readonly host: string;
+  readonly pid: number;
 }
 
-/** Whether this may be the name of a lock. */
-export function isLockName(name: string): boolean {
-  return name.startsWith(".") && name.endsWith(".lock");
+/** How to wait for a lock. */
+export interface LockOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told once, when another has had the lock for a while. */
+  readonly waiting?: ((holder: LockHolder | undefined) => void) | undefined;
+  /** Longest wait, in milliseconds; undefined: as long as the holder lives. */
+  readonly patience?: number | undefined;
+  /** For tests: how long a holder on another machine may show no life, in milliseconds. */
+  readonly silence?: number | undefined;
 }
 
-/** How patient to be. */
-export interface FileLockOptions {
-  /** How long to wait for another run, in milliseconds; default a minute. */
-  readonly waitMs?: number;
-  /**
-   * Locks of other machines that are older than this are taken over, in milliseconds: for work that never takes so long.
-   * Default: they are waited for, since nobody here can tell whether their process is still there.
-   */
-  readonly abandonedAfterMs?: number;
-}
+/** How often a holder shows that it lives, in milliseconds. */
+const heartbeat = 5_000;
+/**
+ * A holder of another machine that has not shown it for so long is taken for dead, in milliseconds. File servers may tell other
+ * machines of a new time only after a minute.
+ */
+const longestSilence = 150_000;
+/**
+ * One whose lock is so much older than a new file beside it, in milliseconds, is taken for dead at once: more than clocks of
+ * machines that share a directory differ.
+ */
+const abandoned = 900_000;
+
+/** Waiting so long is not worth a word, in milliseconds. */
+const shortWait = 1_000;
+
+/** How often a waiting process looks, in milliseconds. */
+const pace = 25;
 
 /**
- * Does something with a file or a directory while no other run of ours writes to it. The lock is a hidden file beside it,
- * with the process that holds it; one whose process is gone does not count.
+ * Does something while no other process does it under the same lock.
  *
- * @param target path of the file or directory; it need not be there
- * @throws SpacktainersError LOCK_BUSY when another run holds the lock for too long; whatever `action` throws
+ * @param path of the lock's file, which is there while the lock is held; its directory is made
+ * @throws what `action` throws; INTERRUPTED while waiting. Undefined is returned in place of a result when patience ends.
  */
 export async function withFileLock<T>(
-  target: string,
+  path: string,
   action: () => Promise<T>,
-  { waitMs = patience, abandonedAfterMs = Number.POSITIVE_INFINITY }: FileLockOptions = {},
-): Promise<T> {
-  const path = resolve(target);
-  const lock = join(dirname(path), lockName(basename(path)));
-  await mkdir(dirname(path), { recursive: true });
-  const mine = temporaryPath(dirname(path));
-  const owner = `${hostTag} ${process.pid} ${basename(mine)}`;
-  try {
-    await writeFile(mine, owner, { flag: "wx" });
-    // Not by the clock, which somebody may set meanwhile.
-    const end = performance.now() + waitMs;
-    while (!(await tryLock(lock, mine, { owner, abandonedAfterMs }))) {
-      if (performance.now() > end)
-        throw new SpacktainersError("LOCK_BUSY", "another run is writing there", {
-          place: { file: path },
-          hint: `wait for it to end; if there is none, remove ${lock}`,
-        });
-      await sleep(50);
-    }
-  } finally {
-    await rm(mine, { force: true });
-  }
+  options: LockOptions = {},
+): Promise<T | undefined> {
+  const release = await acquireLock(path, options);
+  if (release === undefined) return undefined;
   try {
     return await action();
   } finally {
-    // Taken over only if we were thought dead; then it is no longer ours to remove.
-    if ((await contentOf(lock)) === owner) await rm(lock, { force: true });
+    await release();
   }
 }
 
-async function tryLock(
-  lock: string,
+/**
+ * Takes a lock. One whose process is gone does not count.
+ *
+ * It is this process's also when another program has taken its place.
+ * @returns what gives it back; undefined when patience ends
+ * @throws INTERRUPTED
+ */
+export async function acquireLock(
+  path: string,
+  options: LockOptions,
+): Promise<(() => Promise<void>) | undefined> {
+  await mkdir(dirname(path), { recursive: true });
+  const mine = temporaryPath(dirname(path));
+  const owner = [
+    hostTag,
+    process.pid,
+    basename(mine),
+    processNamespace,
+    startOfProcess(process.pid) ?? "-",
+  ].join(" ");
+  try {
+    await writeFile(mine, owner, { flag: "wx" });
+    if (!(await waitFor(path, mine, owner, options))) return undefined;
+  } finally {
+    await rm(mine, { force: true });
+  }
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => {});
+  }, heartbeat);
+  beat.unref();
+  return async () => {
+    clearInterval(beat);
+    // Taken over only if we were thought dead; then it is no longer ours to remove.
+    if ((await contentOf(path)) === owner) await rm(path, { force: true });
+  };
+}
+
+async function waitFor(
+  path: string,
   mine: string,
-  { owner, abandonedAfterMs }: { readonly owner: string; readonly abandonedAfterMs: number },
+  owner: string,
+  { signal, waiting, patience = Number.POSITIVE_INFINITY, silence = longestSilence }: LockOptions,
 ): Promise<boolean> {
-  if (await linked(mine, lock)) return true;
-  const holder = await contentOf(lock);
-  if (holder === undefined || holder === owner) return false;
-  if (isHeld(holder) && !(isForeign(holder) && (await lead(lock, mine)) > abandonedAfterMs)) return false;
+  const begin = performance.now();
+  const watch = new Watch(silence);
+  let told = false;
+  while (!(await tryLock(path, mine, owner, watch))) {
+    if (performance.now() - begin > patience) return false;
+    if (!told && performance.now() - begin > shortWait) {
+      waiting?.(holderOf((await contentOf(path)) ?? ""));
+      told = true;
+    }
+    await sleep(pace);
+    stopIfAborted(signal);
+  }
+  return true;
+}
+
+async function tryLock(path: string, mine: string, owner: string, watch: Watch): Promise<boolean> {
+  if (await linked(mine, path)) return true;
+  const holder = await contentOf(path);
+  if (holder === undefined || holder === owner || (await watch.isHeld(path, holder, mine))) return false;
   // Take it out of the way. Of several that try only one finds it there.
-  const aside = temporaryPath(dirname(lock));
-  if (!(await moved(lock, aside))) return false;
+  const aside = temporaryPath(dirname(path));
+  if (!(await moved(path, aside))) return false;
   const found = await contentOf(aside);
   // Between reading and moving another may have taken over: then it gets its lock back.
-  if (found !== holder && found !== undefined) await linked(aside, lock);
+  if (found !== holder && found !== undefined) await linked(aside, path);
   await rm(aside, { force: true });
-  return found === holder && linked(mine, lock);
+  return found === holder && linked(mine, path);
 }
+
+/** Looks at holders, and remembers when those of other machines last showed that they live. */
+class Watch {
+  readonly #silence: number;
+  #content = "";
+  #modified = 0;
+  #since = 0;
+
+  constructor(silence: number) {
+    this.#silence = silence;
+  }
+
+  /** @param fresh a file beside the lock that was just written: tells the time of the disk that both are on */
+  async isHeld(path: string, content: string, fresh: string): Promise<boolean> {
+    const [host, pid = "", , namespace, start] = content.split(" ");
+    if (!/^\d{1,10}$/.test(pid)) return host !== hostTag && content !== "";
+    if (host === hostTag && (namespace === undefined || namespace === processNamespace))
+      return isSameProcess(Number(pid), start ?? "-");
+    const [modified, now] = await Promise.all([modifiedAt(path), modifiedAt(fresh)]);
+    if (now - modified > abandoned) return false;
+    if (content !== this.#content || modified !== this.#modified) {
+      [this.#content, this.#modified, this.#since] = [content, modified, performance.now()];
+    }
+    return performance.now() - this.#since < this.#silence;
+  }
+}
+
+/** When a file was written, in milliseconds; infinitely late when it is gone, so that it is never taken for old. */
+async function modifiedAt(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => Number.POSITIVE_INFINITY,
+  );
+}
+
+/** The process of this machine that holds a lock, when it is there and lives. */
+export async function livingHolder(path: string): Promise<LockHolder | undefined> {
+  const content = await contentOf(path);
+  if (content === undefined) return undefined;
+  const holder = holderOf(content);
+  return holder?.host === hostTag && (await new Watch(0).isHeld(path, content, path)) ? holder : undefined;
+}
+
+function holderOf(content: string): LockHolder | undefined {
+  const [host, pid = ""] = content.split(" ");
+  return host === undefined || !/^\d{1,10}$/.test(pid) ? undefined : { host, pid: Number(pid) };
+}
+
+/** Two containers may have one name and yet see different processes. */
+const processNamespace = ((): string => {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "-";
+  }
+})();
 
 /** Gives a file a second name; false when that is taken. */
 async function linked(from: string, to: string): Promise<boolean> {
@@ -110,21 +215,4 @@ async function moved(from: string, to: string): Promise<boolean> {
 
 async function contentOf(path: string): Promise<string | undefined> {
   return readFile(path, "utf8").catch(() => undefined);
-}
-
-/** By how much one file is older than another, in milliseconds: by the clock of the disk that both are on, not by ours. */
-async function lead(older: string, newer: string): Promise<number> {
-  const [before, after] = await Promise.all([older, newer].map((path) => stat(path).catch(() => undefined)));
-  return before === undefined || after === undefined ? 0 : after.mtimeMs - before.mtimeMs;
-}
-
-function isForeign(holder: string): boolean {
-  return holder !== "" && holder.split(" ", 1)[0] !== hostTag;
-}
-
-/** Whether the process that a lock names may still be there; of other machines we cannot tell. */
-function isHeld(holder: string): boolean {
-  const [, pid = ""] = holder.split(" ");
-  if (isForeign(holder)) return true;
-  return /^\d{1,10}$/.test(pid) && processIsAlive(Number(pid));
 }

@@ -24,9 +24,14 @@ function choose(source: PackageSource, specs: readonly string[], rest = "", on =
   return roots.map(({ hash }) => graph.get(hash));
 }
 
-function refusal(source: PackageSource, specs: readonly string[], rest = ""): SpacktainersError[] {
+function refusal(
+  source: PackageSource,
+  specs: readonly string[],
+  rest = "",
+  platform?: { readonly target: string },
+): SpacktainersError[] {
   try {
-    choose(source, specs, rest);
+    choose(source, specs, rest, platform);
   } catch (thrown) {
     if (thrown instanceof SpacktainersErrors) return thrown.errors;
     if (thrown instanceof SpacktainersError) return [thrown];
@@ -352,5 +357,19 @@ describe("determinism", () => {
     const first = choose(sourceOf(specs), ["p", "q", "r"]);
     expect(choose(sourceOf([...specs].reverse()), ["p", "q", "r"])).toEqual(first);
     expect(choose(sourceOf(specs), ["r", "q", "p"]).reverse()).toEqual(first);
+  });
+});
+
+describe("packages for other processors only", () => {
+  it("are named, with the platform's processor", () => {
+    const old = makeSpec("lz4@1", { target: "x86_64" });
+    const newer = makeSpec("lz4@1.9", { target: "x86_64_v3" });
+    expect(lines(refusal(sourceOf([old, newer]), ["lz4"], "", { target: "aarch64" }))).toEqual([
+      "2:12 NO_SOLUTION `lz4`: the caches have it for x86_64, x86_64_v3 only, and the platform is aarch64 | add a cache with packages for this platform; `platforms:` in spacktainers.yaml says for which target containers are",
+    ]);
+    const arm = makeSpec("lz4@1", { target: "aarch64" });
+    expect(lines(refusal(sourceOf([old, arm]), ["lz4@2"], "", { target: "aarch64" }))[0]).toMatch(
+      /none of 2/,
+    );
   });
 });

@@ -31,7 +31,7 @@ describe("commandLine", () => {
 });
 
 describe("containerProcess", () => {
-  const options = { image: scratch, command: ["ls"], tty: false };
+  const options = { command: ["ls"], tty: false };
 
   it("takes environment and directory from the image, then from the options", async () => {
     const image = config({ Env: ["A=1", "B=x=y", "broken", "=no"], WorkingDir: "/work/" });
@@ -56,6 +56,40 @@ describe("containerProcess", () => {
   ])("refuses %j", async (more, message) => {
     const refusal = containerProcess(config({}), { ...options, ...more });
     await expect(refusal).rejects.toMatchObject({ code: "USAGE", message: expect.stringContaining(message) });
+  });
+});
+
+describe("containerProcess of an Apptainer image", () => {
+  it("starts it by its own scripts: what it is for, or a command in its environment", async () => {
+    const of = (command: readonly string[], entrypoint: "image" | "none") =>
+      containerProcess(config({}), { command, entrypoint, hasOwnScripts: true, tty: false }, undefined);
+    const run = await of(["a b", "c"], "image");
+    expect(run.ownScript).toEqual({ action: "run", args: ["a b", "c"] });
+    expect(run.argv.slice(0, 2)).toEqual(["/bin/sh", "-c"]);
+    expect(run.argv.slice(3)).toEqual(["run", "a b", "c"]);
+    expect((await of([], "image")).ownScript).toEqual({ action: "run", args: [] });
+    expect((await of(["ls"], "none")).argv.slice(3)).toEqual(["exec", "ls"]);
+    await expect(of([], "none")).rejects.toMatchObject({ code: "USAGE" });
+  });
+});
+
+describe("a command that begins with an option", () => {
+  const ask = (entrypoint: readonly string[], entry: "image" | "none" = "image") =>
+    containerProcess(config({ Entrypoint: [...entrypoint], Cmd: ["sh"] }), {
+      command: ["-x", "prog"],
+      entrypoint: entry,
+      tty: false,
+    });
+
+  it("is refused where its first word is a program", async () => {
+    const refusal = { code: "USAGE", message: "`-x` is not the name of a program" };
+    await expect(ask(login)).rejects.toMatchObject(refusal);
+    await expect(ask([])).rejects.toMatchObject(refusal);
+    await expect(ask(["prog"], "none")).rejects.toMatchObject(refusal);
+  });
+
+  it("is for an entrypoint that takes options", async () => {
+    expect((await ask(["prog", "--flag"])).argv).toEqual(["prog", "--flag", "-x", "prog"]);
   });
 });
 

@@ -1,89 +1,98 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { withFileLock } from "../../src/util/fileLock.ts";
-import { hostTag } from "../../src/util/processes.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type LockHolder, withFileLock } from "../../src/util/fileLock.ts";
+import { hostTag, startOfProcess } from "../../src/util/processes.ts";
 
-let scratch: string;
-let target: string;
+let folder: string;
+let lock: string;
+let other: ChildProcess;
 beforeEach(() => {
-  scratch = mkdtempSync(join(tmpdir(), "spacktainers-lock-"));
-  target = join(scratch, "out/target");
+  folder = mkdtempSync(join(tmpdir(), "spacktainers-lock-"));
+  lock = join(folder, "deep/lock");
+  other = spawn("sleep", ["100"], { stdio: "ignore" });
 });
-afterEach(() => rmSync(scratch, { recursive: true }));
-
-it("lets one after the other in, and leaves nothing", async () => {
-  let inside = 0;
-  let most = 0;
-  const order: number[] = [];
-  const one = (index: number) =>
-    withFileLock(target, async () => {
-      most = Math.max(most, ++inside);
-      await new Promise((done) => setTimeout(done, 5));
-      inside--;
-      order.push(index);
-    });
-  await Promise.all([1, 2, 3, 4, 5].map(one));
-  expect([most, order.length]).toEqual([1, 5]);
-  expect(readdirSync(join(scratch, "out"))).toEqual([]);
+afterEach(() => {
+  other.kill("SIGKILL");
+  rmSync(folder, { recursive: true });
 });
 
-it("is given back when the action fails", async () => {
-  await expect(withFileLock(target, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
-  expect(await withFileLock(target, () => Promise.resolve(1))).toBe(1);
-});
+const namespace = readlinkSync("/proc/self/ns/pid");
+/** A lock's file, as the process wrote it. */
+async function holdAs(host: string, pid: number, start = startOfProcess(pid)): Promise<void> {
+  await withFileLock(lock, async () => {});
+  writeFileSync(lock, `${host} ${pid} .tmp-x ${namespace} ${start}`);
+}
 
-it("takes over from a process that is gone, waits for one that is there or elsewhere", async () => {
-  const lock = join(scratch, "out/.target.lock");
-  await withFileLock(target, () => Promise.resolve());
-  const dead = spawnSync("true").pid;
-  for (const holder of [`${hostTag} ${dead} x`, "", `${hostTag} nonsense`]) {
-    writeFileSync(lock, holder);
-    expect(await withFileLock(target, () => Promise.resolve(2), { waitMs: 0 })).toBe(2);
-  }
-  for (const holder of [`${hostTag} 1 x`, "another-machine 5 x"]) {
-    writeFileSync(lock, holder);
-    await expect(withFileLock(target, () => Promise.resolve(3), { waitMs: 100 })).rejects.toMatchObject({
-      code: "LOCK_BUSY",
-    });
-  }
-  rmSync(lock);
-});
-
-it("is taken over by one alone when many find it left behind", async () => {
-  const lock = join(scratch, "out/.target.lock");
-  await withFileLock(target, () => Promise.resolve());
-  const dead = spawnSync("true").pid;
-  for (let round = 0; round < 4; round++) {
-    writeFileSync(lock, `${hostTag} ${dead} x`);
-    let inside = 0;
+describe("withFileLock", () => {
+  it("lets one in at a time, and leaves nothing", async () => {
+    let [inside, most] = [0, 0];
     const one = () =>
-      withFileLock(target, async () => {
-        expect(++inside).toBe(1);
-        await new Promise((done) => setTimeout(done, 1));
+      withFileLock(lock, async () => {
+        most = Math.max(most, ++inside);
+        await sleep(2);
         inside--;
       });
-    await Promise.all(Array.from({ length: 4 }, one));
-    expect(readdirSync(join(scratch, "out"))).toEqual([]);
-  }
-});
+    await Promise.all(Array.from({ length: 8 }, one));
+    expect([most, inside]).toEqual([1, 0]);
+    expect(readdirSync(join(folder, "deep"))).toEqual([]);
+  });
 
-it("takes over from another machine when the work never takes so long", async () => {
-  const lock = join(scratch, "out/.target.lock");
-  await withFileLock(target, () => Promise.resolve());
-  const options = { waitMs: 100, abandonedAfterMs: 60_000 };
-  for (const [age, taken] of [
-    [30, false],
-    [90, true],
-  ] as const) {
-    writeFileSync(lock, "another-machine 5 x");
-    const then = Date.now() / 1000 - age;
-    utimesSync(lock, then, then);
-    const attempt = withFileLock(target, () => Promise.resolve(4), options);
-    if (taken) expect(await attempt).toBe(4);
-    else await expect(attempt).rejects.toMatchObject({ code: "LOCK_BUSY" });
-  }
-  expect(readdirSync(join(scratch, "out"))).toEqual([]);
+  it("gives back the result, or the failure, of what is done", async () => {
+    expect(await withFileLock(lock, async () => 7)).toBe(7);
+    await expect(withFileLock(lock, async () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(readdirSync(join(folder, "deep"))).toEqual([]);
+  });
+
+  it("waits as long as the holder lives, says for whom, and goes on at once when it is gone", async () => {
+    const pid = other.pid ?? 0;
+    await holdAs(hostTag, pid);
+    const holders: (LockHolder | undefined)[] = [];
+    const done = withFileLock(lock, async () => "done", { waiting: (holder) => holders.push(holder) });
+    await sleep(1_500);
+    expect(holders).toEqual([{ host: hostTag, pid }]);
+    other.kill("SIGKILL");
+    expect(await done).toBe("done");
+  });
+
+  it("knows a number that has come back, and a process that nobody has noticed the end of", async () => {
+    await holdAs(hostTag, other.pid ?? 0, "1");
+    expect(await withFileLock(lock, async () => 1, { patience: 0 })).toBe(1);
+    // A shell that has become something else never asks what became of its children.
+    const parent = spawn("sh", ["-c", "sleep 0.1 & echo $!; exec sleep 100"]);
+    const pid = Number(
+      await new Promise<string>((said) => parent.stdout.once("data", (text) => said(String(text)))),
+    );
+    await holdAs(hostTag, pid);
+    expect(await withFileLock(lock, async () => 2, { patience: 10_000 })).toBe(2);
+    parent.kill("SIGKILL");
+  });
+
+  it("stops when interrupted, or when patience ends", async () => {
+    await holdAs(hostTag, other.pid ?? 0);
+    expect(await withFileLock(lock, async () => 1, { patience: 60 })).toBeUndefined();
+    const abort = new AbortController();
+    const waiting = withFileLock(lock, async () => 1, { signal: abort.signal });
+    setTimeout(() => abort.abort(), 30);
+    await expect(waiting).rejects.toMatchObject({ code: "INTERRUPTED" });
+    expect(readdirSync(join(folder, "deep"))).toEqual(["lock"]);
+  });
+
+  it("takes a process of another machine for dead when it shows no life", async () => {
+    await holdAs("another-machine", 1);
+    const beats = setInterval(() => utimesSync(lock, new Date(), new Date()), 20);
+    expect(await withFileLock(lock, async () => 1, { silence: 400, patience: 900 })).toBeUndefined();
+    clearInterval(beats);
+    expect(await withFileLock(lock, async () => 2, { silence: 400 })).toBe(2);
+  });
+
+  it("does not ask about the process of another container with the same name", async () => {
+    const dead = spawnSync("true").pid;
+    await withFileLock(lock, async () => {});
+    writeFileSync(lock, `${hostTag} ${dead} .tmp-x pid:[1] 5`);
+    expect(await withFileLock(lock, async () => 1, { patience: 100 })).toBeUndefined();
+  });
 });

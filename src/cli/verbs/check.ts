@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { formatPlace, type SpacktainersError } from "../../util/errors.ts";
 import { shownPath } from "../../util/shownPath.ts";
-import { errorJson, type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import { errorJson } from "../errorText.ts";
 import { addSelectionOptions } from "../options.ts";
 
 /** `check`: every problem in every definition and configuration file, in one run. */
@@ -9,9 +10,9 @@ export function checkVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("check")
     .summary("every problem in every definition and configuration file")
     .description(
-      "Reads spacktainers.yaml and the definitions and reports every problem as file:line:column. Needs no network. Exit status 3 when there are errors.",
+      "Reads spacktainers.yaml and the definitions, or those named, and reports every problem as file:line:column. Needs no network. Exit status 3 when there are errors.",
     )
-    .argument("[names...]", "containers to check; none means all, and the configuration");
+    .argument("[names...]", "containers to check; none means all");
   return addSelectionOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers check\n  $ spacktainers check hello-mpi --json")
     .action(

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
+import { takesTrailingCommand } from "../trailingCommand.ts";
 import { addContainerOptions, type ContainerOptions, runInContainer } from "./run.ts";
 
 /** `exec`: a program in a built image, without the image's entrypoint. */
@@ -10,9 +11,8 @@ export function execVerb(program: Command, outcome: VerbOutcome): Command {
       "As `run`, but the program is started directly, not by the image's entrypoint (in our images a login shell). What the shell's profile sets is in the image's environment already.",
     )
     .argument("<image>", "a container's name, or an OCI layout directory")
-    .argument("<command...>", "program and arguments")
-    .passThroughOptions();
-  return addContainerOptions(command)
+    .argument("<command...>", "program and arguments");
+  return takesTrailingCommand(addContainerOptions(command))
     .addHelpText(
       "after",
       `
@@ -22,14 +22,7 @@ Examples:
     )
     .action(
       verbAction<ContainerOptions>(program, outcome, async (context, options, [image = "", ...words]) =>
-        runInContainer(
-          context,
-          image,
-          words[0] === "--" ? words.slice(1) : words,
-          options,
-          undefined,
-          "none",
-        ),
+        runInContainer(context, image, words, options, undefined, "none"),
       ),
     );
 }

@@ -89,8 +89,7 @@ Examples:
       verbAction<JobOptions & Record<string, unknown>>(
         program,
         outcome,
-        async (context, options, [image = "", ...words]) =>
-          job(context, image, words[0] === "--" ? words.slice(1) : words, options),
+        async (context, options, [image = "", ...words]) => job(context, image, words, options),
       ),
     );
 }

@@ -9,6 +9,7 @@ import {
 } from "../../run/types.ts";
 import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions, collect } from "../options.ts";
+import { takesTrailingCommand } from "../trailingCommand.ts";
 
 /** Options that `run`, `exec` and `shell` share. */
 export interface ContainerOptions {
@@ -19,6 +20,7 @@ export interface ContainerOptions {
   readonly with?: RuntimeName | "auto";
   readonly network?: "host" | "none";
   readonly readOnly?: boolean;
+  readonly fakeroot?: boolean;
   readonly gpu?: GpuKind | true;
   readonly mpi?: MpiMode;
   readonly tty?: boolean;
@@ -33,22 +35,20 @@ export function runVerb(program: Command, outcome: VerbOutcome): Command {
       "Runs a command in a built image, by Podman, Docker, Apptainer or Sarus where present, else in an unprivileged user namespace of our own. Exit status and signals are those of the command.",
     )
     .argument("<image>", "a container's name, or an OCI layout directory")
-    .argument("[command...]", "program and arguments; none: the image's own command")
-    .passThroughOptions();
-  return addContainerOptions(command)
+    .argument("[command...]", "program and arguments; none: the image's own command");
+  return takesTrailingCommand(addContainerOptions(command))
     .addHelpText(
       "after",
       `
 Examples:
   $ spacktainers run hello-mpi -- mpiexec -n 2 ring
   $ spacktainers run --bind "$PWD/data:/data:ro" --workdir /data hello-mpi -- ring 100
-  $ spacktainers run --with podman --print hello-mpi -- ring
+  $ spacktainers run hello-mpi --with podman --print -- ring
   $ srun --mpi=pmi2 -n 4 spacktainers run hello-mpi -- ring`,
     )
     .action(
       verbAction<ContainerOptions>(program, outcome, async (context, options, [image = "", ...words]) =>
-        // What separates our own options from the command is not part of it.
-        runInContainer(context, image, words[0] === "--" ? words.slice(1) : words, options, undefined),
+        runInContainer(context, image, words, options, undefined),
       ),
     );
 }
@@ -89,6 +89,10 @@ export function addContainerOptions(command: Command): Command {
         .default("auto"),
     )
     .option("--read-only", "refuse writing in the container's own files")
+    .option(
+      "--fakeroot",
+      "be root in the container (default: yourself), without root's rights on this machine",
+    )
     .option("--tty", "give the program a terminal (default: when there is one)")
     .option("--print", "print the command line instead of running it");
 }
@@ -118,8 +122,10 @@ export async function runInContainer(
     runtime: options.with ?? "auto",
     network: options.network ?? "host",
     readOnly: options.readOnly === true,
+    fakeroot: options.fakeroot === true,
     tty: terminal,
     print: options.print === true ? context.print : undefined,
+    leave: () => context.reporter.close(),
     emit: context.reporter.emit,
     signal: context.signal,
   });

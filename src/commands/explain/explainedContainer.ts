@@ -13,7 +13,7 @@ import { runtimeClosure } from "../../spec/closure.ts";
 import type { ConcreteSpec } from "../../spec/concrete.ts";
 import { parseSpec } from "../../spec/parse.ts";
 import { concreteSatisfies } from "../../spec/satisfies.ts";
-import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { errorsOf, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import type { FreshChoice } from "./explainPackage.ts";
 
@@ -88,11 +88,6 @@ async function chooseNow(
   emit: EmitEvent,
 ): Promise<FreshChoice | undefined> {
   emit({ type: "stage", stage: "choose-packages" });
-  const failures = (thrown: unknown): readonly SpacktainersError[] => {
-    if (thrown instanceof SpacktainersErrors) return thrown.errors;
-    if (thrown instanceof SpacktainersError) return [thrown];
-    throw thrown;
-  };
   try {
     const index = await caches.index();
     const facts = await recipeFacts(configuration);
@@ -101,11 +96,11 @@ async function chooseNow(
     try {
       return { context, resolution: choosePrepared(context), problems: [] };
     } catch (thrown) {
-      return { context, resolution: undefined, problems: failures(thrown) };
+      return { context, resolution: undefined, problems: errorsOf(thrown) };
     }
   } catch (thrown) {
     if (lock === undefined) throw thrown;
-    for (const { code, message, place } of failures(thrown)) emit({ type: "warning", code, message, place });
+    for (const { code, message, place } of errorsOf(thrown)) emit({ type: "warning", code, message, place });
     return undefined;
   }
 }

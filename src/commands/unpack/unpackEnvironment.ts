@@ -1,5 +1,4 @@
 import { mkdir, rename, rm } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { unpackEntries } from "../../archive/unpackEntries.ts";
 import { openCaches } from "../../buildcache/cacheSet.ts";
@@ -19,6 +18,7 @@ import { holdsPath, refuseReplacingOthers } from "../../pipeline/workspace/viewP
 import type { WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
 import { cacheSources, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { packageTask } from "../../spec/packageTask.ts";
+import { usableThreads } from "../../util/addressSpace.ts";
 import {
   sweepTemporaries,
   temporaryPath,
@@ -106,7 +106,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
     emit({ type: "stage", stage: "unpack-packages", total: fragments.length, counts: "unpack" });
     const shown = await mapConcurrently(
       fragments,
-      request.jobs ?? availableParallelism(),
+      request.jobs ?? usableThreads(),
       async (one): Promise<ViewPackage> => {
         signal.throwIfAborted();
         const archive = await caches.fetchArchive(one.cached);

@@ -4,6 +4,8 @@
  */
 import { imageMtime } from "../../archive/entry.ts";
 import type { BuildBaseOptions, PlannedBase } from "../../base/types.ts";
+import type { Configuration } from "../../definitions/configuration.ts";
+import type { Container } from "../../definitions/repository.ts";
 import { createdTime } from "../../image/created.ts";
 import { packageLayerBudget } from "../../image/planLayers.ts";
 import type { DagHash } from "../../spec/concrete.ts";
@@ -16,8 +18,9 @@ import type { ImageRequest } from "../workspace/buildRequest.ts";
 import type { Workshop } from "../workspace/workshop.ts";
 import { archiveSizes } from "./archiveSizes.ts";
 import { decidingFiles } from "./decidingFiles.ts";
-import type { OpenedContainer } from "./openContainer.ts";
+import { type OpenedContainer, openContainerForBuild } from "./openContainer.ts";
 import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
+import { type PlannedEpilogue, planEpilogue } from "./planEpilogue.ts";
 import { imageSettings, type PackagePlan, planPackages } from "./planPackages.ts";
 import { sourceFacts } from "./sourceFacts.ts";
 
@@ -34,6 +37,8 @@ export interface ContainerPlan extends OpenedContainer, PackagePlan {
   readonly allow: readonly string[];
   /** Time of the image, seconds since 1970. */
   readonly created: number;
+  /** What is done to the image in the end. */
+  readonly epilogue: PlannedEpilogue | undefined;
   /** Where the definition is kept. */
   readonly source: SourceFacts | undefined;
   /** Of the base's manifest, when it is an image. */
@@ -46,23 +51,32 @@ export type PlanningTools = Pick<Workshop, "caches" | "registries" | "baseCacheD
 /** What of a command line decides a plan. */
 export type PlanningRequest = Pick<
   ImageRequest,
-  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh"
+  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
 >;
 
 /** Layers above those of the packages: the view and what goes with it. */
 const layersOnTop = 1;
 
 /**
- * Chooses the packages of a container, decides what its base and its layers are. Metadata is asked for, archives are not.
+ * Reads a container's definition and locks, chooses its packages, decides what its base and its layers are. Metadata is asked
+ * for, archives are not.
  *
- * @throws {SpacktainersError} as `planPackages`; of planning a base; `BASE_INVALID` when the base leaves no room for layers
+ * @throws {SpacktainersError} as `openContainerForBuild` and `planPackages`; of planning a base; `BASE_INVALID` when the base leaves
+ *   no room for layers
  */
 export async function planContainer(
-  opened: OpenedContainer,
+  container: Container,
+  configured: Configuration,
   request: PlanningRequest,
   tools: PlanningTools,
 ): Promise<ContainerPlan> {
-  const { container, configuration, locks } = opened;
+  const opened = await openContainerForBuild(container, configured, request, tools);
+  const { configuration, locks } = opened;
+  const epilogue = await planEpilogue(container, {
+    epilogue: configuration.epilogue,
+    buildArguments: request.buildArguments,
+    network: request.epilogueNetwork,
+  });
   const base = startBase(
     {
       configured: configuration.base,
@@ -79,11 +93,17 @@ export async function planContainer(
     const underneath = await base.planned;
     return {
       ...opened,
+      epilogue,
       ...packages,
       base: underneath,
       baseOptions: base.options,
       abandonBase: base.abandon,
-      layers: await layersOf(packages, configuration.layers.budget, underneath.layerCount, tools),
+      layers: await layersOf(
+        packages,
+        configuration.layers.budget,
+        underneath.layerCount + (epilogue?.layerCount ?? 0),
+        tools,
+      ),
       allow: [...configuration.linkage.allowUnresolved, ...request.allowUnresolved],
       created: createdTime([imageMtime, ...snapshotTime(configuration.base)]),
       source: await source,

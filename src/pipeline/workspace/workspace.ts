@@ -11,10 +11,13 @@ export async function openRepository(directory: string): Promise<Repository> {
   return loadRepository((await findRepositoryRoot(directory)) ?? directory);
 }
 
-/** The repository, or all of its problems as one error. */
+/**
+ * The repository, or all problems of its configuration as one error. What is wrong with definitions concerns those who ask for
+ * them (see `selectDefinitions`).
+ */
 export async function openSoundRepository(directory: string): Promise<Repository> {
   const repository = await openRepository(directory);
-  const errors = [...repository.errors, ...checkConfiguration(repository.configuration)];
+  const errors = [...repository.generalErrors, ...checkConfiguration(repository.configuration)];
   if (errors.length > 0) throw new SpacktainersErrors(errors);
   return repository;
 }

@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type CacheSet, openCaches } from "../../../src/buildcache/cacheSet.ts";
 import { type Configuration, defaultConfiguration } from "../../../src/definitions/configuration.ts";
@@ -10,30 +9,13 @@ import { imageSettings, planPackages } from "../../../src/pipeline/plan/planPack
 import { type LockUse, noLocks } from "../../../src/pipeline/plan/useLocks.ts";
 import { SpacktainersError } from "../../../src/util/errors.ts";
 import type { WorkEvent } from "../../../src/util/events.ts";
+import { builtPackage } from "../../support/builtPackage.ts";
 import { type FaultServer, startFaultServer } from "../../support/faultServer.ts";
-import { buildTar } from "../../support/tarBuilder.ts";
-import {
-  blobPath,
-  cacheFiles2,
-  cacheFiles3,
-  type TestPackage,
-  testPackage,
-} from "../../support/testCache.ts";
-
-/** A package whose archive says where it was built, followed by much that nobody needs to see for that. */
-function builtAt(prefix: string, name: string, number: number): TestPackage {
-  const { hash, ...rest } = testPackage(name, number);
-  const own = `${prefix}/${name}-${rest.version}-${hash}`.slice(1);
-  const parts = own.split("/");
-  const folders = parts.map((_, at) => ({ name: parts.slice(0, at + 1).join("/"), type: "5", mode: 0o755 }));
-  const noise = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 7919 * (at >> 7)) & 255));
-  const tar = buildTar([...folders, { name: `${own}/bin/${name}`, body: noise }]);
-  return { ...rest, hash, archive: gzipSync(tar) };
-}
+import { blobPath, cacheFiles2, cacheFiles3, type TestPackage } from "../../support/testCache.ts";
 
 const packages = [
-  builtAt("/spack/opt/padded/__spack_path_placeholder__", "alpha", 1),
-  builtAt("/spack/opt/padded/__spack_path_placeholder__", "beta", 2),
+  builtPackage("/spack/opt/padded/__spack_path_placeholder__", "alpha", 1),
+  builtPackage("/spack/opt/padded/__spack_path_placeholder__", "beta", 2),
 ];
 const [alpha, beta] = packages as [TestPackage, TestPackage];
 
@@ -165,7 +147,8 @@ it("reads a manifest without a lock in the language of the Spack that wrote the 
   await writeFile(path, "spack:\n  specs: [alpha]\n");
   const tools = { caches, emit };
   const open = async (configuration: Configuration) =>
-    (await openEnvironment({ path, lock: undefined }, configuration, tools)).environment.dialect;
+    (await openEnvironment({ path, lock: undefined, arch: "amd64" }, configuration, tools)).environment
+      .dialect;
   expect(await open(configured())).toBe("0.x");
   const { spack } = configured();
   expect(await open({ ...configured(), spack: { ...spack, dialect: "1.x" } })).toBe("1.x");
