@@ -7,6 +7,7 @@ import { packageTask } from "../spec/packageTask.ts";
 import type { FileSource } from "../store/store.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { openBlobStore } from "../util/blobStore.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import { type Digest, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
@@ -47,10 +48,14 @@ export interface ArchiveStore {
 /**
  * Opens the download store below `cacheDirectory` (see `cacheHome`).
  */
-export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): ArchiveStore {
+export function openArchiveStore(
+  cacheDirectory: string,
+  emit: EmitEvent,
+  clock: Clock = systemClock,
+): ArchiveStore {
   const directory = join(cacheDirectory, "downloads");
   const partials = join(directory, "incoming");
-  const blobs = openBlobStore(directory);
+  const blobs = openBlobStore(directory, clock);
   const underway = new Map<Digest, Promise<FetchedArchive>>();
   const slot = openSlots(fetchesAtOnce);
 
@@ -109,7 +114,7 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
       return started;
     },
     async prune(maxBytes = defaultDownloadBytes) {
-      await removeOldPartials(partials, partialAgeMs);
+      await removeOldPartials(partials, partialAgeMs, clock);
       return blobs.prune(maxBytes);
     },
   };
