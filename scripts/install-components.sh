@@ -15,7 +15,7 @@ packages=(
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
   python3-venv
   git                                                                                  # histories
-  slurm-wlm munge mpich                                                                # clusters, and an MPI of the machine
+  slurm-wlm munge mpich libpmix-dev gcc libc6-dev                                      # clusters, MPI, a compiler
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }

@@ -9,7 +9,7 @@ export type { CachedPackage, CacheIndex, CacheSource } from "./buildcache/types.
 export type { BuildResult } from "./commands/build/buildContainer.ts";
 export { buildContainers } from "./commands/build/buildContainers.ts";
 export { type CheckRequest, type CheckResult, checkDefinitions } from "./commands/check/checkDefinitions.ts";
-export { type Examination, type ExamineRequest, examine } from "./commands/doctor/examine.ts";
+export { type Examination, type Examined, type ExamineRequest, examine } from "./commands/doctor/examine.ts";
 export { type JobRequest, type MadeJob, makeJob } from "./commands/job/makeJob.ts";
 export { type ListedContainer, listContainers } from "./commands/list/listContainers.ts";
 export { type RunRequest, runContainer } from "./commands/run/runContainer.ts";
@@ -25,11 +25,13 @@ export {
   type UnpackRequest,
   unpackEnvironment,
 } from "./commands/unpack/unpackEnvironment.ts";
+export type { BrokenDefinition, Container, Definition } from "./definitions/container.ts";
 // Spack's environments and locks.
 export { loadLock, loadManifest } from "./environment/load.ts";
 export type { Environment, Lock } from "./environment/types.ts";
 export { type Conversion, type ConvertRequest, convertImage } from "./pipeline/images/convertImage.ts";
 export type { BuildRequest } from "./pipeline/workspace/buildRequest.ts";
+export type { ContainerOutcome, Outcome } from "./pipeline/workspace/outcomes.ts";
 // Spack's specs.
 export type { AbstractSpec, Dialect } from "./spec/abstract.ts";
 export type { ConcreteEdge, ConcreteSpec, DagHash, SpecGraph } from "./spec/concrete.ts";

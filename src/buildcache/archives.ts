@@ -4,12 +4,12 @@ import { mkdir, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { removeOldPartials } from "../net/download.ts";
 import { packageTask } from "../spec/packageTask.ts";
+import type { FileSource } from "../store/store.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { openBlobStore } from "../util/blobStore.ts";
 import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
-import type { CacheStore } from "./store.ts";
 import type { CachedPackage } from "./types.ts";
 
 /** A verified archive on this machine. */
@@ -32,13 +32,13 @@ const partialAgeMs = 7 * 24 * 3600 * 1000;
 
 export interface ArchiveStore {
   /** The archive if it is on this machine and verified already. Asks no cache. */
-  find(store: CacheStore, pkg: Pick<CachedPackage, "digest" | "archivePath">): Promise<string | undefined>;
+  find(files: FileSource, pkg: Pick<CachedPackage, "digest" | "archivePath">): Promise<string | undefined>;
   /**
    * The archive, downloaded if need be.
    *
    * @throws CHECKSUM_MISMATCH, NOT_FOUND, NETWORK, ACCESS_DENIED, DISK_FULL
    */
-  fetch(store: CacheStore, pkg: CachedPackage): Promise<FetchedArchive>;
+  fetch(files: FileSource, pkg: CachedPackage): Promise<FetchedArchive>;
   /** Removes what was used longest ago until at most `maxBytes` are left, and what killed runs left behind. */
   prune(maxBytes?: number): Promise<{ readonly removed: number; readonly bytes: number }>;
 }
@@ -54,13 +54,13 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
   const slot = openSlots(fetchesAtOnce);
 
   async function download(
-    store: CacheStore,
+    files: FileSource,
     pkg: CachedPackage,
     onBytes: (bytes: number) => void,
   ): Promise<FetchedArchive> {
     const path = blobs.path(pkg.digest);
     await mkdir(partials, { recursive: true });
-    const { digest, size } = await store.download(pkg.archivePath, path, {
+    const { digest, size } = await files.download(pkg.archivePath, path, {
       expectedDigest: pkg.digest,
       expectedSize: pkg.size,
       partialDirectory: partials,
@@ -69,8 +69,8 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
     return { path, digest, size };
   }
 
-  async function fetch(store: CacheStore, pkg: CachedPackage): Promise<FetchedArchive> {
-    const local = store.localFile(pkg.archivePath);
+  async function fetch(files: FileSource, pkg: CachedPackage): Promise<FetchedArchive> {
+    const local = files.localFile(pkg.archivePath);
     const known = local === undefined ? await blobs.find(pkg.digest) : undefined;
     const task = { ...packageTask("download", pkg.spec), bytes: pkg.size };
     return runTask(emit, task, async ({ progress, size, reused }) => {
@@ -82,7 +82,7 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
         }
       }
       if (local === undefined) {
-        const archive = await download(store, pkg, progress);
+        const archive = await download(files, pkg, progress);
         size(archive.size);
         return archive;
       }
@@ -95,15 +95,15 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
   }
 
   return {
-    async find(store, { digest, archivePath }) {
-      const local = store.localFile(archivePath);
+    async find(files, { digest, archivePath }) {
+      const local = files.localFile(archivePath);
       if (local === undefined) return blobs.find(digest);
       return (await verifiedBefore(local, digest, cacheDirectory)) === undefined ? undefined : local;
     },
-    async fetch(store, pkg) {
+    async fetch(files, pkg) {
       const running = underway.get(pkg.digest);
       if (running !== undefined) return running;
-      const started = slot(() => fetch(store, pkg)).finally(() => underway.delete(pkg.digest));
+      const started = slot(() => fetch(files, pkg)).finally(() => underway.delete(pkg.digest));
       underway.set(pkg.digest, started);
       return started;
     },

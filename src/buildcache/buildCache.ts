@@ -2,25 +2,26 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { type RetryPolicy, TransientFailure, withRetries } from "../net/retry.ts";
+import { openTrustedKeys, type TrustOptions } from "../openpgp/trustedKeys.ts";
 import { briefSpec } from "../spec/concrete.ts";
+import { generationOf } from "../spec/generation.ts";
 import { cacheHome } from "../util/cacheHome.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import { digestOf } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { once } from "../util/once.ts";
 import { archivePrefix, headBytes } from "./archivePrefix.ts";
 import { type ArchiveStore, type FetchedArchive, openArchiveStore } from "./archives.ts";
-import { type CacheKey, listKeys } from "./cacheKeys.ts";
-import { detectLayouts } from "./detectLayouts.ts";
-import { keptLayouts, loadIndex } from "./index/loadIndex.ts";
-import type { PackageId, SpecLookup } from "./layoutPaths.ts";
-import { fetchMetadata2 } from "./metadata2.ts";
-import { fetchMetadata3 } from "./metadata3.ts";
+import { type CacheKey, mergeCacheKeys } from "./cacheKeys.ts";
+import type { CacheFormat } from "./formats/format.ts";
+import { openFormats } from "./formats/openFormats.ts";
+import type { PackageId, SpecLookup } from "./formats/packageId.ts";
+import { presentFormats } from "./formats/presentFormats.ts";
+import { identifySpec, type VerifiedMetadata } from "./formats/verifiedMetadata.ts";
+import { keptFormats, loadIndex } from "./index/loadIndex.ts";
 import { openMetadataMemory, type RememberedMetadata } from "./metadataMemory.ts";
-import { openStore } from "./openStore.ts";
-import { openTrustedKeys } from "./signatures.ts";
-import type { CacheStore } from "./store.ts";
-import type { CachedPackage, CacheIndex, CacheLayout, CacheSource } from "./types.ts";
-import { identifySpec, type VerifiedMetadata } from "./verifiedMetadata.ts";
+import type { CachedPackage, CacheIndex, CacheSource, FormatName } from "./types.ts";
 
 export interface BuildCacheOptions {
   readonly emit: EmitEvent;
@@ -32,21 +33,30 @@ export interface BuildCacheOptions {
   /** Further attempts after a passing failure, and the first pause in milliseconds. */
   readonly retries?: number;
   readonly retryDelayMs?: number;
+  /** Tells whether what is remembered is still good; default {@link systemClock}. */
+  readonly clock?: Clock;
 }
+
+/** What to do about signatures that are refused. */
+const signatureHints: TrustOptions = {
+  unknownHint:
+    "if you trust its owner, add the public key to the cache's `trust` in spacktainers.yaml, or name it with --trust",
+  invalidHint: "the file was changed after it was signed, or is damaged; push the package again",
+};
 
 export interface BuildCache {
   /** Without credentials. */
   readonly url: string;
-  /** Layouts the cache has, v3 first. Throws CACHE_UNAVAILABLE, CACHE_INVALID, NETWORK, ACCESS_DENIED. */
-  layouts(): Promise<readonly CacheLayout[]>;
-  /** The cache's indexes, one a layout, fetched or revalidated once a run; empty when it has none. */
+  /** Formats the cache has, v3 first. Throws CACHE_UNAVAILABLE, CACHE_INVALID, NETWORK, ACCESS_DENIED. */
+  formats(): Promise<readonly FormatName[]>;
+  /** The cache's indexes, one a format, fetched or revalidated once a run; empty when it has none. */
   indexes(): Promise<readonly CacheIndex[]>;
   /**
    * The verified metadata of a package; undefined when the cache does not have it. Works without an index. What was
    * verified in an earlier run is used without asking while the archive it names is on this machine (in a `file:` cache:
    * while the file is unchanged); else the cache is asked whether it changed.
    *
-   * @param lookup finds the spec's dependencies, for layout v2 with specs of version 5 and later
+   * @param lookup finds the spec's dependencies, for v2 with specs of version 5 and later
    * @throws SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, KEY_INVALID, CHECKSUM_MISMATCH, IDENTITY_MISMATCH,
    *   CACHE_INVALID, NOT_SUPPORTED, NETWORK, ACCESS_DENIED
    */
@@ -58,7 +68,7 @@ export interface BuildCache {
   /** The prefix the package was built for, as far as the archive's first bytes say; remembered. A hint, not verified. */
   archivePrefix(pkg: CachedPackage): Promise<string | undefined>;
   /**
-   * Bytes of the archive: of the metadata, else as the cache says when asked (layout v2), which is remembered; undefined when
+   * Bytes of the archive: of the metadata, else as the cache says when asked (v2), which is remembered; undefined when
    * it does not say. A hint, not verified.
    *
    * @throws NETWORK, ACCESS_DENIED
@@ -83,30 +93,31 @@ export function openBuildCache(
   archives?: ArchiveStore,
 ): BuildCache {
   const cacheDir = options.cacheDir ?? cacheHome();
-  const { emit, signal } = options;
-  const store = openStore(source, {
-    emit,
-    signal,
-    ...(options.retries === undefined ? {} : { retries: options.retries }),
-    ...(options.retryDelayMs === undefined ? {} : { retryDelayMs: options.retryDelayMs }),
-  });
-  const folder = join(cacheDir, "index", digestOf(store.id).slice(7, 39));
-  const trust = { keys: openTrustedKeys(source.keys), unsigned: source.unsigned };
-  const memory = openMetadataMemory(folder, `${trust.keys.id}${trust.unsigned ? "-unsigned" : ""}`);
-  const downloads = archives ?? openArchiveStore(cacheDir, emit);
+  const { emit, signal, clock = systemClock } = options;
+  const trust = {
+    keys: openTrustedKeys(source.keys, { ...signatureHints, clock }),
+    unsigned: source.unsigned,
+  };
   const policy: RetryPolicy = { retries: 2, delayMs: options.retryDelayMs ?? 1000, emit, signal };
+  const { retries, retryDelayMs } = options;
+  const opened = openFormats(source, trust, { emit, signal, retries, retryDelayMs }, policy);
+  const { url } = opened;
+  const folder = join(cacheDir, "index", digestOf(opened.id).slice(7, 39));
+  const memory = openMetadataMemory(folder, `${trust.keys.id}${trust.unsigned ? "-unsigned" : ""}`, clock);
+  const downloads = archives ?? openArchiveStore(cacheDir, emit);
 
-  const layouts = once(() => detectLayouts(store));
+  const formats = once(() => presentFormats(opened));
   let loaded: readonly CacheIndex[] = [];
   const indexes = once(async () => {
     const found: CacheIndex[] = [];
     // Unreachable: the copies of an earlier run will do; `loadIndex` says so.
-    const known = await layouts().catch((error: unknown) => {
-      if (error instanceof SpacktainersError && error.code === "NETWORK") return keptLayouts(folder, error);
+    const known = await formats().catch((error: unknown) => {
+      if (error instanceof SpacktainersError && error.code === "NETWORK")
+        return keptFormats(opened.formats, folder, error);
       throw error;
     });
-    for (const layout of known) {
-      const index = await loadIndex(store, layout, { emit, folder });
+    for (const format of known) {
+      const index = await loadIndex(format, { emit, folder, url });
       if (index !== undefined) found.push(index);
     }
     loaded = found;
@@ -114,30 +125,31 @@ export function openBuildCache(
   });
 
   async function fetchMetadata(spec: PackageId, lookup: SpecLookup): Promise<VerifiedMetadata | undefined> {
-    for (const layout of await layouts()) {
-      const found =
-        layout === 3
-          ? await fetchMetadata3(store, trust, spec, policy)
-          : await fetchMetadata2(store, trust, spec, lookup);
+    for (const format of await formats()) {
+      const found = await format.findMetadata(spec, lookup);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
+  function formatOf({ format: name }: { readonly format: FormatName }): CacheFormat {
+    const format = opened.formats.find((one) => one.name === name);
+    if (format === undefined)
+      throw new SpacktainersError("INTERNAL", `${url} has no format ${name}`, { place: { url } });
+    return format;
+  }
+
   /** What is remembered, if it may still be used. */
   async function remembered(spec: PackageId): Promise<RememberedMetadata | undefined> {
     const known = await memory.find(spec.hash);
-    if (known === undefined) return undefined;
-    if (store.kind === "file") {
-      const facts = await store.stat(known.path);
-      return facts !== undefined && facts.version === known.version ? known : undefined;
-    }
-    if (!options.refresh && (await downloads.find(store, known)) !== undefined) return known;
-    if (known.version === undefined) return undefined;
+    const format = opened.formats.find(({ name }) => name === known?.format);
+    if (known === undefined || format === undefined) return undefined;
+    const { files } = format;
+    // Of a file on this machine it costs nothing to ask.
+    const near = files.localFile(known.path) !== undefined;
+    if (!near && !options.refresh && (await downloads.find(files, known)) !== undefined) return known;
     try {
-      const maxBytes = 64 * 2 ** 20;
-      const { status } = await store.get(known.path, { maxBytes, version: known.version });
-      return status === "unchanged" ? known : undefined;
+      return (await format.isUnchanged(known)) ? known : undefined;
     } catch (thrown) {
       // Unreachable: what was verified once is still true; the archive will tell whether it can be had.
       if (thrown instanceof SpacktainersError && thrown.code === "NETWORK") return known;
@@ -147,11 +159,11 @@ export function openBuildCache(
 
   async function find(spec: PackageId, lookup: SpecLookup): Promise<CachedPackage | undefined> {
     const known = await remembered(spec);
-    if (known !== undefined) return packageOf(store, spec, known);
-    const fetched = await withRetries(policy, store.url, async () => {
+    if (known !== undefined) return packageOf(url, formatOf(known), spec, known);
+    const fetched = await withRetries(policy, url, async () => {
       const found = await fetchMetadata(spec, lookup);
       if (found === undefined && loaded.some((index) => index.has(spec.hash)))
-        throw new TransientFailure(listedOnly(store, spec));
+        throw new TransientFailure(listedOnly(url, spec));
       return found;
     });
     if (fetched === undefined) {
@@ -159,19 +171,20 @@ export function openBuildCache(
       return undefined;
     }
     await memory.keep(spec.hash, fetched);
-    return packageOf(store, spec, fetched);
+    return packageOf(url, formatOf(fetched), spec, fetched);
   }
 
   const underway = new Map<string, Promise<CachedPackage | undefined>>();
 
   const head = async (pkg: CachedPackage, bytes: number): Promise<Uint8Array> => {
-    const local = await downloads.find(store, pkg);
-    return local === undefined ? store.getRange(pkg.archivePath, 0, bytes) : beginningOf(local, bytes);
+    const { files } = formatOf(pkg);
+    const local = await downloads.find(files, pkg);
+    return local === undefined ? files.getRange(pkg.archivePath, 0, bytes) : beginningOf(local, bytes);
   };
 
   return {
-    url: store.url,
-    layouts,
+    url,
+    formats: async () => (await formats()).map(({ name }) => name),
     indexes,
     async findPackage(spec, lookup = () => undefined) {
       let running = underway.get(spec.hash);
@@ -183,7 +196,7 @@ export function openBuildCache(
     },
     async fetchArchive(pkg) {
       try {
-        return await downloads.fetch(store, pkg);
+        return await downloads.fetch(formatOf(pkg).files, pkg);
       } catch (thrown) {
         const stale =
           thrown instanceof SpacktainersError &&
@@ -220,44 +233,55 @@ export function openBuildCache(
       const known = await memory.find(pkg.spec.hash);
       const same = known?.digest === pkg.digest;
       if (same && known.archiveSize !== undefined) return known.archiveSize ?? undefined;
-      const size = (await store.stat(pkg.archivePath))?.size;
+      const size = (await formatOf(pkg).files.stat(pkg.archivePath))?.size;
       if (same) await memory.keep(pkg.spec.hash, { ...known, archiveSize: size ?? null });
       return size;
     },
-    hasLocalArchive: async (pkg) =>
-      store.localFile(pkg.archivePath) !== undefined || (await downloads.find(store, pkg)) !== undefined,
-    keys: async () => listKeys(store, await layouts()),
-    close: () => store.close(),
+    async hasLocalArchive(pkg) {
+      const { files } = formatOf(pkg);
+      return (
+        files.localFile(pkg.archivePath) !== undefined || (await downloads.find(files, pkg)) !== undefined
+      );
+    },
+    async keys() {
+      const lists: (readonly CacheKey[])[] = [];
+      for (const format of await formats()) lists.push(await format.listKeys());
+      return mergeCacheKeys(lists);
+    },
+    close: () => opened.close(),
   };
 }
 
 async function packageOf(
-  store: CacheStore,
+  cacheUrl: string,
+  { files }: CacheFormat,
   asked: PackageId,
   metadata: VerifiedMetadata,
 ): Promise<CachedPackage> {
-  const { root, graph } = identifySpec(metadata.specFile, asked, { url: store.locate(metadata.path) });
+  const { archivePath, digest, format, signedBy } = metadata;
+  const { root, graph } = identifySpec(metadata.specFile, asked, { url: files.locate(metadata.path) });
   // A local cache can tell the size at no cost.
-  const size =
-    metadata.size ?? (store.kind === "file" ? (await store.stat(metadata.archivePath))?.size : undefined);
+  const near = files.localFile(archivePath) !== undefined;
+  const size = metadata.size ?? (near ? (await files.stat(archivePath))?.size : undefined);
   return {
     spec: root,
     graph,
-    digest: metadata.digest,
+    digest,
     size,
-    layout: metadata.layout,
-    cacheUrl: store.url,
-    archiveUrl: store.locate(metadata.archivePath),
-    archivePath: metadata.archivePath,
-    signedBy: metadata.signedBy,
+    format,
+    generation: generationOf(root),
+    cacheUrl,
+    archiveUrl: files.locate(archivePath),
+    archivePath,
+    signedBy,
   };
 }
 
 /** The index lists what is not there: it is out of date, or the package is being pushed again at this moment. */
-function listedOnly(store: CacheStore, spec: PackageId): SpacktainersError {
+function listedOnly(url: string, spec: PackageId): SpacktainersError {
   return new SpacktainersError(
     "PACKAGE_NOT_CACHED",
-    `the index of ${store.url} lists ${briefSpec(spec)}, which is not there`,
+    `the index of ${url} lists ${briefSpec(spec)}, which is not there`,
     { hint: "try again in a minute; if it stays, the index needs: spack buildcache update-index" },
   );
 }
@@ -270,13 +294,4 @@ async function beginningOf(path: string, bytes: number): Promise<Uint8Array> {
   } finally {
     await file.close();
   }
-}
-
-/** Does something the first time it is asked for. A failure is kept: a cache that is down is not asked for every package. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

@@ -4,7 +4,7 @@ import { cacheHome } from "../util/cacheHome.ts";
 import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type BuildCache, type BuildCacheOptions, openBuildCache } from "./buildCache.ts";
-import type { PackageId, SpecLookup } from "./layoutPaths.ts";
+import type { PackageId, SpecLookup } from "./formats/packageId.ts";
 import { mergeIndexes } from "./mergedIndex.ts";
 import { pruneRemembered } from "./pruneRemembered.ts";
 import type { CachedPackage, CacheIndex, CacheSource } from "./types.ts";

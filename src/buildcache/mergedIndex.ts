@@ -2,7 +2,7 @@
 import type { DagHash } from "../spec/concrete.ts";
 import type { CacheIndex } from "./types.ts";
 
-/** Merges indexes. The layout is that of the first; of an empty list, an empty index. */
+/** Merges indexes. The generation is that of the first that is not empty; of an empty list, an empty index. */
 export function mergeIndexes(indexes: readonly CacheIndex[]): CacheIndex {
   const only = indexes[0];
   if (only !== undefined && indexes.length === 1) return only;
@@ -10,7 +10,7 @@ export function mergeIndexes(indexes: readonly CacheIndex[]): CacheIndex {
   let size: number | undefined;
   const merged = <T>(of: (index: CacheIndex) => readonly T[]): T[] => [...new Set(indexes.flatMap(of))];
   return {
-    layout: only?.layout ?? 3,
+    generation: indexes.find(({ generation }) => generation !== undefined)?.generation,
     get size() {
       size ??= countDistinct(indexes);
       return size;

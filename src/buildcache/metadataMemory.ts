@@ -1,17 +1,19 @@
 /**
  * Verified metadata kept on this machine, so that a later run asks neither the network nor the signature again. It is kept
- * apart by cache and by the set of trusted keys: with other keys, everything is verified anew.
+ * apart by cache and by the set of trusted keys: with other keys, everything is verified again. Nothing is remembered for
+ * longer than the key that signed it is good.
  */
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DagHash } from "../spec/concrete.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
+import type { Clock } from "../util/clock.ts";
 import { digestOf, parseDigest } from "../util/digest.ts";
 import { isJsonObject } from "../util/json.ts";
-import type { VerifiedMetadata } from "./verifiedMetadata.ts";
+import type { VerifiedMetadata } from "./formats/verifiedMetadata.ts";
 
 /** Changes when what is kept does, or the checks that led to it: what an older program kept is then not used. */
-const format = 1;
+const format = 3;
 
 /** What is kept beside the metadata: facts about the archive, learnt later. */
 export interface RememberedMetadata extends VerifiedMetadata {
@@ -31,7 +33,7 @@ export interface MetadataMemory {
  * @param folder of one cache
  * @param trust identifies keys and conditions under which the metadata was verified
  */
-export function openMetadataMemory(folder: string, trust: string): MetadataMemory {
+export function openMetadataMemory(folder: string, trust: string, clock: Clock): MetadataMemory {
   const path = (hash: DagHash): string => join(folder, "packages", hash.slice(0, 2), `${hash}-${trust}.json`);
   return {
     async find(hash) {
@@ -44,6 +46,7 @@ export function openMetadataMemory(folder: string, trust: string): MetadataMemor
       const json: unknown = JSON.parse(text);
       if (!isJsonObject(json) || json.format !== format || json.hash !== hash) return undefined;
       const metadata = json.metadata as unknown as RememberedMetadata;
+      if (metadata.validUntil !== undefined && metadata.validUntil <= clock()) return undefined;
       return parseDigest(metadata.digest) === undefined ? undefined : metadata;
     },
     async keep(hash, metadata) {

@@ -34,12 +34,14 @@ export async function pruneRemembered(cacheDirectory: string, clock: Clock = sys
 
 async function pruneCache(folder: string, clock: Clock): Promise<void> {
   await removeOld(join(folder, "packages"), recordAgeMs, clock);
-  for (const layout of ["v2", "v3"]) {
+  const entries = await entriesOf(folder);
+  for (const { name } of entries) {
+    const format = /^([a-z0-9]+)\.json$/.exec(name)?.[1];
     // The state is touched at every use.
-    if ((await ageOfFile(join(folder, `${layout}.json`), clock)) < indexAgeMs) continue;
-    await removeIfPossible(join(folder, `${layout}.json`));
-    for (const { name } of await entriesOf(folder))
-      if (name.startsWith(`${layout}-`)) await removeIfPossible(join(folder, name));
+    if (format === undefined || (await ageOfFile(join(folder, name), clock)) < indexAgeMs) continue;
+    await removeIfPossible(join(folder, name));
+    for (const other of entries)
+      if (other.name.startsWith(`${format}-`)) await removeIfPossible(join(folder, other.name));
   }
 }
 

@@ -1,28 +1,24 @@
 /**
- * The interface of build caches: what the rest of the program sees of them, whatever their layout and place.
+ * The interface of build caches: what the rest of the program sees of them, whatever their format and place.
  */
+import type { KeyFile } from "../openpgp/keyFile.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
+import type { Dialect } from "../spec/dialect.ts";
+import type { StoreSource } from "../store/store.ts";
 import type { Digest } from "../util/digest.ts";
 
 /** One configured cache. */
-export interface CacheSource {
-  /** `file:`, `http(s):` or `s3:` URL, or a path. The directory that holds `build_cache/` or `v3/`. */
+export interface CacheSource extends StoreSource {
+  /** The directory that holds `build_cache/` or `v3/`. */
   readonly url: string;
-  /** ASCII-armoured OpenPGP public keys, any of which may sign. Key files are read at the edge, not here. */
-  readonly keys: readonly { readonly name: string; readonly armored: string }[];
+  /** Files of OpenPGP public keys, any of which may sign. They are read at the edge, not here. */
+  readonly keys: readonly KeyFile[];
   /** True when the configuration says that this cache has no signatures. Never guessed. */
   readonly unsigned: boolean;
-  /** S3 only. */
-  readonly s3?: {
-    readonly endpoint?: string;
-    readonly region?: string;
-    readonly profile?: string;
-    readonly anonymous?: boolean;
-  };
 }
 
-/** Spack generation of a cache: layout v2 (≤ 0.23) or v3 (≥ 1.0). */
-export type CacheLayout = 2 | 3;
+/** Formats of caches: layouts 1 and 2 of Spack up to 0.23, layout 3 of Spack 1.0 and later. */
+export type FormatName = "v2" | "v3";
 
 /**
  * A package found in a cache, its metadata fetched and verified: signature by a trusted key (unless the cache is
@@ -34,14 +30,17 @@ export interface CachedPackage {
   readonly graph: SpecGraph;
   /** SHA-256 of the archive, from the signed metadata. */
   readonly digest: Digest;
-  /** Bytes of the archive; undefined where the layout does not say (v2) and it is not known yet. */
+  /** Bytes of the archive; undefined where the format does not say (v2) and it is not known yet. */
   readonly size: number | undefined;
-  readonly layout: CacheLayout;
+  /** The format of the cache it is in. */
+  readonly format: FormatName;
+  /** The generation of Spack that made the archive, wherever it is kept now. */
+  readonly generation: Dialect;
   /** The cache, for messages. */
   readonly cacheUrl: string;
   /** Where the archive is, for messages. */
   readonly archiveUrl: string;
-  /** Where the archive is below the cache's root. */
+  /** Where the archive is in the cache, as its format names it. */
   readonly archivePath: string;
   /** Fingerprint of the primary key that signed; undefined for unsigned caches. */
   readonly signedBy: string | undefined;
@@ -49,7 +48,8 @@ export interface CachedPackage {
 
 /** What a cache's index says. The index is not signed: it is a hint where to look, never a proof of anything. */
 export interface CacheIndex {
-  readonly layout: CacheLayout;
+  /** The generation of the spec language that its specs are written in; undefined for an empty index. */
+  readonly generation: Dialect | undefined;
   /** Number of downloadable specs. */
   readonly size: number;
   /** True if the index lists the hash as downloadable. Does not parse specs. */

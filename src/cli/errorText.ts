@@ -1,4 +1,4 @@
-import { formatPlace, type SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
+import { errorsOf, formatPlace, type SpacktainersError, type SpacktainersErrors } from "../util/errors.ts";
 import { escapeControlsInLine } from "../util/escapeControls.ts";
 
 /** One error as the user sees it: `place  error  CODE  message`, then the hint on a line of its own, and what it says to write below. */
@@ -11,17 +11,18 @@ export function errorLines(error: SpacktainersError, color: boolean): string {
   return [head, ...hint, ...error.example.map((line) => `    ${escapeControlsInLine(line)}`)].join("\n");
 }
 
+/** An error as an entry of a JSON document. */
+export function errorEntry({ code, message, place, hint, example }: SpacktainersError): object {
+  return {
+    code,
+    message,
+    ...place,
+    ...(hint === undefined ? {} : { hint }),
+    ...(example.length === 0 ? {} : { example: example.join("\n") }),
+  };
+}
+
 /** An error (or several) as a JSON document, for `--json`. */
 export function errorJson(error: SpacktainersError | SpacktainersErrors): object {
-  const one = (e: SpacktainersError): object => ({
-    code: e.code,
-    message: e.message,
-    ...e.place,
-    ...(e.hint === undefined ? {} : { hint: e.hint }),
-    ...(e.example.length === 0 ? {} : { example: e.example.join("\n") }),
-  });
-  return {
-    type: "error",
-    errors: error instanceof SpacktainersErrors ? error.errors.map(one) : [one(error)],
-  };
+  return { type: "error", errors: errorsOf(error).map(errorEntry) };
 }

@@ -153,6 +153,9 @@ export function affectedText({ containers, checked, failed }: AffectedContainers
   return [
     `${containers.length} of ${plural(checked, "container")}`,
     ...(rows.length === 0 ? [] : ["", table(["CONTAINER", "ARCH", "PACKAGE", "BECAUSE OF"], rows)]),
-    ...failed.map(({ name, arch, message }) => `${name} (${arch}) could not be resolved: ${message}`),
+    ...failed.map(
+      ({ name, arch, message }) =>
+        `${name}${arch === undefined ? "" : ` (${arch})`} could not be resolved: ${message}`,
+    ),
   ].join("\n");
 }

@@ -1,10 +1,10 @@
 /** Which containers a command line names. */
 import { resolve } from "node:path";
-import { SpacktainersError } from "../util/errors.ts";
+import { oneError, SpacktainersError } from "../util/errors.ts";
 import { matchesGlob } from "../util/matchesGlob.ts";
 import { type Architecture, architectures } from "./configuration.ts";
 import { didYouMean } from "./nearest.ts";
-import { type Container, containerAtPath, type Repository } from "./repository.ts";
+import { type Container, containerAtPath, type Definition, type Repository } from "./repository.ts";
 
 /** How to select. */
 export interface Selection {
@@ -17,31 +17,32 @@ export interface Selection {
 }
 
 /**
- * The containers that a command line asks for, each once, in the repository's order (then paths outside of it in the
+ * The definitions that a command line asks for, each once, in the repository's order (then paths outside of it in the
  * order given). A NAME is, in this order: a container's name or `arch/name`, a glob over these (`*`, `?`), a path of a
- * definition file or its folder. Parked containers are selected by `arch/name` with their exact name or by path only.
+ * definition file or its folder. Parked containers are selected by `arch/name` with their exact name, when no other has it,
+ * or by path only. Broken definitions are selected like others, and concern nobody else.
  *
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, with the nearest names
  */
-export async function selectContainers(
-  repository: Pick<Repository, "containers">,
+export async function selectDefinitions(
+  repository: Pick<Repository, "containers" | "broken">,
   selection: Selection,
-): Promise<readonly Container[]> {
+): Promise<readonly Definition[]> {
   const { names, arch, cwd } = selection;
-  const here = repository.containers.filter((container) => arch === undefined || container.arch === arch);
-  if (names.length === 0) return here.filter(({ parked }) => !parked);
-  const chosen = new Set<Container>();
+  const all = inDefinitionOrder([...repository.containers, ...repository.broken]);
+  const here = all.filter((one) => arch === undefined || one.arch === undefined || one.arch === arch);
+  if (names.length === 0) return here.filter((one) => one.kind === "broken" || !one.parked);
+  const chosen = new Set<Definition>();
   const outside: Container[] = [];
   for (const name of names) {
-    const matches = here.filter((container) => matchesName(container, name));
+    const matches = here.filter((one) => matchesName(one, name));
+    const unparked = matches.filter((one) => one.kind === "broken" || !one.parked);
     if (matches.length > 0) {
-      for (const match of matches) chosen.add(match);
+      for (const match of unparked.length > 0 ? unparked : matches) chosen.add(match);
       continue;
     }
     const path = resolve(cwd, name);
-    const known = repository.containers.find(
-      (container) => container.path === path || container.path === `${path}/spack.yaml`,
-    );
+    const known = all.find((one) => one.path === path || one.path === `${path}/spack.yaml`);
     if (known !== undefined) {
       chosen.add(known);
       continue;
@@ -50,7 +51,29 @@ export async function selectContainers(
     if (found === undefined) throw unknownContainer(name, repository.containers, arch);
     if (!outside.some((container) => container.path === found.path)) outside.push(found);
   }
-  return [...repository.containers.filter((container) => chosen.has(container)), ...outside];
+  return [...all.filter((one) => chosen.has(one)), ...outside];
+}
+
+/**
+ * The containers that a command line asks for, as {@link selectDefinitions}; without names, those of all definitions that
+ * are not broken.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`; what is wrong with a broken definition that is named
+ */
+export async function selectContainers(
+  repository: Pick<Repository, "containers" | "broken">,
+  selection: Selection,
+): Promise<readonly Container[]> {
+  const selected = await selectDefinitions(repository, selection);
+  const broken = selected.flatMap((one) => (one.kind === "broken" ? one.errors : []));
+  if (broken.length > 0 && selection.names.length > 0) throw oneError(broken);
+  return selected.flatMap((one) => (one.kind === "broken" ? [] : [one]));
+}
+
+/** In the repository's order: by architecture (unknown ones first), name and path. */
+export function inDefinitionOrder(definitions: readonly Definition[]): readonly Definition[] {
+  const key = ({ arch, name, path }: Definition): string => [arch ?? "", name, path].join("\0");
+  return [...definitions].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** The architecture of this machine; amd64 when it is none that we know. */
@@ -58,12 +81,12 @@ export function hostArchitecture(): Architecture {
   return process.arch === "arm64" ? "arm64" : "amd64";
 }
 
-function matchesName(container: Container, name: string): boolean {
-  const qualified = `${container.arch}/${container.name}`;
-  if (container.parked) return name === qualified;
-  if (name === container.name || name === qualified) return true;
+function matchesName(definition: Definition, name: string): boolean {
+  const qualified = `${definition.arch ?? ""}/${definition.name}`;
+  if (definition.kind !== "broken" && definition.parked) return name === qualified;
+  if (name === definition.name || name === qualified) return true;
   if (!/[*?]/.test(name)) return false;
-  return matchesGlob(name.includes("/") ? qualified : container.name, name, "/");
+  return matchesGlob(name.includes("/") ? qualified : definition.name, name, "/");
 }
 
 function unknownContainer(

@@ -27,7 +27,8 @@ export function containerCommand(job: Job): ContainerCommand {
       `${runtime} cannot put the host's MPI in the place of the container's`,
       { hint: "leave out --host-mpi: the container's own MPI is used" },
     );
-  if (runtime === "sarus") return { before: [], words: sarus(job) };
+  if (runtime === "sarus")
+    return withPmix(job, "--mount=type=bind,source=$place,destination=$place", sarus(job));
   if (runtime === "podman") return podman(job);
   if (runtime === "native") return { before: [], words: native(job) };
   if (runtime === "docker")
@@ -38,7 +39,7 @@ export function containerCommand(job: Job): ContainerCommand {
         hint: "let `runtime:` of the site be apptainer, sarus, podman or native",
       },
     );
-  return { before: [], words: apptainer(runtime, job) };
+  return withPmix(job, "--bind=$place", apptainer(runtime, job));
 }
 
 /** Names of all variables that the program is to have. */
@@ -115,12 +116,13 @@ function nativeBind(bind: JobBind): string {
 }
 
 /**
- * Podman passes on no descriptors but the first few, so that the launcher's socket has to be moved to the first of them. A
+ * Podman passes on no descriptors but the first few, so that the launcher's socket has to be moved to the first of them; and it makes
+ * everybody root of the container, who keeps the number only where that is asked for (which root may not ask). A
  * shell that `srun` starts does it (Bash, since others know descriptors up to 9 only), with the script in an argument.
  */
 function podman(job: Job): ContainerCommand {
   const options = [
-    "--rm --network=host --ipc=host --pid=host",
+    "--rm --network=host --pid=host",
     ...(job.gpu === "nvidia" ? ["--device=nvidia.com/gpu=all"] : []),
     ...(job.gpu === "rocm" ? ["--device=/dev/kfd --device=/dev/dri --group-add=keep-groups"] : []),
     ...job.binds.map((bind) => {
@@ -140,16 +142,44 @@ function podman(job: Job): ContainerCommand {
   ];
   return {
     before: [
-      "# Podman passes on the descriptors after 2 only: the launcher's socket must be number 3.",
+      "# Podman passes on the descriptors after 2 only: the launcher's socket must be number 3. Ranks keep their user.",
       "rank='",
       '  if [ -n "$PMI_FD" ]; then',
       '    [ "$PMI_FD" = 3 ] || eval "exec 3<&$PMI_FD $PMI_FD<&-"',
       "    export PMI_FD=3",
       "    keep=--preserve-fds=1",
       "  fi",
+      // Podman wants the message queues as well for the one option, and some machines have none.
+      '  if [ -e /dev/mqueue ]; then keep="$keep --ipc=host"; else set -- --volume=/dev/shm:/dev/shm "$@"; fi',
+      '  [ "$(id -u)" = 0 ] || keep="$keep --userns=keep-id"',
+      ...(usesPmix(job) ? [pmixBind("--volume=$place:$place")] : []),
       '  exec podman run $keep "$@"',
       "'",
     ],
     words: ['bash --norc -c "$rank" rank', ...options, shellPath(job.image), shellLine(job.command)],
+  };
+}
+
+function usesPmix({ pmi }: Job): boolean {
+  return pmi.plugin?.startsWith("pmix") === true;
+}
+
+/** A line that puts an option before the others, so that a rank sees the files and sockets of PMIx, which are in `$place`. */
+function pmixBind(option: string): string {
+  return `  for place in "$PMIX_SERVER_TMPDIR"; do [ ! -d "$place" ] || set -- "${option}" "$@"; done`;
+}
+
+/** With PMIx each rank has to be shown a directory that the launcher tells only to it; so a shell of its own starts the runtime. */
+function withPmix(job: Job, option: string, [run = "", ...words]: readonly string[]): ContainerCommand {
+  if (!usesPmix(job)) return { before: [], words: [run, ...words] };
+  return {
+    before: [
+      "# PMIx keeps files and sockets in a directory of the node.",
+      "rank='",
+      pmixBind(option),
+      `  exec ${run} "$@"`,
+      "'",
+    ],
+    words: ['sh -c "$rank" rank', ...words],
   };
 }

@@ -97,7 +97,9 @@ async function* installedEntries(
     new Set(names.map((name) => fileOf(members, name)));
   const textFiles = byFile(
     // Spack 0.23 leaves editors' backup files alone.
-    request.layout === 2 ? buildinfo.textFiles.filter((name) => !name.endsWith("~")) : buildinfo.textFiles,
+    request.generation === "0.x"
+      ? buildinfo.textFiles.filter((name) => !name.endsWith("~"))
+      : buildinfo.textFiles,
   );
   const binaries = byFile(buildinfo.binaries);
   const links = new Set(buildinfo.links);

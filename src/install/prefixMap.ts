@@ -17,7 +17,7 @@ export interface PrefixMap {
 /** The part of a request that decides the map. */
 export type PrefixRequest = Pick<
   InstallRequest,
-  "name" | "version" | "hash" | "root" | "prefixes" | "relocationOrder" | "analogs" | "layout"
+  "name" | "version" | "hash" | "root" | "prefixes" | "relocationOrder" | "analogs" | "generation"
 >;
 
 /** Where the sbang script is put below an install root. */
@@ -38,11 +38,11 @@ export function makePrefixMap(buildinfo: Buildinfo, request: PrefixRequest): Pre
   const place = { spec: `${request.name}@${request.version}/${request.hash.slice(0, 7)}` };
   const own = request.prefixes[request.hash];
   if (own === undefined) throw new SpacktainersError("INTERNAL", "the package has no new prefix", { place });
-  const generation2 = request.layout === 2;
+  const older = request.generation === "0.x";
   const { prefixes } = buildinfo;
   const oldPrefixOf = (hash: DagHash): string | undefined => prefixes?.get(request.analogs?.[hash] ?? hash);
   if (prefixes === undefined) {
-    const samePlace = generation2 && `${request.root}/${buildinfo.relativePrefix}` === own;
+    const samePlace = older && `${request.root}/${buildinfo.relativePrefix}` === own;
     if (!samePlace) {
       throw new SpacktainersError(
         "RELOCATION_FAILED",
@@ -62,7 +62,7 @@ export function makePrefixMap(buildinfo: Buildinfo, request: PrefixRequest): Pre
   const text = new Map<string, string>();
   if (buildinfo.sbangPath !== undefined) {
     text.set(buildinfo.sbangPath, sbangPathOf(request.root));
-    if (!generation2) binary.set(buildinfo.sbangPath, sbangPathOf(request.root));
+    if (!older) binary.set(buildinfo.sbangPath, sbangPathOf(request.root));
   }
   const both = (from: string, to: string): void => {
     binary.set(from, to);
@@ -73,16 +73,16 @@ export function makePrefixMap(buildinfo: Buildinfo, request: PrefixRequest): Pre
     const to = request.prefixes[hash];
     if (from !== undefined && to !== undefined) both(from, to);
   }
-  if (generation2 && buildinfo.relativePrefix !== undefined) {
+  if (older && buildinfo.relativePrefix !== undefined) {
     both(`${buildinfo.root}/${buildinfo.relativePrefix}`, own);
   }
   both(buildinfo.root, request.root);
-  if (generation2 && buildinfo.spackPrefix !== undefined) {
+  if (older && buildinfo.spackPrefix !== undefined) {
     text.set(`#!/bin/bash ${buildinfo.spackPrefix}/bin/sbang`, `#!/bin/sh ${sbangPathOf(request.root)}`);
   }
   return {
     // Spack 0.23 keeps pairs that change nothing here, where they only make it drop empty items of search paths.
-    loader: makePrefixSearch(pairsOf(binary, generation2)),
+    loader: makePrefixSearch(pairsOf(binary, older)),
     text: makePrefixSearch(pairsOf(text, false)),
     binary: makePrefixSearch(pairsOf(binary, false)),
   };

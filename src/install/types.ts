@@ -2,6 +2,7 @@
 import type { Inventory } from "../archive/inventory.ts";
 import type { FragmentFacts } from "../archive/writeFragment.ts";
 import type { DagHash } from "../spec/concrete.ts";
+import type { Dialect } from "../spec/dialect.ts";
 import type { Digest } from "../util/digest.ts";
 
 /** What decides the bytes of an installed package, besides the archive itself. */
@@ -37,8 +38,8 @@ export interface InstallRequest {
    * (the package itself: hash of its build spec).
    */
   readonly analogs?: Readonly<Record<string, DagHash>>;
-  /** Spack generation of the archive: 2 (≤ 0.23) or 3 (≥ 1.0). Their relocation rules differ in details. */
-  readonly layout: 2 | 3;
+  /** The generation of Spack that made the archive. Their relocation rules differ in details. */
+  readonly generation: Dialect;
   readonly options: InstallOptions;
 }
 

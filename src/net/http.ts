@@ -17,9 +17,9 @@ export interface HttpOptions {
   readonly signal?: AbortSignal | undefined;
   readonly userAgent?: string;
   /** Further attempts after a passing failure; default 4. */
-  readonly retries?: number;
+  readonly retries?: number | undefined;
   /** First pause in milliseconds, doubled each time; default 300. */
-  readonly retryDelayMs?: number;
+  readonly retryDelayMs?: number | undefined;
   /** Milliseconds to wait for a connection; default 15 000. */
   readonly connectTimeoutMs?: number;
   /** Milliseconds of silence after which a connection counts as broken; default 30 000. */

@@ -7,10 +7,11 @@ import type { ContainerProcess } from "./types.ts";
 export type ApptainerName = "apptainer" | "singularity";
 
 /**
- * The command that runs a container from a directory with its root; so no image file has to be made, and no special rights are needed.
+ * The command that runs a container from a directory with its root, or from an image file of Apptainer's own; so no image file has to be made, and no special rights are needed.
  * As isolated as the other runtimes: neither home nor environment of the user are passed on. The program sees itself as the user.
  *
- * @param root directory with the unpacked image
+ * @param root directory with the unpacked image; or a SIF or squashfs file, or a directory that Apptainer made, which its own
+ *   scripts start
  */
 export function apptainerInvocation(
   name: ApptainerName,
@@ -23,6 +24,7 @@ export function apptainerInvocation(
   // With --contain alone it has a /dev of its own. Ranks in several containers talk through the machine's /dev/shm, and those on several
   // machines through devices for the network.
   const options = ["--contain", "--bind=/dev", "--cleanenv", `--pwd=${container.workdir}`];
+  if (container.fakeroot) options.push("--fakeroot");
   if (!container.readOnly) options.push("--writable-tmpfs");
   // The file of host names it makes then has no other name than this, and MPI libraries look up their machine's.
   if (container.network === "none") options.push("--net", "--network=none", "--hostname=localhost");
@@ -30,10 +32,14 @@ export function apptainerInvocation(
   for (const bind of container.binds) options.push(`--mount=${mountOption(bind, "destination", "ro")}`);
   // Values are taken as they are, not as shell text.
   const env: NodeJS.ProcessEnv = { ...process.env, [`${prefix}_NO_EVAL`]: "1" };
-  for (const [variable, value] of withDescriptor(container, firstDescriptor).env)
+  const { ownScript } = container;
+  const { env: all, extraEnv } = withDescriptor(container, firstDescriptor);
+  // An image of Apptainer's own has its variables in its scripts.
+  for (const [variable, value] of ownScript === undefined ? all : extraEnv)
     if (variable !== "HOME") env[`${prefix}ENV_${variable}`] = value;
+  const words = ownScript === undefined ? container.argv : ownScript.args;
   return {
-    argv: [program, "--silent", "exec", ...options, root, ...container.argv],
+    argv: [program, "--silent", ownScript?.action ?? "exec", ...options, root, ...words],
     env,
     ...descriptorOf(container),
   };

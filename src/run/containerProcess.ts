@@ -3,28 +3,48 @@ import { posix, resolve } from "node:path";
 import type { ImageConfig } from "../archive/oci/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { expectProgram } from "./expectProgram.ts";
+import { fakeRoot, ownIdentity } from "./identity.ts";
 import { chosenLaunch, detectLaunch, type Launch } from "./launcher.ts";
-import type { Bind, ContainerProcess, RunOptions } from "./types.ts";
+import type { Bind, ContainerProcess, OwnScript, RunOptions } from "./types.ts";
 
 /** Search path of an image that does not set one; the same as other runtimes use. */
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** What decides how a container is started. */
+export interface ProcessOptions extends Omit<RunOptions, "image"> {
+  /** See `Image.hasOwnScripts`. */
+  readonly hasOwnScripts?: boolean;
+}
+
 /**
- * Works out what is to be run from the image's configuration and what was asked for.
+ * Does for an Apptainer image what Apptainer does: reads its variables, then runs what the image is for or the command given.
+ * It is the script's name (`$0`) that says which.
+ */
+const startScript = `for script in /.singularity.d/env/*.sh; do [ ! -f "$script" ] || . "$script"; done
+[ "$0" = exec ] || set -- /.singularity.d/runscript "$@"
+exec "$@"`;
+
+/**
+ * Works out what is to be run from the image's configuration, or by its own scripts, and what was asked for.
  *
  * @param launched what an MPI launcher gave this process
  * @throws SpacktainersError USAGE (a bad bind, directory or variable; nothing to run, or an option), NOT_FOUND (a bind's source)
  */
 export async function containerProcess(
   config: ImageConfig,
-  options: RunOptions,
+  options: ProcessOptions,
   launched: Launch | undefined = detectLaunch(),
 ): Promise<ContainerProcess> {
   const execution = config.config ?? {};
+  const ownScript: OwnScript | undefined = options.hasOwnScripts
+    ? { action: options.entrypoint === "none" ? "exec" : "run", args: options.command }
+    : undefined;
   const [program, ...args] =
-    options.entrypoint === "none"
-      ? options.command
-      : commandLine(execution.Entrypoint ?? [], execution.Cmd ?? [], options.command);
+    ownScript !== undefined
+      ? scriptLine(ownScript)
+      : options.entrypoint === "none"
+        ? options.command
+        : commandLine(execution.Entrypoint ?? [], execution.Cmd ?? [], options.command);
   if (program === undefined)
     throw new SpacktainersError(
       "USAGE",
@@ -53,6 +73,7 @@ export async function containerProcess(
   for (const [name, value] of extraEnv) env.set(name, value);
   return {
     argv: [program, ...args],
+    ownScript,
     env,
     extraEnv,
     workdir: absoluteInside(options.workdir ?? (execution.WorkingDir || "/"), "the working directory"),
@@ -62,8 +83,16 @@ export async function containerProcess(
     readOnly: options.readOnly ?? false,
     gpu: options.gpu,
     hostMpi: options.mpi === "host",
+    user: options.fakeroot === true ? fakeRoot : ownIdentity(),
+    fakeroot: options.fakeroot === true,
+    isWatched: launched !== undefined,
     launch: launch === undefined ? undefined : { descriptor: launch.descriptor, devices: launch.devices },
   };
+}
+
+/** The command line that starts an Apptainer image where Apptainer does not; none to execute nothing. */
+function scriptLine({ action, args }: OwnScript): readonly string[] {
+  return action === "exec" && args.length === 0 ? [] : ["/bin/sh", "-c", startScript, action, ...args];
 }
 
 /** The binds asked for, and the launcher's directories, as far as they are there and nothing else is in their place. */

@@ -4,24 +4,13 @@
  * They form one more layer, computed here rather than made with shell commands inside the mounted root: an image may have
  * links that lead such commands astray, onto files of the machine.
  */
-import {
-  chmod,
-  link,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  stat,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeAtomically } from "../util/atomicFile.ts";
-import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import type { Identity } from "./identity.ts";
 import { lookUp } from "./rootView.ts";
 import type { Bind, ContainerProcess } from "./types.ts";
+import { tablesWith } from "./userTables.ts";
 
 /** One thing in the layer. Paths are relative to the root and free of links. */
 export type Addition =
@@ -54,12 +43,15 @@ const mounted = ["proc", "sys", "dev"];
 /**
  * @param stack the image's directories, from bottom to top
  * @param files content by path, to be put in place
+ * @param user who the program is; undefined where the runtime sees to what a user needs. What it needs: to be in the tables of
+ *   users and groups (PMIx, ssh and many others look themselves up), and a home directory of its own.
  * @throws SpacktainersError USAGE (something cannot be where it is asked for), NOT_FOUND (a place inside another bind)
  */
 export async function fitRoot(
   stack: readonly string[],
   container: ContainerProcess,
   files: ReadonlyMap<string, string>,
+  user: Identity | undefined,
 ): Promise<FittedRoot> {
   const additions = new Map<string, Addition>();
   const reach = async (path: string): Promise<void> => {
@@ -98,7 +90,10 @@ export async function fitRoot(
   for (const path of ["tmp", "var/tmp"])
     if (additions.has(path)) additions.set(path, { kind: "directory", mode: 0o1777 });
   for (const [path, content] of files) await file(path, content);
-  const home = await homeOfRoot(stack);
+  const tables = user === undefined ? undefined : await tablesWith(stack, user);
+  for (const [path, content] of tables?.files ?? []) await file(path, content);
+  const wanted = tables?.home ?? "/root";
+  const home = isMountedOver(wanted) || !(await isDirectoryOrMissing(stack, wanted)) ? "/" : wanted;
   await directory(home);
 
   const fresh = ["dev", ...(container.readOnly ? temporary : [])];
@@ -167,85 +162,11 @@ async function placeInside(
   return `${outer.path}/${found.path}`;
 }
 
-async function homeOfRoot(stack: readonly string[]): Promise<string> {
-  const found = await lookUp(stack, "etc/passwd").catch(() => undefined);
-  if (found?.kind !== "file") return "/root";
-  const text = await readFile(found.file, "utf8").catch(() => "");
-  const home = text
-    .split("\n")
-    .map((line) => line.split(":"))
-    .find((fields) => fields[2] === "0")?.[5];
-  return home?.startsWith("/") === true ? home : "/root";
+function isMountedOver(path: string): boolean {
+  return mounted.includes(path.split("/")[1] ?? "");
 }
 
-/**
- * Writes the layer below `directory`, if an equal one is not there already.
- * @returns its identifier, as those of `stackedLayers`
- */
-export async function writeAdditions(
-  directory: string,
-  additions: ReadonlyMap<string, Addition>,
-): Promise<string> {
-  const sorted = [...additions].sort(([a], [b]) => (a < b ? -1 : 1));
-  const id = `p${hexOfDigest(digestOf(JSON.stringify(sorted))).slice(0, 32)}`;
-  await once(join(directory, id), async (temporary) => {
-    const root = join(temporary, "fs");
-    await mkdir(root, { recursive: true });
-    await place(root, sorted);
-  });
-  return id;
-}
-
-/**
- * For kernels that cannot stack: the image's one directory again, its files shared by hard links, with the additions in place.
- * @returns its identifier
- */
-export async function cloneWithAdditions(
-  directory: string,
-  image: string,
-  additions: ReadonlyMap<string, Addition>,
-): Promise<string> {
-  const sorted = [...additions].sort(([a], [b]) => (a < b ? -1 : 1));
-  const id = `m${hexOfDigest(digestOf(`${image}\n${JSON.stringify(sorted)}`)).slice(0, 32)}`;
-  const replaced = new Set(sorted.filter(([, item]) => item.kind === "file").map(([path]) => path));
-  const directories = new Set(sorted.filter(([, item]) => item.kind === "directory").map(([path]) => path));
-  await once(join(directory, id), async (temporary) => {
-    const root = join(temporary, "fs");
-    await mkdir(root, { recursive: true });
-    const copy = async (path: string): Promise<void> => {
-      const from = join(directory, image, "fs", path);
-      for (const name of await readdir(from)) {
-        const inner = path === "" ? name : `${path}/${name}`;
-        if (replaced.has(inner)) continue;
-        const facts = await lstat(join(from, name));
-        if (facts.isDirectory()) {
-          await mkdir(join(root, inner), { mode: 0o700 });
-          await copy(inner);
-          await chmod(join(root, inner), facts.mode & 0o1777);
-        } else if (directories.has(inner)) {
-          // Hidden by a directory of ours.
-        } else if (facts.isSymbolicLink()) await symlink(await readlink(join(from, name)), join(root, inner));
-        else await link(join(from, name), join(root, inner));
-      }
-    };
-    await copy("");
-    await place(root, sorted);
-  });
-  return id;
-}
-
-async function place(root: string, additions: readonly (readonly [string, Addition])[]): Promise<void> {
-  for (const [path, item] of additions) {
-    if (item.kind === "directory") await mkdir(join(root, path), { recursive: true });
-    else await writeFile(join(root, path), item.content, { mode: item.mode });
-  }
-  for (const [path, item] of additions) await chmod(join(root, path), item.mode);
-}
-
-async function once(target: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  const known = await stat(target).catch(() => undefined);
-  if (known !== undefined) return;
-  await writeAtomically(target, write).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-  });
+async function isDirectoryOrMissing(stack: readonly string[], path: string): Promise<boolean> {
+  const found = await lookUp(stack, path).catch(() => undefined);
+  return found !== undefined && found.kind !== "file";
 }

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { SpacktainersError } from "../util/errors.ts";
 import { hostPath } from "../util/hostPath.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
-import type { NamespaceAbilities } from "./namespaceRunner.ts";
+import type { NamespaceAbilities } from "./namespaceStart.ts";
 
 /** Switches of the kernel that forbid what we need, and the value that does. */
 const switches = [
@@ -42,7 +42,7 @@ echo overlay
  *   names the setting that forbids it, if one does
  */
 export async function namespaceAbilities(network: "host" | "none"): Promise<NamespaceAbilities> {
-  for (const name of ["unshare", "mount", "chroot", "pivot_root"])
+  for (const name of ["unshare", "nsenter", "mount", "chroot", "pivot_root"])
     if ((await findProgram(name)) === undefined)
       throw new SpacktainersError(
         "RUNTIME_MISSING",

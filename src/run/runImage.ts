@@ -1,40 +1,34 @@
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { arch, release } from "node:os";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { arch } from "node:os";
 import { join } from "node:path";
-import { type LayoutImage, readOciLayout } from "../archive/oci/readOciLayout.ts";
-import type { Platform } from "../archive/oci/types.ts";
-import { temporaryPath, writeFileAtomically } from "../util/atomicFile.ts";
+import type { ImageConfig, Platform } from "../archive/oci/types.ts";
+import type { Image } from "../image/image.ts";
+import { temporaryPath } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
-import { digestOf } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import { ignoreEvents } from "../util/events.ts";
+import { type ProcessReplacer, processReplacer } from "../util/replaceProcess.ts";
 import { shellLine } from "../util/shellQuote.ts";
-import { findProgram, lastLine, runTool } from "../util/tool.ts";
+import { findProgram } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
 import { containerProcess } from "./containerProcess.ts";
-import { engineInvocation, engineTrouble, importImage } from "./engine.ts";
-import { cloneWithAdditions, fitRoot } from "./fitRoot.ts";
-import { hostFiles } from "./hostFiles.ts";
+import { engineInvocation, importImage } from "./engine.ts";
 import { type Invocation, refuseHostMpi } from "./invocation.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
+import { becomeRank } from "./namespaceRank.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
+import {
+  apptainerRoot,
+  expectNotInterrupted,
+  importContext,
+  ociImage,
+  type PreparedRun,
+  unpackContext,
+} from "./preparedRun.ts";
+import { troubleWith } from "./runtimeTrial.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
-import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
-import { mergedLayers, type UnpackContext } from "./unpackedLayers.ts";
-
-/** A refusal is not asked about again for this long, in milliseconds: somebody may repair the installation. */
-const refusalLifetime = 60 * 60_000;
-
-/** One run under way. */
-interface Run {
-  readonly image: LayoutImage;
-  readonly layout: string;
-  readonly container: ContainerProcess;
-  readonly cache: string;
-  readonly emit: EmitEvent;
-  readonly options: RunOptions;
-}
+import type { RunOptions, RuntimeName } from "./types.ts";
 
 /**
  * Runs a program in an image, with this process's standard input, output and error, until it ends.
@@ -47,24 +41,19 @@ interface Run {
  *   PROCESS_FAILED (the container could not be set up), INTERRUPTED
  */
 export async function runImage(options: RunOptions): Promise<number> {
-  const reference = typeof options.image === "string" ? { layout: options.image } : options.image;
-  const platform = reference.platform ?? machinePlatform();
-  const image = await readOciLayout(reference.layout, {
-    platform,
-    verifyLayers: false,
-    ...(reference.reference === undefined ? {} : { reference: reference.reference }),
-  });
-  const run: Run = {
+  const { image } = options;
+  const { value: config } = await image.config();
+  expectOwnArchitecture(config, image);
+  const run: PreparedRun = {
     image,
-    layout: reference.layout,
-    container: await containerProcess(image.config, options),
+    container: await containerProcess(config, { ...options, hasOwnScripts: image.hasOwnScripts }),
     cache: options.cacheDirectory ?? cacheHome(),
     emit: options.emit ?? ignoreEvents,
     options,
   };
   const chosen = options.runtime ?? "auto";
   if (chosen !== "auto") return start(chosen, await programOf(chosen), run);
-  for (const name of runtimesFor(run.container)) {
+  for (const name of runtimesFor(run)) {
     const program = await findProgram(name);
     if (program === undefined) continue;
     if ((await troubleWith(name, program, run)) === undefined) return start(name, program, run);
@@ -73,13 +62,30 @@ export async function runImage(options: RunOptions): Promise<number> {
   return start("namespace", "", run);
 }
 
-/** Runtimes to try, in order: those that can do at all what is asked for. */
-function runtimesFor(container: ContainerProcess): readonly Exclude<RuntimeName, "namespace">[] {
+/** Programs for another processor cannot be started here. */
+function expectOwnArchitecture({ architecture }: ImageConfig, { place }: Image): void {
+  const own = machinePlatform().architecture;
+  if (architecture === own) return;
+  throw new SpacktainersError(
+    "NOT_SUPPORTED",
+    `the image is for ${architecture}, and this machine is ${own}`,
+    {
+      place,
+    },
+  );
+}
+
+/** Runtimes to try, in order: those that can do at all what is asked for. Images of Apptainer's own are for it first. */
+function runtimesFor({ image, container }: PreparedRun): readonly Exclude<RuntimeName, "namespace">[] {
   if (container.hostMpi) return ["sarus"];
   // Docker's daemon starts containers, and cannot hand on a socket of ours.
   const docker = container.launch?.descriptor === undefined ? (["docker"] as const) : [];
-  const sarus = container.readOnly || container.network === "none" ? [] : (["sarus"] as const);
-  return ["podman", ...docker, "apptainer", "singularity", ...sarus];
+  const sarus =
+    container.readOnly || container.network === "none" || container.fakeroot ? [] : (["sarus"] as const);
+  const [engines, apptainer] = [["podman", ...docker] as const, ["apptainer", "singularity"] as const];
+  return image.apptainerPath === undefined
+    ? [...engines, ...apptainer, ...sarus]
+    : [...apptainer, ...engines, ...sarus];
 }
 
 /** This machine, in the words of image configurations. */
@@ -98,7 +104,7 @@ async function programOf(name: RuntimeName): Promise<string> {
   return program;
 }
 
-async function start(name: RuntimeName, program: string, run: Run): Promise<number> {
+async function start(name: RuntimeName, program: string, run: PreparedRun): Promise<number> {
   if (name === "namespace") {
     refuseHostMpi("our own runner", run.container);
     if (run.container.gpu !== undefined)
@@ -113,6 +119,9 @@ async function start(name: RuntimeName, program: string, run: Run): Promise<numb
     // Ranks name what they share by their process numbers, which therefore must differ from one container to the next.
     const abilities = { ...rest, processNumbers: processNumbers && run.container.launch === undefined };
     const context = unpackContext(run);
+    const replacer = await replacerFor(run);
+    if (replacer !== undefined)
+      return becomeRank(run.image, run.container, context, abilities, replacer, () => run.options.leave?.());
     if (run.options.print === undefined) return runInNamespace(run.image, run.container, context, abilities);
     run.options.print(shellLine(await namespaceCommandLine(run.image, run.container, context, abilities)));
     return 0;
@@ -121,6 +130,13 @@ async function start(name: RuntimeName, program: string, run: Run): Promise<numb
   try {
     const invocation = await invocationFor(name, program, run, files);
     expectNotInterrupted(run.options);
+    // A file with variables is ours to remove when the runtime has ended.
+    const replacer = files.length === 0 ? await replacerFor(run) : undefined;
+    if (replacer !== undefined) {
+      const { argv, env, descriptor } = invocation;
+      run.options.leave?.();
+      return replacer.replace({ argv, env, descriptors: descriptor === undefined ? [] : [descriptor] });
+    }
     if (run.options.print === undefined) {
       const { signal } = run.options;
       return await superviseProcess({ ...invocation, ...(signal === undefined ? {} : { signal }) });
@@ -132,22 +148,27 @@ async function start(name: RuntimeName, program: string, run: Run): Promise<numb
   }
 }
 
+/** What lets the program take the place of this process, where a launcher watches it: nothing of ours has to stay beside it then. */
+async function replacerFor({ container, options }: PreparedRun): Promise<ProcessReplacer | undefined> {
+  return container.isWatched && options.print === undefined ? processReplacer() : undefined;
+}
+
 async function invocationFor(
   name: Exclude<RuntimeName, "namespace">,
   program: string,
-  run: Run,
+  run: PreparedRun,
   files: string[],
 ): Promise<Invocation> {
   if (name === "apptainer" || name === "singularity") {
-    return apptainerInvocation(name, program, await sandbox(run), run.container);
+    return apptainerInvocation(name, program, await apptainerRoot(run), run.container);
   }
   if (name === "sarus")
     return sarusInvocation(
       program,
-      await loadIntoSarus(run.image, importContext(program, run)),
+      await loadIntoSarus(await ociImage(run), importContext(program, run)),
       run.container,
     );
-  const imported = await importImage(name, run.image, importContext(program, run));
+  const imported = await importImage(name, await ociImage(run), importContext(program, run));
   return engineInvocation(name, program, imported, run.container, async (text) => {
     const folder = join(run.cache, "run");
     await mkdir(folder, { recursive: true });
@@ -156,126 +177,4 @@ async function invocationFor(
     await writeFile(path, text, { mode: 0o600 });
     return path;
   });
-}
-
-/** Why a runtime cannot run the image, or undefined; found out once, told once, remembered. */
-async function troubleWith(
-  name: Exclude<RuntimeName, "namespace">,
-  program: string,
-  run: Run,
-): Promise<string | undefined> {
-  const facts = await stat(program);
-  const settings = [
-    "HOME",
-    "XDG_RUNTIME_DIR",
-    "CONTAINERS_CONF",
-    "CONTAINERS_STORAGE_CONF",
-    "DOCKER_HOST",
-    "DOCKER_CONTEXT",
-  ];
-  const key = digestOf(
-    JSON.stringify([
-      program,
-      facts.size,
-      facts.mtimeMs,
-      release(),
-      process.getuid?.(),
-      ...settings.map((variable) => process.env[variable] ?? ""),
-    ]),
-  ).slice("sha256:".length, "sha256:".length + 16);
-  const path = join(run.cache, "run", `${name}-${key}`);
-  const known = await stat(path).catch(() => undefined);
-  if (known !== undefined) {
-    const text = await readFile(path, "utf8").catch(() => "");
-    if (text === "" || Math.abs(Date.now() - known.mtimeMs) < refusalLifetime)
-      return text === "" ? undefined : text;
-  }
-  const trouble = await askRuntime(name, program, run);
-  expectNotInterrupted(run.options);
-  await writeFileAtomically(path, trouble ?? "");
-  if (trouble !== undefined)
-    run.emit({
-      type: "warning",
-      code: "NOTICE",
-      message: `${name} is installed but cannot run this image, so another runtime is used: ${trouble}`,
-      hint: `--with ${name} tries it again`,
-    });
-  return trouble;
-}
-
-async function askRuntime(
-  name: Exclude<RuntimeName, "namespace">,
-  program: string,
-  run: Run,
-): Promise<string | undefined> {
-  if (name === "apptainer" || name === "singularity") {
-    const root = await sandbox(run);
-    const result = await runTool([program, "--silent", "exec", "--contain", root, "/bin/sh", "-c", ":"], {
-      timeout: 60_000,
-    });
-    return result.status === 0 || result.status === 127 ? undefined : lastLine(result.stderr);
-  }
-  if (name === "sarus") return sarusTrouble(program, run);
-  if (name === "docker") {
-    const result = await runTool([program, "version", "--format", "{{.Server.Version}}"], {
-      timeout: 10_000,
-    });
-    if (result.status !== 0) return lastLine(result.stderr) || "its daemon does not answer";
-  }
-  try {
-    const imported = await importImage(name, run.image, importContext(program, run));
-    const trouble = await engineTrouble(program, imported);
-    if (trouble !== undefined) await runTool([program, "rmi", imported]);
-    return trouble;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-/** Why Sarus cannot run the image, or undefined. */
-async function sarusTrouble(program: string, run: Run): Promise<string | undefined> {
-  try {
-    const image = await loadIntoSarus(run.image, importContext(program, run));
-    const command = [program, "run", "--entrypoint", "", image, "/bin/sh", "-c", ":"] as const;
-    const result = await runTool(command, { timeout: 60_000 });
-    return result.status === 0 || result.status === 127
-      ? undefined
-      : lastLine(result.stderr) || `status ${result.status}`;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-/** The image as one directory, with places for what Apptainer mounts; it makes none by itself. */
-async function sandbox(run: Run): Promise<string> {
-  const folder = rootfsFolder(run);
-  const image = await mergedLayers(run.image.layers, unpackContext(run));
-  const files = await hostFiles(run.container.network);
-  const { additions } = await fitRoot([join(folder, image, "fs")], run.container, files);
-  return join(folder, await cloneWithAdditions(folder, image, additions), "fs");
-}
-
-function importContext(program: string, run: Run) {
-  const { signal } = run.options;
-  return {
-    program,
-    layout: run.layout,
-    scratch: join(run.cache, "run"),
-    emit: run.emit,
-    ...(signal === undefined ? {} : { signal }),
-  };
-}
-
-function unpackContext(run: Run): UnpackContext {
-  const { signal } = run.options;
-  return { directory: rootfsFolder(run), emit: run.emit, ...(signal === undefined ? {} : { signal }) };
-}
-
-function rootfsFolder(run: Run): string {
-  return join(run.cache, "rootfs");
-}
-
-function expectNotInterrupted(options: RunOptions): void {
-  if (options.signal?.aborted === true)
-    throw new SpacktainersError("INTERRUPTED", "interrupted before the container was started");
 }

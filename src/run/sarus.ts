@@ -1,10 +1,12 @@
 /** Sarus: bringing an image into its store, and the command that runs it there. Source: Sarus user guide, release 1.7. */
 
 import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
 import { writeTar } from "../archive/writeTar.ts";
+import { dockerArchiveEntries } from "../image/dockerArchive.ts";
+import { type OciImage, storedSize } from "../image/image.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -12,9 +14,9 @@ import { runTask } from "../util/events.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
-import { dockerArchiveEntries } from "./dockerArchive.ts";
 import type { ImportContext } from "./engine.ts";
 import { descriptorOf, firstDescriptor, type Invocation } from "./invocation.ts";
+import { madeOnce } from "./madeOnce.ts";
 import type { Bind, ContainerProcess } from "./types.ts";
 
 /**
@@ -22,31 +24,41 @@ import type { Bind, ContainerProcess } from "./types.ts";
  * @returns what Sarus knows it by
  * @throws SpacktainersError PROCESS_FAILED, INTERRUPTED
  */
-export async function loadIntoSarus(
-  image: LayoutImage,
-  context: Omit<ImportContext, "layout">,
-): Promise<string> {
-  const { program, scratch, emit, signal } = context;
-  const tag = hexOfDigest(image.manifestDigest).slice(0, 16);
-  const name = `load/library/spacktainers:${tag}`;
-  const images = await runTool([program, "images"]);
-  if (
-    images.stdout.split("\n").some((line) => line.includes("load/library/spacktainers") && line.includes(tag))
-  )
-    return name;
-  await mkdir(scratch, { recursive: true });
+export async function loadIntoSarus(image: OciImage, context: ImportContext): Promise<string> {
+  const { program, scratch } = context;
+  const tag = hexOfDigest(image.manifest.descriptor.digest).slice(0, 16);
+  const isLoaded = async (): Promise<boolean> =>
+    (await runTool([program, "images"])).stdout
+      .split("\n")
+      .some((line) => line.includes("load/library/spacktainers") && line.includes(tag));
+  await madeOnce(
+    {
+      lock: join(scratch, `.sarus-${tag}.lock`),
+      what: "loading the image into sarus",
+      isThere: isLoaded,
+      make: () => load(image, `spacktainers:${tag}`, context),
+    },
+    context,
+  );
+  return `load/library/spacktainers:${tag}`;
+}
+
+async function load(
+  image: OciImage,
+  name: string,
+  { program, scratch, emit, signal }: ImportContext,
+): Promise<void> {
   const archive = `${temporaryPath(scratch)}.tar`;
-  const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
+  const bytes = storedSize(image.manifest.value);
   const task = { kind: "write", subject: name, label: "image into sarus", bytes, signal } as const;
   await runTask(emit, task, async () => {
-    const short = `spacktainers:${tag}`;
     try {
       await pipeline(
-        writeTar(dockerArchiveEntries(image, short), { trailer: true }),
+        writeTar(dockerArchiveEntries(image, name), { trailer: true }),
         createWriteStream(archive, { mode: 0o600 }),
         ...(signal === undefined ? [] : [{ signal }]),
       );
-      const loaded = await runTool([program, "load", archive, short], signal === undefined ? {} : { signal });
+      const loaded = await runTool([program, "load", archive, name], signal === undefined ? {} : { signal });
       stopIfAborted(signal);
       if (loaded.status !== 0)
         throw new SpacktainersError(
@@ -61,7 +73,6 @@ export async function loadIntoSarus(
       await rm(archive, { force: true });
     }
   });
-  return name;
 }
 
 /**
@@ -76,7 +87,9 @@ export function sarusInvocation(program: string, image: string, container: Conta
     ? "refuse writing in the container's files"
     : container.network === "none"
       ? "keep a container from the network"
-      : undefined;
+      : container.fakeroot
+        ? "make a user root of a container"
+        : undefined;
   if (lacking !== undefined) throw new SpacktainersError("NOT_SUPPORTED", `Sarus cannot ${lacking}`);
   const options = [...(container.tty ? ["--tty"] : []), ...container.binds.map(sarusMount)];
   if (container.hostMpi) options.push("--mpi");

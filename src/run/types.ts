@@ -1,6 +1,7 @@
 /** What running an image takes, whatever runtime does it. */
-import type { Platform } from "../archive/oci/types.ts";
+import type { Image } from "../image/image.ts";
 import type { EmitEvent } from "../util/events.ts";
+import type { Identity } from "./identity.ts";
 
 /** The runtimes we know, in the order `auto` tries them. */
 export const runtimeNames = ["podman", "docker", "apptainer", "singularity", "sarus", "namespace"] as const;
@@ -29,20 +30,10 @@ export interface Bind {
   readonly readOnly: boolean;
 }
 
-/** An image in an OCI image layout. */
-export interface ImageReference {
-  /** The layout's directory. */
-  readonly layout: string;
-  /** Value of `org.opencontainers.image.ref.name`; needed when the layout has several images for the platform. */
-  readonly reference?: string;
-  /** Default: this machine's. */
-  readonly platform?: Platform;
-}
-
 /** What to run, and how. */
 export interface RunOptions {
-  /** A layout's directory, or one image of it. */
-  readonly image: string | ImageReference;
+  /** Opened; whoever opened it closes it. */
+  readonly image: Image;
   /** Program and arguments; empty: the image's own command. */
   readonly command: readonly string[];
   readonly binds?: readonly Bind[];
@@ -67,8 +58,12 @@ export interface RunOptions {
   readonly tty?: boolean;
   /** Refuse writing outside binds and the temporary directories; default: what is written is dropped at the end. */
   readonly readOnly?: boolean;
+  /** Be root in the container, without the rights of root on this machine; default: the user who runs us. */
+  readonly fakeroot?: boolean;
   /** Instead of running, hands over the command line that would run (quoted for a shell). */
   readonly print?: (commandLine: string) => void;
+  /** Called before the program takes the place of this process, which happens under an MPI launcher; nothing is said after it. */
+  readonly leave?: () => void;
   readonly emit?: EmitEvent;
   /** Stops the preparation; once the program runs it is asked to end (SIGTERM). */
   readonly signal?: AbortSignal;
@@ -76,10 +71,19 @@ export interface RunOptions {
   readonly cacheDirectory?: string;
 }
 
+/** One of the scripts that an Apptainer image is started by, and its arguments. */
+export interface OwnScript {
+  /** `run`: what the image is for; `exec`: the command given, with the image's variables. */
+  readonly action: "run" | "exec";
+  readonly args: readonly string[];
+}
+
 /** A container about to be started: everything resolved, the same for every runtime. */
 export interface ContainerProcess {
   /** Program and arguments; entrypoint included. */
   readonly argv: readonly [string, ...string[]];
+  /** Of an image that its own scripts start: what they are given. Apptainer runs such an image by itself. */
+  readonly ownScript: OwnScript | undefined;
   /** The whole environment, the image's included. */
   readonly env: ReadonlyMap<string, string>;
   /** What was asked for over the image's environment: all that runtimes which read the image's need to be told. */
@@ -92,7 +96,13 @@ export interface ContainerProcess {
   readonly gpu: GpuKind | undefined;
   /** The machine's MPI takes the place of the container's. */
   readonly hostMpi: boolean;
-  /** Set when an MPI launcher started us. */
+  /** Who the program is in the container. */
+  readonly user: Identity;
+  /** Root was asked for, whoever runs us. */
+  readonly fakeroot: boolean;
+  /** An MPI launcher started us, whether or not the program is told of it; it watches what it started. */
+  readonly isWatched: boolean;
+  /** What the program is given of an MPI launcher. */
   readonly launch:
     | { readonly descriptor: number | undefined; readonly devices: readonly string[] }
     | undefined;

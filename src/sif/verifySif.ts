@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
-import { openTrustedKeys, type TrustedKeys } from "../buildcache/signatures.ts";
+import { looksClearSigned } from "../openpgp/cleartext.ts";
+import type { KeyFile } from "../openpgp/keyFile.ts";
+import { openTrustedKeys, type TrustedKeys, type TrustOptions } from "../openpgp/trustedKeys.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import { digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { openSif, readObject, type SifFile, type SifObject } from "./openSif.ts";
@@ -23,6 +26,14 @@ export interface SignatureReport {
   readonly trusted: boolean;
 }
 
+const otherSignatures = "only OpenPGP signatures, as apptainer sign makes them, can be verified";
+
+/** What to do about signatures that are refused. */
+const hints: TrustOptions = {
+  unknownHint: "if you trust its owner, name the file with the public key: --key FILE",
+  invalidHint: "the file was changed after it was signed, or is damaged",
+};
+
 /** What {@link verifySif} found. */
 export interface SifVerification {
   readonly signatures: readonly SignatureReport[];
@@ -36,18 +47,19 @@ export interface SifVerification {
  * Verifies a SIF file: every object but the signatures must be covered by a signature of a trusted key, and every such
  * signature must hold (as made by `apptainer sign` since 3.6, or here). Signatures by others are reported, but prove nothing.
  *
- * @param keys armoured OpenPGP public keys that are trusted, and where each is from
+ * @param keys files of OpenPGP public keys that are trusted
  * @throws {SpacktainersError} `SIGNATURE_MISSING` (an object is not signed at all), `KEY_UNKNOWN` (by no trusted key),
  *   `SIGNATURE_INVALID` (a trusted key's signature does not hold, or something was changed since), `KEY_INVALID` (expired or
  *   revoked); `ARCHIVE_INVALID` and others of {@link openSif}
  */
 export async function verifySif(
   path: string,
-  keys: readonly { readonly name: string; readonly armored: string }[],
+  keys: readonly KeyFile[],
+  clock: Clock = systemClock,
 ): Promise<SifVerification> {
   const sif = await openSif(path);
   try {
-    return await verifyOpen(sif, openTrustedKeys(keys));
+    return await verifyOpen(sif, openTrustedKeys(keys, { ...hints, clock }));
   } finally {
     await sif.close();
   }
@@ -103,14 +115,11 @@ async function signedText(
   const place = { file: sif.path };
   const source = (await readObject(sif, signature, largestSignature)).toString("utf8");
   try {
-    return await keys.verify(source, place);
+    return await keys.verifyText(source, place);
   } catch (error) {
-    if (!(error instanceof SpacktainersError)) throw error;
-    const hints: Partial<Record<string, string>> = {
-      KEY_UNKNOWN: "if you trust its owner, name the file with the public key: --key FILE",
-      SIGNATURE_INVALID: "only OpenPGP signatures, as apptainer sign makes them, can be verified",
-    };
-    const hint = hints[error.code] ?? error.hint;
+    // What is wrong with a key file has its own place.
+    if (!(error instanceof SpacktainersError) || error.place !== place) throw error;
+    const hint = looksClearSigned(source) ? error.hint : otherSignatures;
     throw new SpacktainersError(error.code, `object ${signature.id}: ${error.message}`, {
       place,
       cause: error,

@@ -5,8 +5,9 @@ import { chmod, type FileHandle, open, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { madeByAnnotation } from "../image/annotations.ts";
 import { canonicalJson } from "../image/fragmentStore.ts";
-import type { SourceImage } from "../image/imageContents.ts";
+import type { Image } from "../image/image.ts";
 import { type OutputOptions, replaceFile } from "../image/outputTarget.ts";
+import type { Signer } from "../openpgp/signer.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
@@ -28,7 +29,6 @@ import {
   signatureExtra,
 } from "./sifFormat.ts";
 import { descriptorDigest, formatSignedFacts, headerDigest } from "./sifIntegrity.ts";
-import type { SifSigner } from "./signingKey.ts";
 import {
   chooseCompression,
   defaultLevels,
@@ -49,7 +49,7 @@ export interface SifOptions extends OutputOptions {
   /** Sections and files of a definition file. */
   readonly additions?: DefinitionAdditions;
   /** Signs the file (SIF only). */
-  readonly signer?: SifSigner;
+  readonly signer?: Signer;
   readonly emit?: EmitEvent;
   readonly signal?: AbortSignal;
   /** Told of the size in bytes when it is known. */
@@ -88,15 +88,11 @@ const maxDocument = 8 * 2 ** 20;
  * @throws {SpacktainersError} `RUNTIME_MISSING` without a squashfs program, `OUTPUT_EXISTS`, `DISK_FULL`, `ARCHIVE_INVALID`,
  *   `ARCHIVE_UNSAFE`, `CHECKSUM_MISMATCH` for bad layers, `KEY_INVALID` when the key cannot sign, `INTERRUPTED`
  */
-export async function writeSif(
-  path: string,
-  image: SourceImage,
-  options: SifOptions = {},
-): Promise<SifSummary> {
+export async function writeSif(path: string, image: Image, options: SifOptions = {}): Promise<SifSummary> {
   const choice = await chooseTool(options);
   return replaced(path, options, isOurSif, async (temporary) => {
     const root = await openRoot(image, options);
-    const documents = documentsOf(root, image);
+    const documents = documentsOf(root, (await image.config()).bytes);
     const start = align(documents.reduce((end, { bytes }) => end + bytes.length, dataOffset));
     await writeRootAt(root, temporary, start, { ...options, ...choice });
     const id = await completeSif(temporary, start, root, documents, options.signer);
@@ -110,7 +106,7 @@ export async function writeSif(
  */
 export async function writeSquashfs(
   path: string,
-  image: SourceImage,
+  image: Image,
   options: SifOptions = {},
 ): Promise<SifSummary> {
   const choice = await chooseTool(options);
@@ -168,7 +164,7 @@ async function replaced(
   return result;
 }
 
-async function openRoot(image: SourceImage, options: SifOptions): Promise<ContainerRoot> {
+async function openRoot(image: Image, options: SifOptions): Promise<ContainerRoot> {
   const root = await containerRoot(image, options.additions, options.signal);
   options.onTotal?.(root.merged.bytes);
   for (const name of root.skippedVariables)
@@ -217,9 +213,9 @@ interface Document {
   readonly bytes: Buffer;
 }
 
-function documentsOf(root: ContainerRoot, image: SourceImage): readonly Document[] {
+function documentsOf(root: ContainerRoot, configBytes: Uint8Array): readonly Document[] {
   const inspection = withMark(root.inspection);
-  const execution = executionJson(image.configBytes);
+  const execution = executionJson(configBytes);
   return [
     { type: "definition", name: "", bytes: Buffer.from(root.definition) },
     { type: "json", name: inspectionName, bytes: Buffer.from(JSON.stringify(inspection)) },
@@ -252,7 +248,7 @@ async function completeSif(
   start: number,
   root: ContainerRoot,
   documents: readonly Document[],
-  signer: SifSigner | undefined,
+  signer: Signer | undefined,
 ): Promise<string> {
   const { created, architecture } = root;
   const size = (await stat(path)).size - start;
@@ -303,7 +299,7 @@ async function completeSif(
         objectDigest: digests[index] ?? partition,
       }));
       const text = formatSignedFacts({ headerDigest: headerDigest(header(0, end)), objects });
-      const signature = Buffer.from(await signer.sign(text, signatureTime()));
+      const signature = Buffer.from(await signer.signText(text, signatureTime()));
       await writeAll(file, signature, end);
       descriptors.push({
         ...common,

@@ -38,26 +38,54 @@ export const largestKeyFile = 1024 * 1024;
 /**
  * Reads a public key from PEM.
  *
- * @throws {SpacktainersError} `KEY_INVALID`; `NOT_SUPPORTED` for kinds of keys that cosign does not use
+ * @throws {SpacktainersError} `KEY_INVALID`, also when there are several; `NOT_SUPPORTED` for kinds of keys that cosign does
+ *   not use
  */
 export function readVerificationKey(pem: string, place: Place): VerificationKey {
-  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem))
-    throw new SpacktainersError("KEY_INVALID", "this is a private key", {
-      place,
-      hint: "verify with the public key, and keep this file to yourself",
-    });
-  if (!/-----BEGIN (?:RSA )?PUBLIC KEY-----/.test(pem))
-    throw new SpacktainersError("KEY_INVALID", "not a public key in PEM", {
-      place,
-      hint: "cosign's public keys are called cosign.pub; `cosign public-key --key cosign.key` prints one",
-    });
-  try {
-    return verificationKey(createPublicKey(pem), place);
-  } catch (cause) {
-    if (cause instanceof SpacktainersError) throw cause;
-    throw new SpacktainersError("KEY_INVALID", "the public key is malformed", { place, cause });
-  }
+  const [key, other] = readVerificationKeys(pem, place);
+  if (key === undefined || other !== undefined)
+    throw new SpacktainersError("KEY_INVALID", "the file has several public keys", { place });
+  return key;
 }
+
+/**
+ * Reads every public key of a file in PEM: nothing in it is left out in silence.
+ *
+ * @returns at least one
+ * @throws {SpacktainersError} `KEY_INVALID`, with the line; `NOT_SUPPORTED` for kinds of keys that cosign does not use
+ */
+export function readVerificationKeys(pem: string, place: Place): readonly VerificationKey[] {
+  const lines = pem.split("\n").map((line) => line.trim());
+  const keys: VerificationKey[] = [];
+  for (let at = 0; at < lines.length; at++) {
+    const label = /^-----BEGIN ([A-Z0-9 ]{1,64})-----$/.exec(lines[at] ?? "")?.[1];
+    if (label === undefined) continue;
+    const here = { ...place, line: at + 1 };
+    if (label.endsWith("PRIVATE KEY"))
+      throw new SpacktainersError("KEY_INVALID", "this is a private key", {
+        place: here,
+        hint: "verify with the public key, and keep this file to yourself",
+      });
+    const end = lines.indexOf(`-----END ${label}-----`, at);
+    if (end < 0 || !/^(?:RSA )?PUBLIC KEY$/.test(label))
+      throw new SpacktainersError("KEY_INVALID", `this is no public key: ${label.toLowerCase()}`, {
+        place: here,
+        hint: pemHint,
+      });
+    try {
+      keys.push(verificationKey(createPublicKey(lines.slice(at, end + 1).join("\n")), here));
+    } catch (cause) {
+      if (cause instanceof SpacktainersError) throw cause;
+      throw new SpacktainersError("KEY_INVALID", "the public key is malformed", { place: here, cause });
+    }
+    at = end;
+  }
+  if (keys.length === 0)
+    throw new SpacktainersError("KEY_INVALID", "not a public key in PEM", { place, hint: pemHint });
+  return keys;
+}
+
+const pemHint = "cosign's public keys are called cosign.pub; `cosign public-key --key cosign.key` prints one";
 
 /**
  * Reads a private key: cosign's encrypted files, or PKCS#8, SEC 1 and PKCS#1 in PEM, encrypted or not.

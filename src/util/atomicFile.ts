@@ -17,6 +17,20 @@ export function temporaryPath(directory: string): string {
 }
 
 /**
+ * A fresh name for something unfinished in the directory of `path`. The directory is made, and once a run cleared of what
+ * killed processes left there.
+ */
+export async function temporaryBeside(path: string): Promise<string> {
+  const directory = dirname(path);
+  await mkdir(directory, { recursive: true });
+  if (!swept.has(directory)) {
+    swept.add(directory);
+    await sweepTemporaries(directory);
+  }
+  return temporaryPath(directory);
+}
+
+/**
  * Makes a file (or a directory) appear whole or not at all: `write` fills a temporary path in the same directory, which
  * is then renamed to `path`. A crash leaves only a temporary, which the next process that writes into the directory removes.
  */
@@ -24,13 +38,7 @@ export async function writeAtomically(
   path: string,
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const directory = dirname(path);
-  await mkdir(directory, { recursive: true });
-  if (!swept.has(directory)) {
-    swept.add(directory);
-    await sweepTemporaries(directory);
-  }
-  const temporary = temporaryPath(directory);
+  const temporary = await temporaryBeside(path);
   try {
     await write(temporary);
     await rename(temporary, path);

@@ -36,6 +36,7 @@ export const errorCodes = {
   IO: "failed",
   LOCK_BUSY: "failed",
   PROCESS_FAILED: "failed",
+  BUILD_FAILED: "failed",
   OUTPUT_EXISTS: "failed",
   SITE_MISMATCH: "failed",
   NOT_SUPPORTED: "failed",
@@ -86,6 +87,8 @@ export interface Place {
   readonly spec?: string;
   /** A URL without credentials (see `redactUrl`). */
   readonly url?: string;
+  /** Where work is done for several containers: those concerned, `arch/name`. */
+  readonly containers?: readonly string[];
 }
 
 /** Optional parts of a {@link SpacktainersError}. */
@@ -127,25 +130,48 @@ export class SpacktainersError extends Error {
 export class SpacktainersErrors extends AggregateError {
   override readonly name = "SpacktainersErrors";
   override readonly errors: SpacktainersError[];
+  /** The exit status asked for. */
+  readonly exitStatus: number;
 
-  constructor(errors: readonly SpacktainersError[]) {
+  /**
+   * @param status by default that of the first problem
+   */
+  constructor(errors: readonly SpacktainersError[], status?: number) {
     super(errors, `${errors.length} problem${errors.length === 1 ? "" : "s"}`);
     this.errors = [...errors];
-  }
-
-  get exitStatus(): number {
-    return Math.max(1, ...this.errors.map((e) => e.exitStatus));
+    this.exitStatus = status ?? errors[0]?.exitStatus ?? exitStatus.failed;
   }
 }
 
-/** `file:line:column`, a URL or a spec: whatever part of the place is known; empty when nothing is. */
+/** Problems as one thing to throw: the error itself where there is only one. */
+export function oneError(errors: readonly SpacktainersError[]): SpacktainersError | SpacktainersErrors {
+  const [first] = errors;
+  return first !== undefined && errors.length === 1 ? first : new SpacktainersErrors(errors);
+}
+
+/** Everything that something thrown says is wrong, at least one error; what is no error of ours as {@link asSpacktainersError}. */
+export function errorsOf(thrown: unknown, place: Place = {}): readonly SpacktainersError[] {
+  if (thrown instanceof SpacktainersErrors && thrown.errors.length > 0) return thrown.errors;
+  return [asSpacktainersError(thrown, place)];
+}
+
+/** `file:line:column`, else container, spec and URL: whatever part of the place is known; empty when nothing is. */
 export function formatPlace(place: Place): string {
   if (place.file !== undefined) {
     const line = place.line === undefined ? "" : `:${place.line}`;
     const column = place.line === undefined || place.column === undefined ? "" : `:${place.column}`;
     return `${place.file}${line}${column}`;
   }
-  return [place.spec, place.url].filter((part) => part !== undefined).join(" ");
+  return [containersText(place.containers), place.spec, place.url]
+    .filter((part) => part !== undefined)
+    .join(" ");
+}
+
+/** Of several containers, the first ones by name. */
+function containersText(containers: readonly string[] = []): string | undefined {
+  if (containers.length === 0) return undefined;
+  const named = containers.slice(0, 3).join(", ");
+  return containers.length > 3 ? `${named} and ${containers.length - 3} more` : named;
 }
 
 /** A path as a user knows it: our temporary names stand for the finished file, or else for the directory they are in. */
@@ -174,6 +200,8 @@ function isOutOfMemory(thrown: Error, code: string | undefined): boolean {
 /** Turns anything thrown into a {@link SpacktainersError}; system errors get a readable message, the rest `INTERNAL`. */
 export function asSpacktainersError(thrown: unknown, place: Place = {}): SpacktainersError {
   if (thrown instanceof SpacktainersError) return thrown;
+  // Where only one can be told, the first says most.
+  if (thrown instanceof SpacktainersErrors && thrown.errors[0] !== undefined) return thrown.errors[0];
   if (thrown instanceof Error) {
     const { code, path, syscall, dest } = thrown as NodeJS.ErrnoException & { readonly dest?: string };
     // A copy's source is never the one that is full.

@@ -20,13 +20,18 @@ export type TaskKind =
   | "check"
   | "write"
   | "unpack"
-  | "run";
+  | "run"
+  | "compile";
 
 /** A part of the whole work. Programs match these; what people read is derived from them in `src/cli/report`. */
 export type StageId =
   | "choose-packages"
   | "read-lock"
   | "look-up-packages"
+  | "prepare-spack"
+  | "concretize-packages"
+  | "fetch-build-dependencies"
+  | "build-packages"
   | "install-packages"
   | "unpack-packages"
   | "merge-view"
@@ -44,8 +49,41 @@ export type StageId =
   | "read-file"
   | "push-file";
 
-/** What long work reports. */
-export type WorkEvent =
+/** Why a package could not be built. */
+export interface BuildFailure {
+  /** `name@version/hash`, shortened. */
+  readonly package: string;
+  /** What it was in when it failed; undefined when it had not begun. */
+  readonly phase: string | undefined;
+  /** What ended it, where that is not what its log says. */
+  readonly reason: string | undefined;
+  /** Absolute path of the whole log; on the machine that built it. */
+  readonly log: string;
+  /** The first errors in the log. */
+  readonly errors: readonly {
+    /** From 1. */
+    readonly line: number;
+    readonly text: string;
+    /** Lines before it, the line itself, lines behind it. */
+    readonly context: readonly string[];
+  }[];
+  /** Packages that cannot be built without it, in the same form. */
+  readonly blocked: readonly string[];
+}
+
+/** What long work reports. Where it is done for containers, the event says for which one. */
+export type WorkEvent = WorkEventFacts & { readonly container?: string };
+
+type WorkEventFacts =
+  /** Work for a container begins, the `position`th of `total` that it is done for, one after the other. */
+  | {
+      readonly type: "container-start";
+      readonly container: string;
+      readonly position: number;
+      readonly total: number;
+    }
+  /** It is over. */
+  | { readonly type: "container-end"; readonly container: string; readonly outcome: "done" | "failed" }
   /** A stage of the whole work begins. */
   | {
       readonly type: "stage";
@@ -64,6 +102,12 @@ export type WorkEvent =
     }
   /** `bytes` more of the task are done since the last event; `total`: its size, when that is known only now. */
   | { readonly type: "task-progress"; readonly id: string; readonly bytes: number; readonly total?: number }
+  /** The task is in another phase: of a package that is built `fetch`, `configure`, `build`, `install`, `push`, … */
+  | { readonly type: "task-phase"; readonly id: string; readonly phase: string }
+  /** So many seconds more the stage will take, as far as can be told from earlier times. */
+  | { readonly type: "time-left"; readonly seconds: number }
+  /** A package could not be built. The work on others may go on. */
+  | ({ readonly type: "build-failure" } & BuildFailure)
   /** The task is over; every task that begins ends. `reused`: its result was known already. `failed`: aborted, too. */
   | {
       readonly type: "task-end";
@@ -80,6 +124,14 @@ export type WorkEvent =
       readonly message: string;
       readonly place?: Place;
       readonly hint?: string;
+    }
+  /** Another process does something that this one needs, and it waits for that one to end. */
+  | {
+      readonly type: "waiting";
+      /** What the other does, for people: "unpacking layer 0123". */
+      readonly what: string;
+      /** Undefined: it cannot be told who it is. */
+      readonly holder?: { readonly host: string; readonly pid: number };
     }
   /** A retry of a network operation. */
   | {
@@ -115,6 +167,8 @@ export interface RunningTask {
   progress(bytes: number): void;
   /** The size in bytes, where it was not known at the beginning. */
   size(bytes: number): void;
+  /** It is in another phase now. */
+  phase(name: string): void;
   /** The result was known already: nothing was done. */
   reused(): void;
   /**
@@ -147,6 +201,7 @@ export async function runTask<Result>(
       size = total;
       emit({ type: "task-progress", id, bytes: 0, total });
     },
+    phase: (name) => emit({ type: "task-phase", id, phase: name }),
     reused: () => {
       outcome = "reused";
     },

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { debianArchiveKeys } from "../../src/base/debian/debianKeys.ts";
-import { parseRelease, readKeys, type TrustedKeys, verifyRelease } from "../../src/base/debian/release.ts";
-import { ubuntuArchiveKeys } from "../../src/base/debian/ubuntuKeys.ts";
+import { parseRelease, verifyRelease } from "../../src/base/debian/release.ts";
+import type { KeyFile } from "../../src/openpgp/keyFile.ts";
+import { openTrustedKeys, type TrustedKeys } from "../../src/openpgp/trustedKeys.ts";
+import { keyFile, makeKey, revocationOf, revoked } from "../support/signingKey.ts";
 import { underStandaloneSignature } from "../support/standaloneSignature.ts";
 import { makeSigningKey, type ReleaseFields, releaseText, type SigningKey, sign } from "./makeArchive.ts";
 
@@ -11,7 +12,7 @@ let keys: TrustedKeys;
 beforeAll(async () => {
   key = await makeSigningKey();
   other = await makeSigningKey("Other");
-  keys = await readKeys([{ where: "test", content: key.publicKey }]);
+  keys = openTrustedKeys([keyFile(key.publicKey)]);
 });
 
 const files = new Map([["main/binary-amd64/Packages.xz", Buffer.from("x")]]);
@@ -65,7 +66,7 @@ describe("verifyRelease", () => {
 
   test("refuses a signature that does not cover the text at all", async () => {
     const signed = await underStandaloneSignature(text(), key.privateKey);
-    await expect(verify(signed)).rejects.toMatchObject({ code: "SIGNATURE_MISSING" });
+    await expect(verify(signed)).rejects.toMatchObject({ code: "SIGNATURE_INVALID" });
   });
 
   test("refuses another suite, in the guise of code names too", async () => {
@@ -85,8 +86,44 @@ describe("verifyRelease", () => {
       new Date("2020-07-11"),
     );
     await expect(verify(signed)).rejects.toMatchObject({ code: "INDEX_EXPIRED" });
-    await expect(verify(signed, { now: new Date("2020-07-15") })).resolves.toBeDefined();
+    await expect(verify(signed, { clock: () => Date.parse("2020-07-15") })).resolves.toBeDefined();
     await expect(verify(signed, { checkValidUntil: false })).resolves.toBeDefined();
+  });
+
+  test("refuses the signature of a key that has expired since, as apt does", async () => {
+    const start = Date.parse("2024-01-01");
+    const day = 86_400_000;
+    const short = await makeKey({ date: new Date(start), lifetimeSeconds: 30 * 86_400 });
+    const signed = await short.sign(text(), new Date(start + day));
+    const at = (time: number, ...files: KeyFile[]) =>
+      verify(signed, { keys: openTrustedKeys(files, { clock: () => time }), clock: () => time });
+    expect(await at(start + 2 * day, short.file)).toMatchObject({ signedUntil: start + 30 * day });
+    const expired = { code: "KEY_INVALID", message: expect.stringContaining("expired") };
+    for (const days of [30, 31, 400])
+      await expect(at(start + days * day, short.file)).rejects.toMatchObject(expired);
+    // An archive signs with its next key as well, long before.
+    const { createCleartextMessage, sign: signAll } = await import("openpgp");
+    const message = await createCleartextMessage({ text: text() });
+    const both = await signAll({
+      message,
+      signingKeys: [short.privateKey, key.privateKey],
+      date: new Date(start + day),
+    });
+    const later = { clock: () => start + 60 * day };
+    const known = openTrustedKeys([short.file, keyFile(key.publicKey)], later);
+    expect(await verify(both, { keys: known, ...later })).toMatchObject({ signedUntil: undefined });
+  });
+
+  test("refuses the signature of a key that was revoked since, in whatever file it says so", async () => {
+    const bad = await makeKey();
+    const signed = await bad.sign(text());
+    const copies = [bad.file, keyFile(await revoked(bad)), keyFile(await revocationOf(bad))];
+    await expect(verify(signed, { keys: openTrustedKeys([bad.file]) })).resolves.toBeDefined();
+    for (const files of [copies.slice(0, 2), copies.slice(0, 2).reverse(), [bad.file, copies[2] ?? bad.file]])
+      await expect(verify(signed, { keys: openTrustedKeys(files) })).rejects.toMatchObject({
+        code: "KEY_INVALID",
+        message: expect.stringContaining("revoked"),
+      });
   });
 
   test("a signature from the future points at the clock", async () => {
@@ -108,20 +145,5 @@ describe("parseRelease", () => {
   test("drops checksums that are none", () => {
     const release = parseRelease(`${text()} zz 5 a\n ${"a".repeat(64)} -1 b\n ${"a".repeat(64)} 7\n`, where);
     expect([...release.files.keys()]).toEqual(["main/binary-amd64/Packages.xz"]);
-  });
-});
-
-describe("keys", () => {
-  test("those shipped can be read", async () => {
-    expect(await readKeys([{ where: "debian", content: debianArchiveKeys }])).toHaveLength(9);
-    expect(await readKeys([{ where: "ubuntu", content: ubuntuArchiveKeys }])).toHaveLength(2);
-  });
-
-  test("a file without keys is an error that names it", async () => {
-    for (const content of ["", "junk", Buffer.from("junk"), Buffer.alloc(0)])
-      await expect(readKeys([{ where: "my.gpg", content }])).rejects.toMatchObject({
-        code: "KEY_INVALID",
-        place: { file: "my.gpg" },
-      });
   });
 });

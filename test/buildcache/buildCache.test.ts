@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openBuildCache } from "../../src/buildcache/buildCache.ts";
 import { openCaches } from "../../src/buildcache/cacheSet.ts";
-import type { PackageId } from "../../src/buildcache/layoutPaths.ts";
+import type { PackageId } from "../../src/buildcache/formats/packageId.ts";
 import type { CacheSource } from "../../src/buildcache/types.ts";
 import { parseDagHash } from "../../src/spec/concrete.ts";
 import { readNode } from "../../src/spec/readSpecfile.ts";
@@ -12,7 +12,7 @@ import { digestOf } from "../../src/util/digest.ts";
 import type { WorkEvent } from "../../src/util/events.ts";
 import { ageFiles } from "../support/ageFiles.ts";
 import { answer, type FaultServer, resetAfter, startFaultServer } from "../support/faultServer.ts";
-import { makeKey, type TestKey } from "../support/signingKey.ts";
+import { extended, keyFile, makeKey, revocationOf, revoked, type TestKey } from "../support/signingKey.ts";
 import {
   blobPath,
   cacheFiles2,
@@ -69,7 +69,7 @@ function serve(files: ReadonlyMap<string, Buffer>, on = server): void {
 function source(over: Partial<CacheSource> = {}): CacheSource {
   return {
     url: `${server.url}/cache`,
-    keys: [{ name: "cache.pub", armored: key.armored }],
+    keys: [key.file],
     unsigned: false,
     ...over,
   };
@@ -118,11 +118,11 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
     const cache = open();
     const found = await cache.findPackage(id(zlib));
     if (found === undefined) throw new Error("not found");
-    expect(found.size).toBe(found.layout === 3 ? zlib.archive.length : undefined);
+    expect(found.size).toBe(found.format === "v3" ? zlib.archive.length : undefined);
     server.requests.length = 0;
     expect(await cache.archiveSize(found)).toBe(zlib.archive.length);
     // Layout v2 does not say it in its metadata: the cache is asked, once.
-    expect(server.requests.length).toBe(found.layout === 2 ? 1 : 0);
+    expect(server.requests.length).toBe(found.format === "v2" ? 1 : 0);
     server.requests.length = 0;
     expect(await open().archiveSize(found)).toBe(zlib.archive.length);
     expect(server.requests).toEqual([]);
@@ -145,9 +145,9 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
     if (known !== undefined) await again.fetchArchive(known);
     expect(server.requests).toEqual([]);
     // Other keys: everything is verified anew.
-    await expect(
-      open({ keys: [{ name: "other", armored: stranger.armored }] }).findPackage(id(zlib)),
-    ).rejects.toMatchObject({ code: "KEY_UNKNOWN" });
+    await expect(open({ keys: [stranger.file] }).findPackage(id(zlib))).rejects.toMatchObject({
+      code: "KEY_UNKNOWN",
+    });
     expect(server.requests.length).toBeGreaterThan(0);
   });
 
@@ -170,6 +170,47 @@ describe.each(layouts)("a cache in layout %s", (_, makeFiles, version) => {
       Array.from({ length: 10 }, () => answer(503)),
     );
     expect(await open().findPackage(id(zlib))).toEqual(found);
+  });
+
+  it("remembers a package for as long as the key that signed it is good, by any clock", async () => {
+    const day = 86_400_000;
+    const short = await makeKey({ date: new Date(Date.now() - day), lifetimeSeconds: 30 * 86_400 });
+    const at = (days: number, more: object = {}) =>
+      open({ keys: [short.file] }, { clock: () => Date.now() + days * day, ...more });
+    serve(await makeFiles(packages, short.sign));
+    const found = await at(0).findPackage(id(zlib));
+    if (found === undefined) throw new Error("not found");
+    await at(0).fetchArchive(found);
+    server.requests.length = 0;
+    for (const days of [0.1, 1, 28]) expect(await at(days).findPackage(id(zlib))).toEqual(found);
+    expect(server.requests).toEqual([]);
+    const expired = { code: "KEY_INVALID", message: expect.stringContaining("expired") };
+    for (const more of [{}, { refresh: true }])
+      for (const days of [30, 365])
+        await expect(at(days, more).findPackage(id(zlib))).rejects.toMatchObject(expired);
+    // Its owner extends it: the package is good again.
+    const longer = keyFile(await extended(short, 400 * 86_400, new Date()));
+    const again = open({ keys: [longer] }, { clock: () => Date.now() + 365 * day });
+    expect((await again.findPackage(id(zlib)))?.signedBy).toBe(short.fingerprint);
+  });
+
+  it("forgets a package at once when a revocation arrives, in whatever file", async () => {
+    const owner = await makeKey();
+    serve(await makeFiles(packages, owner.sign));
+    const found = await open({ keys: [owner.file] }).findPackage(id(zlib));
+    if (found === undefined) throw new Error("not found");
+    await open({ keys: [owner.file] }).fetchArchive(found);
+    const files = [keyFile(await revoked(owner)), keyFile(await revocationOf(owner))];
+    const refused = { code: "KEY_INVALID", message: expect.stringContaining("revoked") };
+    for (const file of files)
+      for (const keys of [
+        [owner.file, file],
+        [file, owner.file],
+        [stranger.file, owner.file, file],
+      ])
+        await expect(open({ keys }).findPackage(id(zlib))).rejects.toMatchObject(refused);
+    const behind = keyFile(owner.armored + (await revocationOf(owner)));
+    await expect(open({ keys: [behind] }).findPackage(id(zlib))).rejects.toMatchObject(refused);
   });
 
   it("asks anyway when told to refresh", async () => {
@@ -336,12 +377,12 @@ describe("a cache in both layouts", () => {
       new Map([...(await cacheFiles2([zlib, mpich], key.sign)), ...(await cacheFiles3([zlib], key.sign))]),
     );
     const cache = open();
-    expect(await cache.layouts()).toEqual([3, 2]);
-    expect((await cache.findPackage(asked(zlib, 4)))?.layout).toBe(3);
-    expect((await cache.findPackage(asked(mpich, 4)))?.layout).toBe(2);
-    expect((await cache.indexes()).map((index) => [index.layout, index.size])).toEqual([
-      [3, 1],
-      [2, 2],
+    expect(await cache.formats()).toEqual(["v3", "v2"]);
+    expect((await cache.findPackage(asked(zlib, 4)))?.format).toBe("v3");
+    expect((await cache.findPackage(asked(mpich, 4)))?.format).toBe("v2");
+    expect((await cache.indexes()).map((index) => [index.generation, index.size])).toEqual([
+      ["1.x", 1],
+      ["0.x", 2],
     ]);
   });
 });
@@ -416,10 +457,10 @@ describe("a cache in a directory", () => {
   });
 
   it("says when there is nothing, or nothing of the kind", async () => {
-    await expect(open({ url: join(work, "nothing") }).layouts()).rejects.toMatchObject({
+    await expect(open({ url: join(work, "nothing") }).formats()).rejects.toMatchObject({
       code: "CACHE_UNAVAILABLE",
     });
-    await expect(open({ url: work }).layouts()).rejects.toMatchObject({ code: "CACHE_INVALID" });
+    await expect(open({ url: work }).formats()).rejects.toMatchObject({ code: "CACHE_INVALID" });
     expect(() => open({ url: "gs://bucket" })).toThrowError(
       expect.objectContaining({ code: "NOT_SUPPORTED" }),
     );
@@ -432,7 +473,7 @@ describe("the index", () => {
   it("agrees with what was written", async () => {
     serve(await cacheFiles2(packages, key.sign));
     const [index] = await open().indexes();
-    expect(index).toMatchObject({ layout: 2, size: 3 });
+    expect(index).toMatchObject({ generation: "0.x", size: 3 });
     expect(index?.names()).toEqual(["mpich", "ring", "zlib"]);
     const hash = parseDagHash(zlib.hash);
     if (hash === undefined || index === undefined) throw new Error("no hash");

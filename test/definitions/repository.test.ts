@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { containerAtPath, findRepositoryRoot, loadRepository } from "../../src/definitions/repository.ts";
-import { selectContainers } from "../../src/definitions/select.ts";
+import { selectContainers, selectDefinitions } from "../../src/definitions/select.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -119,11 +119,40 @@ describe("loadRepository", () => {
       "mine/amd64/one/spack.yaml": manifest,
       "mine/amd64/one.yaml": manifest,
     });
-    const { containers, errors } = await loadRepository(root);
-    expect(containers.map(({ name }) => name)).toEqual(["one", "one"]);
+    const { containers, broken, errors } = await loadRepository(root);
+    expect(containers).toEqual([]);
+    expect(broken.map(({ name, path }) => [name, path])).toEqual([
+      ["one", join(root, "mine/amd64/one.yaml")],
+      ["one", join(root, "mine/amd64/one/spack.yaml")],
+    ]);
     expect(errors.map(({ message }) => message)).toEqual([
       "there are two containers `one` for amd64",
       expect.stringContaining("`layers.budget`"),
+    ]);
+  });
+
+  it("keeps apart what concerns one definition from what concerns everybody", async () => {
+    await write({
+      "spacktainers.yaml": "cache: []\n",
+      "container_definitions/amd64/sound/spack.yaml": manifest,
+      "container_definitions/amd64/empty/notes.txt": "",
+      "container_definitions/amd64/Two/spack.yaml": manifest,
+      "container_definitions/amd64/_old/sound/spack.yaml": manifest,
+      "container_definitions/x86_64/one/spack.yaml": manifest,
+      "container_definitions/stray.yaml": manifest,
+    });
+    const { containers, broken, generalErrors, errors } = await loadRepository(root);
+    expect(generalErrors.map(({ message }) => message)).toEqual(["unknown key `cache`"]);
+    expect(errors).toHaveLength(6);
+    expect(containers.map(({ name, parked }) => [name, parked])).toEqual([
+      ["sound", true],
+      ["sound", false],
+    ]);
+    expect(broken.map(({ arch, name, container }) => `${arch} ${name} ${container?.name}`).sort()).toEqual([
+      "amd64 Two Two",
+      "amd64 empty undefined",
+      "undefined stray undefined",
+      "undefined x86_64 undefined",
     ]);
   });
 
@@ -206,6 +235,69 @@ describe("selectContainers", () => {
     expect(await containerAtPath(join(root, "elsewhere"), "amd64")).toMatchObject({
       lock: join(root, "elsewhere/spack.lock"),
       kind: "spack",
+    });
+  });
+
+  it("takes of a parked container and another of its name the other", async () => {
+    await write({ "container_definitions/amd64/_old/tool/spack.yaml": manifest });
+    const repository = await loadRepository(root);
+    const [chosen, more] = await selectContainers(repository, { names: ["amd64/tool"], cwd: root });
+    expect([chosen?.parked, more]).toEqual([false, undefined]);
+    const path = "container_definitions/amd64/_old/tool";
+    const byPath = await selectContainers(repository, { names: [path], cwd: root });
+    expect(byPath.map(({ parked }) => parked)).toEqual([true]);
+  });
+
+  describe("beside broken definitions", () => {
+    beforeEach(() =>
+      write({
+        "container_definitions/amd64/empty/notes.txt": "",
+        "container_definitions/amd64/twice.yaml": manifest,
+        "container_definitions/amd64/twice/spack.yaml": manifest,
+        "container_definitions/arm64/twice/spack.yaml": manifest,
+        "container_definitions/ppc64/one/spack.yaml": manifest,
+      }),
+    );
+    const definitions = async (names: string[], arch?: "amd64" | "arm64") => {
+      const selection = { names, cwd: root, ...(arch === undefined ? {} : { arch }) };
+      const chosen = await selectDefinitions(await loadRepository(root), selection);
+      return chosen.map((one) => `${one.arch ?? "?"}/${one.name}${one.kind === "broken" ? " broken" : ""}`);
+    };
+
+    it("takes what is named, and nothing of the others", async () => {
+      expect(await select(["tool", "neuro-a"], "amd64")).toEqual(["amd64/neuro-a", "amd64/tool"]);
+      expect(await definitions(["neuro-*"])).toEqual(["amd64/neuro-a", "amd64/neuro-b"]);
+    });
+
+    it("takes all of them where nothing is named", async () => {
+      expect(await definitions([], "amd64")).toEqual([
+        "?/ppc64 broken",
+        "amd64/empty broken",
+        "amd64/neuro-a",
+        "amd64/neuro-b",
+        "amd64/tool",
+        "amd64/twice broken",
+        "amd64/twice broken",
+      ]);
+      expect(await definitions([])).toHaveLength(9);
+      expect(await select([], "amd64")).toEqual(["amd64/neuro-a", "amd64/neuro-b", "amd64/tool"]);
+    });
+
+    it("takes one by its name or its path, and says what is wrong where no other can be meant", async () => {
+      expect(await definitions(["twice"])).toEqual([
+        "amd64/twice broken",
+        "amd64/twice broken",
+        "arm64/twice",
+      ]);
+      for (const name of ["empty", "amd64/empty", "container_definitions/amd64/empty"])
+        await expect(select([name])).rejects.toMatchObject({
+          code: "DEFINITION_INVALID",
+          message: "the folder `empty` has no spack.yaml",
+        });
+      await expect(select(["ppc64"])).rejects.toMatchObject({ message: "`ppc64` is not an architecture" });
+      await expect(select(["container_definitions/amd64/twice"])).rejects.toMatchObject({
+        message: "there are two containers `twice` for amd64",
+      });
     });
   });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -8,7 +8,11 @@ import type { Job } from "../../src/hpc/job.ts";
 import { plainJob } from "./job.ts";
 
 /** Runs a script with stand-ins for `srun` and the runtimes; returns the words that the last one got, variables filled in. */
-function wordsOf(script: string, standIn: string): readonly string[] {
+function wordsOf(
+  script: string,
+  standIn: string,
+  more: { readonly uid?: number; readonly env?: NodeJS.ProcessEnv } = {},
+): readonly string[] {
   const folder = mkdtempSync(join(tmpdir(), "spacktainers-script-"));
   try {
     writeFileSync(
@@ -16,14 +20,23 @@ function wordsOf(script: string, standIn: string): readonly string[] {
       '#!/bin/sh\nwhile case $1 in --*) true ;; *) false ;; esac; do shift; done\nexec "$@"\n',
     );
     writeFileSync(join(folder, standIn), "#!/bin/sh\nfor a; do printf '%s\\0' \"$a\"; done\n");
-    for (const name of ["srun", standIn]) chmodSync(join(folder, name), 0o755);
-    const env = { PATH: `${folder}:/usr/bin:/bin`, SLURM_SUBMIT_DIR: "/work/my dir", SCRATCH: "/scratch/x" };
+    writeFileSync(join(folder, "id"), `#!/bin/sh\necho ${more.uid ?? 0}\n`);
+    for (const name of ["srun", "id", standIn]) chmodSync(join(folder, name), 0o755);
+    const env = {
+      PATH: `${folder}:/usr/bin:/bin`,
+      SLURM_SUBMIT_DIR: "/work/my dir",
+      SCRATCH: "/scratch/x",
+      ...more.env,
+    };
     // Without -l: a profile may change the search path.
     return execFileSync("bash", ["--norc", "-c", script], { encoding: "utf8", env }).split("\0").slice(0, -1);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** Some machines have no message queues, and then Podman cannot share the machine's. */
+const sharedMemory = existsSync("/dev/mqueue") ? "--ipc=host" : "--volume=/dev/shm:/dev/shm";
 
 const odd = ["prog", "a b", "c'd", '"', "$HOME", "`id`", "\\", "", "*", "g\nh", "--x=y z"];
 
@@ -155,13 +168,40 @@ describe("batchScript", () => {
       ...["/images/hello.sif", "--", "ring"],
     ]);
     expect(wordsOf(batchScript({ ...job, runtime: "podman" }), "podman")).toEqual([
-      ...["run", "--rm", "--network=host", "--ipc=host", "--pid=host", "--device=nvidia.com/gpu=all"],
+      ...["run", sharedMemory, "--rm", "--network=host", "--pid=host", "--device=nvidia.com/gpu=all"],
       "--mount=type=bind,source=/d a,target=/data,readonly",
       "--mount=type=bind,source=/scratch/x/x,target=/s",
       "--security-opt=label=disable",
       ...["--env=PMI*", "--env=SLURM*", "--env=PALS*", "--env=A", "--workdir=/data", "--entrypoint="],
       ...["/images/hello.sif", "ring"],
     ]);
+  });
+
+  it("keeps the number of whoever is not root, with Podman", () => {
+    const script = batchScript({ ...plainJob, runtime: "podman" });
+    expect(wordsOf(script, "podman", { uid: 1000 }).slice(0, 3)).toEqual(
+      sharedMemory === "--ipc=host"
+        ? ["run", "--ipc=host", "--userns=keep-id"]
+        : ["run", "--userns=keep-id", sharedMemory],
+    );
+    expect(wordsOf(script, "podman", { uid: 0 })).not.toContain("--userns=keep-id");
+  });
+
+  it.each([
+    ["apptainer", "--bind=/tmp/"],
+    ["singularity", "--bind=/tmp/"],
+    ["sarus", "--mount=type=bind,source=/tmp/,destination=/tmp/"],
+    ["podman", "--volume=/tmp/:/tmp/"],
+  ] as const)("shows ranks the directory of PMIx, with %s", (runtime, option) => {
+    const pmi = { plugin: "pmix_v4", because: "" };
+    const script = batchScript({ ...plainJob, runtime, pmi, command: odd });
+    // As Slurm writes it, and only ranks have it.
+    const words = wordsOf(script, runtime, { env: { PMIX_SERVER_TMPDIR: "/tmp/" } });
+    expect(words).toContain(option);
+    expect(words.slice(-odd.length)).toEqual(odd);
+    expect(wordsOf(script, runtime)).not.toContain(option);
+    const pmi2 = batchScript({ ...plainJob, runtime, command: odd });
+    expect(wordsOf(pmi2, runtime, { env: { PMIX_SERVER_TMPDIR: "/tmp/" } })).not.toContain(option);
   });
 
   it.each([

@@ -9,6 +9,7 @@ import { installPackage } from "../../src/install/installPackage.ts";
 import { scanArchive } from "../../src/install/scanArchive.ts";
 import type { InstallRequest } from "../../src/install/types.ts";
 import type { DagHash } from "../../src/spec/concrete.ts";
+import type { Dialect } from "../../src/spec/dialect.ts";
 import { type Digest, digestOf } from "../../src/util/digest.ts";
 import { buildElf } from "../support/elfBuilder.ts";
 import { buildPackage, type TarMember } from "../support/tarBuilder.ts";
@@ -33,7 +34,7 @@ interface Package {
   readonly text?: readonly string[];
   readonly binaries?: readonly string[];
   readonly links?: readonly string[];
-  readonly layout?: 2 | 3;
+  readonly generation?: Dialect;
   readonly options?: Partial<InstallRequest["options"]>;
   readonly request?: Partial<InstallRequest>;
 }
@@ -59,7 +60,7 @@ function requestFor(pack: Package): InstallRequest {
     root: "/sw",
     prefixes: { [hash]: prefix, [depHash]: dep },
     relocationOrder: [hash, depHash],
-    layout: pack.layout ?? 3,
+    generation: pack.generation ?? "1.x",
     options: { strip: false, sbang: "undo", metadata: false, ...pack.options },
     ...pack.request,
   };
@@ -152,16 +153,16 @@ describe("installPackage", () => {
 
   it("leaves editors' backups alone where Spack 0.23 does", async () => {
     const backup = { name: "a~", body: oldPrefix };
-    expect(await installText(backup, { text: ["a~"], layout: 2 })).toBe(oldPrefix);
-    expect(await installText(backup, { text: ["a~"], layout: 3 })).toBe(prefix);
+    expect(await installText(backup, { text: ["a~"], generation: "0.x" })).toBe(oldPrefix);
+    expect(await installText(backup, { text: ["a~"], generation: "1.x" })).toBe(prefix);
   });
 
   it("replaces the sbang path in binaries where Spack 1.x does", async () => {
     const binary = { name: "a", body: "\0/build/bin/sbang and more\0" };
-    expect(await installText(binary, { binaries: ["a"], layout: 3 })).toBe(
+    expect(await installText(binary, { binaries: ["a"], generation: "1.x" })).toBe(
       `\0${"/sw/bin/sbang".padStart("/build/bin/sbang".length, "/")} and more\0`,
     );
-    expect(await installText(binary, { binaries: ["a"], layout: 2 })).toBe(binary.body);
+    expect(await installText(binary, { binaries: ["a"], generation: "0.x" })).toBe(binary.body);
   });
 
   it("relocates an ELF file, drops search paths that lead nowhere, and strips it", async () => {

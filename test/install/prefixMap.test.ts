@@ -29,7 +29,7 @@ const request: PrefixRequest = {
   root: "/new",
   prefixes: { [own]: "/new/zlib-own", [dep]: "/new/gcc-dep" },
   relocationOrder: [own, dep, external],
-  layout: 3,
+  generation: "1.x",
 };
 
 function pairs(search: PrefixSearch): string[] {
@@ -48,7 +48,7 @@ describe("makePrefixMap", () => {
   });
 
   it("maps as Spack 0.23 does: sbang in texts only, and the line of old sbang scripts", () => {
-    const map = makePrefixMap(buildinfo, { ...request, layout: 2 });
+    const map = makePrefixMap(buildinfo, { ...request, generation: "0.x" });
     expect(pairs(map.binary)).toEqual([...packages, "/old/padded /new"]);
     expect(pairs(map.text)).toEqual([
       "#!/bin/bash /home/spack/bin/sbang #!/bin/sh /new/bin/sbang",
@@ -60,7 +60,11 @@ describe("makePrefixMap", () => {
 
   it("maps the package's own prefix by its place below the root in archives of 0.23", () => {
     const old = { ...buildinfo, prefixes: undefined };
-    const map = makePrefixMap(old, { ...request, layout: 2, prefixes: { [own]: "/new/linux/zlib-own" } });
+    const map = makePrefixMap(old, {
+      ...request,
+      generation: "0.x",
+      prefixes: { [own]: "/new/linux/zlib-own" },
+    });
     expect(pairs(map.binary)).toEqual(["/old/padded/linux/zlib-own /new/linux/zlib-own", "/old/padded /new"]);
   });
 
@@ -76,7 +80,7 @@ describe("makePrefixMap", () => {
       "/old/bin/sbang /old/padded/bin/sbang",
     ]);
     // 0.23 keeps them where the loader looks.
-    expect(pairs(makePrefixMap(buildinfo, { ...same, layout: 2 }).loader)).toEqual([
+    expect(pairs(makePrefixMap(buildinfo, { ...same, generation: "0.x" }).loader)).toEqual([
       "/old/padded/linux/zlib-own /old/padded/linux/zlib-own",
       moved,
       "/old/padded /old/padded",

@@ -47,7 +47,7 @@ async function fetchEverything(set: CacheSet, layout: 2 | 3): Promise<void> {
     const found = await set.findPackage(spec, (dependency) => index.spec(dependency));
     expect(found.spec).toMatchObject({ name: record.spec.name, version: record.spec.version, hash });
     expect(found.signedBy).toBe("6921B4D6557E71B0128BCE3E243031F51E12C5A4");
-    expect(found.layout).toBe(layout);
+    expect(found).toMatchObject({ format: `v${layout}`, generation: layout === 2 ? "0.x" : "1.x" });
     const archive = await set.fetchArchive(found);
     const bytes = await readFile(archive.path);
     expect(`sha256:${createHash("sha256").update(bytes).digest("hex")}`).toBe(found.digest);
@@ -175,7 +175,7 @@ describe.skipIf(!hasCorpusCaches || !hasS3Server())(`S3${noS3}${why}`, () => {
 
   it("holds both layouts in one place: v3 first, then v2, everything fetched", async () => {
     const set = open(source(2));
-    expect(await set.caches[0]?.layouts()).toEqual([3, 2]);
+    expect(await set.caches[0]?.formats()).toEqual(["v3", "v2"]);
     const index = await set.index();
     for (const layout of [2, 3] as const)
       for (const [hash, record] of Object.entries(corpusIndex(layout))) {
@@ -183,7 +183,7 @@ describe.skipIf(!hasCorpusCaches || !hasS3Server())(`S3${noS3}${why}`, () => {
         const spec = index.spec(hashOf(hash));
         if (spec === undefined) throw new Error(`${hash} is not in the index`);
         const found = await set.findPackage(spec, (dependency) => index.spec(dependency));
-        expect(found.layout).toBe(layout);
+        expect(found).toMatchObject({ format: `v${layout}`, generation: layout === 2 ? "0.x" : "1.x" });
         expect(digestOf(await readFile((await set.fetchArchive(found)).path))).toBe(found.digest);
         expect(await set.archivePrefix(found)).toContain(hash);
       }

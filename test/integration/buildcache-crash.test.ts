@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openArchiveStore } from "../../src/buildcache/archives.ts";
-import { openHttpStore } from "../../src/buildcache/httpStore.ts";
 import type { CachedPackage } from "../../src/buildcache/types.ts";
+import { openHttpStore } from "../../src/store/httpStore.ts";
 import { digestOf } from "../../src/util/digest.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 import { type FaultServer, serve, startFaultServer } from "../support/faultServer.ts";
@@ -24,7 +24,7 @@ let home: string;
 const script = `
 const [, url, home, digest] = process.argv;
 const { openArchiveStore } = await import(${JSON.stringify(join(build, "buildcache/archives.js"))});
-const { openHttpStore } = await import(${JSON.stringify(join(build, "buildcache/httpStore.js"))});
+const { openHttpStore } = await import(${JSON.stringify(join(build, "store/httpStore.js"))});
 const emit = () => {};
 const store = openHttpStore(url, { emit, signal: undefined, retries: 0 });
 const spec = { name: "ring", version: "1", hash: "a".repeat(32) };

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianTrouble } from "../support/cli.ts";
 import { type DemoSite, findApptainer, makeDemoSite } from "../support/demoSite.ts";
+import { makeOrdinaryUser, type OrdinaryUser, ordinaryUserTrouble } from "../support/ordinaryUser.ts";
 import { podmanTrouble } from "../support/podman.ts";
 import { runnerTrouble } from "../support/runner.ts";
 import {
@@ -106,28 +107,25 @@ describe.skipIf(trouble !== undefined)(
       });
     });
 
-    it("work for an ordinary user", async () => {
-      const cache = place.work.path("nobody-cache");
-      await slurm(["install", "-d", "-o", "65534", cache]);
-      chmodSync(place.work.directory, 0o755);
-      const ran = await slurm(
-        [
-          ...[
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "srun",
-            "--mpi=pmi2",
-            "-N2",
-            "-n4",
+    describe.skipIf(ordinaryUserTrouble() !== undefined)("of an ordinary user", () => {
+      let user: OrdinaryUser;
+      beforeAll(() => {
+        user = makeOrdinaryUser();
+      });
+      afterAll(() => user.remove());
+
+      it.each(runtimes)("form one world by $runtime", async ({ runtime, missing }) => {
+        if (missing !== undefined) return;
+        const ran = await slurm(
+          [
+            ...[...user.become, "srun", "--mpi=pmi2", "-N2", "-n4", "spacktainers", "exec", "-q"],
+            ...["--with", runtime, "hello-mpi", "--", "ring", "10"],
           ],
-          ...["spacktainers", "exec", "-q", "--with", "namespace", "hello-mpi", "--", "ring", "10"],
-        ],
-        { XDG_CACHE_HOME: cache, HOME: cache },
-      );
-      expect(ran.stdout, ran.stderr).toContain("4 ranks on 2 nodes, token 40 after 40 hops: right");
-      await slurm(["chmod", "-R", "u+rwX", cache]);
+          { ...user.environment, APPTAINER_UNSQUASH: "1" },
+        );
+        expect(ran.stdout, ran.stderr).toContain("4 ranks on 2 nodes, token 40 after 40 hops: right");
+        expect(ran.status).toBe(0);
+      });
     });
 
     it("leave a lone rank's mpiexec to itself", async () => {

@@ -84,6 +84,20 @@ describe("lock", () => {
     ).toBe(free);
   });
 
+  it("refuses prefixes that are too long before it downloads or installs anything, and writes no lock", async () => {
+    const { work } = await repository(false);
+    edit(
+      work.path("spacktainers.yaml"),
+      (text) => `${text}\ninstall: { root: /${"long/".repeat(60)}root }\n`,
+    );
+    const result = await work.run(["--json", "lock", "hello-mpi"]);
+    expect(result.status).toBe(1);
+    const lines = jsonLines(result);
+    expect(lines.at(-1)).toMatchObject({ type: "error", errors: [{ code: "PREFIX_TOO_LONG" }] });
+    expect(lines.filter(({ kind }) => kind === "download" || kind === "install")).toEqual([]);
+    expect(readdirSync(work.path(definition)).sort()).toEqual(["spack.yaml", "test.yaml"]);
+  });
+
   it("puts the locks of a flat definition beside it, under its name", async () => {
     const { work } = await repository(false);
     cpSync(work.path(definition, "spack.yaml"), work.path("container_definitions/amd64/flat.yaml"));

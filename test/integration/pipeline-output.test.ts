@@ -19,7 +19,17 @@ function forget(): void {
   rmSync(work.path("dist"), { recursive: true, force: true });
 }
 
-const kinds = ["stage", "task-start", "task-progress", "task-end", "job", "warning", "retry"];
+const kinds = [
+  "container-start",
+  "container-end",
+  "stage",
+  "task-start",
+  "task-progress",
+  "task-end",
+  "job",
+  "warning",
+  "retry",
+];
 const csi = "\u001b";
 
 describe("what a build says", () => {

@@ -192,6 +192,56 @@ describe("push to a registry", () => {
   });
 });
 
+describe("push of several containers, of which some cannot be made", () => {
+  let registry: FakeRegistry;
+  let work: Workplace;
+  beforeEach(async () => {
+    registry = await startFakeRegistry();
+    work = publishingPlace([registry.host]);
+    for (const name of ["aa", "empty"]) mkdirSync(work.path("container_definitions/amd64", name));
+    writeFileSync(
+      work.path("container_definitions/amd64/aa/spack.yaml"),
+      "spack:\n  specs: [ring]\n  viwe: true\n  concretizer: {unify: maybe}\n",
+    );
+  });
+  afterEach(async () => {
+    work.remove();
+    await registry.close();
+  });
+
+  it("publishes the others, with a row for each, and shows every error", async () => {
+    const pushed = await work.run(["push", "--json"]);
+    expect(rows(pushed)).toMatchObject([
+      { name: "aa", failed: true, errors: [{ line: 3 }, { line: 4 }] },
+      { name: "empty", failed: true, errors: [{ code: "DEFINITION_INVALID" }] },
+      { name: "hello-mpi", failed: false, digest: expect.any(String) },
+    ]);
+    expect(JSON.parse(pushed.stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({
+      type: "error",
+      errors: [
+        { code: "MANIFEST_INVALID", line: 3, containers: ["amd64/aa"] },
+        { code: "MANIFEST_INVALID", line: 4, containers: ["amd64/aa"] },
+        { code: "DEFINITION_INVALID", containers: ["amd64/empty"] },
+      ],
+    });
+    expect(pushed.status).toBe(3);
+    const again = await work.run(["push", "hello-mpi", "--json"]);
+    expect(rows(again)).toMatchObject([{ upToDate: true, failed: false }]);
+    expect(again.status).toBe(0);
+  });
+
+  it("publishes nothing more after the first failure where that is asked for", async () => {
+    const pushed = await work.run(["push", "--json", "--fail-fast"]);
+    expect(rows(pushed)).toMatchObject([
+      { name: "aa", failed: true },
+      { name: "empty", failed: false, skipped: true },
+      { name: "hello-mpi", failed: false, skipped: true },
+    ]);
+    expect(pushed.status).toBe(3);
+    expect(registry.requests).toEqual([]);
+  });
+});
+
 describe("push to several registries", () => {
   it("publishes to those that work, reports the one that does not, and completes it later", async () => {
     const [good, bad] = [await startFakeRegistry(), await startFakeRegistry()];

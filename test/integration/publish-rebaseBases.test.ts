@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ImageManifest, mediaTypes } from "../../src/archive/oci/types.ts";
-import { readBlobBytes } from "../../src/publish/publishedImage.ts";
 import { bytesBlob } from "../../src/registry/blobSource.ts";
+import { readBlobBytes } from "../../src/registry/blobs.ts";
 import { getManifest, putManifest } from "../../src/registry/manifests.ts";
 import { pushBlob } from "../../src/registry/pushBlob.ts";
 import { parseTag } from "../../src/registry/reference.ts";

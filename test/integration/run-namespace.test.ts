@@ -1,5 +1,13 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -78,7 +86,8 @@ describe.skipIf(trouble !== undefined).each(users)(
           .filter(Boolean)
           .map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]),
       );
-      expect(found).toEqual({ ...env, PATH: "/usr/bin:/bin", IMAGE: `it's "here"`, HOME: "/root" });
+      const own = uid === undefined ? "/root" : process.env.HOME;
+      expect(found).toEqual({ ...env, PATH: "/usr/bin:/bin", IMAGE: `it's "here"`, HOME: own });
     });
 
     it("keeps values of variables out of command lines", () => {
@@ -173,15 +182,39 @@ describe.skipIf(trouble !== undefined).each(users)(
       expect(result.stderr).toMatch(/Read-only file system/);
     });
 
-    it("is root inside, with no power over the machine", () => {
-      const result = sh(`
+    it("is whoever starts it, with a name and a home directory of its own", () => {
+      const own = uid ?? process.getuid?.();
+      const script =
+        'id -u; id -g; id -un >/dev/null && echo named; touch "$HOME/x" && ls "$HOME"; stat -c %u /etc';
+      expect(sh(script).stdout).toBe(`${own}\n${own}\nnamed\nx\n${own}\n`);
+      const status = sh("cat /proc/self/status").stdout;
+      // Root has all rights in its own namespace, others none.
+      expect(/^CapEff:\s*(\w+)/m.exec(status)?.[1] === "0000000000000000").toBe(own !== 0);
+    });
+
+    it("has the directories bound as its own", () => {
+      const data = folder(place.path, "owned", uid);
+      const own = uid ?? process.getuid?.();
+      const binds = [{ source: data, target: "/data", readOnly: false }];
+      expect(sh("touch /data/new; stat -c %u /data /data/new", { binds }).stdout).toBe(`${own}\n${own}\n`);
+      expect(statSync(join(data, "new")).uid).toBe(own);
+      const asRoot = sh("touch /data/root; stat -c %u /data/root", { binds, fakeroot: true });
+      expect(asRoot.stdout).toBe("0\n");
+      expect(statSync(join(data, "root")).uid).toBe(own);
+    });
+
+    it.each([true, false])("has no power over the machine (root inside: %s)", (fakeroot) => {
+      const result = sh(
+        `
       id -u
       for f in /proc/sys/kernel/hostname /sys/kernel/profiling /proc/sysrq-trigger; do
         ( echo x > $f ) 2>/dev/null && echo "could write $f"
       done
       ls /proc/1/root/ 2>/dev/null && echo "could see the machine"
-      cat /proc/1/comm; ls -A /dev/.old; echo end`);
-      expect(result.stdout).toBe("0\nsh\nend\n");
+      cat /proc/1/comm; ls -A /dev/.old; echo end`,
+        { fakeroot },
+      );
+      expect(result.stdout).toBe(`${fakeroot ? 0 : (uid ?? process.getuid?.())}\nsh\nend\n`);
     });
 
     it("knows the machine's name", () => {
@@ -291,6 +324,12 @@ describe.skipIf(trouble !== undefined).each(users)(
       expect(result.stdout).toBe(".:\nb\nd\n\nd:\nnew\n2top");
     });
 
+    it("takes layers without an end, as some tools write them", async () => {
+      const layers = [hostPrograms(programs)];
+      const image = await writeTestLayout(join(place.path, "endless"), { layers, trailer: false });
+      expect(run(["sh", "-c", "echo fine"], base(image)).stdout).toBe("fine\n");
+    });
+
     it("lets no link of an image lead out of it", async () => {
       const outside = folder(place.path, "outside", uid);
       mkdirSync(join(outside, "dev"));
@@ -313,7 +352,7 @@ describe.skipIf(trouble !== undefined).each(users)(
         binds: [{ source, target: "/data/bound", readOnly: false }],
       });
       expect(result).toMatchObject({ status: 0, stderr: "" });
-      expect(result.stdout).toMatch(/^fine\n\/proc\/self\/comm\nbound\nhostname\nhosts\n/);
+      expect(result.stdout).toMatch(/^fine\n\/proc\/self\/comm\nbound\n(?:group\n)?hostname\nhosts\n/);
       expect(readdirSync(outside)).toEqual(["dev"]);
       expect(readdirSync(join(outside, "dev"))).toEqual([]);
     });

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readKeys } from "openpgp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openSource } from "../../src/image/openSource.ts";
-import { openSigner } from "../../src/sif/signingKey.ts";
+import { openLayout } from "../../src/image/openLayout.ts";
+import { openSigner } from "../../src/openpgp/signer.ts";
 import { verifySif } from "../../src/sif/verifySif.ts";
 import { writeSif, writeSquashfs } from "../../src/sif/writeSif.ts";
 import { type Apptainer, apptainerTrouble, openApptainer } from "../support/apptainer.ts";
@@ -18,7 +18,7 @@ import {
   symlink,
   writeTestLayout,
 } from "../support/hostImage.ts";
-import { makeKey } from "../support/signingKey.ts";
+import { keyFile, makeKey } from "../support/signingKey.ts";
 
 const trouble =
   apptainerTrouble() ?? (commandExists("mksquashfs") ? undefined : "squashfs-tools are not installed");
@@ -72,7 +72,10 @@ describe.skipIf(trouble !== undefined)(`SIF files and Apptainer${label}`, () => 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   async function convert(name: string, output: string, options: Parameters<typeof writeSif>[2] = {}) {
-    const image = await openSource({ kind: "oci", path: join(folder, name) }, hostArchitecture);
+    const image = await openLayout(join(folder, name), {
+      platforms: [{ os: "linux", architecture: hostArchitecture }],
+      reference: undefined,
+    });
     const write = output.endsWith(".sqfs") ? writeSquashfs : writeSif;
     return write(join(folder, output), image, options).finally(() => image.close());
   }
@@ -225,9 +228,7 @@ describe.skipIf(trouble !== undefined)(`SIF files and Apptainer${label}`, () => 
     const verified = apptainer.run(["verify", "--local", join(folder, "signed.sif")]);
     expect(verified.stdout + verified.stderr).toContain(key.fingerprint);
     expect(verified.status).toBe(0);
-    expect(
-      (await verifySif(join(folder, "signed.sif"), [{ name: "key", armored: key.armored }])).objects,
-    ).toEqual([1, 2, 3, 4]);
+    expect((await verifySif(join(folder, "signed.sif"), [key.file])).objects).toEqual([1, 2, 3, 4]);
 
     const made = apptainer.run([
       "key",
@@ -250,20 +251,16 @@ describe.skipIf(trouble !== undefined)(`SIF files and Apptainer${label}`, () => 
     for (const name of ["both-theirs.sif", "command-ours.sif"]) {
       const signed = apptainer.run(["sign", join(folder, name)]);
       expect(`${signed.stderr} ${signed.status}`).toMatch(/ 0$/);
-      const trusted = [{ name: "theirs", armored: theirs?.armor() ?? "" }];
+      const trusted = [keyFile(theirs?.armor() ?? "")];
       const result = await verifySif(join(folder, name), trusted);
       expect(result.signedBy).toEqual([theirs?.getFingerprint().toUpperCase()]);
-      await expect(
-        verifySif(join(folder, name), [{ name: "key", armored: key.armored }]),
-      ).rejects.toMatchObject({ code: "KEY_UNKNOWN" });
+      await expect(verifySif(join(folder, name), [key.file])).rejects.toMatchObject({ code: "KEY_UNKNOWN" });
     }
     const damaged = readFileSync(join(folder, "signed.sif"));
     damaged[40_000] = (damaged[40_000] ?? 0) ^ 1;
     writeFileSync(join(folder, "damaged.sif"), damaged);
     expect(apptainer.run(["verify", "--local", join(folder, "damaged.sif")]).status).not.toBe(0);
-    await expect(
-      verifySif(join(folder, "damaged.sif"), [{ name: "key", armored: key.armored }]),
-    ).rejects.toMatchObject({
+    await expect(verifySif(join(folder, "damaged.sif"), [key.file])).rejects.toMatchObject({
       code: "SIGNATURE_INVALID",
     });
   });

@@ -17,7 +17,7 @@ import { buildDefinition } from "../../src/commands/build/buildDefinition.ts";
 import { defaultConfiguration } from "../../src/definitions/configuration.ts";
 import { containerAtPath } from "../../src/definitions/repository.ts";
 import { openFragmentStore } from "../../src/image/fragmentStore.ts";
-import { openSource } from "../../src/image/openSource.ts";
+import { openLayout } from "../../src/image/openLayout.ts";
 import type { ImageReference } from "../../src/pipeline/images/openReference.ts";
 import {
   type Apptainer,
@@ -378,6 +378,9 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
         ...{
           keepMetadata: false,
           allowUnresolved: [],
+          buildArguments: new Map(),
+          epilogueNetwork: undefined,
+          failFast: false,
           force: false,
           frozen: false,
           caches: [],
@@ -392,12 +395,12 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
         signal: new AbortController().signal,
         openReference: async (reference) => {
           asked.push(reference);
-          return openSource({ kind: "oci", path: work.path("base") }, hostArchitecture);
+          return openLayout(work.path("base"), { platforms: reference.platforms, reference: undefined });
         },
       },
     );
     expect(asked).toMatchObject([
-      { transport: "docker", name: "bluebrain/nexus-storage:latest", architecture: "amd64" },
+      { transport: "docker", name: "bluebrain/nexus-storage:latest", platforms: [{ architecture: "amd64" }] },
     ]);
     expect(result).toMatchObject({ name: "nexus-storage", version: "latest", arch: "amd64" });
     const { attributes } = JSON.parse((await work.run(["sif", "dump", "nexus.sif", "2"])).stdout).data;

@@ -1,8 +1,8 @@
 import { createServer, request as forward } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openStore } from "../../src/buildcache/openStore.ts";
 import { openHttp } from "../../src/net/http.ts";
+import { openStore } from "../../src/store/openStore.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 import { type FaultServer, startFaultServer } from "../support/faultServer.ts";
 
@@ -60,8 +60,6 @@ describe("a proxy in the environment", () => {
     const store = openStore(
       {
         url: "s3://bucket",
-        keys: [],
-        unsigned: true,
         s3: { endpoint: server.url, anonymous: true, region: "x" },
       },
       { emit: ignoreEvents, signal: undefined, retries: 0 },

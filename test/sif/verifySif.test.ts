@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { armor, encryptKey, enums } from "openpgp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { KeyFile } from "../../src/openpgp/keyFile.ts";
 import {
   alignment,
   descriptorCount,
@@ -20,7 +20,6 @@ import {
   headerDigest,
   parseSignedFacts,
 } from "../../src/sif/sifIntegrity.ts";
-import { openSigner } from "../../src/sif/signingKey.ts";
 import { verifySif } from "../../src/sif/verifySif.ts";
 import { digestOf } from "../../src/util/digest.ts";
 import { SpacktainersError } from "../../src/util/errors.ts";
@@ -100,7 +99,7 @@ async function signedSif(
   return path;
 }
 
-const trusted = (): { name: string; armored: string }[] => [{ name: "key", armored: key.armored }];
+const trusted = (): KeyFile[] => [key.file];
 
 describe("verifySif", () => {
   it("accepts what a trusted key signed", async () => {
@@ -185,35 +184,6 @@ describe("verifySif", () => {
       '{"version":1,"header":{"digest":"x"},"objects":[{}]}',
     ])
       expect(parseSignedFacts(text)).toBeUndefined();
-  });
-});
-
-describe("openSigner", () => {
-  it("opens a locked key with its passphrase only, which no error names", async () => {
-    const locked = await encryptKey({ privateKey: key.privateKey, passphrase: "open sesame" });
-    const path = join(folder, "locked.asc");
-    writeFileSync(path, locked.armor());
-    const signer = await openSigner(path, async () => "open sesame");
-    expect(signer.fingerprint).toBe(key.fingerprint);
-    const time = Math.floor(Date.parse("2024-06-01") / 1000);
-    expect(await signer.sign("text", time)).toBe(await signer.sign("text", time));
-    for (const wrong of ["secret-guess", undefined]) {
-      const failure = await openSigner(path, async () => wrong).catch((error: unknown) => error);
-      expect(failure).toMatchObject({ code: "KEY_INVALID" });
-      expect(JSON.stringify(failure) + String((failure as Error).stack)).not.toContain("secret-guess");
-    }
-  });
-
-  it("refuses public keys, several keys, and text", async () => {
-    const path = join(folder, "other.asc");
-    const both = Buffer.concat([key.privateKey.write(), stranger.privateKey.write()]);
-    for (const text of [key.armored, "nonsense", armor(enums.armor.privateKey, both)]) {
-      writeFileSync(path, text);
-      await expect(openSigner(path, async () => undefined)).rejects.toMatchObject({ code: "KEY_INVALID" });
-    }
-    await expect(openSigner(join(folder, "no"), async () => undefined)).rejects.toMatchObject({
-      code: "NOT_FOUND",
-    });
   });
 });
 

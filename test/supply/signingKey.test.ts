@@ -1,6 +1,11 @@
 import { generateKeyPairSync } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import { generateSigningKey, readSigningKey, readVerificationKey } from "../../src/supply/signingKey.ts";
+import {
+  generateSigningKey,
+  readSigningKey,
+  readVerificationKey,
+  readVerificationKeys,
+} from "../../src/supply/signingKey.ts";
 
 const place = { file: "cosign.key" };
 const payload = Buffer.from("what is signed");
@@ -75,6 +80,25 @@ describe("signing keys", () => {
     for (const text of ["", made.privateKey, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
       expect(() => readVerificationKey(text, place)).toThrow(
         expect.objectContaining({ code: "KEY_INVALID" }),
+      );
+  });
+
+  it("are all read from a file of several, and nothing in it is left out in silence", async () => {
+    const others = await Promise.all([generateSigningKey(""), generateSigningKey("")]);
+    const pems = [made, ...others].map(({ publicKey }) => publicKey);
+    const file = `first\n${pems.join("\nnext\n")}`;
+    for (const text of [file, file.replaceAll("\n", "\r\n")])
+      expect(readVerificationKeys(text, place).map(({ pem: one }) => one)).toEqual(pems);
+    expect(() => readVerificationKey(file, place)).toThrow(expect.objectContaining({ code: "KEY_INVALID" }));
+    const lines = file.split("\n").length;
+    for (const bad of [
+      "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+      made.publicKey.replace(/-----END.*/, ""),
+      made.privateKey,
+      "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ])
+      expect(() => readVerificationKeys(file + bad, place)).toThrow(
+        expect.objectContaining({ code: "KEY_INVALID", place: { ...place, line: lines } }),
       );
   });
 

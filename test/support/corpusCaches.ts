@@ -38,8 +38,8 @@ function indexBlob(): string {
 
 /** A cache of the corpus, or a copy of it elsewhere. */
 export function corpusSource(layout: 2 | 3, url = join(corpusPath, `v${layout}`)): CacheSource {
-  const armored = readFileSync(join(corpusPath, "cache.pub"), "utf8");
-  return { url, keys: [{ name: "cache.pub", armored }], unsigned: false };
+  const content = readFileSync(join(corpusPath, "cache.pub"));
+  return { url, keys: [{ name: "cache.pub", content }], unsigned: false };
 }
 
 /** All files of a cache of the corpus, by path. */

@@ -60,7 +60,7 @@ export function corpusRequests(
       root,
       prefixes,
       relocationOrder: [...new Set(order)] as DagHash[],
-      layout: recording.layout,
+      generation: recording.layout === 2 ? "0.x" : "1.x",
       options,
     };
   });

@@ -20,6 +20,8 @@ export interface LayoutParts {
   readonly layers: readonly (readonly Entry[])[];
   readonly config?: Record<string, unknown>;
   readonly architecture?: string;
+  /** Layers end with blocks of zeros, as they should but not all do; default true. */
+  readonly trailer?: boolean;
 }
 
 const owner = { uid: 0, gid: 0, mtime: 0 };
@@ -59,7 +61,8 @@ export async function writeTestLayout(target: string, parts: LayoutParts): Promi
     async function* stream() {
       yield* entries;
     }
-    for await (const chunk of writeTar(stream(), { trailer: true })) chunks.push(Buffer.from(chunk));
+    for await (const chunk of writeTar(stream(), { trailer: parts.trailer ?? true }))
+      chunks.push(Buffer.from(chunk));
     const tar = Buffer.concat(chunks);
     diffIds.push(`sha256:${createHash("sha256").update(tar).digest("hex")}`);
     layers.push(blob(gzipSync(tar, { level: 1 }), "application/vnd.oci.image.layer.v1.tar+gzip"));

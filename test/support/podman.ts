@@ -50,6 +50,7 @@ crun-nh = ["${crun}"]
 driver = "overlay"
 graphroot = "${folder}/storage"
 runroot = "${folder}/run"
+rootless_storage_path = "${folder}/storage"
 `,
   );
   return { CONTAINERS_CONF: containers, CONTAINERS_STORAGE_CONF: storage };

@@ -29,6 +29,13 @@ export function slurmTrouble(): string | undefined {
   return undefined;
 }
 
+/** Why ranks cannot meet by PMIx here, or undefined. */
+export function pmixTrouble(): string | undefined {
+  // Debian's plug-in opens the library by the name that the package for developers has.
+  const found = spawnSync("sh", ["-c", "ls /usr/lib/*/pmix*/lib/libpmix.so /usr/lib/*/libpmix.so"]);
+  return `${found.stdout}` === "" ? "Slurm has no PMIx: libpmix-dev is not installed" : undefined;
+}
+
 /** Starts a cluster with the nodes n1 to n3, two processors each, in the partition `test`. */
 export async function startSlurm(): Promise<SlurmCluster> {
   const folder = mkdtempSync(join(tmpdir(), "spacktainers-slurm-"));

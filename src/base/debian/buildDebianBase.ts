@@ -1,24 +1,22 @@
 /** A base of Debian or Ubuntu packages: chosen, downloaded, unpacked, one layer. */
-
-import { readFile } from "node:fs/promises";
 import { openHttp } from "../../net/http.ts";
+import { systemClock } from "../../util/clock.ts";
 import { hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { runTask } from "../../util/events.ts";
+import { once } from "../../util/once.ts";
 import { type BaseStore, keyOf } from "../baseStore.ts";
 import { buildLayer, transformationVersion } from "../buildLayer.ts";
 import { findBuilt, rememberBuilt } from "../builtBase.ts";
 import { libcVersionOf } from "../libc.ts";
 import type { Base, BasePackage, BasePlan, BuildBaseOptions, DebianBaseSpec } from "../types.ts";
+import { archiveKeys } from "./archiveKeys.ts";
 import { choosePackages } from "./choosePackages.ts";
 import { type ArchiveContext, fetchDebs } from "./debianArchive.ts";
-import { debianArchiveKeys } from "./debianKeys.ts";
 import { type DebPackage, openDeb } from "./debPackage.ts";
 import { compileExcludes, defaultExcludes } from "./excludes.ts";
 import { chooseMirrors, type Mirrors } from "./mirrors.ts";
-import { readKeys, type TrustedKeys } from "./release.ts";
 import { suiteName } from "./suites.ts";
-import { ubuntuArchiveKeys } from "./ubuntuKeys.ts";
 import { unpackDebs } from "./unpackDebs.ts";
 
 /**
@@ -81,9 +79,11 @@ async function inArchive<T>(
 ): Promise<T> {
   const { architecture, emit, signal } = options;
   const http = options.http ?? openHttp({ emit, signal });
-  const keys = once(() => trustedKeys(spec));
+  const clock = options.clock ?? systemClock;
+  const keys = archiveKeys(spec, clock, emit);
+  const components = spec.components ?? ["main"];
   try {
-    return await work({ http, store, emit, keys, architecture, components: spec.components ?? ["main"] });
+    return await work({ http, store, emit, keys, clock, architecture, components });
   } finally {
     if (options.http === undefined) await http.close();
   }
@@ -170,36 +170,4 @@ async function openDebs(
 function installedSize(debs: readonly DebPackage[], name: string): number {
   const field = debs.find((deb) => deb.name === name)?.control.get("installed-size") ?? "0";
   return /^\d{1,9}$/.test(field) ? Number(field) * 1024 : 0;
-}
-
-/** The keys named by the request; else those we ship and those of the machine. */
-async function trustedKeys(spec: DebianBaseSpec): Promise<TrustedKeys> {
-  if (spec.keyring !== undefined) {
-    const keyrings = await Promise.all(
-      spec.keyring.map(async (where) => ({
-        where,
-        content: await readFile(where).catch((cause) => {
-          throw new SpacktainersError("KEY_INVALID", "the key file of the base cannot be read", {
-            place: { file: where },
-            cause,
-          });
-        }),
-      })),
-    );
-    return readKeys(keyrings);
-  }
-  const shipped = spec.distribution === "debian" ? debianArchiveKeys : ubuntuArchiveKeys;
-  const keys = await readKeys([{ where: "archive keys", content: shipped }]);
-  const where = `/usr/share/keyrings/${spec.distribution}-archive-keyring.gpg`;
-  const machine = await readFile(where).catch(() => undefined);
-  if (machine === undefined) return keys;
-  return [...keys, ...(await readKeys([{ where, content: machine }]).catch(() => []))];
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

@@ -13,12 +13,14 @@ import { suiteFolders } from "./suites.ts";
 interface Remembered {
   /** Milliseconds since 1970. */
   readonly checkedAt: number;
+  /** Until when the signatures on the indexes hold, in milliseconds since 1970; null when nothing ends. */
+  readonly signedUntil: number | null;
   readonly indexes: string;
   readonly packages: readonly BasePackage[];
 }
 
 /** Raised when the rules of choosing change. */
-const choiceVersion = 2;
+const choiceVersion = 3;
 
 export interface ChooseOptions {
   readonly architecture: BaseArchitecture;
@@ -53,11 +55,15 @@ export async function choosePackages(
     spec.snapshot ?? null,
     spec.mirrors === undefined ? null : [...spec.mirrors],
     spec.securityMirrors === undefined ? null : [...spec.securityMirrors],
-    spec.keyring === undefined ? null : [...spec.keyring],
+    // What was chosen by one set of keys says nothing about another: a revocation may have arrived.
+    await context.keys.id(),
   ]);
-  const remembered = await context.store.read<Remembered>("requests", key);
+  const found = await context.store.read<Remembered>("requests", key);
+  const now = context.clock();
+  // Nothing that was signed is remembered for longer than the key is good.
+  const remembered = found !== undefined && now < (found.signedUntil ?? now + 1) ? found : undefined;
   if (remembered !== undefined && !options.refresh) {
-    const hours = (Date.now() - remembered.checkedAt) / 3_600_000;
+    const hours = (now - remembered.checkedAt) / 3_600_000;
     if (spec.snapshot !== undefined || (hours >= 0 && hours < options.maxAgeHours))
       return remembered.packages;
   }
@@ -78,7 +84,14 @@ export async function choosePackages(
   const indexes = indexesKey(suites);
   const packages =
     remembered?.indexes === indexes ? remembered.packages : await resolveFrom(spec, suites, options);
-  await context.store.write("requests", key, { checkedAt: Date.now(), indexes, packages });
+  const ends = suites.flatMap(({ release }) => release.signedUntil ?? []);
+  const request: Remembered = {
+    checkedAt: now,
+    signedUntil: ends.length === 0 ? null : Math.min(...ends),
+    indexes,
+    packages,
+  };
+  await context.store.write("requests", key, request);
   return packages;
 }
 

@@ -6,7 +6,9 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { decompressStream } from "../../archive/decompress.ts";
 import type { HttpClient } from "../../net/http.ts";
+import type { TrustedKeys } from "../../openpgp/trustedKeys.ts";
 import { temporaryPath, writeAtomically } from "../../util/atomicFile.ts";
+import type { Clock } from "../../util/clock.ts";
 import { type Digest, digestOf, hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
@@ -15,16 +17,25 @@ import { type BaseStore, keyOfName } from "../baseStore.ts";
 import type { Mirror } from "./mirrors.ts";
 import { recordFormat } from "./packageRecord.ts";
 import { compactPackages } from "./packagesIndex.ts";
-import { type Release, type TrustedKeys, verifyRelease } from "./release.ts";
+import { type VerifiedRelease, verifyRelease } from "./release.ts";
 import type { SuiteFolder } from "./suites.ts";
 
 export interface ArchiveContext {
   readonly http: HttpClient;
   readonly store: BaseStore;
   readonly emit: EmitEvent;
-  readonly keys: () => Promise<TrustedKeys>;
+  readonly keys: ArchiveKeys;
+  readonly clock: Clock;
   readonly architecture: string;
   readonly components: readonly string[];
+}
+
+/** The keys that may sign an archive's indexes, read when they are needed. */
+export interface ArchiveKeys {
+  /** Identifies the set of keys, by the content of their files. */
+  id(): Promise<string>;
+  /** Throws KEY_INVALID when there is something in the files that cannot be read. */
+  open(): Promise<TrustedKeys>;
 }
 
 /** One index to read packages from. */
@@ -40,7 +51,7 @@ export interface IndexFile {
 export interface OpenedSuite {
   readonly folder: SuiteFolder;
   readonly mirror: Mirror;
-  readonly release: Release;
+  readonly release: VerifiedRelease;
   readonly indexes: readonly IndexFile[];
 }
 
@@ -96,8 +107,8 @@ export async function openSuite(
 async function fetchRelease(
   folder: SuiteFolder,
   mirror: Mirror,
-  { http, store, keys, emit }: ArchiveContext,
-): Promise<Release | undefined> {
+  { http, store, keys, emit, clock }: ArchiveContext,
+): Promise<VerifiedRelease | undefined> {
   const url = `${mirror.url}/dists/${folder.name}/InRelease`;
   const key = keyOfName(url);
   const cached = await store.read<CachedRelease>("releases", key);
@@ -111,12 +122,13 @@ async function fetchRelease(
     answer.status === 304 && cached !== undefined ? cached.text : Buffer.from(answer.bytes).toString("utf8");
   const where = { url: redactUrl(url) };
   const release = await verifyRelease(text, {
-    keys: await keys(),
+    keys: await keys.open(),
     suite: folder.name,
     where,
+    clock,
     checkValidUntil: mirror.checkValidUntil,
   });
-  if (!mirror.checkValidUntil && mirror.origin === "apt" && isPast(release.validUntil)) {
+  if (!mirror.checkValidUntil && mirror.origin === "apt" && isPast(release.validUntil, clock)) {
     emit({
       type: "warning",
       code: "INDEX_EXPIRED",
@@ -133,13 +145,13 @@ async function fetchRelease(
   return release;
 }
 
-function isPast(date: Date | undefined): boolean {
-  return date !== undefined && date.getTime() < Date.now();
+function isPast(date: Date | undefined, clock: Clock): boolean {
+  return date !== undefined && date.getTime() < clock();
 }
 
 /** The indexes for our architecture: of the forms on offer the smallest we can read. */
 function chooseIndexes(
-  release: Release,
+  release: VerifiedRelease,
   folder: SuiteFolder,
   mirror: Mirror,
   { architecture, components }: ArchiveContext,

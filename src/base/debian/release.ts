@@ -1,5 +1,6 @@
 /** `InRelease`: the signed list of an archive's indexes. https://wiki.debian.org/DebianRepository/Format */
-import { parseCleartext } from "../../util/cleartext.ts";
+import type { TrustedKeys, TrustOptions } from "../../openpgp/trustedKeys.ts";
+import { type Clock, systemClock } from "../../util/clock.ts";
 import { type Digest, parseDigest } from "../../util/digest.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
 import { parseControl } from "./control.ts";
@@ -20,37 +21,10 @@ export interface Release {
   readonly files: ReadonlyMap<string, { readonly digest: Digest; readonly size: number }>;
 }
 
-/** Public keys, as `openpgp` reads them. */
-export type TrustedKeys = readonly import("openpgp").PublicKey[];
-
-/**
- * Reads keys.
- * @param keyrings armoured text or binary key rings; `where` names each in errors
- * @throws SpacktainersError KEY_INVALID
- */
-export async function readKeys(
-  keyrings: readonly { readonly where: string; readonly content: string | Uint8Array }[],
-): Promise<TrustedKeys> {
-  const openpgp = await import("openpgp");
-  const keys = [];
-  for (const { where, content } of keyrings) {
-    try {
-      const armoured = typeof content === "string" ? content : latin1(content).startsWith("-----BEGIN");
-      keys.push(
-        ...(armoured === false
-          ? await openpgp.readKeys({ binaryKeys: content as Uint8Array })
-          : await openpgp.readKeys({
-              armoredKeys: typeof content === "string" ? content : latin1(content),
-            })),
-      );
-    } catch (error) {
-      throw new SpacktainersError("KEY_INVALID", "the file does not have OpenPGP keys in it", {
-        place: { file: where },
-        cause: error,
-      });
-    }
-  }
-  return keys;
+/** A release, and how long its signature holds. */
+export interface VerifiedRelease extends Release {
+  /** First end of a key or signature, in milliseconds since 1970; undefined when nothing ends. */
+  readonly signedUntil: number | undefined;
 }
 
 /** What an `InRelease` is held against. */
@@ -59,23 +33,30 @@ export interface VerifyOptions {
   /** The suite asked for: a mirror must not answer with another one. */
   readonly suite: string;
   readonly where: Place;
-  /** The moment to check signatures and validity at; default now. */
-  readonly now?: Date;
+  /** Tells the moment to check validity at; default {@link systemClock}. */
+  readonly clock?: Clock;
   readonly checkValidUntil: boolean;
 }
 
+/** What to do about signatures that are refused. */
+export const signatureHints: TrustOptions = {
+  unknownHint: "name the archive's key file as the base's `keyring`",
+  invalidHint: "the file was changed on its way",
+};
+
 /**
  * Verifies and parses an `InRelease` file. Only the signed text is looked at; one good signature by a trusted key is
- * enough, since archives sign with the keys of several releases.
+ * enough, since archives sign with the keys of several releases. As with apt, a key that has expired or was revoked is no
+ * longer good for anything, and a false signature spoils the good ones beside it.
  *
- * @throws SpacktainersError SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, IDENTITY_MISMATCH (another suite),
- *   INDEX_EXPIRED, ARCHIVE_INVALID (malformed)
+ * @throws SpacktainersError SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, KEY_INVALID, IDENTITY_MISMATCH (another
+ *   suite), INDEX_EXPIRED, ARCHIVE_INVALID (malformed)
  */
-export async function verifyRelease(text: string, options: VerifyOptions): Promise<Release> {
-  const now = options.now ?? new Date();
-  const signed = await verifiedText(text, options, now);
-  const release = parseRelease(signed, options.where);
-  const { suite, where } = options;
+export async function verifyRelease(text: string, options: VerifyOptions): Promise<VerifiedRelease> {
+  const { suite, where, keys, clock = systemClock } = options;
+  if (!text.startsWith("-----BEGIN PGP SIGNED MESSAGE-----")) throw notSigned(where);
+  const verified = await keys.verifyText(text, where);
+  const release = parseRelease(verified.text, where);
   const nameMatches =
     release.suite === suite ||
     // The suites of Ubuntu's updates have the code name of the release itself.
@@ -87,7 +68,7 @@ export async function verifyRelease(text: string, options: VerifyOptions): Promi
       { place: where, hint: "the mirror is wrongly set up, or somebody tampers with it" },
     );
   }
-  if (options.checkValidUntil && release.validUntil !== undefined && release.validUntil < now) {
+  if (options.checkValidUntil && release.validUntil !== undefined && release.validUntil.getTime() < clock()) {
     throw new SpacktainersError(
       "INDEX_EXPIRED",
       `the index of ${suite} was good until ${release.validUntil.toISOString()} only`,
@@ -97,61 +78,7 @@ export async function verifyRelease(text: string, options: VerifyOptions): Promi
       },
     );
   }
-  return release;
-}
-
-async function verifiedText(text: string, options: VerifyOptions, now: Date): Promise<string> {
-  const place = options.where;
-  if (!text.startsWith("-----BEGIN PGP SIGNED MESSAGE-----")) {
-    throw notSigned(place);
-  }
-  const frame = parseCleartext(text, place);
-  const openpgp = await import("openpgp");
-  const failures: string[] = [];
-  try {
-    const message = await openpgp.readCleartextMessage({ cleartextMessage: frame.message });
-    // Two parsers must see the same text; otherwise what was verified is not what we read.
-    if (message.getText() !== frame.text) throw new Error("the text can be read in more than one way");
-    const result = await openpgp.verify({
-      message,
-      verificationKeys: [...options.keys],
-      date: now,
-    });
-    for (const { signature, verified } of result.signatures) {
-      try {
-        await verified;
-        // Other types of signature do not cover the text at all.
-        const [packet] = (await signature).packets;
-        if (packet?.signatureType === openpgp.enums.signature.text) return frame.text;
-        failures.push("it is not a signature over a text");
-      } catch (error) {
-        failures.push(error instanceof Error ? error.message : String(error));
-      }
-    }
-  } catch (error) {
-    throw new SpacktainersError("SIGNATURE_INVALID", "the signature of the archive's index is malformed", {
-      place,
-      cause: error,
-    });
-  }
-  if (failures.length === 0) throw notSigned(place);
-  if (failures.every((message) => message.startsWith("Could not find signing key"))) {
-    throw new SpacktainersError(
-      "KEY_UNKNOWN",
-      "the archive's index is signed with a key that is not trusted",
-      {
-        place,
-        hint: "name the archive's key file as the base's `keyring`",
-      },
-    );
-  }
-  throw new SpacktainersError("SIGNATURE_INVALID", "the signature of the archive's index is not good", {
-    place,
-    hint: failures.some((message) => /future/.test(message))
-      ? "it is from the future: is this machine's clock wrong?"
-      : "the file was changed on its way",
-    cause: new Error(failures.join("; ")),
-  });
+  return { ...release, signedUntil: verified.validUntil };
 }
 
 /**
@@ -194,10 +121,6 @@ export function parseRelease(text: string, where: Place): Release {
       architectures.includes("all") && !words("no-support-for-architecture-all").includes("Packages"),
     files,
   };
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
 function notSigned(place: Place): SpacktainersError {

@@ -3,15 +3,13 @@ import { mkdir, readdir, readFile, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTemporaries, temporaryPath, writeFileAtomically } from "../../util/atomicFile.ts";
 import { ageOfFile } from "../../util/clock.ts";
-import { type Digest, digestOf, hexOfDigest } from "../../util/digest.ts";
-import { type Place, SpacktainersError } from "../../util/errors.ts";
+import { digestOf, hexOfDigest } from "../../util/digest.ts";
+import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { isJsonObject } from "../../util/json.ts";
 import { removeIfPossible } from "../../util/removeIfPossible.ts";
-import { blobPath3, layout2, layout3 } from "../layoutPaths.ts";
-import { parseManifest, recordOf } from "../manifest.ts";
-import type { CacheStore } from "../store.ts";
-import type { CacheIndex, CacheLayout } from "../types.ts";
+import type { CacheFormat, IndexOffer, KnownIndex } from "../formats/format.ts";
+import type { CacheIndex, FormatName } from "../types.ts";
 import { indexDataPath, makeIndexTable, openIndex } from "./openIndex.ts";
 
 /** Changes when the local form does: what an older program wrote is made again. */
@@ -21,64 +19,56 @@ const stateFormat = 1;
 const settlingMs = 60_000;
 
 /** What is remembered of the index fetched last. */
-interface IndexState {
+interface IndexState extends KnownIndex {
   readonly format: typeof stateFormat;
   /** The cache, for people who look. */
   readonly url: string;
-  /** Version of the file that announces the index: `index.json` (v2), the index manifest (v3). */
-  readonly version: string | undefined;
-  /** SHA-256 of the index. */
-  readonly digest: Digest;
   /** Folder of the local form. */
   readonly folder: string;
 }
 
-/** Where an index can be fetched. */
-interface IndexOffer {
-  readonly path: string;
-  readonly version: string | undefined;
-  readonly digest: Digest | undefined;
-  readonly size: number | undefined;
-}
-
 export interface LoadIndexOptions {
   readonly emit: EmitEvent;
+  /** The cache, for messages. */
+  readonly url: string;
   /** Folder for what is kept of this cache. */
   readonly folder: string;
 }
 
 /**
- * The layouts whose index an earlier run kept: what is left of a cache that cannot be reached.
+ * The formats whose index an earlier run kept: what is left of a cache that cannot be reached.
  *
  * @param error thrown when there are none
  */
-export async function keptLayouts(folder: string, error: SpacktainersError): Promise<readonly CacheLayout[]> {
-  const layouts: readonly CacheLayout[] = [3, 2];
-  const states = await Promise.all(layouts.map((layout) => readState(folder, layout)));
-  const kept = layouts.filter((_, at) => states[at] !== undefined);
+export async function keptFormats(
+  formats: readonly CacheFormat[],
+  folder: string,
+  error: SpacktainersError,
+): Promise<readonly CacheFormat[]> {
+  const states = await Promise.all(formats.map(({ name }) => readState(folder, name)));
+  const kept = formats.filter((_, at) => states[at] !== undefined);
   if (kept.length === 0) throw error;
   return kept;
 }
 
 /**
- * The index of one layout of a cache; undefined when the cache has none. When the cache cannot be reached, the copy of
+ * The index of one format of a cache; undefined when the cache has none. When the cache cannot be reached, the copy of
  * an earlier run is used, with a warning.
  *
  * @throws NETWORK, ACCESS_DENIED; CACHE_INVALID or CHECKSUM_MISMATCH when what the cache has is no proper index
  */
 export async function loadIndex(
-  store: CacheStore,
-  layout: CacheLayout,
+  format: CacheFormat,
   options: LoadIndexOptions,
 ): Promise<CacheIndex | undefined> {
-  const place = placeOf(store, layout === 2 ? layout2.index : layout3.indexManifest);
-  const state = await readState(options.folder, layout);
-  const opened =
-    state === undefined ? undefined : await openIndex(join(options.folder, state.folder), layout, place);
+  const { folder, url } = options;
+  const place = format.indexPlace;
+  const state = await readState(folder, format.name);
+  const opened = state === undefined ? undefined : await openIndex(join(folder, state.folder), place);
   const known = opened === undefined ? undefined : state;
   let offer: IndexOffer | "unchanged" | undefined;
   try {
-    offer = await (layout === 2 ? offer2(store, known) : offer3(store, known));
+    offer = await format.findIndex(known);
   } catch (thrown) {
     const unreachable = thrown instanceof SpacktainersError && thrown.code === "NETWORK";
     if (opened === undefined || !unreachable) throw thrown;
@@ -86,76 +76,32 @@ export async function loadIndex(
       type: "warning",
       code: "CACHE_UNAVAILABLE",
       message: `the build cache cannot be reached (${thrown.message}); its index of an earlier run is used`,
-      place: { url: store.url },
+      place: { url },
     });
     return opened;
   }
   if (offer === undefined) {
-    await rm(join(options.folder, stateName(layout)), { force: true });
+    await rm(join(folder, stateName(format.name)), { force: true });
     return undefined;
   }
   if (offer === "unchanged") {
     const now = new Date();
-    await utimes(join(options.folder, stateName(layout)), now, now).catch(() => {});
+    await utimes(join(folder, stateName(format.name)), now, now).catch(() => {});
     return opened;
   }
-  return fetchIndex(store, layout, offer, options, place);
-}
-
-/** Layout v2: `index.json`, with its digest in a file beside it (which may be a moment older or newer). */
-async function offer2(
-  store: CacheStore,
-  known: IndexState | undefined,
-): Promise<IndexOffer | "unchanged" | undefined> {
-  if (known !== undefined && store.kind !== "file") {
-    const { bytes } = await store.get(layout2.indexHash, { maxBytes: 4096 });
-    if (Buffer.from(bytes).toString("latin1").trim() === hexOfDigest(known.digest)) return "unchanged";
-  }
-  const facts = await store.stat(layout2.index);
-  if (facts === undefined) return undefined;
-  if (facts.version !== undefined && facts.version === known?.version) return "unchanged";
-  return { path: layout2.index, version: facts.version, digest: undefined, size: facts.size };
-}
-
-/** Layout v3: a small manifest names the index by its digest. */
-async function offer3(
-  store: CacheStore,
-  known: IndexState | undefined,
-): Promise<IndexOffer | "unchanged" | undefined> {
-  const path = layout3.indexManifest;
-  const version = known?.version;
-  const answer = await store.get(path, { maxBytes: 2 ** 20, ...(version === undefined ? {} : { version }) });
-  if (answer.status === "missing") return undefined;
-  if (answer.status === "unchanged") return "unchanged";
-  const record = recordOf(parseManifest(answer.bytes, placeOf(store, path)), "db", 6, 9);
-  if (record === undefined)
-    throw new SpacktainersError("CACHE_INVALID", "the index manifest names no index that can be read here", {
-      place: placeOf(store, path),
-    });
-  if (record.compression !== "none")
-    throw new SpacktainersError("NOT_SUPPORTED", "the cache's index is compressed", {
-      place: placeOf(store, path),
-    });
-  if (record.digest === known?.digest) return "unchanged";
-  return {
-    path: blobPath3(record.digest),
-    version: answer.version,
-    digest: record.digest,
-    size: record.size,
-  };
+  return fetchIndex(format, offer, options);
 }
 
 async function fetchIndex(
-  store: CacheStore,
-  layout: CacheLayout,
+  { name, files, indexPlace: place }: CacheFormat,
   offer: IndexOffer,
   options: LoadIndexOptions,
-  place: Place,
 ): Promise<CacheIndex> {
+  const { url } = options;
   const task = {
     kind: "index",
-    subject: `${store.id}:${layout}`,
-    label: store.url,
+    subject: `${options.folder}:${name}`,
+    label: url,
     bytes: offer.size,
   } as const;
   return runTask(options.emit, task, async ({ progress, size: sized }) => {
@@ -164,7 +110,7 @@ async function fetchIndex(
     const temporary = temporaryPath(options.folder);
     try {
       await mkdir(temporary);
-      const { digest, size } = await store.download(offer.path, indexDataPath(temporary), {
+      const { digest, size } = await files.download(offer.path, indexDataPath(temporary), {
         expectedDigest: offer.digest,
         expectedSize: offer.digest === undefined ? undefined : offer.size,
         maxBytes: 2 ** 32 - 1,
@@ -174,15 +120,14 @@ async function fetchIndex(
       sized(size);
       await makeIndexTable(temporary, place);
       // Every fetch gets a name of its own: another process may have the older one open.
-      const folder = `v${layout}-${hexOfDigest(digest).slice(0, 16)}-${temporary.slice(-12)}`;
+      const folder = `${name}-${hexOfDigest(digest).slice(0, 16)}-${temporary.slice(-12)}`;
       await rename(temporary, join(options.folder, folder));
-      const index = await openIndex(join(options.folder, folder), layout, place);
+      const index = await openIndex(join(options.folder, folder), place);
       if (index === undefined)
         throw new SpacktainersError("INTERNAL", "a fresh index cannot be opened", { place });
-      const { url } = store;
       const state: IndexState = { format: stateFormat, url, version: offer.version, digest, folder };
-      await writeFileAtomically(join(options.folder, stateName(layout)), sealed(state));
-      await removeOthers(options.folder, layout, folder);
+      await writeFileAtomically(join(options.folder, stateName(name)), sealed(state));
+      await removeOthers(options.folder, name, folder);
       return index;
     } catch (thrown) {
       await rm(temporary, { recursive: true, force: true });
@@ -191,8 +136,8 @@ async function fetchIndex(
   });
 }
 
-function stateName(layout: CacheLayout): string {
-  return `v${layout}.json`;
+function stateName(format: FormatName): string {
+  return `${format}.json`;
 }
 
 function sealed(state: IndexState): string {
@@ -200,8 +145,8 @@ function sealed(state: IndexState): string {
   return `${text}\n${digestOf(text)}\n`;
 }
 
-async function readState(folder: string, layout: CacheLayout): Promise<IndexState | undefined> {
-  const text = await readFile(join(folder, stateName(layout)), "utf8").catch(() => "");
+async function readState(folder: string, format: FormatName): Promise<IndexState | undefined> {
+  const text = await readFile(join(folder, stateName(format)), "utf8").catch(() => "");
   const [line = "", sum] = text.split("\n");
   if (sum !== digestOf(line)) return undefined;
   const state: unknown = JSON.parse(line);
@@ -209,15 +154,11 @@ async function readState(folder: string, layout: CacheLayout): Promise<IndexStat
   return state as unknown as IndexState;
 }
 
-async function removeOthers(folder: string, layout: CacheLayout, keep: string): Promise<void> {
+async function removeOthers(folder: string, format: FormatName, keep: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
-    if (!name.startsWith(`v${layout}-`) || name === keep) continue;
+    if (!name.startsWith(`${format}-`) || name === keep) continue;
     const path = join(folder, name);
     // What was finished a moment ago is about to be opened by another process.
     if (Math.abs(await ageOfFile(path)) > settlingMs) await removeIfPossible(path);
   }
-}
-
-function placeOf(store: CacheStore, path: string): Place {
-  return store.kind === "file" ? { file: store.locate(path) } : { url: store.locate(path) };
 }

@@ -4,10 +4,11 @@ import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import zlib from "node:zlib";
 import { type ConcreteSpec, type DagHash, parseDagHash } from "../../spec/concrete.ts";
+import { dialectOf } from "../../spec/format.ts";
 import { readNode } from "../../spec/readSpecfile.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
-import type { CacheIndex, CacheLayout } from "../types.ts";
+import type { CacheIndex } from "../types.ts";
 import { scanIndex } from "./indexScanner.ts";
 import { buildTable, type IndexTable, readTable } from "./indexTable.ts";
 
@@ -71,19 +72,13 @@ const maxParsed = 50_000;
  *
  * @param place the index, for errors
  */
-export async function openIndex(
-  folder: string,
-  layout: CacheLayout,
-  place: Place,
-): Promise<CacheIndex | undefined> {
+export async function openIndex(folder: string, place: Place): Promise<CacheIndex | undefined> {
   const bytes = await readFile(join(folder, tableFile)).catch(() => undefined);
   const table = bytes === undefined ? undefined : readTable(bytes);
   if (table === undefined) return undefined;
   const version = specfileVersionOf(table.databaseVersion, place);
   const descriptor = openWhole(indexDataPath(folder), table.dataSize);
-  return descriptor === undefined
-    ? undefined
-    : indexOf({ table, version, descriptor, folder, layout, place });
+  return descriptor === undefined ? undefined : indexOf({ table, version, descriptor, folder, place });
 }
 
 /** Opens the data; undefined when another process has removed it, or when it is not whole. */
@@ -106,11 +101,10 @@ interface OpenedIndex {
   /** Of the data. */
   readonly descriptor: number;
   readonly folder: string;
-  readonly layout: CacheLayout;
   readonly place: Place;
 }
 
-function indexOf({ table, version, descriptor, folder, layout, place }: OpenedIndex): CacheIndex {
+function indexOf({ table, version, descriptor, folder, place }: OpenedIndex): CacheIndex {
   const parsed = new Map<number, ConcreteSpec>();
   // Closed with the index: nobody else knows the descriptor.
   closeWhenCollected.register(parsed, descriptor);
@@ -120,7 +114,7 @@ function indexOf({ table, version, descriptor, folder, layout, place }: OpenedIn
     return text;
   };
   return {
-    layout,
+    generation: table.downloadableCount === 0 ? undefined : dialectOf(version),
     size: table.downloadableCount,
     has(dagHash) {
       const spec = table.find(dagHash);

@@ -6,6 +6,10 @@ export const stageText: Record<StageId, string> = {
   "choose-packages": "Choosing packages",
   "read-lock": "Reading the lock",
   "look-up-packages": "Looking up packages",
+  "prepare-spack": "Preparing Spack",
+  "concretize-packages": "Choosing packages with Spack",
+  "fetch-build-dependencies": "Fetching what building needs",
+  "build-packages": "Building packages",
   "install-packages": "Installing packages",
   "unpack-packages": "Unpacking packages",
   "merge-view": "Merging the view",
@@ -27,8 +31,14 @@ export const stageText: Record<StageId, string> = {
 /** The part of the work that runs now, as people say it. */
 export function stageTitle(event: Extract<WorkEvent, { type: "stage" | "job" }>): string {
   if (event.type === "stage") return stageText[event.stage];
-  const state = event.state === "SUBMITTED" ? " is submitted" : `: ${event.state.toLowerCase()}`;
+  const isOurs = event.state === "SUBMITTED" || event.state === "CANCELLED";
+  const state = `${isOurs ? " is " : ": "}${event.state.toLowerCase()}`;
   return `Job ${event.job}${state}${event.reason === undefined ? "" : ` (${event.reason})`}`;
+}
+
+/** Which container the work is done for; where there are several, which one of how many. */
+export function containerTitle(event: Extract<WorkEvent, { type: "container-start" }>): string {
+  return event.total === 1 ? event.container : `${event.container}  ${event.position} of ${event.total}`;
 }
 
 /** What a running task is doing, as people say it. */
@@ -44,6 +54,7 @@ export const taskVerb: Record<TaskKind, string> = {
   write: "writing",
   unpack: "unpacking",
   run: "starting",
+  compile: "building",
 };
 
 /** What a finished task did. */
@@ -59,6 +70,7 @@ export const taskDone: Record<TaskKind, string> = {
   write: "wrote",
   unpack: "unpacked",
   run: "started",
+  compile: "built",
 };
 
 /** A warning as one line, with its place in front and its hint behind. */
@@ -66,6 +78,26 @@ export function warningText(event: Extract<WorkEvent, { type: "warning" }>): str
   const place = event.place === undefined ? "" : formatPlace(event.place);
   const hint = event.hint === undefined ? "" : ` (${event.hint})`;
   return `${place === "" ? "" : `${place}  `}warning  ${event.message}${hint}`;
+}
+
+/** What this process waits for, as one line. */
+export function waitingText({ what, holder }: Extract<WorkEvent, { type: "waiting" }>): string {
+  const who = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
+  return `waiting for ${who}, which is ${what}`;
+}
+
+/** Why a package could not be built: lines that stay. */
+export function buildFailureLines(event: Extract<WorkEvent, { type: "build-failure" }>): readonly string[] {
+  const { phase, reason, errors, log, blocked } = event;
+  const when = phase === undefined ? "" : ` in its phase ${phase}`;
+  const lines = [`${event.package} failed${when}${reason === undefined ? "" : `: ${reason}`}`];
+  for (const { line, text, context } of errors) {
+    lines.push(`  line ${line} of its log:`);
+    for (const each of context) lines.push(`  ${each.trim() === text ? ">" : "|"} ${each}`);
+  }
+  lines.push(`  the whole log: ${log}`);
+  if (blocked.length > 0) lines.push(`  not built because of it: ${blocked.join(", ")}`);
+  return lines;
 }
 
 /** A retry as one line. */

@@ -39,7 +39,9 @@ function harmless(event: WorkEvent): WorkEvent {
   if (event.type === "task-progress") return event;
   const escaped = (value: unknown): unknown => {
     if (typeof value === "string") return escapeControlsInLine(value);
+    if (Array.isArray(value)) return value.map(escaped);
     if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map(escaped);
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escaped(inner)]));
   };
   return escaped(event) as WorkEvent;

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { BuildResult } from "../../commands/build/buildContainer.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
@@ -9,6 +10,7 @@ import {
   type ImageOptions,
   type WorkshopOptions,
 } from "../options.ts";
+import { printContainers } from "../outcomes.ts";
 import { imageRequest } from "../requests.ts";
 
 interface BuildOptions extends ImageOptions, WorkshopOptions {
@@ -43,34 +45,35 @@ Examples:
     .action(
       verbAction<BuildOptions>(program, outcome, async (context, options, names) => {
         const { buildContainers } = await import("../../commands/build/buildContainers.ts");
-        const results = await buildContainers({
+        const outcomes = await buildContainers({
           ...imageRequest(context, options, names),
           outputs: options.output ?? [],
           force: options.force === true,
         });
         context.reporter.close();
-        for (const result of results) {
-          if (context.json) {
-            context.print(JSON.stringify({ type: "result", ...result }));
-            continue;
-          }
-          const took = formatDuration(result.milliseconds);
-          const count = result.packages.length;
-          const how = result.upToDate
-            ? "up to date"
-            : count === 0
-              ? took
-              : `${result.reused} of ${count} packages reused, ${took}`;
-          const packages = count === 0 ? "" : `${count} packages, `;
-          const layers = `${result.layers} layer${result.layers === 1 ? "" : "s"}`;
-          context.print(
-            `${result.name} ${result.version} ${result.arch}  ${packages}${formatBytes(result.size)} in ${layers}  (${how})`,
-          );
-          for (const { kind, path } of result.outputs)
-            context.print(`  ${kind}:${shownPath(path, context.directory)}`);
-          context.print(`  ${result.digest}`);
-        }
+        printContainers(context, outcomes, {
+          json: (result) => result,
+          text: (result) => buildText(result, context.directory),
+        });
         return 0;
       }),
     );
+}
+
+/** What was built, for people. */
+function buildText(result: BuildResult, directory: string): string {
+  const took = formatDuration(result.milliseconds);
+  const count = result.packages.length;
+  const how = result.upToDate
+    ? "up to date"
+    : count === 0
+      ? took
+      : `${result.reused} of ${count} packages reused, ${took}`;
+  const packages = count === 0 ? "" : `${count} packages, `;
+  const layers = `${result.layers} layer${result.layers === 1 ? "" : "s"}`;
+  return [
+    `${result.name} ${result.version} ${result.arch}  ${packages}${formatBytes(result.size)} in ${layers}  (${how})`,
+    ...result.outputs.map(({ kind, path }) => `  ${kind}:${shownPath(path, directory)}`),
+    `  ${result.digest}`,
+  ].join("\n");
 }

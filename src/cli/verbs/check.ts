@@ -10,9 +10,9 @@ export function checkVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("check")
     .summary("every problem in every definition and configuration file")
     .description(
-      "Reads spacktainers.yaml and the definitions and reports every problem as file:line:column. Needs no network. Exit status 3 when there are errors.",
+      "Reads spacktainers.yaml and the definitions, or those named, and reports every problem as file:line:column. Needs no network. Exit status 3 when there are errors.",
     )
-    .argument("[names...]", "containers to check; none means all, and the configuration");
+    .argument("[names...]", "containers to check; none means all");
   return addSelectionOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers check\n  $ spacktainers check hello-mpi --json")
     .action(

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Examination } from "../../commands/doctor/examine.ts";
 import type { Finding } from "../../hpc/finding.ts";
+import { oneError } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
 
@@ -43,7 +44,7 @@ Examples:
     .action(
       verbAction<DoctorOptions>(program, outcome, async (context, options, subjects) => {
         const { examine } = await import("../../commands/doctor/examine.ts");
-        const examinations = await examine({
+        const { examinations, errors } = await examine({
           directory: context.directory,
           subjects,
           arch: options.arch,
@@ -60,11 +61,15 @@ Examples:
         const works = examinations.every(({ findings }) =>
           findings.every(({ severity }) => severity !== "error"),
         );
-        if (context.json) context.print(JSON.stringify({ type: "result", works, examinations }));
+        if (context.json)
+          context.print(
+            JSON.stringify({ type: "result", works: works && errors.length === 0, examinations }),
+          );
         else
           context.print(
             examinations.map((one) => examinationText(one)).join("\n\n") || "nothing is built here yet",
           );
+        if (errors.length > 0) throw oneError(errors);
         return works ? 0 : 1;
       }),
     );

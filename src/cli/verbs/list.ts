@@ -40,9 +40,9 @@ function row(container: ListedContainer): readonly string[] {
   const specs = container.kind === "def" ? `from ${container.from ?? "?"}` : container.specs.join(", ");
   return [
     container.name,
-    container.arch,
+    container.arch ?? "-",
     container.version ?? "-",
     image,
-    notes.length === 0 ? specs : `${specs}  (${notes.join(", ")})`,
+    notes.length === 0 ? specs : `${specs}  (${notes.join(", ")})`.trimStart(),
   ];
 }

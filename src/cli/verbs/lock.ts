@@ -1,10 +1,18 @@
 import { relative } from "node:path";
 import { Command } from "commander";
+import type { LockResult } from "../../commands/lock/lockContainer.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addSelectionOptions, addWorkshopOptions, type WorkshopOptions } from "../options.ts";
+import {
+  addFailFastOption,
+  addSelectionOptions,
+  addWorkshopOptions,
+  type FailFastOptions,
+  type WorkshopOptions,
+} from "../options.ts";
+import { printContainers } from "../outcomes.ts";
 import { workshopRequest } from "../requests.ts";
 
-interface LockOptions extends WorkshopOptions {
+interface LockOptions extends WorkshopOptions, FailFastOptions {
   readonly arch?: string;
   readonly keep?: boolean;
   readonly check?: boolean;
@@ -18,7 +26,7 @@ export function lockVerb(program: Command, outcome: VerbOutcome): Command {
       "Chooses the packages of each container from the caches and writes, beside its definition, spack.lock (which Spack reads too) and spacktainers.lock (archive digests, base, OS packages). Everything is chosen anew, whatever was locked before, unless --keep.",
     )
     .argument("[names...]", "containers to lock; none means all");
-  addSelectionOptions(command)
+  addFailFastOption(addSelectionOptions(command))
     .option("--keep", "specs that are locked and still asked for keep their configuration")
     .option("--check", "write nothing; exit status 3 when a lock is missing or out of date");
   return addWorkshopOptions(command)
@@ -33,35 +41,39 @@ Examples:
     .action(
       verbAction<LockOptions>(program, outcome, async (context, options, names) => {
         const { lockContainers } = await import("../../commands/lock/lockContainers.ts");
-        const results = await lockContainers({
+        const outcomes = await lockContainers({
           ...workshopRequest(context, options),
           names,
           arch: options.arch,
+          failFast: options.failFast === true,
           keep: options.keep === true,
           check: options.check === true,
         });
         context.reporter.close();
+        printContainers(context, outcomes, {
+          json: (result) => result ?? [],
+          text: (result) => (result === undefined ? undefined : lockText(result, context.directory)),
+        });
         if (options.check === true)
           context.print(context.json ? JSON.stringify({ type: "result", upToDate: true }) : "up to date");
-        for (const result of results) {
-          if (context.json) {
-            context.print(JSON.stringify({ type: "result", ...result }));
-            continue;
-          }
-          const base = result.basePackages === 0 ? "" : `, ${count(result.basePackages, "OS package")}`;
-          context.print(
-            `${result.name} ${result.version} ${result.arch}  ${count(result.packages, "package")}${base}`,
-          );
-          for (const { path, changed } of result.files)
-            context.print(`  ${shown(context.directory, path)}${changed ? "" : "  (unchanged)"}`);
-          for (const { request, variants } of result.undetermined)
-            context.print(
-              `  ${request}: caches cannot tell the default of ${variants.join(", ")}; see spacktainers explain`,
-            );
-        }
         return 0;
       }),
     );
+}
+
+/** What was locked, for people. */
+function lockText(result: LockResult, directory: string): string {
+  const base = result.basePackages === 0 ? "" : `, ${count(result.basePackages, "OS package")}`;
+  return [
+    `${result.name} ${result.version} ${result.arch}  ${count(result.packages, "package")}${base}`,
+    ...result.files.map(
+      ({ path, changed }) => `  ${shown(directory, path)}${changed ? "" : "  (unchanged)"}`,
+    ),
+    ...result.undetermined.map(
+      ({ request, variants }) =>
+        `  ${request}: caches cannot tell the default of ${variants.join(", ")}; see spacktainers explain`,
+    ),
+  ].join("\n");
 }
 
 function count(number: number, what: string): string {

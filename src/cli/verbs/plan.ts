@@ -1,6 +1,8 @@
 import { Command } from "commander";
+import { resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addImageOptions, type CacheOptions, type ImageOptions } from "../options.ts";
+import { printContainers } from "../outcomes.ts";
 import { imageRequest } from "../requests.ts";
 
 interface PlanOptions extends ImageOptions, CacheOptions {
@@ -31,19 +33,15 @@ Examples:
     .action(
       verbAction<PlanOptions>(program, outcome, async (context, options, names) => {
         const { planContainers } = await import("../../commands/plan/planContainers.ts");
-        const { plans, failures } = await planContainers({
+        const outcomes = await planContainers({
           ...imageRequest(context, options, names),
           registry: options.registry,
         });
         context.reporter.close();
         const { planText, planTotalText } = await import("../planText.ts");
-        for (const plan of plans)
-          context.print(context.json ? JSON.stringify({ type: "result", ...plan }) : planText(plan));
-        if (!context.json && plans.length > 1) context.print(planTotalText(plans));
-        if (failures.length > 0) {
-          const { SpacktainersErrors } = await import("../../util/errors.ts");
-          throw new SpacktainersErrors(failures);
-        }
+        const plans = resultsOf(outcomes);
+        const total = context.json || plans.length < 2 ? undefined : planTotalText(plans);
+        printContainers(context, outcomes, { json: (plan) => plan, text: planText, last: total });
         return 0;
       }),
     );

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { SpacktainersErrors } from "../../util/errors.ts";
+import { oneError } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addImageOptions,
@@ -8,7 +8,7 @@ import {
   type ImageOptions,
   type WorkshopOptions,
 } from "../options.ts";
-import { pushTable } from "../pushTable.ts";
+import { pushEntry, pushTable } from "../pushTable.ts";
 import { imageRequest } from "../requests.ts";
 
 interface PushOptions extends ImageOptions, WorkshopOptions {
@@ -41,7 +41,7 @@ Examples:
     .action(
       verbAction<PushOptions>(program, outcome, async (context, options, names) => {
         const { pushContainers } = await import("../../commands/push/pushContainers.ts");
-        const results = await pushContainers({
+        const { rows, errors } = await pushContainers({
           ...imageRequest(context, options, names),
           registries: options.registry ?? [],
           tags: options.tag ?? [],
@@ -49,11 +49,9 @@ Examples:
         });
         context.reporter.close();
         if (context.json)
-          for (const { error, ...result } of results)
-            context.print(JSON.stringify({ type: "result", ...result, failed: error !== undefined }));
-        else context.print(pushTable(results));
-        const errors = results.flatMap(({ error }) => (error === undefined ? [] : [error]));
-        if (errors.length > 0) throw new SpacktainersErrors([...new Set(errors)]);
+          for (const row of rows) context.print(JSON.stringify({ type: "result", ...pushEntry(row) }));
+        else context.print(pushTable(rows));
+        if (errors.length > 0) throw oneError(errors);
         return 0;
       }),
     );

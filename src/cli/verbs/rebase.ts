@@ -1,9 +1,10 @@
 import { Command } from "commander";
-import { SpacktainersErrors } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addSelectionOptions, collect } from "../options.ts";
+import { addFailFastOption, addSelectionOptions, collect, type FailFastOptions } from "../options.ts";
+import { printOutcomes } from "../outcomes.ts";
+import { pushEntry } from "../pushTable.ts";
 
-interface RebaseVerbOptions {
+interface RebaseVerbOptions extends FailFastOptions {
   readonly arch?: string;
   readonly base?: string;
   readonly registry?: readonly string[];
@@ -22,7 +23,7 @@ export function rebaseVerb(program: Command, outcome: VerbOutcome): Command {
       "Takes the Spack packages of an image as they are and puts them on the base as it is now, or on another one. Neither build caches nor the definition are needed, and no package is downloaded: the image tells what is in it. It is refused when a library, a symbol version or an interpreter would no longer be found. IMAGE is a container's name (its published image; the built one where no registry is configured), a reference such as ghcr.io/my-org/name:1.0, or the directory of an OCI layout; none means all containers. The result goes where the image came from.",
     )
     .argument("[images...]", "images to rebase");
-  return addSelectionOptions(command)
+  return addFailFastOption(addSelectionOptions(command))
     .option(
       "--base <base>",
       "debian:SUITE, ubuntu:SUITE, image:NAME, oci:DIR, rootfs:FILE or scratch (default: the configured one)",
@@ -53,7 +54,7 @@ Examples:
     .action(
       verbAction<RebaseVerbOptions>(program, outcome, async (context, options, images) => {
         const { rebaseImages } = await import("../../commands/rebase/rebaseImages.ts");
-        const { results, failures } = await rebaseImages({
+        const outcomes = await rebaseImages({
           directory: context.directory,
           images,
           arch: options.arch,
@@ -64,22 +65,18 @@ Examples:
           force: options.force === true,
           dryRun: options.dryRun === true,
           refresh: options.refresh === true,
+          failFast: options.failFast === true,
           emit: context.reporter.emit,
           signal: context.signal,
         });
         context.reporter.close();
         const { rebaseText } = await import("../rebaseText.ts");
-        for (const { pushed, ...result } of results)
-          context.print(
-            context.json
-              ? JSON.stringify({
-                  type: "result",
-                  ...result,
-                  pushed: pushed.map(({ error, ...one }) => ({ ...one, failed: error !== undefined })),
-                })
-              : rebaseText({ ...result, pushed }, context.directory),
-          );
-        if (failures.length > 0) throw new SpacktainersErrors([...new Set(failures)]);
+        printOutcomes(context, outcomes, {
+          subject: (_, image) => ({ image }),
+          json: (results) => results.map(({ pushed, ...one }) => ({ ...one, pushed: pushed.map(pushEntry) })),
+          text: (results) => results.map((one) => rebaseText(one, context.directory)).join("\n"),
+          errors: (results) => results.flatMap(({ pushed }) => pushed.flatMap(({ errors }) => errors)),
+        });
         return 0;
       }),
     );

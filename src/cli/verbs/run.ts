@@ -20,6 +20,7 @@ export interface ContainerOptions {
   readonly with?: RuntimeName | "auto";
   readonly network?: "host" | "none";
   readonly readOnly?: boolean;
+  readonly fakeroot?: boolean;
   readonly gpu?: GpuKind | true;
   readonly mpi?: MpiMode;
   readonly tty?: boolean;
@@ -88,6 +89,10 @@ export function addContainerOptions(command: Command): Command {
         .default("auto"),
     )
     .option("--read-only", "refuse writing in the container's own files")
+    .option(
+      "--fakeroot",
+      "be root in the container (default: yourself), without root's rights on this machine",
+    )
     .option("--tty", "give the program a terminal (default: when there is one)")
     .option("--print", "print the command line instead of running it");
 }
@@ -117,8 +122,10 @@ export async function runInContainer(
     runtime: options.with ?? "auto",
     network: options.network ?? "host",
     readOnly: options.readOnly === true,
+    fakeroot: options.fakeroot === true,
     tty: terminal,
     print: options.print === true ? context.print : undefined,
+    leave: () => context.reporter.close(),
     emit: context.reporter.emit,
     signal: context.signal,
   });

@@ -65,7 +65,7 @@ Examples:
     .action(
       verbAction<ConvertOptions>(program, outcome, async (context, options, [source = ""]) => {
         const { convertImage } = await import("../../pipeline/images/convertImage.ts");
-        const { openSigner } = await import("../../sif/signingKey.ts");
+        const { openSigner } = await import("../../openpgp/signer.ts");
         if (options.sign === undefined && (options.passphraseEnv ?? options.passphraseFd) !== undefined)
           throw new SpacktainersError("USAGE", "a passphrase is of use with --sign only");
         const signer =

@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { RuntimeName } from "../../run/types.ts";
 import { runtimeNames } from "../../run/types.ts";
-import { SpacktainersError } from "../../util/errors.ts";
+import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addSelectionOptions } from "../options.ts";
+import { addFailFastOption, addSelectionOptions, type FailFastOptions } from "../options.ts";
 
-interface TestOptions {
+interface TestOptions extends FailFastOptions {
   readonly arch?: string;
   readonly with?: readonly RuntimeName[];
   readonly slurm?: boolean;
@@ -22,7 +22,7 @@ export function testVerb(program: Command, outcome: VerbOutcome): Command {
       "Runs a container's smoke tests on every runtime that works here, or as Slurm jobs: that all libraries of its programs are found, that mpiexec starts ranks, %test of a definition file, and what test.yaml beside the definition says. Exit status 1 when one fails.",
     )
     .argument("<names...>", "containers' names, OCI layout directories, or SIF files");
-  return addSelectionOptions(command)
+  return addFailFastOption(addSelectionOptions(command))
     .addOption(
       new Option("--with <runtime>", "only this runtime (repeatable; default: all that work)").argParser(
         runtimes,
@@ -45,11 +45,12 @@ Examples:
         if (options.slurm === true && options.site === undefined)
           throw new SpacktainersError("USAGE", "--slurm needs --site: where to run");
         const { testContainers } = await import("../../commands/test/testContainers.ts");
-        const results = await testContainers(
+        const { results, errors, status } = await testContainers(
           {
             directory: context.directory,
             names,
             arch: options.arch,
+            failFast: options.failFast === true,
             runtimes: options.with ?? [],
             slurm:
               options.slurm === true && options.site !== undefined
@@ -67,9 +68,13 @@ Examples:
         );
         context.reporter.close();
         const failed = results.filter(({ passed }) => !passed).length;
-        if (context.json) context.print(JSON.stringify({ type: "result", passed: failed === 0, results }));
-        else context.print(`${results.length - failed} of ${results.length} passed`);
-        return failed === 0 ? 0 : 1;
+        // Of a single container that cannot be tested there is nothing to say but why.
+        if (results.length > 0 || errors.length === 0) {
+          if (context.json) context.print(JSON.stringify({ type: "result", passed: status === 0, results }));
+          else context.print(`${results.length - failed} of ${results.length} passed`);
+        }
+        if (errors.length > 0) throw new SpacktainersErrors(errors, status);
+        return status;
       }),
     );
 }

@@ -1,17 +1,20 @@
+import type { Configuration } from "../../definitions/configuration.ts";
 import { defContents } from "../../definitions/defContents.ts";
 import { readDefFile } from "../../definitions/defFile.ts";
 import { yamlLimits } from "../../definitions/positionedYaml.ts";
 import { inOrderOfPlace } from "../../definitions/problems.ts";
-import { readTextFile } from "../../definitions/repository.ts";
-import { selectContainers } from "../../definitions/select.ts";
+import { type Container, type Definition, readTextFile } from "../../definitions/repository.ts";
+import { selectDefinitions } from "../../definitions/select.ts";
 import { readTestsFile } from "../../definitions/testsFile.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
 import { lockStaleness } from "../../environment/lock.ts";
-import { noSpecs } from "../../pipeline/choose/noSpecs.ts";
+import type { Environment } from "../../environment/types.ts";
+import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
+import { hasNoSpecs, noSpecs } from "../../pipeline/choose/noSpecs.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { checkConfiguration } from "../../pipeline/workspace/checkConfiguration.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
-import { asSpacktainersError, type SpacktainersError } from "../../util/errors.ts";
+import { errorsOf, type SpacktainersError } from "../../util/errors.ts";
 
 /** What to check. */
 export interface CheckRequest {
@@ -29,48 +32,78 @@ export interface CheckResult {
 }
 
 /**
- * Finds every problem in the configuration and the definitions of a repository, without any network.
+ * Finds every problem in the configuration and in the definitions asked for, without any network. What is wrong with other
+ * definitions is not theirs.
  *
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`
  */
 export async function checkDefinitions(request: CheckRequest): Promise<CheckResult> {
   const repository = await openRepository(request.directory);
+  const { configuration } = repository;
   const arch = asArchitecture(request.arch);
-  const containers = await selectContainers(repository, {
+  const definitions = await selectDefinitions(repository, {
     names: request.names,
     cwd: request.directory,
     ...(arch === undefined ? {} : { arch }),
   });
-  const errors: SpacktainersError[] = [...repository.errors, ...checkConfiguration(repository.configuration)];
+  const all = request.names.length === 0 && arch === undefined;
+  const ofPlaces = all ? repository.errors : [...repository.generalErrors, ...placeErrors(definitions)];
+  const errors: SpacktainersError[] = [...ofPlaces, ...checkConfiguration(configuration)];
   const warnings: SpacktainersError[] = [...repository.warnings];
-  let checked = repository.configuration.file === undefined ? 0 : 1;
-  for (const container of containers) {
-    checked++;
-    try {
-      if (container.kind === "def") {
-        const problems = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);
-        errors.push(...problems.errors, ...problems.stages.flatMap((stage) => defContents(stage).errors));
-        warnings.push(...problems.warnings);
-        continue;
-      }
-      const dialect = repository.configuration.spack.dialect;
-      const reading = await loadManifest(container.path, dialect === undefined ? {} : { dialect });
-      errors.push(...reading.errors);
-      warnings.push(...reading.warnings);
-      if (reading.environment?.specs.length === 0) errors.push(noSpecs(container.path));
-      if (container.tests !== undefined) {
-        checked++;
-        const text = await readTextFile(container.tests, yamlLimits.bytes);
-        errors.push(...readTestsFile(text, container.tests).problems.errors);
-      }
-      if (container.lock !== undefined) {
-        checked++;
-        const lock = await loadLock(container.lock);
-        if (reading.environment !== undefined) warnings.push(...lockStaleness(lock, reading.environment));
-      }
-    } catch (error) {
-      errors.push(asSpacktainersError(error, { file: container.path }));
-    }
+  let checked = configuration.file === undefined ? 0 : 1;
+  for (const definition of definitions) {
+    const container = definition.kind === "broken" ? definition.container : definition;
+    if (container === undefined) continue;
+    const found = await checkContainer(container, configuration);
+    errors.push(...found.errors);
+    warnings.push(...found.warnings);
+    checked += found.checked;
   }
   return { errors: inOrderOfPlace(errors), warnings: inOrderOfPlace(warnings), checked };
+}
+
+/** What is wrong with the places of definitions; with two of one name, once. */
+function placeErrors(definitions: readonly Definition[]): readonly SpacktainersError[] {
+  return [...new Set(definitions.flatMap((one) => (one.kind === "broken" ? one.errors : [])))];
+}
+
+/** Everything that is wrong in the files of a container. */
+async function checkContainer(container: Container, configuration: Configuration): Promise<CheckResult> {
+  const errors: SpacktainersError[] = [];
+  const warnings: SpacktainersError[] = [];
+  let checked = 1;
+  // What is wrong with one file says nothing of the others.
+  const attempt = (work: () => Promise<void>): Promise<void> =>
+    work().catch((error: unknown) => void errors.push(...errorsOf(error, { file: container.path })));
+  if (container.kind === "def") {
+    await attempt(async () => {
+      const problems = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);
+      errors.push(...problems.errors, ...problems.stages.flatMap((stage) => defContents(stage).errors));
+      warnings.push(...problems.warnings);
+    });
+    return { errors, warnings, checked };
+  }
+  let environment: Environment | undefined;
+  await attempt(async () => {
+    const reading = await loadManifest(container.path, configuredReading(container, configuration));
+    environment = reading.environment;
+    errors.push(...reading.errors);
+    warnings.push(...reading.warnings);
+    if (environment !== undefined && hasNoSpecs(environment)) errors.push(noSpecs(container.path));
+  });
+  const { tests, lock } = container;
+  if (tests !== undefined) {
+    checked++;
+    await attempt(async () => {
+      errors.push(...readTestsFile(await readTextFile(tests, yamlLimits.bytes), tests).problems.errors);
+    });
+  }
+  if (lock !== undefined) {
+    checked++;
+    await attempt(async () => {
+      const read = await loadLock(lock);
+      if (environment !== undefined) warnings.push(...lockStaleness(read, environment));
+    });
+  }
+  return { errors, warnings, checked };
 }

@@ -4,11 +4,14 @@ import { checkImage } from "../../hpc/checkImage.ts";
 import { type Finding, ok } from "../../hpc/finding.ts";
 import { checkHost, type HostFacts, readHostFacts } from "../../hpc/hostFacts.ts";
 import type { ImageFacts } from "../../hpc/imageFacts.ts";
+import { readImageFacts } from "../../hpc/readImageFacts.ts";
 import { completeSite, findSite, type JobResources, type Site } from "../../hpc/site.ts";
-import { factsOfForm, factsOfPublished, type NamedFacts } from "../../pipeline/images/namedImageFacts.ts";
-import { findImage, type NamedImage } from "../../pipeline/images/openImage.ts";
+import { findImage, layoutOf } from "../../pipeline/images/findImage.ts";
+import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
+import { definitionName, forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
-import { asSpacktainersError, errorCodes, SpacktainersError } from "../../util/errors.ts";
+import { cacheHome } from "../../util/cacheHome.ts";
+import { oneError, type SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 
 /** A command line of `doctor`. */
@@ -40,15 +43,25 @@ export interface Examination {
   readonly findings: readonly Finding[];
 }
 
+/** All that was found out. */
+export interface Examined {
+  readonly examinations: readonly Examination[];
+  /** Why images could not be examined. */
+  readonly errors: readonly SpacktainersError[];
+}
+
 /**
  * Examines. Images are held against each site named; without one, against this machine. Sites without an image are held against
  * this machine where it is part of a cluster, and all built containers against them. Nothing named: this machine.
  * A container that is not built here is looked up in the first registry of the configuration.
  *
- * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when an image is neither built nor published; of opening and reading
- *   images; problems of the configuration
+ * An image that cannot be read does not keep the others from being examined.
+ *
+ * @returns what was found out, and why nothing was of the rest: `UNKNOWN_CONTAINER`, `NOT_FOUND` when an image is neither built nor
+ *   published; of opening and reading images
+ * @throws {SpacktainersError} problems of the configuration; why the only image, or all of them, cannot be examined; `INTERRUPTED`
  */
-export async function examine(request: ExamineRequest): Promise<readonly Examination[]> {
+export async function examine(request: ExamineRequest): Promise<Examined> {
   const repository = await openSoundRepository(request.directory);
   const { configuration } = repository;
   const sites = request.subjects
@@ -57,10 +70,33 @@ export async function examine(request: ExamineRequest): Promise<readonly Examina
   const images = request.subjects.filter((name) => !configuration.sites.has(name));
   const host = await readHostFacts();
   if (request.subjects.length === 0)
-    return [{ image: undefined, site: undefined, findings: checkHost(host) }];
-  const named: Subject[] = [];
-  for (const name of images) named.push(await openFacts(name, request, repository));
-  const all = images.length > 0 ? named : await builtImages(request, repository);
+    return {
+      examinations: [{ image: undefined, site: undefined, findings: checkHost(host) }],
+      errors: [],
+    };
+  const wanted = images.length > 0 ? images : await builtImages(request, repository);
+  const outcomes = await forEachOf(
+    wanted,
+    (name) => name,
+    { events: undefined, signal: request.signal, failFast: false },
+    async (name) => {
+      const subject = await openFacts(name, request, repository);
+      return images.length > 0 ? subject : { ...subject, name };
+    },
+  );
+  const examinations = examinationsOf(resultsOf(outcomes), sites, images.length === 0, host, request);
+  const errors = outcomeErrors(outcomes);
+  if (examinations.length === 0 && errors.length > 0) throw oneError(errors);
+  return { examinations, errors };
+}
+
+function examinationsOf(
+  all: readonly Subject[],
+  sites: readonly Site[],
+  siteToo: boolean,
+  host: HostFacts,
+  request: ExamineRequest,
+): readonly Examination[] {
   if (sites.length === 0)
     return all.map(({ name, facts, found }) => ({
       image: name,
@@ -76,9 +112,7 @@ export async function examine(request: ExamineRequest): Promise<readonly Examina
       ],
     }));
   return sites.flatMap((site) => [
-    ...(images.length === 0
-      ? [{ image: undefined, site: site.name, findings: checkSiteHere(site, host) }]
-      : []),
+    ...(siteToo ? [{ image: undefined, site: site.name, findings: checkSiteHere(site, host) }] : []),
     ...all.map(({ name, facts, found }) => ({
       image: name,
       site: site.name,
@@ -97,51 +131,31 @@ export async function examine(request: ExamineRequest): Promise<readonly Examina
 }
 
 async function openFacts(name: string, request: ExamineRequest, repository: Repository): Promise<Subject> {
-  const image = await findImage(name, repository, request);
+  const subject = await findImage(name, repository, request);
   const { arch, emit, signal } = request;
-  const context = { arch, registries: repository.configuration.registries, emit, signal };
-  if (image.form !== undefined) {
-    const { facts, reference } = await factsOfForm(image.form, context);
-    const found = reference === undefined ? [] : [ok("image", `${reference} was read`, reference)];
-    return { name: image.name, facts, found };
-  }
-  if (image.container === undefined)
-    throw new SpacktainersError("NOT_FOUND", `${image.name} is not here`, {
-      hint: `neither a site, a container nor an image is called ${name}; an image in a registry is docker://${name}`,
-    });
-  const published = await publishedFacts(image, context);
-  const message = `it is not built here; ${published.reference}, which is published, was read`;
-  return { name: image.name, facts: published.facts, found: [ok("image", message, published.reference)] };
-}
-
-async function publishedFacts(
-  image: NamedImage,
-  context: Parameters<typeof factsOfPublished>[1],
-): Promise<NamedFacts & { readonly reference: string }> {
-  let why = "no registry is configured in which it could be published";
-  let cause: unknown;
+  const { registries } = repository.configuration;
+  const image = await openSubject(subject, { arch, registries, emit, signal, patience: registryPatience });
   try {
-    const published = await factsOfPublished(image, context);
-    if (published !== undefined) return published;
-  } catch (error) {
-    const { code, message } = asSpacktainersError(error);
-    if (context.signal.aborted || errorCodes[code] !== "unavailable") throw error;
-    cause = error;
-    why = `what is published cannot be read: ${message}`;
+    const facts = await readImageFacts(image, { cache: cacheHome(), emit, signal });
+    const other = standIn(subject, image);
+    const read = other ?? image.reference;
+    const message =
+      other === undefined
+        ? `${read} was read`
+        : `it is not built here; ${other}, which is ${subject.found}, was read`;
+    return { name: subject.name, facts, found: read === undefined ? [] : [ok("image", message, read)] };
+  } finally {
+    await image.close();
   }
-  throw new SpacktainersError("NOT_FOUND", `${image.name} is not built here, and ${why}`, {
-    hint: `spacktainers build ${image.name}`,
-    cause,
-  });
 }
 
-async function builtImages(request: ExamineRequest, repository: Repository): Promise<readonly Subject[]> {
+/** Names of the containers whose images are built. */
+async function builtImages(request: ExamineRequest, repository: Repository): Promise<readonly string[]> {
   const found = [];
   for (const container of repository.containers) {
     if (container.parked || container.kind === "def") continue;
-    const name = `${container.arch}/${container.name}`;
-    const { layout } = await findImage(name, repository, request);
-    if (layout !== undefined) found.push({ ...(await openFacts(name, request, repository)), name });
+    const name = definitionName(container);
+    if (layoutOf(await findImage(name, repository, request)) !== undefined) found.push(name);
   }
   return found;
 }

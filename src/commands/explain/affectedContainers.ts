@@ -1,12 +1,20 @@
-import { selectContainers } from "../../definitions/select.ts";
+import type { Container } from "../../definitions/repository.ts";
+import { selectDefinitions } from "../../definitions/select.ts";
 import type { PackageListing } from "../../pipeline/describe/packageListing.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
+import { forEachContainer, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { parseSpec } from "../../spec/parse.ts";
-import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { nameEvents } from "../../util/nameEvents.ts";
 import { pathsTo } from "./dependencyGraph.ts";
-import { type ExplainRequest, openContainer, openRequestCaches, satisfying } from "./explainedContainer.ts";
+import {
+  type ContainerState,
+  type ExplainRequest,
+  openContainer,
+  openRequestCaches,
+  satisfying,
+} from "./explainedContainer.ts";
 
 /** A container that has a package. */
 export interface AffectedContainer {
@@ -26,7 +34,12 @@ export interface AffectedContainer {
 export interface AffectedContainers {
   readonly containers: readonly AffectedContainer[];
   readonly checked: number;
-  readonly failed: readonly { readonly name: string; readonly arch: string; readonly message: string }[];
+  readonly failed: readonly {
+    readonly name: string;
+    /** Undefined where it is not known. */
+    readonly arch: string | undefined;
+    readonly message: string;
+  }[];
 }
 
 /**
@@ -42,47 +55,53 @@ export async function affectedContainers(
 ): Promise<AffectedContainers> {
   const repository = await openSoundRepository(request.directory);
   const arch = asArchitecture(request.arch);
-  const selected = await selectContainers(repository, {
-    names,
-    cwd: request.directory,
-    ...(arch === undefined ? {} : { arch }),
-  });
+  const selection = { names, cwd: request.directory, ...(arch === undefined ? {} : { arch }) };
+  const definitions = await selectDefinitions(repository, selection);
   for (const text of asked) parseSpec(text, { dialect: "1.x" });
-  const containers: AffectedContainer[] = [];
-  const failed: { name: string; arch: string; message: string }[] = [];
-  let checked = 0;
-  const caches = await openRequestCaches(repository, request);
+  const events = nameEvents(request.emit);
+  const { emit } = events;
+  const caches = await openRequestCaches(repository, { ...request, emit });
   try {
-    for (const container of selected) {
-      if (container.kind === "def") continue;
-      checked++;
-      try {
-        const state = await openContainer(container, repository.configuration, caches, request.emit);
-        const { listing } = state;
-        const inside = new Set([...listing.packages, ...listing.externals].map(({ hash }) => hash));
-        const specs = asked.flatMap((text) => satisfying(text, state)).filter(({ hash }) => inside.has(hash));
-        if (specs.length === 0) continue;
-        containers.push({
-          name: container.name,
-          arch: container.arch,
-          origin: listing.origin,
-          packages: [...new Set(specs)].map(({ name, version, hash }) => ({
-            name,
-            version,
-            hash,
-            roots: listing.roots
-              .filter((root) => pathsTo(listing.graph, [root.hash], hash).runtime)
-              .map((root) => root.request),
-          })),
-        });
-      } catch (thrown) {
-        const [first] = thrown instanceof SpacktainersErrors ? thrown.errors : [thrown];
-        if (!(first instanceof SpacktainersError)) throw thrown;
-        failed.push({ name: container.name, arch: container.arch, message: first.message });
-      }
-    }
+    const withPackages = definitions.filter(({ kind }) => kind !== "def");
+    const options = { events, signal: request.signal, failFast: false };
+    const outcomes = await forEachContainer(withPackages, options, async (container) =>
+      affected(container, await openContainer(container, repository.configuration, caches, emit), asked),
+    );
+    return {
+      containers: resultsOf(outcomes).flatMap((one) => one ?? []),
+      checked: outcomes.length,
+      failed: outcomes.flatMap((outcome) => {
+        if (outcome.state !== "failed") return [];
+        const { name, arch } = outcome.subject;
+        return outcome.errors.map(({ message }) => ({ name, arch, message }));
+      }),
+    };
   } finally {
     await caches.close();
   }
-  return { containers, checked, failed };
+}
+
+/** What of a container's packages was asked for; undefined when it has none of it. */
+function affected(
+  { name, arch }: Container,
+  state: ContainerState,
+  asked: readonly string[],
+): AffectedContainer | undefined {
+  const { listing } = state;
+  const inside = new Set([...listing.packages, ...listing.externals].map(({ hash }) => hash));
+  const specs = asked.flatMap((text) => satisfying(text, state)).filter(({ hash }) => inside.has(hash));
+  if (specs.length === 0) return undefined;
+  return {
+    name,
+    arch,
+    origin: listing.origin,
+    packages: [...new Set(specs)].map(({ name, version, hash }) => ({
+      name,
+      version,
+      hash,
+      roots: listing.roots
+        .filter((root) => pathsTo(listing.graph, [root.hash], hash).runtime)
+        .map((root) => root.request),
+    })),
+  };
 }

@@ -4,7 +4,7 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import { didYouMean } from "../../definitions/nearest.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { type PackageListing, readImageListing } from "../../pipeline/describe/packageListing.ts";
-import { defaultOutput } from "../../pipeline/images/builtImage.ts";
+import { builtImage, defaultOutput } from "../../pipeline/images/builtImages.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import type { ConcreteSpec, DagHash } from "../../spec/concrete.ts";
@@ -139,7 +139,8 @@ async function builtListing(
   { output }: Configuration,
 ): Promise<PackageListing | undefined> {
   const directory = defaultOutput(output, container);
-  return readImageListing(directory, directory).catch(() => undefined);
+  const image = await builtImage(directory);
+  return image && readImageListing(image, directory).catch(() => undefined);
 }
 
 /** The packages that the user means: those in the image if there are any, else those that were needed to build. */

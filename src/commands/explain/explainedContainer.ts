@@ -3,8 +3,8 @@ import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
 import { choosePrepared, prepareChoice } from "../../concretize/chooseFromCaches.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
-import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
-import { type LoadedEnvironment, loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
+import type { LoadedEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
+import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
 import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
 import { listLock, type PackageListing } from "../../pipeline/describe/packageListing.ts";
@@ -13,7 +13,7 @@ import { runtimeClosure } from "../../spec/closure.ts";
 import type { ConcreteSpec } from "../../spec/concrete.ts";
 import { parseSpec } from "../../spec/parse.ts";
 import { concreteSatisfies } from "../../spec/satisfies.ts";
-import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { errorsOf, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import type { FreshChoice } from "./explainPackage.ts";
 
@@ -49,8 +49,7 @@ export async function openContainer(
   caches: CacheSet,
   emit: EmitEvent,
 ): Promise<ContainerState> {
-  const dialect = await chooseDialect(container, configuration, caches);
-  const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
+  const loaded = await openEnvironment(container, configuration, { caches, emit });
   const fresh = await chooseNow(container, configuration, loaded, caches, emit);
   if (loaded.lock !== undefined) {
     const own = await loadSpacktainersLock(lockPaths(container).spacktainers);
@@ -89,11 +88,6 @@ async function chooseNow(
   emit: EmitEvent,
 ): Promise<FreshChoice | undefined> {
   emit({ type: "stage", stage: "choose-packages" });
-  const failures = (thrown: unknown): readonly SpacktainersError[] => {
-    if (thrown instanceof SpacktainersErrors) return thrown.errors;
-    if (thrown instanceof SpacktainersError) return [thrown];
-    throw thrown;
-  };
   try {
     const index = await caches.index();
     const facts = await recipeFacts(configuration);
@@ -102,11 +96,11 @@ async function chooseNow(
     try {
       return { context, resolution: choosePrepared(context), problems: [] };
     } catch (thrown) {
-      return { context, resolution: undefined, problems: failures(thrown) };
+      return { context, resolution: undefined, problems: errorsOf(thrown) };
     }
   } catch (thrown) {
     if (lock === undefined) throw thrown;
-    for (const { code, message, place } of failures(thrown)) emit({ type: "warning", code, message, place });
+    for (const { code, message, place } of errorsOf(thrown)) emit({ type: "warning", code, message, place });
     return undefined;
   }
 }

@@ -7,14 +7,16 @@ import { choosePmi, mainMpi, type PmiChoice } from "../../hpc/choosePmi.ts";
 import type { Finding } from "../../hpc/finding.ts";
 import type { ImageFacts } from "../../hpc/imageFacts.ts";
 import type { Job, JobBind } from "../../hpc/job.ts";
+import { readImageFacts } from "../../hpc/readImageFacts.ts";
 import { findSite, type JobResources, type Site } from "../../hpc/site.ts";
-import { defaultOutput } from "../../pipeline/images/builtImage.ts";
+import { defaultOutput } from "../../pipeline/images/builtImages.ts";
+import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
 import { fillPattern, registryReference } from "../../pipeline/images/imageLocation.ts";
-import { factsOfForm, factsOfPublished, type NamedFacts } from "../../pipeline/images/namedImageFacts.ts";
-import { findImage, type NamedImage } from "../../pipeline/images/openImage.ts";
+import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { parseBind } from "../../run/containerProcess.ts";
 import type { GpuKind } from "../../run/types.ts";
+import { cacheHome } from "../../util/cacheHome.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { shownPath } from "../../util/shownPath.ts";
@@ -109,27 +111,39 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
  * registries that this machine does not. A file that is here and damaged is.
  */
 async function factsFor(
-  image: NamedImage,
+  subject: ImageSubject,
   site: Site,
   request: JobRequest,
   repository: Repository,
 ): Promise<ImageFacts | undefined> {
   const { arch, emit, signal, lookUp = true } = request;
-  const { form, container } = image;
-  const context = { arch, registries: repository.configuration.registries, emit, signal };
+  const { form, container, name } = subject;
+  const { registries } = repository.configuration;
   const isHere = form !== undefined && form.kind !== "reference";
   let why = "";
   try {
-    let found: NamedFacts | undefined;
-    if (isHere || (lookUp && form !== undefined)) found = await factsOfForm(form, context);
-    else if (lookUp && container !== undefined) found = await factsOfPublished(image, context);
-    if (found !== undefined && container !== undefined && form === undefined)
-      emit({
-        type: "warning",
-        code: "NOTICE",
-        message: `${image.name} is not built here: ${found.reference ?? ""}, which is published, was checked`,
+    if (isHere || (lookUp && form !== undefined)) {
+      const image = await openSubject(subject, {
+        arch,
+        registries,
+        emit,
+        signal,
+        patience: registryPatience,
       });
-    if (found !== undefined) return found.facts;
+      try {
+        const facts = await readImageFacts(image, { cache: cacheHome(), emit, signal });
+        const other = standIn(subject, image);
+        if (other !== undefined)
+          emit({
+            type: "warning",
+            code: "NOTICE",
+            message: `${name} is not built here: ${other}, which is ${subject.found}, was checked`,
+          });
+        return facts;
+      } finally {
+        await image.close();
+      }
+    }
   } catch (error) {
     const { code, message } = asSpacktainersError(error);
     if (signal.aborted || (isHere && code !== "RUNTIME_MISSING")) throw error;
@@ -139,23 +153,22 @@ async function factsFor(
     type: "warning",
     code: "NOTICE",
     message: `the image ${isHere ? "cannot be read" : "is not here"}, so whether it fits ${site.name} is not checked${why}`,
-    ...(container === undefined ? {} : { hint: `spacktainers build ${image.name}` }),
+    ...(container === undefined ? {} : { hint: `spacktainers build ${name}` }),
   });
   return undefined;
 }
 
 /** Where the image is for the site's runtime. */
-function locationOf(request: JobRequest, site: Site, image: NamedImage, repository: Repository): string {
+function locationOf(request: JobRequest, site: Site, image: ImageSubject, repository: Repository): string {
   if (request.location !== undefined) return request.location;
-  if (site.runtime === "native") {
-    const layout =
-      image.layout ??
-      (image.container === undefined
-        ? undefined
-        : defaultOutput(repository.configuration.output, image.container));
-    if (site.image === undefined && layout !== undefined) return layout;
+  // Our own runner takes an image in every form; where a container is to be run that is not here, it will be in its place.
+  if (site.runtime === "native" && site.image === undefined) {
+    if (image.form !== undefined && image.found !== "published")
+      return layoutOf(image) ?? formText(image.form);
+    if (image.container !== undefined) return defaultOutput(repository.configuration.output, image.container);
   }
-  if (image.container === undefined && image.layout === undefined) return ownLocation(image, site, request);
+  if (image.container === undefined && layoutOf(image) === undefined)
+    return ownLocation(image, site, request);
   if (site.image !== undefined) {
     const filled = fillPattern(site.image, image);
     const isFile = isAbsolute(filled) || /^[.$~]/.test(filled) || filled.endsWith(".sif");
@@ -172,22 +185,19 @@ function locationOf(request: JobRequest, site: Site, image: NamedImage, reposito
 }
 
 /** What was given is for the site: a reference or path, in the words of the site's runtime where we understand it. */
-function ownLocation({ form }: NamedImage, site: Site, { image, directory }: JobRequest): string {
+function ownLocation({ form }: ImageSubject, site: Site, { image, directory }: JobRequest): string {
   const usesUrl = site.runtime === "apptainer" || site.runtime === "singularity";
   if (form === undefined) return image;
   if (form.kind === "reference") {
-    if (site.runtime === "native")
-      throw new SpacktainersError("NOT_SUPPORTED", "our own runner does not run images of a registry", {
-        hint: `skopeo copy docker://${form.name} oci:DIR, and --image DIR`,
-      });
+    if (site.runtime === "native") return formText(form);
     if (form.transport === "oras" && !usesUrl)
       throw new SpacktainersError("NOT_SUPPORTED", `${site.runtime} does not run SIF files of a registry`, {
         hint: "name the container image they were made of: docker://…",
       });
-    return usesUrl ? `${form.transport}://${form.name}` : form.name;
+    return usesUrl ? formText(form) : form.name;
   }
   if (form.kind === "local") {
-    if (usesUrl) return form.path;
+    if (usesUrl || site.runtime === "native") return form.path;
     throw new SpacktainersError(
       "NOT_SUPPORTED",
       `${site.runtime} does not run ${shownPath(form.path, directory)}`,
@@ -196,12 +206,14 @@ function ownLocation({ form }: NamedImage, site: Site, { image, directory }: Job
       },
     );
   }
-  const { kind, path, reference } = form.source;
-  if (usesUrl || site.runtime === "podman")
-    return `${kind}:${path}${reference === undefined ? "" : `:${reference}`}`;
-  throw new SpacktainersError("NOT_SUPPORTED", `${site.runtime} does not run an image from ${kind}:`, {
-    hint: "give --image: where the image is for the runtime of the site",
-  });
+  if (usesUrl || site.runtime === "podman" || site.runtime === "native") return formText(form);
+  throw new SpacktainersError(
+    "NOT_SUPPORTED",
+    `${site.runtime} does not run an image from ${form.source.kind}:`,
+    {
+      hint: "give --image: where the image is for the runtime of the site",
+    },
+  );
 }
 
 /** Registries want lower case, but for tags. */

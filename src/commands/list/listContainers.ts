@@ -1,16 +1,25 @@
+import type { Configuration } from "../../definitions/configuration.ts";
 import { readDefFile } from "../../definitions/defFile.ts";
-import { type Container, readTextFile } from "../../definitions/repository.ts";
-import { selectContainers } from "../../definitions/select.ts";
+import { type BrokenDefinition, type Container, readTextFile } from "../../definitions/repository.ts";
+import { inDefinitionOrder, selectDefinitions } from "../../definitions/select.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
-import { type BuiltImage, readBuiltImage } from "../../pipeline/images/builtImage.ts";
+import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
+import {
+  builtImage,
+  defaultOutput,
+  type ImageSummary,
+  summaryOf,
+} from "../../pipeline/images/builtImages.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 
 /** What `list` says of a container. */
 export interface ListedContainer {
   readonly name: string;
-  readonly arch: string;
-  readonly kind: "spack" | "def";
+  /** Undefined where a broken definition tells none. */
+  readonly arch: string | undefined;
+  /** `broken`: no container can be made of it; `check` says why. */
+  readonly kind: "spack" | "def" | "broken";
   readonly path: string;
   readonly parked: boolean;
   /** The specs as written; none for a definition file. */
@@ -22,9 +31,15 @@ export interface ListedContainer {
   readonly locked: boolean;
   readonly epilogue: boolean;
   /** The image in the output folder. */
-  readonly image: BuiltImage | undefined;
-  /** Number of errors in the definition. */
+  readonly image: ListedImage | undefined;
+  /** Number of errors in the definition. What is wrong with one keeps no other from being listed. */
   readonly problems: number;
+}
+
+/** An image, and where it is. */
+export interface ListedImage extends ImageSummary {
+  /** The layout's directory. */
+  readonly path: string;
 }
 
 /**
@@ -38,20 +53,50 @@ export async function listContainers(request: {
   readonly arch: string | undefined;
 }): Promise<readonly ListedContainer[]> {
   const repository = await openRepository(request.directory);
+  const { configuration } = repository;
   const arch = asArchitecture(request.arch);
   const asked = { names: request.names, cwd: request.directory, ...(arch === undefined ? {} : { arch }) };
+  const selected = await selectDefinitions(repository, asked);
   // Without names, `list` shows the parked ones too: they exist, though they are not built.
-  const containers =
+  const parked =
     request.names.length > 0
-      ? await selectContainers(repository, asked)
-      : repository.containers.filter((container) => arch === undefined || container.arch === arch);
-  const dialect = repository.configuration.spack.dialect;
+      ? []
+      : repository.containers.filter((one) => one.parked && (arch === undefined || one.arch === arch));
   return Promise.all(
-    containers.map(async (container) => {
-      const image = await readBuiltImage(repository.configuration.output, container);
-      return { ...identity(container), image, ...(await contents(container, dialect, image)) };
+    inDefinitionOrder([...selected, ...parked]).map(async (definition) => {
+      if (definition.kind === "broken") return brokenContainer(definition);
+      const image = await listedImage(defaultOutput(configuration.output, definition));
+      const found = await contents(definition, configuration, image).catch(() => unreadable(image));
+      return { ...identity(definition), image, ...found };
     }),
   );
+}
+
+async function listedImage(path: string): Promise<ListedImage | undefined> {
+  const image = await builtImage(path);
+  return image && { path, ...summaryOf(image) };
+}
+
+function brokenContainer({ name, arch, path, errors }: BrokenDefinition): ListedContainer {
+  return {
+    name,
+    arch,
+    kind: "broken",
+    path,
+    parked: false,
+    locked: false,
+    epilogue: false,
+    image: undefined,
+    specs: [],
+    from: undefined,
+    version: undefined,
+    problems: errors.length,
+  };
+}
+
+/** Of a definition that cannot be read: that it cannot is its problem. */
+function unreadable(image: ListedImage | undefined): Awaited<ReturnType<typeof contents>> {
+  return { specs: [], from: undefined, version: image?.version, problems: 1 };
 }
 
 function identity(container: Container) {
@@ -69,8 +114,8 @@ function identity(container: Container) {
 
 async function contents(
   container: Container,
-  dialect: "0.x" | "1.x" | undefined,
-  image: BuiltImage | undefined,
+  configuration: Configuration,
+  image: ListedImage | undefined,
 ): Promise<Pick<ListedContainer, "specs" | "from" | "version" | "problems">> {
   if (container.kind === "def") {
     const file = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);
@@ -78,7 +123,7 @@ async function contents(
   }
   const { environment, errors } = await loadManifest(
     container.path,
-    dialect === undefined ? {} : { dialect },
+    configuredReading(container, configuration),
   );
   const lock =
     container.lock === undefined ? undefined : await loadLock(container.lock).catch(() => undefined);

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { planBase } from "../../base/buildBase.ts";
 import type { BuildBaseOptions, PlannedBase } from "../../base/types.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
@@ -8,19 +7,20 @@ import type { Environment, Lock } from "../../environment/types.ts";
 import { openCompletion } from "../../pipeline/assemble/completeBase.ts";
 import { baseDigest } from "../../pipeline/base/baseDigest.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
-import { baseName, baseSpec } from "../../pipeline/base/baseSpec.ts";
+import { baseName } from "../../pipeline/base/baseSpec.ts";
+import { startBase } from "../../pipeline/base/startBase.ts";
 import { choiceInputs } from "../../pipeline/choose/choiceInputs.ts";
-import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
-import { type LoadedEnvironment, loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { lockText } from "../../pipeline/choose/lockText.ts";
-import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
-import { type ResolvedPackages, resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
+import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
+import type { ResolvedPackages } from "../../pipeline/choose/resolvePackages.ts";
 import { type LockedBase, lockPaths, writeSpacktainersLock } from "../../pipeline/choose/spacktainersLock.ts";
 import { assemblyVersion } from "../../pipeline/plan/assemblyVersion.ts";
+import { withEpilogueNeeds } from "../../pipeline/plan/epilogueNeeds.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
-import { installVersion, makeFragments, planFragments } from "../../pipeline/plan/makeFragments.ts";
-import { packagePrefixes } from "../../pipeline/plan/packagePrefixes.ts";
-import { packageProblems, readLocks } from "../../pipeline/plan/useLocks.ts";
+import { installVersion, makeFragments } from "../../pipeline/plan/makeFragments.ts";
+import type { OpenedContainer } from "../../pipeline/plan/openContainer.ts";
+import { imageSettings, type PackagePlan, planPackages } from "../../pipeline/plan/planPackages.ts";
+import { noLocks } from "../../pipeline/plan/useLocks.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { formatSpec } from "../../spec/format.ts";
 import { parseSpec } from "../../spec/parse.ts";
@@ -49,25 +49,18 @@ export interface LockResult {
  */
 export async function lockContainer(
   container: Container,
-  configuration: Configuration,
+  configured: Configuration,
   keep: boolean,
   workshop: Workshop & { readonly refresh: boolean },
 ): Promise<LockResult> {
-  const { caches, emit } = workshop;
-  refuseDefinitionFile(container);
+  const configuration = await withEpilogueNeeds(configured, container);
   const paths = lockPaths(container);
   const before = keep && container.lock !== undefined ? await loadLock(container.lock) : undefined;
-  const dialect = before?.dialect ?? (await chooseDialect({ lock: undefined }, configuration, caches));
-  const read = await loadEnvironment(
-    { path: container.path, lock: undefined },
-    dialect === undefined ? {} : { dialect },
-    emit,
-  );
+  const unlocked = { ...container, lock: undefined };
+  const read = await openEnvironment(unlocked, configuration, workshop, { dialect: before?.dialect });
   const loaded = before === undefined ? read : { ...read, environment: keepRoots(read.environment, before) };
-  const platform = configuration.platforms[container.arch];
-  const resolved = await resolvePackages(loaded, caches, platform, emit, () =>
-    recipeFacts(configuration),
-  ).catch((error: unknown) => {
+  const opened: OpenedContainer = { container, configuration, loaded, locks: noLocks };
+  const planned = await planOnBase(opened, workshop).catch((error: unknown) => {
     if (before === undefined || !(error instanceof SpacktainersError) || error.code !== "NO_SOLUTION")
       throw error;
     throw new SpacktainersError("NO_SOLUTION", error.message, {
@@ -76,13 +69,14 @@ export async function lockContainer(
       cause: error,
     });
   });
+  const { resolved } = planned.packages;
   // With the specs as the user wrote them, whatever was kept.
   const spackLock = lockText(read.environment, resolved.resolution, resolved.graph);
-  const base = await lockedBase(container, configuration, loaded, resolved, workshop);
+  const base = await lockedBase(opened, planned, workshop);
   const own = writeSpacktainersLock({
     architecture: container.arch,
     spackLock: digestOf(spackLock),
-    choice: choiceInputs(read.environment, platform),
+    choice: choiceInputs(read.environment, configuration.platforms[container.arch]),
     tool: { install: installVersion, assembly: assemblyVersion },
     base,
     packages: resolved.packages.map(({ spec, digest, size }) => ({
@@ -107,35 +101,6 @@ export async function lockContainer(
   };
 }
 
-/**
- * What `build --frozen` would refuse: locks that are missing or do not fit the manifest and the configuration, and packages
- * whose archive in the caches is not the one locked. Nothing is written.
- */
-export async function checkLocks(
-  container: Container,
-  configuration: Configuration,
-  workshop: Pick<Workshop, "caches" | "emit">,
-): Promise<readonly SpacktainersError[]> {
-  refuseDefinitionFile(container);
-  const { dialect } = configuration.spack;
-  const options = dialect === undefined ? { frozen: true } : { dialect, frozen: true };
-  const loaded = await loadEnvironment(container, options, workshop.emit);
-  const { lock, problems, usable } = await readLocks(container, loaded, configuration);
-  if (lock === undefined || !usable || loaded.lock === undefined) return problems;
-  const platform = configuration.platforms[container.arch];
-  const { packages } = await resolvePackages(loaded, workshop.caches, platform, workshop.emit);
-  const locked = new Map(lock.packages.map((one) => [one.hash, one]));
-  return [...problems, ...packageProblems(packages, locked, { file: lockPaths(container).spacktainers })];
-}
-
-function refuseDefinitionFile(container: Container): void {
-  if (container.kind === "def")
-    throw new SpacktainersError("NOT_SUPPORTED", `${container.name} is an Apptainer definition file`, {
-      place: { file: container.path },
-      hint: "only containers with a spack.yaml have locks",
-    });
-}
-
 /** Asks for the locked configuration of every root that is in the lock. */
 function keepRoots(environment: Environment, lock: Lock): Environment {
   const canonical = (text: string): string => {
@@ -154,36 +119,52 @@ function keepRoots(environment: Environment, lock: Lock): Environment {
   return { ...environment, specs };
 }
 
+/** What a build of the container would start from. */
+interface PlannedLock {
+  readonly packages: PackagePlan;
+  /** As configured, without what packages need besides. */
+  readonly base: PlannedBase;
+  readonly baseOptions: BuildBaseOptions;
+}
+
+/** Chooses the packages while the base's servers are asked. */
+async function planOnBase(
+  opened: OpenedContainer,
+  workshop: Workshop & { readonly refresh: boolean },
+): Promise<PlannedLock> {
+  const { container, configuration } = opened;
+  const { refresh } = workshop;
+  const base = startBase(
+    { configured: configuration.base, architecture: container.arch, lock: undefined, refresh },
+    workshop,
+  );
+  try {
+    const settings = imageSettings(configuration, { strip: undefined, keepMetadata: false });
+    const packages = await planPackages(opened, settings, workshop);
+    return { packages, base: await base.planned, baseOptions: base.options };
+  } catch (error) {
+    await base.abandon(error);
+    throw error;
+  }
+}
+
 /** The base to lock: made, and where the configuration allows it completed by the libraries that packages need. */
 async function lockedBase(
-  container: Container,
-  configuration: Configuration,
-  loaded: LoadedEnvironment,
-  resolved: ResolvedPackages,
-  workshop: Workshop & { readonly refresh: boolean },
+  opened: OpenedContainer,
+  planned: PlannedLock,
+  workshop: Workshop,
 ): Promise<LockedBase> {
-  const { emit, signal } = workshop;
+  const { container, configuration } = opened;
   const configured = configuration.base;
-  const options: BuildBaseOptions = {
-    architecture: container.arch,
-    cacheDir: workshop.baseCacheDir,
-    emit,
-    signal,
-    refresh: workshop.refresh,
-    repository: (name) => workshop.registries.repository(name),
-  };
-  const plain = await planBase(baseSpec(configured), options);
   const completes = configured.kind === "debian" && configured.complete;
-  const planned = completes
-    ? await completedBase(container, configuration, loaded, resolved, workshop, plain, options)
-    : plain;
-  const base = await planned.build();
+  const chosen = completes ? await completedBase(opened, planned, workshop) : planned.base;
+  const base = await chosen.build();
   return {
     kind: configured.kind,
     request: baseRequest(configured),
     packages: base.packages,
     layers: base.layers.map(({ diffId }) => diffId),
-    digest: planned.image?.digest ?? (await baseDigest(configured, container.arch)),
+    digest: chosen.image?.digest ?? (await baseDigest(configured, container.arch)),
   };
 }
 
@@ -192,33 +173,13 @@ async function lockedBase(
  * that follows.
  */
 async function completedBase(
-  container: Container,
-  configuration: Configuration,
-  loaded: LoadedEnvironment,
-  resolved: ResolvedPackages,
-  workshop: Workshop,
-  plain: PlannedBase,
-  options: BuildBaseOptions,
+  { container, configuration, loaded }: OpenedContainer,
+  { packages, base: plain, baseOptions }: PlannedLock,
+  { caches, store, pool, emit, signal }: Workshop,
 ): Promise<PlannedBase> {
-  const { caches, store, pool, emit, signal } = workshop;
-  const { root, projections: configured } = configuration.install;
-  const prefixes = packagePrefixes(
-    resolved.packages.map(({ spec }) => spec),
-    resolved.graph,
-    { root, configured, environment: loaded.environment },
-  );
-  const planned = planFragments(
-    resolved.packages,
-    {
-      graph: resolved.graph,
-      prefixes,
-      root,
-      options: { strip: configuration.strip, sbang: "undo", metadata: false },
-    },
-    layerSettings(configuration),
-  );
-  emit({ type: "stage", stage: "install-packages", total: planned.length, counts: "install" });
-  const finished = await makeFragments(planned, {
+  const { resolved, prefixes, fragments } = packages;
+  emit({ type: "stage", stage: "install-packages", total: fragments.length, counts: "install" });
+  const finished = await makeFragments(fragments, {
     store,
     pool,
     fetch: (cached) => caches.fetchArchive(cached),
@@ -230,8 +191,8 @@ async function completedBase(
   const completion = await openCompletion({
     configured: configuration.base,
     base: plain,
-    fragments: planned.map(({ key }) => key),
-    options,
+    fragments: fragments.map(({ key }) => key),
+    options: baseOptions,
     locked: false,
     published: undefined,
   });

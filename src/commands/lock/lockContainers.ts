@@ -1,57 +1,53 @@
-import { selectContainers } from "../../definitions/select.ts";
-import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
+import type { Container } from "../../definitions/repository.ts";
 import type { ContainersRequest } from "../../pipeline/workspace/buildRequest.ts";
+import { type ContainerOutcome, forEachContainer } from "../../pipeline/workspace/outcomes.ts";
+import { selectAsked } from "../../pipeline/workspace/selectAsked.ts";
 import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
-import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
-import { checkLocks, type LockResult, lockContainer } from "./lockContainer.ts";
+import { oneError, SpacktainersError } from "../../util/errors.ts";
+import { nameEvents } from "../../util/nameEvents.ts";
+import { checkLocks } from "./checkLocks.ts";
+import { type LockResult, lockContainer } from "./lockContainer.ts";
 
 /** A command line of `lock`. */
 export interface LockRequest extends ContainersRequest {
   /** Roots that are locked and still asked for keep their configuration. */
   readonly keep: boolean;
-  /** Write nothing; fail when a lock is missing or does not fit. */
+  /** Write nothing; a lock that is missing or does not fit is a failure. */
   readonly check: boolean;
 }
 
 /**
- * Locks the containers asked for, one after the other; containers without Spack packages are passed over when none was named.
+ * Locks the containers asked for, one after the other; a container that cannot be locked does not keep the others from it.
+ * Containers without Spack packages are left out when none was named.
  *
- * @returns one result a container; none with `check`
- * @throws {SpacktainersErrors} with `check`: everything that is out of date
+ * @returns what became of each container, in their order; with `check`, nothing of those whose locks are right
+ * @throws {SpacktainersError} when nothing was tried: `UNKNOWN_CONTAINER`, `USAGE`, a faulty configuration; `INTERRUPTED`
  */
-export async function lockContainers(request: LockRequest): Promise<readonly LockResult[]> {
-  const { directory } = request;
-  const repository = await openSoundRepository(directory);
-  const arch = asArchitecture(request.arch);
-  const selected = await selectContainers(repository, {
-    names: request.names,
-    cwd: directory,
-    ...(arch === undefined ? {} : { arch }),
-  });
-  const containers =
-    request.names.length > 0 ? selected : selected.filter((container) => container.kind === "spack");
-  if (containers.length === 0)
-    throw new SpacktainersError("UNKNOWN_CONTAINER", "there is no container to lock", {
-      hint: "definitions are container_definitions/<arch>/<name>/spack.yaml",
-    });
+export async function lockContainers(
+  request: LockRequest,
+): Promise<readonly ContainerOutcome<LockResult | undefined>[]> {
+  const { signal, failFast, refresh } = request;
+  const repository = await openSoundRepository(request.directory);
+  const definitions = await selectAsked(repository, request, "lock", { spackOnly: true });
   const { configuration } = repository;
-  return inWorkshop(configuration, request, async (workshop) => {
-    if (request.check) {
-      const problems: SpacktainersError[] = [];
-      for (const container of containers)
-        problems.push(...(await checkLocks(container, configuration, workshop)));
-      if (problems.length > 0) throw new SpacktainersErrors(problems);
-      return [];
-    }
-    const results: LockResult[] = [];
-    for (const container of containers)
-      results.push(
-        await lockContainer(container, configuration, request.keep, {
-          ...workshop,
-          refresh: request.refresh,
-        }),
-      );
-    return results;
-  });
+  const events = nameEvents(request.emit);
+  return inWorkshop(configuration, { ...request, emit: events.emit }, (workshop) =>
+    forEachContainer(definitions, { events, signal, failFast }, async (container) => {
+      refuseDefinitionFile(container);
+      if (!request.check)
+        return lockContainer(container, configuration, request.keep, { ...workshop, refresh });
+      const problems = await checkLocks(container, configuration, workshop);
+      if (problems.length > 0) throw oneError(problems);
+      return undefined;
+    }),
+  );
+}
+
+function refuseDefinitionFile(container: Container): void {
+  if (container.kind === "def")
+    throw new SpacktainersError("NOT_SUPPORTED", `${container.name} is an Apptainer definition file`, {
+      place: { file: container.path },
+      hint: "only containers with a spack.yaml have locks",
+    });
 }

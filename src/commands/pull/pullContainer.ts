@@ -13,7 +13,7 @@ import {
   type RegistryCredentials,
   registryHost,
 } from "../../hpc/pull.ts";
-import { readBuiltImage } from "../../pipeline/images/builtImage.ts";
+import { builtImage, defaultOutput, summaryOf } from "../../pipeline/images/builtImages.ts";
 import { registryReference } from "../../pipeline/images/imageLocation.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
@@ -112,9 +112,9 @@ async function referenceOf(
     const reference = pullReference(request.image);
     return { reference, name: basename(reference.replace(/@.*$/, "").replace(/:[^/:]*$/, "")) };
   }
-  const built = await readBuiltImage(repository.configuration.output, container);
+  const built = await builtImage(defaultOutput(repository.configuration.output, container));
   // What is published under the version is what was built here; without a build, what the registry has newest.
-  const subject = { name: container.name, container, version: built?.version };
+  const subject = { name: container.name, container, version: built && summaryOf(built).version };
   const found = registryReference(repository.configuration.registries, subject, request.tag);
   if (found === undefined)
     throw new SpacktainersError("USAGE", "no registry is configured", {

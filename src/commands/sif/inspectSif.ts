@@ -4,14 +4,11 @@ import { resolve } from "node:path";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { replaceFile } from "../../image/outputTarget.ts";
+import { readKeyFile } from "../../openpgp/keyFile.ts";
 import { objectWithId, openSif } from "../../sif/openSif.ts";
 import { formatId, partitionFacts, type SifDescriptor, signatureFacts } from "../../sif/sifFormat.ts";
 import { type SifVerification, verifySif } from "../../sif/verifySif.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import { readBounded } from "../../util/readBounded.ts";
-
-/** A key file is a few kilobytes. */
-const largestKeyFile = 2 ** 20;
 
 /** One data object, in words. */
 export interface ListedObject {
@@ -113,7 +110,7 @@ export async function dumpSif(
 /**
  * Verifies the signatures of a SIF file.
  *
- * @param keys files with armoured public keys
+ * @param keys files with OpenPGP public keys
  * @throws {SpacktainersError} `USAGE` without keys; as `verifySif`
  */
 export async function verifySifFile(
@@ -125,16 +122,6 @@ export async function verifySifFile(
     throw new SpacktainersError("USAGE", "which keys are trusted?", {
       hint: "name the public key of whoever signed: --key FILE (repeatable)",
     });
-  const read = await Promise.all(
-    keys.map(async (name) => {
-      const file = resolve(directory, name);
-      const bytes = await readBounded(file, largestKeyFile).catch((cause: unknown) => {
-        throw new SpacktainersError("KEY_INVALID", "the key file cannot be read", { place: { file }, cause });
-      });
-      if (bytes === undefined)
-        throw new SpacktainersError("KEY_INVALID", "the file is too large to be a key", { place: { file } });
-      return { name: file, armored: bytes.toString("utf8") };
-    }),
-  );
+  const read = await Promise.all(keys.map((name) => readKeyFile(resolve(directory, name))));
   return verifySif(resolve(directory, path), read);
 }

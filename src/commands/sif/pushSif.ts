@@ -4,18 +4,19 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { type Descriptor, type ImageManifest, mediaTypes } from "../../archive/oci/types.ts";
-import { uploadToS3 } from "../../buildcache/s3Upload.ts";
-import { encode } from "../../image/image.ts";
+import { encode } from "../../image/encodedDocument.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
-import { openRegistries } from "../../publish/openRegistries.ts";
 import { bytesBlob, fileBlob } from "../../registry/blobSource.ts";
 import { getManifest, putManifest } from "../../registry/manifests.ts";
+import { openRegistries } from "../../registry/openRegistries.ts";
 import { pushBlobs } from "../../registry/pushBlob.ts";
 import { type ImageName, isTag, parseReference, parseTag } from "../../registry/reference.ts";
 import { putReferrer } from "../../registry/referrers.ts";
 import type { Repository } from "../../registry/registry.ts";
 import { openSif } from "../../sif/openSif.ts";
 import { sifMediaType } from "../../sif/sifFormat.ts";
+import { openStore } from "../../store/openStore.ts";
+import type { Content, PutOptions, StoreOptions } from "../../store/store.ts";
 import { type Digest, digestOf, digestOfHex } from "../../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
@@ -50,7 +51,7 @@ export interface PushedSif {
  * Publishes a SIF file. Nothing is visible under the name before the whole file is there.
  *
  * @throws {SpacktainersError} `USAGE`, `NOT_FOUND` when there is no such image beside it; as `openSif`, the registry
- *   client and `uploadToS3`
+ *   client and the store
  */
 export async function pushSif(request: PushSifRequest): Promise<PushedSif> {
   const { destination, emit, signal } = request;
@@ -72,7 +73,7 @@ export async function pushSif(request: PushSifRequest): Promise<PushedSif> {
   if (scheme === "s3") {
     const url = destination.endsWith("/") ? destination + encodeURIComponent(basename(path)) : destination;
     await runTask(emit, { kind: "push", label: url, bytes: size }, ({ progress }) =>
-      uploadToS3({ url, path, size, mediaType: sifMediaType, onBytes: progress, emit, signal }),
+      putObject(url, { path, size }, { mediaType: sifMediaType, onBytes: progress }, { emit, signal }),
     );
     return { url, digest, size, sent: true };
   }
@@ -111,6 +112,36 @@ export async function pushSif(request: PushSifRequest): Promise<PushedSif> {
     return { url: shown, digest, size, sent: outcomes.get(digest) === "uploaded" };
   } finally {
     await registries.close();
+  }
+}
+
+/** Puts a file into a bucket. @param url `s3://BUCKET/KEY` */
+async function putObject(
+  url: string,
+  content: Content,
+  putOptions: PutOptions,
+  options: StoreOptions,
+): Promise<void> {
+  const cut = url.lastIndexOf("/");
+  const folder = url.slice(0, cut);
+  const name = decoded(url.slice(cut + 1));
+  if (name === undefined || name === "" || folder.length <= "s3://".length)
+    throw new SpacktainersError("USAGE", `${url} does not name an object`, { hint: "s3://BUCKET/KEY" });
+  const store = openStore({ url: folder }, options);
+  try {
+    if (store.writer === undefined)
+      throw new SpacktainersError("INTERNAL", "a bucket cannot be written to", { place: { url } });
+    await store.writer.put(name, content, putOptions);
+  } finally {
+    await store.close();
+  }
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,7 +4,7 @@ import { type AttachedArtifact, signPublished } from "../../pipeline/describe/si
 import { publishedReference } from "../../pipeline/images/publishedReference.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { artifactRepository } from "../../publish/artifactRepository.ts";
-import { openRegistries } from "../../publish/openRegistries.ts";
+import { openRegistries } from "../../registry/openRegistries.ts";
 import {
   type CertificatePolicy,
   type KeylessServices,

@@ -2,18 +2,16 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { unpackEntries } from "../../archive/unpackEntries.ts";
 import { openCaches } from "../../buildcache/cacheSet.ts";
+import type { Configuration } from "../../definitions/configuration.ts";
 import { hostArchitecture, selectContainers } from "../../definitions/select.ts";
 import { installPackage } from "../../install/installPackage.ts";
 import { sbangScript } from "../../install/sbangScript.ts";
 import { streamEntries, viewNotices } from "../../pipeline/assemble/topLayer.ts";
 import { viewChoice } from "../../pipeline/assemble/viewChoice.ts";
-import { chooseDialect } from "../../pipeline/choose/chooseDialect.ts";
-import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
-import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
-import { resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
-import { planInstalls } from "../../pipeline/plan/makeFragments.ts";
-import { packagePrefixes } from "../../pipeline/plan/packagePrefixes.ts";
-import { checkPrefixesFit } from "../../pipeline/plan/preflight.ts";
+import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
+import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
+import { type InstallSettings, planPackages } from "../../pipeline/plan/planPackages.ts";
+import { noLocks } from "../../pipeline/plan/useLocks.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { holdsPath, refuseReplacingOthers } from "../../pipeline/workspace/viewPlace.ts";
 import type { WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
@@ -95,29 +93,18 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
   const sources = await cacheSources(configuration.caches, request, request.directory);
   const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
   try {
-    const dialect = await chooseDialect(container, configuration, caches);
-    const loaded = await loadEnvironment(container, dialect === undefined ? {} : { dialect }, emit);
-    const platform = configuration.platforms[container.arch];
-    const resolved = await resolvePackages(loaded, caches, platform, emit, () => recipeFacts(configuration));
-    const specs = resolved.packages.map(({ spec }) => spec);
+    const loaded = await openEnvironment(container, configuration, { caches, emit });
     const root = request.root.replace(/\/+$/, "");
+    const { resolved, prefixes, fragments } = await planPackages(
+      { container, configuration, loaded, locks: noLocks },
+      unpackSettings(root, configuration, request),
+      { caches, emit },
+    );
     const choice = viewChoice(loaded.environment, resolved.graph);
     if (choice !== undefined) await refuseReplacingOthers(join(into, request.view), root);
-    const prefixes = packagePrefixes(specs, resolved.graph, {
-      root,
-      configured: configuration.install.projections,
-      environment: loaded.environment,
-    });
-    await checkPrefixesFit(resolved.packages, prefixes, root, caches);
-    const planned = planInstalls(resolved.packages, {
-      graph: resolved.graph,
-      prefixes,
-      root,
-      options: { strip: request.strip ?? configuration.strip, sbang: "keep", metadata: request.keepMetadata },
-    });
-    emit({ type: "stage", stage: "unpack-packages", total: planned.length, counts: "unpack" });
+    emit({ type: "stage", stage: "unpack-packages", total: fragments.length, counts: "unpack" });
     const shown = await mapConcurrently(
-      planned,
+      fragments,
       request.jobs ?? usableThreads(),
       async (one): Promise<ViewPackage> => {
         signal.throwIfAborted();
@@ -159,7 +146,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
     await caches.prune();
     return {
       into,
-      packages: specs.map(({ name, version, hash }) => ({
+      packages: fragments.map(({ spec: { name, version, hash } }) => ({
         name,
         version,
         hash,
@@ -169,6 +156,19 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
   } finally {
     await caches.close();
   }
+}
+
+/** As Spack installs: `#!` lines that are too long go by way of sbang. No fragment is kept, so its compression decides nothing. */
+function unpackSettings(
+  root: string,
+  configuration: Configuration,
+  { strip, keepMetadata }: Pick<UnpackRequest, "strip" | "keepMetadata">,
+): InstallSettings {
+  return {
+    root,
+    options: { strip: strip ?? configuration.strip, sbang: "keep", metadata: keepMetadata },
+    compression: layerSettings(configuration),
+  };
 }
 
 /** Fills a temporary directory beside `target` and puts the finished part of it in the target's place. */

@@ -4,7 +4,7 @@ import { loadLock, loadManifest } from "../../environment/load.ts";
 import { lockStaleness } from "../../environment/lock.ts";
 import type { ManifestOptions } from "../../environment/manifest.ts";
 import type { Environment, Lock } from "../../environment/types.ts";
-import { type SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { asSpacktainersError, type SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 
 /** An environment ready to be resolved. */
@@ -28,21 +28,29 @@ export interface EnvironmentOptions extends Pick<ManifestOptions, "dialect" | "p
  * Reads a container's manifest and, when there is one beside it, its lock. A lock that does not fit the manifest is used
  * all the same, with a warning, as Spack does.
  *
- * @throws {SpacktainersErrors} every problem of the manifest; {SpacktainersError} `LOCK_INVALID`
+ * @throws {SpacktainersErrors} every problem of the manifest and of the lock (`LOCK_INVALID`)
  */
 export async function loadEnvironment(
   container: Pick<Container, "path" | "lock">,
   { frozen = false, ...options }: EnvironmentOptions,
   emit: EmitEvent,
 ): Promise<LoadedEnvironment> {
-  const lock = container.lock === undefined ? undefined : await loadLock(container.lock);
+  const unreadable: SpacktainersError[] = [];
+  const lock =
+    container.lock === undefined
+      ? undefined
+      : await loadLock(container.lock).catch((error: unknown) => {
+          unreadable.push(asSpacktainersError(error, { file: container.lock ?? "" }));
+          return undefined;
+        });
   // The lock knows which generation of Spack wrote it, and so how to read the manifest.
   const dialect = options.dialect ?? lock?.dialect;
   const reading = await loadManifest(
     container.path,
     dialect === undefined ? options : { ...options, dialect },
   );
-  if (reading.environment === undefined) throw new SpacktainersErrors(reading.errors);
+  if (reading.environment === undefined || unreadable.length > 0)
+    throw new SpacktainersErrors([...reading.errors, ...unreadable]);
   const stale = lock === undefined ? [] : lockStaleness(lock, reading.environment);
   for (const { code, message, place, hint } of [...reading.warnings, ...(frozen ? [] : stale)])
     emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });

@@ -7,7 +7,7 @@ import { SpacktainersError } from "../../util/errors.ts";
  *
  * @throws {SpacktainersError} `CONFIG_INVALID` when there is no such file, or it is not one
  */
-export async function recipeFacts({ spack }: Configuration): Promise<RecipeFile | undefined> {
+export async function recipeFacts({ spack }: Pick<Configuration, "spack">): Promise<RecipeFile | undefined> {
   const { facts } = spack;
   if (facts === undefined) return undefined;
   try {

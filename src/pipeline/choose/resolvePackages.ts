@@ -2,9 +2,9 @@ import type { CacheSet } from "../../buildcache/cacheSet.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 import { chooseFromCaches } from "../../concretize/chooseFromCaches.ts";
 import { chooseFromLock } from "../../concretize/chooseFromLock.ts";
-import type { RecipeFacts } from "../../concretize/criteria.ts";
 import type { TargetPlatform } from "../../concretize/rules.ts";
 import type { Resolution } from "../../concretize/types.ts";
+import type { Architecture, Configuration } from "../../definitions/configuration.ts";
 import { runtimeClosure } from "../../spec/closure.ts";
 import { briefSpec, type ConcreteSpec, type DagHash, type SpecGraph } from "../../spec/concrete.ts";
 import { formatSpec } from "../../spec/format.ts";
@@ -17,6 +17,7 @@ import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
 import { noSpecs } from "./noSpecs.ts";
+import { recipeFacts } from "./recipeFacts.ts";
 
 /** Metadata requests at a time. */
 const lookupsAtOnce = 16;
@@ -39,31 +40,35 @@ export interface ResolvedPackages {
   readonly hasSpackPackage: ((name: string) => boolean) | undefined;
 }
 
+/** What decides a choice besides the environment and the caches. */
+export interface ChoiceSettings {
+  readonly architecture: Architecture;
+  readonly configuration: Pick<Configuration, "platforms" | "spack">;
+}
+
 /**
  * Chooses an environment's packages from its lock, else from the caches, and fetches their verified metadata.
  *
- * @param facts default values of variants, asked for when there is no lock
  * @throws {SpacktainersError} `NO_SOLUTION`, `PACKAGE_NOT_CACHED`, trust errors; `IDENTITY_MISMATCH` when an index or a lock
  *   says something else of a package than its verified metadata
  */
 export async function resolvePackages(
   loaded: LoadedEnvironment,
-  caches: CacheSet,
-  platform: TargetPlatform,
-  emit: EmitEvent,
-  facts: () => Promise<RecipeFacts | undefined> = async () => undefined,
+  { architecture, configuration }: ChoiceSettings,
+  { caches, emit }: { readonly caches: CacheSet; readonly emit: EmitEvent },
 ): Promise<ResolvedPackages> {
   const { lock, environment } = loaded;
+  const platform = configuration.platforms[architecture];
   emit({ type: "stage", stage: lock === undefined ? "choose-packages" : "read-lock" });
   const index = lock === undefined ? await caches.index() : undefined;
-  const known = lock === undefined ? await facts() : undefined;
+  const facts = lock === undefined ? await recipeFacts(configuration) : undefined;
   const resolution =
     lock === undefined
       ? chooseFromCaches(
           environment,
           index ?? (await caches.index()),
           platform,
-          known === undefined ? {} : { facts: known },
+          facts === undefined ? {} : { facts },
         )
       : chooseFromLock(lock);
   if (resolution.incomplete !== undefined)

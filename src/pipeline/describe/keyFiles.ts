@@ -7,6 +7,7 @@ import {
   largestKeyFile,
   readSigningKey,
   readVerificationKey,
+  readVerificationKeys,
   type SigningKey,
   type VerificationKey,
 } from "../../supply/signingKey.ts";
@@ -50,15 +51,15 @@ export async function loadSigningKey(
   return readSigningKey(await keyText(where, directory, env), () => env[passwordVariable], { file: where });
 }
 
-/** The public keys to verify with. Throws `KEY_INVALID`, `NOT_SUPPORTED`. */
+/** The public keys to verify with: all that are in the files. Throws `KEY_INVALID`, `NOT_SUPPORTED`. */
 export async function loadVerificationKeys(
   where: readonly string[],
   directory: string,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<readonly VerificationKey[]> {
-  return Promise.all(
-    where.map(async (one) => readVerificationKey(await keyText(one, directory, env), { file: one })),
-  );
+  const read = async (one: string): Promise<readonly VerificationKey[]> =>
+    readVerificationKeys(await keyText(one, directory, env), { file: one });
+  return (await Promise.all(where.map(read))).flat();
 }
 
 /** A key pair that was made. */

@@ -60,7 +60,7 @@ export function planInstalls(cached: readonly CachedPackage[], plan: InstallPlan
         root: plan.root,
         prefixes,
         relocationOrder: order,
-        layout: one.layout,
+        generation: one.generation,
         ...(spec.buildSpec === undefined ? {} : { analogs: spliceAnalogs(plan.graph, spec) }),
         options: plan.options,
       },
@@ -84,10 +84,15 @@ export function planFragments(
     key: fragmentKey({
       installVersion,
       archive: install.cached.digest,
-      request: install.request,
+      request: keptRequest(install.request),
       compression: compressionFacts(compression),
     }),
   }));
+}
+
+/** A request as keys have it, in which the generation has the number of the cache layout that came with it. */
+function keptRequest({ generation, ...request }: PlannedInstall["request"]): object {
+  return { ...request, layout: generation === "0.x" ? 2 : 3 };
 }
 
 /** What making fragments works with. */

@@ -1,5 +1,5 @@
 /** How a build keeps to the locks beside a definition. */
-import type { AnyBaseLayer, Base, BaseLock } from "../../base/types.ts";
+import type { Base, BaseLock } from "../../base/types.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
@@ -28,8 +28,16 @@ export interface LockUse {
   /** Holds the archives that the caches have against those locked. Throws, or warns, as {@link openLocks} does. */
   checkPackages(packages: readonly CachedPackage[]): void;
   /** Holds the finished base against the one locked. */
-  checkBase(base: Base<AnyBaseLayer>): void;
+  checkBase(base: Base): void;
 }
+
+/** Of a container whose locks are not asked: everything is as configured. */
+export const noLocks: LockUse = {
+  inUse: false,
+  base: undefined,
+  checkPackages: () => {},
+  checkBase: () => {},
+};
 
 /** What is wrong with the locks of a container, without asking caches. Both are read from disk. */
 export interface LockReading {
@@ -104,8 +112,7 @@ export async function openLocks(
   if (frozen) say(problems);
   // A stale spack.lock has been warned of when it was read; nothing is asked of containers that have no lock of ours.
   else if (lock !== undefined) say(problems.filter((problem) => !loaded.stale.includes(problem)));
-  if (lock === undefined || !usable)
-    return { inUse: false, base: undefined, checkPackages: () => {}, checkBase: () => {} };
+  if (lock === undefined || !usable) return noLocks;
   const locked = new Map(lock.packages.map((one) => [one.hash, one]));
   const place = { file: paths.spacktainers };
   return {

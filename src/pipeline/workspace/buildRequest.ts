@@ -5,6 +5,8 @@ export interface ContainersRequest extends WorkshopRequest {
   /** Containers' names, paths or globs; none: all. */
   readonly names: readonly string[];
   readonly arch: string | undefined;
+  /** The first container that fails stops the others. */
+  readonly failFast: boolean;
 }
 
 /** The part of a command line that decides what an image is. */
@@ -13,6 +15,10 @@ export interface ImageRequest extends ContainersRequest {
   readonly strip: boolean | undefined;
   readonly keepMetadata: boolean;
   readonly allowUnresolved: readonly string[];
+  /** Values for ARGs of epilogues, by name. */
+  readonly buildArguments: ReadonlyMap<string, string>;
+  /** Whether commands of epilogues may use the network; undefined: as configured. */
+  readonly epilogueNetwork: boolean | undefined;
   /** Refuse to make anything else than what the locks say. */
   readonly frozen: boolean;
 }

@@ -5,7 +5,7 @@ import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import { type FragmentStore, openFragmentStore } from "../../image/fragmentStore.ts";
 import { type InstallPool, openInstallPool } from "../../install/installPool.ts";
-import { openRegistries, type Registries } from "../../publish/openRegistries.ts";
+import { openRegistries, type Registries } from "../../registry/openRegistries.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { cacheSources } from "./workspace.ts";

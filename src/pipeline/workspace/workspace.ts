@@ -1,23 +1,23 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { CacheSource } from "../../buildcache/types.ts";
 import type { CacheConfiguration } from "../../definitions/configuration.ts";
 import { findRepositoryRoot, loadRepository, type Repository } from "../../definitions/repository.ts";
-import { asSpacktainersError, type Place, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { readKeyFile } from "../../openpgp/keyFile.ts";
+import { SpacktainersErrors } from "../../util/errors.ts";
 import { checkConfiguration } from "./checkConfiguration.ts";
-
-/** A key file is a few kilobytes; anything much larger is something else. */
-const largestKeyFile = 1024 * 1024;
 
 /** Reads the repository at or above a directory; a directory without one works with the default configuration. */
 export async function openRepository(directory: string): Promise<Repository> {
   return loadRepository((await findRepositoryRoot(directory)) ?? directory);
 }
 
-/** The repository, or all of its problems as one error. */
+/**
+ * The repository, or all problems of its configuration as one error. What is wrong with definitions concerns those who ask for
+ * them (see `selectDefinitions`).
+ */
 export async function openSoundRepository(directory: string): Promise<Repository> {
   const repository = await openRepository(directory);
-  const errors = [...repository.errors, ...checkConfiguration(repository.configuration)];
+  const errors = [...repository.generalErrors, ...checkConfiguration(repository.configuration)];
   if (errors.length > 0) throw new SpacktainersErrors(errors);
   return repository;
 }
@@ -41,10 +41,10 @@ export async function cacheSources(
   choice: CacheChoice,
   directory: string,
 ): Promise<readonly CacheSource[]> {
-  const extraKeys = await Promise.all(choice.trust.map((path) => readKey(resolve(directory, path), {})));
+  const extraKeys = await Promise.all(choice.trust.map((path) => readKeyFile(resolve(directory, path), {})));
   const source = async (cache: CacheConfiguration): Promise<CacheSource> => ({
     url: cache.url,
-    keys: [...(await Promise.all(cache.trust.map((key) => readKey(key.path, key.place)))), ...extraKeys],
+    keys: [...(await Promise.all(cache.trust.map((key) => readKeyFile(key.path, key.place)))), ...extraKeys],
     unsigned: cache.unsigned,
     s3: cache.s3,
   });
@@ -60,16 +60,4 @@ export async function cacheSources(
 
 function isUrl(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:/i.test(text);
-}
-
-async function readKey(path: string, place: Place): Promise<CacheSource["keys"][number]> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw new SpacktainersError("KEY_INVALID", `the key file ${path} cannot be read`, {
-      place,
-      cause: asSpacktainersError(error),
-    });
-  });
-  if (bytes.length > largestKeyFile)
-    throw new SpacktainersError("KEY_INVALID", `the key file ${path} is too large to be a key`, { place });
-  return { name: path, armored: bytes.toString("utf8") };
 }

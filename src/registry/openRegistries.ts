@@ -1,0 +1,95 @@
+/** Registries by their hosts, with what is configured of them. */
+import { SpacktainersError } from "../util/errors.ts";
+import type { EmitEvent } from "../util/events.ts";
+import { parseRegistryAddress } from "./address.ts";
+import type { RegistryHost, RepositoryName } from "./reference.ts";
+import { openRegistry, type Registry, type RegistryOptions, type Repository } from "./registry.ts";
+import type { UserCredentials } from "./types.ts";
+
+/** What is configured of a registry. */
+export interface RegistrySettings {
+  readonly type: RegistryOptions["type"];
+  /** Host, with a scheme perhaps. */
+  readonly url: string;
+  /** The variables of the environment that have user name and password; both or none. */
+  readonly username: { readonly environmentVariable: string } | undefined;
+  readonly password: { readonly environmentVariable: string } | undefined;
+}
+
+/** Registries, each opened once. */
+export interface Registries {
+  /** A repository: with what the configuration says of its registry, else with the machine's own credentials. */
+  repository(name: RepositoryName): Repository;
+  close(): Promise<void>;
+}
+
+/** What opening registries takes. */
+export interface RegistriesOptions {
+  readonly configured: readonly RegistrySettings[];
+  /** Environment variables; default those of the process. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Opens registries as they are asked for. Nothing is sent before something is asked of a repository.
+ *
+ * @throws SpacktainersError CONFIG_INVALID when a variable that the configuration names for a secret is not set (by
+ *   `repository`)
+ */
+export function openRegistries({
+  configured,
+  env = process.env,
+  emit,
+  signal,
+}: RegistriesOptions): Registries {
+  const opened = new Map<RegistryHost, Registry>();
+  const open = (host: RegistryHost): Registry => {
+    const known = opened.get(host);
+    if (known !== undefined) return known;
+    const registry = openRegistry({ host, env, emit, signal, ...optionsOf(host, configured, env) });
+    opened.set(host, registry);
+    return registry;
+  };
+  return {
+    repository: ({ host, path }) => open(host).repository(path),
+    async close() {
+      await Promise.all([...opened.values()].map((registry) => registry.close()));
+    },
+  };
+}
+
+function optionsOf(
+  host: RegistryHost,
+  configured: readonly RegistrySettings[],
+  env: NodeJS.ProcessEnv,
+): Pick<RegistryOptions, "type" | "scheme" | "credentials"> {
+  for (const configuration of configured) {
+    const address = parseRegistryAddress(configuration.url);
+    if (address.host !== host) continue;
+    return {
+      type: configuration.type,
+      scheme: address.scheme,
+      credentials: credentialsOf(configuration, env),
+    };
+  }
+  return {};
+}
+
+function credentialsOf(
+  { url, username, password }: RegistrySettings,
+  env: NodeJS.ProcessEnv,
+): UserCredentials | undefined {
+  if (username === undefined || password === undefined) return undefined;
+  const [user, secret] = [username, password].map(({ environmentVariable }) => {
+    const value = env[environmentVariable];
+    if (value !== undefined && value !== "") return value;
+    throw new SpacktainersError(
+      "CONFIG_INVALID",
+      `the variable ${environmentVariable}, which the configuration names for ${url}, is not set`,
+      { hint: "set it, or remove username and password: the files of Podman and Docker are then used" },
+    );
+  });
+  return user === undefined || secret === undefined ? undefined : { username: user, password: secret };
+}

@@ -1,0 +1,91 @@
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { binary, makeWorkplace, type Workplace } from "../support/cli.ts";
+import { findApptainer } from "../support/demoSite.ts";
+import { makeOpenMpiImage, openMpiTrouble } from "../support/openMpiImage.ts";
+import { makeOrdinaryUser, type OrdinaryUser, ordinaryUserTrouble } from "../support/ordinaryUser.ts";
+import { podmanTrouble } from "../support/podman.ts";
+import { runnerTrouble } from "../support/runner.ts";
+import { onCluster, pmixTrouble, type SlurmCluster, slurmTrouble, startSlurm } from "../support/slurm.ts";
+
+const trouble =
+  slurmTrouble() ?? pmixTrouble() ?? runnerTrouble() ?? ordinaryUserTrouble() ?? openMpiTrouble();
+const runtimes = [
+  { runtime: "namespace", missing: undefined },
+  { runtime: "podman", missing: podmanTrouble() },
+  { runtime: "apptainer", missing: findApptainer() === undefined ? "Apptainer is not here" : undefined },
+] as const;
+
+describe.skipIf(trouble !== undefined)(
+  `Open MPI and PMIx, as an ordinary user${trouble === undefined ? "" : ` (skipped: ${trouble})`}`,
+  () => {
+    let cluster: SlurmCluster;
+    let user: OrdinaryUser;
+    let work: Workplace;
+    let layout: string;
+    const folder = mkdtempSync(join(tmpdir(), "spacktainers-pmix-"));
+
+    beforeAll(async () => {
+      chmodSync(folder, 0o755);
+      layout = makeOpenMpiImage(folder);
+      user = makeOrdinaryUser();
+      work = makeWorkplace("spacktainers: 1\n");
+      chmodSync(work.directory, 0o755);
+      cluster = await startSlurm();
+    });
+    afterAll(() => {
+      cluster?.stop();
+      user?.remove();
+      work?.remove();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    const asUser = (argv: readonly string[]) => {
+      const apptainer = findApptainer();
+      return onCluster(cluster, [...user.become, ...argv], {
+        env: {
+          ...user.environment,
+          PATH: [process.env.PATH, ...(apptainer === undefined ? [] : [join(apptainer, "..")])].join(":"),
+          APPTAINER_UNSQUASH: "1",
+        },
+        cwd: user.home,
+      });
+    };
+    const spacktainers = [process.execPath, binary];
+
+    it.each(runtimes)("form one world by $runtime", async ({ runtime, missing }) => {
+      if (missing !== undefined) return;
+      const ran = await asUser([
+        ...["srun", "--mpi=pmix", "-N1", "-n2", ...spacktainers, "exec", "-q", "--with", runtime],
+        ...[layout, "--", "ranks"],
+      ]);
+      // Ranks of Podman are in user namespaces of their own.
+      const memory = runtime === "podman" ? "no" : "yes";
+      expect(ran.stdout.trim().split("\n").sort(), ran.stderr).toEqual([
+        `rank 0 of 2, memory ${memory}`,
+        `rank 1 of 2, memory ${memory}`,
+      ]);
+      expect(ran.status).toBe(0);
+    });
+
+    it.each(runtimes)("are who they are outside, by $runtime", async ({ runtime, missing }) => {
+      if (missing !== undefined) return;
+      const script = 'id -u; id -g; id -un; touch "$HOME/x" && echo home; exec ls "$HOME"';
+      const words = [...spacktainers, "exec", "-q", "--with", runtime];
+      const ran = await asUser([...words, layout, "--", "sh", "-c", script]);
+      expect(ran.stdout, ran.stderr).toBe(`${user.uid}\n${user.uid}\n${user.name}\nhome\nx\n`);
+      const root = await asUser([
+        ...words,
+        "--fakeroot",
+        layout,
+        "--",
+        "sh",
+        "-c",
+        "id -u; touch /x && ls /x",
+      ]);
+      expect(root.stdout, root.stderr).toBe("0\n/x\n");
+    });
+  },
+);

@@ -1,0 +1,49 @@
+import { afterEach, expect, it } from "vitest";
+import { openRegistries, type RegistrySettings } from "../../src/registry/openRegistries.ts";
+import { parseRepository } from "../../src/registry/reference.ts";
+import { ignoreEvents } from "../../src/util/events.ts";
+
+const closing: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of closing.splice(0)) await one.close();
+});
+
+function open(configured: readonly RegistrySettings[], env: NodeJS.ProcessEnv = {}) {
+  const registries = openRegistries({
+    configured,
+    env,
+    emit: ignoreEvents,
+    signal: new AbortController().signal,
+  });
+  closing.push(registries);
+  return registries;
+}
+
+const settings = (url: string, secrets = false): RegistrySettings => ({
+  type: "oci",
+  url,
+  username: secrets ? { environmentVariable: "NAME" } : undefined,
+  password: secrets ? { environmentVariable: "WORD" } : undefined,
+});
+
+it("opens each registry once, as it is configured", () => {
+  const registries = open([settings("http://registry.example.org:5000")]);
+  const [first, second, other] = ["a", "b/c"]
+    .map((path) => `registry.example.org:5000/${path}`)
+    .concat("other.example.org/a")
+    .map((name) => registries.repository(parseRepository(name)));
+  expect(first?.session).toBe(second?.session);
+  expect(first?.session.origin).toBe("http://registry.example.org:5000");
+  expect(other?.session.origin).toBe("https://other.example.org");
+});
+
+it("needs the variables that the configuration names, and only when the registry is used", () => {
+  const configured = [settings("https://registry.example.org", true)];
+  const name = parseRepository("registry.example.org/a");
+  const without = open(configured, { NAME: "me", WORD: "" });
+  expect(() => without.repository(name)).toThrow(
+    expect.objectContaining({ code: "CONFIG_INVALID", message: expect.stringContaining("WORD") }),
+  );
+  expect(without.repository(parseRepository("other.example.org/a"))).toBeDefined();
+  expect(open(configured, { NAME: "me", WORD: "secret" }).repository(name)).toBeDefined();
+});
