@@ -1,6 +1,8 @@
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { decideImage } from "../../pipeline/assemble/makeImage.ts";
+import { buildMissing } from "../../pipeline/compile/buildMissing.ts";
+import { publisher } from "../../pipeline/compile/publisher.ts";
 import {
   builtImage,
   defaultOutput,
@@ -28,12 +30,14 @@ export interface BuildResult {
   readonly reused: number;
   /** The image was there already, made of the same inputs. */
   readonly upToDate: boolean;
+  /** What Spack had to build first; left out when no cache lacked anything. */
+  readonly compiled?: { readonly packages: readonly string[]; readonly seconds: number };
   readonly outputs: readonly Output[];
   readonly milliseconds: number;
 }
 
 /**
- * Builds one container's image: resolve, verify, install, merge, check, write.
+ * Builds one container's image: build what no cache has, where that is allowed; resolve, verify, install, merge, check, write.
  *
  * @throws {SpacktainersError} of any stage; nothing half-written is left, and what is finished is kept for the next run
  */
@@ -44,7 +48,13 @@ export async function buildContainer(
   workshop: Workshop,
 ): Promise<BuildResult> {
   const started = performance.now();
-  const plan = await planContainer(container, configuration, request, workshop);
+  const publish = publisher(configuration, workshop);
+  const provided = await buildMissing(container, configuration, workshop, publish);
+  const compiled =
+    provided.compiled === undefined
+      ? {}
+      : { compiled: { packages: provided.compiled.built, seconds: provided.compiled.seconds } };
+  const plan = await planContainer(provided.container, configuration, request, workshop);
   const decided = await decideImage(plan, workshop, undefined);
   const { names } = decided;
   const outputs: readonly Output[] =
@@ -57,6 +67,7 @@ export async function buildContainer(
     return {
       ...names,
       packages,
+      ...compiled,
       reused: packages.length,
       outputs,
       ...sizesOf(present),
@@ -74,6 +85,7 @@ export async function buildContainer(
   return {
     ...names,
     packages,
+    ...compiled,
     reused: made.reused,
     outputs,
     ...sizesOf(summaryOf(made.image)),
