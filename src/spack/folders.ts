@@ -29,10 +29,16 @@ export function trustFolder(home: string, trust: string): string {
 export async function makeBuiltCaches(trust: string): Promise<void> {
   const folders = builtCaches(trust);
   await mkdir(join(folders["0.x"], "build_cache"), { recursive: true });
-  await mkdir(join(folders["1.x"], "v3"), { recursive: true });
-  await writeFile(join(folders["1.x"], "v3", "layout.json"), JSON.stringify({ signing: "gpg" }), {
-    flag: "wx",
-  }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
-  });
+  await makeEmptyCache(folders["1.x"]);
+}
+
+/** Makes an empty build cache of layout v3; one that is there stays as it is. */
+export async function makeEmptyCache(folder: string): Promise<void> {
+  await mkdir(join(folder, "v3"), { recursive: true });
+  const layout = JSON.stringify({ signing: "gpg" });
+  await writeFile(join(folder, "v3", "layout.json"), layout, { flag: "wx" }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    },
+  );
 }

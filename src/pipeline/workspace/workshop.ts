@@ -1,4 +1,5 @@
 /** What the work on several containers shares: caches, threads, stores, registries. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { baseCacheDirectory } from "../../base/baseStore.ts";
 import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
@@ -6,7 +7,7 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import { type FragmentStore, openFragmentStore } from "../../image/fragmentStore.ts";
 import { type InstallPool, openInstallPool } from "../../install/installPool.ts";
 import { openRegistries, type Registries } from "../../registry/openRegistries.ts";
-import { makeBuiltCaches } from "../../spack/folders.ts";
+import { makeBuiltCaches, makeEmptyCache } from "../../spack/folders.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import type { BuildingRequest } from "./buildingRequest.ts";
@@ -61,7 +62,12 @@ export async function inWorkshop<T>(
     : configuration;
   const configured = await cacheSources(settings, request, directory);
   const trust = trustOf(configured);
-  if (building !== undefined && allowed) await makeBuiltCaches(trust);
+  if (building !== undefined && allowed) {
+    await makeBuiltCaches(trust);
+    // What is built goes there: it may be empty, and need not be there yet.
+    for (const { url, push } of configuration.caches)
+      if (push && url.startsWith("/") && !existsSync(url)) await makeEmptyCache(url);
+  }
   const sources = building === undefined ? configured : await cacheSources(settings, request, directory);
   const caches = openCaches(sources, { emit, signal, refresh });
   const pool = openInstallPool(jobs === undefined ? {} : { threads: jobs });
