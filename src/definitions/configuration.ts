@@ -101,6 +101,16 @@ export interface RegistryConfiguration {
 }
 
 /** The configuration of a repository, complete. */
+/** How `Dockerfile.epilogue`s are carried out. */
+export interface EpilogueConfiguration {
+  /** Whether their commands may use the network. */
+  readonly network: boolean;
+  /** What runs them; `auto`: what is here. */
+  readonly runner: "auto" | "sandbox" | "buildah" | "podman";
+  /** Values for their ARGs, by name. */
+  readonly arguments: ReadonlyMap<string, string>;
+}
+
 export interface Configuration {
   /** The file it was read from; undefined for the built-in defaults. */
   readonly file: string | undefined;
@@ -132,6 +142,7 @@ export interface Configuration {
   };
   readonly view: { readonly root: string };
   readonly linkage: { readonly allowUnresolved: readonly string[] };
+  readonly epilogue: EpilogueConfiguration;
   /** Where a value stands in the file, by its path of keys; the file itself where it is left out. */
   readonly placeOf: (path: readonly PropertyKey[]) => Place;
 }
@@ -260,6 +271,13 @@ function complete(
     },
     view: { root: file.view?.root ?? "/opt/view" },
     linkage: { allowUnresolved: file.linkage?.["allow-unresolved"] ?? [] },
+    epilogue: {
+      network: file.epilogue?.network ?? false,
+      runner: file.epilogue?.runner ?? "auto",
+      arguments: new Map(
+        Object.entries(file.epilogue?.args ?? {}).map(([name, value]) => [name, String(value)]),
+      ),
+    },
     placeOf,
   };
 }

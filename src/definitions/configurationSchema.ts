@@ -25,6 +25,9 @@ const secret = z
     /^\$\{?[A-Za-z_][A-Za-z0-9_]*\}?$/,
     "must name an environment variable, such as `$TOKEN`, never the secret itself",
   );
+/** What can run the commands of an epilogue. */
+const epilogueRunners = ["auto", "sandbox", "buildah", "podman"] as const;
+
 const oneOrMore = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(1000)]);
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(1000);
 
@@ -201,6 +204,27 @@ export const configurationSchema = z
           .describe(
             "Libraries, interpreters or packages that may stay unresolved; `*` matches any characters.",
           ),
+      })
+      .optional(),
+    epilogue: z
+      .strictObject({
+        network: z
+          .boolean()
+          .optional()
+          .describe("Whether the commands of a `Dockerfile.epilogue` may use the network; default false."),
+        runner: z
+          .enum(epilogueRunners)
+          .optional()
+          .describe(
+            "What runs them; default `auto`: our own sandbox where the machine lets us, else Buildah or Podman.",
+          ),
+        args: z
+          .record(
+            z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable"),
+            z.union([z.string().max(4096), z.number(), z.boolean()]),
+          )
+          .optional()
+          .describe("Values for its ARGs, by name."),
       })
       .optional(),
   })

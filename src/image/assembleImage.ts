@@ -1,6 +1,7 @@
 /** An image of finished layers: its configuration and its manifest. */
 import {
   type Annotations,
+  type ExecutionConfig,
   type HistoryEntry,
   type ImageConfig,
   type ImageManifest,
@@ -22,14 +23,19 @@ export interface ImageRequest {
   /** Seconds since 1970 (see `createdTime`). */
   readonly created: number;
   readonly env: ReadonlyMap<string, string>;
-  /** Default: {@link contractEntrypoint}. */
-  readonly entrypoint?: readonly string[];
-  /** Default: {@link contractCommand}. */
-  readonly command?: readonly string[];
+  /** Default: {@link contractEntrypoint}; null: none. */
+  readonly entrypoint?: readonly string[] | null;
+  /** Default: {@link contractCommand}; null: none. */
+  readonly command?: readonly string[] | null;
   readonly labels?: Annotations;
   readonly annotations?: Annotations;
   readonly user?: string;
   readonly workingDirectory?: string;
+  /** `port/protocol`. */
+  readonly exposedPorts?: ReadonlySet<string>;
+  readonly volumes?: ReadonlySet<string>;
+  readonly stopSignal?: string;
+  readonly author?: string;
 }
 
 /** A login shell that runs the arguments given to the container, joined by blanks. */
@@ -109,25 +115,39 @@ function optionalAnnotations(annotations: Annotations | undefined): { readonly a
 }
 
 function makeConfig(request: ImageRequest, platform: Platform): ImageConfig {
+  const { entrypoint = contractEntrypoint, command = contractCommand, exposedPorts, volumes } = request;
   const created = formatTime(request.created);
   const labels = sortedAnnotations(request.labels ?? {});
   const history: HistoryEntry[] = request.layers.map((layer) => ({ created, created_by: layer.createdBy }));
   return {
     created,
+    ...(request.author === undefined ? {} : { author: request.author }),
     architecture: platform.architecture,
     ...(platform.variant === undefined ? {} : { variant: platform.variant }),
     os: platform.os,
     config: {
       ...(request.user === undefined ? {} : { User: request.user }),
+      ...optionalSet("ExposedPorts", exposedPorts),
       Env: formatEnv(request.env),
-      Entrypoint: request.entrypoint ?? contractEntrypoint,
-      Cmd: request.command ?? contractCommand,
+      ...(entrypoint === null ? {} : { Entrypoint: entrypoint }),
+      ...(command === null ? {} : { Cmd: command }),
+      ...optionalSet("Volumes", volumes),
       ...(request.workingDirectory === undefined ? {} : { WorkingDir: request.workingDirectory }),
       ...(Object.keys(labels).length === 0 ? {} : { Labels: labels }),
+      ...(request.stopSignal === undefined ? {} : { StopSignal: request.stopSignal }),
     },
     rootfs: { type: "layers", diff_ids: request.layers.map((layer) => layer.diffId) },
     history,
   };
+}
+
+/** A set as the specification has them: an object whose keys are the members. */
+function optionalSet(
+  key: "ExposedPorts" | "Volumes",
+  set: ReadonlySet<string> | undefined,
+): Pick<ExecutionConfig, "ExposedPorts" | "Volumes"> {
+  if (set === undefined || set.size === 0) return {};
+  return { [key]: Object.fromEntries([...set].sort().map((name) => [name, {}])) };
 }
 
 /** `NAME=value`; `PATH` first, where people look for it, the rest sorted. */

@@ -111,11 +111,16 @@ export interface ExecutionConfig {
   readonly Cmd?: readonly string[];
   readonly WorkingDir?: string;
   readonly Labels?: Annotations;
+  /** Sets: the keys are the members. */
+  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly Volumes?: Readonly<Record<string, object>>;
+  readonly StopSignal?: string;
 }
 
 /** An image's configuration. */
 export interface ImageConfig {
   readonly created?: string;
+  readonly author?: string;
   readonly architecture: string;
   readonly variant?: string;
   readonly os: string;

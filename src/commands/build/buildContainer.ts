@@ -1,8 +1,9 @@
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { decideImage } from "../../pipeline/assemble/makeImage.ts";
-import { buildMissing } from "../../pipeline/compile/buildMissing.ts";
+import { buildMissing, type Provided } from "../../pipeline/compile/buildMissing.ts";
 import { publisher } from "../../pipeline/compile/publisher.ts";
+import { decideImage } from "../../pipeline/epilogue/makeImage.ts";
 import {
   builtImage,
   defaultOutput,
@@ -50,11 +51,23 @@ export async function buildContainer(
   const started = performance.now();
   const publish = publisher(configuration, workshop);
   const provided = await buildMissing(container, configuration, workshop, publish);
+  return withOtherCopies(() => assemble(provided, started, configuration, request, workshop));
+}
+
+/** The image of packages that are all in caches. */
+async function assemble(
+  provided: Provided,
+  started: number,
+  configuration: Configuration,
+  request: BuildRequest,
+  workshop: Workshop,
+): Promise<BuildResult> {
+  const { container } = provided;
   const compiled =
     provided.compiled === undefined
       ? {}
       : { compiled: { packages: provided.compiled.built, seconds: provided.compiled.seconds } };
-  const plan = await planContainer(provided.container, configuration, request, workshop);
+  const plan = await planContainer(container, configuration, request, workshop);
   const decided = await decideImage(plan, workshop, undefined);
   const { names } = decided;
   const outputs: readonly Output[] =

@@ -11,6 +11,7 @@ import {
   assemblyAnnotation,
   baseKeyAnnotation,
   completionAnnotation,
+  epilogueAnnotation,
   inputsAnnotation,
   layerContentsAnnotation,
   layerKeysAnnotation,
@@ -113,11 +114,18 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
       "the image does not tell what it was put together from: it is not one of `spacktainers`, or one of an older version",
       { place, hint: "`spacktainers push` makes it from its definition" },
     );
+  if (annotations[epilogueAnnotation] !== undefined)
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      "the image has an epilogue, which was carried out on the base that it stands on",
+      { place, hint: "`spacktainers push` carries it out on the new one" },
+    );
   const facts = parseAssemblyFacts(assembly, place);
   const texts = await readTopLayer(image, all[top]);
-  const { environment, errors } = readManifest(texts.manifest, "spack.yaml", { dialect: facts.dialect });
-  if (environment === undefined) throw new SpacktainersErrors(errors);
-  if (environment.includes.length > 0)
+  const { environment, includes, errors } = readManifest(texts.manifest, "spack.yaml", {
+    dialect: facts.dialect,
+  });
+  if (includes)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
       "the manifest includes files, which the image does not have",
@@ -126,8 +134,9 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
         hint: "`spacktainers push` makes it from its definition",
       },
     );
+  if (environment === undefined) throw new SpacktainersErrors(errors);
   const lock = readLock(texts.lock, "spack.lock");
-  const roots = lock.roots.map(({ hash }) => hash);
+  const roots = [...lock.roots, ...lock.includedRoots].map(({ hash }) => hash);
   const { packages, externals } = runtimeClosure(lock.graph, roots);
   const known = new Map<string, Omit<PackageParts, "spec">>();
   const layers = await mapConcurrently(all.slice(below, top), recordsAtOnce, async (layer) => {

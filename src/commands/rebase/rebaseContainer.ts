@@ -3,9 +3,9 @@ import type { Configuration, RegistryConfiguration } from "../../definitions/con
 import type { Container } from "../../definitions/repository.ts";
 import type { RegistryImage } from "../../image/openRegistryImage.ts";
 import { platformOf } from "../../image/platform.ts";
-import type { MadeImage } from "../../pipeline/assemble/makeImage.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
+import type { MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { baseLock } from "../../pipeline/plan/useLocks.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
@@ -14,16 +14,8 @@ import { formatRepository } from "../../registry/reference.ts";
 import type { VerificationKey } from "../../supply/signingKey.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import {
-  type AskedGoal,
-  goalsOf,
-  inputsOf,
-  neighboursThere,
-  type PushedContainer,
-  publishedByTag,
-  pushToAll,
-  tried,
-} from "../push/pushContainer.ts";
+import { goalsOf, inputsOf, neighboursThere, publishedByTag } from "../push/goals.ts";
+import { type AskedGoal, type PushedContainer, pushToAll, tried } from "../push/pushContainer.ts";
 import { type ImageParts, readImageParts } from "./imageParts.ts";
 import { registryRecords } from "./imageRecords.ts";
 import { decideRebase, type WantedBase } from "./rebaseImage.ts";

@@ -4,13 +4,19 @@ import { planBase } from "../../base/buildBase.ts";
 import type { BaseLock, PlannedBase } from "../../base/types.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import { createdTime } from "../../image/created.ts";
-import { type Assembly, finishImage, reportDraft } from "../../pipeline/assemble/assembleContainer.ts";
+import {
+  type Assembly,
+  assembledSettings,
+  finishImage,
+  imageLayers,
+  reportDraft,
+} from "../../pipeline/assemble/assembleContainer.ts";
 import { openCompletion } from "../../pipeline/assemble/completeBase.ts";
-import { contentsOfBase, type DecidedImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
 import { baseDigest } from "../../pipeline/base/baseDigest.ts";
 import { baseName, baseSpec } from "../../pipeline/base/baseSpec.ts";
 import { snapshotTime } from "../../pipeline/base/snapshotTime.ts";
 import { baseOptions } from "../../pipeline/base/startBase.ts";
+import { contentsOfBase, type DecidedImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { inputsDigest } from "../../pipeline/plan/imageInputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
@@ -70,6 +76,7 @@ export async function decideRebase(
       allow: facts.allow,
       created,
       labels: labels(base),
+      epilogue: undefined,
     });
 
   async function make(): Promise<MadeImage> {
@@ -95,14 +102,18 @@ export async function decideRebase(
       published?.baseContents(completed.base.key) ??
       (base.layers.length === 0 ? undefined : await contentsOfBase(base));
     const decided = inputs(completed.base);
-    const finished = await finishImage(assembly, draft, store, {
-      packages: layers.map(({ layer }) => layer),
+    const own = labels(completed.base);
+    const finished = finishImage(assembly, {
+      layers: await imageLayers(assembly, draft, store, {
+        packages: layers.map(({ layer }) => layer),
+        baseContents,
+      }),
+      settings: assembledSettings(assembly, draft, own),
       inputs: decided,
       created,
-      labels: labels(completed.base),
+      labels: own,
       annotations: image.annotations,
       completion: completed.completion,
-      ...(baseContents === undefined ? {} : { baseContents }),
     });
     return {
       image: finished,

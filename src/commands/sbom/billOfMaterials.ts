@@ -170,7 +170,15 @@ async function factsToBe(
   request: BillRequest,
 ): Promise<ImageFacts> {
   return inWorkshop(configuration, { ...request, jobs: undefined }, async (workshop) => {
-    const options = { ...request, frozen: false, strip: undefined, keepMetadata: false, allowUnresolved: [] };
+    const options = {
+      ...request,
+      frozen: false,
+      strip: undefined,
+      keepMetadata: false,
+      allowUnresolved: [],
+      buildArguments: new Map<string, string>(),
+      epilogueNetwork: undefined,
+    };
     const plan = await planContainer(container, configuration, options, workshop);
     return factsOfPlan(plan, await plan.base.build(), request.emit);
   });

@@ -6,6 +6,16 @@ import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { encodeBase } from "../../publish/layerContents.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
 import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
+import {
+  type Assembly,
+  assembledSettings,
+  finishImage,
+  imageLayers,
+  reportDraft,
+} from "../assemble/assembleContainer.ts";
+import { openCompletion } from "../assemble/completeBase.ts";
+import { builtFacts, factsOfPlan } from "../assemble/imageFacts.ts";
+import { makeLayers, type ReadyLayers } from "../assemble/makeLayers.ts";
 import { baseName } from "../base/baseSpec.ts";
 import { imageInputs, labelsOf } from "../plan/imageInputs.ts";
 import { manifestAnnotations } from "../plan/imageLabels.ts";
@@ -13,10 +23,7 @@ import { layerSettings } from "../plan/layerSettings.ts";
 import type { ContainerPlan } from "../plan/planContainer.ts";
 import type { OutputNames } from "../workspace/outputs.ts";
 import type { Workshop } from "../workspace/workshop.ts";
-import { type Assembly, finishImage, reportDraft } from "./assembleContainer.ts";
-import { openCompletion } from "./completeBase.ts";
-import { builtFacts, factsOfPlan } from "./imageFacts.ts";
-import { makeLayers, type ReadyLayers } from "./makeLayers.ts";
+import { continueImage } from "./continueImage.ts";
 
 /** An image about to be made. */
 export interface DecidedImage {
@@ -67,9 +74,9 @@ export async function decideImage(
   async function make(): Promise<MadeImage> {
     const { emit, signal } = workshop;
     // The base does not depend on the packages: it is made beside them.
-    const base = completion.base.build(published);
+    const built = completion.base.build(published);
     // Until it is awaited below, a failure of it must not count as unhandled.
-    base.catch(() => stop.abort());
+    built.catch(() => stop.abort());
     emit({
       type: "stage",
       stage: "install-packages",
@@ -88,35 +95,56 @@ export async function decideImage(
       published,
     ).catch(async (error: unknown) => {
       // Whichever of the two failed first is the news.
-      if (stop.signal.aborted && !signal.aborted) await base;
+      if (stop.signal.aborted && !signal.aborted) await built;
       await plan.abandonBase(error);
-      await base.catch(() => {});
+      await built.catch(() => {});
       throw error;
     });
     emit({ type: "stage", stage: "assemble-image" });
-    const completed = await completion.complete(async (built) => assemblyOf(plan, names, built, ready));
+    const completed = await completion.complete(async (base) => assemblyOf(plan, names, base, ready));
     const { assembly, draft } = completed;
     locks.checkBase(assembly.base);
-    reportDraft(draft, emit);
+    // What an epilogue adds may be what is missing.
+    if (plan.epilogue === undefined) reportDraft(draft, emit);
     const inputs = imageInputs(plan, completed.base);
-    const layers = await Promise.all(ready.layers.map((layer) => layer.finish()));
+    const packages = await Promise.all(ready.layers.map((layer) => layer.finish()));
     const baseContents =
       published?.baseContents(completed.base.key) ??
       (assembly.base.layers.length === 0 ? undefined : await contentsOfBase(assembly.base));
-    const image = await finishImage(assembly, draft, workshop.store, {
-      packages: layers.map(({ layer }) => layer),
+    const labels = labelsOf(plan, completed.base);
+    const layers = await imageLayers(assembly, draft, workshop.store, {
+      packages: packages.map(({ layer }) => layer),
+      baseContents,
+    });
+    const continued =
+      plan.epilogue === undefined
+        ? undefined
+        : await continueImage(
+            plan.epilogue,
+            { assembly, draft, layers, labels, base: configuration.base },
+            workshop,
+            {
+              published,
+              refresh: plan.baseOptions.refresh === true,
+            },
+          );
+    if (continued !== undefined) reportDraft(continued.draft, emit);
+    const image = finishImage(assembly, {
+      layers: continued?.layers ?? layers,
+      settings: continued?.settings ?? assembledSettings(assembly, draft, labels),
       inputs,
       created: plan.created,
-      labels: labelsOf(plan, completed.base),
-      annotations: manifestAnnotations(plan.source),
+      labels,
+      annotations: { ...manifestAnnotations(plan.source), ...continued?.annotations },
       completion: completed.completion,
-      ...(baseContents === undefined ? {} : { baseContents }),
     });
     const contents = [
       ...(baseContents === undefined ? [] : [baseContents]),
-      ...layers.map((one) => one.contents),
+      ...packages.map((one) => one.contents),
+      ...(continued?.contents ?? []),
     ];
-    const planned = await factsOfPlan(plan, assembly.base, emit);
+    const base = { ...assembly.base, packages: continued?.osPackages ?? assembly.base.packages };
+    const planned = await factsOfPlan(plan, base, emit);
     const facts = await builtFacts(planned, image, assembly.base, inputs);
     return { image, contents, base: assembly.base, facts, inputs, reused: ready.reused };
   }
