@@ -50,6 +50,7 @@ export const innerOrders = {
     "verify",
     "sign",
     "dockerfile",
+    "base",
     "sif",
     "doctor",
     "job",
