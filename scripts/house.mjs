@@ -51,6 +51,7 @@ export const innerOrders = {
     "verify",
     "sign",
     "dockerfile",
+    "base",
     "sif",
     "doctor",
     "job",
