@@ -16,13 +16,15 @@ export const modules = [
   "concretize",
   "install",
   "view",
+  "image",
   "base",
   "linkage",
-  "image",
   "supply",
   "sif",
   "publish",
   "run",
+  "spack",
+  "dockerfile",
   "hpc",
   "pipeline",
   "commands",
@@ -32,7 +34,7 @@ export const modules = [
 /** Folders inside a module that have an order of their own. */
 export const innerOrders = {
   // The stages of a build, in the order in which they run.
-  pipeline: ["workspace", "choose", "base", "plan", "assemble", "images", "describe"],
+  pipeline: ["workspace", "choose", "compile", "base", "plan", "assemble", "epilogue", "images", "describe"],
   // One folder a verb. Few verbs use another one: `plan` asks what `push` would do, `rebase` pushes what it made.
   commands: [
     "check",

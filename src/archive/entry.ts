@@ -13,6 +13,8 @@ export interface EntryBase {
   readonly gid: number;
   /** Seconds since 1970. */
   readonly mtime: number;
+  /** Extended attributes by name (`security.capability`), where they are kept. */
+  readonly xattrs?: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface DirectoryEntry extends EntryBase {

@@ -44,7 +44,11 @@ const entry = z.strictObject({
   target: text.optional(),
   elf: elf.optional(),
   shebang: text.optional(),
-  text: z.string().max(65_536).optional(),
+  // The status of dpkg is the largest text that is kept.
+  text: z
+    .string()
+    .max(16 * 2 ** 20)
+    .optional(),
 });
 
 /** Form of an {@link Inventory} in JSON that was not written here. */

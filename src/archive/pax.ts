@@ -10,11 +10,15 @@ export interface PaxValues {
   uid?: number | null;
   gid?: number | null;
   mtime?: number | null;
+  /** Extended attributes, by name. */
+  xattrs?: ReadonlyMap<string, Buffer>;
 }
 
+/** Keys of extended attributes begin so (GNU tar, star, libarchive, Go). */
+export const xattrKey = "SCHILY.xattr.";
+
 /**
- * Reads the records of one extended header. Keys we have no use for (names of owners, other times, extended attributes)
- * are skipped.
+ * Reads the records of one extended header. Keys we have no use for (names of owners, other times) are skipped.
  * @throws TarHeaderError when the records are malformed, or say that the file is sparse or in an unknown character set
  */
 export function parsePax(bytes: Buffer): PaxValues {
@@ -57,6 +61,8 @@ function assign(values: PaxValues, key: string, value: Buffer): void {
       return;
     }
     default:
+      if (key.startsWith(xattrKey) && key.length > xattrKey.length)
+        values.xattrs = new Map([...(values.xattrs ?? []), [key.slice(xattrKey.length), Buffer.from(value)]]);
       if (key.startsWith("GNU.sparse."))
         throw new TarHeaderError("it has a sparse file, which is not supported");
   }

@@ -1,4 +1,5 @@
 import { type Place, SpacktainersError } from "../util/errors.ts";
+import { contentOf } from "./content.ts";
 import type { Entry, EntryStream } from "./entry.ts";
 import { type AbsolutePaths, archivePath, bytesOfName, nameOfBytes, printable } from "./names.ts";
 import { type PaxValues, parsePax } from "./pax.ts";
@@ -32,6 +33,10 @@ export interface ReadTarOptions {
   readonly limits?: Partial<TarLimits>;
   /** Devices, FIFOs: an error (the default) or left out. */
   readonly special?: "refuse" | "skip";
+  /** Whether entries get their extended attributes; default false. */
+  readonly xattrs?: boolean;
+  /** Character devices 0:0 stand for what was removed, as overlay file systems have it: they become files named `.wh.NAME`. */
+  readonly deviceWhiteouts?: boolean;
   /** A leading slash: an error (the default) or dropped. */
   readonly absolute?: AbsolutePaths;
   /** Whether the archive must end with a block of zeros (the default); fragments of a layer do not. */
@@ -42,7 +47,7 @@ export interface ReadTarOptions {
  * Reads a tar stream: ustar, PAX, GNU long names and base-256 numbers, and the old V7 form.
  *
  * Chunks of file content are passed on as they come, without copying. An entry's `content` may be left unread or half
- * read; the rest is skipped. Entries for the root itself are left out. Extended attributes are not kept.
+ * read; the rest is skipped. Entries for the root itself are left out.
  *
  * @param chunks the uncompressed archive, in pieces of any size; the pieces must not be reused by their maker
  * @returns entries in the archive's order, paths in canonical form
@@ -89,6 +94,7 @@ async function* readEntries(source: TarSource, options: ReadTarOptions, limits: 
       continue;
     }
     const facts = resolve(header, longName, longLink, pax, global);
+    const xattrs = options.xattrs === true ? pax.xattrs : undefined;
     pax = {};
     longName = undefined;
     longLink = undefined;
@@ -96,6 +102,11 @@ async function* readEntries(source: TarSource, options: ReadTarOptions, limits: 
     if (++entries > limits.entries) throw invalidTar(where, headerAt, "it has too many entries");
     if (tooLong(facts.name, limits) || tooLong(facts.linkName, limits))
       throw invalidTar(where, headerAt, "a name is too long");
+    const isWhiteout = options.deviceWhiteouts === true && facts.type === "3" && isNullDevice(block);
+    if (isWhiteout) {
+      yield whiteout(archivePath(facts.name, options.absolute ?? "refuse"), facts);
+      continue;
+    }
     const kind = entryKind(facts);
     const size = kind === "file" || kind === "skipped" ? facts.size : 0;
     totalBytes += size;
@@ -117,13 +128,33 @@ async function* readEntries(source: TarSource, options: ReadTarOptions, limits: 
       const entry = located(where, headerAt, () => makeEntry(kind, facts, size, source, options.absolute));
       if (entry !== undefined) {
         source.startContent(size);
-        yield entry;
+        yield xattrs === undefined ? entry : { ...entry, xattrs };
         await source.finishContent();
         continue;
       }
     }
     await source.skip(padded(size));
   }
+}
+
+/** Major and minor number 0 (ustar header, bytes 329 and 337). */
+function isNullDevice(block: Buffer): boolean {
+  return /^[0 \0]*$/.test(block.toString("latin1", 329, 345));
+}
+
+function whiteout(path: string, { uid, gid, mtime }: TarHeader): Entry {
+  const slash = path.lastIndexOf("/") + 1;
+  const name = `${path.slice(0, slash)}.wh.${path.slice(slash)}`;
+  return {
+    type: "file",
+    path: name,
+    mode: 0,
+    uid,
+    gid,
+    mtime,
+    size: 0,
+    content: contentOf(new Uint8Array()),
+  };
 }
 
 /** Types of header whose content is about the next entry (or all that follow). */

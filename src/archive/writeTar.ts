@@ -1,7 +1,7 @@
 import { SpacktainersError } from "../util/errors.ts";
 import type { Entry, EntryStream } from "./entry.ts";
 import { bytesOfName, printable } from "./names.ts";
-import { formatPaxRecord } from "./pax.ts";
+import { formatPaxRecord, xattrKey } from "./pax.ts";
 import { blockSize, formatHeader, ustarLimits } from "./tarHeader.ts";
 
 /** Size in bytes of the end of an archive: two blocks of zeros. */
@@ -12,7 +12,7 @@ const gatherSize = 128 * 1024;
 
 /**
  * Writes entries as a tar stream: ustar, with a PAX header only before entries that need one (long or non-ASCII names,
- * sizes from 8 GiB, large owners, times before 1970). The bytes depend on the entries alone; owner names are left empty.
+ * sizes from 8 GiB, large owners, times before 1970, extended attributes). The bytes depend on the entries alone; owner names are left empty.
  *
  * @param entries in the order wanted
  * @param options `trailer`: whether to end with the two blocks of zeros that end an archive
@@ -88,6 +88,8 @@ export function formatEntryHeader(entry: Entry): Buffer {
   if (split === undefined) records.push(formatPaxRecord("path", path));
   if (link.length > 100 || !isAscii(link)) records.push(formatPaxRecord("linkpath", link));
   if (size > ustarLimits.size) records.push(formatPaxRecord("size", String(size)));
+  for (const [name, value] of [...(entry.xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)))
+    records.push(formatPaxRecord(`${xattrKey}${name}`, value));
   const uid = limited("uid", entry.uid, ustarLimits.id, records);
   const gid = limited("gid", entry.gid, ustarLimits.id, records);
   const mtime = limited("mtime", entry.mtime, ustarLimits.time, records);

@@ -2,13 +2,17 @@
 import * as z from "zod";
 import type { Inventory } from "../archive/inventory.ts";
 import { inventorySchema } from "../archive/inventorySchema.ts";
+import type { LayerFacts } from "../image/layer.ts";
 import { type Digest, parseDigest } from "../util/digest.ts";
 import { withoutUndefined } from "../util/withoutUndefined.ts";
-import type { AnyBaseLayer, Base, BaseImageConfig, BaseLayerFacts, BasePackage } from "./types.ts";
+import type { Base, BaseImageConfig, BaseLayer, BasePackage } from "./types.ts";
+
+/** What is kept of a base's layer. */
+export type BaseLayerRecord = Pick<BaseLayer, "digest" | "size" | "diffId" | "mediaType" | "inventory">;
 
 /** Everything of a {@link Base} but its key and where its layers are. */
 export interface BaseRecord {
-  readonly layers: readonly BaseLayerFacts[];
+  readonly layers: readonly BaseLayerRecord[];
   /** Absent when there is one layer: then it is that layer's. */
   readonly inventory?: Inventory;
   readonly packages: readonly BasePackage[];
@@ -67,7 +71,7 @@ export const baseRecordSchema: z.ZodType<BaseRecord> = z
   });
 
 /** What is to be kept of a base. */
-export function baseRecord({ layers, inventory, key: _, ...rest }: Base<AnyBaseLayer>): BaseRecord {
+export function baseRecord({ layers, inventory, key: _, ...rest }: Base): BaseRecord {
   return {
     ...rest,
     layers: layers.map(({ digest, size, diffId, mediaType, inventory }) => ({
@@ -81,16 +85,19 @@ export function baseRecord({ layers, inventory, key: _, ...rest }: Base<AnyBaseL
   };
 }
 
-/** The base again, its layers located. */
-export function baseOfRecord<L extends AnyBaseLayer>(
-  { layers, inventory, ...rest }: BaseRecord,
+/**
+ * The base again.
+ * @param layers those of the record, where they are
+ */
+export function baseOfRecord(
+  { layers: recorded, inventory, ...rest }: BaseRecord,
   key: Digest,
-  located: readonly L[],
-): Base<L> {
-  return {
-    ...rest,
-    layers: located,
-    inventory: inventory ?? layers[0]?.inventory ?? { entries: [] },
-    key,
-  };
+  layers: readonly BaseLayer[],
+): Base {
+  return { ...rest, layers, inventory: inventory ?? recorded[0]?.inventory ?? { entries: [] }, key };
+}
+
+/** What documents say of a recorded layer. */
+export function layerFacts({ digest, size, diffId, mediaType }: BaseLayerRecord): LayerFacts {
+  return { digest, size, diffId, mediaType, createdBy: "", annotations: undefined };
 }

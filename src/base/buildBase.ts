@@ -3,15 +3,7 @@
 import { asSpacktainersError } from "../util/errors.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { keyOf, openBaseStore } from "./baseStore.ts";
-import type {
-  AnyBaseLayer,
-  Base,
-  BasePlan,
-  BaseSpec,
-  BasesElsewhere,
-  BuildBaseOptions,
-  PlannedBase,
-} from "./types.ts";
+import type { Base, BasePlan, BaseSpec, BasesElsewhere, BuildBaseOptions, PlannedBase } from "./types.ts";
 
 /**
  * Builds a base, or finds the one built before from the same inputs.
@@ -30,9 +22,7 @@ export async function buildBase(spec: BaseSpec, options: BuildBaseOptions): Prom
  */
 export async function planBase(spec: BaseSpec, options: BuildBaseOptions): Promise<PlannedBase> {
   const plan = await told(() => planOf(spec, options));
-  async function build(): Promise<Base>;
-  async function build(elsewhere: BasesElsewhere | undefined): Promise<Base<AnyBaseLayer>>;
-  async function build(elsewhere?: BasesElsewhere): Promise<Base<AnyBaseLayer>> {
+  async function build(elsewhere?: BasesElsewhere): Promise<Base> {
     return told(async () => {
       const found = (await plan.find()) ?? (await elsewhere?.find(plan.key));
       if (found !== undefined) return found;

@@ -4,6 +4,7 @@ import type { EntryStream } from "../archive/entry.ts";
 import type { Inventory } from "../archive/inventory.ts";
 import { mediaTypes } from "../archive/oci/types.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
+import { fileLayer } from "../image/fileLayer.ts";
 import type { BlobStore } from "../util/blobStore.ts";
 import { asSpacktainersError } from "../util/errors.ts";
 import { collectInventory } from "./collectInventory.ts";
@@ -28,7 +29,16 @@ export async function buildLayer(
     const inventory = collected.inventory();
     const path = await store.adopt(temporary, facts.digest);
     const { digest, size, diffId } = facts;
-    return { layer: { path, digest, size, diffId, mediaType: mediaTypes.layer, inventory }, inventory };
+    const described = {
+      digest,
+      size,
+      diffId,
+      mediaType: mediaTypes.layer,
+      createdBy: "",
+      annotations: undefined,
+    };
+    const layer = fileLayer(described, { path, offset: 0, size }, { isOurs: true });
+    return { layer: { ...layer, inventory }, inventory };
   } catch (error) {
     await rm(temporary, { force: true });
     throw asSpacktainersError(error);

@@ -1,29 +1,42 @@
 /** Finished bases, remembered by key. */
 import { stat } from "node:fs/promises";
+import { fileLayer } from "../image/fileLayer.ts";
+import type { FileExtent } from "../image/layer.ts";
 import type { Digest } from "../util/digest.ts";
-import { type BaseRecord, baseOfRecord, baseRecord } from "./baseRecord.ts";
+import { type BaseRecord, baseOfRecord, baseRecord, layerFacts } from "./baseRecord.ts";
 import type { BaseStore } from "./baseStore.ts";
 import type { Base, BaseLayer } from "./types.ts";
 
-/**
- * The base a key stands for, if it was built before and its layers are still there, whole as far as sizes tell.
- * @param locate where a layer's blob is; default: in the store
- */
+/** Where layers of a base are. */
+export interface LayerPlaces {
+  /** Finds a layer's bytes; default: in the store. */
+  readonly locate?: (digest: Digest) => Promise<FileExtent | undefined>;
+  /** A repository that has them as well: `host/path`. */
+  readonly origin?: string;
+}
+
+/** The base a key stands for, if it was built before and its layers are still there, whole as far as sizes tell. */
 export async function findBuilt(
   store: BaseStore,
   key: Digest,
-  locate: (digest: Digest) => Promise<string | undefined> = (digest) => store.layers.find(digest),
+  { locate = (digest) => inStore(store, digest), origin }: LayerPlaces = {},
 ): Promise<Base | undefined> {
   const record = await store.read<BaseRecord>("built", key);
   if (record === undefined) return undefined;
   const layers: BaseLayer[] = [];
   for (const layer of record.layers) {
-    const path = await locate(layer.digest);
-    const facts = path === undefined ? undefined : await stat(path).catch(() => undefined);
-    if (path === undefined || facts?.size !== layer.size) return undefined;
-    layers.push({ ...layer, path });
+    const extent = await locate(layer.digest);
+    if (extent === undefined || extent.size !== layer.size) return undefined;
+    const { inventory } = layer;
+    layers.push({ ...fileLayer(layerFacts(layer), extent, { origin, isOurs: true }), inventory });
   }
   return baseOfRecord(record, key, layers);
+}
+
+async function inStore(store: BaseStore, digest: Digest): Promise<FileExtent | undefined> {
+  const path = await store.layers.find(digest);
+  const facts = path === undefined ? undefined : await stat(path).catch(() => undefined);
+  return path === undefined || facts === undefined ? undefined : { path, offset: 0, size: facts.size };
 }
 
 /** Remembers a finished base. */

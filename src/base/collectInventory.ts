@@ -11,6 +11,8 @@ const maxShebang = 256;
 /** Texts that are kept: the loader's configuration, to make the image's cache, and what says which distribution it is. */
 const keptTexts = /^(?:etc\/ld\.so\.conf(?:\.d\/[^/]+\.conf)?|(?:etc|usr\/lib)\/os-release)$/;
 const maxTextBytes = 64 * 1024;
+/** Of texts that a caller asks for. */
+const maxWantedText = 16 * 2 ** 20;
 
 /** Entries passing by, and what they were. */
 export interface Collected {
@@ -22,11 +24,12 @@ export interface Collected {
 
 /**
  * Gathers the inventory of `entries`. ELF files are read into memory one at a time; other content is passed on.
- * @param options `addParents`: whether missing directories are added (the default)
+ * @param options `addParents`: whether missing directories are added (the default); `texts`: what other files are kept as text,
+ *   whatever their size
  */
 export function collectInventory(
   entries: EntryStream,
-  options: { readonly addParents?: boolean } = {},
+  options: { readonly addParents?: boolean; readonly texts?: RegExp } = {},
 ): Collected {
   const seen = new Map<string, InventoryEntry>();
   async function* passing(): EntryStream {
@@ -38,7 +41,7 @@ export function collectInventory(
       }
       const { path, mode } = entry;
       if (entry.type === "file") {
-        const { file, facts } = await inspect(entry);
+        const { file, facts } = await inspect(entry, options.texts);
         seen.set(path, { path, type: "file", mode, size: entry.size, ...facts });
         yield file;
         continue;
@@ -64,8 +67,12 @@ export function sortedInventory(entries: Iterable<InventoryEntry>): Inventory {
 /** Looks at the beginning of a file, and at all of it when it is ELF. */
 async function inspect(
   entry: FileEntry,
+  texts: RegExp | undefined,
 ): Promise<{ file: FileEntry; facts: Pick<InventoryEntry, "elf" | "shebang" | "text"> }> {
-  if (keptTexts.test(entry.path) && entry.size <= maxTextBytes) {
+  if (
+    (keptTexts.test(entry.path) && entry.size <= maxTextBytes) ||
+    (texts?.test(entry.path) === true && entry.size <= maxWantedText)
+  ) {
     const bytes = await readContent(entry);
     return { file: { ...entry, content: contentOf(bytes) }, facts: { text: bytes.toString("latin1") } };
   }

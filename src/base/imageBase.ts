@@ -1,25 +1,23 @@
 /** A base from an image in a registry: its layers as they are. */
-
-import { downloadBlob } from "../registry/blobs.ts";
+import type { OciLayer } from "../image/layer.ts";
+import { openRegistryImage } from "../image/openRegistryImage.ts";
+import { localLayer } from "../image/registryLayer.ts";
 import {
   formatReference,
   formatRepository,
   manifestReference,
   parseReference,
 } from "../registry/reference.ts";
-import { type RemoteImage, resolveImage } from "../registry/resolveImage.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { type BaseStore, keyOf } from "./baseStore.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
-import { baseOfLayers, knownReading, type LayerReading, readingVersion, readLayer } from "./imageLayers.ts";
-import type { AnyBaseLayer, Base, BaseLayer, BasePlan, BuildBaseOptions, ImageBaseSpec } from "./types.ts";
+import { baseOfLayers, knownReading, type ReadLayer, readingVersion, readLayer } from "./imageLayers.ts";
+import type { BasePlan, BuildBaseOptions, ImageBaseSpec } from "./types.ts";
 
 /** Layers under way at a time. */
 const layersAtOnce = 3;
-
-type RemoteImageLayer = RemoteImage["layers"][number];
 
 /**
  * Finds an image in a registry, by the digest that a lock names or by its name, and how to read it as a base. A layer is
@@ -33,67 +31,46 @@ export async function planImageBase(
   options: BuildBaseOptions,
   store: BaseStore,
 ): Promise<BasePlan> {
-  const { architecture, emit, signal, lock } = options;
+  const { architecture, signal, lock } = options;
   const name = parseReference(spec.reference);
   const { repository: open } = options;
   if (open === undefined)
     throw new SpacktainersError("NOT_SUPPORTED", `the base ${spec.reference} is in a registry`, {
       hint: "none can be asked here",
     });
-  const repository = open(name);
-  const platform = { os: "linux", architecture };
-  const image = await resolveImage(repository, lock?.digest ?? manifestReference(name), platform);
-  const key = keyOf(["image", readingVersion, image.manifestDigest]);
   const origin = formatRepository(name);
-
-  /** The layer's file, downloaded when it is not there. */
-  async function local({ digest, size }: RemoteImageLayer): Promise<string> {
-    stopIfAborted(signal);
-    const known = await store.layers.find(digest);
-    if (known !== undefined) return known;
-    const temporary = await store.layers.temporary();
-    await downloadBlob(repository, { digest, size }, temporary, {
-      label: `layer of ${origin}`,
-      partialDirectory: store.incoming,
-    });
-    return store.layers.adopt(temporary, digest);
-  }
+  const image = await openRegistryImage(open(name), lock?.digest ?? manifestReference(name), {
+    platforms: [{ os: "linux", architecture }],
+    store,
+    shown: origin,
+  });
+  const { digest } = image.manifest.descriptor;
+  const key = keyOf(["image", readingVersion, digest]);
+  const [layers, config] = [await image.layers(), (await image.config()).value];
 
   /** A layer that is here, and what is in it. */
-  async function localLayer(layer: RemoteImageLayer): Promise<{ layer: BaseLayer; reading: LayerReading }> {
-    const { digest, size, diffId, mediaType } = layer;
-    const facts = { digest, size, diffId, mediaType, origin, path: await local(layer) };
-    const reading = await readLayer(facts, store, emit);
-    return { layer: { ...facts, inventory: reading.inventory }, reading };
+  async function here(remote: OciLayer): Promise<ReadLayer> {
+    stopIfAborted(signal);
+    const layer = await localLayer(remote);
+    return { layer, reading: await readLayer(layer, store, options) };
   }
 
   /** A layer that may stay where it is when it is known what is in it. */
-  async function anyLayer(layer: RemoteImageLayer): Promise<{ layer: AnyBaseLayer; reading: LayerReading }> {
-    const { digest, size, diffId, mediaType } = layer;
-    const reading = await knownReading(diffId, store);
-    if (reading === undefined) return localLayer(layer);
-    return { layer: { digest, size, diffId, mediaType, origin, inventory: reading.inventory }, reading };
+  async function anywhere(layer: OciLayer): Promise<ReadLayer> {
+    const reading = await knownReading(layer, store);
+    return reading === undefined ? here(layer) : { layer, reading };
   }
 
   return {
     key,
-    layerCount: image.layers.length,
-    image: { name: formatReference({ ...name, digest: undefined }), digest: image.manifestDigest },
-    async find() {
-      const found = await findBuilt(store, key);
-      return found === undefined
-        ? undefined
-        : { ...found, layers: found.layers.map((layer) => ({ ...layer, origin })) };
-    },
+    layerCount: layers.length,
+    image: { name: formatReference({ ...name, digest: undefined }), digest },
+    find: () => findBuilt(store, key, { origin }),
     async make() {
-      const layers = await mapConcurrently(image.layers, layersAtOnce, localLayer);
-      const base: Base = baseOfLayers(layers, image.config, key);
+      const base = baseOfLayers(await mapConcurrently(layers, layersAtOnce, here), config, key);
       await rememberBuilt(store, base);
       return base;
     },
-    async refer() {
-      const layers = await mapConcurrently(image.layers, layersAtOnce, anyLayer);
-      return baseOfLayers(layers, image.config, key);
-    },
+    refer: async () => baseOfLayers(await mapConcurrently(layers, layersAtOnce, anywhere), config, key),
   };
 }

@@ -1,43 +1,42 @@
 /** A base from an image in an OCI layout directory: its layers as they are. */
-
-import { readOciLayout } from "../archive/oci/readOciLayout.ts";
+import { openLayout } from "../image/openLayout.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { type BaseStore, keyOf } from "./baseStore.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
-import { baseOfLayers, type LayerReading, readingVersion, readLayer } from "./imageLayers.ts";
-import type { BaseLayer, BasePlan, BuildBaseOptions, OciBaseSpec } from "./types.ts";
+import { baseOfLayers, knownReading, type ReadLayer, readingVersion, readLayer } from "./imageLayers.ts";
+import type { BasePlan, BuildBaseOptions, OciBaseSpec } from "./types.ts";
 
 /**
  * Finds an image in a layout and how to read it as a base: layers stay where they are, their inventories are made.
  * @throws SpacktainersError NOT_FOUND, ARCHIVE_INVALID, CHECKSUM_MISMATCH, NOT_SUPPORTED, USAGE (several images fit)
  */
 export async function planOciBase(
-  spec: OciBaseSpec,
+  { path, reference }: OciBaseSpec,
   options: BuildBaseOptions,
   store: BaseStore,
 ): Promise<BasePlan> {
-  const { emit, signal } = options;
-  const query = {
-    platform: { os: "linux", architecture: options.architecture },
-    ...(spec.reference === undefined ? {} : { reference: spec.reference }),
-  };
-  // Digests of layers are compared when they are read for the first time.
-  const image = await readOciLayout(spec.path, { ...query, verifyLayers: false });
-  const key = keyOf(["oci", readingVersion, image.manifestDigest]);
-  const paths = new Map(image.layers.map((layer) => [layer.digest, layer.path]));
+  const image = await openLayout(path, {
+    platforms: [{ os: "linux", architecture: options.architecture }],
+    reference,
+  });
+  const { digest } = image.manifest.descriptor;
+  const key = keyOf(["oci", readingVersion, digest]);
+  const layers = await image.layers();
+  const extents = new Map(layers.map((layer) => [layer.digest, layer.extent]));
   return {
     key,
-    layerCount: image.layers.length,
-    find: () => findBuilt(store, key, (digest) => Promise.resolve(paths.get(digest))),
+    layerCount: layers.length,
+    find: () => findBuilt(store, key, { locate: async (digest) => extents.get(digest) }),
     async make() {
-      await readOciLayout(spec.path, query);
-      const layers: { layer: BaseLayer; reading: LayerReading }[] = [];
-      for (const layer of image.layers) {
-        stopIfAborted(signal);
-        const reading = await readLayer(layer, store, emit);
-        layers.push({ layer: { ...layer, inventory: reading.inventory }, reading });
+      const read: ReadLayer[] = [];
+      for (const layer of layers) {
+        stopIfAborted(options.signal);
+        const known = await knownReading(layer, store);
+        // It is known what a layer of this digest has in it; that these bytes have it is to be seen.
+        if (known !== undefined) for await (const _ of layer.blob());
+        read.push({ layer, reading: known ?? (await readLayer(layer, store, options)) });
       }
-      const base = baseOfLayers(layers, image.config, key);
+      const base = baseOfLayers(read, (await image.config()).value, key);
       await rememberBuilt(store, base);
       return base;
     },

@@ -1,5 +1,6 @@
 /** What lies underneath the Spack packages, and how it is asked for. */
 import type { Inventory } from "../archive/inventory.ts";
+import type { OciLayer } from "../image/layer.ts";
 import type { HttpClient } from "../net/http.ts";
 import type { RepositoryName } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";
@@ -67,35 +68,11 @@ export interface ScratchBaseSpec {
 
 export type BaseSpec = DebianBaseSpec | RootfsBaseSpec | OciBaseSpec | ImageBaseSpec | ScratchBaseSpec;
 
-/** What is known of a finished layer of a base. */
-export interface BaseLayerFacts {
-  readonly digest: Digest;
-  /** Bytes of the blob. */
-  readonly size: number;
-  /** Digest of the uncompressed tar. */
-  readonly diffId: Digest;
-  /** OCI layer media type. */
-  readonly mediaType: string;
+/** A layer of a base: on this machine, or in the registry that has the base. */
+export interface BaseLayer extends OciLayer {
   /** What this layer adds, whiteouts left out. */
   readonly inventory: Inventory;
 }
-
-/** A layer of a base in a file. */
-export interface BaseLayer extends BaseLayerFacts {
-  /** The blob, compressed as `mediaType` says. */
-  readonly path: string;
-  /** A repository that has it as well: `host/repository`. */
-  readonly origin?: string;
-}
-
-/** A layer of a base that is not on this machine. */
-export interface RemoteBaseLayer extends BaseLayerFacts {
-  /** The repository that has it: `host/repository`. */
-  readonly origin: string;
-}
-
-/** A layer of a base, wherever its bytes are. */
-export type AnyBaseLayer = BaseLayer | RemoteBaseLayer;
 
 /** One OS package of a base; also what a lock file keeps. */
 export interface BasePackage {
@@ -136,9 +113,9 @@ export interface BaseImageConfig {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface Base<L extends AnyBaseLayer = BaseLayer> {
+export interface Base {
   /** From bottom to top. */
-  readonly layers: readonly L[];
+  readonly layers: readonly BaseLayer[];
   /** What the layers together show, whiteouts applied. */
   readonly inventory: Inventory;
   /** The OS packages, sorted by name; of a root file system or image, those its dpkg status names. */
@@ -182,8 +159,7 @@ export interface PlannedBase {
   /** The finished base on this machine, when it was built before. */
   find(): Promise<Base | undefined>;
   /** Finds or builds it. `elsewhere` is asked before it is built; what it has stays where it is. */
-  build(): Promise<Base>;
-  build(elsewhere: BasesElsewhere | undefined): Promise<Base<AnyBaseLayer>>;
+  build(elsewhere?: BasesElsewhere): Promise<Base>;
 }
 
 /** How one kind of base is found and made. */
@@ -191,11 +167,11 @@ export interface BasePlan extends Omit<PlannedBase, "build"> {
   /** Makes it, whatever is there already. */
   make(): Promise<Base>;
   /** Makes it without the bytes of layers that can stay where they are. */
-  refer?(): Promise<Base<AnyBaseLayer>>;
+  refer?(): Promise<Base>;
 }
 
 /** Where else than on this machine finished bases are: in the registry that an image goes to. */
 export interface BasesElsewhere {
   /** The base a key stands for, its layers where they are; undefined when it is not known there either. */
-  find(key: Digest): Promise<Base<AnyBaseLayer> | undefined>;
+  find(key: Digest): Promise<Base | undefined>;
 }

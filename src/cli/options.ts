@@ -14,6 +14,19 @@ export function collect(value: string, previous: readonly string[] | undefined):
   return [...(previous ?? []), value];
 }
 
+/** Collects a repeatable option of the form `NAME=VALUE`; a name alone takes its value from the environment. */
+export function collectAssignment(
+  value: string,
+  previous: readonly (readonly [string, string])[] | undefined,
+): readonly (readonly [string, string])[] {
+  const equals = value.indexOf("=");
+  const name = equals < 0 ? value : value.slice(0, equals);
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new InvalidArgumentError("not of the form NAME=VALUE");
+  const found = equals < 0 ? process.env[name] : value.slice(equals + 1);
+  if (found === undefined) throw new InvalidArgumentError(`${name} is not set in the environment`);
+  return [...(previous ?? []), [name, found]];
+}
+
 /** Parses a whole number of at least 1. */
 export function positiveInteger(value: string): number {
   const number = Number(value);
@@ -121,6 +134,8 @@ export function addFailFastOption(command: Command): Command {
 export interface ImageOptions extends InstallOptions, FailFastOptions {
   readonly arch?: string;
   readonly allowUnresolved?: readonly string[];
+  readonly buildArg?: readonly (readonly [string, string])[];
+  readonly epilogueNetwork?: boolean;
   readonly frozen?: boolean;
 }
 
@@ -136,5 +151,11 @@ export function addImageOptions(command: Command, refused: string): Command {
       "library or interpreter that may be missing in the image (repeatable)",
       collect,
     )
+    .option(
+      "--build-arg <name=value>",
+      "value for an ARG of a Dockerfile.epilogue (repeatable)",
+      collectAssignment,
+    )
+    .option("--epilogue-network", "let the commands of a Dockerfile.epilogue use the network")
     .option("--frozen", `refuse to ${refused} anything else than what the locks beside the definition say`);
 }

@@ -37,6 +37,8 @@ export function imageRequest(
     names,
     arch: options.arch,
     allowUnresolved: options.allowUnresolved ?? [],
+    buildArguments: new Map(options.buildArg ?? []),
+    epilogueNetwork: options.epilogueNetwork,
     frozen: options.frozen === true,
     failFast: options.failFast === true,
   };

@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { siteSchema } from "./siteSchema.ts";
+import { spackSchema } from "./spackSchema.ts";
 
 /** Version of the configuration format that this program reads. */
 export const configurationVersion = 1;
@@ -24,6 +25,9 @@ const secret = z
     /^\$\{?[A-Za-z_][A-Za-z0-9_]*\}?$/,
     "must name an environment variable, such as `$TOKEN`, never the secret itself",
   );
+/** What can run the commands of an epilogue. */
+const epilogueRunners = ["auto", "sandbox", "buildah", "podman"] as const;
+
 const oneOrMore = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(1000)]);
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(1000);
 
@@ -119,23 +123,6 @@ const layers = z.strictObject({
     .describe("Compression level: 1 to 12 for gzip, default 4; 1 to 19 for zstd, default 3."),
 });
 
-const spack = z.strictObject({
-  url: text.optional().describe("Where to get Spack."),
-  ref: text.optional().describe("Branch, tag or commit."),
-  dialect: z
-    .enum(["0.x", "1.x"])
-    .optional()
-    .describe("Generation of the spec language in definitions; default either."),
-  facts: text
-    .optional()
-    .describe(
-      "File with default values of variants, exported from recipes by scripts/export-recipe-facts.py, relative to this file.",
-    ),
-  repos: list(
-    z.strictObject({ url: text, ref: text.optional(), path: text.optional(), paths: list(text).optional() }),
-  ).optional(),
-});
-
 const image = z
   .strictObject({
     description: text.optional(),
@@ -191,7 +178,7 @@ export const configurationSchema = z
     signing: signing.optional(),
     layers: layers.optional(),
     strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
-    spack: spack.optional().describe("Only for building what the caches lack."),
+    spack: spackSchema.optional().describe("Only for building what the caches lack."),
     sites: z
       .record(name, siteSchema)
       .optional()
@@ -217,6 +204,27 @@ export const configurationSchema = z
           .describe(
             "Libraries, interpreters or packages that may stay unresolved; `*` matches any characters.",
           ),
+      })
+      .optional(),
+    epilogue: z
+      .strictObject({
+        network: z
+          .boolean()
+          .optional()
+          .describe("Whether the commands of a `Dockerfile.epilogue` may use the network; default false."),
+        runner: z
+          .enum(epilogueRunners)
+          .optional()
+          .describe(
+            "What runs them; default `auto`: our own sandbox where the machine lets us, else Buildah or Podman.",
+          ),
+        args: z
+          .record(
+            z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable"),
+            z.union([z.string().max(4096), z.number(), z.boolean()]),
+          )
+          .optional()
+          .describe("Values for its ARGs, by name."),
       })
       .optional(),
   })

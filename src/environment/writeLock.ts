@@ -95,7 +95,12 @@ function closure(roots: readonly WrittenRoot[], graph: SpecGraph): ReadonlySet<D
   return found;
 }
 
-function writeNode(spec: ConcreteSpec, specfile: number): Record<string, unknown> {
+/**
+ * One node as Spack writes it into locks, spec files and indexes.
+ *
+ * @param specfile version of the format: 4 or 5
+ */
+export function writeNode(spec: ConcreteSpec, specfile: number): Record<string, unknown> {
   const parameters: Record<string, unknown> = Object.create(null);
   for (const [name, value] of [...spec.variants].sort(([a], [b]) => (a < b ? -1 : 1)))
     parameters[name] = value;

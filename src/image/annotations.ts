@@ -24,5 +24,8 @@ export const completionAnnotation = "dev.spacktainers.base.completion";
 /** On a manifest: what decided the image besides its parts, as JSON (see `src/pipeline/assemblyFacts.ts`). */
 export const assemblyAnnotation = "dev.spacktainers.assembly";
 
+/** On a manifest: that a `Dockerfile.epilogue` was applied: how many layers it made, and whether it ran commands. JSON. */
+export const epilogueAnnotation = "dev.spacktainers.epilogue";
+
 /** On a manifest: digest of everything that decided the image's bytes. The same inputs need no new build. */
 export const inputsAnnotation = "dev.spacktainers.inputs";

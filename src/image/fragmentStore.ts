@@ -63,6 +63,8 @@ export interface FragmentStore {
    * is passed on and leaves nothing behind. Asked twice at the same time, it is made once.
    */
   make(key: FragmentKey, write: (temporary: string) => Promise<MadeFragment>): Promise<StoredFragment>;
+  /** Forgets what a key stands for: it is made again when it is asked for. */
+  forget(key: FragmentKey): Promise<void>;
   /** Removes the least recently used fragments until at most `maxBytes` remain, and what killed runs left behind. */
   prune(maxBytes: number): Promise<{ readonly removed: number; readonly bytes: number }>;
 }
@@ -125,6 +127,9 @@ export function openFragmentStore(directory: string): FragmentStore {
         .finally(() => underWay.delete(key));
       underWay.set(key, making);
       return making;
+    },
+    async forget(key) {
+      await rm(fileOf(key, ".json"), { force: true });
     },
     async prune(maxBytes) {
       const result = await blobs.prune(maxBytes);

@@ -1,182 +1,97 @@
-/** An image: layers in files, configuration and manifest as bytes. Everything else is a way to write it down. */
-import {
-  type Annotations,
-  type Descriptor,
-  type HistoryEntry,
-  type ImageConfig,
-  type ImageManifest,
-  mediaTypes,
-  type Platform,
-} from "../archive/oci/types.ts";
-import { type Digest, digestOf } from "../util/digest.ts";
-import { SpacktainersError } from "../util/errors.ts";
-import { formatTime } from "./created.ts";
-
-/** What an image's documents say of a layer: a compressed tar. */
-export interface LayerFacts {
-  /** Of the compressed bytes. */
-  readonly digest: Digest;
-  /** Compressed bytes. */
-  readonly size: number;
-  /** Of the uncompressed tar. */
-  readonly diffId: Digest;
-  readonly mediaType: string;
-  /** One line for the image's history: what is in it. */
-  readonly createdBy: string;
-  readonly annotations?: Annotations;
-}
-
-/** A finished layer in a file. */
-export interface ImageLayer extends LayerFacts {
-  readonly path: string;
-  /** A repository that has it as well: `host/repository`. */
-  readonly origin?: string;
-}
-
-/** A layer that is not on this machine: a repository of a registry has it. */
-export interface RemoteLayer extends LayerFacts {
-  /** `host/repository`. */
-  readonly origin: string;
-}
-
-/** A layer, wherever its bytes are. */
-export type AnyLayer = ImageLayer | RemoteLayer;
-
-/** A document of an image, encoded. */
-export interface EncodedDocument<T> {
-  readonly value: T;
-  readonly bytes: Buffer;
-  readonly descriptor: Descriptor;
-}
-
-/** An image, ready to be written; one with layers elsewhere can be pushed to where they are. */
-export interface Image<L extends AnyLayer = ImageLayer> {
-  readonly platform: Platform;
-  /** From bottom to top. */
-  readonly layers: readonly L[];
-  readonly config: EncodedDocument<ImageConfig>;
-  readonly manifest: EncodedDocument<ImageManifest>;
-}
-
-/** What {@link assembleImage} makes an image of. */
-export interface ImageRequest<L extends AnyLayer = ImageLayer> {
-  readonly architecture: "amd64" | "arm64";
-  /** From bottom to top. */
-  readonly layers: readonly L[];
-  /** Seconds since 1970 (see `createdTime`). */
-  readonly created: number;
-  readonly env: ReadonlyMap<string, string>;
-  /** Default: {@link contractEntrypoint}. */
-  readonly entrypoint?: readonly string[];
-  /** Default: {@link contractCommand}. */
-  readonly command?: readonly string[];
-  readonly labels?: Annotations;
-  readonly annotations?: Annotations;
-  readonly user?: string;
-  readonly workingDirectory?: string;
-}
-
-/** A login shell that runs the arguments given to the container, joined by blanks. */
-export const contractEntrypoint: readonly string[] = [
-  "/bin/bash",
-  "--rcfile",
-  "/etc/profile",
-  "-l",
-  "-c",
-  "$*",
-  "--",
-];
-
-/** Without arguments: a shell. */
-export const contractCommand: readonly string[] = ["/bin/bash"];
-
-/** Overlay file systems of container runtimes mount no more layers than this. */
-export const maxLayers = 127;
+/** The one interface to an image, in whatever form it is: see {@link Image}. */
+import type { Descriptor, ImageConfig, ImageManifest, Platform } from "../archive/oci/types.ts";
+import type { Digest } from "../util/digest.ts";
+import type { Place } from "../util/errors.ts";
+import type { EncodedDocument } from "./encodedDocument.ts";
+import type { Layer, OciLayer } from "./layer.ts";
 
 /**
- * Makes an image of finished layers. Pure: the same request gives the same bytes.
- * @throws SpacktainersError NOT_SUPPORTED for more layers than runtimes can mount
+ * An image. An OCI layout, an archive, a registry, a SIF or squashfs file, an unpacked directory, and an image that was
+ * just assembled are all read through this interface; whoever uses an image need not know which it is.
+ *
+ * Opening reads no more than what finds the image. The configuration is read when it is first asked for, a layer when it is
+ * first read; both are compared with the digests that name them.
  */
-export function assembleImage<L extends AnyLayer>(request: ImageRequest<L>): Image<L> {
-  if (request.layers.length > maxLayers)
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      `the image would have ${request.layers.length} layers; container runtimes mount at most ${maxLayers}`,
-      { hint: "lower layers.budget in spacktainers.yaml" },
-    );
-  const platform = platformOf(request.architecture);
-  const config = encode(makeConfig(request, platform), mediaTypes.config);
-  const manifest: ImageManifest = {
-    schemaVersion: 2,
-    mediaType: mediaTypes.manifest,
-    config: config.descriptor,
-    layers: request.layers.map((layer) => ({
-      mediaType: layer.mediaType,
-      digest: layer.digest,
-      size: layer.size,
-      ...optionalAnnotations(layer.annotations),
-    })),
-    ...optionalAnnotations(request.annotations),
-  };
-  return { platform, layers: request.layers, config, manifest: encode(manifest, mediaTypes.manifest) };
+export interface Image {
+  /** Where it is, for messages. */
+  readonly place: Place;
+  /** Where it came from, in the words of a definition file. */
+  readonly origin: ImageOrigin;
+  /** Its name in a registry, by digest (`docker://HOST/PATH@sha256:…`), of an image that is read from one. */
+  readonly reference: string | undefined;
+  /** Undefined for forms without one: Docker's archives, SIF and squashfs files, directories. */
+  readonly manifest: EncodedDocument<ImageManifest> | undefined;
+  /** Scripts in its files say how it is started, not its configuration: it is an Apptainer image, or empty. */
+  readonly hasOwnScripts: boolean;
+  /** The file or directory, where Apptainer can start it as it is: a SIF or squashfs file, an unpacked image. */
+  readonly apptainerPath: string | undefined;
+  /**
+   * Its configuration.
+   * @throws SpacktainersError NOT_FOUND when the image is for another platform than the one asked for; NOT_SUPPORTED when it
+   *   is no image of layers that can be read; ARCHIVE_INVALID, CHECKSUM_MISMATCH; of the registry
+   */
+  config(): Promise<EncodedDocument<ImageConfig>>;
+  /** From bottom to top. @throws SpacktainersError as {@link Image.config}; NOT_FOUND for a layer that is not there */
+  layers(): Promise<readonly Layer[]>;
+  /**
+   * A digest that decides its files: of the configuration, which names the layers by what they contain, or of a SIF or
+   * squashfs file's content, which is then read. One image has the same in a layout, an archive and a registry. Undefined
+   * where nothing decides them: a directory can change at any time.
+   */
+  contentDigest(): Promise<Digest | undefined>;
+  /** Releases what was opened, and removes what had to be written, to read it. Nothing of it can be read afterwards. */
+  close(): Promise<void>;
 }
 
-/** The OCI platform of an architecture; 64-bit ARM carries its variant, as everywhere. */
-export function platformOf(architecture: "amd64" | "arm64"): Platform {
-  return architecture === "arm64"
-    ? { architecture, os: "linux", variant: "v8" }
-    : { architecture, os: "linux" };
+/** An image with a manifest: in a layout, an OCI archive or a registry, or assembled here. */
+export interface OciImage extends Image {
+  readonly manifest: EncodedDocument<ImageManifest>;
+  layers(): Promise<readonly OciLayer[]>;
+  /**
+   * Documents that a build left beside the image (`factsAnnotation` of the index), compared with their digests; empty where
+   * the form has no place for them. They may be about other images of the same layout.
+   *
+   * @param maxBytes larger ones are left out
+   * @throws SpacktainersError CHECKSUM_MISMATCH when one was changed
+   */
+  attachedFacts(maxBytes: number): Promise<readonly AttachedFacts[]>;
 }
 
-/** A JSON document as bytes with its descriptor; keys in the order they have in `value`. */
-export function encode<T>(value: T, mediaType: string): EncodedDocument<T> {
-  const bytes = Buffer.from(JSON.stringify(value), "utf8");
-  return { value, bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+/** Whether an image has a manifest. */
+export function isOciImage(image: Image | OciImage): image is OciImage {
+  return image.manifest !== undefined && "attachedFacts" in image;
 }
 
-/** A copy with the keys sorted by code units, so that equal annotations are equal bytes. */
-export function sortedAnnotations(annotations: Annotations): Annotations {
-  const sorted: Record<string, string> = {};
-  for (const key of Object.keys(annotations).sort()) {
-    const value = annotations[key];
-    // defineProperty: a foreign key may be "__proto__".
-    if (value !== undefined)
-      Object.defineProperty(sorted, key, { value, enumerable: true, configurable: true, writable: true });
-  }
-  return sorted;
+/** A document beside an image. */
+export interface AttachedFacts {
+  readonly bytes: Buffer;
+  readonly place: Place;
 }
 
-function optionalAnnotations(annotations: Annotations | undefined): { readonly annotations?: Annotations } {
-  if (annotations === undefined || Object.keys(annotations).length === 0) return {};
-  return { annotations: sortedAnnotations(annotations) };
+/** Where an image came from, in the words of a definition file's header. */
+export interface ImageOrigin {
+  readonly bootstrap: string;
+  /** Names the image by its digest where it can be, never by a path of this machine. */
+  readonly from: string;
 }
 
-function makeConfig(request: ImageRequest<AnyLayer>, platform: Platform): ImageConfig {
-  const created = formatTime(request.created);
-  const labels = sortedAnnotations(request.labels ?? {});
-  const history: HistoryEntry[] = request.layers.map((layer) => ({ created, created_by: layer.createdBy }));
-  return {
-    created,
-    architecture: platform.architecture,
-    ...(platform.variant === undefined ? {} : { variant: platform.variant }),
-    os: platform.os,
-    config: {
-      ...(request.user === undefined ? {} : { User: request.user }),
-      Env: formatEnv(request.env),
-      Entrypoint: request.entrypoint ?? contractEntrypoint,
-      Cmd: request.command ?? contractCommand,
-      ...(request.workingDirectory === undefined ? {} : { WorkingDir: request.workingDirectory }),
-      ...(Object.keys(labels).length === 0 ? {} : { Labels: labels }),
-    },
-    rootfs: { type: "layers", diff_ids: request.layers.map((layer) => layer.diffId) },
-    history,
-  };
+/** Which image of those that are at a place. */
+export interface ImageQuery {
+  /** In order of preference: the image for the first of them that there is one for. At least one. */
+  readonly platforms: readonly Platform[];
+  /**
+   * In a layout the value of `org.opencontainers.image.ref.name`, in Docker's archives `name:tag`; undefined: there must be
+   * only one image for the platform.
+   */
+  readonly reference: string | undefined;
 }
 
-/** `NAME=value`; `PATH` first, where people look for it, the rest sorted. */
-function formatEnv(env: ReadonlyMap<string, string>): string[] {
-  const rank = (name: string): number => (name === "PATH" ? 0 : 1);
-  return [...env]
-    .sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0))
-    .map(([name, value]) => `${name}=${value}`);
+/** The platform that an image's configuration is for. */
+export function platformOfConfig({ architecture, os, variant }: ImageConfig): Platform {
+  return { architecture, os, ...(variant === undefined ? {} : { variant }) };
+}
+
+/** Bytes of all that a manifest names, as they are stored. */
+export function storedSize({ config, layers }: ImageManifest): number {
+  return [config, ...layers].reduce((sum: number, { size }: Descriptor) => sum + size, 0);
 }

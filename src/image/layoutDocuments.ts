@@ -2,14 +2,16 @@
 import { type Descriptor, type ImageIndex, mediaTypes, referenceAnnotation } from "../archive/oci/types.ts";
 import { type Digest, digestOf } from "../util/digest.ts";
 import { factsAnnotation, madeByAnnotation } from "./annotations.ts";
-import { encode, type Image } from "./image.ts";
+import { encode } from "./encodedDocument.ts";
+import { type OciImage, platformOfConfig } from "./image.ts";
+import type { OciLayer } from "./layer.ts";
 
-/** A blob to be written: bytes in memory or a file. */
-export interface BlobSource {
+/** A blob to be written: bytes in memory, or a layer. */
+export interface BlobToWrite {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
-  readonly from: { readonly bytes: Buffer } | { readonly path: string };
+  readonly from: { readonly bytes: Buffer } | { readonly layer: OciLayer };
 }
 
 /** The content of a layout. */
@@ -19,7 +21,7 @@ export interface LayoutDocuments {
   /** The file `index.json`. */
   readonly index: Buffer;
   /** Every blob once, in a fixed order: indexes, manifests and configurations, then layers from bottom to top. */
-  readonly blobs: readonly BlobSource[];
+  readonly blobs: readonly BlobToWrite[];
 }
 
 /** Content of the file `oci-layout`. */
@@ -40,13 +42,26 @@ export interface ImageNaming {
  * The documents of a layout that holds one image, or one image for several platforms (then an index joins them).
  * @param images one a platform, at least one
  */
-export function layoutDocuments(images: readonly Image[], naming: ImageNaming): LayoutDocuments {
-  const blobs = new Map<Digest, BlobSource>();
-  const add = (blob: BlobSource): void => {
+export async function layoutDocuments(
+  images: readonly OciImage[],
+  naming: ImageNaming,
+): Promise<LayoutDocuments> {
+  const blobs = new Map<Digest, BlobToWrite>();
+  const add = (blob: BlobToWrite): void => {
     if (!blobs.has(blob.digest)) blobs.set(blob.digest, blob);
   };
-  const manifests = images.map(
-    (image): Descriptor => ({ ...image.manifest.descriptor, platform: image.platform }),
+  const read = await Promise.all(
+    images.map(async ({ manifest, config, layers }) => ({
+      manifest,
+      config: await config(),
+      layers: await layers(),
+    })),
+  );
+  const manifests = read.map(
+    ({ manifest, config }): Descriptor => ({
+      ...manifest.descriptor,
+      platform: platformOfConfig(config.value),
+    }),
   );
   let top = manifests;
   if (images.length > 1) {
@@ -55,13 +70,12 @@ export function layoutDocuments(images: readonly Image[], naming: ImageNaming): 
     add({ ...descriptor, from: { bytes } });
     top = [descriptor];
   }
-  for (const image of images) {
-    for (const { bytes, descriptor } of [image.manifest, image.config])
+  for (const { manifest, config } of read) {
+    for (const { bytes, descriptor } of [manifest, config])
       add({ digest: descriptor.digest, size: descriptor.size, from: { bytes } });
   }
-  for (const image of images) {
-    for (const layer of image.layers)
-      add({ digest: layer.digest, size: layer.size, from: { path: layer.path } });
+  for (const { layers } of read) {
+    for (const layer of layers) add({ digest: layer.digest, size: layer.size, from: { layer } });
   }
   const facts = (naming.facts ?? []).map((bytes) => ({
     digest: digestOf(bytes),

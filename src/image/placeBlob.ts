@@ -2,20 +2,26 @@ import { constants } from "node:fs";
 import { chmod, copyFile, link, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { temporaryPath } from "../util/atomicFile.ts";
-import type { BlobSource } from "./layoutDocuments.ts";
+import type { BlobToWrite } from "./layoutDocuments.ts";
 
 /**
  * Puts a blob at a path, unless a file of its size is there already. Files are shared by a hard link where the file system
- * allows it (they are read-only), else copied, else cloned.
+ * allows it (they are read-only), else copied, else cloned; a part of a file is copied. A layer that is in a registry is
+ * fetched first.
  * @returns bytes written; 0 when it was there
  */
-export async function placeBlob(blob: BlobSource, path: string): Promise<number> {
+export async function placeBlob(blob: BlobToWrite, path: string): Promise<number> {
   const present = await stat(path).catch(() => undefined);
   if (present?.isFile() === true && present.size === blob.size) return 0;
   const temporary = temporaryPath(dirname(path));
   try {
     if ("bytes" in blob.from) await writeFile(temporary, blob.from.bytes, { mode: 0o644, flag: "wx" });
-    else await shareFile(blob.from.path, temporary);
+    else {
+      const { layer } = blob.from;
+      const extent = await layer.local();
+      if (extent.offset === 0) await shareFile(extent.path, temporary);
+      else await writeFile(temporary, layer.blob(), { mode: 0o644, flag: "wx" });
+    }
     await rename(temporary, path);
   } finally {
     await rm(temporary, { force: true });

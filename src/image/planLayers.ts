@@ -3,7 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { SpacktainersError } from "../util/errors.ts";
-import { maxLayers } from "./image.ts";
+import { maxLayers } from "./assembleImage.ts";
 
 /** One package for {@link planLayers}: what is known of it before anything of it is downloaded. */
 export interface PlannedPackage {

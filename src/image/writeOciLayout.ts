@@ -1,14 +1,14 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { layoutBlobPath } from "../archive/oci/readOciLayout.ts";
 import { sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { asSpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import { withTargetLock } from "../util/targetLock.ts";
 import { madeByAnnotation } from "./annotations.ts";
-import type { Image } from "./image.ts";
+import type { OciImage } from "./image.ts";
 import { type ImageNaming, type LayoutDocuments, layoutDocuments } from "./layoutDocuments.ts";
+import { layoutBlobPath } from "./layoutFiles.ts";
 import { mayReplaceDirectory, type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 import { placeBlob } from "./placeBlob.ts";
 
@@ -24,11 +24,11 @@ import { placeBlob } from "./placeBlob.ts";
  */
 export async function writeOciLayout(
   directory: string,
-  images: readonly Image[],
+  images: readonly OciImage[],
   options: OutputOptions & ImageNaming = {},
 ): Promise<void> {
   const target = resolve(directory);
-  const documents = layoutDocuments(images, options);
+  const documents = await layoutDocuments(images, options);
   const fill = (into: string): Promise<void> => writeDocuments(into, documents, options);
   try {
     await withTargetLock(target, async () => {

@@ -1,17 +1,15 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { chmod, mkdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { decompressStream } from "../archive/decompress.ts";
 import type { EntryStream } from "../archive/entry.ts";
-import { readTar } from "../archive/readTar.ts";
 import { applyLayer } from "../archive/unpackEntries.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import { withTargetLock } from "../util/targetLock.ts";
-import type { ImageLayer } from "./image.ts";
+import type { Layer } from "./layer.ts";
+import { layerEntries } from "./layerEntries.ts";
 import { type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 
 /** Options of {@link writeRootfs}. */
@@ -20,20 +18,17 @@ export interface RootfsOptions extends OutputOptions {
   readonly stateDirectory?: string;
 }
 
-/** The part of a layer that unpacking needs. */
-export type UnpackableLayer = Pick<ImageLayer, "path">;
-
 /**
  * Writes the root file system of an image to a directory. As root, files get the owners the image names; else they belong
  * to whoever runs us.
  *
  * @param layers from bottom to top
- * @throws SpacktainersError OUTPUT_EXISTS when a directory we did not make is there; LOCK_BUSY; ARCHIVE_INVALID, ARCHIVE_UNSAFE for bad
- *   layers; DISK_FULL and other errors of the system
+ * @throws SpacktainersError OUTPUT_EXISTS when a directory we did not make is there; LOCK_BUSY; ARCHIVE_INVALID, ARCHIVE_UNSAFE,
+ *   CHECKSUM_MISMATCH for bad layers; DISK_FULL and other errors of the system
  */
 export async function writeRootfs(
   directory: string,
-  layers: readonly UnpackableLayer[],
+  layers: readonly Layer[],
   options: RootfsOptions = {},
 ): Promise<void> {
   const target = resolve(directory);
@@ -64,25 +59,18 @@ export async function writeRootfs(
  */
 export async function unpackLayers(
   directory: string,
-  layers: readonly UnpackableLayer[],
+  layers: readonly Layer[],
   options: Pick<OutputOptions, "onBytes"> = {},
 ): Promise<void> {
   const owner = process.geteuid?.() === 0 ? "keep" : "ignore";
   for (const layer of layers) {
-    const where = { file: layer.path };
-    const file = createReadStream(layer.path, { highWaterMark: 2 ** 20 });
-    try {
-      const tar = decompressStream(file, { where });
-      const entries = readTar(tar, { where, special: "skip", absolute: "relative" });
-      await applyLayer(directory, owner === "keep" ? entries : withoutPrivileges(entries), {
-        owner,
-        onEntry: (entry) => {
-          if (entry.type === "file") options.onBytes?.(entry.size);
-        },
-      });
-    } finally {
-      file.destroy();
-    }
+    const entries = layerEntries(layer);
+    await applyLayer(directory, owner === "keep" ? entries : withoutPrivileges(entries), {
+      owner,
+      onEntry: (entry) => {
+        if (entry.type === "file") options.onBytes?.(entry.size);
+      },
+    });
   }
 }
 

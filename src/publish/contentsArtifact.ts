@@ -3,7 +3,7 @@
  * them as long as the image; the image's layers tell their digests themselves.
  */
 import { type Descriptor, mediaTypes } from "../archive/oci/types.ts";
-import { encode } from "../image/image.ts";
+import { encode } from "../image/encodedDocument.ts";
 import { bytesBlob } from "../registry/blobSource.ts";
 import { findBlobs } from "../registry/blobs.ts";
 import { pushBlob } from "../registry/pushBlob.ts";

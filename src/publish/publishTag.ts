@@ -8,7 +8,8 @@ import {
   isIndexType,
   mediaTypes,
 } from "../archive/oci/types.ts";
-import { encode, sortedAnnotations } from "../image/image.ts";
+import { sortedAnnotations } from "../image/assembleImage.ts";
+import { encode } from "../image/encodedDocument.ts";
 import { getManifest, putManifest, type RemoteManifest } from "../registry/manifests.ts";
 import { formatRepository, type Tag } from "../registry/reference.ts";
 import type { Repository } from "../registry/registry.ts";

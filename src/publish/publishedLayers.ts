@@ -6,27 +6,27 @@
  * trusted as far as the repository is.
  */
 import type { Inventory } from "../archive/inventory.ts";
-import type { Descriptor } from "../archive/oci/types.ts";
 import { baseOfRecord } from "../base/baseRecord.ts";
-import type { Base, BasesElsewhere, RemoteBaseLayer } from "../base/types.ts";
+import type { Base, BasesElsewhere } from "../base/types.ts";
 import {
   baseKeyAnnotation,
   completionAnnotation,
   layerContentsAnnotation,
   layerKeysAnnotation,
 } from "../image/annotations.ts";
-import type { RemoteLayer } from "../image/image.ts";
+import type { OciLayer } from "../image/layer.ts";
+import type { RegistryImage } from "../image/openRegistryImage.ts";
+import { readBlobBytes } from "../registry/blobs.ts";
 import { formatRepository } from "../registry/reference.ts";
 import type { Digest } from "../util/digest.ts";
 import { asSpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import type { ContentsSource } from "./contentsArtifact.ts";
 import { contentsLimits, decodeBase, decodeInventories, parseContentsId } from "./layerContents.ts";
-import { type PublishedImage, readBlobBytes } from "./publishedImage.ts";
 
 /** A layer of packages in a registry. */
-export interface PublishedLayer
-  extends Pick<RemoteLayer, "digest" | "size" | "diffId" | "mediaType" | "origin"> {
+export interface PublishedLayer {
+  readonly layer: OciLayer;
   /** What is in it, by the keys asked for, in their order. */
   readonly inventories: readonly Inventory[];
   /** The record that tells. */
@@ -49,24 +49,24 @@ export interface PublishedLayers extends BasesElsewhere {
  *
  * @param images the first one that has a layer counts
  */
-export function openPublishedLayers(images: readonly PublishedImage[], emit: EmitEvent): PublishedLayers {
+export function openPublishedLayers(images: readonly RegistryImage[], emit: EmitEvent): PublishedLayers {
   const byKeys = new Map<string, Place>();
-  const byBase = new Map<string, PublishedImage>();
+  const byBase = new Map<string, RegistryImage>();
   const completions = new Map<string, readonly string[]>();
   for (const image of images) {
-    for (const [index, layer] of image.manifest.layers.entries()) {
-      const keys = layer.annotations?.[layerKeysAnnotation];
-      if (keys !== undefined && !byKeys.has(keys)) byKeys.set(keys, { image, layer, index });
+    for (const [index, { annotations }] of image.manifest.value.layers.entries()) {
+      const keys = annotations?.[layerKeysAnnotation];
+      if (keys !== undefined && !byKeys.has(keys)) byKeys.set(keys, { image, index });
     }
-    const base = image.manifest.layers[0]?.annotations?.[baseKeyAnnotation];
+    const base = image.manifest.value.layers[0]?.annotations?.[baseKeyAnnotation];
     if (base !== undefined && !byBase.has(base)) byBase.set(base, image);
-    const [key, ...libraries] = image.manifest.annotations?.[completionAnnotation]?.split(" ") ?? [];
+    const [key, ...libraries] = image.manifest.value.annotations?.[completionAnnotation]?.split(" ") ?? [];
     if (key !== undefined) completions.set(key, libraries);
   }
 
   /** Runs a reading of records; what goes wrong with them costs only the reuse. */
   async function readable<T>(
-    image: PublishedImage,
+    image: RegistryImage,
     read: () => Promise<T | undefined>,
   ): Promise<T | undefined> {
     try {
@@ -90,42 +90,34 @@ export function openPublishedLayers(images: readonly PublishedImage[], emit: Emi
       const record = recordOf(found);
       if (record === undefined) return undefined;
       const { bytes } = await record.load();
-      const diffId = (await found.image.config()).rootfs.diff_ids[found.index];
-      if (diffId === undefined) return undefined;
-      const { digest, size, mediaType } = found.layer;
-      const origin = formatRepository(found.image.repository);
-      const inventories = await decodeInventories(bytes, keys.length, { url: origin });
-      return { digest, size, mediaType, diffId, origin, inventories, contents: record };
+      const layer = (await found.image.layers())[found.index];
+      if (layer === undefined) return undefined;
+      const inventories = await decodeInventories(bytes, keys.length, layer.place);
+      return { layer, inventories, contents: record };
     });
   }
 
-  async function find(key: Digest): Promise<Base<RemoteBaseLayer> | undefined> {
+  async function find(key: Digest): Promise<Base | undefined> {
     const image = byBase.get(key);
-    const [layer] = image?.manifest.layers ?? [];
-    if (image === undefined || layer === undefined) return undefined;
+    const contents = baseContents(key);
+    if (image === undefined || contents === undefined) return undefined;
     return readable(image, async () => {
-      const origin = formatRepository(image.repository);
-      const { bytes } = (await recordOf({ image, layer, index: 0 })?.load()) ?? {};
-      if (bytes === undefined) return undefined;
-      const record = await decodeBase(bytes, { url: origin });
+      const { bytes } = await contents.load();
+      const record = await decodeBase(bytes, image.place);
+      const there = await image.layers();
       // The record must speak of the layers that are there.
-      const same = record.layers.every(({ digest, size }, index) => {
-        const there = image.manifest.layers[index];
-        return there?.digest === digest && there.size === size;
+      const layers = record.layers.flatMap(({ digest, size, diffId, inventory }, index) => {
+        const layer = there[index];
+        const isSame = layer?.digest === digest && layer.size === size && layer.diffId === diffId;
+        return layer !== undefined && isSame ? [{ ...layer, inventory }] : [];
       });
-      if (!same) return undefined;
-      return baseOfRecord(
-        record,
-        key,
-        record.layers.map((one) => ({ ...one, origin })),
-      );
+      return layers.length === record.layers.length ? baseOfRecord(record, key, layers) : undefined;
     });
   }
 
   function baseContents(key: Digest): ContentsSource | undefined {
     const image = byBase.get(key);
-    const [layer] = image?.manifest.layers ?? [];
-    return image === undefined || layer === undefined ? undefined : recordOf({ image, layer, index: 0 });
+    return image === undefined ? undefined : recordOf({ image, index: 0 });
   }
 
   return { findLayer, find, baseContents, completion: (key) => completions.get(key) };
@@ -133,14 +125,14 @@ export function openPublishedLayers(images: readonly PublishedImage[], emit: Emi
 
 /** A layer in an image. */
 interface Place {
-  readonly image: PublishedImage;
-  readonly layer: Descriptor;
+  readonly image: RegistryImage;
   readonly index: number;
 }
 
 /** The record of what is in a layer, where its manifest names one. */
-function recordOf({ image, layer }: Place): ContentsSource | undefined {
-  const id = parseContentsId(layer.annotations?.[layerContentsAnnotation]);
+function recordOf({ image, index }: Place): ContentsSource | undefined {
+  const { annotations } = image.manifest.value.layers[index] ?? {};
+  const id = parseContentsId(annotations?.[layerContentsAnnotation]);
   if (id === undefined) return undefined;
   return {
     ...id,

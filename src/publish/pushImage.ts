@@ -1,7 +1,8 @@
 /** An image into a repository: what is not there yet, by the cheapest way there is. */
-import type { AnyLayer, Image } from "../image/image.ts";
-import { type BlobSource, bytesBlob, fileBlob } from "../registry/blobSource.ts";
-import { readBlob } from "../registry/blobs.ts";
+import { readExtent } from "../image/fileExtent.ts";
+import type { OciImage } from "../image/image.ts";
+import type { OciLayer } from "../image/layer.ts";
+import { type BlobSource, bytesBlob } from "../registry/blobSource.ts";
 import { putManifest } from "../registry/manifests.ts";
 import { type PushOutcome, pushBlob } from "../registry/pushBlob.ts";
 import { formatRepository, parseRepository } from "../registry/reference.ts";
@@ -22,13 +23,6 @@ export interface PushedImage {
   readonly bytesSent: number;
 }
 
-/** How to push. */
-export interface PushImageOptions {
-  /** Opens another repository, of any registry, that has a layer which this one lacks. */
-  open(repository: string): Promise<Repository>;
-  readonly signal: AbortSignal;
-}
-
 /**
  * Pushes layers, configuration and manifest; the image can then be had by the manifest's digest. No tag is moved.
  *
@@ -36,35 +30,36 @@ export interface PushImageOptions {
  */
 export async function pushImage(
   repository: Repository,
-  image: Image<AnyLayer>,
-  options: PushImageOptions,
+  image: OciImage,
+  signal: AbortSignal,
 ): Promise<PushedImage> {
   const here = formatRepository(repository);
-  const layers = await mapConcurrently(image.layers, layersAtOnce, async (layer): Promise<LayerOutcome> => {
-    options.signal.throwIfAborted();
+  const all = await image.layers();
+  const layers = await mapConcurrently(all, layersAtOnce, async (layer): Promise<LayerOutcome> => {
+    signal.throwIfAborted();
+    const { extent, origin } = layer;
     // A manifest that the registry has names it there: registries keep what their manifests name.
-    if (!("path" in layer) && layer.origin === here) return "referenced";
-    const mountFrom = layer.origin === undefined ? undefined : parseRepository(layer.origin);
-    return pushBlob(repository, await source(layer, options), {
-      ...(mountFrom?.host === repository.host ? { mountFrom } : {}),
-    });
+    if (extent === undefined && origin === here) return "referenced";
+    const mountFrom = origin === undefined ? undefined : parseRepository(origin);
+    return pushBlob(repository, blobOf(layer), mountFrom?.host === repository.host ? { mountFrom } : {});
   });
-  await pushBlob(repository, bytesBlob(image.config.bytes, "the image's configuration"));
+  const config = await image.config();
+  await pushBlob(repository, bytesBlob(config.bytes, "the image's configuration"));
   const { bytes, descriptor } = image.manifest;
   await putManifest(repository, descriptor.digest, bytes, descriptor.mediaType);
-  const bytesSent = image.layers.reduce(
-    (sum, layer, index) => sum + (layers[index] === "uploaded" ? layer.size : 0),
-    0,
-  );
+  const bytesSent = all.reduce((sum, { size }, index) => sum + (layers[index] === "uploaded" ? size : 0), 0);
   return { layers, bytesSent };
 }
 
-async function source(layer: AnyLayer, options: PushImageOptions): Promise<BlobSource> {
-  const { digest, size } = layer;
-  const label = layer.createdBy.replace(/^spacktainers: /, "").slice(0, 60);
-  if ("path" in layer) return fileBlob(layer.path, { digest, size, label });
-  const repository = await options.open(layer.origin);
-  return { digest, size, label, open: (offset) => skipping(readBlob(repository, { digest, size }), offset) };
+/** A layer as a blob on its way: read from its file at any offset, else passed on from the registry that has it. */
+function blobOf(layer: OciLayer): BlobSource {
+  const { digest, size, extent } = layer;
+  return {
+    digest,
+    size,
+    label: layer.createdBy.replace(/^spacktainers: /, "").slice(0, 60),
+    open: (offset) => (extent === undefined ? skipping(layer.blob(), offset) : readExtent(extent, offset)),
+  };
 }
 
 /** What comes after the first bytes: a blob that is passed on is read from its beginning, so that all of it is verified. */

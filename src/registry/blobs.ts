@@ -89,6 +89,22 @@ export async function* readBlob(
   if (actual !== digest) throw mismatch(url, `has ${actual}, not ${digest}`);
 }
 
+/**
+ * A small blob, whole.
+ *
+ * @param most bytes that it may have
+ * @throws ARCHIVE_INVALID when it is larger; as {@link readBlob}
+ */
+export async function readBlobBytes(repository: Repository, blob: BlobId, most: number): Promise<Buffer> {
+  if (blob.size > most)
+    throw new SpacktainersError("ARCHIVE_INVALID", `a document of ${blob.size} bytes is too large`, {
+      place: { url: redactUrl(repository.session.origin + blobRequest(repository, blob.digest).url) },
+    });
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of readBlob(repository, blob)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
 export interface DownloadBlobOptions {
   /** What it is, for people; default its digest. */
   readonly label?: string;

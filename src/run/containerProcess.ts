@@ -5,27 +5,54 @@ import { SpacktainersError } from "../util/errors.ts";
 import { expectProgram } from "./expectProgram.ts";
 import { fakeRoot, ownIdentity } from "./identity.ts";
 import { chosenLaunch, detectLaunch, type Launch } from "./launcher.ts";
-import type { Bind, ContainerProcess, RunOptions } from "./types.ts";
+import type { Bind, ContainerProcess, OwnScript, RunOptions } from "./types.ts";
 
 /** Search path of an image that does not set one; the same as other runtimes use. */
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** What decides how a container is started. */
+export interface ProcessOptions extends Omit<RunOptions, "image"> {
+  /** See `Image.hasOwnScripts`. */
+  readonly hasOwnScripts?: boolean;
+}
+
 /**
- * Works out what is to be run from the image's configuration and what was asked for.
+ * Does for an Apptainer image what Apptainer does: reads its variables, then runs what the image is for or the command given.
+ * It is the script's name (`$0`) that says which.
+ */
+const startScript = `for script in /.singularity.d/env/*.sh; do [ ! -f "$script" ] || . "$script"; done
+[ "$0" = exec ] || set -- /.singularity.d/runscript "$@"
+exec "$@"`;
+
+/**
+ * Works out what is to be run from the image's configuration, or by its own scripts, and what was asked for.
  *
  * @param launched what an MPI launcher gave this process
  * @throws SpacktainersError USAGE (a bad bind, directory or variable; nothing to run, or an option), NOT_FOUND (a bind's source)
  */
 export async function containerProcess(
   config: ImageConfig,
-  options: RunOptions,
+  options: ProcessOptions,
   launched: Launch | undefined = detectLaunch(),
 ): Promise<ContainerProcess> {
   const execution = config.config ?? {};
+  const entrypoint = execution.Entrypoint ?? [];
+  // A shell is for whoever looks around; what starts our own images' programs starts that as well.
+  const isDirect =
+    options.entrypoint === "none" || (options.entrypoint === "shell" && !startsPrograms(entrypoint));
+  const command = options.entrypoint === "shell" ? shellLine(entrypoint) : options.command;
+  const ownScript: OwnScript | undefined = options.hasOwnScripts
+    ? {
+        action: options.entrypoint === "image" || options.entrypoint === undefined ? "run" : "exec",
+        args: command,
+      }
+    : undefined;
   const [program, ...args] =
-    options.entrypoint === "none"
-      ? options.command
-      : commandLine(execution.Entrypoint ?? [], execution.Cmd ?? [], options.command);
+    ownScript !== undefined
+      ? scriptLine(ownScript)
+      : isDirect
+        ? command
+        : commandLine(entrypoint, execution.Cmd ?? [], command);
   if (program === undefined)
     throw new SpacktainersError(
       "USAGE",
@@ -33,8 +60,7 @@ export async function containerProcess(
         ? "say which program to run"
         : "the image names no command of its own; say what to run",
     );
-  if (options.entrypoint === "none" || startsPrograms(execution.Entrypoint ?? []))
-    expectProgram(options.command);
+  if (isDirect || startsPrograms(entrypoint)) expectProgram(command);
   for (const text of [program, ...args]) expectNoNul(text, "an argument");
   const tty = options.tty ?? (process.stdin.isTTY === true && process.stdout.isTTY === true);
   const launch = chosenLaunch(options.mpi ?? "auto", launched);
@@ -54,6 +80,7 @@ export async function containerProcess(
   for (const [name, value] of extraEnv) env.set(name, value);
   return {
     argv: [program, ...args],
+    ownScript,
     env,
     extraEnv,
     workdir: absoluteInside(options.workdir ?? (execution.WorkingDir || "/"), "the working directory"),
@@ -65,8 +92,20 @@ export async function containerProcess(
     hostMpi: options.mpi === "host",
     user: options.fakeroot === true ? fakeRoot : ownIdentity(),
     fakeroot: options.fakeroot === true,
+    isWatched: launched !== undefined,
     launch: launch === undefined ? undefined : { descriptor: launch.descriptor, devices: launch.devices },
   };
+}
+
+/** An interactive shell. Bash may be missing where another shell is not. */
+function shellLine(entrypoint: readonly string[]): readonly string[] {
+  if (isShell(entrypoint)) return ["/bin/bash"];
+  return ["/bin/sh", "-c", "[ ! -x /bin/bash ] || exec /bin/bash; exec /bin/sh"];
+}
+
+/** The command line that starts an Apptainer image where Apptainer does not; none to execute nothing. */
+function scriptLine({ action, args }: OwnScript): readonly string[] {
+  return action === "exec" && args.length === 0 ? [] : ["/bin/sh", "-c", startScript, action, ...args];
 }
 
 /** The binds asked for, and the launcher's directories, as far as they are there and nothing else is in their place. */

@@ -1,9 +1,12 @@
 /** Podman and Docker: bringing an image into their store, and the command that runs it there. */
 import { access, mkdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type LayoutImage, layoutBlobPath } from "../archive/oci/readOciLayout.ts";
-import { mediaTypes } from "../archive/oci/types.ts";
+import { type ImageIndex, mediaTypes } from "../archive/oci/types.ts";
 import { writeTar } from "../archive/writeTar.ts";
+import { dockerArchiveEntries } from "../image/dockerArchive.ts";
+import { type OciImage, storedSize } from "../image/image.ts";
+import { layoutBlobPath } from "../image/layoutFiles.ts";
+import { localLayers } from "../image/registryLayer.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -12,7 +15,6 @@ import { stopIfAborted } from "../util/interruption.ts";
 import { hostTag } from "../util/processes.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
-import { dockerArchiveEntries } from "./dockerArchive.ts";
 import { engineBehind, engineUserOptions } from "./engineUser.ts";
 import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
 import { madeOnce } from "./madeOnce.ts";
@@ -25,8 +27,6 @@ export type EngineName = "podman" | "docker";
 /** How to import. */
 export interface ImportContext {
   readonly program: string;
-  /** The layout the image is in. */
-  readonly layout: string;
   /** A folder for temporary files. */
   readonly scratch: string;
   readonly emit: EmitEvent;
@@ -40,12 +40,12 @@ export interface ImportContext {
  */
 export async function importImage(
   engine: EngineName,
-  image: LayoutImage,
+  image: OciImage,
   context: ImportContext,
 ): Promise<string> {
-  const tag = hexOfDigest(image.manifestDigest).slice(0, 16);
+  const tag = hexOfDigest(image.manifest.descriptor.digest).slice(0, 16);
   const name = `localhost/spacktainers:${tag}`;
-  const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
+  const bytes = storedSize(image.manifest.value);
   const { program, scratch, emit, signal } = context;
   const label = `image into ${engine}`;
   const bring = (): Promise<void> =>
@@ -72,21 +72,28 @@ export async function importImage(
   return name;
 }
 
-/** Podman reads layouts; it gets one of its own with only this image, and the blobs by a link. */
+/**
+ * Podman reads layouts; it gets one of its own with only this image, and the layers by links. An image whose layers are parts
+ * of an archive goes by way of an archive of the kind that engines load.
+ */
 async function pullLayout(
-  image: LayoutImage,
+  image: OciImage,
   name: string,
   context: ImportContext,
 ): Promise<string | undefined> {
+  const layers = await localLayers(image);
+  if (layers.some(({ extent }) => extent.offset > 0)) return loadArchive(image, name, context);
   await mkdir(context.scratch, { recursive: true });
   const folder = temporaryPath(context.scratch);
   const layout = join(folder, "image");
   try {
-    await mkdir(layout, { recursive: true });
-    await symlink(resolve(context.layout, "blobs"), join(layout, "blobs"));
+    await mkdir(join(layout, "blobs", "sha256"), { recursive: true });
+    for (const { bytes, descriptor } of [image.manifest, await image.config()])
+      await writeFile(layoutBlobPath(layout, descriptor.digest), bytes);
+    for (const [digest, { path }] of new Map(layers.map((layer) => [layer.digest, layer.extent])))
+      await symlink(resolve(path), layoutBlobPath(layout, digest));
     await writeFile(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
-    const { size } = await stat(layoutBlobPath(context.layout, image.manifestDigest));
-    await writeFile(join(layout, "index.json"), JSON.stringify(indexOf(image, size)));
+    await writeFile(join(layout, "index.json"), JSON.stringify(indexOf(image)));
     const options = { cwd: folder, ...(context.signal === undefined ? {} : { signal: context.signal }) };
     const pulled = await runTool([context.program, "pull", "--quiet", "oci:image"], options);
     if (pulled.status !== 0) return lastLine(pulled.stderr) || `status ${pulled.status}`;
@@ -97,19 +104,15 @@ async function pullLayout(
   }
 }
 
-function indexOf(image: LayoutImage, size: number): object {
-  return {
-    schemaVersion: 2,
-    mediaType: mediaTypes.index,
-    manifests: [
-      { mediaType: image.manifest.mediaType || mediaTypes.manifest, digest: image.manifestDigest, size },
-    ],
-  };
+function indexOf({ manifest }: OciImage): ImageIndex {
+  const { digest, size } = manifest.descriptor;
+  const mediaType = manifest.value.mediaType || mediaTypes.manifest;
+  return { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [{ mediaType, digest, size }] };
 }
 
 /** Docker loads archives of its own kind (`docker save`); the layers may be compressed. */
 async function loadArchive(
-  image: LayoutImage,
+  image: OciImage,
   name: string,
   context: ImportContext,
 ): Promise<string | undefined> {

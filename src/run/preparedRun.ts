@@ -1,6 +1,8 @@
 /** One run of an image, with everything that was asked for, and what runtimes need of it. */
 import { join } from "node:path";
-import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
+import { openFragmentStore } from "../image/fragmentStore.ts";
+import type { Image, OciImage } from "../image/image.ts";
+import { ociImageOf } from "../image/ociImageOf.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import type { ImportContext } from "./engine.ts";
@@ -12,29 +14,33 @@ import { cloneWithAdditions } from "./writeAdditions.ts";
 
 /** One run under way. */
 export interface PreparedRun {
-  readonly image: LayoutImage;
-  readonly layout: string;
+  readonly image: Image;
   readonly container: ContainerProcess;
   readonly cache: string;
   readonly emit: EmitEvent;
   readonly options: RunOptions;
 }
 
-/** The image as one directory, with places for what Apptainer mounts; it makes none by itself. */
-export async function sandbox(run: PreparedRun): Promise<string> {
+/** What Apptainer starts: an image of its own, else one directory with places for what it mounts; it makes none by itself. */
+export async function apptainerRoot(run: PreparedRun): Promise<string> {
+  if (run.image.apptainerPath !== undefined) return run.image.apptainerPath;
   const folder = rootfsFolder(run);
-  const image = await mergedLayers(run.image.layers, unpackContext(run));
+  const image = await mergedLayers(run.image, unpackContext(run));
   const files = await hostFiles(run.container.network);
   const { additions } = await fitRoot([join(folder, image, "fs")], run.container, files, undefined);
   return join(folder, await cloneWithAdditions(image, additions, unpackContext(run)), "fs");
 }
 
-/** How engines take the image. */
+/** The image as engines take it. */
+export function ociImage({ image, cache }: PreparedRun): Promise<OciImage> {
+  return ociImageOf(image, openFragmentStore(join(cache, "fragments")));
+}
+
+/** How to bring an image into an engine. */
 export function importContext(program: string, run: PreparedRun): ImportContext {
   const { signal } = run.options;
   return {
     program,
-    layout: run.layout,
     scratch: join(run.cache, "run"),
     emit: run.emit,
     ...(signal === undefined ? {} : { signal }),

@@ -1,31 +1,36 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
-import { readOciLayout } from "../archive/oci/readOciLayout.ts";
-import type { Platform } from "../archive/oci/types.ts";
+import type { ImageConfig, Platform } from "../archive/oci/types.ts";
+import type { Image } from "../image/image.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { ignoreEvents } from "../util/events.ts";
+import { type ProcessReplacer, processReplacer } from "../util/replaceProcess.ts";
 import { shellLine } from "../util/shellQuote.ts";
 import { findProgram } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
+import { apptainerSharing, type Sharing } from "./apptainerSharing.ts";
 import { containerProcess } from "./containerProcess.ts";
 import { engineInvocation, importImage } from "./engine.ts";
 import { type Invocation, refuseHostMpi } from "./invocation.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
+import { becomeRank } from "./namespaceRank.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
 import {
+  apptainerRoot,
   expectNotInterrupted,
   importContext,
+  ociImage,
   type PreparedRun,
-  sandbox,
   unpackContext,
 } from "./preparedRun.ts";
+import { lookUp } from "./rootView.ts";
 import { troubleWith } from "./runtimeTrial.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
-import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
+import type { RunOptions, RuntimeName } from "./types.ts";
 
 /**
  * Runs a program in an image, with this process's standard input, output and error, until it ends.
@@ -38,24 +43,19 @@ import type { ContainerProcess, RunOptions, RuntimeName } from "./types.ts";
  *   PROCESS_FAILED (the container could not be set up), INTERRUPTED
  */
 export async function runImage(options: RunOptions): Promise<number> {
-  const reference = typeof options.image === "string" ? { layout: options.image } : options.image;
-  const platform = reference.platform ?? machinePlatform();
-  const image = await readOciLayout(reference.layout, {
-    platform,
-    verifyLayers: false,
-    ...(reference.reference === undefined ? {} : { reference: reference.reference }),
-  });
+  const { image } = options;
+  const { value: config } = await image.config();
+  expectOwnArchitecture(config, image);
   const run: PreparedRun = {
     image,
-    layout: reference.layout,
-    container: await containerProcess(image.config, options),
+    container: await containerProcess(config, { ...options, hasOwnScripts: image.hasOwnScripts }),
     cache: options.cacheDirectory ?? cacheHome(),
     emit: options.emit ?? ignoreEvents,
     options,
   };
   const chosen = options.runtime ?? "auto";
   if (chosen !== "auto") return start(chosen, await programOf(chosen), run);
-  for (const name of runtimesFor(run.container)) {
+  for (const name of runtimesFor(run)) {
     const program = await findProgram(name);
     if (program === undefined) continue;
     if ((await troubleWith(name, program, run)) === undefined) return start(name, program, run);
@@ -64,14 +64,30 @@ export async function runImage(options: RunOptions): Promise<number> {
   return start("namespace", "", run);
 }
 
-/** Runtimes to try, in order: those that can do at all what is asked for. */
-function runtimesFor(container: ContainerProcess): readonly Exclude<RuntimeName, "namespace">[] {
+/** Programs for another processor cannot be started here. */
+function expectOwnArchitecture({ architecture }: ImageConfig, { place }: Image): void {
+  const own = machinePlatform().architecture;
+  if (architecture === own) return;
+  throw new SpacktainersError(
+    "NOT_SUPPORTED",
+    `the image is for ${architecture}, and this machine is ${own}`,
+    {
+      place,
+    },
+  );
+}
+
+/** Runtimes to try, in order: those that can do at all what is asked for. Images of Apptainer's own are for it first. */
+function runtimesFor({ image, container }: PreparedRun): readonly Exclude<RuntimeName, "namespace">[] {
   if (container.hostMpi) return ["sarus"];
   // Docker's daemon starts containers, and cannot hand on a socket of ours.
   const docker = container.launch?.descriptor === undefined ? (["docker"] as const) : [];
   const sarus =
     container.readOnly || container.network === "none" || container.fakeroot ? [] : (["sarus"] as const);
-  return ["podman", ...docker, "apptainer", "singularity", ...sarus];
+  const [engines, apptainer] = [["podman", ...docker] as const, ["apptainer", "singularity"] as const];
+  return image.apptainerPath === undefined
+    ? [...engines, ...apptainer, ...sarus]
+    : [...apptainer, ...engines, ...sarus];
 }
 
 /** This machine, in the words of image configurations. */
@@ -105,6 +121,9 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     // Ranks name what they share by their process numbers, which therefore must differ from one container to the next.
     const abilities = { ...rest, processNumbers: processNumbers && run.container.launch === undefined };
     const context = unpackContext(run);
+    const replacer = await replacerFor(run);
+    if (replacer !== undefined)
+      return becomeRank(run.image, run.container, context, abilities, replacer, () => run.options.leave?.());
     if (run.options.print === undefined) return runInNamespace(run.image, run.container, context, abilities);
     run.options.print(shellLine(await namespaceCommandLine(run.image, run.container, context, abilities)));
     return 0;
@@ -113,6 +132,13 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
   try {
     const invocation = await invocationFor(name, program, run, files);
     expectNotInterrupted(run.options);
+    // A file with variables is ours to remove when the runtime has ended.
+    const replacer = files.length === 0 ? await replacerFor(run) : undefined;
+    if (replacer !== undefined) {
+      const { argv, env, descriptor } = invocation;
+      run.options.leave?.();
+      return replacer.replace({ argv, env, descriptors: descriptor === undefined ? [] : [descriptor] });
+    }
     if (run.options.print === undefined) {
       const { signal } = run.options;
       return await superviseProcess({ ...invocation, ...(signal === undefined ? {} : { signal }) });
@@ -124,6 +150,11 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
   }
 }
 
+/** What lets the program take the place of this process, where a launcher watches it: nothing of ours has to stay beside it then. */
+async function replacerFor({ container, options }: PreparedRun): Promise<ProcessReplacer | undefined> {
+  return container.isWatched && options.print === undefined ? processReplacer() : undefined;
+}
+
 async function invocationFor(
   name: Exclude<RuntimeName, "namespace">,
   program: string,
@@ -131,15 +162,16 @@ async function invocationFor(
   files: string[],
 ): Promise<Invocation> {
   if (name === "apptainer" || name === "singularity") {
-    return apptainerInvocation(name, program, await sandbox(run), run.container);
+    const root = await apptainerRoot(run);
+    return apptainerInvocation(name, program, root, run.container, await sharingOf(name, program, root, run));
   }
   if (name === "sarus")
     return sarusInvocation(
       program,
-      await loadIntoSarus(run.image, importContext(program, run)),
+      await loadIntoSarus(await ociImage(run), importContext(program, run)),
       run.container,
     );
-  const imported = await importImage(name, run.image, importContext(program, run));
+  const imported = await importImage(name, await ociImage(run), importContext(program, run));
   return engineInvocation(name, program, imported, run.container, async (text) => {
     const folder = join(run.cache, "run");
     await mkdir(folder, { recursive: true });
@@ -148,4 +180,28 @@ async function invocationFor(
     await writeFile(path, text, { mode: 0o600 });
     return path;
   });
+}
+
+/** How a rank of Apptainer shares a namespace with others: where all were started by one process, which the launcher is for them. */
+async function sharingOf(
+  name: RuntimeName,
+  program: string,
+  root: string,
+  run: PreparedRun,
+): Promise<Sharing | undefined> {
+  const { launch, network, binds, readOnly, gpu, fakeroot, workdir, ownScript } = run.container;
+  const mayShare =
+    name === "apptainer" &&
+    launch !== undefined &&
+    network === "host" &&
+    process.getuid?.() !== 0 &&
+    (await replacerFor(run)) !== undefined;
+  // A shell is needed; the scripts of Apptainer's own images are for one, and only one of them takes a program.
+  const hasShell =
+    ownScript === undefined
+      ? (await lookUp([root], "bin/sh").catch(() => undefined))?.kind === "file"
+      : ownScript.action === "exec";
+  if (!mayShare || !hasShell) return undefined;
+  const key = JSON.stringify([root, binds, launch.devices, readOnly, gpu, fakeroot, workdir]);
+  return apptainerSharing(program, key, join(run.cache, "run"));
 }

@@ -8,7 +8,13 @@ import { hostTag } from "../util/processes.ts";
 import { lastLine, runTool } from "../util/tool.ts";
 import { engineTrouble, importImage } from "./engine.ts";
 import { madeOnce } from "./madeOnce.ts";
-import { expectNotInterrupted, importContext, type PreparedRun, sandbox } from "./preparedRun.ts";
+import {
+  apptainerRoot,
+  expectNotInterrupted,
+  importContext,
+  ociImage,
+  type PreparedRun,
+} from "./preparedRun.ts";
 import { loadIntoSarus } from "./sarus.ts";
 import type { RuntimeName } from "./types.ts";
 
@@ -38,6 +44,8 @@ export async function troubleWith(
   const key = digestOf(
     JSON.stringify([
       program,
+      // Mounting an image file is another thing than entering a directory.
+      run.image.apptainerPath === undefined ? "oci" : "apptainer",
       facts.size,
       facts.mtimeMs,
       release(),
@@ -85,7 +93,7 @@ async function askRuntime(
   run: PreparedRun,
 ): Promise<string | undefined> {
   if (name === "apptainer" || name === "singularity") {
-    const root = await sandbox(run);
+    const root = await apptainerRoot(run);
     const result = await runTool([program, "--silent", "exec", "--contain", root, "/bin/sh", "-c", ":"], {
       timeout: 60_000,
     });
@@ -99,7 +107,7 @@ async function askRuntime(
     if (result.status !== 0) return lastLine(result.stderr) || "its daemon does not answer";
   }
   try {
-    const imported = await importImage(name, run.image, importContext(program, run));
+    const imported = await importImage(name, await ociImage(run), importContext(program, run));
     const trouble = await engineTrouble(name, program, imported, run.container);
     if (trouble !== undefined) await runTool([program, "rmi", imported]);
     return trouble;
@@ -111,7 +119,7 @@ async function askRuntime(
 /** Why Sarus cannot run the image, or undefined. */
 async function sarusTrouble(program: string, run: PreparedRun): Promise<string | undefined> {
   try {
-    const image = await loadIntoSarus(run.image, importContext(program, run));
+    const image = await loadIntoSarus(await ociImage(run), importContext(program, run));
     const command = [program, "run", "--entrypoint", "", image, "/bin/sh", "-c", ":"] as const;
     const result = await runTool(command, { timeout: 60_000 });
     return result.status === 0 || result.status === 127

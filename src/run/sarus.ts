@@ -4,8 +4,9 @@ import { createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { LayoutImage } from "../archive/oci/readOciLayout.ts";
 import { writeTar } from "../archive/writeTar.ts";
+import { dockerArchiveEntries } from "../image/dockerArchive.ts";
+import { type OciImage, storedSize } from "../image/image.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -13,7 +14,6 @@ import { runTask } from "../util/events.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
-import { dockerArchiveEntries } from "./dockerArchive.ts";
 import type { ImportContext } from "./engine.ts";
 import { descriptorOf, firstDescriptor, type Invocation } from "./invocation.ts";
 import { madeOnce } from "./madeOnce.ts";
@@ -24,12 +24,9 @@ import type { Bind, ContainerProcess } from "./types.ts";
  * @returns what Sarus knows it by
  * @throws SpacktainersError PROCESS_FAILED, INTERRUPTED
  */
-export async function loadIntoSarus(
-  image: LayoutImage,
-  context: Omit<ImportContext, "layout">,
-): Promise<string> {
+export async function loadIntoSarus(image: OciImage, context: ImportContext): Promise<string> {
   const { program, scratch } = context;
-  const tag = hexOfDigest(image.manifestDigest).slice(0, 16);
+  const tag = hexOfDigest(image.manifest.descriptor.digest).slice(0, 16);
   const isLoaded = async (): Promise<boolean> =>
     (await runTool([program, "images"])).stdout
       .split("\n")
@@ -47,12 +44,12 @@ export async function loadIntoSarus(
 }
 
 async function load(
-  image: LayoutImage,
+  image: OciImage,
   name: string,
-  { program, scratch, emit, signal }: Omit<ImportContext, "layout">,
+  { program, scratch, emit, signal }: ImportContext,
 ): Promise<void> {
   const archive = `${temporaryPath(scratch)}.tar`;
-  const bytes = image.layers.reduce((sum, layer) => sum + layer.size, 0);
+  const bytes = storedSize(image.manifest.value);
   const task = { kind: "write", subject: name, label: "image into sarus", bytes, signal } as const;
   await runTask(emit, task, async () => {
     try {

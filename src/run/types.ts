@@ -1,5 +1,5 @@
 /** What running an image takes, whatever runtime does it. */
-import type { Platform } from "../archive/oci/types.ts";
+import type { Image } from "../image/image.ts";
 import type { EmitEvent } from "../util/events.ts";
 import type { Identity } from "./identity.ts";
 
@@ -30,20 +30,10 @@ export interface Bind {
   readonly readOnly: boolean;
 }
 
-/** An image in an OCI image layout. */
-export interface ImageReference {
-  /** The layout's directory. */
-  readonly layout: string;
-  /** Value of `org.opencontainers.image.ref.name`; needed when the layout has several images for the platform. */
-  readonly reference?: string;
-  /** Default: this machine's. */
-  readonly platform?: Platform;
-}
-
 /** What to run, and how. */
 export interface RunOptions {
-  /** A layout's directory, or one image of it. */
-  readonly image: string | ImageReference;
+  /** Opened; whoever opened it closes it. */
+  readonly image: Image;
   /** Program and arguments; empty: the image's own command. */
   readonly command: readonly string[];
   readonly binds?: readonly Bind[];
@@ -54,8 +44,11 @@ export interface RunOptions {
    * launcher set (see `launcher.ts`).
    */
   readonly env?: Readonly<Record<string, string>>;
-  /** `none`: the command itself is the program; default `image`: it is handed to the image's entrypoint. */
-  readonly entrypoint?: "image" | "none";
+  /**
+   * Default `image`: the command is handed to the image's entrypoint. `none`: the command itself is the program. `shell`: an
+   * interactive shell, whatever the command, with the variables that the image's programs have.
+   */
+  readonly entrypoint?: "image" | "none" | "shell";
   /** Default `auto`. */
   readonly mpi?: MpiMode;
   /** Default none. */
@@ -72,6 +65,8 @@ export interface RunOptions {
   readonly fakeroot?: boolean;
   /** Instead of running, hands over the command line that would run (quoted for a shell). */
   readonly print?: (commandLine: string) => void;
+  /** Called before the program takes the place of this process, which happens under an MPI launcher; nothing is said after it. */
+  readonly leave?: () => void;
   readonly emit?: EmitEvent;
   /** Stops the preparation; once the program runs it is asked to end (SIGTERM). */
   readonly signal?: AbortSignal;
@@ -79,10 +74,19 @@ export interface RunOptions {
   readonly cacheDirectory?: string;
 }
 
+/** One of the scripts that an Apptainer image is started by, and its arguments. */
+export interface OwnScript {
+  /** `run`: what the image is for; `exec`: the command given, with the image's variables. */
+  readonly action: "run" | "exec";
+  readonly args: readonly string[];
+}
+
 /** A container about to be started: everything resolved, the same for every runtime. */
 export interface ContainerProcess {
   /** Program and arguments; entrypoint included. */
   readonly argv: readonly [string, ...string[]];
+  /** Of an image that its own scripts start: what they are given. Apptainer runs such an image by itself. */
+  readonly ownScript: OwnScript | undefined;
   /** The whole environment, the image's included. */
   readonly env: ReadonlyMap<string, string>;
   /** What was asked for over the image's environment: all that runtimes which read the image's need to be told. */
@@ -99,7 +103,9 @@ export interface ContainerProcess {
   readonly user: Identity;
   /** Root was asked for, whoever runs us. */
   readonly fakeroot: boolean;
-  /** Set when an MPI launcher started us. */
+  /** An MPI launcher started us, whether or not the program is told of it; it watches what it started. */
+  readonly isWatched: boolean;
+  /** What the program is given of an MPI launcher. */
   readonly launch:
     | { readonly descriptor: number | undefined; readonly devices: readonly string[] }
     | undefined;

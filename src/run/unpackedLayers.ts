@@ -2,20 +2,17 @@
  * Layers of images as directories, kept from run to run below `rootfs/` of the cache: `<id>/fs`, one for each layer that can
  * be stacked on others, or for a whole chain of layers merged. Each appears whole or not at all, so that concurrent runs share them.
  */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decompressStream } from "../archive/decompress.ts";
 import type { Entry, EntryStream } from "../archive/entry.ts";
-import { hashing } from "../archive/gzip.ts";
-import type { LayoutLayer } from "../archive/oci/readOciLayout.ts";
-import { readTar } from "../archive/readTar.ts";
 import { applyLayer, layerMeaning } from "../archive/unpackEntries.ts";
+import type { Image } from "../image/image.ts";
+import { bytesOfLayers, type Layer } from "../image/layer.ts";
+import { layerEntries } from "../image/layerEntries.ts";
 import { sweepTemporaries, writeAtomically } from "../util/atomicFile.ts";
-import { type Digest, digestOf, digestOfHex, hexOfDigest } from "../util/digest.ts";
+import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import { type EmitEvent, type RunningTask, runTask } from "../util/events.ts";
+import { type EmitEvent, runTask } from "../util/events.ts";
 import { madeOnce } from "./madeOnce.ts";
 
 /** More directories than this are not stacked: the kernel wants all their names in one page. */
@@ -32,60 +29,103 @@ export interface UnpackContext {
   readonly signal?: AbortSignal;
 }
 
-/**
- * Unpacks an image's layers, as far as that is not done yet.
- *
- * @param layers from bottom to top
- * @returns identifiers of directories to stack, from bottom to top; each is in `<context.directory>/<id>/fs`
- * @throws SpacktainersError CHECKSUM_MISMATCH, ARCHIVE_INVALID, ARCHIVE_UNSAFE, DISK_FULL, INTERRUPTED
- */
-export async function stackedLayers(
-  layers: readonly LayoutLayer[],
-  context: UnpackContext,
-): Promise<readonly string[]> {
-  await mkdir(context.directory, { recursive: true, mode: 0o700 });
-  await sweepTemporaries(context.directory);
-  const ids = [];
-  let merged = Math.max(0, layers.length - mostStacked + 1);
-  for (const [index, layer] of layers.entries()) {
-    const id = layerId(layer);
-    await unpackOnce(id, [layer], context);
-    // What takes files away would need device nodes and attributes that only a file system for stacking understands.
-    const removes = index > 0 && (await exists(join(context.directory, id, removesMarker)));
-    if (removes) merged = Math.max(merged, index + 1);
-    ids.push(id);
-  }
-  if (merged < 2) return ids;
-  return [await mergedLayers(layers.slice(0, merged), context), ...ids.slice(merged)];
+/** A layer, and the name of its directory. */
+interface Part {
+  readonly id: string;
+  readonly layer: Layer;
 }
 
-/** As {@link stackedLayers}, but all layers in one directory, for runtimes and kernels that cannot stack. */
-export async function mergedLayers(layers: readonly LayoutLayer[], context: UnpackContext): Promise<string> {
-  const [only, ...more] = layers;
+/**
+ * Unpacks an image's layers, as far as that is not done yet. An unpacked image is used where it lies.
+ *
+ * @returns identifiers of directories to stack, from bottom to top; each is in `<context.directory>/<id>/fs`
+ * @throws SpacktainersError CHECKSUM_MISMATCH, ARCHIVE_INVALID, ARCHIVE_UNSAFE, DISK_FULL, INTERRUPTED; of reading the image
+ */
+export async function stackedLayers(image: Image, context: UnpackContext): Promise<readonly string[]> {
   await mkdir(context.directory, { recursive: true, mode: 0o700 });
+  await sweepTemporaries(context.directory);
+  const parts = await partsOf(image);
+  if (parts === undefined) return [await linkToDirectory(image, context)];
+  let merged = Math.max(0, parts.length - mostStacked + 1);
+  for (const [index, part] of parts.entries()) {
+    await unpackOnce(part.id, [part.layer], context);
+    // What takes files away would need device nodes and attributes that only a file system for stacking understands.
+    const removes = index > 0 && (await exists(join(context.directory, part.id, removesMarker)));
+    if (removes) merged = Math.max(merged, index + 1);
+  }
+  const ids = parts.map(({ id }) => id);
+  if (merged < 2) return ids;
+  return [await unpackMerged(parts.slice(0, merged), context), ...ids.slice(merged)];
+}
+
+/**
+ * As {@link stackedLayers}, but all layers in one directory, for runtimes and kernels that cannot stack.
+ * @throws SpacktainersError NOT_SUPPORTED for an unpacked image, to whose files nothing can be added without writing there
+ */
+export async function mergedLayers(image: Image, context: UnpackContext): Promise<string> {
+  await mkdir(context.directory, { recursive: true, mode: 0o700 });
+  const parts = await partsOf(image);
+  if (parts === undefined)
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      "an unpacked image cannot be started here: the kernel lets users stack no directories (Linux 5.11 and later do)",
+      { place: image.place, hint: "use --with apptainer, or pack it with spacktainers sif" },
+    );
+  return unpackMerged(parts, context);
+}
+
+async function unpackMerged(parts: readonly Part[], context: UnpackContext): Promise<string> {
+  const [only, ...more] = parts;
+  const names = parts.map(({ layer, id }) => layer.diffId ?? id).join(" ");
   const id =
-    only !== undefined && more.length === 0
-      ? layerId(only)
-      : `c${hexOfDigest(digestOf(layers.map((layer) => layer.diffId).join(" "))).slice(0, 32)}`;
-  await unpackOnce(id, layers, context);
+    only !== undefined && more.length === 0 ? only.id : `c${hexOfDigest(digestOf(names)).slice(0, 32)}`;
+  await unpackOnce(
+    id,
+    parts.map(({ layer }) => layer),
+    context,
+  );
   return id;
 }
 
-function layerId(layer: LayoutLayer): string {
-  return hexOfDigest(layer.diffId).slice(0, 32);
+/**
+ * The layers of an image by what decides their files: each its own content, or of a SIF or squashfs file all of it.
+ * @returns undefined for a directory, which can change at any time
+ */
+async function partsOf(image: Image): Promise<readonly Part[] | undefined> {
+  const layers = await image.layers();
+  const parts: Part[] = [];
+  for (const layer of layers) {
+    const digest = layer.diffId ?? (await image.contentDigest());
+    if (digest === undefined) return undefined;
+    parts.push({ id: hexOfDigest(digest).slice(0, 32), layer });
+  }
+  return parts;
 }
 
-async function unpackOnce(id: string, layers: readonly LayoutLayer[], context: UnpackContext): Promise<void> {
+/** A directory of ours that leads to an unpacked image. */
+async function linkToDirectory({ apptainerPath }: Image, { directory }: UnpackContext): Promise<string> {
+  if (apptainerPath === undefined) throw new Error("the image is no directory");
+  const id = `d${hexOfDigest(digestOf(apptainerPath)).slice(0, 32)}`;
+  if (await exists(join(directory, id))) return id;
+  await writeAtomically(join(directory, id), async (temporary) => {
+    await mkdir(temporary);
+    await symlink(apptainerPath, join(temporary, "fs"));
+  }).catch(ignoreFaster);
+  return id;
+}
+
+async function unpackOnce(id: string, layers: readonly Layer[], context: UnpackContext): Promise<void> {
   const target = join(context.directory, id);
   const label = layers.length === 1 ? `layer ${id.slice(0, 12)}` : `${layers.length} layers`;
-  const bytes = layers.reduce((sum, layer) => sum + layer.size, 0);
+  const bytes = bytesOfLayers(layers);
   const { emit, signal } = context;
   const unpack = (): Promise<void> =>
-    runTask(emit, { kind: "unpack", subject: id, label, bytes, signal }, async ({ counted }) => {
+    runTask(emit, { kind: "unpack", subject: id, label, bytes, signal }, async ({ progress }) => {
       await writeAtomically(target, async (temporary) => {
-        await mkdir(join(temporary, "fs"), { recursive: true });
+        const root = join(temporary, "fs");
+        await mkdir(root, { recursive: true });
         let removes = false;
-        for (const layer of layers) removes = (await unpackLayer(layer, temporary, counted)) || removes;
+        for (const layer of layers) removes = (await unpackLayer(layer, root, progress, signal)) || removes;
         if (removes) await writeFile(join(temporary, removesMarker), "");
       });
     });
@@ -109,31 +149,25 @@ async function isUsed(target: string): Promise<boolean> {
   );
 }
 
+/** Another run may have been faster. */
+function ignoreFaster(error: unknown): void {
+  if (!["ENOTEMPTY", "EEXIST"].includes(String((error as NodeJS.ErrnoException).code))) throw error;
+}
+
 /** @returns whether the layer takes something away */
 async function unpackLayer(
-  layer: LayoutLayer,
-  temporary: string,
-  counted: RunningTask["counted"],
+  layer: Layer,
+  root: string,
+  onStored: (bytes: number) => void,
+  signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const where = { file: layer.path };
-  const hash = createHash("sha256");
   let removes = false;
-  const compressed = counted(createReadStream(layer.path, { highWaterMark: 2 ** 20 }));
-  const tar = hashing(decompressStream(compressed, { where }), hash);
-  // Some tools (umoci) leave out the blocks of zeros at the end; whether the layer is whole, its digest says.
-  const entries = readTar(tar, { where, special: "skip", absolute: "relative", end: "optional" });
-  await applyLayer(join(temporary, "fs"), withoutPrivileges(entries), {
+  await applyLayer(root, withoutPrivileges(layerEntries(layer, { onStored, signal })), {
     onEntry: (entry) => {
       const { kind } = layerMeaning(entry.path);
       removes ||= kind === "removed" || kind === "opaque";
     },
   });
-  const found: Digest = digestOfHex(hash.digest("hex"));
-  if (found !== layer.diffId)
-    throw new SpacktainersError("CHECKSUM_MISMATCH", "a layer is not what the image's configuration says", {
-      place: where,
-      hint: "the image is damaged; build it again",
-    });
   return removes;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { DefApp, DefContents, DefText } from "../definitions/defContents.ts";
-import type { ImageOrigin } from "../image/imageContents.ts";
+import type { ImageOrigin } from "../image/image.ts";
 import { actionScripts, commonEnvironmentScripts } from "./actionScripts.ts";
 import { appEntries, scriptText } from "./appFiles.ts";
 import type { LayerTree } from "./layerTree.ts";

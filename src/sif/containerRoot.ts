@@ -2,7 +2,7 @@
 import { imageMtime } from "../archive/entry.ts";
 import { writeTar } from "../archive/writeTar.ts";
 import { createdTime } from "../image/created.ts";
-import type { SourceImage } from "../image/imageContents.ts";
+import type { Image } from "../image/image.ts";
 import { containerFiles, type DefinitionTexts, isContainerFile, noSections } from "./containerFiles.ts";
 import type { LayerTree } from "./layerTree.ts";
 import { type MergedImage, mergeLayers, type OwnEntry } from "./mergeLayers.ts";
@@ -42,11 +42,12 @@ export interface ContainerRoot {
  *   `SOURCE_DATE_EPOCH`
  */
 export async function containerRoot(
-  image: SourceImage,
+  image: Image,
   additions?: DefinitionAdditions,
   signal?: AbortSignal,
 ): Promise<ContainerRoot> {
-  const { config, origin } = image;
+  const { origin } = image;
+  const config = (await image.config()).value;
   const created = createdTime([secondsOf(config.created) ?? imageMtime]);
   const definition =
     additions?.text ??
@@ -62,7 +63,7 @@ export async function containerRoot(
   let skippedVariables: readonly string[] = [];
   let ownEntries: readonly OwnEntry[] = [];
   let textOf: ContainerRoot["textOf"] = () => undefined;
-  const merged = await mergeLayers(image.layers, {
+  const merged = await mergeLayers(await image.layers(), {
     remember: isContainerFile,
     async own(tree, read) {
       const files = (await additions?.files(tree, created)) ?? [];
@@ -72,7 +73,7 @@ export async function containerRoot(
           origin,
           architecture: config.architecture,
           created,
-          ...(image.hasOwnScripts === true ? {} : { oci }),
+          ...(image.hasOwnScripts ? {} : { oci }),
           sections: additions?.sections ?? noSections,
         },
         tree,

@@ -1,11 +1,8 @@
 /** Layers as one stream of files, as they are seen in the end, without a copy of anything on disk. */
-import { createHash } from "node:crypto";
 import { contentOf, readContent } from "../archive/content.ts";
-import { decompressStream } from "../archive/decompress.ts";
 import type { Entry, EntryStream, FileEntry } from "../archive/entry.ts";
-import { readTar } from "../archive/readTar.ts";
-import type { SourceLayer } from "../image/imageContents.ts";
-import { digestOfHex } from "../util/digest.ts";
+import type { Layer } from "../image/layer.ts";
+import { layerEntries } from "../image/layerEntries.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { type EntryFacts, LayerTree, type LeafFacts } from "./layerTree.ts";
@@ -62,7 +59,7 @@ export interface MergedImage {
  * @throws {SpacktainersError} `ARCHIVE_INVALID`, `ARCHIVE_UNSAFE` for bad layers, `CHECKSUM_MISMATCH`
  */
 export async function mergeLayers(
-  layers: readonly SourceLayer[],
+  layers: readonly Layer[],
   options: {
     readonly own?: (
       tree: LayerTree,
@@ -85,7 +82,7 @@ export async function mergeLayers(
 
 /** Reads all layers once; of their entries only what is left in the end stays in memory. */
 async function readLayers(
-  layers: readonly SourceLayer[],
+  layers: readonly Layer[],
   remember: ((path: string) => boolean) | undefined,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly tree: LayerTree; readonly remembered: readonly ReadonlyMap<number, Buffer>[] }> {
@@ -93,13 +90,13 @@ async function readLayers(
     const facts: EntryFacts[] = [];
     const remembered = new Map<number, Buffer>();
     let together = 0;
-    await readLayer(layer, signal, async (entry) => {
+    for await (const entry of layerEntries(layer, { signal })) {
       facts.push(factsOf(entry));
-      if (entry.type !== "file" || remember?.(entry.path) !== true) return;
+      if (entry.type !== "file" || remember?.(entry.path) !== true) continue;
       together += entry.size;
       if (entry.size <= maxRemembered && together <= maxRememberedTogether)
         remembered.set(facts.length - 1, await readContent(entry));
-    });
+    }
     return { facts, remembered };
   });
   const tree = new LayerTree();
@@ -107,7 +104,7 @@ async function readLayers(
     try {
       for (const [index, entry] of facts.entries()) tree.apply(entry, layer, index);
     } catch (error) {
-      throw located(error, { file: layers[layer]?.name ?? "" });
+      throw located(error, layers[layer]?.place ?? {});
     }
   }
   return { tree, remembered: read.map(({ remembered }) => remembered) };
@@ -115,7 +112,7 @@ async function readLayers(
 
 function describe(
   tree: LayerTree,
-  layers: readonly SourceLayer[],
+  layers: readonly Layer[],
   ownEntries: readonly OwnEntry[],
   signal: AbortSignal | undefined,
 ): MergedImage {
@@ -178,21 +175,19 @@ function describe(
 
 /** The files of a layer that are left, in its order. */
 async function* filesOf(
-  layer: SourceLayer,
+  layer: Layer,
   left: ReadonlyMap<number, { readonly facts: LeafFacts; readonly names: readonly string[] }>,
   signal: AbortSignal | undefined,
   named: (file: FileEntry, names: readonly string[]) => EntryStream,
 ): EntryStream {
   const changed = (): SpacktainersError =>
     new SpacktainersError("CHECKSUM_MISMATCH", "a layer changed while it was read", {
-      place: { file: layer.name },
+      place: layer.place,
     });
-  const source = verifiedSource(layer);
   let index = -1;
   let found = 0;
-  for await (const entry of tarEntries(source.bytes, layer)) {
+  for await (const entry of layerEntries(layer, { signal })) {
     index++;
-    signal?.throwIfAborted();
     const file = left.get(index);
     if (file === undefined) continue;
     if (entry.type !== "file" || entry.size !== file.facts.size) throw changed();
@@ -200,91 +195,6 @@ async function* filesOf(
     yield* named({ ...entry, mode: file.facts.mode, mtime: file.facts.mtime }, file.names);
   }
   if (found !== left.size) throw changed();
-  await source.verify();
-}
-
-/** Reads a layer's entries, without their content, and compares its digest. */
-async function readLayer(
-  layer: SourceLayer,
-  signal: AbortSignal | undefined,
-  onEntry: (entry: Entry) => Promise<void>,
-): Promise<void> {
-  const source = verifiedSource(layer);
-  for await (const entry of tarEntries(source.bytes, layer)) {
-    signal?.throwIfAborted();
-    await onEntry(entry);
-  }
-  await source.verify();
-}
-
-interface VerifiedSource {
-  /** The layer's tar. */
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** To be called when the tar was read. @throws {SpacktainersError} `CHECKSUM_MISMATCH` */
-  verify(): Promise<void>;
-}
-
-/** Hashes what is read. The decompressor may leave the last bytes unread: they are read when it is verified. */
-function verifiedSource(layer: SourceLayer): VerifiedSource {
-  const place = { file: layer.name };
-  const expected = layer.digest ?? layer.diffId;
-  if (expected === undefined)
-    return { bytes: decompressStream(layer.open(), { where: place }), verify: async () => {} };
-  const hash = createHash("sha256");
-  const hashed = (chunks: AsyncIterable<Uint8Array>): AsyncIterableIterator<Uint8Array> => {
-    const iterator = chunks[Symbol.asyncIterator]();
-    let closed = false;
-    return {
-      async next() {
-        if (closed) return { done: true, value: undefined };
-        const result = await iterator.next();
-        if (result.done === true) closed = true;
-        else hash.update(result.value);
-        return result;
-      },
-      async return() {
-        if (!closed) await iterator.return?.();
-        closed = true;
-        return { done: true, value: undefined };
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
-  };
-  const verify = (): void => {
-    if (digestOfHex(hash.digest("hex")) !== expected)
-      throw new SpacktainersError("CHECKSUM_MISMATCH", "a layer is not what its digest says", {
-        place,
-        hint: "the image is damaged; make or fetch it again",
-      });
-  };
-  if (layer.digest === undefined) {
-    const tar = hashed(decompressStream(layer.open(), { where: place }));
-    return { bytes: tar, verify: () => drain(tar).then(verify) };
-  }
-  const stored = hashed(layer.open());
-  // A view that does not close what is below, so that the rest can still be read.
-  const view: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => ({ next: () => stored.next() }) };
-  async function* tar(): AsyncGenerator<Uint8Array, void, void> {
-    let finished = false;
-    try {
-      yield* decompressStream(view, { where: place });
-      finished = true;
-    } finally {
-      if (!finished) await stored.return?.();
-    }
-  }
-  return { bytes: tar(), verify: () => drain(stored).then(verify) };
-}
-
-async function drain(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const _ of chunks);
-}
-
-/** Entries of a layer; devices are left out: they need root, and runtimes make their own. */
-function tarEntries(tar: AsyncIterable<Uint8Array>, layer: SourceLayer): EntryStream {
-  return readTar(tar, { where: { file: layer.name }, special: "skip", absolute: "relative" });
 }
 
 function factsOf(entry: Entry): EntryFacts {

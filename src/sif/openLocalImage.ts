@@ -1,23 +1,25 @@
-/** Images of Apptainer on this machine, as layers: SIF files, bare squashfs files and directories ("sandboxes"). */
-import { spawn } from "node:child_process";
+/** Images of Apptainer on this machine, as one layer: SIF files, bare squashfs files and directories ("sandboxes"). */
 import { createHash } from "node:crypto";
-import { createReadStream, type Stats } from "node:fs";
-import { lstat, mkdir, open, readdir, readlink, rm, stat, writeFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Entry, EntryStream } from "../archive/entry.ts";
-import { fileSystemPath, nameOfBytes } from "../archive/names.ts";
 import { parseImageConfig } from "../archive/oci/parse.ts";
+import { mediaTypes, type Platform } from "../archive/oci/types.ts";
 import { writeTar } from "../archive/writeTar.ts";
-import { hostArchitecture } from "../definitions/select.ts";
-import type { OpenImage } from "../image/imageContents.ts";
-import { sweepTemporaries, temporaryPath } from "../util/atomicFile.ts";
+import type { Image } from "../image/image.ts";
+import type { Layer } from "../image/layer.ts";
+import { platformRank } from "../image/platform.ts";
+import { sweepTemporaries, temporaryPath, writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
-import { type Digest, digestOfHex } from "../util/digest.ts";
+import { type Digest, digestOf, digestOfHex, hexOfDigest, parseDigest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { type FileState, fileState } from "../util/fileState.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
-import { findProgram, lastLine } from "../util/tool.ts";
+import { findProgram } from "../util/tool.ts";
+import { directoryEntries } from "./directoryEntries.ts";
 import { openSif, primaryPartition, readObject, type SifFile, type SifObject } from "./openSif.ts";
 import { headerSize, isSifHead, partitionFacts } from "./sifFormat.ts";
+import { squashfsTar } from "./squashfsTar.ts";
 
 /** Documents are small. */
 const maxDocument = 8 * 2 ** 20;
@@ -43,38 +45,38 @@ export async function isLocalImage(path: string): Promise<boolean> {
  * that is first read, until the image is closed, since the program that reads squashfs wants a file of its own.
  *
  * @param path a SIF file, a squashfs file or a directory
- * @param architecture the one wanted: a SIF for another is refused. Undefined: whichever a SIF is for. A directory or
- *   squashfs file does not say it, and is then taken to be for this machine's
+ * @param platforms those wanted: a SIF for another is refused. A directory or squashfs file does not say what it is for, and is
+ *   taken to be for the first
  * @throws {SpacktainersError} `NOT_FOUND`, `ARCHIVE_INVALID`, `NOT_SUPPORTED` (encrypted, another file system, another
- *   architecture), `RUNTIME_MISSING` without `sqfs2tar`
+ *   architecture); when its files are read `RUNTIME_MISSING` without `sqfs2tar`
  */
-export async function openLocalImage(path: string, architecture: string | undefined): Promise<OpenImage> {
+export async function openLocalImage(path: string, platforms: readonly Platform[]): Promise<Image> {
   const place = { file: path };
-  const supposed = architecture ?? hostArchitecture();
+  const supposed = platforms[0]?.architecture ?? "amd64";
   try {
     const found = await stat(path);
     if (found.isDirectory()) {
       const tar = (): AsyncIterable<Uint8Array> => writeTar(directoryEntries(path), { trailer: true });
-      return contents(supposed, {}, path, tar, async () => {});
+      return image({ path, architecture: supposed, execution: {}, tar });
     }
-    const reader = await findProgram("sqfs2tar");
-    if (reader === undefined)
-      throw new SpacktainersError("RUNTIME_MISSING", "there is no sqfs2tar here, which reads squashfs", {
-        place,
-        hint: "install squashfs-tools-ng",
-      });
+    // As it is before it is opened: what is read is of this state, if it is still that afterwards.
+    const state = await fileState(path);
     // A pipe would be waited for.
     if (found.isFile() && isSquashfsHead(await headOf(path))) {
-      const tar = (): AsyncIterable<Uint8Array> => squashfsTar(reader, path);
       const bytes = (): AsyncIterable<Uint8Array> => createReadStream(path, { highWaterMark: 2 ** 20 });
-      return {
-        ...contents(supposed, {}, path, tar, async () => {}),
-        contentDigest: () => contentDigest(supposed, {}, bytes()),
-      };
+      return image({
+        path,
+        architecture: supposed,
+        execution: {},
+        tar: async function* () {
+          yield* squashfsTar(await squashfsReader(path), path);
+        },
+        contentDigest: () => contentDigest(path, state, supposed, {}, bytes),
+      });
     }
     const sif = await openSif(path);
     try {
-      return await sifContents(sif, architecture, reader);
+      return await sifImage(sif, state, platforms);
     } catch (error) {
       await sif.close();
       throw error;
@@ -84,13 +86,19 @@ export async function openLocalImage(path: string, architecture: string | undefi
   }
 }
 
+async function squashfsReader(path: string): Promise<string> {
+  const reader = await findProgram("sqfs2tar");
+  if (reader !== undefined) return reader;
+  throw new SpacktainersError("RUNTIME_MISSING", "there is no sqfs2tar here, which reads squashfs", {
+    place: { file: path },
+    hint: "install squashfs-tools-ng",
+  });
+}
+
 /** The image in a SIF file, which stays open until the image is closed. */
-async function sifContents(
-  sif: SifFile,
-  architecture: string | undefined,
-  reader: string,
-): Promise<OpenImage> {
-  const place = { file: sif.path };
+async function sifImage(sif: SifFile, state: FileState, platforms: readonly Platform[]): Promise<Image> {
+  const { path } = sif;
+  const place = { file: path };
   const partition = primaryPartition(sif);
   const facts = partition === undefined ? undefined : partitionFacts(partition);
   if (partition === undefined || facts?.fileSystem !== "squashfs")
@@ -101,33 +109,29 @@ async function sifContents(
         : `the root file system is ${facts?.fileSystem ?? "unknown"}; only squashfs can be read here`,
       { place },
     );
-  if (architecture !== undefined && facts.architecture !== architecture)
+  const { architecture } = facts;
+  if (platformRank(platforms)({ os: "linux", architecture }) === undefined)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `the image is for ${facts.architecture}, not for ${architecture}`,
-      {
-        place,
-      },
+      `the image is for ${architecture}, not for ${platforms.map((one) => one.architecture).join(" or ")}`,
+      { place },
     );
   const execution = await sifExecution(sif);
   const copy = await partitionCopy(sif, partition);
-  const image = contents(
-    facts.architecture,
+  return image({
+    path,
+    architecture,
     execution,
-    sif.path,
-    async function* () {
-      yield* squashfsTar(reader, await copy.path());
+    created: timeText(sif.header.created),
+    tar: async function* () {
+      yield* squashfsTar(await squashfsReader(path), await copy.path());
     },
-    async () => {
+    contentDigest: () => contentDigest(path, state, architecture, execution, () => sif.read(partition)),
+    async close() {
       await copy.remove();
       await sif.close();
     },
-  );
-  return {
-    ...image,
-    config: { ...image.config, created: timeText(sif.header.created) },
-    contentDigest: () => contentDigest(facts.architecture, execution, sif.read(partition)),
-  };
+  });
 }
 
 /** How the SIF says that it is run, in the words of OCI; empty when it does not. */
@@ -172,34 +176,72 @@ async function partitionCopy(
   };
 }
 
-/** Of the file system's bytes and of what is said beside them. */
+/** Of the file system's bytes and of what is said beside them; remembered as long as the file stays as it is. */
 async function contentDigest(
+  path: string,
+  { key, isSettled }: FileState,
   architecture: string,
   execution: JsonObject,
-  bytes: AsyncIterable<Uint8Array>,
+  bytes: () => AsyncIterable<Uint8Array>,
 ): Promise<Digest> {
+  const said = JSON.stringify([architecture, execution]);
+  const note = join(cacheHome(), "archives", "contents", hexOfDigest(digestOf(`${key}\n${said}`)));
+  const known = parseDigest(await readFile(note, "utf8").catch(() => ""));
+  if (known !== undefined) return known;
   const hash = createHash("sha256");
-  hash.update(`${JSON.stringify([architecture, execution])}\n`);
-  for await (const chunk of bytes) hash.update(chunk);
-  return digestOfHex(hash.digest("hex"));
+  hash.update(`${said}\n`);
+  for await (const chunk of bytes()) hash.update(chunk);
+  const digest = digestOfHex(hash.digest("hex"));
+  // Not if the file has changed while it was read.
+  if (isSettled && (await fileState(path)).key === key) await writeFileAtomically(note, digest);
+  return digest;
 }
 
-function contents(
-  architecture: string,
-  execution: JsonObject,
-  path: string,
-  open: () => AsyncIterable<Uint8Array>,
-  close: () => Promise<void>,
-): OpenImage {
+/** What {@link image} makes an image of. */
+interface LocalImage {
+  readonly path: string;
+  readonly architecture: string;
+  /** How it is run, in the words of OCI. */
+  readonly execution: JsonObject;
+  /** RFC 3339. */
+  readonly created?: string;
+  /** Opens its file system as a tar. */
+  tar(): AsyncIterable<Uint8Array>;
+  contentDigest?(): Promise<Digest>;
+  close?(): Promise<void>;
+}
+
+function image(local: LocalImage): Image {
+  const { path, architecture, execution, created } = local;
+  const place = { file: path };
   const rootfs = { type: "layers", diff_ids: [] };
-  const configBytes = Buffer.from(JSON.stringify({ architecture, os: "linux", config: execution, rootfs }));
+  const bytes = Buffer.from(JSON.stringify({ architecture, os: "linux", config: execution, rootfs }));
+  const value = { ...parseImageConfig(bytes, place), ...(created === undefined ? {} : { created }) };
+  const descriptor = { mediaType: mediaTypes.config, digest: digestOf(bytes), size: bytes.length };
+  const layer: Layer = {
+    place,
+    digest: undefined,
+    size: undefined,
+    diffId: undefined,
+    blob: () => local.tar(),
+    async *tar(onStored) {
+      for await (const chunk of local.tar()) {
+        onStored?.(chunk.length);
+        yield chunk;
+      }
+    },
+  };
   return {
-    config: parseImageConfig(configBytes, { file: path }),
-    configBytes,
-    layers: [{ name: path, open }],
-    hasOwnScripts: true,
+    place,
     origin: { bootstrap: "localimage", from: "" },
-    close,
+    reference: undefined,
+    manifest: undefined,
+    hasOwnScripts: true,
+    apptainerPath: path,
+    config: () => Promise.resolve({ value, bytes, descriptor }),
+    layers: () => Promise.resolve([layer]),
+    contentDigest: async () => local.contentDigest?.(),
+    close: async () => local.close?.(),
   };
 }
 
@@ -221,57 +263,4 @@ async function headOf(path: string): Promise<Buffer> {
 
 function isSquashfsHead(head: Buffer): boolean {
   return head.toString("latin1", 0, 4) === "hsqs";
-}
-
-/** The content of a squashfs as a tar stream. */
-async function* squashfsTar(program: string, path: string): AsyncGenerator<Buffer, void, void> {
-  const child = spawn(program, ["--no-xattr", path], { stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = (said + text).slice(-8192);
-  });
-  const ended = new Promise<number>((resolve) => {
-    child.once("error", (error) => {
-      said += error.message;
-      resolve(-1);
-    });
-    child.once("close", (code) => resolve(code ?? -1));
-  });
-  try {
-    yield* child.stdout as AsyncIterable<Buffer>;
-    if ((await ended) !== 0)
-      throw new SpacktainersError("ARCHIVE_INVALID", `the squashfs cannot be read: ${lastLine(said)}`, {
-        place: { file: path },
-      });
-  } finally {
-    child.kill("SIGKILL");
-    await ended;
-  }
-}
-
-/** Files, directories and links below a directory, sorted; devices are left out. */
-async function* directoryEntries(root: string, below = ""): EntryStream {
-  const folder = below === "" ? root : join(root, below);
-  const names = (await readdir(fileSystemPath(folder), { encoding: "buffer" })).map((name) =>
-    nameOfBytes(name),
-  );
-  for (const name of names.sort()) {
-    const path = below === "" ? name : `${below}/${name}`;
-    const at = fileSystemPath(join(root, path));
-    const facts = await lstat(at);
-    const entry = await entryOf(path, at, facts);
-    if (entry === undefined) continue;
-    yield entry;
-    if (entry.type === "directory") yield* directoryEntries(root, path);
-  }
-}
-
-async function entryOf(path: string, at: string | Buffer, facts: Stats): Promise<Entry | undefined> {
-  const base = { path, mode: facts.mode & 0o7777, uid: 0, gid: 0, mtime: Math.floor(facts.mtimeMs / 1000) };
-  if (facts.isDirectory()) return { type: "directory", ...base };
-  if (facts.isSymbolicLink())
-    return { type: "symlink", ...base, target: nameOfBytes(await readlink(at, { encoding: "buffer" })) };
-  if (!facts.isFile()) return undefined;
-  const content = createReadStream(at, { highWaterMark: 2 ** 20 }) as AsyncIterable<Uint8Array>;
-  return { type: "file", ...base, size: facts.size, content };
 }

@@ -5,7 +5,7 @@ import { chmod, type FileHandle, open, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { madeByAnnotation } from "../image/annotations.ts";
 import { canonicalJson } from "../image/fragmentStore.ts";
-import type { SourceImage } from "../image/imageContents.ts";
+import type { Image } from "../image/image.ts";
 import { type OutputOptions, replaceFile } from "../image/outputTarget.ts";
 import type { Signer } from "../openpgp/signer.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
@@ -88,15 +88,11 @@ const maxDocument = 8 * 2 ** 20;
  * @throws {SpacktainersError} `RUNTIME_MISSING` without a squashfs program, `OUTPUT_EXISTS`, `DISK_FULL`, `ARCHIVE_INVALID`,
  *   `ARCHIVE_UNSAFE`, `CHECKSUM_MISMATCH` for bad layers, `KEY_INVALID` when the key cannot sign, `INTERRUPTED`
  */
-export async function writeSif(
-  path: string,
-  image: SourceImage,
-  options: SifOptions = {},
-): Promise<SifSummary> {
+export async function writeSif(path: string, image: Image, options: SifOptions = {}): Promise<SifSummary> {
   const choice = await chooseTool(options);
   return replaced(path, options, isOurSif, async (temporary) => {
     const root = await openRoot(image, options);
-    const documents = documentsOf(root, image);
+    const documents = documentsOf(root, (await image.config()).bytes);
     const start = align(documents.reduce((end, { bytes }) => end + bytes.length, dataOffset));
     await writeRootAt(root, temporary, start, { ...options, ...choice });
     const id = await completeSif(temporary, start, root, documents, options.signer);
@@ -110,7 +106,7 @@ export async function writeSif(
  */
 export async function writeSquashfs(
   path: string,
-  image: SourceImage,
+  image: Image,
   options: SifOptions = {},
 ): Promise<SifSummary> {
   const choice = await chooseTool(options);
@@ -168,7 +164,7 @@ async function replaced(
   return result;
 }
 
-async function openRoot(image: SourceImage, options: SifOptions): Promise<ContainerRoot> {
+async function openRoot(image: Image, options: SifOptions): Promise<ContainerRoot> {
   const root = await containerRoot(image, options.additions, options.signal);
   options.onTotal?.(root.merged.bytes);
   for (const name of root.skippedVariables)
@@ -217,9 +213,9 @@ interface Document {
   readonly bytes: Buffer;
 }
 
-function documentsOf(root: ContainerRoot, image: SourceImage): readonly Document[] {
+function documentsOf(root: ContainerRoot, configBytes: Uint8Array): readonly Document[] {
   const inspection = withMark(root.inspection);
-  const execution = executionJson(image.configBytes);
+  const execution = executionJson(configBytes);
   return [
     { type: "definition", name: "", bytes: Buffer.from(root.definition) },
     { type: "json", name: inspectionName, bytes: Buffer.from(JSON.stringify(inspection)) },

@@ -2,8 +2,6 @@
 import { constants, createReadStream } from "node:fs";
 import { type FileHandle, link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import type { OpenBytes } from "../net/byteStream.ts";
 import { downloadBytes } from "../net/download.ts";
@@ -80,7 +78,7 @@ export function openFileStore(location: string, options: StoreOptions): Store {
     async download(path, destination, downloadOptions) {
       const openBytes: OpenBytes = async (offset) => {
         const facts = await stat(at(path)).catch(absent(at(path)));
-        if (facts === undefined) throw missing(at(path));
+        if (facts?.isFile() !== true) throw missing(at(path));
         const body = createReadStream(at(path), { start: offset, highWaterMark: 1 << 20 });
         return { body, offset, total: facts.size, validator: undefined };
       };
@@ -132,27 +130,23 @@ async function writeContent(
   // Others may share the directory: who may read and write it is for the umask to say.
   const file = await open(temporary, "wx", 0o666);
   try {
-    const source =
-      content instanceof Uint8Array
-        ? Readable.from([content], { objectMode: false })
-        : createReadStream(content.path, { highWaterMark: 1 << 20 });
+    if (content instanceof Uint8Array) {
+      await file.writeFile(content);
+      onBytes?.(content.length);
+      return;
+    }
     let size = 0;
-    const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-      for await (const chunk of chunks) {
-        yield chunk;
-        size += chunk.length;
-        onBytes?.(chunk.length);
-      }
-    };
-    const target = file.createWriteStream({ autoClose: false });
-    await pipeline(source, counted, target, signal === undefined ? {} : { signal });
-    if (!(content instanceof Uint8Array) && size !== content.size)
+    for await (const chunk of createReadStream(content.path, { highWaterMark: 1 << 20 })) {
+      stopIfAborted(signal);
+      await file.writeFile(chunk as Buffer);
+      size += (chunk as Buffer).length;
+      onBytes?.((chunk as Buffer).length);
+    }
+    stopIfAborted(signal);
+    if (size !== content.size)
       throw new SpacktainersError("IO", "the file changed while it was being copied", {
         place: { file: content.path },
       });
-  } catch (thrown) {
-    stopIfAborted(signal);
-    throw thrown;
   } finally {
     await file.close();
   }

@@ -35,7 +35,7 @@ export function openBucket(source: StoreSource, options: StoreOptions): Bucket {
   const name = parsed.hostname;
   const prefix = prefixOf(parsed);
   const root = `s3://${name}${prefix === "" ? "" : `/${prefix}`}`;
-  const locate = (path: string): string => `${root}/${path}`;
+  const locate = (path: string): string => [root, ...storePath(path)].join("/");
   const connection = openConnection(source, options.signal);
   return {
     name,

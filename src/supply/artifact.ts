@@ -1,7 +1,8 @@
 /** What is attached to an image in a registry: a manifest of its own that names the image as its subject. */
 import type { Annotations, Descriptor } from "../archive/oci/types.ts";
 import { mediaTypes } from "../archive/oci/types.ts";
-import { type EncodedDocument, encode, sortedAnnotations } from "../image/image.ts";
+import { sortedAnnotations } from "../image/assembleImage.ts";
+import { type EncodedDocument, encode } from "../image/encodedDocument.ts";
 import { type Digest, digestOf, hexOfDigest } from "../util/digest.ts";
 
 /** A manifest with a subject (OCI image specification 1.1, "Guidelines for Artifact Usage"). */

@@ -62,11 +62,12 @@ function contentDigest(json: unknown): Digest {
 }
 
 /**
- * The bill of materials that is attached to an image. It is not signed: `verifyImage` tells whether it is attested.
+ * The bill of materials that is attached to an image: the first that says it describes this one, else the first that does not
+ * say. It is not signed, and anybody who may write to the repository can have put it there: see `publishedBill`.
  *
  * @param mediaType of the format wanted
  * @returns undefined when there is none
- * @throws {SpacktainersError} `IDENTITY_MISMATCH` when it describes another image
+ * @throws {SpacktainersError} `IDENTITY_MISMATCH` when all that there are describe other images
  */
 export async function attachedDocument(
   source: ArtifactSource,
@@ -74,15 +75,19 @@ export async function attachedDocument(
   mediaType: typeof spdxMediaType | typeof cycloneDxMediaType,
 ): Promise<JsonObject | undefined> {
   const predicateType = mediaType === spdxMediaType ? predicateTypes.spdx : predicateTypes.cyclonedx;
+  let silent: JsonObject | undefined;
+  let isOfOthers = false;
   for (const { layers } of await referringManifests(source, image, mediaType)) {
     const layer = layers.find((one) => one.mediaType === mediaType);
     const json = layer === undefined ? undefined : parseJson(await source.blob(layer, largestEnvelope));
     if (!isJsonObject(json)) continue;
     const described = describedImage(predicateType, json);
-    if (described === undefined || described === image) return json;
-    throw new SpacktainersError("IDENTITY_MISMATCH", "the bill of materials describes another image", {
-      place: { url: `${source.repository}@${image}` },
-    });
+    if (described === image) return json;
+    if (described === undefined) silent ??= json;
+    else isOfOthers = true;
   }
-  return undefined;
+  if (silent !== undefined || !isOfOthers) return silent;
+  throw new SpacktainersError("IDENTITY_MISMATCH", "the bill of materials describes another image", {
+    place: { url: `${source.repository}@${image}` },
+  });
 }

@@ -77,6 +77,20 @@ export class FileTree {
     }
   }
 
+  /** Takes away what is at a path, with all that is below it. */
+  remove(path: string): void {
+    const gone = imagePath(path);
+    this.#directories.clear();
+    if (!this.#entries.delete(gone)) return;
+    this.#removeBelow(gone);
+  }
+
+  /** Takes away all that is below a directory. */
+  removeBelow(path: string): void {
+    this.#directories.clear();
+    this.#removeBelow(imagePath(path));
+  }
+
   /** Number of entries, implied directories included. */
   get size(): number {
     return this.#entries.size;

@@ -7,6 +7,7 @@ import { mediaTypes } from "../../src/archive/oci/types.ts";
 import { buildBase } from "../../src/base/buildBase.ts";
 import type { Base, BaseSpec } from "../../src/base/types.ts";
 import type { WorkEvent } from "../../src/util/events.ts";
+import { plainData } from "../support/plainData.ts";
 import { directory, file, hardlink, sha256, symlink, tar } from "./makeDeb.ts";
 
 let folder: string;
@@ -80,7 +81,7 @@ describe("a root file system", () => {
     const path = await write(await tar(entries()));
     const first = await build({ kind: "rootfs", path });
     const second = await build({ kind: "rootfs", path });
-    expect(second).toEqual(first);
+    expect(plainData(second)).toEqual(plainData(first));
     expect(events).toEqual([]);
     await writeFile(path, await tar([file("x", "y")]));
     await utimes(path, 1, 1);
@@ -186,12 +187,13 @@ describe("an image in an OCI layout", () => {
     expect(base.layers.map(({ digest }) => digest)).toEqual(
       layers.map(({ blob }) => `sha256:${sha256(blob)}`),
     );
-    for (const [at, one] of base.layers.entries()) expect(await readFile(one.path)).toEqual(layers[at]?.blob);
+    for (const [at, { extent }] of base.layers.entries())
+      expect(await readFile(extent?.path ?? "")).toEqual(layers[at]?.blob);
     expect(paths(base)).toEqual(["etc", "etc/b", "etc/c", "var/lib/dpkg/status"]);
     expect(base.inventory.entries[0]?.mode).toBe(0o700);
     expect(base.packages.map(({ name }) => name)).toEqual(["libc6"]);
     expect(base.config).toEqual({ env: ["A=b"], cmd: ["/bin/sh"], workingDir: "/w", labels: { x: "y" } });
-    expect(await build({ kind: "oci", path })).toEqual(base);
+    expect(plainData(await build({ kind: "oci", path }))).toEqual(plainData(base));
     expect(events).toEqual([]);
   });
 

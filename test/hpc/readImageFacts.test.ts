@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { ImageFacts } from "../../src/hpc/imageFacts.ts";
 import { readImageFacts } from "../../src/hpc/readImageFacts.ts";
-import { openSource } from "../../src/image/openSource.ts";
+import { openLayout } from "../../src/image/openLayout.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 import { writeLdSoCache } from "../../src/view/ldSoCache.ts";
 import { buildElf } from "../support/elfBuilder.ts";
@@ -19,7 +19,10 @@ async function layoutOf(parts: Omit<LayoutParts, "architecture">): Promise<strin
 }
 
 async function factsOf(layout: string): Promise<ImageFacts> {
-  const image = await openSource({ kind: "oci", path: layout }, "amd64");
+  const image = await openLayout(layout, {
+    platforms: [{ os: "linux", architecture: "amd64" }],
+    reference: undefined,
+  });
   return readImageFacts(image, { cache: join(folder, "cache"), emit: ignoreEvents });
 }
 

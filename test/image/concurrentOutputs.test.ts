@@ -2,10 +2,11 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { readOciLayout } from "../../src/archive/oci/readOciLayout.ts";
+
 import { writeOciLayout } from "../../src/image/writeOciLayout.ts";
 import { writeRootfs } from "../../src/image/writeRootfs.ts";
 import { file } from "../archive/streams.ts";
+import { readWholeLayout } from "../support/readWholeImage.ts";
 import { image, layer } from "./fixtures.ts";
 
 let scratch: string;
@@ -23,7 +24,7 @@ it("keeps runs that write different images to one place from breaking each other
   const images = layers.map((top) => image([...layers.slice(0, 1), top]));
   for (let round = 0; round < 3; round++) {
     await Promise.all(images.map((each) => writeOciLayout(target, [each])));
-    const back = await readOciLayout(target, { platform: { architecture: "amd64", os: "linux" } });
+    const back = await readWholeLayout(target, { platform: { architecture: "amd64", os: "linux" } });
     expect(images.map((each) => each.manifest.descriptor.digest)).toContain(back.manifestDigest);
   }
   const root = join(scratch, "out/root");

@@ -4,7 +4,10 @@ import type { Entry } from "../../src/archive/entry.ts";
 import { type CompressionFormat, compressionSettings } from "../../src/archive/layerCompression.ts";
 import { layerMediaType } from "../../src/archive/oci/types.ts";
 import { writeFragment } from "../../src/archive/writeFragment.ts";
-import { assembleImage, type Image, type ImageLayer, type ImageRequest } from "../../src/image/image.ts";
+import { assembleImage, type ImageRequest } from "../../src/image/assembleImage.ts";
+import { fileLayer } from "../../src/image/fileLayer.ts";
+import type { OciImage } from "../../src/image/image.ts";
+import type { OciLayer } from "../../src/image/layer.ts";
 import { entriesOf } from "../archive/streams.ts";
 
 export async function layer(
@@ -12,14 +15,24 @@ export async function layer(
   name: string,
   entries: Entry[],
   format: CompressionFormat = "gzip",
-): Promise<ImageLayer> {
+): Promise<OciLayer> {
   const path = join(directory, name);
   const compression = compressionSettings(format);
   const facts = await writeFragment(path, entriesOf(entries), { whiteouts: "keep", compression });
-  return { path, ...facts, mediaType: layerMediaType(format), createdBy: `spacktainers: ${name}` };
+  const { digest, size, diffId } = facts;
+  const createdBy = `spacktainers: ${name}`;
+  const described = {
+    digest,
+    size,
+    diffId,
+    mediaType: layerMediaType(format),
+    createdBy,
+    annotations: undefined,
+  };
+  return fileLayer(described, { path, offset: 0, size });
 }
 
-export function image(layers: readonly ImageLayer[], more: Partial<ImageRequest> = {}): Image {
+export function image(layers: readonly OciLayer[], more: Partial<ImageRequest> = {}): OciImage {
   return assembleImage({
     architecture: "amd64",
     layers,

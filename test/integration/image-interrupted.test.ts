@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, sta
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ImageLayer } from "../../src/image/image.ts";
+import type { OciLayer } from "../../src/image/layer.ts";
 import { writeDockerArchive, writeOciArchive } from "../../src/image/writeArchives.ts";
 import { writeOciLayout } from "../../src/image/writeOciLayout.ts";
 import { writeRootfs } from "../../src/image/writeRootfs.ts";
@@ -17,7 +17,7 @@ const isBuilt = existsSync(join(builtModules, "image/writeRootfs.js"));
 const note = isBuilt ? "" : " (skipped: run npm run build first)";
 
 let scratch: string;
-let layers: ImageLayer[];
+let layers: OciLayer[];
 beforeEach(async () => {
   scratch = mkdtempSync(join(tmpdir(), "spacktainers-interrupted-"));
   mkdirSync(join(scratch, "out"));
@@ -32,11 +32,12 @@ afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 /** Writes the image of {@link layers} in a process of its own. */
 function start(call: string, options: { readonly uid?: number } = {}): ChildProcess {
   const script = `
-    const { assembleImage } = await import(${JSON.stringify(join(builtModules, "image/image.js"))});
+    const { assembleImage } = await import(${JSON.stringify(join(builtModules, "image/assembleImage.js"))});
     const archives = await import(${JSON.stringify(join(builtModules, "image/writeArchives.js"))});
     const { writeOciLayout } = await import(${JSON.stringify(join(builtModules, "image/writeOciLayout.js"))});
     const { writeRootfs } = await import(${JSON.stringify(join(builtModules, "image/writeRootfs.js"))});
-    const layers = ${JSON.stringify(layers)};
+    const { fileLayer } = await import(${JSON.stringify(join(builtModules, "image/fileLayer.js"))});
+    const layers = ${JSON.stringify(layers)}.map((layer) => fileLayer(layer, layer.extent));
     const image = assembleImage({ architecture: "amd64", layers, created: 0, env: new Map() });
     const target = ${JSON.stringify(join(scratch, "out/target"))};
     const state = ${JSON.stringify(join(scratch, "out/state"))};

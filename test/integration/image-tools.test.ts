@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CompressionFormat, compressionSettings } from "../../src/archive/layerCompression.ts";
 import { layerMediaType } from "../../src/archive/oci/types.ts";
 import { writeFragment } from "../../src/archive/writeFragment.ts";
-import type { Image, ImageLayer } from "../../src/image/image.ts";
+import { fileLayer } from "../../src/image/fileLayer.ts";
+import type { OciImage } from "../../src/image/image.ts";
 import { joinFragments } from "../../src/image/joinFragments.ts";
 import { writeDockerArchive, writeOciArchive } from "../../src/image/writeArchives.ts";
 import { writeOciLayout } from "../../src/image/writeOciLayout.ts";
@@ -22,7 +23,7 @@ const missing = (name: string): string => (commandExists(name) ? "" : ` (skipped
 
 describe.each<CompressionFormat>(["gzip", "zstd"])("an image of %s layers", (format) => {
   let scratch: string;
-  let made: Image;
+  let made: OciImage;
   const at = (name: string): string => join(scratch, name);
 
   beforeAll(async () => {
@@ -57,12 +58,12 @@ describe.each<CompressionFormat>(["gzip", "zstd"])("an image of %s layers", (for
         })),
       });
     }
-    const joined: ImageLayer = {
-      path: at("joined"),
-      ...(await joinFragments(at("joined"), parts)),
-      mediaType: layerMediaType(format),
-      createdBy: "spacktainers: a, b",
-    };
+    const { digest, size, diffId } = await joinFragments(at("joined"), parts);
+    const facts = { digest, size, diffId, mediaType: layerMediaType(format), annotations: undefined };
+    const joined = fileLayer(
+      { ...facts, createdBy: "spacktainers: a, b" },
+      { path: at("joined"), offset: 0, size },
+    );
     const top = await layer(
       scratch,
       "top",
@@ -75,7 +76,7 @@ describe.each<CompressionFormat>(["gzip", "zstd"])("an image of %s layers", (for
     await writeOciLayout(at("layout"), [made], { reference: "hello:1" });
     await writeOciArchive(at("oci.tar"), [made], { reference: "hello:1" });
     await writeDockerArchive(at("docker.tar"), made, { reference: "localhost/hello:1" });
-    await writeRootfs(at("rootfs"), made.layers, { stateDirectory: at("state") });
+    await writeRootfs(at("rootfs"), await made.layers(), { stateDirectory: at("state") });
   });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -86,7 +87,7 @@ describe.each<CompressionFormat>(["gzip", "zstd"])("an image of %s layers", (for
         Digest: made.manifest.descriptor.digest,
         Architecture: "amd64",
         Os: "linux",
-        Layers: made.layers.map((item) => item.digest),
+        Layers: made.manifest.value.layers.map((item) => item.digest),
         Env: ["PATH=/opt/view/bin:/bin", "LANG=C"],
       });
     });
@@ -100,7 +101,7 @@ describe.each<CompressionFormat>(["gzip", "zstd"])("an image of %s layers", (for
         await run("skopeo", ["--insecure-policy", "copy", reference, `dir:copy-${index}`], { cwd: scratch });
         const manifest = JSON.parse(readFileSync(at(`copy-${index}/manifest.json`), "utf8"));
         expect(manifest.layers.length).toBe(4);
-        expect(manifest.config.digest).toBe(made.config.descriptor.digest);
+        expect(manifest.config.digest).toBe(made.manifest.value.config.digest);
       }
     });
   });
@@ -142,8 +143,8 @@ describe.each<CompressionFormat>(["gzip", "zstd"])("an image of %s layers", (for
       expect(stdout).toMatch(/localhost\/hello:1/);
       const inspected = await run("podman", ["inspect", "localhost/hello:1"], { env });
       const [facts] = JSON.parse(inspected.stdout);
-      expect(facts.Id).toBe(made.config.descriptor.digest.slice("sha256:".length));
-      expect(facts.RootFS.Layers).toEqual(made.layers.map((item) => item.diffId));
+      expect(facts.Id).toBe(made.manifest.value.config.digest.slice("sha256:".length));
+      expect(facts.RootFS.Layers).toEqual((await made.layers()).map((item) => item.diffId));
       expect(facts.Config.Entrypoint).toEqual([
         "/bin/bash",
         "--rcfile",

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { demoRepository, makeWorkplace, type Workplace } from "../support/cli.ts";
-import { expectRefusal, jsonLines } from "../support/cliChecks.ts";
+import { jsonLines } from "../support/cliChecks.ts";
 
 const places: Workplace[] = [];
 afterAll(() => {
@@ -156,19 +156,30 @@ describe("list", () => {
   });
 });
 
-describe("what is not built yet", () => {
+describe("a repository without a configuration", () => {
   const work = makeWorkplace();
   places.push(work);
   cpSync(join(demoRepository, "container_definitions"), work.path("container_definitions"), {
     recursive: true,
   });
 
-  it.each([
-    ["neurodamus-neocortex", /neurodamus-neocortex\/Dockerfile\.epilogue {2}error .* Dockerfile\.epilogue/],
-  ])("is refused clearly: %s", async (name, says) => {
-    expectRefusal(await work.run(["build", name, "--quiet"]), { code: "NOT_SUPPORTED", status: 1, says });
-    expect(readdirSync(work.directory)).not.toContain("dist");
-  });
+  it.each([["build"], ["plan"], ["lock"], ["explain"]])(
+    "has no build cache, and the lines to write are shown: %s",
+    async (verb) => {
+      const { status, stdout, stderr } = await work.run([verb, "hello-mpi", "--quiet"]);
+      expect(stdout).toBe("");
+      const [error, hint, ...lines] = stderr.split("\n");
+      expect(error).toMatch(/^error {2}CONFIG_INVALID {2}no build cache is configured/);
+      expect(hint).toMatch(/^ {2}hint: .*--cache URL --trust KEYFILE/);
+      expect(lines).toEqual([
+        "    caches:",
+        "    - { url: s3://my-build-cache, trust: [keys/my-build-cache.pub] }",
+        "",
+      ]);
+      expect(status).toBe(3);
+      expect(readdirSync(work.directory)).not.toContain("dist");
+    },
+  );
 
   it.each([
     [["build", "hello-mp"], "UNKNOWN_CONTAINER", "did you mean `hello-mpi`?"],

@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ImageManifest, mediaTypes } from "../../src/archive/oci/types.ts";
-import { readBlobBytes } from "../../src/publish/publishedImage.ts";
 import { bytesBlob } from "../../src/registry/blobSource.ts";
+import { readBlobBytes } from "../../src/registry/blobs.ts";
 import { getManifest, putManifest } from "../../src/registry/manifests.ts";
 import { pushBlob } from "../../src/registry/pushBlob.ts";
 import { parseTag } from "../../src/registry/reference.ts";
@@ -206,7 +206,7 @@ for (const { name, trouble, start } of kinds)
         expectRefusal(await work.run(["-q", "rebase", reference("both"), ...base], bareMachine(work)), {
           code: "NOT_FOUND",
           status: 4,
-          says: /for arm64: the layout has no image for linux\/arm64/,
+          says: /for arm64: there is no image for linux\/arm64/,
         });
         expect((await manifestOf("both")).digest).toBe(before);
         const dry = await work.run([

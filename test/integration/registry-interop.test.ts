@@ -5,18 +5,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { layoutBlobPath, readOciLayout } from "../../src/archive/oci/readOciLayout.ts";
 import { mediaTypes, type Platform } from "../../src/archive/oci/types.ts";
+import { openBaseStore } from "../../src/base/baseStore.ts";
+import { layoutBlobPath } from "../../src/image/layoutFiles.ts";
+import { openRegistryImage, type RegistryImage } from "../../src/image/openRegistryImage.ts";
 import { downloadBlob, headBlob } from "../../src/registry/blobs.ts";
 import { dockerTypes, getManifest, putManifest } from "../../src/registry/manifests.ts";
-import { parseTag } from "../../src/registry/reference.ts";
-import { resolveImage } from "../../src/registry/resolveImage.ts";
+import { parseTag, type Tag } from "../../src/registry/reference.ts";
+import type { Repository } from "../../src/registry/registry.ts";
 import { digestOf } from "../../src/util/digest.ts";
 import { type OpenedRepository, openRepository } from "../registry/open.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { directory, file, hostArchitecture, hostPrograms, writeTestLayout } from "../support/hostImage.ts";
 import { podmanEnvironment, podmanTrouble } from "../support/podman.ts";
 import { pushLayout } from "../support/pushLayout.ts";
+import { readWholeLayout } from "../support/readWholeImage.ts";
 import {
   crane,
   dockerRegistryTrouble,
@@ -25,6 +28,15 @@ import {
 } from "../support/realRegistry.ts";
 
 const run = promisify(execFile);
+
+/** Opens an image for a platform, its configuration read. */
+async function resolveImage(repository: Repository, tag: Tag, platform: Platform): Promise<RegistryImage> {
+  const store = openBaseStore(join(tmpdir(), "spacktainers-interop-unused"));
+  const image = await openRegistryImage(repository, tag, { platforms: [platform], store });
+  await image.config();
+  return image;
+}
+
 const trouble = dockerRegistryTrouble();
 const note = (reason: string | undefined): string => (reason === undefined ? "" : ` (skipped: ${reason})`);
 const absent = (name: string): string | undefined =>
@@ -75,7 +87,7 @@ describe.skipIf(trouble !== undefined)(`other tools${note(trouble)}`, () => {
     it("copies what we pushed, every blob verified", async () => {
       const from = `docker://${registry.host}/ours/image:1`;
       await skopeo("copy", "--preserve-digests", "--src-tls-verify=false", from, "oci:copied:1");
-      const [ours, theirs] = [layout, at("copied")].map((path) => readOciLayout(path, { platform: host }));
+      const [ours, theirs] = [layout, at("copied")].map((path) => readWholeLayout(path, { platform: host }));
       expect((await theirs)?.manifestDigest).toBe((await ours)?.manifestDigest);
     });
 
@@ -84,9 +96,11 @@ describe.skipIf(trouble !== undefined)(`other tools${note(trouble)}`, () => {
       await skopeo("copy", "--preserve-digests", "--dest-tls-verify=false", `oci:${layout}`, to);
       const { repository } = open("theirs/image");
       const image = await resolveImage(repository, parseTag("1"), host);
-      expect(image.manifestDigest).toBe((await readOciLayout(layout, { platform: host })).manifestDigest);
+      expect(image.manifest.descriptor.digest).toBe(
+        (await readWholeLayout(layout, { platform: host })).manifestDigest,
+      );
       mkdirSync(at("pulled"));
-      for (const layer of image.layers) {
+      for (const layer of await image.layers()) {
         const path = join(at("pulled"), layer.digest.slice(7));
         await downloadBlob(repository, layer, path);
         expect(readFileSync(path).equals(readFileSync(layoutBlobPath(layout, layer.digest)))).toBe(true);
@@ -99,7 +113,7 @@ describe.skipIf(trouble !== undefined)(`other tools${note(trouble)}`, () => {
       const { repository } = open("theirs/docker");
       expect((await getManifest(repository, parseTag("1")))?.mediaType).toBe(dockerTypes.manifest);
       const image = await resolveImage(repository, parseTag("1"), host);
-      expect(image.layers.map(({ mediaType }) => mediaType)).toEqual([
+      expect((await image.layers()).map(({ mediaType }) => mediaType)).toEqual([
         "application/vnd.docker.image.rootfs.diff.tar.gzip",
         "application/vnd.docker.image.rootfs.diff.tar.gzip",
       ]);
@@ -124,7 +138,7 @@ describe.skipIf(trouble !== undefined)(`other tools${note(trouble)}`, () => {
         const { stdout } = await skopeo(...choice, "inspect", "--tls-verify=false", name);
         expect(JSON.parse(stdout).Architecture).toBe(architecture);
         const ours = await resolveImage(repository, parseTag("both"), { os: "linux", architecture });
-        expect(ours.config.architecture).toBe(architecture);
+        expect((await ours.config()).value.architecture).toBe(architecture);
         expect(ours.root.digest).toBe(digestOf(bytes));
       }
     });
@@ -148,7 +162,7 @@ describe.skipIf(trouble !== undefined)(`other tools${note(trouble)}`, () => {
       mkdirSync(at("docker"));
       writeFileSync(join(at("docker"), "config.json"), readFileSync(file));
       const docker = open("logged/in", locked, { env: { DOCKER_CONFIG: at("docker") } });
-      expect((await resolveImage(docker.repository, parseTag("1"), host)).layers).toHaveLength(2);
+      expect(await (await resolveImage(docker.repository, parseTag("1"), host)).layers()).toHaveLength(2);
       await expect(
         resolveImage(open("logged/in", locked).repository, parseTag("1"), host),
       ).rejects.toMatchObject({

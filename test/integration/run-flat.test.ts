@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readOciLayout } from "../../src/archive/oci/readOciLayout.ts";
+import { openLayout } from "../../src/image/openLayout.ts";
 import { containerProcess } from "../../src/run/containerProcess.ts";
 import { runInNamespace } from "../../src/run/namespaceRunner.ts";
 import { file, hostArchitecture, hostPrograms, writeTestLayout } from "../support/hostImage.ts";
@@ -30,13 +30,15 @@ describe.skipIf(trouble !== undefined)(
     afterAll(() => place.dispose());
 
     async function runFlat(script: string, abilities: { overlay: boolean; processNumbers: boolean }) {
-      const image = await readOciLayout(layout, {
-        platform: { os: "linux", architecture: hostArchitecture },
+      const image = await openLayout(layout, {
+        platforms: [{ os: "linux", architecture: hostArchitecture }],
+        reference: undefined,
       });
+      const config = (await image.config()).value;
       const bind = { source: out, target: "/new/place", readOnly: false };
-      const options = { image: layout, command: ["sh", "-c", script], binds: [bind], tty: false };
+      const options = { command: ["sh", "-c", script], binds: [bind], tty: false };
       const context = { directory: join(place.path, "rootfs"), emit: () => {} };
-      return runInNamespace(image, await containerProcess(image.config, options), context, abilities);
+      return runInNamespace(image, await containerProcess(config, options), context, abilities);
     }
 
     it.each([true, false])(

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readKeys } from "openpgp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openSource } from "../../src/image/openSource.ts";
+import { openLayout } from "../../src/image/openLayout.ts";
 import { openSigner } from "../../src/openpgp/signer.ts";
 import { verifySif } from "../../src/sif/verifySif.ts";
 import { writeSif, writeSquashfs } from "../../src/sif/writeSif.ts";
@@ -72,7 +72,10 @@ describe.skipIf(trouble !== undefined)(`SIF files and Apptainer${label}`, () => 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   async function convert(name: string, output: string, options: Parameters<typeof writeSif>[2] = {}) {
-    const image = await openSource({ kind: "oci", path: join(folder, name) }, hostArchitecture);
+    const image = await openLayout(join(folder, name), {
+      platforms: [{ os: "linux", architecture: hostArchitecture }],
+      reference: undefined,
+    });
     const write = output.endsWith(".sqfs") ? writeSquashfs : writeSif;
     return write(join(folder, output), image, options).finally(() => image.close());
   }

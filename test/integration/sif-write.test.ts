@@ -220,9 +220,9 @@ describe.skipIf(trouble !== undefined)(`writing SIF files${label}`, () => {
       await writeSif(sif, image);
       await writeSquashfs(join(scratch, "back.sqfs"), image);
       for (const name of ["back.sif", "back.sqfs"]) {
-        const opened = await openLocalImage(join(scratch, name), "amd64");
+        const opened = await openLocalImage(join(scratch, name), [amd64]);
         const found: Record<string, string> = {};
-        const merged = await mergeLayers(opened.layers);
+        const merged = await mergeLayers(await opened.layers());
         for await (const entry of merged.entries()) {
           if (entry.path.startsWith(".singularity.d")) continue;
           found[entry.path] = `${entry.type} ${entry.mode.toString(8)}`;
@@ -241,7 +241,9 @@ describe.skipIf(trouble !== undefined)(`writing SIF files${label}`, () => {
           singularity: "symlink 777",
         });
       }
-      await expect(openLocalImage(sif, "arm64")).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
+      await expect(openLocalImage(sif, [{ ...amd64, architecture: "arm64" }])).rejects.toMatchObject({
+        code: "NOT_SUPPORTED",
+      });
     },
   );
 
@@ -338,12 +340,16 @@ describe.skipIf(trouble !== undefined)(`writing SIF files${label}`, () => {
   );
 });
 
+const amd64 = { os: "linux", architecture: "amd64" };
+
 /** Paths, kinds and modes in an image file. */
 async function entriesIn(path: string): Promise<readonly string[]> {
-  const opened = await openLocalImage(path, "amd64");
+  const opened = await openLocalImage(path, [amd64]);
   try {
     const found: string[] = [];
-    for await (const { type, path: name, mode, mtime } of (await mergeLayers(opened.layers)).entries())
+    for await (const { type, path: name, mode, mtime } of (
+      await mergeLayers(await opened.layers())
+    ).entries())
       found.push(`${name} ${type} ${mode} ${mtime}`);
     return found.sort();
   } finally {

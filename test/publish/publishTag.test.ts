@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { mediaTypes } from "../../src/archive/oci/types.ts";
-import { encode, platformOf } from "../../src/image/image.ts";
+import { encode } from "../../src/image/encodedDocument.ts";
+import { platformOf } from "../../src/image/platform.ts";
 import { publishTag, type TaggedImage } from "../../src/publish/publishTag.ts";
 import { parseRegistryHost, parseRepositoryPath, parseTag } from "../../src/registry/reference.ts";
 import { openRegistry, type Registry, type Repository } from "../../src/registry/registry.ts";

@@ -31,7 +31,7 @@ describe("commandLine", () => {
 });
 
 describe("containerProcess", () => {
-  const options = { image: scratch, command: ["ls"], tty: false };
+  const options = { command: ["ls"], tty: false };
 
   it("takes environment and directory from the image, then from the options", async () => {
     const image = config({ Env: ["A=1", "B=x=y", "broken", "=no"], WorkingDir: "/work/" });
@@ -59,10 +59,45 @@ describe("containerProcess", () => {
   });
 });
 
+describe("containerProcess of an Apptainer image", () => {
+  it("starts it by its own scripts: what it is for, or a command in its environment", async () => {
+    const of = (command: readonly string[], entrypoint: "image" | "none") =>
+      containerProcess(config({}), { command, entrypoint, hasOwnScripts: true, tty: false }, undefined);
+    const run = await of(["a b", "c"], "image");
+    expect(run.ownScript).toEqual({ action: "run", args: ["a b", "c"] });
+    expect(run.argv.slice(0, 2)).toEqual(["/bin/sh", "-c"]);
+    expect(run.argv.slice(3)).toEqual(["run", "a b", "c"]);
+    expect((await of([], "image")).ownScript).toEqual({ action: "run", args: [] });
+    expect((await of(["ls"], "none")).argv.slice(3)).toEqual(["exec", "ls"]);
+    await expect(of([], "none")).rejects.toMatchObject({ code: "USAGE" });
+  });
+});
+
+describe("a shell", () => {
+  const of = async (entrypoint: readonly string[], hasOwnScripts = false) => {
+    const options = { command: [], entrypoint: "shell", hasOwnScripts, tty: false } as const;
+    return containerProcess(config({ Entrypoint: entrypoint, Cmd: ["serve"] }), options, undefined);
+  };
+  const plain = ["/bin/sh", "-c", expect.stringContaining("exec /bin/bash; exec /bin/sh")];
+
+  it("is started by the login shell of our own images", async () => {
+    const login = ["/bin/bash", "--login", "-c", "$*", "--"];
+    expect((await of(login)).argv).toEqual([...login, "/bin/bash"]);
+  });
+
+  it("is none of another image's entrypoint's arguments", async () => {
+    expect((await of(["python3"])).argv).toEqual(plain);
+    expect((await of([])).argv).toEqual(plain);
+  });
+
+  it("is no argument of an Apptainer image's own program", async () => {
+    expect((await of([], true)).ownScript).toEqual({ action: "exec", args: plain });
+  });
+});
+
 describe("a command that begins with an option", () => {
   const ask = (entrypoint: readonly string[], entry: "image" | "none" = "image") =>
     containerProcess(config({ Entrypoint: [...entrypoint], Cmd: ["sh"] }), {
-      image: scratch,
       command: ["-x", "prog"],
       entrypoint: entry,
       tty: false,

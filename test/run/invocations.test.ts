@@ -8,6 +8,7 @@ import type { ContainerProcess } from "../../src/run/types.ts";
 
 const container: ContainerProcess = {
   argv: ["prog", "a b", "--flag"],
+  ownScript: undefined,
   env: new Map([
     ["PATH", "/bin"],
     ["TOKEN", "secret"],
@@ -26,6 +27,7 @@ const container: ContainerProcess = {
   hostMpi: false,
   user: { uid: 1000, gid: 1000, name: "me", home: "/home/me" },
   fakeroot: false,
+  isWatched: false,
   launch: undefined,
 };
 

@@ -104,7 +104,7 @@ describe("containerProcess", () => {
   it("sets the launcher's variables over the image's, and those asked for over these", async () => {
     const container = await containerProcess(
       config,
-      { image: "", command: ["x"], env: { SLURM_PROCID: "mine" } },
+      { command: ["x"], env: { SLURM_PROCID: "mine" } },
       detect(rank),
     );
     expect(Object.fromEntries(container.env)).toMatchObject({ PMI_RANK: "2", A: "1", SLURM_PROCID: "mine" });
@@ -117,20 +117,16 @@ describe("containerProcess", () => {
   it("leaves a launcher's directory out when something else is bound there or it is not there", async () => {
     const launch = detect({ ...rank, PMIX_SYSTEM_TMPDIR: "/not/there" });
     const binds = [{ source: "/usr", target: "/tmp", readOnly: true }];
-    const container = await containerProcess(config, { image: "", command: ["x"], binds }, launch);
+    const container = await containerProcess(config, { command: ["x"], binds }, launch);
     expect(container.binds).toEqual(binds);
   });
 
   it("runs the command without the entrypoint where that is asked for", async () => {
     const image = { ...config, config: { Entrypoint: ["/bin/bash", "-c", "$*", "--"], Cmd: ["/bin/bash"] } };
-    const direct = await containerProcess(
-      image,
-      { image: "", command: ["ring", "a b"], entrypoint: "none" },
-      undefined,
-    );
+    const direct = await containerProcess(image, { command: ["ring", "a b"], entrypoint: "none" }, undefined);
     expect(direct.argv).toEqual(["ring", "a b"]);
     await expect(
-      containerProcess(image, { image: "", command: [], entrypoint: "none" }, undefined),
+      containerProcess(image, { command: [], entrypoint: "none" }, undefined),
     ).rejects.toMatchObject({ code: "USAGE" });
   });
 });

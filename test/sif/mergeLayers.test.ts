@@ -1,12 +1,14 @@
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Entry } from "../../src/archive/entry.ts";
 import { applyLayer } from "../../src/archive/unpackEntries.ts";
 import type { LayerTree } from "../../src/sif/layerTree.ts";
 import { mergeLayers } from "../../src/sif/mergeLayers.ts";
+import { digestOf } from "../../src/util/digest.ts";
 import { SpacktainersError } from "../../src/util/errors.ts";
 import { directory, file, symlink } from "../support/hostImage.ts";
 import { layerOf, layerOfBytes, tarOf } from "./layers.ts";
@@ -171,12 +173,23 @@ describe("mergeLayers", () => {
   });
 
   it("compares digests, whatever comes after the archive", async () => {
-    const good = await layerOf([file("a", "x")]);
-    const bad = { ...good, digest: (await layerOf([file("a", "y")])).digest };
-    await expect(mergeLayers([bad as typeof good])).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH" });
     const tar = await tarOf([file("a", "x")]);
+    const { digest } = await layerOf([file("a", "y")]);
+    const bad = layerOfBytes(gzipSync(tar), "layer", { digest });
+    await expect(mergeLayers([bad])).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH" });
     const padded = layerOfBytes(Buffer.concat([tar, Buffer.alloc(9000)]));
     expect((await mergeLayers([padded])).files).toBe(1);
+  });
+
+  it("compares what layers unpack to as well, whatever their own digests are", async () => {
+    const [tar, other] = await Promise.all([tarOf([file("a", "x")]), tarOf([file("a", "y")])]);
+    const honest = layerOfBytes(gzipSync(tar), "layer", { diffId: digestOf(tar) });
+    expect((await mergeLayers([honest])).files).toBe(1);
+    const lying = layerOfBytes(gzipSync(tar), "layer", { diffId: digestOf(other) });
+    await expect(mergeLayers([lying])).rejects.toMatchObject({
+      code: "CHECKSUM_MISMATCH",
+      place: { file: "layer" },
+    });
   });
 
   it("notices a layer that changes between the two readings", async () => {
@@ -184,8 +197,8 @@ describe("mergeLayers", () => {
     let opened = 0;
     const merged = await mergeLayers([
       {
-        name: "layer",
-        async *open() {
+        ...layerOfBytes(first),
+        async *tar() {
           yield opened++ === 0 ? first : second;
         },
       },

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { layoutBlobPath } from "../../src/archive/oci/readOciLayout.ts";
 import type { Descriptor, ImageIndex, ImageManifest } from "../../src/archive/oci/types.ts";
+import { layoutBlobPath } from "../../src/image/layoutFiles.ts";
 import { fileBlob } from "../../src/registry/blobSource.ts";
 import { putManifest } from "../../src/registry/manifests.ts";
 import { type PushBlobsOptions, type PushOutcome, pushBlobs } from "../../src/registry/pushBlob.ts";

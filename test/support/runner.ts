@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { RunOptions } from "../../src/run/types.ts";
 import { builtModules } from "./builtProject.ts";
 
-const library = join(builtModules, "run/runImage.js");
+const modules = ["run/runImage.js", "image/openLayout.js"].map((name) => join(builtModules, name));
 
 /** What a finished run left. */
 export interface Ran {
@@ -15,7 +15,9 @@ export interface Ran {
 }
 
 /** How to start `runImage` in a process of its own, as a program would. */
-export interface RunnerOptions extends Omit<RunOptions, "command" | "emit" | "signal" | "print"> {
+export interface RunnerOptions extends Omit<RunOptions, "image" | "command" | "emit" | "signal" | "print"> {
+  /** Directory of an OCI layout. */
+  readonly image: string;
   readonly print?: boolean;
   /** As an ordinary user with this number (only when the tests run as root). */
   readonly uid?: number;
@@ -26,11 +28,13 @@ export interface RunnerOptions extends Omit<RunOptions, "command" | "emit" | "si
 }
 
 const program = `
-const { runImage } = await import(process.argv[1]);
-const { print, ...options } = JSON.parse(process.argv[2]);
+const { runImage, machinePlatform } = await import(process.argv[1]);
+const { openLayout } = await import(process.argv[2]);
+const { print, image: layout, ...options } = JSON.parse(process.argv[3]);
 const emit = (event) => event.type === "warning" && process.stderr.write("warning: " + event.message + "\\n");
 try {
-  process.exitCode = await runImage({ ...options, emit, ...(print ? { print: (line) => console.log(line) } : {}) });
+  const image = await openLayout(layout, { platforms: [machinePlatform()], reference: undefined });
+  process.exitCode = await runImage({ ...options, image, emit, ...(print ? { print: (line) => console.log(line) } : {}) });
 } catch (error) {
   process.stderr.write([error.code, error.message, error.hint, error.place?.file].join(" | ") + "\\n");
   process.exitCode = 99;
@@ -48,7 +52,7 @@ function commandOf(
     "--input-type=module",
     "-e",
     program,
-    library,
+    ...modules,
     JSON.stringify({ ...rest, command }),
   ];
   const words =
@@ -138,7 +142,7 @@ export function folder(parent: string, name: string, uid?: number): string {
 
 /** Why the runner cannot be tested here, or undefined. */
 export function runnerTrouble(): string | undefined {
-  if (!existsSync(library)) return "the project is not built (npm run build)";
+  if (!modules.every((path) => existsSync(path))) return "the project is not built (npm run build)";
   const tried = spawnSync("unshare", ["-U", "-r", "-m", "-p", "-f", "true"]);
   return tried.status === 0 ? undefined : "this machine does not let users make namespaces";
 }

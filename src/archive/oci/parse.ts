@@ -55,6 +55,7 @@ export function parseImageConfig(bytes: Uint8Array, where: Place): ImageConfig {
     : {};
   return {
     ...optionalText(json, "created", where),
+    ...optionalText(json, "author", where),
     architecture: text(json, "architecture", where),
     ...optionalText(json, "variant", where),
     os: text(json, "os", where),
@@ -77,7 +78,18 @@ function execution(json: JsonObject, where: Place): ExecutionConfig {
     ...optionalTexts(json, "Cmd", where),
     ...optionalText(json, "WorkingDir", where),
     ...optionalAnnotations(json, "Labels", where),
+    ...optionalSet(json, "ExposedPorts"),
+    ...optionalSet(json, "Volumes"),
+    ...optionalText(json, "StopSignal", where),
   };
+}
+
+/** An object whose keys are what counts. */
+function optionalSet(json: JsonObject, key: "ExposedPorts" | "Volumes"): Partial<ExecutionConfig> {
+  const value = json[key];
+  return isJsonObject(value)
+    ? { [key]: Object.fromEntries(Object.keys(value).map((name) => [name, {}])) }
+    : {};
 }
 
 function historyEntry(json: JsonObject, where: Place): HistoryEntry {

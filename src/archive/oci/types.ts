@@ -24,6 +24,18 @@ export function isIndexType(mediaType: string): boolean {
   );
 }
 
+/** True for manifests of images: OCI's, and Docker's of schema 2. */
+export function isManifestType(mediaType: string): boolean {
+  return (
+    mediaType === mediaTypes.manifest || mediaType === "application/vnd.docker.distribution.manifest.v2+json"
+  );
+}
+
+/** True for configurations of images: OCI's and Docker's. */
+export function isConfigType(mediaType: string): boolean {
+  return mediaType === mediaTypes.config || mediaType === "application/vnd.docker.container.image.v1+json";
+}
+
 /** How a layer's bytes are compressed. */
 export type LayerCompression = "none" | "gzip" | "zstd";
 
@@ -99,11 +111,16 @@ export interface ExecutionConfig {
   readonly Cmd?: readonly string[];
   readonly WorkingDir?: string;
   readonly Labels?: Annotations;
+  /** Sets: the keys are the members. */
+  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly Volumes?: Readonly<Record<string, object>>;
+  readonly StopSignal?: string;
 }
 
 /** An image's configuration. */
 export interface ImageConfig {
   readonly created?: string;
+  readonly author?: string;
   readonly architecture: string;
   readonly variant?: string;
   readonly os: string;

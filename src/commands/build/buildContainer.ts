@@ -1,7 +1,13 @@
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { decideImage, localImage } from "../../pipeline/assemble/makeImage.ts";
-import { defaultOutput, readLayoutImage } from "../../pipeline/images/builtImage.ts";
+import { decideImage } from "../../pipeline/epilogue/makeImage.ts";
+import {
+  builtImage,
+  defaultOutput,
+  type ImageSummary,
+  summaryOf,
+} from "../../pipeline/images/builtImages.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
@@ -38,6 +44,15 @@ export async function buildContainer(
   request: BuildRequest,
   workshop: Workshop,
 ): Promise<BuildResult> {
+  return withOtherCopies(() => buildOnce(container, configuration, request, workshop));
+}
+
+async function buildOnce(
+  container: Container,
+  configuration: Configuration,
+  request: BuildRequest,
+  workshop: Workshop,
+): Promise<BuildResult> {
   const started = performance.now();
   const plan = await planContainer(container, configuration, request, workshop);
   const decided = await decideImage(plan, workshop, undefined);
@@ -54,16 +69,12 @@ export async function buildContainer(
       packages,
       reused: packages.length,
       outputs,
-      digest: present.digest,
-      size: present.size,
-      layers: present.layers,
+      ...sizesOf(present),
       upToDate: true,
       milliseconds: performance.now() - started,
     };
   const made = await decided.make();
-  const image = localImage(made.image);
-  const size = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
-  await writeOutputs(image, outputs, names, {
+  await writeOutputs(made.image, outputs, names, {
     directory: request.directory,
     force: request.force,
     facts: made.facts === undefined ? undefined : writeFacts(made.facts),
@@ -75,21 +86,23 @@ export async function buildContainer(
     packages,
     reused: made.reused,
     outputs,
-    digest: image.manifest.descriptor.digest,
-    size,
-    layers: image.layers.length,
+    ...sizesOf(summaryOf(made.image)),
     upToDate: false,
     milliseconds: performance.now() - started,
   };
 }
 
 /** The image in all outputs, when they are layouts that hold what these inputs give. */
-async function sameImage(outputs: readonly Output[], inputs: string): ReturnType<typeof readLayoutImage> {
-  let present: Awaited<ReturnType<typeof readLayoutImage>>;
+async function sameImage(outputs: readonly Output[], inputs: string): Promise<ImageSummary | undefined> {
+  let present: ImageSummary | undefined;
   for (const output of outputs) {
-    if (output.kind !== "oci") return undefined;
-    present = await readLayoutImage(output.path);
+    const image = output.kind === "oci" ? await builtImage(output.path) : undefined;
+    present = image && summaryOf(image);
     if (present?.inputs !== inputs) return undefined;
   }
   return present;
+}
+
+function sizesOf({ digest, size, layers }: ImageSummary): Pick<BuildResult, "digest" | "size" | "layers"> {
+  return { digest, size, layers };
 }

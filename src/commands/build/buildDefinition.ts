@@ -5,7 +5,8 @@ import { copyFile } from "node:fs/promises";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { replaceFile } from "../../image/outputTarget.ts";
-import { defaultOutput, readLayoutImage } from "../../pipeline/images/builtImage.ts";
+import { platformOf } from "../../image/platform.ts";
+import { builtImage, defaultOutput, summaryOf } from "../../pipeline/images/builtImages.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import {
@@ -94,7 +95,7 @@ async function buildByApptainer(obstacles: readonly Obstacle[], work: Work): Pro
     await markSif(made.path);
     const { outputs } = work;
     if (outputs.every(({ kind }) => kind === "sif")) return await copyFinished(made.path, work, request);
-    const image = await openLocalImage(made.path, container.arch);
+    const image = await openLocalImage(made.path, [platformOf(container.arch)]);
     try {
       const others = outputs.filter(({ kind }) => kind !== "sif");
       const summary = await writeOutputs(
@@ -154,21 +155,18 @@ async function writeOutputs(
         store,
         signal,
       });
-  const size = image?.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size) ?? 0;
-  let summary: Summary | undefined =
-    image === undefined
-      ? undefined
-      : { digest: image.manifest.descriptor.digest, size, layers: image.layers.length, upToDate: true };
+  const made = image && summaryOf(image);
+  let summary: Summary | undefined = made && {
+    digest: made.digest,
+    size: made.size,
+    layers: made.layers,
+    upToDate: true,
+  };
   for (const output of outputs) {
     stopIfAborted(signal);
-    const digest = image?.manifest.descriptor.digest;
-    if (
-      output.kind === "oci" &&
-      digest !== undefined &&
-      (await readLayoutImage(output.path))?.digest === digest
-    )
-      continue;
-    const bytes = isFile(output) ? undefined : size;
+    const there = output.kind === "oci" && made !== undefined ? await builtImage(output.path) : undefined;
+    if (there !== undefined && there.manifest.descriptor.digest === made?.digest) continue;
+    const bytes = isFile(output) ? undefined : made?.size;
     const written = await runTask(
       emit,
       outputTask(output, request.directory, bytes),
@@ -192,7 +190,7 @@ async function writeOutputs(
       summary ??= {
         digest: written.digest,
         size: written.size,
-        layers: source.layers.length + 1,
+        layers: (await source.layers()).length + 1,
         upToDate: false,
       };
     if (summary !== undefined) summary = { ...summary, upToDate: false };

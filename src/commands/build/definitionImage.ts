@@ -6,10 +6,12 @@ import { type CompressionSettings, compressionFacts } from "../../archive/layerC
 import { layerMediaType } from "../../archive/oci/types.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import { inputsAnnotation } from "../../image/annotations.ts";
+import { assembleImage } from "../../image/assembleImage.ts";
+import { fileLayer } from "../../image/fileLayer.ts";
 import { type FragmentStore, fragmentKey } from "../../image/fragmentStore.ts";
-import { assembleImage, type Image, type ImageLayer } from "../../image/image.ts";
-import type { SourceImage } from "../../image/imageContents.ts";
-import { storedLayer } from "../../pipeline/images/storedLayer.ts";
+import type { Image, OciImage } from "../../image/image.ts";
+import type { OciLayer } from "../../image/layer.ts";
+import { storedLayer } from "../../image/storedLayer.ts";
 import type { OutputNames } from "../../pipeline/workspace/outputs.ts";
 import { containerRoot, type DefinitionAdditions } from "../../sif/containerRoot.ts";
 import type { OwnEntry } from "../../sif/mergeLayers.ts";
@@ -20,7 +22,7 @@ import { digestOfHex } from "../../util/digest.ts";
 export interface DefinitionImageRequest {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
   /** What it starts from. */
-  readonly source: SourceImage;
+  readonly source: Image;
   /** Of the definition; none for an image that is complete as it is. */
   readonly additions: DefinitionAdditions | undefined;
   /** Digest of everything that decides it, where that is known. */
@@ -35,18 +37,18 @@ export interface DefinitionImageRequest {
  * Makes an OCI image of what a definition starts from and what it adds.
  * @throws SpacktainersError as `containerRoot` and `assembleImage`
  */
-export async function definitionImage(request: DefinitionImageRequest): Promise<Image> {
+export async function definitionImage(request: DefinitionImageRequest): Promise<OciImage> {
   const { names, source, additions, inputs, compression, store, signal } = request;
   const root = await containerRoot(source, additions, signal);
-  const execution = source.config.config ?? {};
+  const execution = (await source.config()).value.config ?? {};
   const start = ociStart(root, execution, {
     environment: additions?.sections.environment !== undefined || (additions?.sections.apps.length ?? 0) > 0,
     runscript: additions?.sections.runscript !== undefined,
-    hasOwnScripts: source.hasOwnScripts === true,
+    hasOwnScripts: source.hasOwnScripts,
   });
   const from = `${source.origin.bootstrap}${source.origin.from === "" ? "" : ` ${source.origin.from}`}`;
-  const layers: ImageLayer[] = [];
-  for (const layer of source.layers) {
+  const layers: OciLayer[] = [];
+  for (const layer of await source.layers()) {
     signal.throwIfAborted();
     layers.push(await storedLayer(layer, store, { compression, createdBy: `from ${from}` }));
   }
@@ -84,7 +86,7 @@ async function ownLayer(
   entries: readonly OwnEntry[],
   compression: CompressionSettings,
   store: FragmentStore,
-): Promise<ImageLayer> {
+): Promise<OciLayer> {
   const sorted = [...new Map(entries.map((entry) => [entry.path, entry])).values()].sort((a, b) =>
     a.path < b.path ? -1 : 1,
   );
@@ -100,14 +102,16 @@ async function ownLayer(
     inventory: { entries: [] },
   }));
   const { path, digest, size, diffId } = stored;
-  return {
-    path,
+  const mediaType = layerMediaType(compression.format);
+  const described = {
     digest,
     size,
     diffId,
-    mediaType: layerMediaType(compression.format),
+    mediaType,
     createdBy: "spacktainers: definition",
+    annotations: undefined,
   };
+  return fileLayer(described, { path, offset: 0, size }, { isOurs: true });
 }
 
 async function factsOf(entry: OwnEntry): Promise<object> {

@@ -1,20 +1,25 @@
 /** Definition files of Apptainer, read, and the images they start from. */
 import { dirname, resolve } from "node:path";
 import { compressionFacts } from "../../archive/layerCompression.ts";
+import { mediaTypes } from "../../archive/oci/types.ts";
+import { openBaseStore } from "../../base/baseStore.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import { type DefContents, defContents } from "../../definitions/defContents.ts";
 import { type DefStage, readDefFile } from "../../definitions/defFile.ts";
 import { type Container, readTextFile } from "../../definitions/repository.ts";
 import { createdTime } from "../../image/created.ts";
+import { encode } from "../../image/encodedDocument.ts";
 import { fragmentKey } from "../../image/fragmentStore.ts";
-import type { OpenImage, SourceImage } from "../../image/imageContents.ts";
-import { openSource, type SourceKind, sourceKinds } from "../../image/openSource.ts";
+import { type Image, isOciImage } from "../../image/image.ts";
+import { openRegistryImage } from "../../image/openRegistryImage.ts";
+import { type ImageSource, openSource, type SourceKind, sourceKinds } from "../../image/openSource.ts";
+import { platformOf } from "../../image/platform.ts";
+import { localLayers } from "../../image/registryLayer.ts";
 import { type OpenReference, referenceOpener } from "../../pipeline/images/openReference.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
 import type { OutputNames } from "../../pipeline/workspace/outputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { manifestReference, parseReference } from "../../registry/reference.ts";
-import { resolveImage } from "../../registry/resolveImage.ts";
 import type { DefinitionAdditions } from "../../sif/containerRoot.ts";
 import { definitionFiles } from "../../sif/definitionFiles.ts";
 import { openLocalImage } from "../../sif/openLocalImage.ts";
@@ -50,7 +55,7 @@ export interface ReadDefinition {
 
 /** What an image of a definition is made of. */
 export interface DefinitionSource {
-  readonly image: SourceImage;
+  readonly image: Image;
   /** None for an image that is complete as it is. */
   readonly additions: DefinitionAdditions | undefined;
   /** Digest of everything that decides the image, where that is known without making it. */
@@ -99,6 +104,7 @@ export async function withNativeSource<T>(
       sections: contents,
       files: (tree, mtime) => definitionFiles(contents, folder, tree, mtime),
     };
+    if (isOciImage(image)) await localLayers(image);
     const digest = parseDigest(resolved.slice(resolved.lastIndexOf("@") + 1));
     const inputs = digest === undefined ? undefined : definitionInputs(definition, digest, configuration);
     return await use({ image, additions, inputs });
@@ -116,14 +122,16 @@ export async function withNativeSource<T>(
 export async function askedInputs(
   definition: ReadDefinition,
   configuration: Configuration,
-  { registries }: Pick<Workshop, "registries">,
+  { registries, baseCacheDir }: Pick<Workshop, "registries" | "baseCacheDir">,
 ): Promise<string | undefined> {
   const { stage, obstacles, names } = definition;
   if (obstacles.length > 0 || stage.bootstrap !== "docker" || takesFiles(definition)) return undefined;
   const name = parseReference(registryName(stage));
-  const platform = { os: "linux", architecture: names.arch };
-  const image = await resolveImage(registries.repository(name), manifestReference(name), platform);
-  return definitionInputs(definition, image.manifestDigest, configuration);
+  const image = await openRegistryImage(registries.repository(name), manifestReference(name), {
+    platforms: [platformOf(names.arch)],
+    store: openBaseStore(baseCacheDir),
+  });
+  return definitionInputs(definition, image.manifest.descriptor.digest, configuration);
 }
 
 function takesFiles({ contents }: ReadDefinition): boolean {
@@ -168,26 +176,27 @@ async function openBase(
   folder: string,
   architecture: Container["arch"],
   { open, workshop }: { readonly open: OpenReference; readonly workshop: DefinitionWorkshop },
-): Promise<{ readonly image: OpenImage; readonly resolved: string }> {
+): Promise<{ readonly image: Image; readonly resolved: string }> {
   const { bootstrap = "", from = "" } = stage;
-  const image = await (async (): Promise<OpenImage> => {
+  const platforms = [platformOf(architecture)];
+  const image = await (async (): Promise<Image> => {
     if (bootstrap === "scratch") return emptyImage(architecture);
-    if (bootstrap === "localimage") return openLocalImage(resolve(folder, from), architecture);
+    if (bootstrap === "localimage") return openLocalImage(resolve(folder, from), platforms);
     const kind = sourceKinds.find((known) => known === bootstrap);
-    if (kind !== undefined) return openSource(sourceOf(kind, from, folder), architecture);
+    if (kind !== undefined) return openSource(sourceOf(kind, from, folder), platforms);
     const { emit, signal } = workshop;
     const transport = bootstrap === "oras" ? "oras" : "docker";
-    return open({ transport, name: registryName(stage), architecture, emit, signal });
+    return open({ transport, name: registryName(stage), platforms, emit, signal });
   })();
   // The file's own words say where it came from.
   return { image: { ...image, origin: { bootstrap, from } }, resolved: image.origin.from };
 }
 
-function sourceOf(kind: SourceKind, from: string, folder: string) {
+function sourceOf(kind: SourceKind, from: string, folder: string): ImageSource {
   const colon = from.indexOf(":");
   const path = resolve(folder, colon < 0 ? from : from.slice(0, colon));
   const reference = colon < 0 ? "" : from.slice(colon + 1);
-  return { kind, path, ...(reference === "" ? {} : { reference }) };
+  return { kind, path, reference: reference === "" ? undefined : reference };
 }
 
 /** The name of an image in a registry: `Registry:` and `Namespace:` come before it. */
@@ -199,15 +208,19 @@ export function registryName(stage: DefStage): string {
     .join("/");
 }
 
-function emptyImage(architecture: string): OpenImage {
+function emptyImage(architecture: string): Image {
   const rootfs = { type: "layers", diff_ids: [] } as const;
-  const config = { architecture, os: "linux", rootfs };
+  const config = encode({ architecture, os: "linux", rootfs }, mediaTypes.config);
   return {
-    config,
-    configBytes: Buffer.from(JSON.stringify(config)),
-    layers: [],
-    hasOwnScripts: true,
+    place: {},
     origin: { bootstrap: "scratch", from: "" },
+    reference: undefined,
+    manifest: undefined,
+    hasOwnScripts: true,
+    apptainerPath: undefined,
+    config: () => Promise.resolve(config),
+    layers: () => Promise.resolve([]),
+    contentDigest: () => Promise.resolve(undefined),
     close: async () => {},
   };
 }

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import { openCaches } from "../../buildcache/cacheSet.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
 import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
@@ -10,7 +10,8 @@ import {
   readImageListing,
   readLockListing,
 } from "../../pipeline/describe/packageListing.ts";
-import { defaultOutput } from "../../pipeline/images/builtImage.ts";
+import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
+import { openSubject } from "../../pipeline/images/openImage.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { cacheSources, openRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -20,7 +21,10 @@ import { type PackageDifferences, packageDifferences } from "../explain/packageD
 /** A command line of `diff`. */
 export interface DiffRequest {
   readonly directory: string;
-  /** Each a container's name, a lock, or an image's directory; `lock:`, `image:` or `caches:` in front says which of a container. */
+  /**
+   * Each a container's name, a lock, or an image in any form that `findImage` knows; `lock:`, `image:` or `caches:` in front says
+   * which of a container.
+   */
   readonly before: string;
   /** Undefined: what a build of the container `before` would give now; `before` is then its image. */
   readonly after: string | undefined;
@@ -42,6 +46,7 @@ const origins: readonly Origin[] = ["lock", "image", "caches"];
  */
 export async function diffImages(request: DiffRequest): Promise<PackageDifferences> {
   const repository = await openRepository(request.directory);
+  if (request.after === undefined) await expectContainer(plain(request.before), repository, request);
   const after = request.after ?? plain(request.before);
   const before = request.after === undefined ? `image:${plain(request.before)}` : request.before;
   // Without a second one, the image is held against what a build would give, never against itself.
@@ -51,6 +56,15 @@ export async function diffImages(request: DiffRequest): Promise<PackageDifferenc
     await openListing(before, repository, request, ["lock", "image", "caches"]),
     await openListing(after, repository, request, preferred),
   );
+}
+
+/** Refuses what no build gives: there is nothing to compare it with. */
+async function expectContainer(name: string, repository: Repository, request: DiffRequest): Promise<void> {
+  const { container, form } = await findImage(name, repository, request);
+  if (container === undefined && form !== undefined)
+    throw new SpacktainersError("USAGE", `${name} is no container: say what it is to be compared with`, {
+      hint: `spacktainers diff ${name} CONTAINER`,
+    });
 }
 
 /** A name without what says where to look. */
@@ -68,27 +82,40 @@ async function openListing(
   const forced = origins.find((each) => text.startsWith(`${each}:`));
   const name = plain(text);
   const path = resolve(request.directory, name);
-  if (forced !== "caches") {
-    if (await isFile(join(path, "oci-layout"))) return readImageListing(path, shown(path, request));
-    if (name.endsWith(".lock") && (await isFile(path))) return readLockListing(path, shown(path, request));
-  }
+  if (forced !== "caches" && name.endsWith(".lock") && (await isFile(path)))
+    return readLockListing(path, shown(path, request));
+  const subject = await findImage(name, repository, request);
+  if (subject.container === undefined && forced !== "caches") return fromImage(subject, repository, request);
   const container = await selectOne(name, repository, request);
   for (const origin of forced === undefined ? preferred : [forced]) {
     if (origin === "caches") return fromCaches(container, repository, request);
     if (origin === "lock" && container.lock !== undefined)
       return readLockListing(container.lock, shown(container.lock, request));
-    const image = defaultOutput(repository.configuration.output, container);
-    if (origin === "image" && (await isFile(join(image, "oci-layout"))))
-      return readImageListing(image, shown(image, request));
+    // What is published is asked for by its name, or by `image:`.
+    if (origin === "image" && (forced === "image" || subject.found !== "published"))
+      return fromImage(subject, repository, request);
   }
-  throw new SpacktainersError(
-    "NOT_FOUND",
-    forced === "lock" ? `${container.name} is not locked` : `${container.name} is not built yet`,
-    {
-      place: { file: container.path },
-      hint: `spacktainers ${forced === "lock" ? "lock" : "build"} ${container.name}`,
-    },
-  );
+  throw new SpacktainersError("NOT_FOUND", `${container.name} is not locked`, {
+    place: { file: container.path },
+    hint: `spacktainers lock ${container.name}`,
+  });
+}
+
+/** The packages of an image, whatever its form. */
+async function fromImage(
+  subject: ImageSubject,
+  { configuration }: Repository,
+  request: DiffRequest,
+): Promise<PackageListing> {
+  const { arch, emit, signal } = request;
+  const image = await openSubject(subject, { arch, registries: configuration.registries, emit, signal });
+  try {
+    const path = layoutOf(subject);
+    const said = subject.form === undefined ? subject.name : formText(subject.form);
+    return await readImageListing(image, path === undefined ? said : shown(path, request));
+  } finally {
+    await image.close();
+  }
 }
 
 /** What would be chosen now. */

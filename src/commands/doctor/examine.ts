@@ -4,14 +4,15 @@ import { checkImage } from "../../hpc/checkImage.ts";
 import { type Finding, ok } from "../../hpc/finding.ts";
 import { checkHost, type HostFacts, readHostFacts } from "../../hpc/hostFacts.ts";
 import type { ImageFacts } from "../../hpc/imageFacts.ts";
+import { readImageFacts } from "../../hpc/readImageFacts.ts";
 import { completeSite, findSite, type JobResources, type Site } from "../../hpc/site.ts";
-import { factsOfForm, factsOfPublished, type NamedFacts } from "../../pipeline/images/namedImageFacts.ts";
-import { findImage, type NamedImage } from "../../pipeline/images/openImage.ts";
+import { findImage, layoutOf } from "../../pipeline/images/findImage.ts";
+import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
 import { definitionName, forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
-import { asSpacktainersError, errorCodes, oneError, SpacktainersError } from "../../util/errors.ts";
+import { cacheHome } from "../../util/cacheHome.ts";
+import { oneError, type SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
-import { nameEvents } from "../../util/nameEvents.ts";
 
 /** A command line of `doctor`. */
 export interface ExamineRequest {
@@ -74,13 +75,12 @@ export async function examine(request: ExamineRequest): Promise<Examined> {
       errors: [],
     };
   const wanted = images.length > 0 ? images : await builtImages(request, repository);
-  const events = nameEvents(request.emit);
   const outcomes = await forEachOf(
     wanted,
     (name) => name,
-    { events, signal: request.signal, failFast: false },
+    { events: undefined, signal: request.signal, failFast: false },
     async (name) => {
-      const subject = await openFacts(name, { ...request, emit: events.emit }, repository);
+      const subject = await openFacts(name, request, repository);
       return images.length > 0 ? subject : { ...subject, name };
     },
   );
@@ -131,42 +131,22 @@ function examinationsOf(
 }
 
 async function openFacts(name: string, request: ExamineRequest, repository: Repository): Promise<Subject> {
-  const image = await findImage(name, repository, request);
+  const subject = await findImage(name, repository, request);
   const { arch, emit, signal } = request;
-  const context = { arch, registries: repository.configuration.registries, emit, signal };
-  if (image.form !== undefined) {
-    const { facts, reference } = await factsOfForm(image.form, context);
-    const found = reference === undefined ? [] : [ok("image", `${reference} was read`, reference)];
-    return { name: image.name, facts, found };
-  }
-  if (image.container === undefined)
-    throw new SpacktainersError("NOT_FOUND", `${image.name} is not here`, {
-      hint: `neither a site, a container nor an image is called ${name}; an image in a registry is docker://${name}`,
-    });
-  const published = await publishedFacts(image, context);
-  const message = `it is not built here; ${published.reference}, which is published, was read`;
-  return { name: image.name, facts: published.facts, found: [ok("image", message, published.reference)] };
-}
-
-async function publishedFacts(
-  image: NamedImage,
-  context: Parameters<typeof factsOfPublished>[1],
-): Promise<NamedFacts & { readonly reference: string }> {
-  let why = "no registry is configured in which it could be published";
-  let cause: unknown;
+  const { registries } = repository.configuration;
+  const image = await openSubject(subject, { arch, registries, emit, signal, patience: registryPatience });
   try {
-    const published = await factsOfPublished(image, context);
-    if (published !== undefined) return published;
-  } catch (error) {
-    const { code, message } = asSpacktainersError(error);
-    if (context.signal.aborted || errorCodes[code] !== "unavailable") throw error;
-    cause = error;
-    why = `what is published cannot be read: ${message}`;
+    const facts = await readImageFacts(image, { cache: cacheHome(), emit, signal });
+    const other = standIn(subject, image);
+    const read = other ?? image.reference;
+    const message =
+      other === undefined
+        ? `${read} was read`
+        : `it is not built here; ${other}, which is ${subject.found}, was read`;
+    return { name: subject.name, facts, found: read === undefined ? [] : [ok("image", message, read)] };
+  } finally {
+    await image.close();
   }
-  throw new SpacktainersError("NOT_FOUND", `${image.name} is not built here, and ${why}`, {
-    hint: `spacktainers build ${image.name}`,
-    cause,
-  });
 }
 
 /** Names of the containers whose images are built. */
@@ -175,8 +155,7 @@ async function builtImages(request: ExamineRequest, repository: Repository): Pro
   for (const container of repository.containers) {
     if (container.parked || container.kind === "def") continue;
     const name = definitionName(container);
-    const { layout } = await findImage(name, repository, request);
-    if (layout !== undefined) found.push(name);
+    if (layoutOf(await findImage(name, repository, request)) !== undefined) found.push(name);
   }
   return found;
 }

@@ -1,5 +1,6 @@
 /** From a command line of `job` to a batch script. */
 import { isAbsolute, join, resolve } from "node:path";
+import type { RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Repository } from "../../definitions/repository.ts";
 import { batchScript } from "../../hpc/batchScript.ts";
 import { checkImage } from "../../hpc/checkImage.ts";
@@ -7,14 +8,18 @@ import { choosePmi, mainMpi, type PmiChoice } from "../../hpc/choosePmi.ts";
 import type { Finding } from "../../hpc/finding.ts";
 import type { ImageFacts } from "../../hpc/imageFacts.ts";
 import type { Job, JobBind } from "../../hpc/job.ts";
+import { readImageFacts } from "../../hpc/readImageFacts.ts";
 import { findSite, type JobResources, type Site } from "../../hpc/site.ts";
-import { defaultOutput } from "../../pipeline/images/builtImage.ts";
+import { defaultOutput } from "../../pipeline/images/builtImages.ts";
+import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
 import { fillPattern, registryReference } from "../../pipeline/images/imageLocation.ts";
-import { factsOfForm, factsOfPublished, type NamedFacts } from "../../pipeline/images/namedImageFacts.ts";
-import { findImage, type NamedImage } from "../../pipeline/images/openImage.ts";
+import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { usesPlainHttp } from "../../registry/openRegistries.ts";
+import { parseReference } from "../../registry/reference.ts";
 import { parseBind } from "../../run/containerProcess.ts";
 import type { GpuKind } from "../../run/types.ts";
+import { cacheHome } from "../../util/cacheHome.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { shownPath } from "../../util/shownPath.ts";
@@ -79,11 +84,13 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
   const hostMpi = request.hostMpi ?? (site.replaceMpi !== undefined && site.runtime === "sarus");
   const workdir = request.workdir ?? site.workdir ?? submitDirectory;
   const { environment, inherited } = variablesOf(request.env);
+  const location = locationOf(request, site, image, repository);
   const job: Job = {
     name: request.name ?? image.name,
     site: site.name,
     runtime: site.runtime,
-    image: locationOf(request, site, image, repository),
+    image: location,
+    plainHttp: isBehindPlainHttp(location, site, repository.configuration.registries),
     command: request.command,
     resources,
     pmi: pmiOf(request, site, facts, hostMpi),
@@ -109,27 +116,39 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
  * registries that this machine does not. A file that is here and damaged is.
  */
 async function factsFor(
-  image: NamedImage,
+  subject: ImageSubject,
   site: Site,
   request: JobRequest,
   repository: Repository,
 ): Promise<ImageFacts | undefined> {
   const { arch, emit, signal, lookUp = true } = request;
-  const { form, container } = image;
-  const context = { arch, registries: repository.configuration.registries, emit, signal };
+  const { form, container, name } = subject;
+  const { registries } = repository.configuration;
   const isHere = form !== undefined && form.kind !== "reference";
   let why = "";
   try {
-    let found: NamedFacts | undefined;
-    if (isHere || (lookUp && form !== undefined)) found = await factsOfForm(form, context);
-    else if (lookUp && container !== undefined) found = await factsOfPublished(image, context);
-    if (found !== undefined && container !== undefined && form === undefined)
-      emit({
-        type: "warning",
-        code: "NOTICE",
-        message: `${image.name} is not built here: ${found.reference ?? ""}, which is published, was checked`,
+    if (isHere || (lookUp && form !== undefined)) {
+      const image = await openSubject(subject, {
+        arch,
+        registries,
+        emit,
+        signal,
+        patience: registryPatience,
       });
-    if (found !== undefined) return found.facts;
+      try {
+        const facts = await readImageFacts(image, { cache: cacheHome(), emit, signal });
+        const other = standIn(subject, image);
+        if (other !== undefined)
+          emit({
+            type: "warning",
+            code: "NOTICE",
+            message: `${name} is not built here: ${other}, which is ${subject.found}, was checked`,
+          });
+        return facts;
+      } finally {
+        await image.close();
+      }
+    }
   } catch (error) {
     const { code, message } = asSpacktainersError(error);
     if (signal.aborted || (isHere && code !== "RUNTIME_MISSING")) throw error;
@@ -139,23 +158,23 @@ async function factsFor(
     type: "warning",
     code: "NOTICE",
     message: `the image ${isHere ? "cannot be read" : "is not here"}, so whether it fits ${site.name} is not checked${why}`,
-    ...(container === undefined ? {} : { hint: `spacktainers build ${image.name}` }),
+    ...(container === undefined ? {} : { hint: `spacktainers build ${name}` }),
   });
   return undefined;
 }
 
 /** Where the image is for the site's runtime. */
-function locationOf(request: JobRequest, site: Site, image: NamedImage, repository: Repository): string {
+function locationOf(request: JobRequest, site: Site, image: ImageSubject, repository: Repository): string {
   if (request.location !== undefined) return request.location;
-  if (site.runtime === "native") {
-    const layout =
-      image.layout ??
-      (image.container === undefined
-        ? undefined
-        : defaultOutput(repository.configuration.output, image.container));
-    if (site.image === undefined && layout !== undefined) return layout;
+  // Our own runner takes an image in every form; where a container is to be run that is not here, it will be in its place.
+  if (site.runtime === "native" && site.image === undefined) {
+    if (image.form !== undefined && image.found !== "published")
+      return layoutOf(image) ?? formText(image.form);
+    if (image.container !== undefined) return defaultOutput(repository.configuration.output, image.container);
   }
-  if (image.container === undefined && image.layout === undefined) return ownLocation(image, site, request);
+  const isOwn = image.container === undefined && layoutOf(image) === undefined;
+  if (isOwn || (image.found === "pulled" && site.image === undefined && startsUrls(site)))
+    return ownLocation(image, site, request);
   if (site.image !== undefined) {
     const filled = fillPattern(site.image, image);
     const isFile = isAbsolute(filled) || /^[.$~]/.test(filled) || filled.endsWith(".sif");
@@ -163,31 +182,45 @@ function locationOf(request: JobRequest, site: Site, image: NamedImage, reposito
   }
   const registered = registryReference(repository.configuration.registries, image);
   if (registered !== undefined) {
-    const usesUrl = site.runtime === "apptainer" || site.runtime === "singularity";
-    return usesUrl ? `docker://${registered.reference}` : registered.reference;
+    return startsUrls(site) ? `docker://${registered.reference}` : registered.reference;
   }
   throw new SpacktainersError("USAGE", `${site.name} does not say where images are`, {
     hint: "give --image, or write `image:` for the site",
   });
 }
 
+/** Whether the site's runtime takes SIF files, and names of registries with their transport. */
+function startsUrls({ runtime }: Site): boolean {
+  return runtime === "apptainer" || runtime === "singularity";
+}
+
+/** Whether the site's runtime is given a name in a registry that speaks plain HTTP. */
+function isBehindPlainHttp(
+  location: string,
+  { runtime }: Site,
+  registries: readonly RegistryConfiguration[],
+): boolean {
+  const url = /^(?:docker|oras):\/\/(.+)$/.exec(location)?.[1];
+  // Podman takes names without a transport; those of other forms begin with it.
+  const name = url ?? (runtime === "podman" && /^[\w.-]+(?::\d+)?\//.test(location) ? location : undefined);
+  if (name === undefined || name.includes("$")) return false;
+  return usesPlainHttp(parseReference(name).host, registries);
+}
+
 /** What was given is for the site: a reference or path, in the words of the site's runtime where we understand it. */
-function ownLocation({ form }: NamedImage, site: Site, { image, directory }: JobRequest): string {
-  const usesUrl = site.runtime === "apptainer" || site.runtime === "singularity";
+function ownLocation({ form }: ImageSubject, site: Site, { image, directory }: JobRequest): string {
+  const usesUrl = startsUrls(site);
   if (form === undefined) return image;
   if (form.kind === "reference") {
-    if (site.runtime === "native")
-      throw new SpacktainersError("NOT_SUPPORTED", "our own runner does not run images of a registry", {
-        hint: `skopeo copy docker://${form.name} oci:DIR, and --image DIR`,
-      });
+    if (site.runtime === "native") return formText(form);
     if (form.transport === "oras" && !usesUrl)
       throw new SpacktainersError("NOT_SUPPORTED", `${site.runtime} does not run SIF files of a registry`, {
         hint: "name the container image they were made of: docker://…",
       });
-    return usesUrl ? `${form.transport}://${form.name}` : form.name;
+    return usesUrl ? formText(form) : form.name;
   }
   if (form.kind === "local") {
-    if (usesUrl) return form.path;
+    if (usesUrl || site.runtime === "native") return form.path;
     throw new SpacktainersError(
       "NOT_SUPPORTED",
       `${site.runtime} does not run ${shownPath(form.path, directory)}`,
@@ -196,12 +229,14 @@ function ownLocation({ form }: NamedImage, site: Site, { image, directory }: Job
       },
     );
   }
-  const { kind, path, reference } = form.source;
-  if (usesUrl || site.runtime === "podman")
-    return `${kind}:${path}${reference === undefined ? "" : `:${reference}`}`;
-  throw new SpacktainersError("NOT_SUPPORTED", `${site.runtime} does not run an image from ${kind}:`, {
-    hint: "give --image: where the image is for the runtime of the site",
-  });
+  if (usesUrl || site.runtime === "podman" || site.runtime === "native") return formText(form);
+  throw new SpacktainersError(
+    "NOT_SUPPORTED",
+    `${site.runtime} does not run an image from ${form.source.kind}:`,
+    {
+      hint: "give --image: where the image is for the runtime of the site",
+    },
+  );
 }
 
 /** Registries want lower case, but for tags. */

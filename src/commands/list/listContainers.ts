@@ -4,7 +4,12 @@ import { type BrokenDefinition, type Container, readTextFile } from "../../defin
 import { inDefinitionOrder, selectDefinitions } from "../../definitions/select.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
 import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
-import { type BuiltImage, readBuiltImage } from "../../pipeline/images/builtImage.ts";
+import {
+  builtImage,
+  defaultOutput,
+  type ImageSummary,
+  summaryOf,
+} from "../../pipeline/images/builtImages.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 
@@ -26,9 +31,15 @@ export interface ListedContainer {
   readonly locked: boolean;
   readonly epilogue: boolean;
   /** The image in the output folder. */
-  readonly image: BuiltImage | undefined;
+  readonly image: ListedImage | undefined;
   /** Number of errors in the definition. What is wrong with one keeps no other from being listed. */
   readonly problems: number;
+}
+
+/** An image, and where it is. */
+export interface ListedImage extends ImageSummary {
+  /** The layout's directory. */
+  readonly path: string;
 }
 
 /**
@@ -54,11 +65,16 @@ export async function listContainers(request: {
   return Promise.all(
     inDefinitionOrder([...selected, ...parked]).map(async (definition) => {
       if (definition.kind === "broken") return brokenContainer(definition);
-      const image = await readBuiltImage(configuration.output, definition);
+      const image = await listedImage(defaultOutput(configuration.output, definition));
       const found = await contents(definition, configuration, image).catch(() => unreadable(image));
       return { ...identity(definition), image, ...found };
     }),
   );
+}
+
+async function listedImage(path: string): Promise<ListedImage | undefined> {
+  const image = await builtImage(path);
+  return image && { path, ...summaryOf(image) };
 }
 
 function brokenContainer({ name, arch, path, errors }: BrokenDefinition): ListedContainer {
@@ -79,7 +95,7 @@ function brokenContainer({ name, arch, path, errors }: BrokenDefinition): Listed
 }
 
 /** Of a definition that cannot be read: that it cannot is its problem. */
-function unreadable(image: BuiltImage | undefined): Awaited<ReturnType<typeof contents>> {
+function unreadable(image: ListedImage | undefined): Awaited<ReturnType<typeof contents>> {
   return { specs: [], from: undefined, version: image?.version, problems: 1 };
 }
 
@@ -99,7 +115,7 @@ function identity(container: Container) {
 async function contents(
   container: Container,
   configuration: Configuration,
-  image: BuiltImage | undefined,
+  image: ListedImage | undefined,
 ): Promise<Pick<ListedContainer, "specs" | "from" | "version" | "problems">> {
   if (container.kind === "def") {
     const file = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);

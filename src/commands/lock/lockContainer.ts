@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { BuildBaseOptions, PlannedBase } from "../../base/types.ts";
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { loadLock } from "../../environment/load.ts";
@@ -15,6 +16,7 @@ import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
 import type { ResolvedPackages } from "../../pipeline/choose/resolvePackages.ts";
 import { type LockedBase, lockPaths, writeSpacktainersLock } from "../../pipeline/choose/spacktainersLock.ts";
 import { assemblyVersion } from "../../pipeline/plan/assemblyVersion.ts";
+import { withEpilogueNeeds } from "../../pipeline/plan/epilogueNeeds.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
 import { installVersion, makeFragments } from "../../pipeline/plan/makeFragments.ts";
 import type { OpenedContainer } from "../../pipeline/plan/openContainer.ts";
@@ -48,10 +50,20 @@ export interface LockResult {
  */
 export async function lockContainer(
   container: Container,
-  configuration: Configuration,
+  configured: Configuration,
   keep: boolean,
   workshop: Workshop & { readonly refresh: boolean },
 ): Promise<LockResult> {
+  return withOtherCopies(() => lockOnce(container, configured, keep, workshop));
+}
+
+async function lockOnce(
+  container: Container,
+  configured: Configuration,
+  keep: boolean,
+  workshop: Workshop & { readonly refresh: boolean },
+): Promise<LockResult> {
+  const configuration = await withEpilogueNeeds(configured, container);
   const paths = lockPaths(container);
   const before = keep && container.lock !== undefined ? await loadLock(container.lock) : undefined;
   const unlocked = { ...container, lock: undefined };

@@ -3,14 +3,15 @@ import type { Descriptor } from "../../archive/oci/types.ts";
 import type { RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { baseKeyAnnotation, layerKeysAnnotation } from "../../image/annotations.ts";
-import { platformOf } from "../../image/image.ts";
+import type { RegistryImage } from "../../image/openRegistryImage.ts";
+import { platformOf } from "../../image/platform.ts";
 import type { ContainerPlan } from "../../pipeline/plan/planContainer.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
-import type { PublishedImage } from "../../publish/publishedImage.ts";
 import { openPublishedLayers, type PublishedLayers } from "../../publish/publishedLayers.ts";
 import { formatRepository, type Tag } from "../../registry/reference.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { type Goal, goalsOf, neighboursThere, publishedThere, tried } from "../push/pushContainer.ts";
+import { type Goal, goalsOf, inputsOf, neighboursThere, publishedThere } from "../push/goals.ts";
+import { tried } from "../push/pushContainer.ts";
 
 const questionsAtOnce = 8;
 
@@ -73,7 +74,7 @@ export async function askRegistries(
   const goals = goalsOf(container, resolved.version, registries, configuration, workshop);
   emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(goals, questionsAtOnce, (goal) =>
-    tried(() => publishedThere(goal, platform)),
+    tried(() => publishedThere(goal, platform, workshop)),
   );
   for (const [index, goal] of goals.entries()) {
     const error = states[index]?.error;
@@ -90,7 +91,7 @@ export async function askRegistries(
   const own = states.flatMap(({ value = [] }) => value);
   const others = await neighboursThere(reachable, neighbours, platform, workshop);
   const images = [...own, ...others];
-  const find = (keys: readonly string[], among: readonly PublishedImage[]): Descriptor | undefined =>
+  const find = (keys: readonly string[], among: readonly RegistryImage[]): Descriptor | undefined =>
     layersOf(among).find((layer) => layer.annotations?.[layerKeysAnnotation] === keys.join(" "));
   return {
     published: openPublishedLayers(images, emit),
@@ -103,22 +104,24 @@ export async function askRegistries(
   };
 }
 
-function layersOf(images: readonly PublishedImage[]): readonly Descriptor[] {
-  return images.flatMap(({ manifest }) => manifest.layers);
+function layersOf(images: readonly RegistryImage[]): readonly Descriptor[] {
+  return images.flatMap(({ manifest }) => manifest.value.layers);
 }
 
 /** The layers of a base: those below the first layer of packages. */
-function baseIn(key: string, images: readonly PublishedImage[]): readonly Descriptor[] | undefined {
-  const image = images.find(({ manifest }) => manifest.layers[0]?.annotations?.[baseKeyAnnotation] === key);
-  const layers = image?.manifest.layers.slice(0, -1);
+function baseIn(key: string, images: readonly RegistryImage[]): readonly Descriptor[] | undefined {
+  const image = images.find(
+    ({ manifest }) => manifest.value.layers[0]?.annotations?.[baseKeyAnnotation] === key,
+  );
+  const layers = image?.manifest.value.layers.slice(0, -1);
   const first = layers?.findIndex((layer) => layer.annotations?.[layerKeysAnnotation] !== undefined) ?? -1;
   return first < 0 ? layers : layers?.slice(0, first);
 }
 
 function reportGoal(
   goal: Goal,
-  { value: own = [], error }: Awaited<ReturnType<typeof tried<readonly PublishedImage[]>>>,
-  images: readonly PublishedImage[],
+  { value: own = [], error }: Awaited<ReturnType<typeof tried<readonly RegistryImage[]>>>,
+  images: readonly RegistryImage[],
   wanted: {
     readonly inputs: string;
     readonly baseKey: string;
@@ -137,7 +140,7 @@ function reportGoal(
   let unknown = 0;
   const take = (
     layer: WantedLayer,
-    isIn: (among: readonly PublishedImage[]) => boolean,
+    isIn: (among: readonly RegistryImage[]) => boolean,
     published: number | undefined,
   ): void => {
     if (isIn(own)) count.there++;
@@ -158,7 +161,7 @@ function reportGoal(
       keys !== undefined && annotations?.[layerKeysAnnotation] === keys.join(" ");
     take(layer, (among) => layersOf(among).some(same), layersOf(images).find(same)?.size);
   }
-  const upToDate = own.some(({ inputs }) => inputs === wanted.inputs);
+  const upToDate = own.some((image) => inputsOf(image) === wanted.inputs);
   return upToDate
     ? {
         ...head,

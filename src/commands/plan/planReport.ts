@@ -4,11 +4,12 @@ import type { FragmentStore } from "../../image/fragmentStore.ts";
 import { openCompletion } from "../../pipeline/assemble/completeBase.ts";
 import { baseName } from "../../pipeline/base/baseSpec.ts";
 import {
-  type BuiltLayer,
+  builtImage,
   defaultOutput,
-  readBuiltLayers,
-  readLayoutImage,
-} from "../../pipeline/images/builtImage.ts";
+  layersOfPackages,
+  type PackagesInLayer,
+  summaryOf,
+} from "../../pipeline/images/builtImages.ts";
 import { archiveSizes } from "../../pipeline/plan/archiveSizes.ts";
 import { imageInputs } from "../../pipeline/plan/imageInputs.ts";
 import type { PlannedFragment } from "../../pipeline/plan/makeFragments.ts";
@@ -106,8 +107,8 @@ export async function reportPlan(
 ): Promise<PlanReport> {
   const { container, configuration, resolved } = plan;
   const output = defaultOutput(configuration.output, container);
-  const image = await readLayoutImage(output);
-  const before = image === undefined ? undefined : await readBuiltLayers(output);
+  const image = await builtImage(output);
+  const before = image && layersOfPackages(image.manifest.value);
   const { base, planned } = await reportBase(plan, there);
   const report = await packageReporter(plan, before, store, tools);
   const layers: LayerReport[] = [];
@@ -121,7 +122,7 @@ export async function reportPlan(
     name: container.name,
     arch: container.arch,
     version: resolved.version,
-    upToDate: image?.inputs === inputs,
+    upToDate: image !== undefined && summaryOf(image).inputs === inputs,
     base,
     layers,
     removed: (before ?? []).flatMap((layer) => layer.packages).filter(({ name }) => !names.has(name)),
@@ -190,7 +191,7 @@ async function reportBase(
 /** Looks all packages up; gives what is known of each. */
 async function packageReporter(
   plan: ContainerPlan,
-  before: readonly BuiltLayer[] | undefined,
+  before: readonly PackagesInLayer[] | undefined,
   store: FragmentStore,
   { caches }: Pick<PlanningTools, "caches">,
 ): Promise<(fragment: PlannedFragment) => PackageReport> {
@@ -229,7 +230,7 @@ async function packageReporter(
 }
 
 /** What became of a package; of several of one name, the most alike is compared with. */
-function changeOf({ spec, key }: PlannedFragment, before: readonly BuiltLayer[]): PackageChange {
+function changeOf({ spec, key }: PlannedFragment, before: readonly PackagesInLayer[]): PackageChange {
   const all = before.flatMap(({ keys, packages }) =>
     packages.map((one, index) => ({ ...one, key: keys[index] })),
   );
@@ -244,7 +245,7 @@ function changeOf({ spec, key }: PlannedFragment, before: readonly BuiltLayer[])
 
 async function reportLayer(
   { key, members }: PackageLayer,
-  before: readonly BuiltLayer[] | undefined,
+  before: readonly PackagesInLayer[] | undefined,
   report: (fragment: PlannedFragment) => PackageReport,
   store: FragmentStore,
   there: PublishedState | undefined,

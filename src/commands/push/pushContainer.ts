@@ -1,33 +1,32 @@
 /** One container's image into the registries: what they have is referred to, the rest is made and sent. */
 import type { Platform } from "../../archive/oci/types.ts";
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
-import { decideImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
+import { platformOfConfig } from "../../image/image.ts";
+import type { RegistryImage } from "../../image/openRegistryImage.ts";
+import { platformOf } from "../../image/platform.ts";
+import { decideImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { pushContents } from "../../publish/contentsArtifact.ts";
-import { type PublishedImage, readPublishedImage } from "../../publish/publishedImage.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
 import type { TaggedImage } from "../../publish/publishTag.ts";
 import { type LayerOutcome, pushImage } from "../../publish/pushImage.ts";
-import { type PublishTarget, publishTags, publishTarget, type TargetNames } from "../../publish/targets.ts";
-import { getManifest } from "../../registry/manifests.ts";
-import { formatRepository, parseRepository, type Tag } from "../../registry/reference.ts";
+import type { PublishTarget } from "../../publish/targets.ts";
+import { formatRepository, type Tag } from "../../registry/reference.ts";
 import type { Repository } from "../../registry/registry.ts";
 import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
 import type { Digest } from "../../util/digest.ts";
 import { asSpacktainersError, type SpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-
-/** Questions to registries at a time. */
-const questionsAtOnce = 8;
+import { type Goal, goalsOf, inputsOf, neighboursThere, publishedThere, questionsAtOnce } from "./goals.ts";
 
 /** A command line of `push`, as far as it decides the images. */
 export type PushOptions = Pick<
   BuildRequest,
-  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh"
+  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
 > & {
   /** Push again what is there already, and make anew what could be referred to. */
   readonly force: boolean;
@@ -83,6 +82,17 @@ export async function pushContainer(
   options: PushOptions,
   workshop: Workshop,
 ): Promise<PushedContainer> {
+  return withOtherCopies(() => pushOnce(container, neighbours, registries, configuration, options, workshop));
+}
+
+async function pushOnce(
+  container: Container,
+  neighbours: readonly Container[],
+  registries: readonly RegistryConfiguration[],
+  configuration: Configuration,
+  options: PushOptions,
+  workshop: Workshop,
+): Promise<PushedContainer> {
   const plan = await planContainer(container, configuration, options, workshop);
   const { emit } = workshop;
   const { version } = plan.resolved;
@@ -90,17 +100,17 @@ export async function pushContainer(
   const goals = goalsOf(container, version, registries, configuration, workshop);
   emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(goals, questionsAtOnce, async (goal) =>
-    tried(() => publishedThere(goal, platform)),
+    tried(() => publishedThere(goal, platform, workshop)),
   );
   const reachable = states.flatMap((state) => (state.value === undefined ? [] : [state.value]));
-  const layersThere = async (): Promise<readonly PublishedImage[]> => [
+  const layersThere = async (): Promise<readonly RegistryImage[]> => [
     ...reachable.flat(),
     ...(await neighboursThere(goals, neighbours, platform, workshop)),
   ];
   const own = openPublishedLayers(reachable.flat(), emit);
   const decided = await decideImage(plan, workshop, own);
   const same = states.map((state) =>
-    options.force ? undefined : state.value?.find(({ inputs }) => inputs === decided.inputs),
+    options.force ? undefined : state.value?.find((image) => inputsOf(image) === decided.inputs),
   );
   const missing = states.some((state, index) => state.error === undefined && same[index] === undefined);
   let made: MadeImage | undefined;
@@ -117,7 +127,7 @@ export async function pushContainer(
 export interface AskedGoal {
   readonly goal: Goal;
   /** The image that it is to have, when it has it already. */
-  readonly there: PublishedImage | undefined;
+  readonly there: RegistryImage | undefined;
   /** Why it could not be asked. */
   readonly error: SpacktainersError | undefined;
 }
@@ -156,97 +166,25 @@ export async function pushToAll(
 /** An image, and the records of what is in its layers. */
 export type PushableImage = Pick<MadeImage, "image" | "contents" | "facts">;
 
-/** One registry to push to. */
-export interface Goal {
-  readonly target: PublishTarget;
-  readonly tags: readonly Tag[];
-  readonly repository: Repository;
-}
-
-/**
- * Where a container goes.
- *
- * @throws {SpacktainersError} `REFERENCE_INVALID`, `CONFIG_INVALID`
- */
-export function goalsOf(
-  container: TargetNames,
-  version: string,
-  registries: readonly RegistryConfiguration[],
-  configuration: Configuration,
-  workshop: Pick<Workshop, "registries">,
-): readonly Goal[] {
-  return registries.map((registry): Goal => {
-    const at = configuration.registries.findIndex(({ url }) => url === registry.url);
-    const place = configuration.placeOf(["registries", at]);
-    const target = publishTarget(registry, container, place);
-    return {
-      target,
-      tags: publishTags(registry, { ...container, version }, place),
-      repository: workshop.registries.repository(target.repository),
-    };
-  });
-}
-
-/** The images of a container that a registry has by the tags that it is to have. */
-export async function publishedThere(
-  { repository, tags }: Goal,
-  platform: Platform,
-): Promise<readonly PublishedImage[]> {
-  const found = await mapConcurrently(tags, questionsAtOnce, (tag) =>
-    readPublishedImage(repository, tag, platform),
-  );
-  const images = found.flatMap((image) => (image === undefined ? [] : [image]));
-  return [...new Map(images.map((image) => [image.digest, image])).values()];
-}
-
-/** Images of the repository's other containers in the same registries. What cannot be asked is not there. */
-export async function neighboursThere(
-  goals: readonly Goal[],
-  neighbours: readonly Container[],
-  platform: Platform,
-  { registries, signal }: Workshop,
-): Promise<readonly PublishedImage[]> {
-  const questions = goals.flatMap(({ target }) =>
-    neighbours.map((neighbour) => {
-      const { repository } = publishTarget(target.configuration, neighbour, {});
-      // Of tags, those that do not depend on a version that is not known here.
-      const fixed = target.configuration.tags.filter((tag) => !tag.includes("{version}"));
-      return { repository, tags: publishTags({ tags: fixed }, { ...neighbour, version: "" }, {}) };
-    }),
-  );
-  const found = await mapConcurrently(questions, questionsAtOnce, async ({ repository, tags }) => {
-    const [tag] = tags;
-    if (tag === undefined) return undefined;
-    return readPublishedImage(registries.repository(repository), tag, platform).catch((error: unknown) => {
-      signal.throwIfAborted();
-      if (asSpacktainersError(error).code === "INTERRUPTED") throw error;
-      return undefined;
-    });
-  });
-  return found.flatMap((image) => (image === undefined ? [] : [image]));
-}
-
-async function present(goal: Goal, image: PublishedImage, platform: Platform): Promise<PushedTarget> {
-  const found = await getManifest(goal.repository, image.digest);
-  const result = { ...emptyResult(goal), digest: image.digest, upToDate: true };
+function present(goal: Goal, { manifest }: RegistryImage, platform: Platform): PushedTarget {
+  const { bytes, descriptor, value } = manifest;
   const { target, repository } = goal;
-  const common = { target, repository, facts: undefined, recorded: nothingToRecord };
-  if (found === undefined) return { ...common, result, image: undefined };
-  const { mediaType, digest, bytes } = found;
+  const layers = { ...noLayers, referenced: value.layers.length };
   return {
-    ...common,
-    result: { ...result, layers: { ...noLayers, referenced: image.manifest.layers.length } },
-    image: { descriptor: { mediaType, digest, size: bytes.length, platform }, bytes },
+    target,
+    repository,
+    facts: undefined,
+    recorded: nothingToRecord,
+    result: { ...emptyResult(goal), digest: descriptor.digest, upToDate: true, layers },
+    image: { descriptor: { ...descriptor, platform }, bytes },
   };
 }
 
 async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Promise<PushedTarget> {
-  const image: Image<AnyLayer> = made.image;
-  const pushed = await pushImage(goal.repository, image, {
-    open: async (name) => workshop.registries.repository(parseRepository(name)),
-    signal: workshop.signal,
-  });
+  const { image } = made;
+  const pushed = await pushImage(goal.repository, image, workshop.signal);
   const { descriptor, bytes } = image.manifest;
+  const config = await image.config();
   const records =
     made.contents.length === 0 ? undefined : pushContents(goal.repository, descriptor, made.contents);
   // It fails for those who wait for it, and nobody may.
@@ -262,7 +200,7 @@ async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Prom
       layers,
       bytesSent: pushed.bytesSent,
     },
-    image: { descriptor: { ...descriptor, platform: image.platform }, bytes },
+    image: { descriptor: { ...descriptor, platform: platformOfConfig(config.value) }, bytes },
     facts: made.facts,
     recorded: async () => void (await records),
   };

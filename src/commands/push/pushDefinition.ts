@@ -1,10 +1,9 @@
 /** The image of an Apptainer definition file into the registries. */
 import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { type Image, platformOf } from "../../image/image.ts";
+import { platformOf } from "../../image/platform.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
-import { formatRepository, parseReference } from "../../registry/reference.ts";
 import { openLocalImage } from "../../sif/openLocalImage.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { apptainerBuild } from "../build/apptainerBuild.ts";
@@ -14,18 +13,10 @@ import {
   type DefinitionSource,
   type ReadDefinition,
   readDefinition,
-  registryName,
   withNativeSource,
 } from "../build/definitionSource.ts";
-import {
-  type AskedGoal,
-  goalsOf,
-  type PushedContainer,
-  type PushOptions,
-  publishedThere,
-  pushToAll,
-  tried,
-} from "./pushContainer.ts";
+import { goalsOf, inputsOf, publishedThere } from "./goals.ts";
+import { type AskedGoal, type PushedContainer, type PushOptions, pushToAll, tried } from "./pushContainer.ts";
 
 const questionsAtOnce = 8;
 
@@ -48,12 +39,12 @@ export async function pushDefinition(
   const goals = goalsOf(container, version, registries, configuration, workshop);
   workshop.emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(goals, questionsAtOnce, (goal) =>
-    tried(() => publishedThere(goal, platform)),
+    tried(() => publishedThere(goal, platform, workshop)),
   );
   const inputs = force ? undefined : await askedInputs(definition, configuration, workshop);
   const asked = goals.map((goal, index): AskedGoal => {
     const { value = [], error } = states[index] ?? {};
-    const there = inputs === undefined ? undefined : value.find((image) => image.inputs === inputs);
+    const there = inputs === undefined ? undefined : value.find((image) => inputsOf(image) === inputs);
     return { goal, there, error };
   });
   if (asked.every(({ there, error }) => there !== undefined || error !== undefined))
@@ -70,25 +61,13 @@ export async function pushDefinition(
     });
     const { digest } = image.manifest.descriptor;
     const missing = asked.map((one, index): AskedGoal => {
-      const same = states[index]?.value?.find((published) => published.digest === digest);
+      const same = states[index]?.value?.find(({ manifest }) => manifest.descriptor.digest === digest);
       return force || one.there !== undefined ? one : { ...one, there: same };
     });
     workshop.emit({ type: "stage", stage: "push-image" });
-    const made = { image: mountable(image, source, definition), contents: [], facts: undefined };
+    const made = { image, contents: [], facts: undefined };
     return { container, version, targets: await pushToAll(missing, made, platform, workshop) };
   });
-}
-
-/** The layers that it starts from need not be sent to the registry that they are from. */
-function mountable(image: Image, source: DefinitionSource, { stage, obstacles }: ReadDefinition): Image {
-  // What Apptainer makes has a layer of its own.
-  if (stage.bootstrap !== "docker" || obstacles.length > 0) return image;
-  const origin = formatRepository(parseReference(registryName(stage)));
-  const below = source.image.layers.length;
-  return {
-    ...image,
-    layers: image.layers.map((layer, index) => (index < below ? { ...layer, origin } : layer)),
-  };
 }
 
 async function withSource<T>(
@@ -103,7 +82,7 @@ async function withSource<T>(
   workshop.emit({ type: "stage", stage: "run-apptainer" });
   const made = await apptainerBuild(container.path, container.arch, definition.obstacles, workshop);
   try {
-    const image = await openLocalImage(made.path, container.arch);
+    const image = await openLocalImage(made.path, [platformOf(container.arch)]);
     try {
       return await use({ image, additions: undefined, inputs: undefined });
     } finally {

@@ -1,30 +1,24 @@
 /** The published image of a container on another base, in every registry. */
 import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { platformOf } from "../../image/image.ts";
-import type { MadeImage } from "../../pipeline/assemble/makeImage.ts";
+import type { RegistryImage } from "../../image/openRegistryImage.ts";
+import { platformOf } from "../../image/platform.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
+import type { MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { baseLock } from "../../pipeline/plan/useLocks.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
-import { type PublishedImage, readPublishedImage } from "../../publish/publishedImage.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
 import { publishTags, publishTarget } from "../../publish/targets.ts";
 import { formatRepository } from "../../registry/reference.ts";
 import type { VerificationKey } from "../../supply/signingKey.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import {
-  type AskedGoal,
-  goalsOf,
-  neighboursThere,
-  type PushedContainer,
-  pushToAll,
-  tried,
-} from "../push/pushContainer.ts";
-import { type AssembledImage, readAssembledImage } from "./assembledImage.ts";
+import { goalsOf, inputsOf, neighboursThere, publishedByTag } from "../push/goals.ts";
+import { type AskedGoal, type PushedContainer, pushToAll, tried } from "../push/pushContainer.ts";
+import { type ImageParts, readImageParts } from "./imageParts.ts";
+import { registryRecords } from "./imageRecords.ts";
 import { decideRebase, type WantedBase } from "./rebaseImage.ts";
-import { publishedSource } from "./rebaseSource.ts";
 
 const questionsAtOnce = 8;
 
@@ -43,7 +37,7 @@ export interface RebaseOptions {
 
 /** An image on its new base. */
 export interface Rebased {
-  readonly before: AssembledImage;
+  readonly before: ImageParts;
   /** Undefined when nothing had to be made: it stands on that base already. */
   readonly made: MadeImage | undefined;
 }
@@ -74,7 +68,7 @@ export async function rebaseContainer(
     const failure = found.find(({ error }) => error !== undefined)?.error;
     throw failure ?? notPublished(container, registries);
   }
-  const before = await readAssembledImage(await publishedSource(first, options.believed, emit));
+  const before = await readImageParts(first, registryRecords(first, options.believed, emit));
   const goals = goalsOf(container, before.names.version, registries, configuration, workshop);
   const published = openPublishedLayers(
     [...images, ...(await neighboursThere(goals, neighbours, platform, workshop))],
@@ -84,7 +78,11 @@ export async function rebaseContainer(
   const decided = await decideRebase(before, wanted, workshop, { published, refresh: options.refresh });
   const asked = goals.map((goal, index): AskedGoal => {
     const { value, error } = found[index] ?? {};
-    return { goal, there: value?.inputs === decided.inputs ? value : undefined, error };
+    return {
+      goal,
+      there: value !== undefined && inputsOf(value) === decided.inputs ? value : undefined,
+      error,
+    };
   });
   const isMissing = asked.some(({ there, error }) => there === undefined && error === undefined);
   const made = isMissing || options.anew ? await decided.make() : undefined;
@@ -130,8 +128,8 @@ export async function wantedBase(
 async function publishedImage(
   container: Container,
   registry: RegistryConfiguration,
-  { registries }: Workshop,
-): Promise<PublishedImage | undefined> {
+  workshop: Workshop,
+): Promise<RegistryImage | undefined> {
   const fixed = registry.tags.filter((tag) => !tag.includes("{version}"));
   const [tag] = publishTags({ tags: fixed }, { ...container, version: "" }, {});
   const { repository } = publishTarget(registry, container, {});
@@ -143,7 +141,12 @@ async function publishedImage(
         hint: `name the image itself: ${formatRepository(repository)}:VERSION`,
       },
     );
-  return readPublishedImage(registries.repository(repository), tag, platformOf(container.arch));
+  return publishedByTag(
+    workshop.registries.repository(repository),
+    tag,
+    platformOf(container.arch),
+    workshop,
+  );
 }
 
 function notPublished(container: Container, registries: readonly RegistryConfiguration[]): SpacktainersError {

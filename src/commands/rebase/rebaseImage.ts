@@ -4,19 +4,25 @@ import { planBase } from "../../base/buildBase.ts";
 import type { BaseLock, PlannedBase } from "../../base/types.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import { createdTime } from "../../image/created.ts";
-import { type Assembly, finishImage, reportDraft } from "../../pipeline/assemble/assembleContainer.ts";
+import {
+  type Assembly,
+  assembledSettings,
+  finishImage,
+  imageLayers,
+  reportDraft,
+} from "../../pipeline/assemble/assembleContainer.ts";
 import { openCompletion } from "../../pipeline/assemble/completeBase.ts";
-import { contentsOfBase, type DecidedImage, type MadeImage } from "../../pipeline/assemble/makeImage.ts";
 import { baseDigest } from "../../pipeline/base/baseDigest.ts";
 import { baseName, baseSpec } from "../../pipeline/base/baseSpec.ts";
 import { snapshotTime } from "../../pipeline/base/snapshotTime.ts";
 import { baseOptions } from "../../pipeline/base/startBase.ts";
+import { contentsOfBase, type DecidedImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { inputsDigest } from "../../pipeline/plan/imageInputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
 import type { Digest } from "../../util/digest.ts";
-import type { AssembledImage } from "./assembledImage.ts";
+import type { ImageParts } from "./imageParts.ts";
 import { rebasedFacts } from "./rebasedFacts.ts";
 
 /** What is to lie underneath. */
@@ -36,7 +42,7 @@ export interface WantedBase {
  * @throws {SpacktainersError} of planning a base
  */
 export async function decideRebase(
-  image: AssembledImage,
+  image: ImageParts,
   wanted: WantedBase,
   workshop: Pick<Workshop, "store" | "registries" | "baseCacheDir" | "emit" | "signal">,
   { published, refresh }: { readonly published: PublishedLayers | undefined; readonly refresh: boolean },
@@ -55,7 +61,7 @@ export async function decideRebase(
   const created = createdTime([imageMtime, ...snapshotTime(wanted.configured)]);
   const layoutDigest = await baseDigest(wanted.configured, names.arch);
   const digestOfBase = (base: PlannedBase): Digest | undefined => base.image?.digest ?? layoutDigest;
-  const labels = (base: PlannedBase): AssembledImage["labels"] =>
+  const labels = (base: PlannedBase): ImageParts["labels"] =>
     labelsOn(image, baseName(wanted.configured, { packages: base.packages ?? [] }), digestOfBase(base));
   const inputs = (base: PlannedBase): string =>
     inputsDigest({
@@ -70,6 +76,7 @@ export async function decideRebase(
       allow: facts.allow,
       created,
       labels: labels(base),
+      epilogue: undefined,
     });
 
   async function make(): Promise<MadeImage> {
@@ -95,14 +102,18 @@ export async function decideRebase(
       published?.baseContents(completed.base.key) ??
       (base.layers.length === 0 ? undefined : await contentsOfBase(base));
     const decided = inputs(completed.base);
-    const finished = await finishImage(assembly, draft, store, {
-      packages: layers.map(({ layer }) => layer),
+    const own = labels(completed.base);
+    const finished = finishImage(assembly, {
+      layers: await imageLayers(assembly, draft, store, {
+        packages: layers.map(({ layer }) => layer),
+        baseContents,
+      }),
+      settings: assembledSettings(assembly, draft, own),
       inputs: decided,
       created,
-      labels: labels(completed.base),
+      labels: own,
       annotations: image.annotations,
       completion: completed.completion,
-      ...(baseContents === undefined ? {} : { baseContents }),
     });
     return {
       image: finished,
@@ -128,11 +139,7 @@ export async function decideRebase(
 }
 
 /** The image's labels, with those that name its base replaced. */
-function labelsOn(
-  { labels }: AssembledImage,
-  name: string,
-  digest: Digest | undefined,
-): AssembledImage["labels"] {
+function labelsOn({ labels }: ImageParts, name: string, digest: Digest | undefined): ImageParts["labels"] {
   const { "org.opencontainers.image.base.digest": _, ...kept } = labels;
   return {
     ...kept,

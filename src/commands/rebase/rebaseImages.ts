@@ -2,34 +2,36 @@
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
 import { hostArchitecture } from "../../definitions/select.ts";
-import { platformOf } from "../../image/image.ts";
+import { isOciImage } from "../../image/image.ts";
+import { openSource } from "../../image/openSource.ts";
+import { platformOf } from "../../image/platform.ts";
 import { parseBaseOption } from "../../pipeline/base/baseOption.ts";
 import { loadVerificationKeys } from "../../pipeline/describe/keyFiles.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { forEachOf, type Outcome } from "../../pipeline/workspace/outcomes.ts";
-import { type Output, parseOutput } from "../../pipeline/workspace/outputs.ts";
+import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
 import { neighboursOf } from "../../pipeline/workspace/selectAsked.ts";
 import { inWorkshop, tidyWorkshop, type Workshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { type ImageName, parseTag } from "../../registry/reference.ts";
+import { writeFacts } from "../../supply/factsDocument.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
 import { moveTags, type PushResult } from "../push/moveTags.ts";
 import { chosenRegistries, signingOf } from "../push/pushContainers.ts";
-import { readAssembledImage } from "./assembledImage.ts";
+import { readImageParts } from "./imageParts.ts";
+import { machineRecords } from "./imageRecords.ts";
 import { type OsPackageChange, osPackageChanges } from "./osPackageChanges.ts";
 import { type Rebased, type RebaseOptions, rebaseContainer, wantedBase } from "./rebaseContainer.ts";
 import { decideRebase } from "./rebaseImage.ts";
 import { rebaseReference } from "./rebaseReference.ts";
-import { layoutSource } from "./rebaseSource.ts";
 import { type RebaseSubject, rebaseSubjects, subjectName } from "./rebaseSubjects.ts";
-import { writeRebased } from "./writeRebased.ts";
 
 /** A command line of `rebase`. */
 export interface RebaseRequest {
   readonly directory: string;
-  /** Containers, layouts, references; none: all containers. */
+  /** Containers, layouts, archives, references; none: all containers. */
   readonly images: readonly string[];
   readonly arch: string | undefined;
   /** As {@link parseBaseOption}; undefined: as configured or locked. */
@@ -82,7 +84,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
   const repository = await openSoundRepository(directory);
   const { configuration } = repository;
   const subjects = await rebaseSubjects(request, repository);
-  const publishes = subjects.some(({ kind }) => kind !== "layout");
+  const publishes = subjects.some(({ kind }) => kind !== "source");
   const dryRun = request.dryRun || request.outputs.length > 0;
   // A key that cannot be read is told before anything is made.
   const signing = publishes && !dryRun ? await signingOf(configuration, directory) : unsigned;
@@ -141,8 +143,8 @@ async function rebase(
       throw oneError(subject.errors);
     case "container":
       return [await container(subject.container, repository, request, options, workshop)];
-    case "layout":
-      return [await layout(subject, repository.configuration, request, options, workshop)];
+    case "source":
+      return [await onMachine(subject, repository.configuration, request, options, workshop)];
     case "reference":
       return reference(subject.name, repository.configuration, request, options, workshop);
   }
@@ -172,27 +174,38 @@ async function container(
   return { ...(await finished(rebased, request, workshop)), pushed: rows };
 }
 
-async function layout(
-  { path, container }: Extract<RebaseSubject, { kind: "layout" }>,
+/** An image in a layout or an archive, which is written to where it was unless another place is asked for. */
+async function onMachine(
+  { source, container }: Extract<RebaseSubject, { kind: "source" }>,
   configuration: Configuration,
   request: RebaseRequest,
   options: RebaseOptions,
   workshop: Workshop,
 ): Promise<RebaseResult> {
   const arch = container?.arch ?? asArchitecture(request.arch) ?? hostArchitecture();
-  const before = await readAssembledImage(await layoutSource(path, platformOf(arch), workshop));
-  const wanted =
-    container === undefined
-      ? { configured: options.base ?? configuration.base, lock: undefined }
-      : await wantedBase(container, configuration, options, workshop);
-  const decided = await decideRebase(before, wanted, workshop, {
-    published: undefined,
-    refresh: request.refresh,
-  });
-  const outputs = request.outputs.length > 0 ? request.outputs : [`oci:${path}`];
-  const isThere = before.inputs === decided.inputs && request.outputs.length === 0;
-  const made = isThere ? undefined : await decided.make();
-  return finished({ before, made }, { ...request, outputs }, workshop);
+  if (source.reference !== undefined && request.outputs.length === 0)
+    throw new SpacktainersError("USAGE", `${source.path} may have other images, which would be lost`, {
+      hint: "--output says where the image is to be written to",
+    });
+  const image = await openSource(source, [platformOf(arch)]);
+  try {
+    if (!isOciImage(image)) throw new SpacktainersError("INTERNAL", "the image has no manifest");
+    const before = await readImageParts(image, machineRecords(image, workshop));
+    const wanted =
+      container === undefined
+        ? { configured: options.base ?? configuration.base, lock: undefined }
+        : await wantedBase(container, configuration, options, workshop);
+    const decided = await decideRebase(before, wanted, workshop, {
+      published: undefined,
+      refresh: request.refresh,
+    });
+    const outputs = request.outputs.length > 0 ? request.outputs : [`${source.kind}:${source.path}`];
+    const isThere = before.inputs === decided.inputs && request.outputs.length === 0;
+    const made = isThere ? undefined : await decided.make();
+    return await finished({ before, made }, { ...request, outputs }, workshop);
+  } finally {
+    await image.close();
+  }
 }
 
 async function reference(
@@ -241,8 +254,14 @@ async function finished(
 ): Promise<RebaseResult> {
   const outputs = request.outputs.map((text) => parseOutput(text, request.directory, before.names));
   if (made !== undefined && !request.dryRun && outputs.length > 0)
-    await writeRebased(made, before.names, outputs, request, workshop);
-  const labels = made?.image.config.value.config?.Labels ?? {};
+    await writeOutputs(made.image, outputs, before.names, {
+      directory: request.directory,
+      force: request.force,
+      facts: made.facts && writeFacts(made.facts),
+      emit: workshop.emit,
+      signal: workshop.signal,
+    });
+  const labels = (await made?.image.config())?.value.config?.Labels ?? {};
   return {
     ...before.names,
     upToDate: made === undefined,

@@ -1,24 +1,23 @@
 /** An image that is named by itself, wherever it is published, on another base. */
-import { parseIndex } from "../../archive/oci/parse.ts";
-import { isIndexType } from "../../archive/oci/types.ts";
+import { openBaseStore } from "../../base/baseStore.ts";
 import {
   type Architecture,
   architectures,
   type RegistryConfiguration,
 } from "../../definitions/configuration.ts";
-import { platformOf } from "../../image/image.ts";
+import { openRegistryImage, type RegistryImage } from "../../image/openRegistryImage.ts";
+import { platformOf } from "../../image/platform.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
-import { type PublishedImage, readPublishedImage } from "../../publish/publishedImage.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
-import { getManifest } from "../../registry/manifests.ts";
 import { formatRepository, type ImageName, manifestReference, type Tag } from "../../registry/reference.ts";
 import type { Repository } from "../../registry/registry.ts";
 import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { inputsOf, publishedByTag } from "../push/goals.ts";
 import { type AskedGoal, type PushedContainer, pushToAll } from "../push/pushContainer.ts";
-import { readAssembledImage } from "./assembledImage.ts";
+import { readImageParts } from "./imageParts.ts";
+import { registryRecords } from "./imageRecords.ts";
 import type { Rebased, RebaseOptions } from "./rebaseContainer.ts";
 import { decideRebase, type WantedBase } from "./rebaseImage.ts";
-import { publishedSource } from "./rebaseSource.ts";
 
 /** The images that a name stands for, rebased. */
 export interface RebasedReference {
@@ -43,17 +42,17 @@ export async function rebaseReference(
   workshop: Workshop,
 ): Promise<RebasedReference> {
   const repository = workshop.registries.repository(name);
-  const there = await architecturesOf(repository, name);
+  const there = await imagesOf(repository, name, workshop);
   const made: MadeRebase[] = [];
-  for (const each of arch === undefined ? there : [arch])
+  for (const each of arch === undefined ? [...there.keys()] : [arch])
     made.push(
-      await makeOne(repository, name, each, options, workshop).catch((error: unknown) => {
-        throw there.length === 1 ? error : ofArchitecture(error, each);
+      await makeOne(there.get(each), name, each, options, workshop).catch((error: unknown) => {
+        throw there.size === 1 ? error : ofArchitecture(error, each);
       }),
     );
   const images: RebasedReference["images"][number][] = [];
   for (const one of made) images.push(await pushOne(repository, name, one, tags, options, workshop));
-  return { images, architectures: there };
+  return { images, architectures: [...there.keys()] };
 }
 
 /** A failure, with the architecture that it is of. */
@@ -77,31 +76,29 @@ function named(error: SpacktainersError, arch: Architecture): SpacktainersError 
 interface MadeRebase extends Rebased {
   readonly arch: Architecture;
   /** The image as it is in the registry. */
-  readonly image: PublishedImage;
+  readonly image: RegistryImage;
   /** It stands on that base already. */
   readonly isSame: boolean;
 }
 
 async function makeOne(
-  repository: Repository,
+  image: RegistryImage | undefined,
   name: ImageName,
   arch: Architecture,
   options: Parameters<typeof rebaseReference>[3],
   workshop: Workshop,
 ): Promise<MadeRebase> {
   const { emit } = workshop;
-  const platform = platformOf(arch);
-  const image = await readPublishedImage(repository, manifestReference(name), platform);
-  if (image === undefined || (await image.config()).architecture !== arch)
+  if (image === undefined)
     throw new SpacktainersError("NOT_FOUND", `there is no such image for ${arch}`, {
       place: { url: `${formatRepository(name)} ${manifestReference(name)}` },
       hint: "without --arch, those that there are are rebased",
     });
-  const before = await readAssembledImage(await publishedSource(image, options.believed, emit));
+  const before = await readImageParts(image, registryRecords(image, options.believed, emit));
   const published = openPublishedLayers([image], emit);
   const wanted: WantedBase = { configured: options.base, lock: undefined };
   const decided = await decideRebase(before, wanted, workshop, { published, refresh: options.refresh });
-  const isSame = image.inputs === decided.inputs;
+  const isSame = inputsOf(image) === decided.inputs;
   const made = isSame && !options.anew ? undefined : await decided.make();
   return { arch, image, isSame, before, made };
 }
@@ -137,21 +134,39 @@ async function pushOne(
   return { rebased: { before, made }, pushed: { container, version, targets } };
 }
 
-/** The architectures that a name has images for, as far as we know them. */
-async function architecturesOf(repository: Repository, name: ImageName): Promise<readonly Architecture[]> {
+/**
+ * The images that a name stands for, by the architectures that we know.
+ * @throws {SpacktainersError} `NOT_FOUND` when there is none
+ */
+async function imagesOf(
+  repository: Repository,
+  name: ImageName,
+  workshop: Pick<Workshop, "baseCacheDir">,
+): Promise<ReadonlyMap<Architecture, RegistryImage>> {
   const reference = manifestReference(name);
-  const place = { url: `${formatRepository(name)} ${reference}` };
-  const found = await getManifest(repository, reference);
-  if (found === undefined)
-    throw new SpacktainersError("NOT_FOUND", "there is no such image", {
-      place,
-      hint: "check its name and tag; a private one needs credentials",
-    });
-  if (isIndexType(found.mediaType)) {
-    const named = parseIndex(found.bytes, place).manifests.map(({ platform }) => platform?.architecture);
-    return architectures.filter((each) => named.includes(each));
+  const found = new Map<Architecture, RegistryImage>();
+  for (const arch of architectures) {
+    const image = await publishedByTag(repository, reference, platformOf(arch), workshop);
+    if (image !== undefined && (await isForIts(image))) found.set(arch, image);
   }
-  const image = await readPublishedImage(repository, reference, platformOf("amd64"));
-  const own = (await image?.config())?.architecture;
-  return architectures.filter((each) => each === own);
+  if (found.size > 0) return found;
+  // Says why there is none.
+  const store = openBaseStore(workshop.baseCacheDir);
+  const image = await openRegistryImage(repository, reference, {
+    platforms: architectures.map(platformOf),
+    store,
+  });
+  await image.config();
+  return found;
+}
+
+/** Whether an image without an index is for the platform it was asked for. */
+async function isForIts(image: RegistryImage): Promise<boolean> {
+  return image.config().then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof SpacktainersError && error.code === "NOT_FOUND") return false;
+      throw error;
+    },
+  );
 }

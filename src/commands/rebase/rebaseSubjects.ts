@@ -1,9 +1,9 @@
 /** What a command line of `rebase` names. */
-import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
 import type { Container, Definition, Repository } from "../../definitions/repository.ts";
 import { selectDefinitions } from "../../definitions/select.ts";
-import { defaultOutput } from "../../pipeline/images/builtImage.ts";
+import type { ImageSource } from "../../image/openSource.ts";
+import { defaultOutput } from "../../pipeline/images/builtImages.ts";
+import { findForm, formText, type ImageForm } from "../../pipeline/images/findImage.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { definitionName } from "../../pipeline/workspace/outcomes.ts";
 import { formatReference, type ImageName, parseReference } from "../../registry/reference.ts";
@@ -13,7 +13,7 @@ import { shownPath } from "../../util/shownPath.ts";
 /** The part of a command line that names images. */
 export interface NamedSubjects {
   readonly directory: string;
-  /** Containers, layouts, references; none: all containers. */
+  /** Containers, layouts, archives, references; none: all containers. */
   readonly images: readonly string[];
   readonly arch: string | undefined;
 }
@@ -21,7 +21,8 @@ export interface NamedSubjects {
 /** An image as a command line names it. */
 export type RebaseSubject =
   | { readonly kind: "container"; readonly container: Container }
-  | { readonly kind: "layout"; readonly path: string; readonly container: Container | undefined }
+  /** In a layout or an archive on this machine. */
+  | { readonly kind: "source"; readonly source: ImageSource; readonly container: Container | undefined }
   | { readonly kind: "reference"; readonly name: ImageName }
   /** A definition that has no image that could be rebased, and why. */
   | {
@@ -54,7 +55,7 @@ export async function rebaseSubjects(
     // What is published counts; the built image only where nothing is published.
     if (hasRegistries) return { kind: "container", container: definition };
     const path = defaultOutput(repository.configuration.output, definition);
-    return { kind: "layout", path, container: definition };
+    return { kind: "source", source: { kind: "oci", path, reference: undefined }, container: definition };
   };
   if (images.length === 0) {
     const all = (await select([])).filter(({ kind }) => kind !== "def");
@@ -66,12 +67,9 @@ export async function rebaseSubjects(
   }
   const subjects: RebaseSubject[] = [];
   for (const text of new Set(images)) {
-    const path = resolve(directory, text.replace(/^oci:/, ""));
-    if (await isLayout(path)) {
-      const container = repository.containers.find(
-        (one) => defaultOutput(repository.configuration.output, one) === path,
-      );
-      subjects.push({ kind: "layout", path, container });
+    const form = await findForm(text, directory);
+    if (form !== undefined) {
+      subjects.push(ofForm(form, repository));
       continue;
     }
     const found = await select([text]).catch((error: unknown) => {
@@ -79,9 +77,25 @@ export async function rebaseSubjects(
       throw error;
     });
     if (found.length > 0) subjects.push(...found.map(ofDefinition));
-    else subjects.push({ kind: "reference", name: parseReference(text.replace(/^docker:\/\//, "")) });
+    else subjects.push({ kind: "reference", name: parseReference(text) });
   }
   return subjects;
+}
+
+/** An image that is said to be somewhere. */
+function ofForm(form: ImageForm, { containers, configuration }: Repository): RebaseSubject {
+  if (form.kind === "reference" && form.transport === "docker")
+    return { kind: "reference", name: parseReference(form.name) };
+  if (form.kind === "source" && form.source.kind !== "docker-archive") {
+    const { source } = form;
+    const container = containers.find((one) => defaultOutput(configuration.output, one) === source.path);
+    return { kind: "source", source, container };
+  }
+  throw new SpacktainersError(
+    "NOT_SUPPORTED",
+    `${formText(form)} has no manifest, which tells what an image was put together from`,
+    { hint: "a container, an OCI layout, oci-archive:FILE and docker://NAME can be rebased" },
+  );
 }
 
 /** Why a definition has no image that could be rebased. */
@@ -103,18 +117,11 @@ export function subjectName(subject: RebaseSubject, directory: string): string {
       return definitionName(subject.container);
     case "refused":
       return definitionName(subject.definition);
-    case "layout":
+    case "source":
       return subject.container === undefined
-        ? shownPath(subject.path, directory)
+        ? shownPath(subject.source.path, directory)
         : definitionName(subject.container);
     case "reference":
       return formatReference(subject.name);
   }
-}
-
-async function isLayout(path: string): Promise<boolean> {
-  return stat(join(path, "oci-layout")).then(
-    (facts) => facts.isFile(),
-    () => false,
-  );
 }

@@ -1,20 +1,21 @@
 /** The facts of an image that was put on another base: what the image tells, and what is recorded beside it. */
 import { osReleaseOf } from "../../base/osRelease.ts";
-import type { AnyBaseLayer, Base } from "../../base/types.ts";
+import type { Base } from "../../base/types.ts";
 import { formatTime } from "../../image/created.ts";
-import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
+import type { OciImage } from "../../image/image.ts";
+import { platformOf } from "../../image/platform.ts";
 import { builderFacts } from "../../pipeline/assemble/builderFacts.ts";
 import { builtFacts } from "../../pipeline/assemble/imageFacts.ts";
 import type { BuiltImageFacts, SourceFacts } from "../../supply/imageFacts.ts";
 import { runtimeGraph } from "../../supply/runtimeGraph.ts";
 import { type Digest, digestOf } from "../../util/digest.ts";
 import { toolVersion } from "../../util/toolVersion.ts";
-import type { AssembledImage } from "./assembledImage.ts";
+import type { ImageParts } from "./imageParts.ts";
 
 /** What an image became. */
 export interface RebasedParts {
-  readonly image: Image<AnyLayer>;
-  readonly base: Base<AnyBaseLayer>;
+  readonly image: OciImage;
+  readonly base: Base;
   /** For people. */
   readonly baseName: string;
   /** Of the base's manifest, when it is an image. */
@@ -31,10 +32,10 @@ export interface RebasedParts {
  *
  * @throws {SpacktainersError} of reading the record
  */
-export async function rebasedFacts(before: AssembledImage, parts: RebasedParts): Promise<BuiltImageFacts> {
+export async function rebasedFacts(before: ImageParts, parts: RebasedParts): Promise<BuiltImageFacts> {
   const { names, packages, externals, graph } = before;
   const { base } = parts;
-  const recorded = await before.source.recorded();
+  const recorded = await before.records.recorded();
   const specs = packages.map(({ spec }) => spec);
   const planned = {
     name: names.name,
@@ -66,7 +67,10 @@ export async function rebasedFacts(before: AssembledImage, parts: RebasedParts):
       configuration: undefined,
     },
     source: sourceOf(before),
-    rebasedFrom: { digest: before.source.digest, repository: before.source.repository },
+    rebasedFrom: {
+      digest: before.image.manifest.descriptor.digest,
+      repository: before.records.repository,
+    },
     builder: builderFacts(),
     toolVersion: toolVersion(),
   };
@@ -74,7 +78,7 @@ export async function rebasedFacts(before: AssembledImage, parts: RebasedParts):
 }
 
 /** What the image says of where its definition was kept. */
-function sourceOf({ labels, annotations }: AssembledImage): SourceFacts | undefined {
+function sourceOf({ labels, annotations }: ImageParts): SourceFacts | undefined {
   const url = labels["org.opencontainers.image.source"];
   const lastChange = annotations["org.opencontainers.image.revision"];
   if (url === undefined && lastChange === undefined) return undefined;

@@ -1,14 +1,15 @@
-import { builtLayout } from "../../pipeline/images/builtLayout.ts";
+import { withImage } from "../../pipeline/images/openImage.ts";
+import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import { parseBind } from "../../run/containerProcess.ts";
 import { runImage } from "../../run/runImage.ts";
-import type { GpuKind, MpiMode, RuntimeName } from "../../run/types.ts";
+import type { GpuKind, MpiMode, RunOptions, RuntimeName } from "../../run/types.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 
 /** A command line of `run`. */
 export interface RunRequest {
   readonly directory: string;
-  /** A container's name, or a layout's directory. */
+  /** In any form that `findImage` knows. */
   readonly image: string;
   readonly arch: string | undefined;
   readonly command: readonly string[];
@@ -17,8 +18,8 @@ export interface RunRequest {
   /** `NAME=value`, or `NAME` for the value it has here. */
   readonly env: readonly string[];
   readonly workdir: string | undefined;
-  /** `none`: the command is not handed to the image's entrypoint; default `image`. */
-  readonly entrypoint?: "image" | "none";
+  /** Default `image`; see `RunOptions.entrypoint`. */
+  readonly entrypoint?: RunOptions["entrypoint"];
   /** Default `auto`. */
   readonly mpi?: MpiMode;
   readonly gpu?: GpuKind | undefined;
@@ -29,36 +30,45 @@ export interface RunRequest {
   readonly fakeroot?: boolean;
   readonly tty: boolean | undefined;
   readonly print: ((commandLine: string) => void) | undefined;
+  /** Called before the program takes the place of this process. */
+  readonly leave?: () => void;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs a command in a built image.
+ * Runs a command in an image.
  *
  * @returns the command's exit status; 128 and the number of the signal that ended it
- * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when the image is not built, `RUNTIME_MISSING`, `USAGE`
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_FOUND` when the image is nowhere, `RUNTIME_MISSING`, `USAGE`; of opening it
  */
 export async function runContainer(request: RunRequest): Promise<number> {
-  const image = await builtLayout(request);
-  return runImage({
-    image,
-    command: request.command,
-    binds: request.binds.map((text) => parseBind(text, request.directory)),
-    env: parseEnvironment(request.env),
-    entrypoint: request.entrypoint ?? "image",
-    mpi: request.mpi ?? "auto",
-    runtime: request.runtime,
-    network: request.network,
-    readOnly: request.readOnly,
-    fakeroot: request.fakeroot === true,
-    emit: request.emit,
-    signal: request.signal,
-    ...(request.gpu === undefined ? {} : { gpu: request.gpu }),
-    ...(request.workdir === undefined ? {} : { workdir: request.workdir }),
-    ...(request.tty === undefined ? {} : { tty: request.tty }),
-    ...(request.print === undefined ? {} : { print: request.print }),
-  });
+  const { directory, arch, emit, signal } = request;
+  const binds = request.binds.map((text) => parseBind(text, directory));
+  const env = parseEnvironment(request.env);
+  const repository = await openRepository(directory);
+  const question = { directory, arch, preferHost: true, emit, signal };
+  return withImage(request.image, repository, question, ({ image }) =>
+    runImage({
+      image,
+      command: request.command,
+      binds,
+      env,
+      entrypoint: request.entrypoint ?? "image",
+      mpi: request.mpi ?? "auto",
+      runtime: request.runtime,
+      network: request.network,
+      readOnly: request.readOnly,
+      fakeroot: request.fakeroot === true,
+      emit,
+      signal,
+      ...(request.gpu === undefined ? {} : { gpu: request.gpu }),
+      ...(request.workdir === undefined ? {} : { workdir: request.workdir }),
+      ...(request.tty === undefined ? {} : { tty: request.tty }),
+      ...(request.print === undefined ? {} : { print: request.print }),
+      ...(request.leave === undefined ? {} : { leave: request.leave }),
+    }),
+  );
 }
 
 /**

@@ -1,24 +1,20 @@
-import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Container, Repository } from "../../definitions/repository.ts";
-import { hostArchitecture } from "../../definitions/select.ts";
-import { platformOf } from "../../image/image.ts";
+import { assemblyAnnotation } from "../../image/annotations.ts";
+import { isRegistryImage, type RegistryImage } from "../../image/openRegistryImage.ts";
 import { factsOfPlan } from "../../pipeline/assemble/imageFacts.ts";
-import { layoutFacts } from "../../pipeline/describe/layoutFacts.ts";
-import { anyImage } from "../../pipeline/describe/packageListing.ts";
-import { defaultOutput } from "../../pipeline/images/builtImage.ts";
-import { namesRegistryImage, publishedReference } from "../../pipeline/images/publishedReference.ts";
+import { describedFacts } from "../../pipeline/describe/describedFacts.ts";
+import { loadVerificationKeys } from "../../pipeline/describe/keyFiles.ts";
+import { findImage } from "../../pipeline/images/findImage.ts";
+import { openSubject } from "../../pipeline/images/openImage.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
-import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openRepository, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { artifactRepository } from "../../publish/artifactRepository.ts";
-import { openRegistries } from "../../registry/openRegistries.ts";
-import { resolveImage } from "../../registry/resolveImage.ts";
 import { cycloneDxDocument, cycloneDxMediaType } from "../../supply/cycloneDx.ts";
-import { attachedDocument } from "../../supply/foundDocuments.ts";
 import type { ImageFacts } from "../../supply/imageFacts.ts";
+import { publishedBill } from "../../supply/publishedBill.ts";
 import { spdxDocument, spdxMediaType } from "../../supply/spdx.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -31,7 +27,7 @@ export type BillFormat = (typeof billFormats)[number];
 /** A command line of `sbom`. */
 export interface BillRequest {
   readonly directory: string;
-  /** A container's name, a layout's directory, with `oci:` before it or not, or an image in a registry. */
+  /** An image in any form that `findImage` knows. */
   readonly image: string;
   readonly arch: string | undefined;
   readonly format: BillFormat;
@@ -61,79 +57,110 @@ export interface BillOfMaterials {
 }
 
 /**
- * The bill of materials of a built image; of a container that is not built, of what a build would put into it now.
+ * The bill of materials of an image; of a container that is not here, of what a build would put into it now. Of an image in a
+ * registry it is the document beside it: where public keys are configured, only what one of them has stated.
  *
- * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `NOT_SUPPORTED` for images without Spack packages; of resolving
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`; `NOT_SUPPORTED` for images without Spack packages; `SIGNATURE_MISSING` when
+ *   no trusted key has stated what is attached; of opening images, of resolving
  */
 export async function billOfMaterials(request: BillRequest): Promise<BillOfMaterials> {
-  if (await namesRegistryImage(request.directory, request.image)) return publishedBill(request);
-  const facts = await factsOf(request);
-  const document = request.format === "spdx" ? spdxDocument(facts) : cycloneDxDocument(facts);
-  const text = `${JSON.stringify(document, undefined, 2)}\n`;
-  const file = request.output === undefined ? undefined : resolve(request.directory, request.output);
-  if (file !== undefined) await writeFileAtomically(file, text);
-  return {
-    name: facts.name,
-    version: facts.version,
-    digest: facts.manifest?.digest,
-    format: request.format,
-    packages: facts.packages.length,
-    osPackages: facts.base.packages.length,
-    text,
-    file,
-  };
-}
-
-/** The bill of materials that is attached to an image in a registry. */
-async function publishedBill(request: BillRequest): Promise<BillOfMaterials> {
-  const { emit, signal, format } = request;
-  const definitions = await openRepository(request.directory);
-  const named = await publishedReference(request, definitions);
-  const registries = openRegistries({ configured: definitions.configuration.registries, emit, signal });
+  const repository = await openRepository(request.directory);
+  const subject = await findImage(request.image, repository, request);
+  const { container, form, found } = subject;
+  if (container !== undefined && (form === undefined || found === "published")) {
+    request.emit({
+      type: "warning",
+      code: "NOTICE",
+      message: `${container.name} is not built: this is what a build would put into it now`,
+    });
+    const sound = await openSoundRepository(request.directory);
+    return ofFacts(await factsToBe(await selectOne(request.image, sound, request), sound, request), request);
+  }
+  const { arch, emit, signal } = request;
+  const { registries } = repository.configuration;
+  const image = await openSubject(subject, { arch, registries, emit, signal });
   try {
-    const repository = registries.repository(named.repository);
-    const platform = platformOf(asArchitecture(request.arch) ?? hostArchitecture());
-    const image = await resolveImage(repository, named.reference, platform);
-    const mediaType = format === "spdx" ? spdxMediaType : cycloneDxMediaType;
-    const document = await attachedDocument(artifactRepository(repository), image.manifestDigest, mediaType);
-    if (document === undefined)
-      throw new SpacktainersError("NOT_FOUND", "no bill of materials is attached to the image", {
-        place: { url: named.text },
-        hint: "those that `spacktainers push` publishes have one",
-      });
-    const text = `${JSON.stringify(document, undefined, 2)}\n`;
-    const file = request.output === undefined ? undefined : resolve(request.directory, request.output);
-    if (file !== undefined) await writeFileAtomically(file, text);
-    const { annotations = {} } = image.manifest;
-    return {
-      name: annotations["org.opencontainers.image.title"] ?? named.text,
-      version: annotations["org.opencontainers.image.version"] ?? "",
-      digest: image.manifestDigest,
-      format,
-      packages: undefined,
-      osPackages: undefined,
-      text,
-      file,
-    };
+    return isRegistryImage(image)
+      ? await ofRegistryImage(image, repository, request)
+      : await ofFacts(await describedFacts(image), request);
   } finally {
-    await registries.close();
+    await image.close();
   }
 }
 
-async function factsOf(request: BillRequest): Promise<ImageFacts> {
-  const named = request.image.replace(/^oci:/, "");
-  const path = resolve(request.directory, named);
-  if (await isLayout(path)) return layoutFacts(path, await anyImage(path));
-  const repository = await openRepository(request.directory);
-  const container = await selectOne(named, repository, request);
-  const output = defaultOutput(repository.configuration.output, container);
-  if (await isLayout(output)) return layoutFacts(output, await anyImage(output));
-  request.emit({
-    type: "warning",
-    code: "NOTICE",
-    message: `${container.name} is not built: this is what a build would put into it now`,
+/** The bill of materials that is attached to an image in a registry; of an image of ours without one, what it says of itself. */
+async function ofRegistryImage(
+  image: RegistryImage,
+  { configuration }: Repository,
+  request: BillRequest,
+): Promise<BillOfMaterials> {
+  const { format, directory, emit } = request;
+  const { descriptor, value } = image.manifest;
+  const { annotations = {} } = value;
+  const place = { url: image.reference ?? "" };
+  const keys = await loadVerificationKeys(configuration.signing.public, directory);
+  const mediaType = format === "spdx" ? spdxMediaType : cycloneDxMediaType;
+  const bill = await publishedBill(artifactRepository(image.repository), descriptor.digest, mediaType, keys);
+  if (bill.kind === "refused")
+    throw new SpacktainersError(
+      "SIGNATURE_MISSING",
+      "no trusted key has stated the bill of materials that is attached to the image",
+      { place, hint: "`spacktainers verify` tells what is attached; `signing: public:` names the keys" },
+    );
+  if (bill.kind === "none") {
+    if (annotations[assemblyAnnotation] === undefined)
+      throw new SpacktainersError("NOT_FOUND", "no bill of materials is attached to the image", {
+        place,
+        hint: "those that `spacktainers push` publishes have one",
+      });
+    emit({
+      type: "warning",
+      code: "NOTICE",
+      message: "no bill of materials is attached to the image: this is what it says of itself",
+      place,
+    });
+    return ofFacts(await describedFacts(image), request);
+  }
+  if (bill.kind === "unattested")
+    emit({
+      type: "warning",
+      code: "NOTICE",
+      message:
+        "nobody vouches for this bill of materials: whoever may write to the repository can have put it there",
+      place,
+      hint: "name the public keys that may: `signing: { public: [cosign.pub] }` in spacktainers.yaml",
+    });
+  return written(bill.document, request, {
+    name: annotations["org.opencontainers.image.title"] ?? request.image.replace(/^docker:\/\//, ""),
+    version: annotations["org.opencontainers.image.version"] ?? "",
+    digest: descriptor.digest,
+    packages: undefined,
+    osPackages: undefined,
   });
-  return factsToBe(container, await openSoundRepository(request.directory), request);
+}
+
+function ofFacts(facts: ImageFacts, request: BillRequest): Promise<BillOfMaterials> {
+  const document = request.format === "spdx" ? spdxDocument(facts) : cycloneDxDocument(facts);
+  return written(document, request, {
+    name: facts.name,
+    version: facts.version,
+    digest: facts.manifest?.digest,
+    packages: facts.packages.length,
+    osPackages: facts.base.packages.length,
+  });
+}
+
+/** The document as text, and in the file asked for. */
+async function written(
+  document: object,
+  { format, output, directory }: BillRequest,
+  about: Pick<BillOfMaterials, "name" | "version" | "digest" | "packages" | "osPackages">,
+): Promise<BillOfMaterials> {
+  const text = `${JSON.stringify(document, undefined, 2)}\n`;
+  const file = output === undefined ? undefined : resolve(directory, output);
+  if (file !== undefined) await writeFileAtomically(file, text);
+  const { name, version, digest, packages, osPackages } = about;
+  return { name, version, digest, format, packages, osPackages, text, file };
 }
 
 /** What a build would make, found out without making it. */
@@ -143,15 +170,16 @@ async function factsToBe(
   request: BillRequest,
 ): Promise<ImageFacts> {
   return inWorkshop(configuration, { ...request, jobs: undefined }, async (workshop) => {
-    const options = { ...request, frozen: false, strip: undefined, keepMetadata: false, allowUnresolved: [] };
+    const options = {
+      ...request,
+      frozen: false,
+      strip: undefined,
+      keepMetadata: false,
+      allowUnresolved: [],
+      buildArguments: new Map<string, string>(),
+      epilogueNetwork: undefined,
+    };
     const plan = await planContainer(container, configuration, options, workshop);
     return factsOfPlan(plan, await plan.base.build(), request.emit);
   });
-}
-
-async function isLayout(path: string): Promise<boolean> {
-  return stat(join(path, "oci-layout")).then(
-    (facts) => facts.isFile(),
-    () => false,
-  );
 }

@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { type Descriptor, type ImageManifest, mediaTypes } from "../../archive/oci/types.ts";
-import { encode } from "../../image/image.ts";
+import { encode } from "../../image/encodedDocument.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import { bytesBlob, fileBlob } from "../../registry/blobSource.ts";
 import { getManifest, putManifest } from "../../registry/manifests.ts";

@@ -4,24 +4,32 @@ import { type Repository, readTextFile } from "../../definitions/repository.ts";
 import { readTestsFile } from "../../definitions/testsFile.ts";
 import type { TestsFile } from "../../definitions/testsSchema.ts";
 import { readHostFacts } from "../../hpc/hostFacts.ts";
+import type { ImageFacts } from "../../hpc/imageFacts.ts";
+import { readImageFacts } from "../../hpc/readImageFacts.ts";
 import { judge, type PlannedTest, planTests } from "../../hpc/smokeTests.ts";
-import { factsOfForm } from "../../pipeline/images/namedImageFacts.ts";
-import { findImage, type ImageForm, type NamedImage } from "../../pipeline/images/openImage.ts";
+import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
+import { openSubject } from "../../pipeline/images/openImage.ts";
 import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import type { RuntimeName } from "../../run/types.ts";
-import { asSpacktainersError, oneError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { cacheHome } from "../../util/cacheHome.ts";
+import {
+  asSpacktainersError,
+  oneError,
+  type SpacktainersError,
+  SpacktainersErrors,
+} from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
 import { makeJob } from "../job/makeJob.ts";
 import { runJob } from "../job/runJob.ts";
-import { runsSif, runTest, type TestSubject } from "./runTest.ts";
+import { runTest } from "./runTest.ts";
 
 /** A command line of `test`. */
 export interface TestRequest {
   readonly directory: string;
-  /** Containers, layouts, or SIF files. */
+  /** Images in any form that `findImage` knows. */
   readonly names: readonly string[];
   readonly arch: string | undefined;
   /** Empty: every runtime that works here. */
@@ -61,7 +69,7 @@ export interface TestedContainers {
 /**
  * Runs the tests of containers, one after the other. One that cannot be tested does not keep the others from it: its image is not
  * built (`NOT_FOUND`), there is nothing of that name (`UNKNOWN_CONTAINER`), its tests are wrong (`DEFINITION_INVALID`), a runtime
- * is missing (`RUNTIME_MISSING`), or its image is elsewhere or in an archive (`NOT_SUPPORTED`).
+ * is missing (`RUNTIME_MISSING`).
  *
  * @throws {SpacktainersError} problems of the configuration; `INTERRUPTED`
  */
@@ -100,73 +108,57 @@ async function testContainer(
   request: TestRequest,
   told: (result: TestResult) => void,
 ): Promise<readonly TestResult[]> {
-  const { arch, emit, signal } = request;
-  const { registries } = repository.configuration;
-  const image = await findImage(name, repository, request);
-  const subject = subjectOf(image, name);
-  const runtimes = request.slurm === undefined ? runtimesFor(subject, here, request) : [];
-  const { facts } = await factsOfForm(subject.form, { arch, registries, emit, signal });
+  const subject = await findImage(name, repository, request);
+  const { facts, where } = await readSubject(subject, repository, request);
+  const runtimes = runtimesFor(subject, here, request);
   const results: TestResult[] = [];
   const add = (test: PlannedTest, where: string, reasons: readonly string[]): void => {
-    const result = { container: image.name, test: test.name, where, passed: reasons.length === 0, reasons };
+    const result = { container: subject.name, test: test.name, where, passed: reasons.length === 0, reasons };
     results.push(result);
     told(result);
   };
-  for (const test of planTests(facts, await ownTests(image))) {
+  for (const test of planTests(facts, await ownTests(subject))) {
     if (request.slurm !== undefined) {
-      add(test, `job at ${request.slurm.site}`, await runAsJob(test, subject.path, request));
+      add(test, `job at ${request.slurm.site}`, await runAsJob(test, where, request));
       continue;
     }
     for (const runtime of runtimes) {
-      stopIfAborted(signal);
-      add(test, runtime, await runTest(test, subject, runtime, facts.mpiexec, request));
+      stopIfAborted(request.signal);
+      add(test, runtime, await runTest(test, where, runtime, facts.mpiexec, request));
     }
   }
   return results;
 }
 
-/** What can be started of an image, or why there is nothing. */
-function subjectOf(
-  { name, layout, form, container }: NamedImage,
-  text: string,
-): TestSubject & { readonly form: ImageForm } {
-  if (layout !== undefined && form !== undefined) return { kind: "layout", path: layout, form };
-  if (form?.kind === "local") return { kind: "sif", path: form.path, form };
-  if (form === undefined)
-    throw new SpacktainersError("NOT_FOUND", `${name} is not built yet`, {
-      hint:
-        container === undefined
-          ? `neither a container nor an image is called ${text}`
-          : `spacktainers build ${name}`,
-    });
-  throw new SpacktainersError("NOT_SUPPORTED", `${text} cannot be started as it is`, {
-    hint: "make it a SIF file: spacktainers sif",
-  });
+/** The facts of an image, and the words by which another command finds the very same. */
+async function readSubject(
+  subject: ImageSubject,
+  { configuration }: Repository,
+  { arch, emit, signal }: TestRequest,
+): Promise<{ readonly facts: ImageFacts; readonly where: string }> {
+  const { registries } = configuration;
+  const image = await openSubject(subject, { arch, registries, emit, signal });
+  try {
+    const facts = await readImageFacts(image, { cache: cacheHome(), emit, signal });
+    const said = subject.form === undefined ? subject.name : formText(subject.form);
+    return { facts, where: image.reference ?? layoutOf(subject) ?? said };
+  } finally {
+    await image.close();
+  }
 }
 
-/** SIF files are for Apptainer and its sibling. */
+/** Files of Apptainer's own are for Apptainer and its sibling, where these are here; else for whatever is. */
 function runtimesFor(
-  { kind, path }: TestSubject,
+  { form }: ImageSubject,
   here: readonly RuntimeName[],
-  request: TestRequest,
+  { runtimes }: TestRequest,
 ): readonly RuntimeName[] {
-  if (kind === "layout") return here;
-  const able = here.filter(runsSif);
-  const unable = request.runtimes.filter((name) => !runsSif(name));
-  if (unable.length > 0)
-    throw new SpacktainersError("NOT_SUPPORTED", `${unable.join(", ")} cannot run SIF files`, {
-      place: { file: path },
-      hint: "apptainer and singularity can",
-    });
-  if (able.length === 0)
-    throw new SpacktainersError("RUNTIME_MISSING", "there is nothing here that runs SIF files", {
-      place: { file: path },
-      hint: "install apptainer, or test the container the file was made of",
-    });
-  return able;
+  if (form?.kind !== "local" || runtimes.length > 0) return here;
+  const own = here.filter((name) => name === "apptainer" || name === "singularity");
+  return own.length > 0 ? own : here;
 }
 
-async function ownTests(image: NamedImage): Promise<TestsFile | undefined> {
+async function ownTests(image: ImageSubject): Promise<TestsFile | undefined> {
   const path = image.container?.tests;
   if (path === undefined) return undefined;
   const { tests, problems } = readTestsFile(await readTextFile(path, yamlLimits.bytes), path);

@@ -3,9 +3,10 @@ import { type CompressionSettings, compressionFacts } from "../../archive/layerC
 import { type Annotations, layerMediaType } from "../../archive/oci/types.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import type { Completion } from "../../base/completions.ts";
-import type { AnyBaseLayer, Base } from "../../base/types.ts";
+import type { Base } from "../../base/types.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
+import type { ImageSettings } from "../../dockerfile/imageSettings.ts";
 import {
   assemblyAnnotation,
   baseKeyAnnotation,
@@ -13,8 +14,11 @@ import {
   inputsAnnotation,
   layerContentsAnnotation,
 } from "../../image/annotations.ts";
+import { assembleImage, contractCommand, contractEntrypoint } from "../../image/assembleImage.ts";
+import { fileLayer } from "../../image/fileLayer.ts";
 import { type FragmentStore, fragmentKey } from "../../image/fragmentStore.ts";
-import { type AnyLayer, assembleImage, type Image, type ImageLayer } from "../../image/image.ts";
+import type { OciImage } from "../../image/image.ts";
+import type { OciLayer } from "../../image/layer.ts";
 import { nameMatcher } from "../../linkage/allow.ts";
 import { checkLinkage } from "../../linkage/checkLinkage.ts";
 import { externalsMissing } from "../../linkage/externals.ts";
@@ -30,8 +34,9 @@ import {
   standardPath,
 } from "../../view/environmentModification.ts";
 import { FileTree } from "../../view/fileTree.ts";
+import type { CachedLibrary } from "../../view/ldSoCache.ts";
 import { mergeView } from "../../view/mergeView.ts";
-import type { ViewEntry } from "../../view/types.ts";
+import type { ViewEntry, ViewPackage } from "../../view/types.ts";
 import type { LoadedEnvironment } from "../choose/loadEnvironment.ts";
 import type { ResolvedPackages } from "../choose/resolvePackages.ts";
 import { inheritedLabels } from "../plan/imageLabels.ts";
@@ -56,7 +61,7 @@ export interface Assembly {
   readonly prefixes: ReadonlyMap<DagHash, string>;
   /** In the order of `resolved.packages`. */
   readonly inventories: readonly Inventory[];
-  readonly base: Base<AnyBaseLayer>;
+  readonly base: Base;
   readonly baseName: string;
   /** What may stay unresolved. */
   readonly allow: readonly string[];
@@ -80,11 +85,7 @@ export interface Draft {
 export async function draftImage(assembly: Assembly): Promise<Draft> {
   const { names, configuration, loaded, resolved, prefixes, base, inventories } = assembly;
   const { environment } = loaded;
-  const packages = resolved.packages.map(({ spec }, index) => ({
-    spec,
-    prefix: prefixes.get(spec.hash) ?? "",
-    inventory: inventories[index] ?? { entries: [] },
-  }));
+  const packages = packagesOf(assembly);
   const tree = new FileTree([base.inventory, ...inventories]);
   const choice = viewChoice(environment, resolved.graph);
   if (choice !== undefined) refuseHidingView(tree, configuration.view.root, { file: environment.file });
@@ -117,29 +118,47 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
     ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
   });
   const env = environmentValues(top.modifications, baseEnvironment(base));
+  return { top, env, report: checkContents(assembly, { tree: top.tree, libraries: top.libraries, env }) };
+}
+
+/** An image's files and how programs find what they need. */
+export interface Contents {
+  readonly tree: FileTree;
+  /** What `/etc/ld.so.cache` says. */
+  readonly libraries: readonly CachedLibrary[];
+  readonly env: ReadonlyMap<string, string>;
+}
+
+/** Checks that everything in an image can run. */
+export function checkContents(assembly: Assembly, { tree, libraries, env }: Contents): LinkageReport {
+  const { names, resolved, base } = assembly;
   const found = checkLinkage({
-    tree: top.tree,
+    tree,
     architecture: names.arch,
-    packages,
-    cache: top.libraries,
+    packages: packagesOf(assembly),
+    cache: libraries,
     searchPath: (env.get("PATH") ?? "").split(":"),
     libraryPath: (env.get("LD_LIBRARY_PATH") ?? "").split(":").filter((path) => path !== ""),
     allow: assembly.allow,
     ...(resolved.hasSpackPackage === undefined ? {} : { hasSpackPackage: resolved.hasSpackPackage }),
   });
   const isAllowed = nameMatcher(assembly.allow);
-  const missing = externalsMissing(resolved.externals, top.tree, base.libcVersion).filter(
+  const missing = externalsMissing(resolved.externals, tree, base.libcVersion).filter(
     (problem) => !isAllowed(problem.missing) && !isAllowed(problem.owner),
   );
   return {
-    top,
-    env,
-    report: {
-      ...found,
-      problems: [...found.problems, ...missing.filter(({ severity }) => severity === "error")],
-      warnings: [...found.warnings, ...missing.filter(({ severity }) => severity === "warning")],
-    },
+    ...found,
+    problems: [...found.problems, ...missing.filter(({ severity }) => severity === "error")],
+    warnings: [...found.warnings, ...missing.filter(({ severity }) => severity === "warning")],
   };
+}
+
+function packagesOf({ resolved, prefixes, inventories }: Assembly): readonly ViewPackage[] {
+  return resolved.packages.map(({ spec }, index) => ({
+    spec,
+    prefix: prefixes.get(spec.hash) ?? "",
+    inventory: inventories[index] ?? { entries: [] },
+  }));
 }
 
 /**
@@ -161,10 +180,45 @@ export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
   if (failure !== undefined) throw failure;
 }
 
+/**
+ * The layers of an image: those of the base, those of the packages, the top layer.
+ *
+ * @param packages lowest first
+ * @param baseContents the record of what is in the base
+ */
+export async function imageLayers(
+  { base, baseName, compression }: Assembly,
+  draft: Draft,
+  store: FragmentStore,
+  {
+    packages,
+    baseContents,
+  }: { readonly packages: readonly OciLayer[]; readonly baseContents: ContentsId | undefined },
+): Promise<readonly OciLayer[]> {
+  return [
+    ...base.layers.map(({ inventory: _, ...layer }, index) => ({
+      ...layer,
+      createdBy: `spacktainers: ${baseName}`,
+      // What the image that it comes from says of a layer is not said of ours.
+      annotations:
+        index > 0 || baseContents === undefined
+          ? undefined
+          : {
+              [baseKeyAnnotation]: base.key,
+              [layerContentsAnnotation]: formatContentsId(baseContents),
+            },
+    })),
+    ...packages,
+    await topImageLayer(draft.top.entries, compression, store),
+  ];
+}
+
 /** What {@link finishImage} puts together, besides the contents. */
 export interface FinishOptions {
-  /** Layers of the packages, lowest first. */
-  readonly packages: readonly AnyLayer[];
+  /** From bottom to top. */
+  readonly layers: readonly OciLayer[];
+  /** How its containers start. */
+  readonly settings: ImageSettings;
   /** Digest of everything that decides the image. */
   readonly inputs: string;
   /** Seconds since 1970. */
@@ -173,47 +227,49 @@ export interface FinishOptions {
   readonly labels: Annotations;
   /** Of the manifest alone. */
   readonly annotations?: Annotations;
-  /** The record of what is in the base. */
-  readonly baseContents?: ContentsId;
   readonly completion: Completion | undefined;
 }
 
+/** How containers of an image start before anything is done to it: as the contract says, and the base. */
+export function assembledSettings({ base }: Assembly, { env }: Draft, labels: Annotations): ImageSettings {
+  return {
+    env,
+    entrypoint: contractEntrypoint,
+    command: contractCommand,
+    labels: new Map(Object.entries({ ...inheritedLabels(base.config?.labels), ...labels })),
+    user: base.config?.user,
+    workingDirectory: base.config?.workingDir,
+    exposedPorts: new Set(),
+    volumes: new Set(),
+    stopSignal: undefined,
+    author: undefined,
+  };
+}
+
 /**
- * Puts finished parts together: the layers of base and packages, the top layer, the documents.
+ * Puts finished parts together: the layers and the documents.
  *
  * @throws {SpacktainersError} `NOT_SUPPORTED` for more layers than runtimes can mount
  */
-export async function finishImage(
+export function finishImage(
   assembly: Assembly,
-  draft: Draft,
-  store: FragmentStore,
-  { packages, inputs, created, labels, annotations, baseContents, completion }: FinishOptions,
-): Promise<Image<AnyLayer>> {
-  const { names, base } = assembly;
-  const layers: AnyLayer[] = [
-    ...base.layers.map(({ inventory: _, ...layer }, index) => ({
-      ...layer,
-      createdBy: `spacktainers: ${assembly.baseName}`,
-      ...(index > 0 || baseContents === undefined
-        ? {}
-        : {
-            annotations: {
-              [baseKeyAnnotation]: base.key,
-              [layerContentsAnnotation]: formatContentsId(baseContents),
-            },
-          }),
-    })),
-    ...packages,
-    await topImageLayer(draft.top.entries, assembly.compression, store),
-  ];
+  { layers, settings, inputs, created, labels, annotations, completion }: FinishOptions,
+): OciImage {
+  const { entrypoint = null, command = null, user, workingDirectory, stopSignal, author } = settings;
   return assembleImage({
-    architecture: names.arch,
+    architecture: assembly.names.arch,
     layers,
     created,
-    env: draft.env,
-    labels: { ...inheritedLabels(base.config?.labels), ...labels },
-    ...(base.config?.user === undefined ? {} : { user: base.config.user }),
-    ...(base.config?.workingDir === undefined ? {} : { workingDirectory: base.config.workingDir }),
+    env: settings.env,
+    entrypoint,
+    command,
+    labels: Object.fromEntries(settings.labels),
+    exposedPorts: settings.exposedPorts,
+    volumes: settings.volumes,
+    ...(user === undefined ? {} : { user }),
+    ...(workingDirectory === undefined ? {} : { workingDirectory }),
+    ...(stopSignal === undefined ? {} : { stopSignal }),
+    ...(author === undefined ? {} : { author }),
     annotations: {
       ...labels,
       ...annotations,
@@ -230,7 +286,7 @@ export async function finishImage(
 }
 
 /** The variables that a base image brings; a base without any starts from the usual PATH. */
-function baseEnvironment(base: Base<AnyBaseLayer>): ReadonlyMap<string, string> {
+function baseEnvironment(base: Base): ReadonlyMap<string, string> {
   const own = (base.config?.env ?? []).map((line): [string, string] => {
     const equals = line.indexOf("=");
     return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
@@ -243,7 +299,7 @@ async function topImageLayer(
   entries: readonly ViewEntry[],
   compression: CompressionSettings,
   store: FragmentStore,
-): Promise<ImageLayer> {
+): Promise<OciLayer> {
   const key = fragmentKey({
     top: 1,
     compression: compressionFacts(compression),
@@ -259,12 +315,14 @@ async function topImageLayer(
     facts: await writeFragment(path, streamEntries(entries), { compression }),
     inventory: { entries: [] },
   }));
-  return {
-    path: fragment.path,
-    digest: fragment.digest,
-    size: fragment.size,
-    diffId: fragment.diffId,
+  const { path, digest, size, diffId } = fragment;
+  const facts = {
+    digest,
+    size,
+    diffId,
     mediaType: layerMediaType(fragment.compression),
     createdBy: "spacktainers: view and environment",
+    annotations: undefined,
   };
+  return fileLayer(facts, { path, offset: 0, size }, { isOurs: true });
 }

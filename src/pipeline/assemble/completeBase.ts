@@ -1,7 +1,7 @@
 import { keyOf } from "../../base/baseStore.ts";
 import { planBase } from "../../base/buildBase.ts";
 import { type Completion, rememberedLibraries, rememberLibraries } from "../../base/completions.ts";
-import type { AnyBaseLayer, Base, BuildBaseOptions, PlannedBase } from "../../base/types.ts";
+import type { Base, BuildBaseOptions, PlannedBase } from "../../base/types.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
 import { baseSpec } from "../base/baseSpec.ts";
@@ -27,7 +27,7 @@ export interface BaseCompletion {
    * Builds the base and drafts the image; where libraries are missing that the base's archive has packages for, adds these
    * and drafts again. What is missing in the end is in the draft's report.
    */
-  complete(parts: (base: Base<AnyBaseLayer>) => Promise<Assembly>): Promise<CompletedDraft>;
+  complete(parts: (base: Base) => Promise<Assembly>): Promise<CompletedDraft>;
 }
 
 /** What {@link openCompletion} starts from. */

@@ -1,10 +1,11 @@
 /** The facts of an image, from what a build has at hand. */
 
 import { osReleaseOf } from "../../base/osRelease.ts";
-import type { AnyBaseLayer, Base } from "../../base/types.ts";
+import type { Base } from "../../base/types.ts";
 import { layerPackagesAnnotation } from "../../image/annotations.ts";
 import { formatTime } from "../../image/created.ts";
-import { type AnyLayer, type Image, platformOf } from "../../image/image.ts";
+import type { OciImage } from "../../image/image.ts";
+import { platformOf } from "../../image/platform.ts";
 import { type DagHash, parseDagHash } from "../../spec/concrete.ts";
 import type { BuiltImageFacts, ImageFacts, LayerFacts } from "../../supply/imageFacts.ts";
 import { runtimeGraph } from "../../supply/runtimeGraph.ts";
@@ -24,11 +25,7 @@ import { licenseFacts } from "./licenseFacts.ts";
 const largestInput = 64 << 20;
 
 /** Facts of an image that is not made yet, but for its layers. */
-export async function factsOfPlan(
-  plan: ContainerPlan,
-  base: Base<AnyBaseLayer>,
-  emit: EmitEvent,
-): Promise<ImageFacts> {
+export async function factsOfPlan(plan: ContainerPlan, base: Base, emit: EmitEvent): Promise<ImageFacts> {
   const { container, configuration, loaded, locks, resolved, prefixes, source } = plan;
   const licenseOf = await licenseFacts(configuration, resolved.graph, emit);
   const specs = resolved.packages.map(({ spec }) => spec);
@@ -78,22 +75,23 @@ export async function factsOfPlan(
  *
  * @param inputs digest of everything that decided it
  */
-export function builtFacts(
+export async function builtFacts(
   planned: ImageFacts,
-  image: Image<AnyLayer>,
-  base: Base<AnyBaseLayer>,
+  image: OciImage,
+  base: Base,
   inputs: string,
-): BuiltImageFacts {
-  const { descriptor } = image.manifest;
+): Promise<BuiltImageFacts> {
+  const { descriptor, value } = image.manifest;
+  const layers = await image.layers();
   return {
     ...planned,
     manifest: {
       digest: descriptor.digest,
       size: descriptor.size,
       mediaType: descriptor.mediaType,
-      config: image.config.descriptor.digest,
+      config: value.config.digest,
     },
-    layers: image.layers.map((layer, index): LayerFacts => {
+    layers: layers.map((layer, index): LayerFacts => {
       const { digest, diffId, size, mediaType } = layer;
       const packages = packagesIn(layer.annotations?.[layerPackagesAnnotation]);
       const role = index < base.layers.length ? "base" : packages.length > 0 ? "packages" : "top";

@@ -6,9 +6,10 @@ import {
   layerKeysAnnotation,
   layerPackagesAnnotation,
 } from "../../image/annotations.ts";
+import { fileLayer } from "../../image/fileLayer.ts";
 import type { FragmentKey, FragmentStore, StoredFragment } from "../../image/fragmentStore.ts";
-import type { AnyLayer } from "../../image/image.ts";
 import { joinFragments } from "../../image/joinFragments.ts";
+import type { LayerFacts, OciLayer } from "../../image/layer.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { contentsOf, formatContentsId } from "../../publish/layerContents.ts";
 import type { PublishedLayer, PublishedLayers } from "../../publish/publishedLayers.ts";
@@ -28,7 +29,7 @@ export interface ReadyLayer {
   /** Of its members, in their order. */
   inventories(): Promise<readonly Inventory[]>;
   /** The layer, with the record of what is in it. */
-  finish(): Promise<{ readonly layer: AnyLayer; readonly contents: ContentsSource }>;
+  finish(): Promise<{ readonly layer: OciLayer; readonly contents: ContentsSource }>;
 }
 
 /** What making the layers of an image gave. */
@@ -84,11 +85,11 @@ async function isHere({ key, members }: PackageLayer, store: FragmentStore): Pro
 }
 
 function remoteLayer(planned: PackageLayer, there: PublishedLayer): ReadyLayer {
-  const { inventories, contents, ...facts } = there;
+  const { layer, inventories, contents } = there;
   return {
     planned,
     inventories: () => Promise.resolve(inventories),
-    finish: () => Promise.resolve({ layer: { ...facts, ...words(planned, contents) }, contents }),
+    finish: () => Promise.resolve({ layer: { ...layer, ...words(planned, contents) }, contents }),
   };
 }
 
@@ -113,17 +114,9 @@ function localLayer(
         size: record.size,
         load: async () => contentsOf(await Promise.all(members.map((member) => member.inventoryBytes()))),
       };
-      return {
-        layer: {
-          path,
-          digest,
-          size,
-          diffId,
-          mediaType: layerMediaType(compression),
-          ...words(planned, contents),
-        },
-        contents,
-      };
+      const mediaType = layerMediaType(compression);
+      const facts = { digest, size, diffId, mediaType, ...words(planned, contents) };
+      return { layer: fileLayer(facts, { path, offset: 0, size }, { isOurs: true }), contents };
     },
   };
 }
@@ -147,7 +140,7 @@ async function joined(
 function words(
   { members }: PackageLayer,
   contents: ContentsSource,
-): Pick<AnyLayer, "createdBy" | "annotations"> {
+): Pick<LayerFacts, "createdBy" | "annotations"> {
   return {
     createdBy: `spacktainers: ${members.map(({ spec }) => briefSpec(spec)).join(" ")}`,
     annotations: {

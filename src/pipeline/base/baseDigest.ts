@@ -1,7 +1,7 @@
-import { readOciLayout } from "../../archive/oci/readOciLayout.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { platformOf } from "../../image/image.ts";
+import { openLayout } from "../../image/openLayout.ts";
+import { platformOf } from "../../image/platform.ts";
 import type { Digest } from "../../util/digest.ts";
 
 /** Digest of the manifest of a base that is an image; undefined for other bases. */
@@ -10,10 +10,7 @@ export async function baseDigest(
   architecture: Container["arch"],
 ): Promise<Digest | undefined> {
   if (base.kind !== "oci") return undefined;
-  const image = await readOciLayout(base.path, {
-    platform: platformOf(architecture),
-    verifyLayers: false,
-    ...(base.reference === undefined ? {} : { reference: base.reference }),
-  });
-  return image.manifestDigest;
+  const { path, reference } = base;
+  const image = await openLayout(path, { platforms: [platformOf(architecture)], reference });
+  return image.manifest.descriptor.digest;
 }

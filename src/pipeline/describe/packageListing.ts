@@ -1,20 +1,16 @@
 /** The packages of a lock, of a built image, or of what the caches give now: what `explain` and `diff` work with. */
-import { createReadStream } from "node:fs";
 import { dirname, join } from "node:path";
 import { readContent } from "../../archive/content.ts";
-import { decompressStream } from "../../archive/decompress.ts";
-import { type LayoutImage, readOciLayout } from "../../archive/oci/readOciLayout.ts";
-import { readTar } from "../../archive/readTar.ts";
 import type { BasePackage } from "../../base/types.ts";
-import { architectures } from "../../definitions/configuration.ts";
 import { loadLock } from "../../environment/load.ts";
 import { lockLimit, readLock } from "../../environment/lock.ts";
 import type { Lock } from "../../environment/types.ts";
 import { layerPackagesAnnotation } from "../../image/annotations.ts";
-import { platformOf } from "../../image/image.ts";
+import type { Image } from "../../image/image.ts";
+import { layerEntries } from "../../image/layerEntries.ts";
 import { runtimeClosure } from "../../spec/closure.ts";
 import { type ConcreteSpec, type DagHash, parseDagHash, type SpecGraph } from "../../spec/concrete.ts";
-import { SpacktainersError } from "../../util/errors.ts";
+import { formatPlace, SpacktainersError } from "../../util/errors.ts";
 import type { ResolvedPackages } from "../choose/resolvePackages.ts";
 import { loadSpacktainersLock, type SpacktainersLock } from "../choose/spacktainersLock.ts";
 
@@ -95,22 +91,25 @@ export function listResolved(resolved: ResolvedPackages, label: string): Package
 const lockInImage = "opt/spack-environment/spack.lock";
 
 /**
- * The packages of an image in an OCI layout: those of the lock inside it.
+ * The packages of an image: those of the lock inside it.
  *
  * @param label for people
- * @throws {SpacktainersError} `NOT_FOUND`, `ARCHIVE_INVALID` for what is no layout; `NOT_SUPPORTED` when there is no lock in
- *   the image
+ * @throws {SpacktainersError} `NOT_SUPPORTED` when there is no lock in the image; of reading the image
  */
-export async function readImageListing(directory: string, label: string): Promise<PackageListing> {
-  const image = await anyImage(directory);
-  const text = await lockOf(image);
-  if (text === undefined) throw noLockInside(directory);
-  const lock = readLock(text, `${directory}:/${lockInImage}`);
+export async function readImageListing(image: Image, label: string): Promise<PackageListing> {
+  const lock = await lockOf(image);
+  if (lock === undefined) throw noLockInside(image);
+  return listImage(image, lock, label);
+}
+
+/** The packages of an image whose lock was read. */
+export function listImage(image: Pick<Image, "manifest">, lock: Lock, label: string): PackageListing {
+  const layers = image.manifest?.value.layers ?? [];
   const sizes = new Map<DagHash, number>();
-  for (const layer of image.manifest.layers) {
-    const names = layer.annotations?.[layerPackagesAnnotation]?.split(" ") ?? [];
+  for (const { annotations, size } of layers) {
+    const names = annotations?.[layerPackagesAnnotation]?.split(" ") ?? [];
     const hash = parseDagHash(names[0]?.split("/")[1] ?? "");
-    if (names.length === 1 && hash !== undefined) sizes.set(hash, layer.size);
+    if (names.length === 1 && hash !== undefined) sizes.set(hash, size);
   }
   return listing([...lock.roots, ...lock.includedRoots], lock.graph, {
     label,
@@ -118,39 +117,26 @@ export async function readImageListing(directory: string, label: string): Promis
     sizes,
     sizesOf: "layers",
     basePackages: undefined,
-    imageSize: image.layers.reduce((sum, { size }) => sum + size, 0),
+    imageSize: layers.length === 0 ? undefined : layers.reduce((sum, { size }) => sum + size, 0),
   });
 }
 
 /** The error for an image without a lock inside. */
-export function noLockInside(directory: string): SpacktainersError {
+export function noLockInside({ place }: Image): SpacktainersError {
   return new SpacktainersError("NOT_SUPPORTED", "nothing in the image says which packages are in it", {
-    place: { file: directory },
+    place,
     hint: `images with Spack packages have a /${lockInImage}`,
   });
 }
 
-/** The image of a layout, for whichever architecture it is. */
-export async function anyImage(directory: string): Promise<LayoutImage> {
-  let failure: unknown;
-  for (const architecture of architectures)
-    try {
-      return await readOciLayout(directory, { platform: platformOf(architecture), verifyLayers: false });
-    } catch (thrown) {
-      failure ??= thrown;
-      if (!(thrown instanceof SpacktainersError) || thrown.code !== "NOT_FOUND") throw thrown;
-    }
-  throw failure;
-}
-
-/** The text of the lock in an image: of the highest layer that has it. */
-export async function lockOf(image: LayoutImage): Promise<string | undefined> {
-  for (const { path } of [...image.layers].reverse()) {
-    const where = { file: path };
-    const bytes = decompressStream(createReadStream(path, { highWaterMark: 2 ** 18 }), { where });
-    for await (const entry of readTar(bytes, { where, special: "skip", absolute: "relative" }))
+/** The lock in an image, and its text: of the highest layer that has it, which is read whole and compared with its digests. */
+export async function lockOf(image: Image): Promise<(Lock & { readonly text: string }) | undefined> {
+  for (const layer of [...(await image.layers())].reverse()) {
+    let text: string | undefined;
+    for await (const entry of layerEntries(layer))
       if (entry.path === lockInImage && entry.type === "file")
-        return (await readContent(entry, lockLimit)).toString("utf8");
+        text = (await readContent(entry, lockLimit)).toString("utf8");
+    if (text !== undefined) return { ...readLock(text, `${formatPlace(image.place)}:/${lockInImage}`), text };
   }
   return undefined;
 }

@@ -1,21 +1,20 @@
-import { basename, resolve } from "node:path";
-import { hostArchitecture } from "../../definitions/select.ts";
-import type { OpenImage } from "../../image/imageContents.ts";
-import { openSource, parseSource } from "../../image/openSource.ts";
+import { resolve } from "node:path";
+import { isOciImage } from "../../image/image.ts";
+import { localLayers } from "../../image/registryLayer.ts";
 import type { Signer } from "../../openpgp/signer.ts";
 import type { SquashfsCompression } from "../../sif/squashfsTool.ts";
 import { type SifSummary, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
+import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { shownPath } from "../../util/shownPath.ts";
-import { asArchitecture } from "../workspace/architecture.ts";
 import { openRepository } from "../workspace/workspace.ts";
-import { builtLayout } from "./builtLayout.ts";
-import { type OpenReference, referenceOpener } from "./openReference.ts";
+import { withImage } from "./openImage.ts";
+import type { OpenReference } from "./openReference.ts";
 
 /** A command line of `sif`. */
 export interface ConvertRequest {
   readonly directory: string;
-  /** A container's name, a layout's directory, `oci:…`, `oci-archive:…`, `docker-archive:…`, `docker://…` or `oras://…`. */
+  /** An image in any form that `findImage` knows. */
   readonly source: string;
   readonly arch: string | undefined;
   /** Undefined: `NAME.sif` in the directory. */
@@ -29,7 +28,7 @@ export interface ConvertRequest {
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
   /** Reads images of registries; default: with the repository's configuration. */
-  readonly open?: OpenReference;
+  readonly open?: OpenReference | undefined;
 }
 
 /** A file that was written. */
@@ -43,20 +42,27 @@ export interface Conversion extends SifSummary {
 
 /**
  * Writes an image as a SIF or squashfs file.
- *
- * @throws {SpacktainersError} `NOT_FOUND` when the container is not built, and those of `openSource` and `writeSif`
+ * @throws {SpacktainersError} of finding and opening the image, and those of `writeSif`
  */
 export async function convertImage(request: ConvertRequest): Promise<Conversion> {
   const started = performance.now();
-  const { directory, emit, signal } = request;
-  const { image, name } = await open(request);
-  try {
+  const { source, directory, arch, emit, signal, open } = request;
+  const repository = await openRepository(directory);
+  const question = { directory, arch, preferHost: true, emit, signal, open };
+  return withImage(source, repository, question, async ({ subject, image }) => {
     const format =
       request.format ?? (/\.(sqfs|squashfs|sqsh)$/.test(request.output ?? "") ? "squashfs" : "sif");
-    const path = resolve(directory, request.output ?? `${name}.${format === "sif" ? "sif" : "sqfs"}`);
+    const path = resolve(directory, request.output ?? `${subject.name}.${format === "sif" ? "sif" : "sqfs"}`);
+    if (path === image.apptainerPath)
+      throw new SpacktainersError("USAGE", `${subject.name} is such a file already`, {
+        place: { file: path },
+        hint: "--output names another one",
+      });
     const label = `${format}:${shownPath(path, directory)}`;
     const write = format === "sif" ? writeSif : writeSquashfs;
     emit({ type: "stage", stage: "read-layers" });
+    // All of them are read, most of them twice.
+    if (isOciImage(image)) await localLayers(image);
     const summary = await runTask(emit, { kind: "write", subject: path, label }, ({ progress, size }) =>
       write(path, image, {
         force: request.force,
@@ -79,41 +85,5 @@ export async function convertImage(request: ConvertRequest): Promise<Conversion>
       signedBy: request.signer?.fingerprint,
       milliseconds: performance.now() - started,
     };
-  } finally {
-    await image.close();
-  }
-}
-
-/** Opens the source, and says what a file of it is called. */
-async function open(request: ConvertRequest): Promise<{ readonly image: OpenImage; readonly name: string }> {
-  const { source, directory } = request;
-  const architecture = asArchitecture(request.arch) ?? hostArchitecture();
-  const remote = /^(docker|oras):\/\/(.+)$/.exec(source);
-  if (remote !== null) {
-    const [, transport, name = ""] = remote;
-    const reference = {
-      transport: transport === "oras" ? "oras" : "docker",
-      name,
-      architecture,
-      emit: request.emit,
-      signal: request.signal,
-    } as const;
-    const openRemote =
-      request.open ?? referenceOpener((await openRepository(directory)).configuration.registries);
-    return { image: await openRemote(reference), name: fileName(name) };
-  }
-  const parsed = parseSource(source, directory);
-  if (parsed !== undefined)
-    return { image: await openSource(parsed, architecture), name: fileName(parsed.path) };
-  const layout = await builtLayout({ directory, image: source, arch: request.arch });
-  return { image: await openSource({ kind: "oci", path: layout }, architecture), name: fileName(layout) };
-}
-
-/** The last part of a path or name, without what archives end in and without tag and digest. */
-function fileName(path: string): string {
-  return (
-    basename(path)
-      .replace(/(?:\.oci|\.docker)?\.(?:tar|tgz|tar\.gz|tar\.zst)$/, "")
-      .replace(/[:@].*$/, "") || "image"
-  );
+  });
 }

@@ -1,9 +1,13 @@
 /** Where an image is to be had, by the patterns of sites and registries. */
 import type { Configuration } from "../../definitions/configuration.ts";
-import type { NamedImage } from "./openImage.ts";
+import type { Container } from "../../definitions/repository.ts";
 
 /** The image's values of `{name}`, `{version}` and `{arch}`. */
-type Subject = Pick<NamedImage, "name" | "container" | "version">;
+export interface Subject {
+  readonly name: string;
+  readonly container: Pick<Container, "arch"> | undefined;
+  readonly version: string | undefined;
+}
 
 /** Fills in a pattern. */
 export function fillPattern(pattern: string, { name, container, version }: Subject): string {

@@ -1,151 +1,135 @@
-/** What a command line means by an image: a container of the repository, a file or directory, a name in a registry, or none of these. */
-import { stat } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
-import type { Container, Repository } from "../../definitions/repository.ts";
-import { selectContainers } from "../../definitions/select.ts";
-import { type ImageSource, parseSource } from "../../image/openSource.ts";
-import { isLocalImage } from "../../sif/openLocalImage.ts";
-import { SpacktainersError } from "../../util/errors.ts";
+/** Images opened, in whatever form a command line names them. */
+import type { Platform } from "../../archive/oci/types.ts";
+import { architectures, type RegistryConfiguration } from "../../definitions/configuration.ts";
+import type { Repository } from "../../definitions/repository.ts";
+import { hostArchitecture } from "../../definitions/select.ts";
+import type { Image } from "../../image/image.ts";
+import { openSource } from "../../image/openSource.ts";
+import { platformOf } from "../../image/platform.ts";
+import { openLocalImage } from "../../sif/openLocalImage.ts";
+import { asSpacktainersError, errorCodes, SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
 import { asArchitecture } from "../workspace/architecture.ts";
-import { defaultOutput, readLayoutImage } from "./builtImage.ts";
-import { namesRegistryImage } from "./publishedReference.ts";
+import { findImage, type ImageForm, type ImageQuestion, type ImageSubject } from "./findImage.ts";
+import { type OpenReference, referenceOpener } from "./openReference.ts";
 
-/** Where the files of an image can be read. */
-export type ImageForm =
-  /** An OCI layout, or an archive. */
-  | { readonly kind: "source"; readonly source: ImageSource }
-  /** A SIF or squashfs file, or an unpacked Apptainer image. Absolute. */
-  | { readonly kind: "local"; readonly path: string }
-  /** In a registry; `name` is without the transport. */
-  | { readonly kind: "reference"; readonly transport: "docker" | "oras"; readonly name: string };
+/** How long a registry may take before it counts as out of reach, in milliseconds: many machines of a cluster reach none. */
+export const registryPatience = 30_000;
 
-/** An image, as far as it is known. */
-export interface NamedImage {
-  /** For people and for the names of jobs. */
-  readonly name: string;
-  readonly container: Container | undefined;
-  /** Directory of its layout, when it is here as one. */
-  readonly layout: string | undefined;
-  /** Undefined: it is not here, and what was said names nothing that can be looked up. */
-  readonly form: ImageForm | undefined;
-  readonly version: string | undefined;
+/** How to open. */
+export interface OpenImageContext {
+  /** The architecture asked for; undefined: whichever the image is for, this machine's first. */
+  readonly arch: string | undefined;
+  /** Registries of the configuration, for their credentials. */
+  readonly registries: readonly RegistryConfiguration[];
+  readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
+  /** Opens images of registries; default: with the configuration. */
+  readonly open?: OpenReference | undefined;
+  /** See `referenceOpener`. */
+  readonly patience?: number | undefined;
+}
+
+/** The platforms that an architecture stands for; undefined: all that we know, this machine's first. */
+export function platformsFor(arch: string | undefined): readonly Platform[] {
+  const wanted = asArchitecture(arch);
+  if (wanted !== undefined) return [platformOf(wanted)];
+  const host = hostArchitecture();
+  return [host, ...architectures.filter((one) => one !== host)].map(platformOf);
 }
 
 /**
- * Finds an image by name: `oci:…`, `oci-archive:…`, `docker-archive:…`, `docker://…`, `oras://…`; the path of a layout, of a SIF
- * or squashfs file or of an unpacked Apptainer image; a container's name; else a name in a registry. Nothing is asked of
- * a registry.
- *
- * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `USAGE` when several containers have the name, `NOT_SUPPORTED` for a file that
- *   is no image
+ * Opens an image in the form it was named.
+ * @throws {SpacktainersError} of opening images
  */
-export async function findImage(
+export async function openForm(form: ImageForm, context: OpenImageContext): Promise<Image> {
+  const { arch, registries, emit, signal, patience } = context;
+  const platforms = platformsFor(arch);
+  if (form.kind === "source") return openSource(form.source, platforms);
+  if (form.kind === "local") return openLocalImage(form.path, platforms);
+  const { transport, name } = form;
+  const open = context.open ?? referenceOpener(registries, { patience });
+  return open({ transport, name, platforms, emit, signal });
+}
+
+/**
+ * Opens the image that a subject stands for.
+ *
+ * @throws {SpacktainersError} `NOT_FOUND` when nothing of it is here, and nothing is published or can be read; of opening images
+ */
+export async function openSubject(subject: ImageSubject, context: OpenImageContext): Promise<Image> {
+  const { form, found, name, container } = subject;
+  const hint = `spacktainers build ${name}`;
+  if (form === undefined)
+    throw container === undefined
+      ? new SpacktainersError("NOT_FOUND", `${name} is not here`, {
+          hint: "neither a container nor an image is called so; an image in a registry is docker://NAME",
+        })
+      : new SpacktainersError(
+          "NOT_FOUND",
+          `${name} is not built yet, and no registry is configured in which it could be published`,
+          { place: { file: container.path }, hint },
+        );
+  if (found !== "published") return openForm(form, context);
+  // The architecture of a container is that of its image.
+  const arch = context.arch ?? container?.arch;
+  return openForm(form, { ...context, arch }).catch((cause: unknown) => {
+    const { code, message } = asSpacktainersError(cause);
+    if (context.signal.aborted || errorCodes[code] !== "unavailable") throw cause;
+    throw new SpacktainersError(
+      "NOT_FOUND",
+      `${name} is not built yet, and what is published cannot be read: ${message}`,
+      { ...(container === undefined ? {} : { place: { file: container.path } }), hint, cause },
+    );
+  });
+}
+
+/** Where an image in place of one that was built came from: its reference or path; undefined when it was built, or named so. */
+export function standIn({ found, form }: ImageSubject, image: Pick<Image, "reference">): string | undefined {
+  if (found === "pulled" && form?.kind === "local") return form.path;
+  return found === "published" ? image.reference : undefined;
+}
+
+/** An image that was found and opened. */
+export interface FoundImage {
+  readonly subject: ImageSubject;
+  readonly image: Image;
+}
+
+/**
+ * Finds what a command line means, opens it, and closes it when it was used. That something else than the container's output
+ * is used is told.
+ *
+ * @param text any form that `findImage` knows
+ * @throws {SpacktainersError} of finding and opening images; what `use` throws
+ */
+export async function withImage<T>(
   text: string,
   repository: Repository,
-  { directory, arch }: { readonly directory: string; readonly arch: string | undefined },
-): Promise<NamedImage> {
-  const form = await formOf(text, directory);
-  if (form !== undefined) return imageOfForm(text, form);
-  const wanted = asArchitecture(arch);
-  const found = await selectContainers(repository, {
-    names: [text],
-    cwd: directory,
-    ...(wanted === undefined ? {} : { arch: wanted }),
-  }).catch(async (error: unknown) => {
-    if (!(error instanceof SpacktainersError)) throw error;
-    if (await isFile(resolve(directory, text)))
-      throw new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
-        place: { file: resolve(directory, text) },
-        hint: `an archive is named by its kind: oci-archive:${text} or docker-archive:${text}`,
-      });
-    // A reference or a file of somewhere else.
-    if (isElsewhere(text)) return [];
-    throw error;
+  question: ImageQuestion & Pick<OpenImageContext, "emit" | "signal" | "open">,
+  use: (found: FoundImage) => Promise<T>,
+): Promise<T> {
+  const subject = await findImage(text, repository, question);
+  const { emit, signal, open } = question;
+  const arch = question.arch ?? (question.preferHost === true ? hostArchitecture() : undefined);
+  const image = await openSubject(subject, {
+    arch,
+    registries: repository.configuration.registries,
+    emit,
+    signal,
+    open,
   });
-  const [container, other] = found;
-  if (container === undefined) {
-    const isReference = await namesRegistryImage(directory, text);
-    return {
-      name: shortName(text),
-      container: undefined,
-      layout: undefined,
-      form: isReference ? { kind: "reference", transport: "docker", name: text } : undefined,
-      version: undefined,
-    };
+  try {
+    const other = standIn(subject, image);
+    if (other !== undefined)
+      emit({
+        type: "warning",
+        code: "NOTICE",
+        message: `${subject.name} is not built here: ${other}, which is ${subject.found}, is used`,
+        hint: `spacktainers build ${subject.name}`,
+      });
+    return await use({ subject, image });
+  } finally {
+    await image.close();
   }
-  if (other !== undefined)
-    throw new SpacktainersError("USAGE", `${text} is more than one container`, {
-      hint: `write ${container.arch}/${container.name} or ${other.arch}/${other.name}`,
-    });
-  const layout = defaultOutput(repository.configuration.output, container);
-  if (!(await isFile(join(layout, "oci-layout"))))
-    return { name: container.name, container, layout: undefined, form: undefined, version: undefined };
-  const image = await readLayoutImage(layout);
-  const source = { kind: "oci", path: layout } as const;
-  return {
-    name: container.name,
-    container,
-    layout,
-    form: { kind: "source", source },
-    version: image?.version,
-  };
-}
-
-/** What says by itself, or by what is at a path, how it is to be read. */
-async function formOf(text: string, directory: string): Promise<ImageForm | undefined> {
-  const remote = /^(docker|oras):\/\/(.+)$/.exec(text);
-  if (remote !== null)
-    return {
-      kind: "reference",
-      transport: remote[1] === "oras" ? "oras" : "docker",
-      name: remote[2] ?? "",
-    };
-  const source = parseSource(text, directory);
-  if (source !== undefined) return { kind: "source", source };
-  const path = resolve(directory, text);
-  if (await isFile(join(path, "oci-layout"))) return { kind: "source", source: { kind: "oci", path } };
-  // What is called SIF and is none is told so.
-  if ((await isLocalImage(path)) || (text.endsWith(".sif") && (await isFile(path))))
-    return { kind: "local", path };
-  return undefined;
-}
-
-async function imageOfForm(text: string, form: ImageForm): Promise<NamedImage> {
-  const common = { container: undefined, form } as const;
-  if (form.kind === "reference")
-    return { ...common, name: shortName(text), layout: undefined, version: undefined };
-  const path = form.kind === "source" ? form.source.path : form.path;
-  const isLayout =
-    form.kind === "source" && form.source.kind === "oci" && form.source.reference === undefined;
-  const image = isLayout ? await readLayoutImage(path) : undefined;
-  return {
-    ...common,
-    name: shortName(path),
-    layout: isLayout ? path : undefined,
-    version: image?.version,
-  };
-}
-
-function isElsewhere(text: string): boolean {
-  return (
-    /\.sif$/.test(text) ||
-    /^[\w.-]+(?::\d+)?\/[\w./-]+(?:[:@][\w.:-]+)?$/.test(text) ||
-    text.startsWith("/") ||
-    text.startsWith("$")
-  );
-}
-
-/** The last part of a path or reference, without tag, digest and what archives end in. */
-function shortName(text: string): string {
-  return basename(text.replace(/@sha256:.*$/, "").replace(/:[^/:]*$/, "")).replace(
-    /(?:\.oci|\.docker)?\.(?:sif|sqfs|squashfs|sqsh|tar|tgz|tar\.gz|tar\.zst)$/,
-    "",
-  );
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (facts) => facts.isFile(),
-    () => false,
-  );
 }

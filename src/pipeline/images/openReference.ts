@@ -1,19 +1,23 @@
 import { parseManifest } from "../../archive/oci/parse.ts";
-import { readBlobFile } from "../../archive/oci/readOciLayout.ts";
+import type { Platform } from "../../archive/oci/types.ts";
 import { baseCacheDirectory, openBaseStore } from "../../base/baseStore.ts";
 import type { RegistryConfiguration } from "../../definitions/configuration.ts";
-import type { OpenImage, SourceLayer } from "../../image/imageContents.ts";
-import { type BlobId, downloadBlob } from "../../registry/blobs.ts";
+import type { Image } from "../../image/image.ts";
+import { fetchBlob, type LayerStore } from "../../image/layerStore.ts";
+import { openRegistryImage } from "../../image/openRegistryImage.ts";
 import { getManifest } from "../../registry/manifests.ts";
 import { openRegistries } from "../../registry/openRegistries.ts";
-import { formatReference, manifestReference, parseReference } from "../../registry/reference.ts";
+import {
+  formatReference,
+  formatRepository,
+  manifestReference,
+  parseReference,
+} from "../../registry/reference.ts";
 import type { Repository } from "../../registry/registry.ts";
-import { resolveImage } from "../../registry/resolveImage.ts";
 import { openLocalImage } from "../../sif/openLocalImage.ts";
 import { sifMediaType } from "../../sif/sifFormat.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
-import { mapConcurrently } from "../../util/mapConcurrently.ts";
 
 /** An image in a registry, in the words of a definition file or a command line. */
 export interface ImageReference {
@@ -21,62 +25,69 @@ export interface ImageReference {
   readonly transport: "docker" | "oras";
   /** `name[:tag][@digest]`, with or without a registry in front. */
   readonly name: string;
-  /** The linux image to take of one for several architectures. */
-  readonly architecture: string;
+  /** In order of preference. */
+  readonly platforms: readonly Platform[];
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
 
-/**
- * Opens an image of a registry: its configuration, and layers that can each be read twice.
- * @returns with an `origin` whose `from` names the image by its digest
- */
-export type OpenReference = (reference: ImageReference) => Promise<OpenImage>;
+/** Opens an image of a registry, whose `origin` names it by its digest. */
+export type OpenReference = (reference: ImageReference) => Promise<Image>;
 
-/** Layers under way at a time. */
-const layersAtOnce = 3;
+/** Limits of {@link referenceOpener}. */
+export interface ReferenceOptions {
+  /** Milliseconds that a registry may take to say what it has before it counts as out of reach; default: no limit. */
+  readonly patience?: number | undefined;
+}
 
 /**
- * Makes what opens images of registries. Layers are downloaded once, to where bases keep theirs; documents and blobs are
- * verified from the name down.
+ * Makes what opens images of registries. Layers are downloaded once, when they are first read, to where bases keep theirs;
+ * documents and blobs are verified from the name down.
  *
  * @param configured registries of the configuration, for their credentials
  * @returns throws REFERENCE_INVALID, NOT_FOUND, NOT_SUPPORTED, ARCHIVE_INVALID, CHECKSUM_MISMATCH, ACCESS_DENIED, NETWORK
  */
-export function referenceOpener(configured: readonly RegistryConfiguration[]): OpenReference {
-  return async (reference) => {
-    const { transport, emit, signal } = reference;
-    const registries = openRegistries({ configured, emit, signal });
-    const name = parseReference(reference.name);
+export function referenceOpener(
+  configured: readonly RegistryConfiguration[],
+  { patience }: ReferenceOptions = {},
+): OpenReference {
+  return async ({ transport, name: text, platforms, emit, signal }) => {
+    const name = parseReference(text);
     const shown = formatReference({
       ...name,
       tag: name.digest === undefined ? name.tag : undefined,
       digest: undefined,
     });
+    const limit = new AbortController();
+    const timer = patience === undefined ? undefined : setTimeout(() => limit.abort(), patience);
+    const registries = openRegistries({ configured, emit, signal: AbortSignal.any([signal, limit.signal]) });
     try {
       const repository = registries.repository(name);
       const wanted = manifestReference(name);
-      if (transport === "oras") return await openArtifact(repository, wanted, shown, reference.architecture);
-      const platform = { os: "linux", architecture: reference.architecture };
-      const image = await resolveImage(repository, wanted, platform);
-      const layers = await mapConcurrently(
-        image.layers,
-        layersAtOnce,
-        async (layer): Promise<SourceLayer> => {
-          const { digest, diffId, size } = layer;
-          const path = await localBlob(repository, layer, shown);
-          return { name: path, path, size, digest, diffId, open: () => readBlobFile({ path, size }) };
-        },
-      );
+      const store = openBaseStore(baseCacheDirectory());
+      const image =
+        transport === "oras"
+          ? await openArtifact(repository, wanted, { shown, platforms, store })
+          : await openRegistryImage(repository, wanted, { platforms, store, shown });
+      // What it was found for is compared with what it is, before it counts as found.
+      await image.config();
       return {
-        config: image.config,
-        configBytes: image.configBytes,
-        layers,
-        origin: { bootstrap: "docker", from: `${shown}@${image.manifestDigest}` },
-        close: async () => {},
+        ...image,
+        async close() {
+          await image.close();
+          await registries.close();
+        },
       };
-    } finally {
+    } catch (cause) {
       await registries.close();
+      if (!limit.signal.aborted || signal.aborted) throw cause;
+      throw new SpacktainersError(
+        "NETWORK",
+        `the registry did not answer within ${(patience ?? 0) / 1000} seconds`,
+        { place: { url: `${transport}://${shown}` }, cause },
+      );
+    } finally {
+      clearTimeout(timer);
     }
   };
 }
@@ -85,9 +96,12 @@ export function referenceOpener(configured: readonly RegistryConfiguration[]): O
 async function openArtifact(
   repository: Repository,
   reference: Parameters<typeof getManifest>[1],
-  shown: string,
-  architecture: string,
-): Promise<OpenImage> {
+  {
+    shown,
+    platforms,
+    store,
+  }: { readonly shown: string; readonly platforms: readonly Platform[]; readonly store: LayerStore },
+): Promise<Image> {
   const place = { url: `oras://${shown}` };
   const found = await getManifest(repository, reference);
   if (found === undefined)
@@ -99,23 +113,14 @@ async function openArtifact(
       place,
       hint: "a container image is docker://, not oras://",
     });
-  const image = await openLocalImage(await localBlob(repository, layer, shown), architecture);
-  return { ...image, origin: { bootstrap: "oras", from: `${shown}@${found.digest}` } };
-}
-
-/**
- * A blob as a file, downloaded when it is not here.
- *
- * @param shown what it is of, for people
- */
-export async function localBlob(repository: Repository, blob: BlobId, shown: string): Promise<string> {
-  const store = openBaseStore(baseCacheDirectory());
-  const known = await store.layers.find(blob.digest);
-  if (known !== undefined) return known;
-  const temporary = await store.layers.temporary();
-  await downloadBlob(repository, blob, temporary, {
-    label: `layer of ${shown}`,
-    partialDirectory: store.incoming,
-  });
-  return store.layers.adopt(temporary, blob.digest);
+  const image = await openLocalImage(
+    await fetchBlob(repository, layer, store, `layer of ${shown}`),
+    platforms,
+  );
+  return {
+    ...image,
+    place,
+    origin: { bootstrap: "oras", from: `${shown}@${found.digest}` },
+    reference: `oras://${formatRepository(repository)}@${found.digest}`,
+  };
 }

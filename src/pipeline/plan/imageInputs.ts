@@ -28,6 +28,7 @@ export function imageInputs(plan: ContainerPlan, base: Pick<PlannedBase, "key" |
     allow: plan.allow,
     created: plan.created,
     labels: labelsOf(plan, base),
+    epilogue: plan.epilogue?.inputs,
   });
 }
 
@@ -52,6 +53,8 @@ export interface ImageInputs {
   readonly created: number;
   /** Besides those inherited from the base. */
   readonly labels: Annotations;
+  /** What is done to it in the end; undefined: nothing. */
+  readonly epilogue: string | undefined;
 }
 
 /** Digest of everything that decides an image. */

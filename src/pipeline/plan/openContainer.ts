@@ -4,6 +4,7 @@ import { SpacktainersError } from "../../util/errors.ts";
 import type { LoadedEnvironment } from "../choose/loadEnvironment.ts";
 import { openEnvironment } from "../choose/openEnvironment.ts";
 import type { Workshop } from "../workspace/workshop.ts";
+import { withEpilogueNeeds } from "./epilogueNeeds.ts";
 import { type LockUse, openLocks } from "./useLocks.ts";
 
 /** A container's definition and locks, read. */
@@ -22,11 +23,12 @@ export interface OpenedContainer {
  */
 export async function openContainerForBuild(
   container: Container,
-  configuration: Configuration,
+  configured: Configuration,
   { frozen }: { readonly frozen: boolean },
   tools: Pick<Workshop, "caches" | "emit">,
 ): Promise<OpenedContainer> {
   refuseWhatIsNotBuiltYet(container);
+  const configuration = await withEpilogueNeeds(configured, container);
   const loaded = await openEnvironment(container, configuration, tools, { frozen });
   const locks = await openLocks(container, loaded, configuration, { frozen, emit: tools.emit });
   return { container, configuration, loaded, locks };
@@ -40,14 +42,5 @@ function refuseWhatIsNotBuiltYet(container: Container): void {
       "NOT_SUPPORTED",
       `${container.name} is an Apptainer definition file, which has no packages to plan for`,
       { place, hint: "`spacktainers build` makes its image" },
-    );
-  if (container.epilogue !== undefined)
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      `${container.name} has a Dockerfile.epilogue, which is not applied yet`,
-      {
-        place: { file: container.epilogue },
-        hint: "add OS packages with `base: packages:` in spacktainers.yaml, or move the file away",
-      },
     );
 }

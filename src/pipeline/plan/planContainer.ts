@@ -20,6 +20,7 @@ import { archiveSizes } from "./archiveSizes.ts";
 import { decidingFiles } from "./decidingFiles.ts";
 import { type OpenedContainer, openContainerForBuild } from "./openContainer.ts";
 import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
+import { type PlannedEpilogue, planEpilogue } from "./planEpilogue.ts";
 import { imageSettings, type PackagePlan, planPackages } from "./planPackages.ts";
 import { sourceFacts } from "./sourceFacts.ts";
 
@@ -36,6 +37,8 @@ export interface ContainerPlan extends OpenedContainer, PackagePlan {
   readonly allow: readonly string[];
   /** Time of the image, seconds since 1970. */
   readonly created: number;
+  /** What is done to the image in the end. */
+  readonly epilogue: PlannedEpilogue | undefined;
   /** Where the definition is kept. */
   readonly source: SourceFacts | undefined;
   /** Of the base's manifest, when it is an image. */
@@ -48,7 +51,7 @@ export type PlanningTools = Pick<Workshop, "caches" | "registries" | "baseCacheD
 /** What of a command line decides a plan. */
 export type PlanningRequest = Pick<
   ImageRequest,
-  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh"
+  "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
 >;
 
 /** Layers above those of the packages: the view and what goes with it. */
@@ -63,12 +66,17 @@ const layersOnTop = 1;
  */
 export async function planContainer(
   container: Container,
-  configuration: Configuration,
+  configured: Configuration,
   request: PlanningRequest,
   tools: PlanningTools,
 ): Promise<ContainerPlan> {
-  const opened = await openContainerForBuild(container, configuration, request, tools);
-  const { locks } = opened;
+  const opened = await openContainerForBuild(container, configured, request, tools);
+  const { configuration, locks } = opened;
+  const epilogue = await planEpilogue(container, {
+    epilogue: configuration.epilogue,
+    buildArguments: request.buildArguments,
+    network: request.epilogueNetwork,
+  });
   const base = startBase(
     {
       configured: configuration.base,
@@ -85,11 +93,17 @@ export async function planContainer(
     const underneath = await base.planned;
     return {
       ...opened,
+      epilogue,
       ...packages,
       base: underneath,
       baseOptions: base.options,
       abandonBase: base.abandon,
-      layers: await layersOf(packages, configuration.layers.budget, underneath.layerCount, tools),
+      layers: await layersOf(
+        packages,
+        configuration.layers.budget,
+        underneath.layerCount + (epilogue?.layerCount ?? 0),
+        tools,
+      ),
       allow: [...configuration.linkage.allowUnresolved, ...request.allowUnresolved],
       created: createdTime([imageMtime, ...snapshotTime(configuration.base)]),
       source: await source,

@@ -1,5 +1,5 @@
 /** How a build keeps to the locks beside a definition. */
-import type { AnyBaseLayer, Base, BaseLock } from "../../base/types.ts";
+import type { Base, BaseLock } from "../../base/types.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
@@ -28,7 +28,7 @@ export interface LockUse {
   /** Holds the archives that the caches have against those locked. Throws, or warns, as {@link openLocks} does. */
   checkPackages(packages: readonly CachedPackage[]): void;
   /** Holds the finished base against the one locked. */
-  checkBase(base: Base<AnyBaseLayer>): void;
+  checkBase(base: Base): void;
 }
 
 /** Of a container whose locks are not asked: everything is as configured. */

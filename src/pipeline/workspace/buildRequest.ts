@@ -15,6 +15,10 @@ export interface ImageRequest extends ContainersRequest {
   readonly strip: boolean | undefined;
   readonly keepMetadata: boolean;
   readonly allowUnresolved: readonly string[];
+  /** Values for ARGs of epilogues, by name. */
+  readonly buildArguments: ReadonlyMap<string, string>;
+  /** Whether commands of epilogues may use the network; undefined: as configured. */
+  readonly epilogueNetwork: boolean | undefined;
   /** Refuse to make anything else than what the locks say. */
   readonly frozen: boolean;
 }

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import type { Image } from "../../image/image.ts";
-import { imageContents } from "../../image/openSource.ts";
+import { type OciImage, storedSize } from "../../image/image.ts";
+import { localLayers } from "../../image/registryLayer.ts";
 import { writeDockerArchive, writeOciArchive } from "../../image/writeArchives.ts";
 import { writeOciLayout } from "../../image/writeOciLayout.ts";
 import { writeRootfs } from "../../image/writeRootfs.ts";
@@ -49,7 +49,7 @@ export function parseOutput(text: string, directory: string, names: OutputNames)
 
 /** Writes an image to a place, whole or not at all. */
 export async function writeOutput(
-  image: Image,
+  image: OciImage,
   output: Output,
   options: {
     readonly reference: string;
@@ -73,12 +73,12 @@ export async function writeOutput(
     case "docker-archive":
       return writeDockerArchive(output.path, image, rest);
     case "rootfs":
-      return writeRootfs(output.path, image.layers, rest);
+      return writeRootfs(output.path, await image.layers(), rest);
     case "sif":
-      await writeSif(output.path, imageContents(image), rest);
+      await writeSif(output.path, image, rest);
       return;
     case "squashfs":
-      await writeSquashfs(output.path, imageContents(image), rest);
+      await writeSquashfs(output.path, image, rest);
   }
 }
 
@@ -98,12 +98,13 @@ export function outputReference(output: Output, { name, version }: OutputNames):
 }
 
 /**
- * Writes an image to all of these places, one after the other, each whole or not at all.
+ * Writes an image to all of these places, one after the other, each whole or not at all. Layers that are in a registry are
+ * fetched first.
  *
  * @throws {SpacktainersError} `OUTPUT_EXISTS`, `INTERRUPTED`; of the system
  */
 export async function writeOutputs(
-  image: Image,
+  image: OciImage,
   outputs: readonly Output[],
   names: OutputNames,
   options: {
@@ -116,7 +117,8 @@ export async function writeOutputs(
   },
 ): Promise<void> {
   const { directory, force, facts, emit, signal } = options;
-  const bytes = image.layers.reduce((sum, layer) => sum + layer.size, image.config.descriptor.size);
+  const bytes = storedSize(image.manifest.value);
+  await localLayers(image);
   emit({ type: "stage", stage: "write-image" });
   for (const output of outputs) {
     stopIfAborted(signal);

@@ -36,6 +36,8 @@ const request = {
   strip: undefined,
   keepMetadata: false,
   allowUnresolved: ["libcuda.so.1"],
+  buildArguments: new Map<string, string>(),
+  epilogueNetwork: undefined,
   refresh: false,
 };
 
@@ -98,9 +100,10 @@ describe("the plan of a container", () => {
     await caches.close();
     await rm(join(work, "cache"), { recursive: true });
     const epilogue = join(work, "Dockerfile.epilogue");
+    await writeFile(epilogue, "RUN true\nFROM debian\n");
     await expect(plan(60, { epilogue })).rejects.toMatchObject({
       code: "NOT_SUPPORTED",
-      place: { file: epilogue },
+      place: { file: epilogue, line: 2 },
     });
     await expect(plan(60, { kind: "def" })).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
   });

@@ -1,0 +1,69 @@
+/** What runs the commands of an epilogue on this machine. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { EpilogueConfiguration } from "../../definitions/configuration.ts";
+import type { CommandRunner } from "../../dockerfile/commandRunner.ts";
+import { engineRunner } from "../../dockerfile/engineRunner.ts";
+import { sandboxRunner } from "../../dockerfile/sandboxRunner.ts";
+import { namespacesTrouble, sandboxTrouble } from "../../run/commandSandbox.ts";
+import { cacheHome } from "../../util/cacheHome.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+
+/** Names of processor architectures: Node's, and those of qemu. */
+const architectures = {
+  amd64: { node: "x64", qemu: "x86_64" },
+  arm64: { node: "arm64", qemu: "aarch64" },
+} as const;
+
+/**
+ * Opens what runs commands: what is configured, else our own sandbox where the machine lets us, else Buildah, else Podman.
+ *
+ * @throws SpacktainersError RUNTIME_MISSING: nothing can, or the machine cannot run programs of the image's architecture
+ */
+export async function openRunner(
+  wanted: EpilogueConfiguration["runner"],
+  architecture: "amd64" | "arm64",
+  signal: AbortSignal | undefined,
+): Promise<CommandRunner> {
+  await expectArchitecture(architecture);
+  if (wanted === "buildah" || wanted === "podman") {
+    const runner = await engineRunner(wanted, signal);
+    if (runner !== undefined) return runner;
+    throw new SpacktainersError(
+      "RUNTIME_MISSING",
+      `${wanted}, which is to run the epilogue, is not installed`,
+      {
+        hint: "leave `epilogue: runner:` out to take what is here",
+      },
+    );
+  }
+  const trouble = (await sandboxTrouble()) ?? (await namespacesTrouble());
+  if (trouble === undefined) return sandboxRunner({ directory: join(cacheHome(), "buildroot"), signal });
+  if (wanted === "auto")
+    for (const engine of ["buildah", "podman"] as const) {
+      const runner = await engineRunner(engine, signal);
+      if (runner !== undefined) return runner;
+    }
+  throw new SpacktainersError(
+    "RUNTIME_MISSING",
+    `nothing here can run the commands of an epilogue: ${trouble}`,
+    {
+      hint: "install Buildah or Podman, or ask for user namespaces to be allowed",
+    },
+  );
+}
+
+/** Programs of another architecture need an emulator that the kernel knows, and holds open: the image has none. */
+async function expectArchitecture(architecture: "amd64" | "arm64"): Promise<void> {
+  const { node, qemu } = architectures[architecture];
+  if (process.arch === node) return;
+  const text = await readFile(`/proc/sys/fs/binfmt_misc/qemu-${qemu}`, "utf8").catch(() => "");
+  if (text.startsWith("enabled") && /^flags:.*F/m.test(text)) return;
+  throw new SpacktainersError(
+    "RUNTIME_MISSING",
+    `the epilogue runs commands, and this machine cannot run programs for ${architecture}`,
+    {
+      hint: `install qemu-user-static with its binfmt entries (qemu-${qemu} with flag F), or build on a machine for ${architecture}`,
+    },
+  );
+}
