@@ -116,19 +116,20 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
   return {
     caches,
     index() {
-      if (caches.length === 0) return Promise.reject(noCache());
-      index ??= Promise.all(caches.map((cache) => settled(cache.indexes()))).then((results) => {
+      const indexed = caches.filter((_, at) => sources[at]?.hashOnly !== true);
+      if (indexed.length === 0) return Promise.reject(noCache());
+      index ??= Promise.all(indexed.map((cache) => settled(cache.indexes()))).then((results) => {
         const failures = results.flatMap((result) => ("failure" in result ? [result.failure] : []));
-        if (failures.length === caches.length) throw oneOrAll(failures);
+        if (failures.length === indexed.length) throw oneOrAll(failures);
         for (const [at, result] of results.entries()) {
-          const cache = caches[at];
+          const cache = indexed[at];
           if (cache === undefined) continue;
           if ("failure" in result) leaveOut({ cache, failure: result.failure });
           // Where folders cannot be listed, a wrong URL looks like this.
           else if (result.value.length === 0) options.emit(withoutIndex(cache.url));
         }
         const indexes = results.flatMap((result) => ("value" in result ? result.value : []));
-        if (indexes.every(({ size }) => size === 0)) throw nothingCached(caches, failures);
+        if (indexes.every(({ size }) => size === 0)) throw nothingCached(indexed, failures);
         return mergeIndexes(indexes);
       });
       return index;

@@ -123,7 +123,7 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     const context = unpackContext(run);
     const replacer = await replacerFor(run);
     if (replacer !== undefined)
-      return becomeRank(run.image, run.container, context, abilities, replacer, () => run.options.leave?.());
+      return becomeRank(run.image, run.container, context, abilities, replacer, () => leave(run));
     if (run.options.print === undefined) return runInNamespace(run.image, run.container, context, abilities);
     run.options.print(shellLine(await namespaceCommandLine(run.image, run.container, context, abilities)));
     return 0;
@@ -136,7 +136,7 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     const replacer = files.length === 0 ? await replacerFor(run) : undefined;
     if (replacer !== undefined) {
       const { argv, env, descriptor } = invocation;
-      run.options.leave?.();
+      await leave(run);
       return replacer.replace({ argv, env, descriptors: descriptor === undefined ? [] : [descriptor] });
     }
     if (run.options.print === undefined) {
@@ -148,6 +148,12 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
   } finally {
     for (const file of files) await rm(file, { force: true });
   }
+}
+
+/** The last that happens here before the program takes this process's place. */
+async function leave({ image, options }: PreparedRun): Promise<void> {
+  await image.close();
+  options.leave?.();
 }
 
 /** What lets the program take the place of this process, where a launcher watches it: nothing of ours has to stay beside it then. */

@@ -91,7 +91,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       hint: "unpack takes a folder with spack.yaml",
     });
   const { configuration } = repository;
-  const sources = await cacheSources(configuration.caches, request, request.directory);
+  const sources = await cacheSources(configuration, request, request.directory);
   const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
   const unpack = async (): Promise<UnpackedEnvironment> => {
     const loaded = await openEnvironment(container, configuration, { caches, emit });
