@@ -4,6 +4,7 @@ import type { CacheConfiguration } from "../../definitions/configuration.ts";
 import { findRepositoryRoot, loadRepository, type Repository } from "../../definitions/repository.ts";
 import { readKeyFile } from "../../openpgp/keyFile.ts";
 import { SpacktainersErrors } from "../../util/errors.ts";
+import { usableCacheHome } from "../../util/expectWritable.ts";
 import { checkConfiguration } from "./checkConfiguration.ts";
 
 /** Reads the repository at or above a directory; a directory without one works with the default configuration. */
@@ -31,7 +32,7 @@ export interface CacheChoice {
 }
 
 /**
- * The build caches to use, their keys read.
+ * The build caches to use, their keys read, and the cache home, where what is read of them is kept, tried.
  *
  * @param directory what relative paths of the command line start from
  * @throws {SpacktainersError} `KEY_INVALID` when a key file cannot be read
@@ -41,6 +42,7 @@ export async function cacheSources(
   choice: CacheChoice,
   directory: string,
 ): Promise<readonly CacheSource[]> {
+  await usableCacheHome();
   const extraKeys = await Promise.all(choice.trust.map((path) => readKeyFile(resolve(directory, path), {})));
   const source = async (cache: CacheConfiguration): Promise<CacheSource> => ({
     url: cache.url,
