@@ -1,6 +1,6 @@
 /** Package archives on this machine: downloaded once, verified before they can be seen, shared by concurrent runs. */
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { removeOldPartials } from "../net/download.ts";
 import { packageTask } from "../spec/packageTask.ts";
@@ -12,6 +12,7 @@ import { type Digest, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
 import { fileState } from "../util/fileState.ts";
+import { makeDirectory } from "../util/makeDirectory.ts";
 import type { CachedPackage } from "./types.ts";
 
 /** A verified archive on this machine. */
@@ -65,7 +66,7 @@ export function openArchiveStore(
     onBytes: (bytes: number) => void,
   ): Promise<FetchedArchive> {
     const path = blobs.path(pkg.digest);
-    await mkdir(partials, { recursive: true });
+    await makeDirectory(partials);
     const { digest, size } = await files.download(pkg.archivePath, path, {
       expectedDigest: pkg.digest,
       expectedSize: pkg.size,
