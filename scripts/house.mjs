@@ -23,6 +23,7 @@ export const modules = [
   "sif",
   "publish",
   "run",
+  "spack",
   "dockerfile",
   "hpc",
   "pipeline",
@@ -33,7 +34,7 @@ export const modules = [
 /** Folders inside a module that have an order of their own. */
 export const innerOrders = {
   // The stages of a build, in the order in which they run.
-  pipeline: ["workspace", "choose", "base", "plan", "assemble", "epilogue", "images", "describe"],
+  pipeline: ["workspace", "choose", "compile", "base", "plan", "assemble", "epilogue", "images", "describe"],
   // One folder a verb. Few verbs use another one: `plan` asks what `push` would do, `rebase` pushes what it made.
   commands: [
     "check",

@@ -7,9 +7,10 @@ import { packageTask } from "../spec/packageTask.ts";
 import type { FileSource } from "../store/store.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { openBlobStore } from "../util/blobStore.ts";
-import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
+import { type Digest, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
+import { fileState } from "../util/fileState.ts";
 import type { CachedPackage } from "./types.ts";
 
 /** A verified archive on this machine. */
@@ -136,13 +137,9 @@ async function verifiedRecord(
   path: string,
   cacheDirectory: string,
 ): Promise<{ record: string; size: number }> {
-  const facts = await stat(path, { bigint: true });
-  const state = [path, facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join("\0");
-  const name = digestOf(state).slice("sha256:".length);
-  return {
-    record: join(cacheDirectory, "index", "verified", name.slice(0, 2), name),
-    size: Number(facts.size),
-  };
+  const { key, size } = await fileState(path);
+  const name = hexOfDigest(key);
+  return { record: join(cacheDirectory, "index", "verified", name.slice(0, 2), name), size };
 }
 
 async function verifiedBefore(path: string, digest: Digest, cacheDirectory: string) {

@@ -10,7 +10,8 @@ import { builtinVirtuals } from "../spec/virtuals.ts";
 import type { RunClosure } from "./closures.ts";
 import { newestFirst } from "./newestFirst.ts";
 import type { PackageSource } from "./packageSource.ts";
-import { optionTexts, type Verdict, type Violation } from "./rules.ts";
+import { optionTexts, type Violation } from "./requirementRules.ts";
+import type { EnvironmentRules } from "./rules.ts";
 
 /** A cached spec that can be a root. */
 export interface Candidate {
@@ -44,12 +45,12 @@ export interface CandidateContext {
   readonly environment: Environment;
   readonly source: PackageSource;
   readonly closureOf: (hash: DagHash) => RunClosure | undefined;
-  readonly judge: (spec: ConcreteSpec) => Verdict;
+  readonly rules: EnvironmentRules;
 }
 
 /** Finds the candidates for a root. */
 export function findCandidates(context: CandidateContext, request: RequestedSpec): Candidates {
-  const { environment, source, closureOf, judge } = context;
+  const { environment, source, closureOf, rules } = context;
   const { dialect } = environment;
   const lookup = { get: (hash: DagHash) => source.spec(hash) };
   const { name, hash: wantedHash } = request.spec;
@@ -98,9 +99,7 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
       virtualRules.every((requirement) => keeps(hash, requirement));
     const closure = fits ? closureOf(hash) : undefined;
     const usable =
-      closure !== undefined &&
-      closure.problem === undefined &&
-      closure.nodes.every((node) => judge(node).violations.length === 0);
+      closure !== undefined && closure.problem === undefined && rules.violations(closure).length === 0;
     const candidate = spec !== undefined && usable ? { spec, closure } : undefined;
     judged.set(hash, candidate);
     return candidate;
@@ -141,7 +140,7 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
           place: requirement.place,
           spec,
         });
-    for (const node of closure.nodes) violations.push(...judge(node).violations);
+    violations.push(...rules.violations(closure));
     if (closure.problem !== undefined) violations.push({ text: closure.problem, place: undefined, spec });
     return { spec, violations };
   }

@@ -1,17 +1,18 @@
 /** Choosing one concrete DAG for an environment from what caches have. Nothing is ever built here. */
+import { includedGraph, includedRoots } from "../environment/includedEnvironments.ts";
 import type { Environment, RequestedSpec } from "../environment/types.ts";
-import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
-import { intersects } from "../spec/intersects.ts";
 import { SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { type Candidate, type Candidates, findCandidates } from "./candidates.ts";
 import { runClosures } from "./closures.ts";
 import { compatibleRounds } from "./compatibleRounds.ts";
 import { type CostModel, compareCosts, costModel, type RecipeFacts } from "./criteria.ts";
-import { explainConflict, explainNoCandidate, explainPreference } from "./explainFailure.ts";
+import { explainConflict, explainNoCandidate } from "./explainFailure.ts";
 import type { PackageSource } from "./packageSource.ts";
-import { environmentRules, type TargetPlatform, type UnmetPreference, type Verdict } from "./rules.ts";
+import { reachable } from "./reachable.ts";
+import { type EnvironmentRules, environmentRules, type TargetPlatform } from "./rules.ts";
 import { type Choice, type SearchResult, type Slot, searchUnified } from "./search.ts";
 import type { Resolution } from "./types.ts";
+import { unmetPreferences } from "./unmetPreferences.ts";
 
 /** Helps. */
 export interface ChoiceOptions {
@@ -25,7 +26,8 @@ export interface ChoiceOptions {
 export interface ChoiceContext {
   readonly environment: Environment;
   readonly source: PackageSource;
-  readonly judge: (spec: ConcreteSpec) => Verdict;
+  readonly rules: EnvironmentRules;
+  readonly platform: TargetPlatform;
   readonly model: CostModel;
   readonly candidates: readonly Candidates[];
   /** How long a search goes on; default {@link mostComparisons}. */
@@ -39,13 +41,13 @@ export function prepareChoice(
   platform: TargetPlatform,
   options: ChoiceOptions = {},
 ): ChoiceContext {
-  const judge = environmentRules(environment, source, platform);
-  const model = costModel(environment, source, platform, judge, options.facts);
+  const rules = environmentRules(environment, source, platform);
+  const model = costModel(environment, source, platform, rules.judge, options.facts);
   const closureOf = runClosures(source);
   const candidates = environment.specs.map((request) =>
-    findCandidates({ environment, source, closureOf, judge }, request),
+    findCandidates({ environment, source, closureOf, rules }, request),
   );
-  return { environment, source, judge, model, candidates, comparisons: options.comparisons };
+  return { environment, source, rules, platform, model, candidates, comparisons: options.comparisons };
 }
 
 /**
@@ -78,7 +80,7 @@ export function choosePrepared(context: ChoiceContext): Resolution {
     if (round.length === 0) continue;
     const { best: choice, complete } = chooseRound(context, round);
     if (!complete) incomplete.push(...round.map(({ request }) => request.text));
-    refuseUnmetPreferences(context, round, choice);
+    raiseAll(unmetPreferences(context, round, choice));
     for (const [index, { request }] of round.entries()) {
       const candidate = choice.chosen[index];
       if (candidate === undefined) continue;
@@ -90,12 +92,17 @@ export function choosePrepared(context: ChoiceContext): Resolution {
     const candidate = chosen.get(request);
     return candidate === undefined ? [] : { request: request.text, hash: candidate.spec.hash };
   });
-  return {
-    roots,
-    graph: reachable(
+  const included = includedRoots(environment.included);
+  const graph = new Map([
+    ...includedGraph(environment.included),
+    ...reachable(
       source,
       roots.map(({ hash }) => hash),
     ),
+  ]);
+  return {
+    roots: [...roots, ...included.map(({ request, hash }) => ({ request, hash, included: true as const }))],
+    graph,
     origin: "caches",
     ...(undetermined.length === 0 ? {} : { undetermined }),
     ...(incomplete.length === 0 ? {} : { incomplete }),
@@ -111,6 +118,10 @@ export function choiceRounds(context: ChoiceContext): readonly (readonly Candida
 }
 
 type Undetermined = NonNullable<Resolution["undetermined"]>[number];
+
+function raiseAll(errors: readonly SpacktainersError[]): void {
+  if (errors.length > 0) raise(errors);
+}
 
 function raise(errors: readonly SpacktainersError[]): never {
   const [only] = errors;
@@ -182,63 +193,6 @@ function smallestConflict(context: ChoiceContext, round: readonly Candidates[]):
   return conflicting;
 }
 
-/**
- * Spack minimizes the weights of requirements before it counts what must be built. So a choice that keeps a requirement
- * by a less preferred option is Spack's choice only if nothing better could be built: if the preferred option
- * contradicts what the user asks for anyway.
- *
- * What the user names by its hash, and what that needs, cannot be anything else.
- */
-function refuseUnmetPreferences(context: ChoiceContext, round: readonly Candidates[], choice: Choice): void {
-  const refused = new Map<string, SpacktainersError>();
-  const judged = new Set(namedByHash(context.source, round, choice));
-  for (const { closure } of choice.chosen)
-    for (const node of closure.nodes) {
-      if (judged.has(node.hash) || node.external !== undefined) continue;
-      if (closure.byName.get(node.name) !== node.hash) continue;
-      judged.add(node.hash);
-      for (const unmet of context.judge(node).unmet)
-        if (couldBeMet(context.environment, unmet)) {
-          const error = explainPreference(unmet);
-          refused.set(error.message, error);
-        }
-    }
-  if (refused.size > 0) raise([...refused.values()]);
-}
-
-/** The packages of a choice that the user names by their hashes, and everything below them. */
-function namedByHash(source: PackageSource, round: readonly Candidates[], choice: Choice): Iterable<DagHash> {
-  const prefixes = round
-    .flatMap(({ request }) => [request.spec, ...request.spec.dependencies.map((edge) => edge.spec)])
-    .flatMap(({ hash }) => hash ?? []);
-  const named = choice.chosen
-    .flatMap(({ closure }) => closure.nodes.map(({ hash }) => hash))
-    .filter((hash) => prefixes.some((prefix) => hash.startsWith(prefix)));
-  return reachable(source, named).keys();
-}
-
-/** True if a more preferred option goes together with everything else that the user says of the package. */
-function couldBeMet(environment: Environment, { requirement, preferred, spec }: UnmetPreference): boolean {
-  const { dialect } = environment;
-  const said = environment.specs
-    .flatMap(({ spec: root }) => [root, ...root.dependencies.map((edge) => edge.spec)])
-    .filter(({ name }) => name === spec.name)
-    .map((each) => ({ ...each, dependencies: [] }));
-  const own = environment.packages.get(spec.name);
-  const others = (own !== undefined && own.require.length > 0 ? own : environment.all).require.filter(
-    (other) => other !== requirement && other.when === undefined,
-  );
-  return preferred.some(
-    ({ spec: option }) =>
-      said.every((each) => intersects(each, { ...option, name: spec.name, dependencies: [] }, { dialect })) &&
-      others.every((other) =>
-        other.options.some((alternative) =>
-          intersects({ ...alternative.spec, dependencies: [] }, { ...option, dependencies: [] }, { dialect }),
-        ),
-      ),
-  );
-}
-
 /** Other candidates of a root that differ from the chosen one first in variants whose default nobody knows. */
 function alternativesOf(
   { model }: ChoiceContext,
@@ -275,18 +229,4 @@ function alternativesOf(
       alternatives: alternatives.map(({ spec }) => spec.hash),
     },
   ];
-}
-
-/** Everything that the roots reach, over all edges, as far as the caches know it. */
-function reachable(source: PackageSource, roots: readonly DagHash[]): ReadonlyMap<DagHash, ConcreteSpec> {
-  const graph = new Map<DagHash, ConcreteSpec>();
-  const queue = new Set(roots);
-  for (const hash of queue) {
-    const spec = source.spec(hash);
-    if (spec === undefined) continue;
-    graph.set(hash, spec);
-    for (const edge of spec.dependencies) queue.add(edge.hash);
-    if (spec.buildSpec !== undefined) queue.add(spec.buildSpec.hash);
-  }
-  return graph;
 }

@@ -5,7 +5,10 @@ import type { Resolution } from "./types.ts";
 /** The resolution that a lock holds: its roots, then those of environments it includes. */
 export function chooseFromLock(lock: Lock): Resolution {
   return {
-    roots: [...lock.roots, ...lock.includedRoots].map(({ request, hash }) => ({ request, hash })),
+    roots: [
+      ...lock.roots.map(({ request, hash }) => ({ request, hash })),
+      ...lock.includedRoots.map(({ request, hash }) => ({ request, hash, included: true as const })),
+    ],
     graph: lock.graph,
     origin: "lock",
   };

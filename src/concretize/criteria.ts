@@ -17,8 +17,10 @@ import { parseVersion, versionsSatisfy } from "../spec/versions.ts";
 import { runEdges } from "./closures.ts";
 import { defaultProviders } from "./defaultProviders.ts";
 import { newestFirst } from "./newestFirst.ts";
+import { runtimes } from "./packageKinds.ts";
 import type { PackageSource } from "./packageSource.ts";
-import type { TargetPlatform, Verdict } from "./rules.ts";
+import type { Verdict } from "./requirementRules.ts";
+import type { TargetPlatform } from "./rules.ts";
 
 /** The criteria, most important first. */
 export const criteria = [
@@ -62,9 +64,6 @@ type Values = readonly (boolean | string)[];
 function valuesOf(value: ConcreteVariantValue): Values {
   return typeof value === "object" ? value : [value];
 }
-
-/** Packages that Spack treats as language runtimes. */
-const runtimes = new Set(["gcc-runtime", "intel-oneapi-runtime", "compiler-wrapper", "glibc", "musl"]);
 
 /** Negative when `a` is better. */
 export function compareCosts(a: Cost, b: Cost): number {

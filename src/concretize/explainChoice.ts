@@ -5,7 +5,7 @@ import type { Candidate, Candidates, Rejection } from "./candidates.ts";
 import { type ChoiceContext, choiceRounds, search } from "./chooseFromCaches.ts";
 import { runEdges } from "./closures.ts";
 import { type Cost, type Criterion, criteria, variantCriteria } from "./criteria.ts";
-import type { Violation } from "./rules.ts";
+import type { Violation } from "./requirementRules.ts";
 import { costOf, rootNamesOf, type SearchResult, type Slot } from "./search.ts";
 
 /** What speaks against a configuration. */
@@ -113,7 +113,7 @@ function openRound(candidates: readonly Candidates[], chosen: readonly DagHash[]
 
 /** What can be said of a configuration by itself. */
 function plainVerdict(
-  { source, judge }: ChoiceContext,
+  { source, rules }: ChoiceContext,
   rounds: readonly Round[],
   rejected: () => readonly Rejection[],
   spec: ConcreteSpec,
@@ -125,7 +125,7 @@ function plainVerdict(
   if (rounds.some(({ slots }) => slots.some(({ candidates }) => candidates.some((one) => one.spec === spec))))
     return undefined;
   const own = rejected().filter((rejection) => rejection.spec.hash === spec.hash);
-  const violations = own.length > 0 ? own.flatMap((each) => each.violations) : judge(spec).violations;
+  const violations = own.length > 0 ? own.flatMap((each) => each.violations) : rules.judge(spec).violations;
   return violations.length > 0 ? { kind: "excluded", violations } : undefined;
 }
 

@@ -6,7 +6,7 @@ import { compareVersions, parseVersion } from "../spec/versions.ts";
 import { formatPlace, type Place, SpacktainersError } from "../util/errors.ts";
 import type { Candidates, Rejection } from "./candidates.ts";
 import type { PackageSource } from "./packageSource.ts";
-import type { UnmetPreference, Violation } from "./rules.ts";
+import type { UnmetPreference, Violation } from "./requirementRules.ts";
 
 /** How many candidates an explanation names, and how many constraints of each. */
 const mostNamed = 3;

@@ -1,20 +1,17 @@
 /**
- * The environment's constraints on every package of a solution, as Spack applies them to reused specs.
- *
- * What `packages:` says of a package replaces, section by section (`require`, `prefer`, `conflict`), what it says of
- * `all`. A requirement has a weight: the position of the option that holds. Spack minimizes the sum of weights before
- * anything else, so `prefer: [x]` is the requirement `any_of: [x, anything]`, and `conflict: [x]` is
- * `one_of: [x, anything]`.
+ * The environment's constraints on every package of a solution, as Spack applies them to reused specs: the platform,
+ * `packages:`, `concretizer: reuse` and `develop`.
  */
-import type { Environment, PackageSettings, PlacedSpec, Requirement } from "../environment/types.ts";
+import type { Environment } from "../environment/types.ts";
 import type { AbstractSpec } from "../spec/abstract.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { isAtLeast } from "../spec/microarchitecture.ts";
-import { parseSpec } from "../spec/parse.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
 import type { Place } from "../util/errors.ts";
-import { runEdges } from "./closures.ts";
+import { isRuntime, type RunClosure, runEdges } from "./closures.ts";
+import { languages } from "./packageKinds.ts";
 import type { PackageSource } from "./packageSource.ts";
+import { requirementRules, type UnmetPreference, type Verdict, type Violation } from "./requirementRules.ts";
 
 /** What packages may be made for. */
 export interface TargetPlatform {
@@ -24,123 +21,76 @@ export interface TargetPlatform {
   readonly os?: string | undefined;
 }
 
-/** A constraint that a package of the cache does not keep. */
-export interface Violation {
-  /** In the user's words. */
-  readonly text: string;
-  readonly place: Place | undefined;
-  /** The package concerned. */
-  readonly spec: ConcreteSpec;
-  /** The platform's target, where that is what keeps the package out. */
-  readonly target?: string;
+/** Judges packages; each is judged once. */
+export interface EnvironmentRules {
+  /** The verdict on a package that Spack chooses. */
+  judge(spec: ConcreteSpec): Verdict;
+  /** What speaks against the packages of a closure. */
+  violations(closure: RunClosure): readonly Violation[];
 }
 
-/** A requirement that holds, but not by its first option. */
-export interface UnmetPreference {
-  readonly requirement: Requirement;
-  /** The options that are preferred to the one that holds. */
-  readonly preferred: readonly PlacedSpec[];
-  readonly settings: PackageSettings;
-  readonly spec: ConcreteSpec;
-}
-
-/** The verdict on one package. */
-export interface Verdict {
-  readonly violations: readonly Violation[];
-  /** Sum of the weights of its requirements. */
-  readonly weight: number;
-  readonly unmet: readonly UnmetPreference[];
-}
-
-/** Judges packages of a source by the rules of an environment; each package is judged once. */
+/** The rules of an environment for the packages of a source. */
 export function environmentRules(
   environment: Environment,
   source: PackageSource,
   platform: TargetPlatform,
-): (spec: ConcreteSpec) => Verdict {
+): EnvironmentRules {
   const { dialect } = environment;
   const lookup = { get: (hash: DagHash) => source.spec(hash) };
   const satisfied = (spec: ConcreteSpec, constraint: AbstractSpec) =>
     concreteSatisfies(lookup, spec.hash, constraint, { dialect });
-  const anything: PlacedSpec = { text: "@:", spec: parseSpec("", { dialect }), place: {} };
+  const rules = requirementRules(environment, satisfied);
   const known = new Map<DagHash, Verdict>();
 
-  function judge(spec: ConcreteSpec): Verdict {
+  function unfit(spec: ConcreteSpec): readonly Violation[] {
     const violations: Violation[] = [];
-    const unmet: UnmetPreference[] = [];
-    let weight = 0;
-    const refuse = (text: string, place?: Place) => void violations.push({ text, place, spec });
+    const refuse = (text: string, target?: string) =>
+      void violations.push({ text, place: undefined, spec, ...(target === undefined ? {} : { target }) });
     if (spec.platform !== "linux") refuse(`packages for ${spec.platform} cannot be used`);
     else if (!isAtLeast(platform.target, spec.target))
-      violations.push({
-        text: `the platform is ${platform.target}`,
-        place: undefined,
-        spec,
-        target: platform.target,
-      });
+      refuse(`the platform is ${platform.target}`, platform.target);
     if (platform.os !== undefined && spec.os !== platform.os)
       refuse(`the platform's system is ${platform.os}`);
+    return violations;
+  }
 
+  function judge(spec: ConcreteSpec): Verdict {
     const left = reuseRefusal(spec);
-    if (left !== undefined) refuse(left.text, left.place);
+    const developed = environment.develop.get(spec.name);
+    const verdicts = [rules.ofPackage(spec), ...providers(spec)];
+    return {
+      violations: [
+        ...unfit(spec),
+        ...(left === undefined ? [] : [{ text: left.text, place: left.place, spec }]),
+        ...(developed === undefined
+          ? []
+          : [{ text: `\`develop\` has it built from \`${developed.path}\``, place: developed.place, spec }]),
+        ...verdicts.flatMap(({ violations }) => violations),
+      ],
+      weight: verdicts.reduce((sum, { weight }) => sum + weight, 0),
+      unmet: verdicts.flatMap(({ unmet }): readonly UnmetPreference[] => unmet),
+    };
+  }
 
-    const own = environment.packages.get(spec.name);
-    const settingsFor = (section: "require" | "prefer" | "conflict"): PackageSettings =>
-      own !== undefined && own[section].length > 0 ? own : environment.all;
-
-    const required = settingsFor("require");
-    for (const requirement of required.require) {
-      const verdict = holds(spec, requirement, required);
-      if (verdict === undefined) continue;
-      if (verdict < 0)
-        refuse(
-          requirement.message ?? `\`packages: ${required.name}\` requires ${optionTexts(requirement)}`,
-          requirement.place,
-        );
-      else if (verdict > 0)
-        unmet.push({
-          requirement,
-          preferred: optionsFor(spec, requirement, required).slice(0, verdict),
-          settings: required,
-          spec,
-        });
-      weight += Math.max(0, verdict);
-    }
-    const preferred = settingsFor("prefer");
-    for (const { spec: option, when, message } of preferred.prefer) {
-      const requirement: Requirement = {
-        policy: "any_of",
-        options: [option, anything],
-        when,
-        message,
-        place: option.place,
-      };
-      const verdict = holds(spec, requirement, preferred);
-      if (verdict === undefined) continue;
-      if (verdict > 0) unmet.push({ requirement, preferred: [option], settings: preferred, spec });
-      weight += verdict;
-    }
-    const refused = settingsFor("conflict");
-    for (const { spec: option, when, message } of refused.conflict) {
-      if (when !== undefined && !satisfied(spec, when.spec)) continue;
-      if (applies(option, spec) && satisfied(spec, option.spec))
-        refuse(message ?? `\`packages: ${refused.name}\` refuses \`${option.text}\``, option.place);
-      weight += 1;
-    }
-    for (const edge of runEdges(spec))
-      for (const virtual of edge.virtuals) {
-        const provider = source.spec(edge.hash);
-        if (provider !== undefined)
-          for (const violation of judgeProvider(virtual, provider)) violations.push(violation);
-      }
-    return { violations, weight, unmet };
+  /** The verdicts on what provides virtual packages to a package: at run time, and the compilers that built it. */
+  function providers(spec: ConcreteSpec): readonly Verdict[] {
+    const atRunTime = new Set(runEdges(spec).filter((edge) => !isRuntime(edge)));
+    return spec.dependencies.flatMap((edge) =>
+      edge.virtuals.flatMap((virtual) => {
+        const counts = atRunTime.has(edge) || (dialect === "1.x" && languages.has(virtual));
+        const provider = counts ? source.spec(edge.hash) : undefined;
+        return (provider === undefined ? undefined : rules.ofProvider(virtual, provider)) ?? [];
+      }),
+    );
   }
 
   /** Why `concretizer: reuse` leaves a package out. As in Spack, not said of externals and the run-time library of GCC. */
-  function reuseRefusal(spec: ConcreteSpec): { readonly text: string; readonly place?: Place } | undefined {
+  function reuseRefusal(
+    spec: ConcreteSpec,
+  ): { readonly text: string; readonly place: Place | undefined } | undefined {
     const filters = environment.concretizer.reuse;
     if (filters.length === 0 || spec.external !== undefined || spec.name === "gcc-runtime") return undefined;
-    let reason: { readonly text: string; readonly place?: Place } | undefined;
+    let reason: { readonly text: string; readonly place: Place | undefined } | undefined;
     for (const { include, exclude } of filters) {
       const excluded = exclude.find((each) => satisfied(spec, each.spec));
       const included = include.length === 0 || include.some((each) => satisfied(spec, each.spec));
@@ -150,64 +100,46 @@ export function environmentRules(
           ? { text: `\`concretizer: reuse\` excludes \`${excluded.text}\``, place: excluded.place }
           : {
               text: `\`concretizer: reuse\` includes only ${include.map((each) => `\`${each.text}\``).join(", ")}`,
+              place: undefined,
             };
     }
     return reason;
   }
 
-  /** What `packages: <virtual>: require` says of a provider. */
-  function judgeProvider(virtual: string, provider: ConcreteSpec): readonly Violation[] {
-    const settings = environment.packages.get(virtual);
-    if (settings === undefined || virtual === provider.name) return [];
-    return settings.require.flatMap((requirement) => {
-      if (requirement.when !== undefined && !satisfied(provider, requirement.when.spec)) return [];
-      const met = requirement.options.some(({ spec }) => satisfied(provider, spec));
-      const text = requirement.message ?? `\`packages: ${virtual}\` requires ${optionTexts(requirement)}`;
-      return met ? [] : [{ text, place: requirement.place, spec: provider }];
-    });
-  }
-
-  /** What is said of all packages is left out where it makes no sense for a package. */
-  function optionsFor(spec: ConcreteSpec, { options }: Requirement, settings: PackageSettings) {
-    return settings === environment.all ? options.filter((option) => applies(option, spec)) : options;
-  }
-
-  /** The weight of the option that holds; -1 if the requirement is not kept, undefined if it does not apply. */
-  function holds(
-    spec: ConcreteSpec,
-    requirement: Requirement,
-    settings: PackageSettings,
-  ): number | undefined {
-    const { when, policy } = requirement;
-    if (when !== undefined && !satisfied(spec, when.spec)) return undefined;
-    const options = optionsFor(spec, requirement, settings);
-    if (options.length === 0) return undefined;
-    const first = options.findIndex((option) => satisfied(spec, option.spec));
-    if (first < 0) return -1;
-    if (policy === "one_of" && options.slice(first + 1).some((option) => satisfied(spec, option.spec)))
-      return -1;
-    return first;
-  }
-
-  return (spec) => {
+  function judgeOnce(spec: ConcreteSpec): Verdict {
     const before = known.get(spec.hash);
     if (before !== undefined) return before;
     const verdict = judge(spec);
     known.set(spec.hash, verdict);
     return verdict;
+  }
+
+  /**
+   * What speaks against the C library or the run-time library that packages were built with. These are not chosen: Spack 1.x
+   * asks for others of their kind only where it builds something. 0.x chooses one run-time library for what is
+   * built already, too, whichever it came with: there must be one that keeps the rules and runs where the packages run.
+   */
+  function runtimeViolations(node: ConcreteSpec, nodes: readonly ConcreteSpec[]): readonly Violation[] {
+    const violations = unfit(node);
+    if (violations.length > 0 || dialect === "1.x" || node.name !== "gcc-runtime") return violations;
+    const own = rules.ofPackage(node).violations;
+    if (own.length === 0) return [];
+    const users = nodes.filter((user) => runEdges(user).some(({ hash }) => hash === node.hash));
+    const others = source.hashesOf(node.name).flatMap((hash) => source.spec(hash) ?? []);
+    const found = others.some(
+      (other) =>
+        unfit(other).length === 0 &&
+        rules.ofPackage(other).violations.length === 0 &&
+        users.every((user) => isAtLeast(user.target, other.target)),
+    );
+    return found ? [] : own;
+  }
+
+  return {
+    judge: judgeOnce,
+    violations: ({ nodes, byName }) =>
+      nodes.flatMap((node) =>
+        byName.get(node.name) === node.hash ? judgeOnce(node).violations : runtimeViolations(node, nodes),
+      ),
   };
-}
-
-/** False for an option that speaks of another package or of variants that the package does not have. */
-function applies(option: PlacedSpec, spec: ConcreteSpec): boolean {
-  if (option.spec.name !== undefined && option.spec.name !== spec.name) return false;
-  for (const name of option.spec.variants.keys()) if (!spec.variants.has(name)) return false;
-  return true;
-}
-
-/** The options in the user's words. */
-export function optionTexts({ policy, options }: Requirement): string {
-  const texts = options.map(({ text }) => `\`${text}\``);
-  if (texts.length === 1) return texts[0] ?? "";
-  return `${policy === "one_of" ? "one of" : "any of"} ${texts.join(", ")}`;
 }

@@ -1,9 +1,17 @@
 /** The result of choosing: one concrete DAG for an environment. */
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 
+/** A root of an environment. */
+export interface ChosenRoot {
+  readonly request: string;
+  readonly hash: DagHash;
+  /** Set for the roots of included environments: their locks say what they are. */
+  readonly included?: true;
+}
+
 export interface Resolution {
-  /** In the order of the environment's specs. `request` is the user's spec as text. */
-  readonly roots: readonly { readonly request: string; readonly hash: DagHash }[];
+  /** In the order of the environment's specs, then those of included environments. `request` is the user's spec as text. */
+  readonly roots: readonly ChosenRoot[];
   /** Every spec of the closure of the roots, build dependencies included where known. */
   readonly graph: SpecGraph;
   /** Where it came from. */

@@ -1,6 +1,6 @@
 import { briefSpec, type ConcreteSpec } from "../spec/concrete.ts";
 import type { AlternativeVerdict } from "./explainChoice.ts";
-import type { Violation } from "./rules.ts";
+import type { Violation } from "./requirementRules.ts";
 
 /** The beginning of a violation of a spec that was asked for. */
 const wanted = /^`[^`]*` wants /;

@@ -8,6 +8,7 @@ import { type ConfigurationFile, configurationSchema } from "./configurationSche
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
 import type { SiteConfiguration } from "./siteConfiguration.ts";
+import { completeSpack, type SpackConfiguration } from "./spackConfiguration.ts";
 
 /** Processor architectures of containers, by their OCI names. */
 export const architectures = ["amd64", "arm64"] as const;
@@ -99,14 +100,6 @@ export interface RegistryConfiguration {
   readonly password: SecretReference | undefined;
 }
 
-/** A repository of Spack recipes. */
-export interface SpackRepository {
-  readonly url: string;
-  readonly ref?: string | undefined;
-  readonly path?: string | undefined;
-  readonly paths?: readonly string[] | undefined;
-}
-
 /** How `Dockerfile.epilogue`s are carried out. */
 export interface EpilogueConfiguration {
   /** Whether their commands may use the network. */
@@ -140,14 +133,7 @@ export interface Configuration {
     readonly level: number | undefined;
   };
   readonly strip: boolean;
-  readonly spack: {
-    readonly url: string | undefined;
-    readonly ref: string | undefined;
-    readonly dialect: "0.x" | "1.x" | undefined;
-    /** Default values of variants, exported from recipes. Not read here. */
-    readonly facts: ConfiguredFile | undefined;
-    readonly repos: readonly SpackRepository[];
-  };
+  readonly spack: SpackConfiguration;
   readonly sites: ReadonlyMap<string, SiteConfiguration>;
   readonly install: {
     readonly root: string;
@@ -277,16 +263,7 @@ function complete(
       level: file.layers?.level,
     },
     strip: file.strip ?? true,
-    spack: {
-      url: file.spack?.url,
-      ref: file.spack?.ref,
-      dialect: file.spack?.dialect,
-      facts:
-        file.spack?.facts === undefined
-          ? undefined
-          : { path: absolute(file.spack.facts), place: placeOf(["spack", "facts"]) },
-      repos: file.spack?.repos ?? [],
-    },
+    spack: completeSpack(file.spack ?? {}, absolute, (path) => placeOf(["spack", ...path])),
     sites: new Map(Object.entries(file.sites ?? {})),
     install: {
       root: file.install?.root ?? "/opt/software",

@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { siteSchema } from "./siteSchema.ts";
+import { spackSchema } from "./spackSchema.ts";
 
 /** Version of the configuration format that this program reads. */
 export const configurationVersion = 1;
@@ -122,23 +123,6 @@ const layers = z.strictObject({
     .describe("Compression level: 1 to 12 for gzip, default 4; 1 to 19 for zstd, default 3."),
 });
 
-const spack = z.strictObject({
-  url: text.optional().describe("Where to get Spack."),
-  ref: text.optional().describe("Branch, tag or commit."),
-  dialect: z
-    .enum(["0.x", "1.x"])
-    .optional()
-    .describe("Generation of the spec language in definitions; default either."),
-  facts: text
-    .optional()
-    .describe(
-      "File with default values of variants, exported from recipes by scripts/export-recipe-facts.py, relative to this file.",
-    ),
-  repos: list(
-    z.strictObject({ url: text, ref: text.optional(), path: text.optional(), paths: list(text).optional() }),
-  ).optional(),
-});
-
 const image = z
   .strictObject({
     description: text.optional(),
@@ -194,7 +178,7 @@ export const configurationSchema = z
     signing: signing.optional(),
     layers: layers.optional(),
     strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
-    spack: spack.optional().describe("Only for building what the caches lack."),
+    spack: spackSchema.optional().describe("Only for building what the caches lack."),
     sites: z
       .record(name, siteSchema)
       .optional()

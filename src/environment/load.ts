@@ -1,69 +1,73 @@
-/** Reading an environment from disk: the manifest, the configuration files it includes, the lock beside it. */
-import { readdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+/** Reading an environment from disk: the manifest, what it includes, the lock beside it. */
+import { dirname, resolve } from "node:path";
 import { yamlLimits } from "../definitions/positionedYaml.ts";
 import { problemList } from "../definitions/problems.ts";
 import { readTextFile } from "../definitions/repository.ts";
+import type { Dialect } from "../spec/abstract.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { readBounded } from "../util/readBounded.ts";
+import { collectScopes } from "./collectScopes.ts";
+import { readIncludedEnvironments } from "./includedEnvironments.ts";
 import { lockLimit, readLock } from "./lock.ts";
-import { type ManifestOptions, readManifest } from "./manifest.ts";
+import {
+  better,
+  finished,
+  type ManifestOptions,
+  machineOf,
+  parseManifest,
+  type Reading,
+  readScopes,
+  unusable,
+} from "./manifest.ts";
 import type { Lock, ManifestReading } from "./types.ts";
 
-/** Most configuration files that one manifest may include. */
-const mostIncludes = 100;
-
 /**
- * Reads a manifest and the local files and folders that it includes.
+ * Reads a manifest, the local files and folders that it includes, and the locks of the environments that are part of it.
  *
  * @param file path of the manifest
  */
-export async function loadManifest(
+export async function loadManifest(file: string, options: ManifestOptions = {}): Promise<ManifestReading> {
+  return loadNested(file, options, []);
+}
+
+/** @param above manifests of the environments that this one is part of */
+async function loadNested(
   file: string,
-  options: Omit<ManifestOptions, "included"> = {},
+  options: ManifestOptions,
+  above: readonly string[],
 ): Promise<ManifestReading> {
+  const path = resolve(file);
   let text: string;
   try {
     text = await readTextFile(file, yamlLimits.bytes);
   } catch (thrown) {
-    return { environment: undefined, errors: [asSpacktainersError(thrown, { file })], warnings: [] };
+    const list = problemList();
+    list.add(asSpacktainersError(thrown, { file }));
+    return unusable(list);
   }
-  const alone = readManifest(text, file, options);
-  const includes = alone.environment?.includes ?? [];
-  if (includes.length === 0) return alone;
-  const problems = problemList();
-  const included: { file: string; text: string }[] = [];
-  for (const include of includes) {
-    const path = resolve(dirname(file), include.path);
-    try {
-      for (const each of await configurationFiles(path)) {
-        if (included.length >= mostIncludes)
-          throw new SpacktainersError("MANIFEST_INVALID", `more than ${mostIncludes} files are included`);
-        included.push({ file: each, text: await readTextFile(each, yamlLimits.bytes) });
-      }
-    } catch (thrown) {
-      const error = asSpacktainersError(thrown);
-      if (!include.optional || error.code !== "NOT_FOUND")
-        problems.error(
-          "MANIFEST_INVALID",
-          `\`${include.path}\` cannot be included: ${error.message}`,
-          include.place,
-        );
-    }
-  }
-  const whole = readManifest(text, file, { ...options, included });
-  return {
-    environment: problems.errors.length > 0 ? undefined : whole.environment,
-    errors: [...problems.errors, ...whole.errors],
-    warnings: [...problems.warnings, ...whole.warnings],
+  const { manifest, problems } = parseManifest(text, file);
+  if (manifest === undefined) return unusable(problems);
+  const read = async (dialect: Dialect): Promise<Reading> => {
+    const list = problemList();
+    const machine = machineOf(options, dialect);
+    const scopes = await collectScopes({ problems: list, machine }, { ...manifest, path });
+    const environment = readScopes(scopes, file, list, machine);
+    const nested = { ...options, dialect };
+    const included = await readIncludedEnvironments(
+      { problems: list, machine, folder: dirname(path) },
+      manifest.sections,
+      {
+        manifest: (inner) => loadNested(inner, nested, [...above, path]),
+        lock: loadLock,
+        above: [...above, path],
+      },
+    );
+    return { environment: { ...environment, included }, list };
   };
-}
-
-/** A file itself; of a folder, the YAML files in it by name. */
-async function configurationFiles(path: string): Promise<readonly string[]> {
-  if (!(await stat(path)).isDirectory()) return [path];
-  const names = (await readdir(path)).filter((name) => /\.ya?ml$/.test(name)).sort();
-  return names.map((name) => join(path, name));
+  let chosen = await read(options.dialect ?? "1.x");
+  if (options.dialect === undefined && chosen.list.errors.length > 0)
+    chosen = better(chosen, await read("0.x"));
+  return finished(manifest, problems, chosen);
 }
 
 /**

@@ -1,4 +1,4 @@
-/** `spack.lock`: what Spack (or we) decided for an environment. Versions 4 to 8 are read. */
+/** `spack.lock`: what Spack (or we) decided for an environment. Versions 1 to 8 are read. */
 import { inOrderOfPlace } from "../definitions/problems.ts";
 import type { Dialect } from "../spec/abstract.ts";
 import { type ConcreteSpec, type DagHash, parseDagHash } from "../spec/concrete.ts";
@@ -7,19 +7,27 @@ import { parseSpec } from "../spec/parse.ts";
 import { checkGraph, readNode } from "../spec/readSpecfile.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
+import { includedRoots } from "./includedEnvironments.ts";
+import { modernNodes } from "./legacyLock.ts";
 import type { Environment, Lock, LockRoot } from "./types.ts";
 
 /** Most bytes a lock may have. */
 export const lockLimit = 256 << 20;
 
-/** Version of the lock to the version of the spec nodes in it. Versions 1 to 3 name packages by other hashes. */
+/** Version of the lock to the version of the spec nodes in it. */
 const specfileVersions: ReadonlyMap<number, number> = new Map([
+  [1, 1],
+  [2, 1],
+  [3, 2],
   [4, 3],
   [5, 4],
   [6, 5],
   [7, 5],
   [8, 6],
 ]);
+
+/** The last version of locks that name packages by hashes of their own. */
+const lastLegacyVersion = 3;
 
 /** How deeply environments may include one another. */
 const deepestInclude = 20;
@@ -28,7 +36,7 @@ const deepestInclude = 20;
  * Reads a lock.
  *
  * @param file name for places
- * @throws {SpacktainersError} `LOCK_INVALID` when it is malformed or too old, `NOT_SUPPORTED` when it is too new
+ * @throws {SpacktainersError} `LOCK_INVALID` when it is malformed, `NOT_SUPPORTED` when it is too new
  */
 export function readLock(text: string, file: string): Lock {
   const place: Place = { file };
@@ -52,11 +60,7 @@ export function readLock(text: string, file: string): Lock {
     throw invalid("the lock does not say its version (`_meta.lockfile-version`)");
   const specfileVersion = specfileVersions.get(version);
   if (specfileVersion === undefined) {
-    if (version < 4)
-      throw invalid(
-        `locks of version ${version} (Spack 0.17 and older) cannot be read`,
-        "let a newer Spack concretize the environment again",
-      );
+    if (version < 1) throw invalid(`there are no locks of version ${version}`);
     throw new SpacktainersError("NOT_SUPPORTED", `this program reads locks up to version 8, not ${version}`, {
       place,
       hint: "update this program",
@@ -69,15 +73,29 @@ export function readLock(text: string, file: string): Lock {
     if (depth > deepestInclude) throw invalid("environments include one another too deeply");
     const specs = part.concrete_specs ?? {};
     if (!isJsonObject(specs)) throw invalid("`concrete_specs` is not an object");
-    for (const [key, node] of Object.entries(specs)) {
+    if (part.roots !== undefined && !Array.isArray(part.roots)) throw invalid("`roots` is not a list");
+    const written = (part.roots ?? []).map((root) => readRoot(root, invalid));
+    const legacy =
+      version > lastLegacyVersion
+        ? undefined
+        : modernNodes(
+            specs,
+            version,
+            written.map(({ hash }) => hash),
+            invalid,
+          );
+    for (const [key, node] of legacy?.nodes ?? Object.entries(specs)) {
       const hash = parseDagHash(key);
       if (hash === undefined) throw invalid(`\`${key.slice(0, 64)}\` in \`concrete_specs\` is not a hash`);
-      const spec = readNode(node, specfileVersion, place, hash, "LOCK_INVALID");
+      const spec = readNode(node, legacy === undefined ? specfileVersion : 3, place, hash, "LOCK_INVALID");
       if (spec.hash !== hash) throw invalid(`the spec under \`${hash}\` says its hash is \`${spec.hash}\``);
       graph.set(hash, spec);
     }
-    if (part.roots !== undefined && !Array.isArray(part.roots)) throw invalid("`roots` is not a list");
-    for (const root of part.roots ?? []) into.push(readRoot(root, invalid));
+    for (const root of written) {
+      const hash = legacy === undefined ? root.hash : parseDagHash(legacy.hashOf(root.hash) ?? root.hash);
+      if (hash === undefined) throw invalid(`the root \`${root.request}\` has no hash`);
+      into.push({ ...root, hash });
+    }
     const included = part.include_concrete;
     if (included === undefined) return;
     if (!isJsonObject(included)) throw invalid("`include_concrete` is not an object");
@@ -125,34 +143,42 @@ function jsonPlace(text: string, file: string, thrown: unknown): Place {
 
 /**
  * What is different between a manifest and its lock: specs that the lock does not have, and roots that the manifest no
- * longer has. Empty when the lock is up to date. Order does not matter; two writings of one spec are the same.
+ * longer has; likewise roots of included environments. Empty when the lock is up to date. Order does not matter; two writings of
+ * one spec are the same.
  *
  * @returns problems with code `LOCK_STALE`; the caller decides whether they are errors
  */
 export function lockStaleness(lock: Lock, environment: Environment): readonly SpacktainersError[] {
   const stale: SpacktainersError[] = [];
-  const hint = "`spacktainers lock` writes it anew";
-  const locked = new Map<string, number>();
-  for (const root of lock.roots) {
-    const key = canonical(root.request, lock.dialect);
-    locked.set(key, (locked.get(key) ?? 0) + 1);
-  }
+  const tell = (message: string, place: Place) =>
+    stale.push(
+      new SpacktainersError("LOCK_STALE", message, { place, hint: "`spacktainers lock` writes it anew" }),
+    );
+  const locked = new Set(lock.roots.map(({ request }) => canonical(request, lock.dialect)));
   const wanted = new Set<string>();
   for (const { text, spec, place } of environment.specs) {
-    const key =
-      environment.dialect === lock.dialect ? formatSpec(spec, lock.dialect) : canonical(text, lock.dialect);
-    if (!locked.has(key))
-      stale.push(new SpacktainersError("LOCK_STALE", `the lock does not have \`${text}\``, { place, hint }));
-    wanted.add(key);
+    // A toolchain stands in locks by its name, or as what it stands for.
+    const keys = [
+      canonical(text, lock.dialect),
+      ...(environment.dialect === lock.dialect ? [formatSpec(spec, lock.dialect)] : []),
+    ];
+    if (!keys.some((key) => locked.has(key))) tell(`the lock does not have \`${text}\``, place);
+    for (const key of keys) wanted.add(key);
   }
   for (const root of lock.roots)
     if (!wanted.has(canonical(root.request, lock.dialect)))
-      stale.push(
-        new SpacktainersError("LOCK_STALE", `the lock has \`${root.request}\`, the manifest does not`, {
-          place: { file: lock.file },
-          hint,
-        }),
-      );
+      tell(`the lock has \`${root.request}\`, the manifest does not`, { file: lock.file });
+  const included = includedRoots(environment.included);
+  for (const environmentRoot of included)
+    if (!lock.includedRoots.some(({ hash }) => hash === environmentRoot.hash))
+      tell(`the lock does not have \`${environmentRoot.request}\` of an included environment`, {
+        file: lock.file,
+      });
+  for (const root of lock.includedRoots)
+    if (!included.some(({ hash }) => hash === root.hash))
+      tell(`the lock has \`${root.request}\` of an environment that is no longer included`, {
+        file: lock.file,
+      });
   return inOrderOfPlace(stale);
 }
 

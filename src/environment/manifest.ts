@@ -7,27 +7,31 @@ import {
 } from "../definitions/positionedYaml.ts";
 import { inOrderOfPlace, type ProblemList, problemList } from "../definitions/problems.ts";
 import type { Dialect } from "../spec/abstract.ts";
-import type { Toolchain } from "../spec/parse.ts";
 import { reportContradictions } from "./contradictions.ts";
+import { noDefinitions, readDefinitions } from "./definitions.ts";
+import { readDevelop } from "./develop.ts";
+import { type Machine, type MachinePlatform, thisMachine } from "./machine.ts";
 import { manifestShapes } from "./manifestShapes.ts";
 import { mergeYaml } from "./mergeYaml.ts";
 import { noSettings, readPackages } from "./packages.ts";
+import { type Scope, scopeOf } from "./scopes.ts";
 import {
   defaultConcretizer,
   defaultConfig,
+  readCompilers,
   readConcretizer,
   readConfig,
   readEnvironmentVariables,
-  readIncludes,
   readMirrors,
   readViews,
 } from "./sections.ts";
 import { checkShape } from "./shape.ts";
-import { readDefinitions, readSpecs } from "./specList.ts";
+import { readSpecs } from "./specList.ts";
 import type { SpecReader } from "./specReader.ts";
+import { readToolchains } from "./toolchains.ts";
 import type { Environment, ManifestReading } from "./types.ts";
-import type { WhenContext } from "./whenExpression.ts";
-import { expectMap, expectText, type KeyHandlers, plainKey, readKeys } from "./yamlReader.ts";
+import { nameUnusedSettings } from "./unusedSettings.ts";
+import { expectMap, plainKey, readKeys, unknownKeyHint } from "./yamlReader.ts";
 
 /** How a manifest is read. */
 export interface ManifestOptions {
@@ -36,61 +40,74 @@ export interface ManifestOptions {
    * that, else the one with fewer errors.
    */
   readonly dialect?: Dialect;
-  /** Configuration files that the manifest includes, the most important first; the manifest comes before them all. */
-  readonly included?: readonly { readonly file: string; readonly text: string }[];
-  /** For `when:` of definitions. */
-  readonly platform?: { readonly target?: string; readonly os?: string };
+  /** What the container is made for: conditions and paths may ask. */
+  readonly platform?: MachinePlatform;
+  /** The machine that conditions and paths see; default: the one that this program runs on. */
+  readonly machine?: (dialect: Dialect) => Machine;
 }
 
-/** Sections of a manifest that say nothing about which packages an image has. */
-const tolerated = {
-  include_concrete: undefined,
-  modules: undefined,
-  repos: undefined,
-  develop: undefined,
-  compilers: undefined,
-  bootstrap: undefined,
-  upstreams: undefined,
-  ci: undefined,
-  "gitlab-ci": undefined,
-  cdash: undefined,
-  container: undefined,
-} as const;
+/** One reading of a manifest in one generation of the language. */
+export interface Reading {
+  readonly environment: Environment;
+  readonly list: ProblemList;
+}
 
 /**
- * Reads a manifest. Collects every problem: YAML, unknown keys (with the nearest known), wrong types, spec syntax
- * (at the character), and specs that contradict the manifest's own `packages:`.
+ * Reads a manifest by itself; what it includes is not followed. Collects every problem: YAML, unknown keys (with the nearest
+ * known), wrong types, spec syntax (at the character), and specs that contradict the manifest's own `packages:`.
  *
  * @param file name for places
  */
 export function readManifest(text: string, file: string, options: ManifestOptions = {}): ManifestReading {
-  const { root, problems } = parsePositionedYaml(text, file, "MANIFEST_INVALID");
-  if (root === undefined) return { environment: undefined, ...ordered(problems) };
-  const top = sectionsOf(root, problems);
-  if (top === undefined) return { environment: undefined, ...ordered(problems) };
-  let sections = top;
-  for (const include of options.included ?? []) {
-    const lower = parsePositionedYaml(include.text, include.file, "MANIFEST_INVALID");
-    problems.add(lower.problems);
-    if (lower.root?.kind === "map") sections = mergeYaml(sections, includedSections(lower.root));
-  }
-  const read = (dialect: Dialect) => {
+  const { manifest, problems } = parseManifest(text, file);
+  if (manifest === undefined) return unusable(problems);
+  const read = (dialect: Dialect): Reading => {
     const list = problemList();
-    const environment = readSections(sections, file, dialect, list, options);
-    return { environment, list };
+    return { environment: readScopes([manifest], file, list, machineOf(options, dialect)), list };
   };
   let chosen = read(options.dialect ?? "1.x");
-  if (options.dialect === undefined && chosen.list.errors.length > 0) {
-    const other = read("0.x");
-    if (other.list.errors.length < chosen.list.errors.length) chosen = other;
-  }
-  problems.add(chosen.list);
-  const usable = problems.errors.length === 0 ? chosen.environment : undefined;
-  return { environment: usable, ...ordered(problems) };
+  if (options.dialect === undefined && chosen.list.errors.length > 0) chosen = better(chosen, read("0.x"));
+  return finished(manifest, problems, chosen);
+}
+
+/** The machine that conditions see. */
+export function machineOf({ machine, platform }: ManifestOptions, dialect: Dialect): Machine {
+  return machine === undefined ? thisMachine(dialect, platform) : machine(dialect);
+}
+
+/** Of a reading in 1.x and one in 0.x the one with fewer errors. */
+export function better(first: Reading, second: Reading): Reading {
+  return second.list.errors.length < first.list.errors.length ? second : first;
+}
+
+/** The result of reading, problems in order. */
+export function finished(
+  manifest: Scope,
+  problems: ProblemList,
+  { environment, list }: Reading,
+): ManifestReading {
+  problems.add(list);
+  const usable = problems.errors.length === 0 ? environment : undefined;
+  return { environment: usable, includes: manifest.include !== undefined, ...ordered(problems) };
+}
+
+/** The result of reading what is no manifest. */
+export function unusable(problems: ProblemList): ManifestReading {
+  return { environment: undefined, includes: false, ...ordered(problems) };
 }
 
 function ordered(problems: ProblemList) {
   return { errors: inOrderOfPlace(problems.errors), warnings: inOrderOfPlace(problems.warnings) };
+}
+
+/** The manifest as a scope, or what is wrong with it as YAML. */
+export function parseManifest(
+  text: string,
+  file: string,
+): { readonly manifest: Scope | undefined; readonly problems: ProblemList } {
+  const { root, problems } = parsePositionedYaml(text, file, "MANIFEST_INVALID");
+  const sections = root === undefined ? undefined : sectionsOf(root, problems);
+  return { manifest: sections === undefined ? undefined : scopeOf(file, sections), problems };
 }
 
 /** What stands under the `spack` key. */
@@ -121,36 +138,35 @@ function sectionsOf(root: YamlNode, problems: ProblemList): YamlMap | undefined 
   return sections;
 }
 
-/** Included files have the sections at the top; those that are manifests themselves, under `spack`, without specs. */
-function includedSections(root: YamlMap): YamlMap {
-  const spack = root.entries.find(({ key }) => plainKey(key) === "spack")?.value;
-  const map = spack?.kind === "map" ? spack : root;
-  return { ...map, entries: map.entries.filter(({ key }) => plainKey(key) !== "specs") };
-}
+/** Reads a section into the environment. */
+type SectionReader = (value: YamlNode) => void;
 
-function readSections(
-  sections: YamlMap,
+/**
+ * Reads an environment from its scopes.
+ *
+ * @param scopes the most important first: the manifest
+ */
+export function readScopes(
+  scopes: readonly Scope[],
   file: string,
-  dialect: Dialect,
   problems: ProblemList,
-  options: ManifestOptions,
+  machine: Machine,
 ): Environment {
-  const find = (name: string): YamlEntry | undefined =>
-    sections.entries.find(({ key }) => plainKey(key) === name);
+  const { dialect } = machine;
+  const sections = scopes
+    .map((scope) => scope.sections)
+    .reduceRight((lower, higher) => mergeYaml(higher, lower));
+  const find = (name: string): YamlNode | undefined =>
+    sections.entries.find(({ key }) => plainKey(key) === name)?.value;
   const reader: SpecReader = {
     problems,
     dialect,
-    toolchains: readToolchains({ problems }, find("toolchains")?.value),
-  };
-  const context: WhenContext = {
-    platform: "linux",
-    os: options.platform?.os,
-    target: options.platform?.target,
+    toolchains: dialect === "1.x" ? readToolchains({ problems }, find("toolchains")) : new Map(),
   };
   // Definitions come first: `specs` refers to them wherever it stands.
-  const definitionsNode = find("definitions")?.value;
+  const definitionsNode = find("definitions");
   const definitions =
-    definitionsNode === undefined ? new Map() : readDefinitions(reader, definitionsNode, context);
+    definitionsNode === undefined ? noDefinitions : readDefinitions(reader, definitionsNode, machine);
   let specs: Environment["specs"] = [];
   let packages: ReturnType<typeof readPackages> = { all: noSettings("all"), packages: new Map() };
   let concretizer = defaultConcretizer;
@@ -158,13 +174,12 @@ function readSections(
   let config = defaultConfig;
   let mirrors: Environment["mirrors"] = [];
   let environmentVariables: Environment["environmentVariables"] = [];
-  let includes: Environment["includes"] = [];
-  const handlers: KeyHandlers = {
+  let develop: Environment["develop"] = new Map();
+  let compilers: Environment["compilers"] = [];
+  const readers: Readonly<Record<string, SectionReader>> = {
     specs: (value) => {
       specs = readSpecs(reader, value, definitions);
     },
-    definitions: () => {},
-    toolchains: () => {},
     packages: (value) => {
       packages = readPackages(reader, value);
     },
@@ -183,12 +198,14 @@ function readSections(
     env_vars: (value) => {
       environmentVariables = readEnvironmentVariables(reader, value);
     },
-    include: (value) => {
-      includes = readIncludes(reader, value);
+    compilers: (value) => {
+      compilers = readCompilers(reader, value);
     },
-    ...tolerated,
+    develop: (value) => {
+      develop = readDevelop(reader, value);
+    },
   };
-  readKeys(reader, sections, "`spack`", withShapes(reader, handlers));
+  readSections(reader, scopes, sections, readers);
   const environment: Environment = {
     file,
     dialect,
@@ -202,8 +219,11 @@ function readSections(
     config,
     mirrors,
     environmentVariables,
-    includes,
+    compilers,
+    develop,
+    included: [],
   };
+  nameUnusedSettings(reader, sections, environment);
   reportContradictions(environment, problems);
   return environment;
 }
@@ -211,55 +231,47 @@ function readSections(
 /** Sections whose lists of specs have readers that know more than the schemas: groups, for one. */
 const listsOfSpecs: readonly string[] = ["specs", "definitions"];
 
-/** Holds a section in which its reader found nothing wrong against what Spack's schemas say. */
-function withShapes(reader: SpecReader, handlers: KeyHandlers): KeyHandlers {
-  const { problems } = reader;
-  return Object.fromEntries(
-    Object.entries(handlers).map(([name, read]) => [
-      name,
-      (value: YamlNode, entry: YamlEntry) => {
-        const before = problems.errors.length;
-        read?.(value, entry);
-        const shape = listsOfSpecs.includes(name) ? undefined : manifestShapes[name];
-        if (shape !== undefined && problems.errors.length === before)
-          checkShape(reader, value, shape, `\`${name}\``);
-      },
-    ]),
-  );
-}
-
-/** Reads `toolchains:` (1.x). */
-function readToolchains(
-  reader: { readonly problems: ProblemList },
-  section: YamlNode | undefined,
-): ReadonlyMap<string, Toolchain> {
-  const toolchains = new Map<string, Toolchain>();
-  if (section === undefined) return toolchains;
-  for (const entry of expectMap(reader, section, "`toolchains`")?.entries ?? []) {
-    const { value } = entry;
-    if (value.kind === "scalar") {
-      const text = expectText(reader, value, `the toolchain \`${entry.key}\``)?.text;
-      if (text !== undefined) toolchains.set(plainKey(entry.key), text);
+/**
+ * Reads every section that Spack of this generation knows, then holds what each scope says against Spack's schemas where its reader found nothing
+ * wrong.
+ */
+function readSections(
+  reader: SpecReader,
+  scopes: readonly Scope[],
+  sections: YamlMap,
+  readers: Readonly<Record<string, SectionReader>>,
+): void {
+  const { problems, dialect } = reader;
+  const shapes = manifestShapes[dialect];
+  for (const entry of sections.entries) {
+    const name = plainKey(entry.key);
+    const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
+    if (shape === undefined) {
+      refuse(reader, entry);
       continue;
     }
-    if (value.kind !== "list") continue;
-    const parts: { spec: string; when?: string }[] = [];
-    for (const item of value.items) {
-      const map = expectMap(reader, item, "a part of a toolchain");
-      if (map === undefined) continue;
-      let spec: string | undefined;
-      let when: string | undefined;
-      readKeys(reader, map, "a part of a toolchain", {
-        spec: (node) => {
-          spec = expectText(reader, node, "`spec`")?.text;
-        },
-        when: (node) => {
-          when = expectText(reader, node, "`when`")?.text;
-        },
-      });
-      if (spec !== undefined) parts.push(when === undefined ? { spec } : { spec, when });
+    const before = problems.errors.length;
+    if (Object.hasOwn(readers, name)) readers[name]?.(entry.value);
+    if (listsOfSpecs.includes(name)) continue;
+    for (const scope of scopes) {
+      if (problems.errors.length > before) break;
+      const own = scope.sections.entries.find(({ key }) => plainKey(key) === name);
+      if (own !== undefined) checkShape(reader, own.value, shape, `\`${name}\``);
     }
-    toolchains.set(plainKey(entry.key), parts);
   }
-  return toolchains;
+}
+
+/** Reports a section that Spack of this generation does not have. */
+function refuse({ problems, dialect }: SpecReader, { key, keyPlace }: YamlEntry): void {
+  const name = plainKey(key);
+  const other: Dialect = dialect === "0.x" ? "1.x" : "0.x";
+  const elsewhere = Object.hasOwn(manifestShapes[other], name);
+  problems.error(
+    "MANIFEST_INVALID",
+    elsewhere ? `Spack ${dialect} has no section \`${name}\`` : `unknown key \`${key}\` in \`spack\``,
+    keyPlace,
+    elsewhere
+      ? `the manifest is read as of Spack ${dialect}; \`spack: dialect: ${other}\` of spacktainers.yaml says otherwise`
+      : unknownKeyHint(name, Object.keys(manifestShapes[dialect])),
+  );
 }

@@ -10,6 +10,7 @@ import {
   expectMap,
   expectText,
   expectTexts,
+  lostNumber,
   plainKey,
   readKeys,
 } from "./yamlReader.ts";
@@ -43,9 +44,9 @@ export function readPackages(
   for (const entry of map?.entries ?? []) {
     const name = plainKey(entry.key);
     if (!/^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(name)) {
-      reader.problems.error(
+      reader.problems.warning(
         "MANIFEST_INVALID",
-        `\`${entry.key}\` is not the name of a package`,
+        `\`${entry.key}\` has no effect: no package can have this name`,
         entry.keyPlace,
         "name only the package here; versions and variants go into `require` or the spec",
       );
@@ -229,10 +230,11 @@ function readVersions(reader: SpecReader, node: YamlNode): PackageSettings["vers
       expectText(reader, item, "a version");
       return [];
     }
-    if (typeof item.value === "number" && String(item.value) !== item.text) {
+    const lost = lostNumber(item);
+    if (lost !== undefined) {
       reader.problems.error(
         "MANIFEST_INVALID",
-        `unquoted, \`${item.text}\` is the number ${item.value}, not a version`,
+        `unquoted, \`${item.text}\` is the number ${lost}, not a version`,
         item.place,
         `write "${item.text}"`,
       );

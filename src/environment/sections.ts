@@ -1,13 +1,13 @@
-/** The small sections of a manifest: concretizer, view, config, mirrors, env_vars, include. */
-import type { YamlEntry, YamlMap, YamlNode } from "../definitions/positionedYaml.ts";
+/** The small sections of a manifest: concretizer, view, config, mirrors, env_vars. */
+import { type YamlEntry, type YamlMap, type YamlNode, yamlEntry } from "../definitions/positionedYaml.ts";
 import { redactUrl } from "../util/redact.ts";
-import { parsePlaced, readSpec, type SpecReader } from "./specReader.ts";
+import { expectSpec, parsePlaced, readSpec, type SpecReader } from "./specReader.ts";
 import type {
   ConcretizerSettings,
   ConfigSettings,
-  Environment,
   EnvironmentVariableChange,
   MirrorSettings,
+  PlacedSpec,
   Projection,
   ReuseFilter,
   ViewSettings,
@@ -20,7 +20,7 @@ import {
   expectOneOf,
   expectText,
   expectTexts,
-  isNull,
+  lostNumber,
   plainKey,
   readKeys,
 } from "./yamlReader.ts";
@@ -235,6 +235,15 @@ export function readConfig(reader: SpecReader, section: YamlNode): ConfigSetting
   return { installTree, paddedLength, installHashLength, projections };
 }
 
+/** Reads the specs of `compilers:`; what else they are does not matter here. */
+export function readCompilers(reader: SpecReader, section: YamlNode): readonly PlacedSpec[] {
+  return expectList(reader, section, "`compilers`").flatMap((item) => {
+    const [only] = item.kind === "map" ? item.entries : [];
+    const spec = only?.value.kind === "map" ? yamlEntry(only.value, "spec")?.value : undefined;
+    return spec === undefined ? [] : (expectSpec(reader, spec, "`spec`") ?? []);
+  });
+}
+
 /** Reads `mirrors:`. */
 export function readMirrors(reader: SpecReader, section: YamlNode): readonly MirrorSettings[] {
   return (expectMap(reader, section, "`mirrors`")?.entries ?? []).flatMap((entry) => {
@@ -301,7 +310,17 @@ export function readEnvironmentVariables(
       const { value } = entry;
       if (value.kind !== "scalar" || value.value === null || typeof value.value === "boolean")
         expectText(reader, value, `the value of \`${entry.key}\``);
-      else if (check(entry.key, entry)) changes.push({ action, variable: entry.key, value: value.text });
+      else if (check(entry.key, entry)) {
+        const lost = lostNumber(value);
+        if (lost !== undefined)
+          reader.problems.warning(
+            "MANIFEST_INVALID",
+            `\`${entry.key}\` becomes \`${value.text}\` here; to Spack, without quotes, it is the number ${lost}`,
+            value.place,
+            `write "${value.text}"`,
+          );
+        changes.push({ action, variable: entry.key, value: value.text });
+      }
     }
   };
   readKeys(reader, map, "`env_vars`", {
@@ -319,75 +338,4 @@ export function readEnvironmentVariables(
     },
   });
   return changes;
-}
-
-/** Reads `include:`; only local files are followed. */
-export function readIncludes(reader: SpecReader, section: YamlNode): Environment["includes"] {
-  return expectList(reader, section, "`include`").flatMap((item) => {
-    if (item.kind === "scalar") {
-      const path = expectText(reader, item, "an include");
-      return path === undefined ? [] : checkInclude(reader, path.text, false, item);
-    }
-    const map = expectMap(reader, item, "an include");
-    if (map === undefined) return [];
-    let path: string | undefined;
-    let optional = false;
-    let remote = false;
-    readKeys(reader, map, "an include", {
-      path: (value) => {
-        path = expectText(reader, value, "`path`")?.text;
-      },
-      optional: (value) => {
-        optional = expectBoolean(reader, value, "`optional`") ?? false;
-      },
-      when: (value) =>
-        reader.problems.warning(
-          "MANIFEST_INVALID",
-          "`when` of an include is not evaluated: the file is always included",
-          value.place,
-        ),
-      git: () => {
-        remote = true;
-      },
-      name: undefined,
-      sha256: undefined,
-      branch: undefined,
-      commit: undefined,
-      tag: undefined,
-      paths: undefined,
-      path_override_env_var: undefined,
-      prefer_modify: undefined,
-    });
-    if (remote) {
-      reader.problems.warning("NOT_SUPPORTED", "includes from git are left out", item.place);
-      return [];
-    }
-    if (path === undefined) {
-      if (!isNull(item)) reader.problems.error("MANIFEST_INVALID", "this include has no `path`", item.place);
-      return [];
-    }
-    return checkInclude(reader, path, optional, item);
-  });
-}
-
-function checkInclude(
-  reader: SpecReader,
-  path: string,
-  optional: boolean,
-  node: YamlNode,
-): Environment["includes"] {
-  const place = node.place;
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) && !path.startsWith("file://")) {
-    reader.problems.warning("NOT_SUPPORTED", `\`${redactUrl(path)}\` is not local: it is left out`, place);
-    return [];
-  }
-  if (/[$~]/.test(path)) {
-    reader.problems.warning(
-      "NOT_SUPPORTED",
-      `\`${path}\` has variables that only Spack knows: it is left out`,
-      place,
-    );
-    return [];
-  }
-  return [{ path: path.replace(/^file:\/\//, ""), optional, place }];
 }

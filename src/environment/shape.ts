@@ -4,7 +4,7 @@ import type { YamlEntry, YamlMap, YamlNode } from "../definitions/positionedYaml
 import { parseSpecs } from "../spec/parse.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import type { SpecReader } from "./specReader.ts";
-import { describeYaml, plainKey } from "./yamlReader.ts";
+import { describeYaml, plainKey, unknownKeyHint } from "./yamlReader.ts";
 
 /** What a value must be; a list of shapes: any of them. */
 export type Shape =
@@ -114,9 +114,7 @@ function misfitsOfMap(reader: SpecReader, node: YamlMap, shape: MapShape, what: 
     found.push({
       message: `unknown key \`${entry.key}\` in ${what}`,
       at: entry,
-      hint:
-        didYouMean(key, known) ??
-        (known.length > 0 && known.length <= 12 ? `known here: ${known.join(", ")}` : undefined),
+      hint: unknownKeyHint(key, known),
     });
   }
   for (const name of shape.required ?? [])

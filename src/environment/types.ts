@@ -141,14 +141,42 @@ export interface Environment {
   readonly config: ConfigSettings;
   readonly mirrors: readonly MirrorSettings[];
   readonly environmentVariables: readonly EnvironmentVariableChange[];
-  /** Configuration files to include, as written: local paths. */
-  readonly includes: readonly { readonly path: string; readonly optional: boolean; readonly place: Place }[];
+  /** Compilers of the section `compilers`. */
+  readonly compilers: readonly PlacedSpec[];
+  /** Packages that are built from folders of the user, by name. */
+  readonly develop: ReadonlyMap<string, DevelopSettings>;
+  /** Environments whose locks are part of this one. Empty when only the manifest was read. */
+  readonly included: readonly IncludedEnvironment[];
+}
+
+/** An entry of `develop:`. */
+export interface DevelopSettings {
+  readonly name: string;
+  readonly spec: PlacedSpec;
+  /** As written, or the name of the package. */
+  readonly path: string;
+  readonly place: Place;
+}
+
+/** A concrete environment of `include_concrete:`. */
+export interface IncludedEnvironment {
+  /** As written. */
+  readonly path: string;
+  readonly place: Place;
+  /** Roots that no environment before it has. */
+  readonly roots: readonly LockRoot[];
+  /** At least what the roots need. */
+  readonly graph: SpecGraph;
+  /** Those that it includes itself. */
+  readonly included: readonly IncludedEnvironment[];
 }
 
 /** An environment, or what is wrong with its manifest. */
 export interface ManifestReading extends Problems {
   /** Undefined when there are errors. */
   readonly environment: Environment | undefined;
+  /** Whether the manifest includes other files of configuration. */
+  readonly includes: boolean;
 }
 
 /** A root of a lock. */

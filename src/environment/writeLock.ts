@@ -2,10 +2,26 @@
 import type { Dialect } from "../spec/abstract.ts";
 import type { ConcreteSpec, DagHash, DependencyType, SpecGraph } from "../spec/concrete.ts";
 
+/** A root to write. */
+interface WrittenRoot {
+  readonly request: string;
+  readonly hash: DagHash;
+}
+
+/** An included environment to write. */
+export interface WrittenEnvironment {
+  /** What it is known by in the lock. */
+  readonly path: string;
+  readonly roots: readonly WrittenRoot[];
+  readonly included: readonly WrittenEnvironment[];
+}
+
 /** What a lock is made of. */
 export interface LockContents {
   /** In the order of the environment's specs; `request` in Spack's writing. */
-  readonly roots: readonly { readonly request: string; readonly hash: DagHash; readonly group?: string }[];
+  readonly roots: readonly WrittenRoot[];
+  /** Environments that are part of this one; left out: none. */
+  readonly included?: readonly WrittenEnvironment[];
   /** At least the closure of the roots over all edges. */
   readonly graph: SpecGraph;
 }
@@ -33,21 +49,43 @@ export function lockDialect(graph: SpecGraph): Dialect {
  */
 export function writeLock(contents: LockContents, dialect: Dialect = lockDialect(contents.graph)): string {
   const { lock, specfile } = versions[dialect];
-  const specs: Record<string, unknown> = Object.create(null);
-  for (const hash of closure(contents)) {
-    const node = contents.graph.get(hash);
-    if (node !== undefined) specs[hash] = writeNode(node, specfile);
-  }
+  const { roots, included = [], graph } = contents;
+  const rootList = (list: readonly WrittenRoot[]) =>
+    list.map(({ hash, request }) => ({ hash, spec: request }));
+  const specsOf = (hashes: Iterable<DagHash>) => {
+    const specs: Record<string, unknown> = Object.create(null);
+    for (const hash of hashes) {
+      const node = graph.get(hash);
+      if (node !== undefined) specs[hash] = writeNode(node, specfile);
+    }
+    return specs;
+  };
+  // As in Spack, what several included environments need is written with the first.
+  const written = new Set<DagHash>();
+  const environmentsOf = (environments: readonly WrittenEnvironment[]): Record<string, unknown> => {
+    const parts: Record<string, unknown> = Object.create(null);
+    for (const each of environments) {
+      const needed = [...closure(each.roots, graph)].filter((hash) => !written.has(hash));
+      for (const hash of needed) written.add(hash);
+      parts[each.path] = {
+        roots: rootList(each.roots),
+        concrete_specs: specsOf(needed),
+        ...(each.included.length === 0 ? {} : { include_concrete: environmentsOf(each.included) }),
+      };
+    }
+    return parts;
+  };
   const document = {
     _meta: { "file-type": "spack-lockfile", "lockfile-version": lock, "specfile-version": specfile },
-    roots: contents.roots.map(({ hash, request }) => ({ hash, spec: request })),
-    concrete_specs: specs,
+    roots: rootList(roots),
+    concrete_specs: specsOf(closure(roots, graph)),
+    ...(included.length === 0 ? {} : { include_concrete: environmentsOf(included) }),
   };
   return `${JSON.stringify(document, undefined, 1)}\n`;
 }
 
 /** Everything the roots reach, in order of discovery, build specs included. */
-function closure({ roots, graph }: LockContents): ReadonlySet<DagHash> {
+function closure(roots: readonly WrittenRoot[], graph: SpecGraph): ReadonlySet<DagHash> {
   const found = new Set(roots.map(({ hash }) => hash));
   for (const hash of found) {
     const node = graph.get(hash);
@@ -57,7 +95,12 @@ function closure({ roots, graph }: LockContents): ReadonlySet<DagHash> {
   return found;
 }
 
-function writeNode(spec: ConcreteSpec, specfile: number): Record<string, unknown> {
+/**
+ * One node as Spack writes it into locks, spec files and indexes.
+ *
+ * @param specfile version of the format: 4 or 5
+ */
+export function writeNode(spec: ConcreteSpec, specfile: number): Record<string, unknown> {
   const parameters: Record<string, unknown> = Object.create(null);
   for (const [name, value] of [...spec.variants].sort(([a], [b]) => (a < b ? -1 : 1)))
     parameters[name] = value;

@@ -2,6 +2,7 @@
 import { didYouMean } from "../definitions/nearest.ts";
 import type { YamlEntry, YamlMap, YamlNode, YamlScalar } from "../definitions/positionedYaml.ts";
 import type { ProblemList } from "../definitions/problems.ts";
+import { numberText } from "./python/values.ts";
 
 /** What a section reader needs. */
 export interface YamlReader {
@@ -10,9 +11,14 @@ export interface YamlReader {
 
 const code = "MANIFEST_INVALID";
 
-/** A key without the suffix that says how it merges with lower scopes (`packages::`, `specs+:`, `specs-:`). */
+/** True for a key that replaces what lower scopes say (`packages::`). With an @ in it, the colon is that of a version. */
+export function replacesLower(key: string): boolean {
+  return key.endsWith(":") && !key.includes("@");
+}
+
+/** A key without the suffix that says how it merges with lower scopes. */
 export function plainKey(key: string): string {
-  return key.replace(/[:+-]$/, "");
+  return replacesLower(key) ? key.slice(0, -1) : key;
 }
 
 /** True for a value that is left out (`key:`). */
@@ -59,6 +65,17 @@ export function expectText(reader: YamlReader, node: YamlNode, what: string): Ya
   const hint = node.kind === "scalar" && node.value !== null ? `write "${node.text}"` : undefined;
   reader.problems.error(code, `${what} must be text, not ${describeYaml(node)}`, node.place, hint);
   return undefined;
+}
+
+/**
+ * For a number without quotes that is not written as Python writes it (`1.10`, `1e3`, but not `7.0`): how Python does. Where
+ * texts are expected, that is what Spack takes it for.
+ */
+export function lostNumber({ value, text }: YamlScalar): string | undefined {
+  if (typeof value !== "number") return undefined;
+  const written =
+    Number.isInteger(value) && /^[-+]?\d+$|^0[xob]/.test(text) ? String(value) : numberText(value);
+  return written === text ? undefined : written;
 }
 
 /** `true` or `false`, or a problem. */
@@ -128,10 +145,20 @@ export function readKeys(reader: YamlReader, map: YamlMap, what: string, handler
         code,
         `unknown key \`${entry.key}\` in ${what}`,
         entry.keyPlace,
-        didYouMean(key, known) ?? (known.length <= 12 ? `known here: ${known.join(", ")}` : undefined),
+        unknownKeyHint(key, known),
       );
       continue;
     }
     handlers[key]?.(entry.value, entry);
   }
+}
+
+/** What to do about a key that is not known. */
+export function unknownKeyHint(key: string, known: readonly string[]): string | undefined {
+  if (/[+-]$/.test(key) && known.includes(key.slice(0, -1)))
+    return "`+:` and `-:` are for Spack's command line; in files Spack knows `::` only";
+  return (
+    didYouMean(key, known) ??
+    (known.length > 0 && known.length <= 12 ? `known here: ${known.join(", ")}` : undefined)
+  );
 }

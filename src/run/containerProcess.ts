@@ -85,6 +85,7 @@ export async function containerProcess(
     hostMpi: options.mpi === "host",
     user: options.fakeroot === true ? fakeRoot : ownIdentity(),
     fakeroot: options.fakeroot === true,
+    isWatched: launched !== undefined,
     launch: launch === undefined ? undefined : { descriptor: launch.descriptor, devices: launch.devices },
   };
 }

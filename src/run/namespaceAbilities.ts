@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { SpacktainersError } from "../util/errors.ts";
 import { hostPath } from "../util/hostPath.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
-import type { NamespaceAbilities } from "./namespaceRunner.ts";
+import type { NamespaceAbilities } from "./namespaceStart.ts";
 
 /** Switches of the kernel that forbid what we need, and the value that does. */
 const switches = [

@@ -3,8 +3,10 @@
  *
  * `guard` only waits: `Ctrl-C` on a terminal goes to all of us, and the program alone decides what comes of it.
  *
- * `outer` runs as the first process of new user, mount and process-number namespaces, as root of the first. It puts the root
- * together, where it still sees the machine's files and programs, and then waits for `inner`.
+ * `outer` runs as the first process of new user and mount namespaces, as root of the first. It puts the root together, where it still
+ * sees the machine's files and programs. In the mode `watched` it has a namespace of process numbers as well, where it can, starts
+ * `inner` and waits; in the mode `alone` it becomes `inner`, and in the end the program, so that nothing of ours is left: for ranks,
+ * which an MPI launcher watches.
  *
  * `inner` runs in a further user and mount namespace, so that the container cannot undo what `outer` has mounted: mounts that come from
  * a more privileged namespace are locked (mount_namespaces(7)). It becomes the program.
@@ -18,13 +20,20 @@
  * need not have any. So a process with a root of its own, a bind of the machine's, does it: a process whose root is not the old
  * root is left where it is by pivot_root(2).
  *
- * File descriptors: 3 is our lifeline (it ends when the program that started all this is gone, however it went), 4 takes what
- * goes wrong and, at last, the inner process's number, 5 gives the environment, 6 is the real standard error meanwhile, 7 is the
- * socket of an MPI launcher, where there is one: it is the program's, and nobody who outlives that may hold it. 8 is the helper's.
+ * `join` goes into the namespaces of a rank that is there already: only ranks in one user namespace can read one another's memory,
+ * which is how MPI libraries move large messages within a machine.
+ *
+ * File descriptors, in the mode `watched`: 3 is our lifeline (it ends when the program that started all this is gone, however it
+ * went), 4 takes what goes wrong and, at last, the inner process's number, 6 is the real standard error meanwhile. In both modes
+ * 5 gives the environment, 7 is the socket of an MPI launcher, where there is one (it is the program's, and nobody who outlives
+ * that may hold it), 8 is the helper's; 8 and 9 are those of `join`.
  */
 
 /** The number that a launcher's socket has in the container. */
 export const launcherDescriptor = 7;
+
+/** The number under which the scripts are given the environment. */
+export const environmentDescriptor = 5;
 
 /** Exit status of `outer` when `/proc` cannot be mounted: some sandboxes forbid it, and with it our own process numbers. */
 export const noProcStatus = 97;
@@ -40,22 +49,30 @@ exit $?
 `;
 
 /**
- * Arguments: `overlay` and directories from top to bottom with colons between, or `directory` and one; network; `ro` or `rw`; the
+ * Arguments: `watched` or `alone`; for `alone` a file that says who makes a root for others to join, and its name once it is there
+ * (`-` for none); `overlay` and directories from top to bottom with colons between, or `directory` and one; network; `ro` or `rw`; the
  * program's user and group; the number of temporary directories, and they; the number of binds, and for each source, path, what to make; the number of places that
- * are made read-only after that, and they; the file with the script `inner`; working directory, program, arguments. Works in the folder with the unpacked layers.
+ * are made read-only after that, and they; the files with the scripts `place` and `inner`; working directory, program, arguments.
+ * Works in the folder with the unpacked layers.
  */
 export const outerScript = `
 ${calm}
-exec 6>&2 2>&4
-fail() { echo "$1" >&4; exit 125; }
-watch() { exec 4>&- 5<&- 6>&- 7>&-; while read -r line <&3; do :; done; }
-if [ "$$" = 1 ]; then
-  ( watch; kill -KILL -1 ) </dev/null >/dev/null 2>&1 &
-  mount -t proc -o nosuid,nodev,noexec proc /proc || exit ${noProcStatus}
+mode=$1 claim=$2 ready=$3
+shift 3
+if [ $mode = watched ]; then
+  exec 6>&2 2>&4
+  fail() { echo "$1" >&4; exit 125; }
+  watch() { exec 4>&- 5<&- 6>&- 7>&-; while read -r line <&3; do :; done; }
+  if [ "$$" = 1 ]; then
+    ( watch; kill -KILL -1 ) </dev/null >/dev/null 2>&1 &
+    mount -t proc -o nosuid,nodev,noexec proc /proc || exit ${noProcStatus}
+  else
+    ( watch; read -r pid <mnt/pid && kill -KILL "$pid" ) </dev/null >/dev/null 2>&1 &
+  fi
+  watcher=$!
 else
-  ( watch; read -r pid <mnt/pid && kill -KILL "$pid" ) </dev/null >/dev/null 2>&1 &
+  fail() { echo "spacktainers: the container could not be set up: $1" >&2; exit 125; }
 fi
-watcher=$!
 kind=$1 layers=$2 network=$3 access=$4 uid=$5 gid=$6
 shift 6
 mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs mnt || fail "cannot mount a temporary file system"
@@ -131,19 +148,26 @@ done
 place=$1 inner=$2
 shift 2
 mkfifo mnt/here mnt/placed || fail "cannot make a pipe"
-(
+assist() {
   exec 3<&- 5<&- 6>&- 7>&- </dev/null >/dev/null
   read -r pid <mnt/here || exit
   exec 8>mnt/placed
   echo "$uid 0 1" >"/proc/$pid/uid_map" && echo "$gid 0 1" >"/proc/$pid/gid_map" ||
     fail "cannot give the program its user"
   nsenter -t "$pid" -m sh "$PWD/$place" "$pid" "$PWD/mnt" || fail "cannot switch to the container's root"
+  [ "$claim" = - ] || mv "$claim" "$ready" || fail "cannot tell other ranks"
   echo placed >&8
-) &
-unshare -U -m --propagation unchanged sh "$inner" "$@"
-status=$?
-kill "$watcher"
-exit $status
+}
+if [ $mode = watched ]; then
+  assist &
+  unshare -U -m --propagation unchanged sh "$inner" watched "$@"
+  status=$?
+  kill "$watcher"
+  exit $status
+fi
+# Not a child of what becomes the program, which would not know it.
+( assist & )
+exec unshare -U -m --propagation unchanged sh "$inner" alone "$@"
 `;
 
 /** Makes the container's root that of the process `inner`, from inside its mount namespace. Arguments: its number, the folder `mnt`. */
@@ -155,10 +179,16 @@ exec chroot host /bin/sh -c '
 ' sh "$1" "$2"
 `;
 
-/** Arguments: working directory, program, arguments. */
+/** Arguments: `watched` or `alone`, working directory, program, arguments. */
 export const innerScript = `
-fail() { echo "$1" >&4; exit 125; }
-echo "$$" >mnt/pid
+if [ $1 = watched ]; then
+  fail() { echo "$1" >&4; exit 125; }
+  echo "$$" >mnt/pid
+else
+  exec 3</dev/null 4>/dev/null 6>&2
+  fail() { echo "spacktainers: the container could not be set up: $1" >&2; exit 125; }
+fi
+shift
 environment=$(cat <&5; echo .) || fail "cannot read the environment"
 echo "$$" >mnt/here
 # Whoever should say so has said what went wrong.
@@ -171,6 +201,32 @@ unset PWD OLDPWD LC_ALL LIBMOUNT_FORCE_MOUNT2
 eval "\${environment%.}"
 command -v "$1" >/dev/null 2>&1 || { echo "spacktainers: $1: no such program in the container" >&6; exit 127; }
 exec "$@" 2>&6 3<&- 4>&- 5<&- 6>&-
+`;
+
+/**
+ * Arguments: the number of the process to join, the link of its user namespace, how many of the words that follow are for the program
+ * (working directory, program, arguments), which are the last; a command that makes a root of its own, for when the other is gone.
+ */
+export const joinScript = `
+pid=$1 namespace=$2 count=$3
+shift 3
+# What is open stays there, even if the other ends now.
+if { command exec 8<"/proc/$pid/ns/user" 9<"/proc/$pid/ns/mnt"; } 2>/dev/null &&
+  [ "$(readlink /proc/self/fd/8)" = "$namespace" ]; then
+  while [ $# -gt "$count" ]; do shift; done
+  exec nsenter --user=/proc/self/fd/8 --mount=/proc/self/fd/9 --preserve-credentials /bin/sh -c '
+    exec 8<&- 9<&-
+    cd "$1" || { echo "spacktainers: the working directory $1 cannot be entered" >&2; exit 125; }
+    shift
+    umask 022
+    unset PWD OLDPWD LC_ALL LIBMOUNT_FORCE_MOUNT2
+    . /proc/self/fd/5
+    exec 5<&-
+    command -v "$1" >/dev/null 2>&1 || { echo "spacktainers: $1: no such program in the container" >&2; exit 127; }
+    exec "$@"
+  ' sh "$@"
+fi
+exec "$@"
 `;
 
 /**

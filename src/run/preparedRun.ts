@@ -36,7 +36,7 @@ export function ociImage({ image, cache }: PreparedRun): Promise<OciImage> {
   return ociImageOf(image, openFragmentStore(join(cache, "fragments")));
 }
 
-/** How engines take the image. */
+/** How to bring an image into an engine. */
 export function importContext(program: string, run: PreparedRun): ImportContext {
   const { signal } = run.options;
   return {

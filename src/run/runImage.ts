@@ -7,13 +7,16 @@ import { temporaryPath } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { ignoreEvents } from "../util/events.ts";
+import { type ProcessReplacer, processReplacer } from "../util/replaceProcess.ts";
 import { shellLine } from "../util/shellQuote.ts";
 import { findProgram } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
+import { apptainerSharing, type Sharing } from "./apptainerSharing.ts";
 import { containerProcess } from "./containerProcess.ts";
 import { engineInvocation, importImage } from "./engine.ts";
 import { type Invocation, refuseHostMpi } from "./invocation.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
+import { becomeRank } from "./namespaceRank.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
 import {
   apptainerRoot,
@@ -23,6 +26,7 @@ import {
   type PreparedRun,
   unpackContext,
 } from "./preparedRun.ts";
+import { lookUp } from "./rootView.ts";
 import { troubleWith } from "./runtimeTrial.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
@@ -117,6 +121,9 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     // Ranks name what they share by their process numbers, which therefore must differ from one container to the next.
     const abilities = { ...rest, processNumbers: processNumbers && run.container.launch === undefined };
     const context = unpackContext(run);
+    const replacer = await replacerFor(run);
+    if (replacer !== undefined)
+      return becomeRank(run.image, run.container, context, abilities, replacer, () => run.options.leave?.());
     if (run.options.print === undefined) return runInNamespace(run.image, run.container, context, abilities);
     run.options.print(shellLine(await namespaceCommandLine(run.image, run.container, context, abilities)));
     return 0;
@@ -125,6 +132,13 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
   try {
     const invocation = await invocationFor(name, program, run, files);
     expectNotInterrupted(run.options);
+    // A file with variables is ours to remove when the runtime has ended.
+    const replacer = files.length === 0 ? await replacerFor(run) : undefined;
+    if (replacer !== undefined) {
+      const { argv, env, descriptor } = invocation;
+      run.options.leave?.();
+      return replacer.replace({ argv, env, descriptors: descriptor === undefined ? [] : [descriptor] });
+    }
     if (run.options.print === undefined) {
       const { signal } = run.options;
       return await superviseProcess({ ...invocation, ...(signal === undefined ? {} : { signal }) });
@@ -136,6 +150,11 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
   }
 }
 
+/** What lets the program take the place of this process, where a launcher watches it: nothing of ours has to stay beside it then. */
+async function replacerFor({ container, options }: PreparedRun): Promise<ProcessReplacer | undefined> {
+  return container.isWatched && options.print === undefined ? processReplacer() : undefined;
+}
+
 async function invocationFor(
   name: Exclude<RuntimeName, "namespace">,
   program: string,
@@ -143,7 +162,8 @@ async function invocationFor(
   files: string[],
 ): Promise<Invocation> {
   if (name === "apptainer" || name === "singularity") {
-    return apptainerInvocation(name, program, await apptainerRoot(run), run.container);
+    const root = await apptainerRoot(run);
+    return apptainerInvocation(name, program, root, run.container, await sharingOf(name, program, root, run));
   }
   if (name === "sarus")
     return sarusInvocation(
@@ -160,4 +180,28 @@ async function invocationFor(
     await writeFile(path, text, { mode: 0o600 });
     return path;
   });
+}
+
+/** How a rank of Apptainer shares a namespace with others: where all were started by one process, which the launcher is for them. */
+async function sharingOf(
+  name: RuntimeName,
+  program: string,
+  root: string,
+  run: PreparedRun,
+): Promise<Sharing | undefined> {
+  const { launch, network, binds, readOnly, gpu, fakeroot, workdir, ownScript } = run.container;
+  const mayShare =
+    name === "apptainer" &&
+    launch !== undefined &&
+    network === "host" &&
+    process.getuid?.() !== 0 &&
+    (await replacerFor(run)) !== undefined;
+  // A shell is needed; the scripts of Apptainer's own images are for one, and only one of them takes a program.
+  const hasShell =
+    ownScript === undefined
+      ? (await lookUp([root], "bin/sh").catch(() => undefined))?.kind === "file"
+      : ownScript.action === "exec";
+  if (!mayShare || !hasShell) return undefined;
+  const key = JSON.stringify([root, binds, launch.devices, readOnly, gpu, fakeroot, workdir]);
+  return apptainerSharing(program, key, join(run.cache, "run"));
 }

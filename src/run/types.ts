@@ -62,6 +62,8 @@ export interface RunOptions {
   readonly fakeroot?: boolean;
   /** Instead of running, hands over the command line that would run (quoted for a shell). */
   readonly print?: (commandLine: string) => void;
+  /** Called before the program takes the place of this process, which happens under an MPI launcher; nothing is said after it. */
+  readonly leave?: () => void;
   readonly emit?: EmitEvent;
   /** Stops the preparation; once the program runs it is asked to end (SIGTERM). */
   readonly signal?: AbortSignal;
@@ -98,7 +100,9 @@ export interface ContainerProcess {
   readonly user: Identity;
   /** Root was asked for, whoever runs us. */
   readonly fakeroot: boolean;
-  /** Set when an MPI launcher started us. */
+  /** An MPI launcher started us, whether or not the program is told of it; it watches what it started. */
+  readonly isWatched: boolean;
+  /** What the program is given of an MPI launcher. */
   readonly launch:
     | { readonly descriptor: number | undefined; readonly devices: readonly string[] }
     | undefined;

@@ -11,6 +11,7 @@ import { bytesOfLayers, type Layer } from "../image/layer.ts";
 import { layerEntries } from "../image/layerEntries.ts";
 import { sweepTemporaries, writeAtomically } from "../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
+import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
 import { madeOnce } from "./madeOnce.ts";
 
@@ -57,11 +58,20 @@ export async function stackedLayers(image: Image, context: UnpackContext): Promi
   return [await unpackMerged(parts.slice(0, merged), context), ...ids.slice(merged)];
 }
 
-/** As {@link stackedLayers}, but all layers in one directory, for runtimes and kernels that cannot stack. */
+/**
+ * As {@link stackedLayers}, but all layers in one directory, for runtimes and kernels that cannot stack.
+ * @throws SpacktainersError NOT_SUPPORTED for an unpacked image, to whose files nothing can be added without writing there
+ */
 export async function mergedLayers(image: Image, context: UnpackContext): Promise<string> {
   await mkdir(context.directory, { recursive: true, mode: 0o700 });
   const parts = await partsOf(image);
-  return parts === undefined ? linkToDirectory(image, context) : unpackMerged(parts, context);
+  if (parts === undefined)
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      "an unpacked image cannot be started here: the kernel lets users stack no directories (Linux 5.11 and later do)",
+      { place: image.place, hint: "use --with apptainer, or pack it with spacktainers sif" },
+    );
+  return unpackMerged(parts, context);
 }
 
 async function unpackMerged(parts: readonly Part[], context: UnpackContext): Promise<string> {

@@ -20,13 +20,18 @@ export type TaskKind =
   | "check"
   | "write"
   | "unpack"
-  | "run";
+  | "run"
+  | "compile";
 
 /** A part of the whole work. Programs match these; what people read is derived from them in `src/cli/report`. */
 export type StageId =
   | "choose-packages"
   | "read-lock"
   | "look-up-packages"
+  | "prepare-spack"
+  | "concretize-packages"
+  | "fetch-build-dependencies"
+  | "build-packages"
   | "install-packages"
   | "unpack-packages"
   | "merge-view"
@@ -43,6 +48,28 @@ export type StageId =
   | "write-file"
   | "read-file"
   | "push-file";
+
+/** Why a package could not be built. */
+export interface BuildFailure {
+  /** `name@version/hash`, shortened. */
+  readonly package: string;
+  /** What it was in when it failed; undefined when it had not begun. */
+  readonly phase: string | undefined;
+  /** What ended it, where that is not what its log says. */
+  readonly reason: string | undefined;
+  /** Absolute path of the whole log; on the machine that built it. */
+  readonly log: string;
+  /** The first errors in the log. */
+  readonly errors: readonly {
+    /** From 1. */
+    readonly line: number;
+    readonly text: string;
+    /** Lines before it, the line itself, lines behind it. */
+    readonly context: readonly string[];
+  }[];
+  /** Packages that cannot be built without it, in the same form. */
+  readonly blocked: readonly string[];
+}
 
 /** What long work reports. Where it is done for containers, the event says for which one. */
 export type WorkEvent = WorkEventFacts & { readonly container?: string };
@@ -75,6 +102,12 @@ type WorkEventFacts =
     }
   /** `bytes` more of the task are done since the last event; `total`: its size, when that is known only now. */
   | { readonly type: "task-progress"; readonly id: string; readonly bytes: number; readonly total?: number }
+  /** The task is in another phase: of a package that is built `fetch`, `configure`, `build`, `install`, `push`, … */
+  | { readonly type: "task-phase"; readonly id: string; readonly phase: string }
+  /** So many seconds more the stage will take, as far as can be told from earlier times. */
+  | { readonly type: "time-left"; readonly seconds: number }
+  /** A package could not be built. The work on others may go on. */
+  | ({ readonly type: "build-failure" } & BuildFailure)
   /** The task is over; every task that begins ends. `reused`: its result was known already. `failed`: aborted, too. */
   | {
       readonly type: "task-end";
@@ -134,6 +167,8 @@ export interface RunningTask {
   progress(bytes: number): void;
   /** The size in bytes, where it was not known at the beginning. */
   size(bytes: number): void;
+  /** It is in another phase now. */
+  phase(name: string): void;
   /** The result was known already: nothing was done. */
   reused(): void;
   /**
@@ -166,6 +201,7 @@ export async function runTask<Result>(
       size = total;
       emit({ type: "task-progress", id, bytes: 0, total });
     },
+    phase: (name) => emit({ type: "task-phase", id, phase: name }),
     reused: () => {
       outcome = "reused";
     },

@@ -65,10 +65,15 @@ export async function withFileLock<T>(
 
 /**
  * Takes a lock. One whose process is gone does not count.
+ *
+ * It is this process's also when another program has taken its place.
  * @returns what gives it back; undefined when patience ends
  * @throws INTERRUPTED
  */
-async function acquireLock(path: string, options: LockOptions): Promise<(() => Promise<void>) | undefined> {
+export async function acquireLock(
+  path: string,
+  options: LockOptions,
+): Promise<(() => Promise<void>) | undefined> {
   await mkdir(dirname(path), { recursive: true });
   const mine = temporaryPath(dirname(path));
   const owner = [
@@ -163,6 +168,14 @@ async function modifiedAt(path: string): Promise<number> {
     ({ mtimeMs }) => mtimeMs,
     () => Number.POSITIVE_INFINITY,
   );
+}
+
+/** The process of this machine that holds a lock, when it is there and lives. */
+export async function livingHolder(path: string): Promise<LockHolder | undefined> {
+  const content = await contentOf(path);
+  if (content === undefined) return undefined;
+  const holder = holderOf(content);
+  return holder?.host === hostTag && (await new Watch(0).isHeld(path, content, path)) ? holder : undefined;
 }
 
 function holderOf(content: string): LockHolder | undefined {

@@ -74,11 +74,8 @@ describe("readLock", () => {
       expect(readLock(lock({}, version), "l")).toMatchObject({ specfileVersion, dialect: "1.x" });
   });
 
-  it.each([1, 2, 3])("refuses version %i as too old", (version) =>
-    expect(() => readLock(lock({}, version), "l")).toThrow(
-      expect.objectContaining({ code: "LOCK_INVALID", message: expect.stringMatching(/0\.17/) }),
-    ),
-  );
+  it("refuses versions that there have never been", () =>
+    expect(() => readLock(lock({}, 0), "l")).toThrow(expect.objectContaining({ code: "LOCK_INVALID" })));
 
   it("refuses newer versions", () =>
     expect(() => readLock(lock({}, 9), "l")).toThrow(expect.objectContaining({ code: "NOT_SUPPORTED" })));

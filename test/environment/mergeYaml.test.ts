@@ -19,12 +19,25 @@ describe("mergeYaml", () => {
     });
   });
 
-  it("replaces for `key::`, appends for `key-:`", () => {
+  it("replaces for `key::`, not where the colon is that of a version", () => {
     expect(merged("a::\n  x: 1\n", "a: {y: 2}\n")).toEqual({ "a:": { x: 1 } });
-    expect(merged("a-:\n- 1\n", "a: [2]\n")).toEqual({ "a-": [2, 1] });
+    expect(merged("'z@1:':\n  x: 1\n", "'z@1:': {y: 2}\n")).toEqual({ "z@1:": { x: 1, y: 2 } });
   });
 
-  it("takes nothing for nothing", () => {
-    expect(merged("a:\n", "a: {y: 2}\n")).toEqual({ a: { y: 2 } });
+  it("keeps what replaces when lower scopes are merged first", () => {
+    const [high, middle, low] = ["{b: 1}", "'a:': {x: 1}", "{a: {y: 2}, c: 3}"].map(map);
+    if (high === undefined || middle === undefined || low === undefined) throw new Error();
+    expect(plainValue(mergeYaml(high, mergeYaml(middle, low)))).toEqual({ b: 1, "a:": { x: 1 }, c: 3 });
+  });
+
+  it("takes what is in two lists once, from the higher scope", () => {
+    expect(merged("l: [a, {p: 1, q: [2]}]", "l: [b, {q: [2], p: 1}, a, 1.0]")).toEqual({
+      l: ["a", { p: 1, q: [2] }, "b", 1],
+    });
+    expect(merged("l: ['1']", "l: [1]")).toEqual({ l: ["1", 1] });
+  });
+
+  it("lets nothing at all win over something", () => {
+    expect(merged("a:\n", "a: {y: 2}\n")).toEqual({ a: null });
   });
 });

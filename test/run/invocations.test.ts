@@ -27,6 +27,7 @@ const container: ContainerProcess = {
   hostMpi: false,
   user: { uid: 1000, gid: 1000, name: "me", home: "/home/me" },
   fakeroot: false,
+  isWatched: false,
   launch: undefined,
 };
 

@@ -1,4 +1,4 @@
-/** The data of a value: what of it JSON has. Layers read themselves by functions, which are no part of what they are. */
+/** A value as JSON would hold it. Layers read themselves through functions, and no two functions are equal. */
 export function plainData(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }

@@ -33,6 +33,12 @@ export function distributionOfSuite(suite: string): Distribution | undefined {
   );
 }
 
+/** The version number of a suite (`12` of bookworm); undefined for those that have none, or are not known here. */
+export function suiteVersion(distribution: Distribution, suite: string): string | undefined {
+  const entry = Object.entries(versions[distribution]).find((names) => names.includes(suite));
+  return entry?.[0];
+}
+
 /** The suite's name in the archive: a version number becomes the code name; other names are kept, known or not. */
 export function suiteName(distribution: Distribution, suite: string): string {
   const names = versions[distribution];

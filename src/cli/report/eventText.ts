@@ -6,6 +6,10 @@ export const stageText: Record<StageId, string> = {
   "choose-packages": "Choosing packages",
   "read-lock": "Reading the lock",
   "look-up-packages": "Looking up packages",
+  "prepare-spack": "Preparing Spack",
+  "concretize-packages": "Choosing packages with Spack",
+  "fetch-build-dependencies": "Fetching what building needs",
+  "build-packages": "Building packages",
   "install-packages": "Installing packages",
   "unpack-packages": "Unpacking packages",
   "merge-view": "Merging the view",
@@ -50,6 +54,7 @@ export const taskVerb: Record<TaskKind, string> = {
   write: "writing",
   unpack: "unpacking",
   run: "starting",
+  compile: "building",
 };
 
 /** What a finished task did. */
@@ -65,6 +70,7 @@ export const taskDone: Record<TaskKind, string> = {
   write: "wrote",
   unpack: "unpacked",
   run: "started",
+  compile: "built",
 };
 
 /** A warning as one line, with its place in front and its hint behind. */
@@ -78,6 +84,20 @@ export function warningText(event: Extract<WorkEvent, { type: "warning" }>): str
 export function waitingText({ what, holder }: Extract<WorkEvent, { type: "waiting" }>): string {
   const who = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
   return `waiting for ${who}, which is ${what}`;
+}
+
+/** Why a package could not be built: lines that stay. */
+export function buildFailureLines(event: Extract<WorkEvent, { type: "build-failure" }>): readonly string[] {
+  const { phase, reason, errors, log, blocked } = event;
+  const when = phase === undefined ? "" : ` in its phase ${phase}`;
+  const lines = [`${event.package} failed${when}${reason === undefined ? "" : `: ${reason}`}`];
+  for (const { line, text, context } of errors) {
+    lines.push(`  line ${line} of its log:`);
+    for (const each of context) lines.push(`  ${each.trim() === text ? ">" : "|"} ${each}`);
+  }
+  lines.push(`  the whole log: ${log}`);
+  if (blocked.length > 0) lines.push(`  not built because of it: ${blocked.join(", ")}`);
+  return lines;
 }
 
 /** A retry as one line. */

@@ -41,6 +41,7 @@ function harmless(event: WorkEvent): WorkEvent {
     if (typeof value === "string") return escapeControlsInLine(value);
     if (Array.isArray(value)) return value.map(escaped);
     if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map(escaped);
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escaped(inner)]));
   };
   return escaped(event) as WorkEvent;

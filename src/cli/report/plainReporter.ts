@@ -1,13 +1,28 @@
 import type { WorkEvent } from "../../util/events.ts";
-import { formatBytes } from "../../util/formatBytes.ts";
-import { containerTitle, retryText, stageTitle, taskDone, waitingText, warningText } from "./eventText.ts";
+import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
+import {
+  buildFailureLines,
+  containerTitle,
+  retryText,
+  stageTitle,
+  taskDone,
+  waitingText,
+  warningText,
+} from "./eventText.ts";
 import type { Reporter, ReportStream } from "./types.ts";
 
 type TaskStart = Extract<WorkEvent, { type: "task-start" }>;
 
 /** One line for every stage and every finished task: for logs and terminals that cannot move the cursor. */
 export function plainReporter(out: ReportStream): Reporter {
-  const running = new Map<string, TaskStart>();
+  const running = new Map<string, { readonly start: TaskStart; readonly since: number }>();
+  let counts: string | undefined;
+  let total = 0;
+  let done = 0;
+  let left: number | undefined;
+  /** How far a stage is whose tasks take long, and how long it will still take. */
+  const progress = (): string =>
+    `(${done} of ${total}${left === undefined || done >= total ? "" : `, about ${formatDuration(left * 1000)} left`})`;
   const print = (text: string): void => void out.write(`${text}\n`);
   return {
     emit: (event) => {
@@ -20,6 +35,7 @@ export function plainReporter(out: ReportStream): Reporter {
           break;
         case "stage": {
           const title = stageTitle(event);
+          [counts, total, done, left] = [event.counts, event.total ?? 0, 0, undefined];
           print(event.total === undefined ? title : `${title} (${event.total})`);
           break;
         }
@@ -27,13 +43,28 @@ export function plainReporter(out: ReportStream): Reporter {
           print(stageTitle(event));
           break;
         case "task-start":
-          running.set(event.id, event);
+          running.set(event.id, { start: event, since: performance.now() });
           break;
         case "task-progress":
+        case "task-phase":
+          break;
+        case "time-left":
+          left = event.seconds;
+          break;
+        case "build-failure":
+          for (const line of buildFailureLines(event)) print(line);
           break;
         case "task-end": {
-          const task = running.get(event.id);
+          const { start: task, since = 0 } = running.get(event.id) ?? {};
           running.delete(event.id);
+          if (task?.kind === counts && event.outcome !== "failed") done++;
+          if (task?.kind === "compile" && event.outcome === "done") {
+            // These take minutes: in the log of a pipeline each says how far it all is.
+            print(
+              `  ${taskDone.compile} ${task.label}  ${formatDuration(performance.now() - since)}  ${progress()}`,
+            );
+            break;
+          }
           // Looking up is quick, and says nothing that what follows does not say.
           if (task === undefined || task.kind === "lookup" || event.outcome === "failed") break;
           const size = event.bytes === undefined ? "" : `  ${formatBytes(event.bytes)}`;

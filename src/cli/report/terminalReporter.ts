@@ -1,12 +1,22 @@
 import type { TaskKind, WorkEvent } from "../../util/events.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
-import { containerTitle, retryText, stageTitle, taskVerb, waitingText, warningText } from "./eventText.ts";
+import {
+  buildFailureLines,
+  containerTitle,
+  retryText,
+  stageTitle,
+  taskVerb,
+  waitingText,
+  warningText,
+} from "./eventText.ts";
 import type { Reporter, ReportStream } from "./types.ts";
 
 interface RunningTask {
   readonly start: Extract<WorkEvent, { type: "task-start" }>;
+  readonly since: number;
   size: number | undefined;
   done: number;
+  phase: string | undefined;
 }
 
 /** How often the live lines are drawn again. */
@@ -30,6 +40,8 @@ export function terminalReporter(out: ReportStream, color: boolean): Reporter {
   let stageDone = 0;
   let stageReused = 0;
   let stageStart = Date.now();
+  /** When the stage will be over, as far as the work itself can tell. */
+  let stageEnd: number | undefined;
   let drawn = 0;
   let dirty = false;
   let closed = false;
@@ -68,14 +80,18 @@ export function terminalReporter(out: ReportStream, color: boolean): Reporter {
     const reused = stageReused === 0 ? "" : `, ${stageReused} reused`;
     return `${stage}  ${stageDone} of ${stageTotal}${reused}${timeLeft()}`;
   };
+  const red = (text: string): string => (color ? `\u001b[31m${text}\u001b[39m` : text);
   const timeLeft = (): string => {
+    if (stageEnd !== undefined)
+      return stageEnd > Date.now() ? `, about ${formatDuration(stageEnd - Date.now())} left` : "";
     const made = stageDone - stageReused;
     if (stageTotal === undefined || made < 3 || stageDone >= stageTotal) return "";
     const each = (Date.now() - stageStart) / made;
     return `, about ${formatDuration(each * (stageTotal - stageDone))} left`;
   };
-  const taskLine = ({ start, size, done }: RunningTask): string => {
+  const taskLine = ({ start, since, size, done, phase }: RunningTask): string => {
     const what = `  ${taskVerb[start.kind]} ${start.label}`;
+    if (start.kind === "compile") return `${what}  ${phase ?? ""}  ${formatDuration(Date.now() - since)}`;
     if (size === undefined || size === 0) return done === 0 ? what : `${what}  ${formatBytes(done)}`;
     const share = Math.min(1, done / size);
     const filled = Math.round(share * barWidth);
@@ -128,9 +144,31 @@ export function terminalReporter(out: ReportStream, color: boolean): Reporter {
           stageDone = 0;
           stageReused = 0;
           stageStart = Date.now();
+          stageEnd = undefined;
           break;
         case "task-start":
-          running.set(event.id, { start: event, size: event.bytes, done: 0 });
+          running.set(event.id, {
+            start: event,
+            since: Date.now(),
+            size: event.bytes,
+            done: 0,
+            phase: undefined,
+          });
+          break;
+        case "task-phase": {
+          const task = running.get(event.id);
+          if (task !== undefined) task.phase = event.phase;
+          break;
+        }
+        case "time-left":
+          stageEnd = Date.now() + event.seconds * 1000;
+          break;
+        case "build-failure":
+          above(
+            buildFailureLines(event)
+              .map((line, index) => (index === 0 ? red(line) : line))
+              .join("\n"),
+          );
           break;
         case "task-progress": {
           const task = running.get(event.id);

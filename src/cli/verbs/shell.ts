@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addContainerOptions, type ContainerOptions, runInContainer } from "./run.ts";
 
@@ -6,8 +7,8 @@ import { addContainerOptions, type ContainerOptions, runInContainer } from "./ru
 export function shellVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("shell")
     .summary("an interactive shell in an image")
-    .description("Starts a login shell in a built image, as `run` would run it.")
-    .argument("<image>", "a container's name, or an OCI layout directory");
+    .description("Starts a login shell in an image, as `run` would run it.")
+    .argument("<image>", imageForms);
   return addContainerOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers shell hello-mpi")
     .action(

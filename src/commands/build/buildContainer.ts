@@ -1,3 +1,4 @@
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { decideImage } from "../../pipeline/epilogue/makeImage.ts";
@@ -38,6 +39,15 @@ export interface BuildResult {
  * @throws {SpacktainersError} of any stage; nothing half-written is left, and what is finished is kept for the next run
  */
 export async function buildContainer(
+  container: Container,
+  configuration: Configuration,
+  request: BuildRequest,
+  workshop: Workshop,
+): Promise<BuildResult> {
+  return withOtherCopies(() => buildOnce(container, configuration, request, workshop));
+}
+
+async function buildOnce(
   container: Container,
   configuration: Configuration,
   request: BuildRequest,

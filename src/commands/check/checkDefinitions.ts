@@ -1,3 +1,4 @@
+import type { Configuration } from "../../definitions/configuration.ts";
 import { defContents } from "../../definitions/defContents.ts";
 import { readDefFile } from "../../definitions/defFile.ts";
 import { yamlLimits } from "../../definitions/positionedYaml.ts";
@@ -8,11 +9,11 @@ import { readTestsFile } from "../../definitions/testsFile.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
 import { lockStaleness } from "../../environment/lock.ts";
 import type { Environment } from "../../environment/types.ts";
-import { noSpecs } from "../../pipeline/choose/noSpecs.ts";
+import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
+import { hasNoSpecs, noSpecs } from "../../pipeline/choose/noSpecs.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { checkConfiguration } from "../../pipeline/workspace/checkConfiguration.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
-import type { Dialect } from "../../spec/abstract.ts";
 import { errorsOf, type SpacktainersError } from "../../util/errors.ts";
 
 /** What to check. */
@@ -53,7 +54,7 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
   for (const definition of definitions) {
     const container = definition.kind === "broken" ? definition.container : definition;
     if (container === undefined) continue;
-    const found = await checkContainer(container, configuration.spack.dialect);
+    const found = await checkContainer(container, configuration);
     errors.push(...found.errors);
     warnings.push(...found.warnings);
     checked += found.checked;
@@ -67,7 +68,7 @@ function placeErrors(definitions: readonly Definition[]): readonly SpacktainersE
 }
 
 /** Everything that is wrong in the files of a container. */
-async function checkContainer(container: Container, dialect: Dialect | undefined): Promise<CheckResult> {
+async function checkContainer(container: Container, configuration: Configuration): Promise<CheckResult> {
   const errors: SpacktainersError[] = [];
   const warnings: SpacktainersError[] = [];
   let checked = 1;
@@ -84,11 +85,11 @@ async function checkContainer(container: Container, dialect: Dialect | undefined
   }
   let environment: Environment | undefined;
   await attempt(async () => {
-    const reading = await loadManifest(container.path, dialect === undefined ? {} : { dialect });
+    const reading = await loadManifest(container.path, await configuredReading(container, configuration));
     environment = reading.environment;
     errors.push(...reading.errors);
     warnings.push(...reading.warnings);
-    if (environment?.specs.length === 0) errors.push(noSpecs(container.path));
+    if (environment !== undefined && hasNoSpecs(environment)) errors.push(noSpecs(container.path));
   });
   const { tests, lock } = container;
   if (tests !== undefined) {

@@ -10,6 +10,7 @@ import type {
   CacheConfiguration,
   Configuration,
 } from "../../definitions/configuration.ts";
+import { defaultSpack, isRemoteAddress } from "../../definitions/spackConfiguration.ts";
 import { contractCommand, contractEntrypoint } from "../../image/assembleImage.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { standardPath } from "../../view/environmentModification.ts";
@@ -38,9 +39,6 @@ export interface DockerfileRequest {
 
 /** First line of every Dockerfile that we write. */
 export const dockerfileSyntax = "# syntax=docker/dockerfile:1";
-
-/** Spack where the configuration names none. */
-const defaultSpack = { url: "https://github.com/spack/spack.git", ref: "v1.1.0" } as const;
 
 const spackFolder = "/opt/spack";
 const environmentFolder = "/opt/spack-environment";
@@ -168,19 +166,22 @@ function spackLines(spack: Configuration["spack"], { relative }: DockerfileReque
       });
     return copy(undefined, inContext(url, relative), to);
   };
-  const repos = spack.repos.map(({ url, ref, path, paths }, index) => {
+  const repos = spack.repos.map(({ url, ref: name, commit, paths }, index) => {
     const to = `/opt/repos/${index}`;
-    const folders = paths ?? [path ?? ""];
-    const adds = folders.map(
+    const ref = commit ?? name;
+    const adds = paths.map(
       (folder) => `spack repo add --scope site ${quoted(folder === "" ? to : `${to}/${folder}`)}`,
     );
-    return isRemote(url)
+    return isRemoteAddress(url)
       ? run([...clone(url, ref, to), ...adds])
       : [folder(url, ref, to), run(adds)].join("\n");
   });
-  const { url = defaultSpack.url, ref } = spack;
+  const { url, ref: name, commit } = spack.source ?? { ...defaultSpack, commit: undefined };
+  const ref = commit ?? name;
   return [
-    isRemote(url) ? run(clone(url, ref ?? defaultSpack.ref, spackFolder)) : folder(url, ref, spackFolder),
+    isRemoteAddress(url)
+      ? run(clone(url, ref ?? defaultSpack.ref, spackFolder))
+      : folder(url, ref, spackFolder),
     `ENV PATH=${spackFolder}/bin:${standardPath}`,
     ...repos,
     // Recipes say how compilers are found: after them.
@@ -201,7 +202,7 @@ function cacheLines(
     commands.push(`spack gpg trust ${to}`);
   }
   const local = cache.url.startsWith("file:") ? new URL(cache.url).pathname : cache.url;
-  const isLocal = !isRemote(cache.url);
+  const isLocal = !isRemoteAddress(cache.url);
   const place = `/opt/caches/${index}`;
   if (isLocal) lines.push(copy(undefined, inContext(local, relative), place));
   const { endpoint, profile } = cache.s3;
@@ -297,11 +298,6 @@ function inContext(path: string, relative: DockerfileRequest["relative"]): strin
     place: { file: path },
     hint: "put the file below the folder of spacktainers.yaml",
   });
-}
-
-function isRemote(url: string): boolean {
-  // `git@host:path` is one as well.
-  return /^(?:[a-z][a-z0-9+.-]*:|[^/@]+@[^/:]+:)/i.test(url) && !url.startsWith("file:");
 }
 
 function usesSecrets(caches: readonly CacheConfiguration[]): boolean {

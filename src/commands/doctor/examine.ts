@@ -13,7 +13,6 @@ import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import { oneError, type SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
-import { nameEvents } from "../../util/nameEvents.ts";
 
 /** A command line of `doctor`. */
 export interface ExamineRequest {
@@ -76,13 +75,12 @@ export async function examine(request: ExamineRequest): Promise<Examined> {
       errors: [],
     };
   const wanted = images.length > 0 ? images : await builtImages(request, repository);
-  const events = nameEvents(request.emit);
   const outcomes = await forEachOf(
     wanted,
     (name) => name,
-    { events, signal: request.signal, failFast: false },
+    { events: undefined, signal: request.signal, failFast: false },
     async (name) => {
-      const subject = await openFacts(name, { ...request, emit: events.emit }, repository);
+      const subject = await openFacts(name, request, repository);
       return images.length > 0 ? subject : { ...subject, name };
     },
   );

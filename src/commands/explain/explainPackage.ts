@@ -2,7 +2,7 @@
 import type { CachedPackage } from "../../buildcache/types.ts";
 import type { ChoiceContext } from "../../concretize/chooseFromCaches.ts";
 import { type AlternativeVerdict, explainAlternatives } from "../../concretize/explainChoice.ts";
-import type { Violation } from "../../concretize/rules.ts";
+import type { Violation } from "../../concretize/requirementRules.ts";
 import type { Resolution } from "../../concretize/types.ts";
 import { verdictText } from "../../concretize/verdictText.ts";
 import type { PackageListing } from "../../pipeline/describe/packageListing.ts";

@@ -1,7 +1,9 @@
+import type { Configuration } from "../../definitions/configuration.ts";
 import { readDefFile } from "../../definitions/defFile.ts";
 import { type BrokenDefinition, type Container, readTextFile } from "../../definitions/repository.ts";
 import { inDefinitionOrder, selectDefinitions } from "../../definitions/select.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
+import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
 import {
   builtImage,
   defaultOutput,
@@ -64,9 +66,7 @@ export async function listContainers(request: {
     inDefinitionOrder([...selected, ...parked]).map(async (definition) => {
       if (definition.kind === "broken") return brokenContainer(definition);
       const image = await listedImage(defaultOutput(configuration.output, definition));
-      const found = await contents(definition, configuration.spack.dialect, image).catch(() =>
-        unreadable(image),
-      );
+      const found = await contents(definition, configuration, image).catch(() => unreadable(image));
       return { ...identity(definition), image, ...found };
     }),
   );
@@ -114,7 +114,7 @@ function identity(container: Container) {
 
 async function contents(
   container: Container,
-  dialect: "0.x" | "1.x" | undefined,
+  configuration: Configuration,
   image: ListedImage | undefined,
 ): Promise<Pick<ListedContainer, "specs" | "from" | "version" | "problems">> {
   if (container.kind === "def") {
@@ -123,7 +123,7 @@ async function contents(
   }
   const { environment, errors } = await loadManifest(
     container.path,
-    dialect === undefined ? {} : { dialect },
+    await configuredReading(container, configuration),
   );
   const lock =
     container.lock === undefined ? undefined : await loadLock(container.lock).catch(() => undefined);

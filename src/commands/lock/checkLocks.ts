@@ -1,5 +1,6 @@
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
+import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
 import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
 import { lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
@@ -16,8 +17,7 @@ export async function checkLocks(
   configuration: Configuration,
   workshop: Pick<Workshop, "caches" | "emit">,
 ): Promise<readonly SpacktainersError[]> {
-  const { dialect } = configuration.spack;
-  const options = dialect === undefined ? { frozen: true } : { dialect, frozen: true };
+  const options = { ...(await configuredReading(container, configuration)), frozen: true };
   const loaded = await loadEnvironment(container, options, workshop.emit);
   const { lock, problems, usable } = await readLocks(container, loaded, configuration);
   if (lock === undefined || !usable || loaded.lock === undefined) return problems;

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { BuildBaseOptions, PlannedBase } from "../../base/types.ts";
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { loadLock } from "../../environment/load.ts";
@@ -53,10 +54,19 @@ export async function lockContainer(
   keep: boolean,
   workshop: Workshop & { readonly refresh: boolean },
 ): Promise<LockResult> {
+  return withOtherCopies(() => lockOnce(container, configured, keep, workshop));
+}
+
+async function lockOnce(
+  container: Container,
+  configured: Configuration,
+  keep: boolean,
+  workshop: Workshop & { readonly refresh: boolean },
+): Promise<LockResult> {
   const configuration = await withEpilogueNeeds(configured, container);
   const paths = lockPaths(container);
   const before = keep && container.lock !== undefined ? await loadLock(container.lock) : undefined;
-  const unlocked = { path: container.path, lock: undefined };
+  const unlocked = { ...container, lock: undefined };
   const read = await openEnvironment(unlocked, configuration, workshop, { dialect: before?.dialect });
   const loaded = before === undefined ? read : { ...read, environment: keepRoots(read.environment, before) };
   const opened: OpenedContainer = { container, configuration, loaded, locks: noLocks };

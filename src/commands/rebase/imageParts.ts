@@ -122,9 +122,10 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
     );
   const facts = parseAssemblyFacts(assembly, place);
   const texts = await readTopLayer(image, all[top]);
-  const { environment, errors } = readManifest(texts.manifest, "spack.yaml", { dialect: facts.dialect });
-  if (environment === undefined) throw new SpacktainersErrors(errors);
-  if (environment.includes.length > 0)
+  const { environment, includes, errors } = readManifest(texts.manifest, "spack.yaml", {
+    dialect: facts.dialect,
+  });
+  if (includes)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
       "the manifest includes files, which the image does not have",
@@ -133,8 +134,9 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
         hint: "`spacktainers push` makes it from its definition",
       },
     );
+  if (environment === undefined) throw new SpacktainersErrors(errors);
   const lock = readLock(texts.lock, "spack.lock");
-  const roots = lock.roots.map(({ hash }) => hash);
+  const roots = [...lock.roots, ...lock.includedRoots].map(({ hash }) => hash);
   const { packages, externals } = runtimeClosure(lock.graph, roots);
   const known = new Map<string, Omit<PackageParts, "spec">>();
   const layers = await mapConcurrently(all.slice(below, top), recordsAtOnce, async (layer) => {

@@ -30,6 +30,8 @@ export interface RunRequest {
   readonly fakeroot?: boolean;
   readonly tty: boolean | undefined;
   readonly print: ((commandLine: string) => void) | undefined;
+  /** Called before the program takes the place of this process. */
+  readonly leave?: () => void;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -64,6 +66,7 @@ export async function runContainer(request: RunRequest): Promise<number> {
       ...(request.workdir === undefined ? {} : { workdir: request.workdir }),
       ...(request.tty === undefined ? {} : { tty: request.tty }),
       ...(request.print === undefined ? {} : { print: request.print }),
+      ...(request.leave === undefined ? {} : { leave: request.leave }),
     }),
   );
 }

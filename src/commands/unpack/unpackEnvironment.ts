@@ -1,8 +1,8 @@
 import { mkdir, rename, rm } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { unpackEntries } from "../../archive/unpackEntries.ts";
 import { openCaches } from "../../buildcache/cacheSet.ts";
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import { hostArchitecture, selectContainers } from "../../definitions/select.ts";
 import { installPackage } from "../../install/installPackage.ts";
@@ -18,6 +18,7 @@ import { holdsPath, refuseReplacingOthers } from "../../pipeline/workspace/viewP
 import type { WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
 import { cacheSources, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { packageTask } from "../../spec/packageTask.ts";
+import { usableThreads } from "../../util/addressSpace.ts";
 import {
   sweepTemporaries,
   temporaryPath,
@@ -92,7 +93,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
   const { configuration } = repository;
   const sources = await cacheSources(configuration.caches, request, request.directory);
   const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
-  try {
+  const unpack = async (): Promise<UnpackedEnvironment> => {
     const loaded = await openEnvironment(container, configuration, { caches, emit });
     const root = request.root.replace(/\/+$/, "");
     const { resolved, prefixes, fragments } = await planPackages(
@@ -105,7 +106,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
     emit({ type: "stage", stage: "unpack-packages", total: fragments.length, counts: "unpack" });
     const shown = await mapConcurrently(
       fragments,
-      request.jobs ?? availableParallelism(),
+      request.jobs ?? usableThreads(),
       async (one): Promise<ViewPackage> => {
         signal.throwIfAborted();
         const archive = await caches.fetchArchive(one.cached);
@@ -153,6 +154,9 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
         prefix: prefixes.get(hash) ?? "",
       })),
     };
+  };
+  try {
+    return await withOtherCopies(unpack);
   } finally {
     await caches.close();
   }

@@ -14,18 +14,12 @@ import { SpacktainersError } from "../../util/errors.ts";
  */
 export function lockText(environment: Environment, resolution: Resolution, graph: SpecGraph): string {
   const dialect = lockDialect(graph);
-  const written = new Map(
-    environment.specs.map(({ text, spec }) => [
-      text,
-      environment.dialect === dialect ? formatSpec(spec, dialect) : inDialect(text, dialect),
-    ]),
-  );
   return writeLock(
     {
-      roots: resolution.roots.map(({ request, hash }) => ({
-        request: written.get(request) ?? request,
-        hash,
-      })),
+      roots: resolution.roots
+        .filter(({ included }) => included === undefined)
+        .map(({ request, hash }) => ({ request: inDialect(request, dialect), hash })),
+      included: environment.included,
       graph: withoutDanglingEdges(graph),
     },
     dialect,

@@ -3,6 +3,7 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import type { Dialect } from "../../spec/abstract.ts";
 import type { EmitEvent } from "../../util/events.ts";
+import { configuredReading } from "./configuredReading.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 
 /** How to read. */
@@ -15,26 +16,31 @@ export interface OpenOptions {
 
 /**
  * Reads a container's environment and its lock, in the generation of the spec language that it is written in: as
- * configured; else as the lock tells; without one, 0.x where the packages come from a cache that Spack 0.x wrote; else
+ * configured; else as the lock tells; without one, that of the Spack that wrote the caches; without packages in them,
  * whatever the manifest looks like.
  *
  * @throws {SpacktainersError} of reading the caches' indexes, and as `loadEnvironment`
  */
 export async function openEnvironment(
-  container: Pick<Container, "path" | "lock">,
-  configuration: Pick<Configuration, "spack">,
+  container: Pick<Container, "path" | "lock" | "arch">,
+  configuration: Pick<Configuration, "base" | "platforms" | "spack">,
   { caches, emit }: { readonly caches: Pick<CacheSet, "index">; readonly emit: EmitEvent },
   { frozen = false, dialect: known }: OpenOptions = {},
 ): Promise<LoadedEnvironment> {
-  const dialect = known ?? configuration.spack.dialect ?? (await dialectOfCaches(container, caches));
-  return loadEnvironment(container, dialect === undefined ? { frozen } : { frozen, dialect }, emit);
+  const configured = await configuredReading(container, configuration);
+  const dialect = known ?? configured.dialect ?? (await dialectOfCaches(container, caches));
+  return loadEnvironment(
+    container,
+    { ...configured, frozen, ...(dialect === undefined ? {} : { dialect }) },
+    emit,
+  );
 }
 
-/** Undefined where the lock tells, or the caches do not. */
+/** Undefined where the lock tells, or there is nothing in the caches. */
 async function dialectOfCaches(
   { lock }: Pick<Container, "lock">,
   caches: Pick<CacheSet, "index">,
 ): Promise<Dialect | undefined> {
   if (lock !== undefined) return undefined;
-  return (await caches.index()).generation === "0.x" ? "0.x" : undefined;
+  return (await caches.index()).generation;
 }

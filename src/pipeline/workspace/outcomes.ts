@@ -19,7 +19,8 @@ export type Outcome<Subject, Result> =
 
 /** How to go through them. */
 export interface EachOptions<Result> {
-  readonly events: NamedEvents;
+  /** Told when the work for each begins and ends; undefined: nobody is. */
+  readonly events: NamedEvents | undefined;
   readonly signal: AbortSignal;
   /** The first failure stops the rest. */
   readonly failFast: boolean;
@@ -52,7 +53,9 @@ export async function forEachOf<Subject, Result>(
     stopIfAborted(signal);
     const place = { container: name, position: index + 1, total };
     try {
-      const result = await events.during(place, () => work(subject), failed);
+      const result = await (events === undefined
+        ? work(subject)
+        : events.during(place, () => work(subject), failed));
       outcomes.push({ subject, name, state: "done", result });
       stopped = failFast && failed(result);
     } catch (thrown) {

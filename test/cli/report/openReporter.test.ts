@@ -118,4 +118,66 @@ describe("a reporter", () => {
       { type: "task-end", id: "b", outcome: "failed" },
     ]);
   });
+
+  const building: readonly WorkEvent[] = [
+    { type: "stage", stage: "build-packages", total: 3, counts: "compile" },
+    { type: "time-left", seconds: 600 },
+    { type: "task-start", id: "compile:a", kind: "compile", label: "zlib@1.3" },
+    { type: "task-start", id: "compile:b", kind: "compile", label: "cmake@3.25" },
+    { type: "task-phase", id: "compile:a", phase: "configure" },
+  ];
+  const failure: WorkEvent = {
+    type: "build-failure",
+    package: "cmake@3.25/abcdefg",
+    phase: "build",
+    reason: undefined,
+    log: "/logs/cmake.log",
+    errors: [
+      { line: 42, text: "x.c:1: error: no", context: ["cc -c x.c", "x.c:1: error: no", "   int\u001b[2J"] },
+    ],
+    blocked: ["hdf5@1.14/bcdefgh"],
+  };
+
+  it("shows in which phase a package is and for how long, and how long all will take", () => {
+    const { reporter, text } = watched("live");
+    for (const event of building) reporter.emit(event);
+    vi.advanceTimersByTime(60_000);
+    expect(text()).toContain("  building zlib@1.3  configure  1 min 0 s\n");
+    expect(text()).toContain("Building packages  0 of 3, about 9 min 0 s left\n");
+    reporter.emit({ type: "task-end", id: "compile:a", outcome: "done" });
+    reporter.emit({ type: "time-left", seconds: 100 });
+    vi.advanceTimersByTime(100);
+    expect(text()).toContain("Building packages  1 of 3, about 1 min 40 s left\n");
+    reporter.close();
+  });
+
+  it("has a line in logs for each package that is built", () => {
+    const { reporter, text } = watched("plain");
+    for (const event of building) reporter.emit(event);
+    reporter.emit({ type: "time-left", seconds: 100 });
+    reporter.emit({ type: "task-end", id: "compile:a", outcome: "done" });
+    reporter.emit({ type: "task-end", id: "compile:b", outcome: "failed" });
+    expect(text()).toMatch(
+      /^Building packages \(3\)\n {2}built zlib@1\.3 {2}0\.0 s {2}\(1 of 3, about 1 min 40 s left\)\n$/,
+    );
+  });
+
+  it("says why a package failed, however it reports, and lets nothing of it act on the terminal", () => {
+    for (const kind of ["plain", "live"] as const) {
+      const { reporter, text } = watched(kind);
+      reporter.emit(failure);
+      reporter.close();
+      expect(text()).toContain(`cmake@3.25/abcdefg failed in its phase build
+  line 42 of its log:
+  | cc -c x.c
+  > x.c:1: error: no
+  |    int\\u001b[2J
+  the whole log: /logs/cmake.log
+  not built because of it: hdf5@1.14/bcdefgh
+`);
+    }
+    const { reporter, text } = watched("json");
+    reporter.emit(failure);
+    expect(JSON.parse(text())).toMatchObject({ blocked: ["hdf5@1.14/bcdefgh"], errors: [{ line: 42 }] });
+  });
 });

@@ -147,7 +147,8 @@ it("reads a manifest without a lock in the language of the Spack that wrote the 
   await writeFile(path, "spack:\n  specs: [alpha]\n");
   const tools = { caches, emit };
   const open = async (configuration: Configuration) =>
-    (await openEnvironment({ path, lock: undefined }, configuration, tools)).environment.dialect;
+    (await openEnvironment({ path, lock: undefined, arch: "amd64" }, configuration, tools)).environment
+      .dialect;
   expect(await open(configured())).toBe("0.x");
   const { spack } = configured();
   expect(await open({ ...configured(), spack: { ...spack, dialect: "1.x" } })).toBe("1.x");

@@ -1,0 +1,343 @@
+/** Reading Python expressions. */
+import type { Expression, Loop } from "./expressions.ts";
+import { PythonProblem } from "./problem.ts";
+import { type Token, tokenizePython } from "./tokens.ts";
+
+/** Brackets and operators in one another. */
+const deepest = 60;
+const keywords = new Set(
+  "False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield".split(
+    " ",
+  ),
+);
+/** Binary operators from the loosest to the tightest. */
+const levels: readonly (readonly string[])[] = [
+  ["|"],
+  ["^"],
+  ["&"],
+  ["<<", ">>"],
+  ["+", "-"],
+  ["*", "/", "//", "%", "@"],
+];
+const comparisons = ["==", "!=", "<", "<=", ">", ">="];
+
+/**
+ * Reads an expression as Python's `eval` does.
+ *
+ * @throws {PythonProblem}
+ */
+export function parsePython(text: string): Expression {
+  const parser = new ExpressionParser(tokenizePython(text));
+  return parser.whole();
+}
+
+class ExpressionParser {
+  private at = 0;
+  private depth = 0;
+  private readonly tokens: readonly Token[];
+
+  constructor(tokens: readonly Token[]) {
+    this.tokens = tokens;
+  }
+
+  whole(): Expression {
+    const expression = this.tupleOrOne();
+    if (this.next.kind !== "end") throw this.unexpected();
+    return expression;
+  }
+
+  private get next(): Token {
+    return this.tokens[this.at] ?? { kind: "end", text: "the end", offset: 0 };
+  }
+
+  /** True for an operator or keyword of this text. */
+  private sees(text: string): boolean {
+    return this.next.text === text && (this.next.kind === "operator" || this.next.kind === "name");
+  }
+
+  private accept(text: string): boolean {
+    if (!this.sees(text)) return false;
+    this.at++;
+    return true;
+  }
+
+  private expect(text: string): void {
+    if (!this.accept(text)) throw new PythonProblem("python", `\`${text}\` is missing`, this.next.offset);
+  }
+
+  private unexpected(): PythonProblem {
+    const { kind, text, offset } = this.next;
+    if (text === "lambda" || text === ":=" || text === "await" || text === "yield")
+      return new PythonProblem("unsupported", `\`${text}\` is not evaluated here`, offset);
+    return new PythonProblem(
+      "python",
+      kind === "end" ? "something is missing at the end" : `\`${text}\` is not understood here`,
+      offset,
+    );
+  }
+
+  private nested<T>(read: () => T): T {
+    if (++this.depth > deepest)
+      throw new PythonProblem("unsupported", "the condition is nested too deeply", this.next.offset);
+    const result = read();
+    this.depth--;
+    return result;
+  }
+
+  private tupleOrOne(): Expression {
+    const { offset: at } = this.next;
+    const first = this.expression();
+    if (!this.sees(",")) return first;
+    const items = [first];
+    while (this.accept(",")) {
+      if (this.next.kind === "end") break;
+      items.push(this.expression());
+    }
+    return { kind: "tuple", items, at };
+  }
+
+  private expression(): Expression {
+    return this.nested(() => {
+      const { offset: at } = this.next;
+      const value = this.either();
+      if (this.sees(":=")) throw this.unexpected();
+      if (!this.accept("if")) return value;
+      const test = this.either();
+      this.expect("else");
+      return { kind: "if", test, yes: value, no: this.expression(), at };
+    });
+  }
+
+  private either(): Expression {
+    return this.joined("or", () => this.joined("and", () => this.negation()));
+  }
+
+  private joined(kind: "and" | "or", part: () => Expression): Expression {
+    const { offset: at } = this.next;
+    const first = part();
+    if (!this.sees(kind)) return first;
+    const parts = [first];
+    while (this.accept(kind)) parts.push(part());
+    return { kind, parts, at };
+  }
+
+  private negation(): Expression {
+    const { offset: at } = this.next;
+    if (!this.accept("not")) return this.comparison();
+    return { kind: "unary", operator: "not", value: this.nested(() => this.negation()), at };
+  }
+
+  private comparison(): Expression {
+    const left = this.binary(0);
+    const rest: (readonly [string, Expression])[] = [];
+    const { offset: at } = this.next;
+    for (;;) {
+      const operator = this.comparisonOperator();
+      if (operator === undefined) break;
+      rest.push([operator, this.binary(0)]);
+    }
+    return rest.length === 0 ? left : { kind: "comparison", left, rest, at };
+  }
+
+  private comparisonOperator(): string | undefined {
+    const { text, kind } = this.next;
+    if (kind === "operator" && comparisons.includes(text)) {
+      this.at++;
+      return text;
+    }
+    if (this.accept("in")) return "in";
+    if (this.accept("is")) return this.accept("not") ? "is not" : "is";
+    if (!this.sees("not")) return undefined;
+    this.at++;
+    this.expect("in");
+    return "not in";
+  }
+
+  private binary(level: number): Expression {
+    const operators = levels[level];
+    if (operators === undefined) return this.unary();
+    let left = this.binary(level + 1);
+    for (;;) {
+      const { kind, text, offset: at } = this.next;
+      if (kind !== "operator" || !operators.includes(text)) return left;
+      this.at++;
+      left = { kind: "binary", operator: text, left, right: this.binary(level + 1), at };
+    }
+  }
+
+  private unary(): Expression {
+    const { offset: at } = this.next;
+    for (const operator of ["-", "+", "~"])
+      if (this.accept(operator))
+        return { kind: "unary", operator, value: this.nested(() => this.unary()), at };
+    const base = this.postfix();
+    if (!this.accept("**")) return base;
+    return {
+      kind: "binary",
+      operator: "**",
+      left: base,
+      right: this.nested(() => this.unary()),
+      at: base.at,
+    };
+  }
+
+  private postfix(): Expression {
+    let of = this.atom();
+    for (;;) {
+      const { offset: at } = this.next;
+      if (this.accept(".")) {
+        const { kind, text, offset } = this.next;
+        if (kind !== "name") throw this.unexpected();
+        this.at++;
+        of = { kind: "attribute", of, name: text, at: offset };
+      } else if (this.accept("(")) of = this.call(of, at);
+      else if (this.accept("[")) of = this.subscript(of, at);
+      else return of;
+    }
+  }
+
+  private call(callee: Expression, at: number): Expression {
+    const values: Expression[] = [];
+    const named: (readonly [string, Expression])[] = [];
+    while (!this.accept(")")) {
+      if (this.sees("*") || this.sees("**"))
+        throw new PythonProblem("unsupported", "`*` arguments are not evaluated here", this.next.offset);
+      const following = this.tokens[this.at + 1];
+      if (this.next.kind === "name" && following?.kind === "operator" && following.text === "=") {
+        const { text } = this.next;
+        this.at += 2;
+        named.push([text, this.expression()]);
+      } else {
+        if (named.length > 0)
+          throw new PythonProblem("python", "named arguments come last", this.next.offset);
+        values.push(this.comprehended("generator", this.expression()));
+      }
+      if (this.accept(")")) break;
+      this.expect(",");
+    }
+    return { kind: "call", callee, values, named, at };
+  }
+
+  private subscript(of: Expression, at: number): Expression {
+    const parts: (Expression | undefined)[] = [];
+    let sliced = false;
+    for (;;) {
+      parts.push(this.sees(":") || this.sees("]") ? undefined : this.tupleOrOne());
+      if (!this.accept(":")) break;
+      sliced = true;
+    }
+    if (parts.length > 3) throw this.unexpected();
+    this.expect("]");
+    const [index] = parts;
+    if (sliced) return { kind: "slice", of, parts, at };
+    if (index === undefined) throw new PythonProblem("python", "an index is missing", at);
+    return { kind: "subscript", of, index, at };
+  }
+
+  private atom(): Expression {
+    const token = this.next;
+    const { offset: at } = token;
+    if (token.kind === "string") {
+      let value = "";
+      while (this.next.kind === "string") {
+        value += this.next.value;
+        this.at++;
+      }
+      return { kind: "constant", value, at };
+    }
+    if (token.kind === "number") {
+      this.at++;
+      return { kind: "constant", value: token.value, at };
+    }
+    if (token.kind === "name") {
+      if (this.accept("True")) return { kind: "constant", value: true, at };
+      if (this.accept("False")) return { kind: "constant", value: false, at };
+      if (this.accept("None")) return { kind: "constant", value: null, at };
+      if (keywords.has(token.text)) throw this.unexpected();
+      this.at++;
+      return { kind: "name", name: token.text, at };
+    }
+    if (this.accept("(")) return this.nested(() => this.parenthesized(at));
+    if (this.accept("[")) return this.nested(() => this.items("list", "]", at));
+    if (this.accept("{")) return this.nested(() => this.braces(at));
+    throw this.unexpected();
+  }
+
+  private parenthesized(at: number): Expression {
+    if (this.accept(")")) return { kind: "tuple", items: [], at };
+    const first = this.comprehended("generator", this.expression());
+    if (this.accept(")")) return first;
+    const items = [first];
+    while (this.accept(",")) {
+      if (this.sees(")")) break;
+      items.push(this.expression());
+    }
+    this.expect(")");
+    return { kind: "tuple", items, at };
+  }
+
+  private items(kind: "list" | "set", end: string, at: number): Expression {
+    const items: Expression[] = [];
+    while (!this.accept(end)) {
+      const first = this.expression();
+      const item = this.comprehended(kind, first);
+      if (item !== first && items.length === 0 && this.accept(end)) return item;
+      items.push(item);
+      if (this.accept(end)) break;
+      this.expect(",");
+    }
+    return { kind, items, at };
+  }
+
+  private braces(at: number): Expression {
+    if (this.accept("}")) return { kind: "dict", entries: [], at };
+    const first = this.expression();
+    if (!this.accept(":")) {
+      const item = this.comprehended("set", first);
+      if (item !== first) {
+        this.expect("}");
+        return item;
+      }
+      if (this.accept("}")) return { kind: "set", items: [first], at };
+      this.expect(",");
+      const rest = this.items("set", "}", at);
+      return rest.kind === "set" ? { ...rest, items: [first, ...rest.items] } : rest;
+    }
+    const entries: (readonly [Expression, Expression])[] = [[first, this.expression()]];
+    while (this.accept(",")) {
+      if (this.sees("}")) break;
+      const key = this.expression();
+      this.expect(":");
+      entries.push([key, this.expression()]);
+    }
+    if (this.sees("for"))
+      throw new PythonProblem(
+        "unsupported",
+        "comprehensions of dicts are not evaluated here",
+        this.next.offset,
+      );
+    this.expect("}");
+    return { kind: "dict", entries, at };
+  }
+
+  /** The item itself, or the comprehension that it begins. */
+  private comprehended(of: "list" | "set" | "generator", item: Expression): Expression {
+    if (!this.sees("for")) return item;
+    const loops: Loop[] = [];
+    while (this.accept("for")) {
+      const names: string[] = [];
+      do {
+        const { kind, text } = this.next;
+        if (kind !== "name" || keywords.has(text)) throw this.unexpected();
+        this.at++;
+        names.push(text);
+      } while (this.accept(","));
+      this.expect("in");
+      const values = this.either();
+      const conditions: Expression[] = [];
+      while (this.accept("if")) conditions.push(this.either());
+      loops.push({ names, values, conditions });
+    }
+    return { kind: "comprehension", of, item, loops, at: item.at };
+  }
+}

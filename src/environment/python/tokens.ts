@@ -1,0 +1,149 @@
+/** The words of a Python expression. */
+import { PythonProblem } from "./problem.ts";
+
+/** A word, and where it begins. */
+export type Token =
+  | { readonly kind: "name" | "operator" | "end"; readonly text: string; readonly offset: number }
+  | { readonly kind: "string"; readonly text: string; readonly value: string; readonly offset: number }
+  | {
+      readonly kind: "number";
+      readonly text: string;
+      readonly value: bigint | number;
+      readonly offset: number;
+    };
+
+const space = /[ \t\f]+|\\\r?\n|#[^\r\n]*/y;
+const name = /[\p{L}_][\p{L}\p{N}_]*/uy;
+const number =
+  /0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|(?:\d(?:_?\d)*)?\.\d(?:_?\d)*(?:[eE][+-]?\d+)?|\d(?:_?\d)*\.?(?:[eE][+-]?\d+)?/y;
+const operator = /\*\*|\/\/|<<|>>|==|!=|<=|>=|:=|->|[-+*/%@&|^~<>()[\]{},:.;=]/y;
+const prefix = /([a-zA-Z]{0,2})("""|'''|"|')/y;
+const escapes: Readonly<Record<string, string>> = {
+  "\\": "\\",
+  "'": "'",
+  '"': '"',
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+  "\n": "",
+};
+
+/**
+ * Splits an expression. The last token is of kind `end`.
+ *
+ * @throws {PythonProblem}
+ */
+export function tokenizePython(text: string): readonly Token[] {
+  const tokens: Token[] = [];
+  const open: string[] = [];
+  let at = 0;
+  const match = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = at;
+    return pattern.exec(text);
+  };
+  while (at < text.length) {
+    const blank = match(space);
+    if (blank !== null) {
+      at += blank[0].length;
+      continue;
+    }
+    if (text[at] === "\n" || text[at] === "\r") {
+      // Inside of brackets lines do not count; outside, the expression ends with its line.
+      const rest = text.slice(at).replace(/#[^\r\n]*/g, "");
+      if (open.length === 0 && tokens.length > 0 && rest.trim() !== "")
+        throw new PythonProblem("python", "an expression must be on one line", at);
+      at++;
+      continue;
+    }
+    const quote = match(prefix);
+    if (quote !== null) {
+      const token = readString(text, at, quote[1] ?? "", quote[2] ?? "");
+      tokens.push(token);
+      at += token.text.length;
+      continue;
+    }
+    const word = match(name);
+    if (word !== null) {
+      tokens.push({ kind: "name", text: word[0], offset: at });
+      at += word[0].length;
+      continue;
+    }
+    const digits = match(number);
+    if (digits !== null) {
+      const [written] = digits;
+      name.lastIndex = at + written.length;
+      if (name.test(text) || /^0_?\d/.test(written.replace(/[.eE].*/, "x")))
+        throw new PythonProblem("python", `\`${written}\` is not a number`, at);
+      const plain = written.replaceAll("_", "");
+      const whole = /^(?:0[xXoObB]|\d+$)/.test(plain);
+      tokens.push({
+        kind: "number",
+        text: written,
+        value: whole ? BigInt(plain) : Number(plain),
+        offset: at,
+      });
+      at += written.length;
+      continue;
+    }
+    const sign = match(operator);
+    if (sign === null) throw new PythonProblem("python", `\`${text[at]}\` is not understood here`, at);
+    if (/[([{]/.test(sign[0])) open.push(sign[0]);
+    if (/[)\]}]/.test(sign[0])) open.pop();
+    tokens.push({ kind: "operator", text: sign[0], offset: at });
+    at += sign[0].length;
+  }
+  tokens.push({ kind: "end", text: "the end", offset: text.length });
+  return tokens;
+}
+
+function readString(text: string, start: number, letters: string, quote: string): Token {
+  const kind = letters.toLowerCase();
+  if (!/^(?:r|u|b|f|br|rb|fr|rf|)$/.test(kind))
+    throw new PythonProblem("python", `\`${letters}\` before a quote means nothing`, start);
+  if (/[bf]/.test(kind))
+    throw new PythonProblem("unsupported", `\`${letters}"…"\` is not evaluated here`, start);
+  const raw = kind.includes("r");
+  let value = "";
+  let at = start + letters.length + quote.length;
+  for (;;) {
+    const character = text[at];
+    if (character === undefined || (quote.length === 1 && character === "\n"))
+      throw new PythonProblem("python", "the quote is not closed", start);
+    if (text.startsWith(quote, at)) break;
+    if (character !== "\\") {
+      value += character;
+      at++;
+      continue;
+    }
+    const next = text[at + 1] ?? "";
+    if (raw) {
+      value += character + next;
+      at += 2;
+      continue;
+    }
+    const code = /^(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{1,3}))/.exec(
+      text.slice(at + 1, at + 10),
+    );
+    if (code !== null) {
+      const point = Number.parseInt(code[1] ?? code[2] ?? code[3] ?? code[4] ?? "0", code[4] ? 8 : 16);
+      if (point > 0x10_ffff) throw new PythonProblem("python", "there is no such character", at);
+      value += String.fromCodePoint(point);
+      at += 1 + code[0].length;
+      continue;
+    }
+    if (/[xuUN]/.test(next))
+      throw new PythonProblem(
+        next === "N" ? "unsupported" : "python",
+        `\`\\${next}\` is not understood here`,
+        at,
+      );
+    const plain = escapes[next];
+    value += plain ?? character + next;
+    at += 2;
+  }
+  return { kind: "string", text: text.slice(start, at + quote.length), value, offset: start };
+}

@@ -1,0 +1,105 @@
+/** What building takes: a Spack for the platform, and how the caller wants it done. */
+import { availableParallelism } from "node:os";
+import type { Architecture, Configuration } from "../../definitions/configuration.ts";
+import { hostArchitecture } from "../../definitions/select.ts";
+import type { HttpClient } from "../../net/http.ts";
+import { type BuildTimes, openBuildTimes } from "../../spack/buildTimes.ts";
+import { requireBuildTools } from "../../spack/hostTools.ts";
+import { findMachinePackages } from "../../spack/machinePackages.ts";
+import type { FailurePolicy } from "../../spack/schedule.ts";
+import { openSpack, type Spack } from "../../spack/spack.ts";
+import { writeScope } from "../../spack/workEnvironment.ts";
+import type { ConcreteSpec } from "../../spec/concrete.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+
+/** How to build what no cache has. */
+export interface BuildingRequest {
+  /** Choose with Spack, whatever the caches could answer. */
+  readonly solve: boolean;
+  /** Choose the newest of everything rather than what is there. */
+  readonly fresh: boolean;
+  readonly onFailure: FailurePolicy;
+  /** Packages at a time; undefined: by cores. */
+  readonly atOnce: number | undefined;
+  /** Build only what the roots need, and no image. */
+  readonly onlyDependencies: boolean;
+  /** Stop the roots after this phase, and make no image. */
+  readonly until: string | undefined;
+}
+
+/**
+ * Brings a package that was just built to where others find it.
+ *
+ * @param cache folder of the build cache that has it, without signatures
+ */
+export type Publish = (spec: ConcreteSpec, cache: string) => Promise<void>;
+
+/** Where what is built goes, and where it was built before. */
+export interface BuildPlaces {
+  /** Keeps what was built with other trust apart. */
+  readonly trust: string;
+  /** Undefined: packages stay in the local build cache. */
+  readonly publish: Publish | undefined;
+}
+
+/** A Spack that is ready to choose and to build for one platform. */
+export interface Builder {
+  readonly spack: Spack;
+  /** Folder of its configuration scope. */
+  readonly scope: string;
+  /** Newest microarchitecture that packages may be built for. */
+  readonly target: string;
+  readonly times: BuildTimes;
+  /** Packages at a time. */
+  readonly atOnce: number;
+  readonly cores: number;
+}
+
+/**
+ * Gets everything that building for a platform takes.
+ *
+ * @throws SpacktainersError NOT_SUPPORTED for another processor than this machine's; RUNTIME_MISSING naming what the machine
+ *   lacks; as `openSpack` and `findMachinePackages`
+ */
+export async function openBuilder(
+  configuration: Pick<Configuration, "platforms" | "spack">,
+  architecture: Architecture,
+  tools: {
+    readonly http: HttpClient;
+    readonly emit: EmitEvent;
+    readonly signal: AbortSignal;
+    readonly trust: string;
+    readonly atOnce: number | undefined;
+  },
+): Promise<Builder> {
+  const { http, emit, signal, trust } = tools;
+  const host = hostArchitecture();
+  if (host !== architecture)
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      `packages for ${architecture} cannot be built on this machine`,
+      {
+        hint: `it is ${host}: build them on one of their own kind, and take them from a build cache here`,
+      },
+    );
+  await requireBuildTools();
+  emit({ type: "stage", stage: "prepare-spack" });
+  const spack = await openSpack(configuration.spack, { http, emit, signal, trust });
+  const { target } = configuration.platforms[architecture];
+  const machine = await findMachinePackages(spack, signal);
+  const cores = availableParallelism();
+  return {
+    spack,
+    scope: await writeScope(spack, { target, machine }),
+    target,
+    times: openBuildTimes(spack.folders.times),
+    atOnce: tools.atOnce ?? packagesAtOnce(cores),
+    cores,
+  };
+}
+
+/** Packages that are built at a time: few, since each uses several cores, but never one alone, since none uses them all the time. */
+export function packagesAtOnce(cores: number): number {
+  return Math.min(cores, 8, Math.ceil(cores / 4) + 1);
+}

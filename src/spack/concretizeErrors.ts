@@ -1,0 +1,114 @@
+/** What Spack says when it finds no solution, as errors with the place of the spec that is concerned. */
+import type { Environment } from "../environment/types.ts";
+import { type Place, SpacktainersError } from "../util/errors.ts";
+import { lastLine } from "../util/tool.ts";
+
+/** A reason that Spack gives, with what it says led to it. */
+interface Reason {
+  readonly text: string;
+  readonly causes: readonly string[];
+}
+
+/** Most reasons that are told. */
+const mostReasons = 8;
+
+/**
+ * Reads what a failed `spack concretize` said.
+ *
+ * @param output standard output and errors
+ * @param environment the manifest as we read it, which has the places
+ * @returns at least one error, `NO_SOLUTION` where Spack says why there is none
+ */
+export function concretizeErrors(output: string, environment: Environment): readonly SpacktainersError[] {
+  const at = output.lastIndexOf("==> Error:");
+  const said = at < 0 ? "" : output.slice(at + "==> Error:".length).trim();
+  if (said === "")
+    return [
+      new SpacktainersError("PROCESS_FAILED", `Spack could not concretize: ${lastLine(output)}`, {
+        place: { file: environment.file },
+      }),
+    ];
+  const reasons = readReasons(said);
+  if (reasons.length === 0) {
+    const place = placeOf({ text: said, causes: [] }, environment);
+    const [first = "", ...rest] = said.split("\n").map((line) => line.trim());
+    return [
+      new SpacktainersError("NO_SOLUTION", `Spack: ${first}`, {
+        place,
+        ...(rest.length === 0
+          ? {}
+          : {
+              hint: rest
+                .filter((line) => line !== "")
+                .join("; ")
+                .slice(0, 1000),
+            }),
+      }),
+    ];
+  }
+  // The solver tells some reasons twice, with and without what led to them.
+  const told = reasons.filter(
+    (reason, index) =>
+      !reasons.some(
+        (other, at) =>
+          at !== index &&
+          other.text === reason.text &&
+          (other.causes.length > reason.causes.length ||
+            (other.causes.length === reason.causes.length && at < index)),
+      ),
+  );
+  return told.slice(0, mostReasons).map(
+    (reason) =>
+      new SpacktainersError("NO_SOLUTION", `Spack finds no solution: ${reason.text}`, {
+        place: placeOf(reason, environment),
+        ...(reason.causes.length === 0 ? {} : { hint: reason.causes.join(", ") }),
+      }),
+  );
+}
+
+/** Reasons are numbered; what led to one stands below it, indented: `required because …`. */
+function readReasons(said: string): readonly Reason[] {
+  const reasons: { text: string; causes: string[] }[] = [];
+  // Advice of Spack's, which is the same whatever is wrong.
+  const text = said.replace(/\.? You could consider setting `concretizer:unify`[\s\S]*$/, "");
+  for (const line of text.split("\n")) {
+    const numbered = /^\s+\d+\. (.*)$/.exec(line);
+    const cause = /^\s+required because (.*?)\s*$/.exec(line);
+    if (numbered?.[1] !== undefined) reasons.push({ text: numbered[1].trim(), causes: [] });
+    else if (cause?.[1] !== undefined) reasons.at(-1)?.causes.push(cause[1]);
+  }
+  return reasons;
+}
+
+/**
+ * The place of the spec that a reason names: a root of the manifest by its text, or by its package; else what the manifest says
+ * of a package in `packages:`; else the manifest.
+ */
+function placeOf({ text, causes }: Reason, environment: Environment): Place {
+  const all = [text, ...causes].join("\n");
+  const requested = [...all.matchAll(/(?:^|\n)([^\n]+?) requested explicitly/g)].flatMap(
+    ([, spec]) => spec ?? [],
+  );
+  const names = [
+    // What a reason is about comes before what led to it.
+    ...[...text.matchAll(/'([^']+)'|`([^`]+)`|^([a-z][\w-]*): /g)].flatMap(
+      ([, a, b, c]) => packageOf(a ?? b ?? c ?? "") ?? [],
+    ),
+    ...requested.flatMap((spec) => packageOf(spec) ?? []),
+    ...[...text.matchAll(/\b[a-z][a-z0-9]*(?:-[a-z0-9]+)*\b/g)].map(([word]) => word),
+  ];
+  const byText = environment.specs.find((spec) => requested.includes(spec.text));
+  const root = (name: string): Place | undefined =>
+    environment.specs.find(({ spec }) => spec.name === name)?.place;
+  const setting = (name: string): Place | undefined => environment.packages.get(name)?.place;
+  for (const name of names) {
+    const place = root(name) ?? setting(name);
+    if (place !== undefined) return place;
+  }
+  return byText?.place ?? { file: environment.file };
+}
+
+/** The package that a spec names. */
+function packageOf(spec: string): string | undefined {
+  return /^(?:[\w.]+\.)?([a-z0-9][\w-]*)/.exec(spec.trim())?.[1];
+}

@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import type { ConcreteSpec } from "../spec/concrete.ts";
+import type { BuildTask, TaskResources } from "./executors/executor.ts";
+import type { Spack } from "./spack.ts";
+import { spackCommand, spackEnvironment } from "./spackCommand.ts";
+
+/** The work on one package. */
+export interface InstallWork {
+  readonly spec: ConcreteSpec;
+  /** Folder of the environment whose lock has the package. */
+  readonly environment: string;
+  /** Folder of logs, which exists. */
+  readonly logs: string;
+  readonly resources: TaskResources;
+  /** Stop after this phase; nothing is published then. */
+  readonly until: string | undefined;
+}
+
+/** Names of the commands that a package takes. */
+export const installStep = "install";
+export const pushStep = "push";
+
+/**
+ * The commands that build a package from source and put it into the local build cache. What it needs is on the machine already,
+ * or is taken from caches. Pushing is a command of its own: were it Spack's autopush, one that fails would lose the build.
+ */
+export function installTask(spack: Spack, work: InstallWork): BuildTask {
+  const { spec, environment, resources, until } = work;
+  const command = (args: readonly string[]) => spackCommand(spack, { environment }, args).argv;
+  const install = [
+    "install",
+    "--only-concrete",
+    "--no-check-signature",
+    "--use-buildcache=package:never,dependencies:only",
+    "--verbose",
+    `--jobs=${resources.cores}`,
+    ...(until === undefined ? [] : [`--until=${until}`]),
+    `/${spec.hash}`,
+  ];
+  const push = [
+    "buildcache",
+    "push",
+    "--unsigned",
+    // What a killed push left is no package.
+    "--force",
+    "--only=package",
+    "--without-build-dependencies",
+    spack.folders.built,
+    `/${spec.hash}`,
+  ];
+  return {
+    hash: spec.hash,
+    label: `${spec.name}@${spec.version}`,
+    steps: [
+      { name: installStep, argv: command(install) },
+      ...(until === undefined ? [{ name: pushStep, argv: command(push) }] : []),
+    ],
+    log: join(work.logs, `${spec.name}-${spec.version}-${spec.hash.slice(0, 7)}.log`),
+    env: spackEnvironment(spack),
+    cwd: work.logs,
+    resources,
+  };
+}

@@ -1,0 +1,67 @@
+/** The Python that runs Spack. */
+import { SpacktainersError } from "../util/errors.ts";
+import { findProgram, runTool } from "../util/tool.ts";
+
+/** What has to be known of a Python. */
+export interface Python {
+  /** Absolute path of the interpreter itself. */
+  readonly executable: string;
+  /** Such as `[3, 11, 2]`. */
+  readonly version: readonly [number, number, number];
+  /** `x86_64`, `aarch64`. */
+  readonly machine: string;
+  /** Version of glibc such as `[2, 36]`; undefined with another C library. */
+  readonly glibc: readonly [number, number] | undefined;
+}
+
+/** Oldest Python that Spack 1.x and its solver's packages are published for. */
+const oldest = [3, 8] as const;
+
+const question = `
+import json, os, platform, sys
+if sys.implementation.name != "cpython": sys.exit(3)
+try: libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+except (AttributeError, ValueError, OSError): libc = ""
+print(json.dumps([sys.executable, sys.version_info[:3], platform.machine(), libc]))
+`;
+
+/**
+ * The machine's Python: the system's own, else the first on the search path.
+ *
+ * @param candidates paths to try, for tests
+ * @throws SpacktainersError RUNTIME_MISSING when there is none, or only ones that are too old
+ */
+export async function findPython(candidates?: readonly string[]): Promise<Python> {
+  const onPath = await findProgram("python3");
+  const tried = candidates ?? ["/usr/bin/python3", ...(onPath === undefined ? [] : [onPath])];
+  let tooOld: string | undefined;
+  for (const candidate of new Set(tried)) {
+    const answer = await runTool([candidate, "-I", "-S", "-c", question], { timeout: 30_000 });
+    if (answer.status !== 0) continue;
+    const [executable, version, machine, libc] = JSON.parse(answer.stdout) as [
+      string,
+      [number, number, number],
+      string,
+      string,
+    ];
+    const [major, minor] = version;
+    if (major !== oldest[0] || minor < oldest[1]) {
+      tooOld = `${candidate} is version ${version.join(".")}`;
+      continue;
+    }
+    const glibc = /^glibc (\d+)\.(\d+)/.exec(libc);
+    return {
+      executable: executable || candidate,
+      version,
+      machine,
+      glibc: glibc === null ? undefined : [Number(glibc[1]), Number(glibc[2])],
+    };
+  }
+  throw new SpacktainersError(
+    "RUNTIME_MISSING",
+    tooOld === undefined
+      ? "there is no python3 here, which Spack needs"
+      : `Spack needs Python ${oldest.join(".")} or newer, and ${tooOld}`,
+    { hint: "apt-get install python3" },
+  );
+}

@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import { evaluatePython } from "../../../src/environment/python/evaluate.ts";
+import { PythonProblem } from "../../../src/environment/python/problem.ts";
+import { regularExpressions } from "../../../src/environment/python/regularExpressions.ts";
+import { type PythonValue, quoted } from "../../../src/environment/python/values.ts";
+
+const names = new Map<string, PythonValue>([
+  ["platform", "linux"],
+  ["os", "debian12"],
+  ["target", "x86_64_v3"],
+  ["hostname", "node01.cluster"],
+  ["re", regularExpressions],
+  [
+    "env",
+    {
+      kind: "dict",
+      environment: true,
+      entries: [
+        ["A", "x"],
+        ["NUM", "12"],
+        ["EMPTY", ""],
+      ],
+    },
+  ],
+]);
+
+/** What CPython 3.11 says: `repr` of the value, or null where it raises an error. */
+const recorded: readonly (readonly [expression: string, value: string | null])[] = [
+  ["1 + 2 * 3 ** 2", "19"],
+  ["-7 // 2", "-4"],
+  ["-7 % 3", "2"],
+  ["7 / 2", "3.5"],
+  ["2 ** -1", "0.5"],
+  ["1_000 + 0x1f + 0o17 + 0b11", "1049"],
+  ["1e3", "1000.0"],
+  ["7.0", "7.0"],
+  ["0.1 + 0.2", "0.30000000000000004"],
+  ["1e16", "1e+16"],
+  ["1e-5", "1e-05"],
+  ["True + 1", "2"],
+  ["not 0", "True"],
+  ["1 < 2 < 3", "True"],
+  ["1 < 3 < 2", "False"],
+  ["'a' < 'b' <= 'b'", "True"],
+  ["'B' < 'a'", "True"],
+  ["'é' > 'z'", "True"],
+  ["[1, 2] < [1, 3]", "True"],
+  ["(1,) == (1.0,)", "True"],
+  ["'a' in 'abc'", "True"],
+  ["'' in 'abc'", "True"],
+  ["1 in [1.0, 2]", "True"],
+  ["{'a': 1}['a']", "1"],
+  ["{'a': 1, 'a': 2}", "{'a': 2}"],
+  ["[] or () or 'last'", "'last'"],
+  ["'' and nosuch", "''"],
+  ["'x' if '' else 'y'", "'y'"],
+  ["'a' 'b' \"c\"", "'abc'"],
+  ["'''a\\nb'''", "'a\\nb'"],
+  ["r'\\d\\n'", "'\\\\d\\\\n'"],
+  ["'\\x41\\u00e9\\t\\101'", "'Aé\\tA'"],
+  ['"it\'s"', '"it\'s"'],
+  ["'say \"hi\"'", "'say \"hi\"'"],
+  ["'abc'[0] + 'abc'[-1]", "'ac'"],
+  ["'abc'[1:]", "'bc'"],
+  ["'abc'[:-1]", "'ab'"],
+  ["'abcdef'[::2]", "'ace'"],
+  ["'abc'[::-1]", "'cba'"],
+  ["[1, 2, 3][-2:]", "[2, 3]"],
+  ["(1, 2)[0]", "1"],
+  ["'linux'.upper().lower()", "'linux'"],
+  ["' x '.strip()", "'x'"],
+  ["'xxaxx'.strip('x')", "'a'"],
+  ["'a.b.c'.split('.')", "['a', 'b', 'c']"],
+  ["'a.b.c'.split('.', 1)", "['a', 'b.c']"],
+  ["'a.b.c'.rsplit('.', 1)", "['a.b', 'c']"],
+  ["'  a  b '.split()", "['a', 'b']"],
+  ["'a-b'.partition('-')", "('a', '-', 'b')"],
+  ["'ab'.replace('a', 'b')", "'bb'"],
+  ["'node01'.removeprefix('node')", "'01'"],
+  ["'a'.join(['x', 'y'])", "'xay'"],
+  ["'abc'.find('c')", "2"],
+  ["'abcabc'.count('b')", "2"],
+  ["'12'.isdigit()", "True"],
+  ["'1a'.isalnum()", "True"],
+  ["'7'.zfill(3)", "'007'"],
+  ["'abc'.startswith(('x', 'a'))", "True"],
+  ["'abc'.endswith('bc', 2)", "False"],
+  ["len('é€')", "2"],
+  ["len([1, 2])", "2"],
+  ["str(7.0) + str(None) + str(True)", "'7.0NoneTrue'"],
+  ["str([1, 'a', (2,)])", "\"[1, 'a', (2,)]\""],
+  ["int('12') + int(' 7 ') + int(2.9)", "21"],
+  ["float('1.5')", "1.5"],
+  ["bool('')", "False"],
+  ["sorted(['b', 'a', 'C'])", "['C', 'a', 'b']"],
+  ["min(3, 1, 2)", "1"],
+  ["max('abc')", "'c'"],
+  ["sum([1, 2.5])", "3.5"],
+  ["abs(-3)", "3"],
+  ["list('ab')", "['a', 'b']"],
+  ["tuple([1])", "(1,)"],
+  ["list(range(3))", "[0, 1, 2]"],
+  ["list(range(1, 3))", "[1, 2]"],
+  ["any([0, ''])", "False"],
+  ["all([1, 'a'])", "True"],
+  ["[c.upper() for c in 'ab' if c != 'a']", "['B']"],
+  ["[a + b for a in 'xy' for b in '12']", "['x1', 'x2', 'y1', 'y2']"],
+  ["[k for k, v in [('a', 1), ('b', 2)] if v > 1]", "['b']"],
+  ["{1, 1, 2} == {2, 1}", "True"],
+  ["{1, 2} & {2, 3} == {2}", "True"],
+  ["env.get('A') + env['NUM']", "'x12'"],
+  ["env.get('NOPE')", "None"],
+  ["sorted(env.keys())", "['A', 'EMPTY', 'NUM']"],
+  ["re.match('n', hostname).group()", "'n'"],
+  ["re.search(r'(\\d+)', hostname).group(1)", "'01'"],
+  ["re.fullmatch('linux', platform) is None", "False"],
+  ["re.findall('[a-z]+', 'a1b2')", "['a', 'b']"],
+  ["re.findall('(.)(.)', 'abcd')", "[('a', 'b'), ('c', 'd')]"],
+  ["re.split('[.-]', 'a.b-c')", "['a', 'b', 'c']"],
+  ["re.sub(r'(\\w+)', r'<\\1>', 'a b')", "'<a> <b>'"],
+  ["re.match('(?i)LINUX', platform).end()", "5"],
+  ["re.match('LINUX', platform, re.I) is not None", "True"],
+  ["re.search('x$', 'x\\n') is not None", "True"],
+  ["re.search(r'x\\Z', 'x\\n') is not None", "False"],
+  ["re.match('[]a]+', ']a').group()", "']a'"],
+  ["re.match('(?P<w>l)(?P=w)?', 'linux').group('w')", "'l'"],
+  ["re.escape('a.b')", "'a\\\\.b'"],
+  ["nosuch", null],
+  ["1 / 0", null],
+  ["'a' + 1", null],
+  ["[][0]", null],
+  ["{}['a']", null],
+  ["env['NOPE']", null],
+  ["'abc'.nosuch", null],
+  ["'a' < 1", null],
+  ["int('x')", null],
+  ["re.match('(', 'a')", null],
+  ["1 +", null],
+  ["a b", null],
+  ["[1", null],
+  ["'a", null],
+  ["{[1]: 2}", null],
+  ["not", null],
+  ["1 = 2", null],
+];
+
+describe("evaluatePython", () => {
+  it.each(recorded)("%s", (expression, value) => {
+    const evaluate = () => quoted(evaluatePython(expression, names));
+    if (value !== null) {
+      expect(evaluate()).toBe(value);
+      return;
+    }
+    expect(evaluate).toThrow(PythonProblem);
+    try {
+      evaluate();
+    } catch (thrown) {
+      expect(thrown).toMatchObject({ kind: "python" });
+    }
+  });
+});

@@ -1,0 +1,123 @@
+/** What holds for every executor, whatever runs the work. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { BuildTask, Executor } from "../../src/spack/executors/executor.ts";
+import type { DagHash } from "../../src/spec/concrete.ts";
+import { processIsAlive } from "../../src/util/processes.ts";
+
+/** Where an executor is to be tried. */
+export interface ExecutorTrial {
+  /** A new executor. */
+  open(): Promise<Executor>;
+  /** A folder that its tasks can see, under the same path; default a temporary one. */
+  readonly folder?: string;
+  /** Whether its processes are this machine's, so that tests can look for them. */
+  readonly local: boolean;
+}
+
+/** Defines the tests of one executor. */
+export function executorConformance(name: string, trial: ExecutorTrial): void {
+  describe(`${name}: an executor`, () => {
+    let folder: string;
+    let executor: Executor;
+    beforeAll(() => {
+      folder = mkdtempSync(join(trial.folder ?? tmpdir(), "spacktainers-executor-"));
+    });
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    beforeEach(async () => {
+      executor = await trial.open();
+    });
+    afterEach(() => executor.close());
+
+    let count = 0;
+    const task = (script: string, ...more: readonly string[]): BuildTask => {
+      count++;
+      return {
+        hash: String(count).padStart(32, "a") as DagHash,
+        label: `task${count}@1.0`,
+        steps: [script, ...more].map((text, index) => ({ name: `step${index}`, argv: ["sh", "-c", text] })),
+        log: join(folder, `${count}.log`),
+        env: { PATH: "/usr/bin:/bin", WORD: "from outside" },
+        cwd: folder,
+        resources: { cores: 1, memory: undefined, seconds: undefined },
+      };
+    };
+    const run = async (...args: Parameters<Executor["start"]>) => {
+      const handle = await executor.start(...args);
+      return executor.finished(handle);
+    };
+    const log = (one: BuildTask): string => (existsSync(one.log) ? readFileSync(one.log, "utf8") : "");
+
+    it("runs commands one after the other, in their folder and environment, with their words in the log", async () => {
+      const one = task('echo "$WORD"; pwd', "echo second >&2");
+      const end = await run(one, []);
+      expect(end).toMatchObject({ outcome: "done", status: 0, step: "step1" });
+      expect(end.seconds).toBeGreaterThanOrEqual(0);
+      expect(log(one)).toBe(`from outside\n${folder}\nsecond\n`);
+    });
+
+    it("says which command failed, and runs no further ones", async () => {
+      const one = task("true", "echo broken; exit 7", "echo never");
+      expect(await run(one, [])).toMatchObject({ outcome: "failed", status: 7, step: "step1" });
+      expect(log(one)).toBe("broken\n");
+    });
+
+    it("begins a task when all that it comes after is done", async () => {
+      const slow = await executor.start(task("sleep 1; echo slow >>order"), []);
+      const quick = await executor.start(task("echo quick >>order"), []);
+      await run(task("echo last >>order"), [slow, quick]);
+      expect(readFileSync(join(folder, "order"), "utf8")).toMatch(/last\n$/);
+      expect(readFileSync(join(folder, "order"), "utf8")).toContain("slow");
+    });
+
+    it("never begins a task when something that it comes after failed, nor what comes after that", async () => {
+      const failing = await executor.start(task("exit 1"), []);
+      const dependent = task("echo never");
+      const second = await executor.start(dependent, [failing]);
+      const third = task("echo never");
+      expect(await executor.finished(await executor.start(third, [second]))).toMatchObject({
+        outcome: "not-started",
+      });
+      expect(await executor.finished(second)).toMatchObject({ outcome: "not-started" });
+      expect(log(dependent) + log(third)).toBe("");
+    });
+
+    it("stops a task with all of its processes", async () => {
+      const one = task(
+        "setsid sh -c 'trap \"\" TERM; echo pid $$; while :; do sleep 1; done' & wait",
+        "echo never",
+      );
+      const handle = await executor.start(one, []);
+      await expect.poll(() => log(one), { timeout: 60_000 }).toMatch(/pid \d+\n/);
+      const pid = Number(/pid (\d+)/.exec(log(one))?.[1]);
+      if (trial.local) expect(processIsAlive(pid)).toBe(true);
+      await executor.stop(handle);
+      expect(await executor.finished(handle)).toMatchObject({ outcome: "stopped" });
+      if (trial.local) expect(processIsAlive(pid)).toBe(false);
+      expect(log(one)).not.toContain("never");
+      // What has ended stays as it is.
+      await executor.stop(handle);
+    });
+
+    it("stops a task that has not begun", async () => {
+      const first = await executor.start(task("sleep 600"), []);
+      const waiting = task("echo never");
+      const second = await executor.start(waiting, [first]);
+      await executor.stop(first);
+      expect(["stopped", "not-started"]).toContain((await executor.finished(second)).outcome);
+      expect(log(waiting)).toBe("");
+    });
+
+    it("stops everything when it is closed, and takes nothing more", async () => {
+      const one = task("echo pid $$; exec sleep 600");
+      const handle = await executor.start(one, []);
+      await expect.poll(() => log(one), { timeout: 60_000 }).toMatch(/pid \d+\n/);
+      await executor.close();
+      expect((await executor.finished(handle)).outcome).toBe("stopped");
+      if (trial.local) expect(processIsAlive(Number(/pid (\d+)/.exec(log(one))?.[1]))).toBe(false);
+      await expect(executor.start(task("true"), [])).rejects.toThrow();
+    });
+  });
+}
