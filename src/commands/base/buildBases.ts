@@ -108,7 +108,9 @@ export function baseArguments(
   }
   const builtin = { ...defaultRecipes, paths: [defaultRecipes.path] };
   const repos = [builtin, ...spack.repos].flatMap(({ url, ref, commit, paths }) =>
-    paths.map((path) => `${url}@${commit ?? ref ?? "HEAD"}:${path === "" ? "." : path}`),
+    (paths.length === 0 ? [""] : paths).map(
+      (path) => `${url}@${commit ?? ref ?? "HEAD"}:${path === "" ? "." : path}`,
+    ),
   );
   values.set("REPOS", repos.join(" "));
   values.set("TARGET", platforms[arch].target ?? "");

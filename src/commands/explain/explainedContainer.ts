@@ -50,7 +50,7 @@ export interface ContainerState {
 /** Opens the caches of a repository, or those that the command line names instead. */
 export async function openRequestCaches(repository: Repository, request: ExplainRequest): Promise<CacheSet> {
   const { emit, signal, refresh, directory } = request;
-  const sources = await cacheSources(repository.configuration.caches, request, directory);
+  const sources = await cacheSources(repository.configuration, request, directory);
   return openCaches(sources, { emit, signal, refresh });
 }
 
