@@ -44,7 +44,7 @@ registries:
         `build --format=docker --tag local_builder --file ${work.path("builder/Dockerfile")}`,
         "--build-arg BASE_IMAGE=docker.io/library/ubuntu:24.04",
         "--build-arg SPACK_URL=https://example.invalid/spack.git --build-arg SPACK_BRANCH=v1.1.0",
-        "--build-arg REPOS=https://example.invalid/recipes.git@main:a https://example.invalid/recipes.git@main:b",
+        "--build-arg REPOS=https://github.com/spack/spack-packages.git@119680aeee8ea802c6111b7167583bddef97e82f:repos/spack_repo/builtin https://example.invalid/recipes.git@main:a https://example.invalid/recipes.git@main:b",
         `--build-arg TARGET=x86_64_v3 --build-arg EXTRA=1 ${work.path("builder")}`,
       ].join(" "),
       `build --format=docker --tag local_runtime --file ${work.path("runtime/Dockerfile")} --build-arg BASE_IMAGE=docker.io/library/ubuntu:24.04 --build-arg EXTRA=1 ${work.path("runtime")}`,

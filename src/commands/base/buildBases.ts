@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Configuration } from "../../definitions/configuration.ts";
+import { defaultRecipes } from "../../definitions/spackConfiguration.ts";
 import { streamTool } from "../../dockerfile/streamTool.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -99,15 +100,19 @@ export function baseArguments(
   if (base.kind === "debian")
     values.set("BASE_IMAGE", `docker.io/library/${base.distribution}:${base.suite}`);
   if (name === "runtime") return values;
-  if (spack.source !== undefined) {
-    values.set("SPACK_URL", spack.source.url);
-    const wanted = spack.source.commit ?? spack.source.ref;
-    if (wanted !== undefined) values.set("SPACK_BRANCH", wanted);
+  const { source } = spack;
+  if (source !== undefined) {
+    values.set("SPACK_URL", source.url);
+    const version = source.commit ?? source.ref;
+    if (version !== undefined) values.set("SPACK_BRANCH", version);
   }
-  const repos = spack.repos.flatMap(({ url, commit, ref, paths }) =>
-    (paths.length === 0 ? ["."] : paths).map((one) => `${url}@${commit ?? ref ?? "HEAD"}:${one}`),
+  const builtin = { ...defaultRecipes, paths: [defaultRecipes.path] };
+  const repos = [builtin, ...spack.repos].flatMap(({ url, ref, commit, paths }) =>
+    (paths.length === 0 ? [""] : paths).map(
+      (path) => `${url}@${commit ?? ref ?? "HEAD"}:${path === "" ? "." : path}`,
+    ),
   );
-  if (repos.length > 0) values.set("REPOS", repos.join(" "));
+  values.set("REPOS", repos.join(" "));
   values.set("TARGET", platforms[arch].target ?? "");
   return values;
 }
