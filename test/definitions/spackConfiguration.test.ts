@@ -71,7 +71,7 @@ describe("spack:", () => {
       compilers: [{ text: "gcc@12" }, { text: "clang" }],
       externals: [
         { kind: "find", name: "opengl" },
-        { kind: "given", spec: { text: "cmake@3.25.1", place: { line: 14 } }, prefix: "/usr" },
+        { kind: "given", spec: { text: "cmake@3.25.1", place: { line: 13 } }, prefix: "/usr" },
       ],
     });
   });
