@@ -41,6 +41,7 @@ export const innerOrders = {
     "list",
     "lock",
     "unpack",
+    "spack",
     "build",
     "push",
     "plan",

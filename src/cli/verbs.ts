@@ -21,6 +21,7 @@ import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
 import { signVerb } from "./verbs/sign.ts";
+import { spackVerb } from "./verbs/spack.ts";
 import { testVerb } from "./verbs/test.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 import { verifyVerb } from "./verbs/verify.ts";
@@ -54,4 +55,5 @@ export const verbs: readonly Verb[] = [
   signVerb,
   verifyVerb,
   keysVerb,
+  spackVerb,
 ];
