@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
 import { decompressStream } from "../archive/decompress.ts";
 import type { EntryStream } from "../archive/entry.ts";
 import { printable } from "../archive/names.ts";
@@ -10,7 +9,8 @@ import { readTar } from "../archive/readTar.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
-import { type BaseStore, keyOf, keyOfName } from "./baseStore.ts";
+import { fileState } from "../util/fileState.ts";
+import { type BaseStore, keyOf } from "./baseStore.ts";
 import { buildLayer, transformationVersion } from "./buildLayer.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { watchDpkgStatus } from "./dpkgStatus.ts";
@@ -105,13 +105,13 @@ async function* settled(entries: EntryStream, where: Place, emit: EmitEvent): En
     });
 }
 
-/** Digest of a file, remembered as long as its size, time and inode stay. */
+/** Digest of a file, remembered as long as the file stays as it is. */
 async function fileDigest(
   path: string,
   store: BaseStore,
   where: Place,
 ): Promise<{ digest: Digest; size: number }> {
-  const facts = await stat(path, { bigint: true }).catch((error: unknown) => {
+  const facts = await stat(path).catch((error: unknown) => {
     throw asSpacktainersError(error, where);
   });
   if (!facts.isFile())
@@ -119,13 +119,12 @@ async function fileDigest(
       place: where,
       hint: "name a tar file (plain, or compressed with gzip, xz or zstd)",
     });
-  const size = Number(facts.size);
-  const key = keyOfName(`${resolve(path)}\0${facts.size}\0${facts.mtimeNs}\0${facts.ino}`);
+  const { key, size, isSettled } = await fileState(path);
   const known = await store.read<{ digest: Digest }>("files", key);
   if (known !== undefined) return { digest: known.digest, size };
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk);
   const digest = digestOfHex(hash.digest("hex"));
-  await store.write("files", key, { digest });
+  if (isSettled) await store.write("files", key, { digest });
   return { digest, size };
 }

@@ -7,9 +7,11 @@ import { packageTask } from "../spec/packageTask.ts";
 import type { FileSource } from "../store/store.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { openBlobStore } from "../util/blobStore.ts";
-import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
+import { type Digest, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
+import { fileState } from "../util/fileState.ts";
 import { makeDirectory } from "../util/makeDirectory.ts";
 import type { CachedPackage } from "./types.ts";
 
@@ -47,10 +49,14 @@ export interface ArchiveStore {
 /**
  * Opens the download store below `cacheDirectory` (see `cacheHome`).
  */
-export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): ArchiveStore {
+export function openArchiveStore(
+  cacheDirectory: string,
+  emit: EmitEvent,
+  clock: Clock = systemClock,
+): ArchiveStore {
   const directory = join(cacheDirectory, "downloads");
   const partials = join(directory, "incoming");
-  const blobs = openBlobStore(directory);
+  const blobs = openBlobStore(directory, clock);
   const underway = new Map<Digest, Promise<FetchedArchive>>();
   const slot = openSlots(fetchesAtOnce);
 
@@ -109,7 +115,7 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
       return started;
     },
     async prune(maxBytes = defaultDownloadBytes) {
-      await removeOldPartials(partials, partialAgeMs);
+      await removeOldPartials(partials, partialAgeMs, clock);
       return blobs.prune(maxBytes);
     },
   };
@@ -137,13 +143,9 @@ async function verifiedRecord(
   path: string,
   cacheDirectory: string,
 ): Promise<{ record: string; size: number }> {
-  const facts = await stat(path, { bigint: true });
-  const state = [path, facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join("\0");
-  const name = digestOf(state).slice("sha256:".length);
-  return {
-    record: join(cacheDirectory, "index", "verified", name.slice(0, 2), name),
-    size: Number(facts.size),
-  };
+  const { key, size } = await fileState(path);
+  const name = hexOfDigest(key);
+  return { record: join(cacheDirectory, "index", "verified", name.slice(0, 2), name), size };
 }
 
 async function verifiedBefore(path: string, digest: Digest, cacheDirectory: string) {

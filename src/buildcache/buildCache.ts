@@ -15,7 +15,7 @@ import { archivePrefix, headBytes } from "./archivePrefix.ts";
 import { type ArchiveStore, type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type CacheKey, mergeCacheKeys } from "./cacheKeys.ts";
 import type { CacheFormat } from "./formats/format.ts";
-import { openFormats } from "./formats/openFormats.ts";
+import { type OpenedFormats, openFormats } from "./formats/openFormats.ts";
 import type { PackageId, SpecLookup } from "./formats/packageId.ts";
 import { presentFormats } from "./formats/presentFormats.ts";
 import { identifySpec, type VerifiedMetadata } from "./formats/verifiedMetadata.ts";
@@ -47,6 +47,8 @@ const signatureHints: TrustOptions = {
 export interface BuildCache {
   /** Without credentials. */
   readonly url: string;
+  /** Tells caches apart that have the same URL on different servers. */
+  readonly id: string;
   /** Formats the cache has, v3 first. Throws CACHE_UNAVAILABLE, CACHE_INVALID, NETWORK, ACCESS_DENIED. */
   formats(): Promise<readonly FormatName[]>;
   /** The cache's indexes, one a format, fetched or revalidated once a run; empty when it has none. */
@@ -104,7 +106,7 @@ export function openBuildCache(
   const { url } = opened;
   const folder = join(cacheDir, "index", digestOf(opened.id).slice(7, 39));
   const memory = openMetadataMemory(folder, `${trust.keys.id}${trust.unsigned ? "-unsigned" : ""}`, clock);
-  const downloads = archives ?? openArchiveStore(cacheDir, emit);
+  const downloads = archives ?? openArchiveStore(cacheDir, emit, clock);
 
   const formats = once(() => presentFormats(opened));
   let loaded: readonly CacheIndex[] = [];
@@ -159,7 +161,7 @@ export function openBuildCache(
 
   async function find(spec: PackageId, lookup: SpecLookup): Promise<CachedPackage | undefined> {
     const known = await remembered(spec);
-    if (known !== undefined) return packageOf(url, formatOf(known), spec, known);
+    if (known !== undefined) return packageOf(opened, formatOf(known), spec, known);
     const fetched = await withRetries(policy, url, async () => {
       const found = await fetchMetadata(spec, lookup);
       if (found === undefined && loaded.some((index) => index.has(spec.hash)))
@@ -171,7 +173,7 @@ export function openBuildCache(
       return undefined;
     }
     await memory.keep(spec.hash, fetched);
-    return packageOf(url, formatOf(fetched), spec, fetched);
+    return packageOf(opened, formatOf(fetched), spec, fetched);
   }
 
   const underway = new Map<string, Promise<CachedPackage | undefined>>();
@@ -184,6 +186,7 @@ export function openBuildCache(
 
   return {
     url,
+    id: opened.id,
     formats: async () => (await formats()).map(({ name }) => name),
     indexes,
     async findPackage(spec, lookup = () => undefined) {
@@ -203,7 +206,7 @@ export function openBuildCache(
           (thrown.code === "CHECKSUM_MISMATCH" || thrown.code === "NOT_FOUND");
         if (!stale) throw thrown;
         // Perhaps the package was pushed again: what is remembered of it must not be used by the next run.
-        await memory.forget(pkg.spec.hash);
+        await memory.forget(pkg.built.hash);
         throw new SpacktainersError(thrown.code, `${briefSpec(pkg.spec)}: ${thrown.message}`, {
           place: thrown.place,
           hint: "if the package was just pushed again, run again; else the cache's copy is damaged",
@@ -213,28 +216,28 @@ export function openBuildCache(
     },
     fetchArchiveHead: head,
     async archivePrefix(pkg) {
-      const known = await memory.find(pkg.spec.hash);
+      const known = await memory.find(pkg.built.hash);
       const same = known?.digest === pkg.digest;
       if (same && known.prefix !== undefined) return known.prefix ?? undefined;
       let prefix: string | undefined;
       try {
-        prefix = await archivePrefix(await head(pkg, headBytes), pkg.spec.hash, { url: pkg.archiveUrl });
+        prefix = await archivePrefix(await head(pkg, headBytes), pkg.built.hash, { url: pkg.archiveUrl });
       } catch (thrown) {
         const failure = asSpacktainersError(thrown);
         // These bytes are not verified yet: what is wrong with the archive is for who fetches it to say.
         if (["ARCHIVE_INVALID", "ARCHIVE_UNSAFE", "NOT_FOUND"].includes(failure.code)) return undefined;
         throw failure;
       }
-      if (same) await memory.keep(pkg.spec.hash, { ...known, prefix: prefix ?? null });
+      if (same) await memory.keep(pkg.built.hash, { ...known, prefix: prefix ?? null });
       return prefix;
     },
     async archiveSize(pkg) {
       if (pkg.size !== undefined) return pkg.size;
-      const known = await memory.find(pkg.spec.hash);
+      const known = await memory.find(pkg.built.hash);
       const same = known?.digest === pkg.digest;
       if (same && known.archiveSize !== undefined) return known.archiveSize ?? undefined;
       const size = (await formatOf(pkg).files.stat(pkg.archivePath))?.size;
-      if (same) await memory.keep(pkg.spec.hash, { ...known, archiveSize: size ?? null });
+      if (same) await memory.keep(pkg.built.hash, { ...known, archiveSize: size ?? null });
       return size;
     },
     async hasLocalArchive(pkg) {
@@ -253,7 +256,7 @@ export function openBuildCache(
 }
 
 async function packageOf(
-  cacheUrl: string,
+  { url: cacheUrl, id: cacheId }: OpenedFormats,
   { files }: CacheFormat,
   asked: PackageId,
   metadata: VerifiedMetadata,
@@ -265,12 +268,14 @@ async function packageOf(
   const size = metadata.size ?? (near ? (await files.stat(archivePath))?.size : undefined);
   return {
     spec: root,
+    built: root,
     graph,
     digest,
     size,
     format,
     generation: generationOf(root),
     cacheUrl,
+    cacheId,
     archiveUrl: files.locate(archivePath),
     archivePath,
     signedBy,

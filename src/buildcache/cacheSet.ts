@@ -6,6 +6,7 @@ import { type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type BuildCache, type BuildCacheOptions, openBuildCache } from "./buildCache.ts";
 import type { PackageId, SpecLookup } from "./formats/packageId.ts";
 import { mergeIndexes } from "./mergedIndex.ts";
+import { OtherCopyNeeded } from "./otherCopy.ts";
 import { pruneRemembered } from "./pruneRemembered.ts";
 import type { CachedPackage, CacheIndex, CacheSource } from "./types.ts";
 
@@ -21,11 +22,22 @@ export interface CacheSet {
   /**
    * The first cache's copy that verifies. A copy that fails is reported as a warning and the next cache is asked.
    *
+   * @param accept looks at what verified, and throws when it will not do: then the next cache is asked, too
    * @throws PACKAGE_NOT_CACHED when no cache has it; the first refusal (SIGNATURE_…, KEY_…, CHECKSUM_MISMATCH,
    *   IDENTITY_MISMATCH, …) when one has it but none verifies; CACHE_UNAVAILABLE when caches could not be asked
    */
-  findPackage(spec: PackageId, lookup?: SpecLookup): Promise<CachedPackage>;
-  /** As {@link BuildCache.fetchArchive}, from the cache where the package was found. */
+  findPackage(
+    spec: PackageId,
+    lookup?: SpecLookup,
+    accept?: (found: CachedPackage) => void,
+  ): Promise<CachedPackage>;
+  /**
+   * As {@link BuildCache.fetchArchive}, from the cache where the package was found; where that fails, from the next that has
+   * the same archive, with a warning.
+   *
+   * @throws the first cache's error, with what was tried besides; {@link OtherCopyNeeded} when a cache has another archive of
+   *   the package
+   */
   fetchArchive(pkg: CachedPackage): Promise<FetchedArchive>;
   fetchArchiveHead(pkg: CachedPackage, bytes: number): Promise<Uint8Array>;
   archivePrefix(pkg: CachedPackage): Promise<string | undefined>;
@@ -39,72 +51,130 @@ export interface CacheSet {
 /** Opens caches, in order. Nothing is asked of them before it is needed. */
 export function openCaches(sources: readonly CacheSource[], options: BuildCacheOptions): CacheSet {
   const cacheDir = options.cacheDir ?? cacheHome();
-  const archives = openArchiveStore(cacheDir, options.emit);
+  const archives = openArchiveStore(cacheDir, options.emit, options.clock);
   const caches = sources.map((source) => openBuildCache(source, options, archives));
   const warned = new Set<string>();
+  /** Archives that turned out to be missing or damaged in this run, by cache. */
+  const broken = new Map<string, SpacktainersError>();
+  const copyName = ({ cacheId, digest }: CachedPackage): string => `${cacheId} ${digest}`;
+  const report = ({ code, place, hint }: SpacktainersError, message: string): void =>
+    options.emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
   /** Says once what is wrong with a cache, not once a package. */
-  const warn = (cache: BuildCache, failure: SpacktainersError, once: boolean): void => {
-    if (once && warned.has(cache.url)) return;
-    if (once) warned.add(cache.url);
-    options.emit({
-      type: "warning",
-      code: failure.code,
-      message: once ? `the build cache ${cache.url} is left out: ${failure.message}` : failure.message,
-      place: failure.place,
-      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
-    });
+  const leaveOut = ({ cache, failure }: Attempt): void => {
+    if (warned.has(cache.id)) return;
+    warned.add(cache.id);
+    report(failure, `the build cache ${cache.url} is left out: ${failure.message}`);
+  };
+  /** Says why a copy of a package, or the whole cache, was not used. */
+  const warn = (attempt: Attempt, name: string, instead: string): void => {
+    const { failure } = attempt;
+    if (!aboutPackage(failure)) leaveOut(attempt);
+    else {
+      const subject = failure.message.startsWith(name) ? "" : `${name}: `;
+      report(failure, `${subject}${failure.message}; the copy in ${instead} is used`);
+    }
   };
   const cacheOf = (pkg: CachedPackage): BuildCache => {
-    const cache = caches.find(({ url }) => url === pkg.cacheUrl);
+    const cache = caches.find(({ id }) => id === pkg.cacheId);
     if (cache === undefined)
       throw new SpacktainersError("INTERNAL", `no cache ${pkg.cacheUrl} is open`, {
         place: { url: pkg.cacheUrl },
       });
     return cache;
   };
+  /** Does something with a package's archive: with that of the cache where it was found, else with the same one of the next. */
+  async function fromAnyCopy<T>(
+    pkg: CachedPackage,
+    work: (cache: BuildCache, copy: CachedPackage) => Promise<T>,
+  ): Promise<{ readonly value: T; readonly attempts: readonly Attempt[]; readonly used: BuildCache }> {
+    const first = cacheOf(pkg);
+    const attempts: Attempt[] = [];
+    let another: BuildCache | undefined;
+    for (const cache of [first, ...caches.filter((other) => other !== first)]) {
+      const result = await settled(
+        (async () => {
+          const copy =
+            cache === first ? pkg : await cache.findPackage(pkg.built, (hash) => pkg.graph.get(hash));
+          if (copy === undefined) return undefined;
+          if (copy.digest === pkg.digest) return { value: await work(cache, copy) };
+          if (!broken.has(copyName(copy))) another ??= cache;
+          return undefined;
+        })(),
+      );
+      if ("failure" in result) {
+        if (isFinal(result.failure)) throw result.failure;
+        attempts.push({ cache, failure: result.failure });
+      } else if (result.value !== undefined) return { value: result.value.value, attempts, used: cache };
+    }
+    throw another === undefined
+      ? allFailed(attempts)
+      : new OtherCopyNeeded(allFailed(attempts), briefSpec(pkg.built), another.url);
+  }
+
   let index: Promise<CacheIndex> | undefined;
 
   return {
     caches,
     index() {
-      if (caches.length === 0) return Promise.reject(noCache());
-      index ??= Promise.all(caches.map((cache) => settled(cache.indexes()))).then((results) => {
+      const indexed = caches.filter((_, at) => sources[at]?.hashOnly !== true);
+      if (indexed.length === 0) return Promise.reject(noCache());
+      index ??= Promise.all(indexed.map((cache) => settled(cache.indexes()))).then((results) => {
         const failures = results.flatMap((result) => ("failure" in result ? [result.failure] : []));
-        if (failures.length === caches.length) throw oneOrAll(failures);
+        if (failures.length === indexed.length) throw oneOrAll(failures);
         for (const [at, result] of results.entries()) {
-          const cache = caches[at];
+          const cache = indexed[at];
           if (cache === undefined) continue;
-          if ("failure" in result) warn(cache, result.failure, true);
+          if ("failure" in result) leaveOut({ cache, failure: result.failure });
           // Where folders cannot be listed, a wrong URL looks like this.
           else if (result.value.length === 0) options.emit(withoutIndex(cache.url));
         }
         const indexes = results.flatMap((result) => ("value" in result ? result.value : []));
-        if (indexes.every(({ size }) => size === 0)) throw nothingCached(caches, failures);
+        if (indexes.every(({ size }) => size === 0)) throw nothingCached(indexed, failures);
         return mergeIndexes(indexes);
       });
       return index;
     },
-    async findPackage(spec, lookup) {
-      const failures: { readonly cache: BuildCache; readonly failure: SpacktainersError }[] = [];
+    async findPackage(spec, lookup, accept) {
+      const failures: Attempt[] = [];
       for (const cache of caches) {
-        const result = await settled(cache.findPackage(spec, lookup));
+        const result = await settled(
+          cache.findPackage(spec, lookup).then((found) => {
+            const trouble = found === undefined ? undefined : broken.get(copyName(found));
+            if (trouble !== undefined) throw trouble;
+            if (found !== undefined) accept?.(found);
+            return found;
+          }),
+        );
         if ("failure" in result) {
-          if (result.failure.code === "INTERRUPTED") throw result.failure;
+          if (isFinal(result.failure)) throw result.failure;
           failures.push({ cache, failure: result.failure });
         } else if (result.value !== undefined) {
-          for (const { cache: earlier, failure } of failures) warn(earlier, failure, !aboutPackage(failure));
+          for (const attempt of failures) warn(attempt, briefSpec(spec), cache.url);
           return result.value;
         }
       }
       throw notFound(spec, caches, failures);
     },
-    fetchArchive: async (pkg) => cacheOf(pkg).fetchArchive(pkg),
-    fetchArchiveHead: async (pkg, bytes) => cacheOf(pkg).fetchArchiveHead(pkg, bytes),
-    archivePrefix: async (pkg) => cacheOf(pkg).archivePrefix(pkg),
-    archiveSize: async (pkg) => cacheOf(pkg).archiveSize(pkg),
+    async fetchArchive(pkg) {
+      const { value, attempts, used } = await fromAnyCopy(pkg, async (cache, copy) => {
+        try {
+          return await cache.fetchArchive(copy);
+        } catch (thrown) {
+          if (thrown instanceof SpacktainersError && !isFinal(thrown)) broken.set(copyName(copy), thrown);
+          throw thrown;
+        }
+      });
+      for (const attempt of attempts) warn(attempt, briefSpec(pkg.built), used.url);
+      return value;
+    },
+    // What is wrong with a copy is said when its archive is fetched.
+    fetchArchiveHead: async (pkg, bytes) =>
+      (await fromAnyCopy(pkg, (cache, copy) => cache.fetchArchiveHead(copy, bytes))).value,
+    archivePrefix: async (pkg) => (await fromAnyCopy(pkg, (cache, copy) => cache.archivePrefix(copy))).value,
+    archiveSize: async (pkg) => (await fromAnyCopy(pkg, (cache, copy) => cache.archiveSize(copy))).value,
     hasLocalArchive: async (pkg) => cacheOf(pkg).hasLocalArchive(pkg),
     async prune(maxBytes) {
-      await pruneRemembered(cacheDir);
+      await pruneRemembered(cacheDir, options.clock);
       return archives.prune(maxBytes);
     },
     async close() {
@@ -157,6 +227,31 @@ function withoutIndex(url: string): Parameters<BuildCacheOptions["emit"]>[0] {
   };
 }
 
+/** A cache that was tried, and what came of it. */
+interface Attempt {
+  readonly cache: BuildCache;
+  readonly failure: SpacktainersError;
+}
+
+/** Failures with which no other cache helps. */
+function isFinal({ code }: SpacktainersError): boolean {
+  return ["INTERRUPTED", "DISK_FULL", "INTERNAL"].includes(code);
+}
+
+/** The first failure, and what was tried besides. */
+function allFailed(attempts: readonly Attempt[]): SpacktainersError {
+  const [first, ...others] = attempts;
+  if (first === undefined) return new SpacktainersError("INTERNAL", "no cache was tried");
+  const { failure } = first;
+  if (others.length === 0) return failure;
+  const tried = others.map((other) => `${other.cache.url}: ${other.failure.message}`).join("; ");
+  return new SpacktainersError(failure.code, `${failure.message} (also tried: ${tried})`, {
+    place: failure.place,
+    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    cause: failure,
+  });
+}
+
 type Settled<T> = { readonly value: T } | { readonly failure: SpacktainersError };
 
 /** A result or one of our errors, as a value; anything else is thrown. */
@@ -177,7 +272,7 @@ function aboutPackage(failure: SpacktainersError): boolean {
 function notFound(
   spec: PackageId,
   caches: readonly BuildCache[],
-  failures: readonly { readonly cache: BuildCache; readonly failure: SpacktainersError }[],
+  failures: readonly Attempt[],
 ): SpacktainersError {
   const name = briefSpec(spec);
   const reasons = failures.map(({ cache, failure }) => {

@@ -15,6 +15,8 @@ export interface CacheSource extends StoreSource {
   readonly keys: readonly KeyFile[];
   /** True when the configuration says that this cache has no signatures. Never guessed. */
   readonly unsigned: boolean;
+  /** True for a cache that is asked for packages that are chosen already: its index is not read. */
+  readonly hashOnly?: boolean;
 }
 
 /** Formats of caches: layouts 1 and 2 of Spack up to 0.23, layout 3 of Spack 1.0 and later. */
@@ -26,6 +28,8 @@ export type FormatName = "v2" | "v3";
  */
 export interface CachedPackage {
   readonly spec: ConcreteSpec;
+  /** The package that the archive is of: another one than `spec` where that is spliced. */
+  readonly built: ConcreteSpec;
   /** Closure of the spec file (dependencies as Spack stored them). */
   readonly graph: SpecGraph;
   /** SHA-256 of the archive, from the signed metadata. */
@@ -38,6 +42,8 @@ export interface CachedPackage {
   readonly generation: Dialect;
   /** The cache, for messages. */
   readonly cacheUrl: string;
+  /** The cache, to find it again: its URL, and the server where that does not say which. */
+  readonly cacheId: string;
   /** Where the archive is, for messages. */
   readonly archiveUrl: string;
   /** Where the archive is in the cache, as its format names it. */

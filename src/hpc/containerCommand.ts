@@ -72,6 +72,7 @@ function sarus(job: Job): readonly string[] {
 function apptainer(runtime: "apptainer" | "singularity", job: Job): readonly string[] {
   return [
     `${runtime} exec`,
+    ...(job.plainHttp ? ["--no-https"] : []),
     ...(job.gpu === undefined ? [] : [job.gpu === "nvidia" ? "--nv" : "--rocm"]),
     ...job.binds.map((bind) => {
       for (const path of [bind.source, bind.target])
@@ -123,6 +124,7 @@ function nativeBind(bind: JobBind): string {
 function podman(job: Job): ContainerCommand {
   const options = [
     "--rm --network=host --pid=host",
+    ...(job.plainHttp ? ["--tls-verify=false"] : []),
     ...(job.gpu === "nvidia" ? ["--device=nvidia.com/gpu=all"] : []),
     ...(job.gpu === "rocm" ? ["--device=/dev/kfd --device=/dev/dri --group-add=keep-groups"] : []),
     ...job.binds.map((bind) => {

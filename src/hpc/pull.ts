@@ -14,6 +14,8 @@ export interface RegistryCredentials {
 
 /** What to pull. */
 export interface PullTask {
+  /** `oras`: a SIF file that was pushed as an artifact, for Apptainer and Singularity. */
+  readonly transport: "docker" | "oras";
   /** `host/path:tag`, without a scheme. */
   readonly reference: string;
   /** Apptainer and Singularity: the SIF file to write. */
@@ -55,6 +57,10 @@ export interface PullCommand {
 export function pullCommand(runtime: PullRuntime, program: string, task: PullTask): PullCommand {
   const { reference, credentials, plainHttp } = task;
   const none = { env: {}, input: undefined, secretFile: undefined };
+  if (task.transport === "oras" && runtime !== "apptainer" && runtime !== "singularity")
+    throw new SpacktainersError("NOT_SUPPORTED", `${runtime} does not pull SIF files`, {
+      hint: "Apptainer and Singularity do; a container image is docker://NAME",
+    });
   if (runtime === "apptainer" || runtime === "singularity") {
     const prefix = runtime.toUpperCase();
     return {
@@ -65,7 +71,7 @@ export function pullCommand(runtime: PullRuntime, program: string, task: PullTas
         ...(task.force ? ["--force"] : []),
         ...(plainHttp ? ["--no-https"] : []),
         task.file,
-        `docker://${reference}`,
+        `${task.transport}://${reference}`,
       ],
       env:
         credentials === undefined
@@ -116,7 +122,7 @@ function authFile(reference: string, { username, password }: RegistryCredentials
 }
 
 /** The registry's host, with a port where there is one. */
-export function registryHost(reference: string): string {
+function registryHost(reference: string): string {
   return reference.split("/", 1)[0] ?? "";
 }
 

@@ -24,11 +24,7 @@ export interface RegistryAddress {
  * @throws REFERENCE_INVALID
  */
 export function parseRegistryAddress(text: string, place: Place = {}): RegistryAddress {
-  const scheme = /^(https?):\/\//.exec(text)?.[1] as "http" | "https" | undefined;
-  const bare = (scheme === undefined ? text : text.slice(scheme.length + 3)).replace(/\/$/, "");
-  const slash = bare.indexOf("/");
-  const host = parseRegistryHost(slash < 0 ? bare : bare.slice(0, slash), place);
-  const path = slash < 0 ? undefined : bare.slice(slash + 1);
+  const { host, scheme, path } = splitAddress(text, place);
   // Docker Hub's `library/` is for its own images: a prefix of one part is an account's name.
   const prefix =
     path === undefined
@@ -37,6 +33,24 @@ export function parseRegistryAddress(text: string, place: Place = {}): RegistryA
         ? (parseRepositoryPath(`${path}/x`, host, place).slice(0, -2) as RepositoryPath)
         : parseRepositoryPath(path, host, place);
   return { host, prefix, scheme };
+}
+
+/**
+ * Host and scheme of a registry's address, whatever its path is.
+ *
+ * @throws REFERENCE_INVALID
+ */
+export function parseRegistryEndpoint(text: string): Pick<RegistryAddress, "host" | "scheme"> {
+  const { host, scheme } = splitAddress(text, {});
+  return { host, scheme };
+}
+
+function splitAddress(text: string, place: Place) {
+  const scheme = /^(https?):\/\//.exec(text)?.[1] as "http" | "https" | undefined;
+  const bare = (scheme === undefined ? text : text.slice(scheme.length + 3)).replace(/\/$/, "");
+  const slash = bare.indexOf("/");
+  const host = parseRegistryHost(slash < 0 ? bare : bare.slice(0, slash), place);
+  return { host, scheme, path: slash < 0 ? undefined : bare.slice(slash + 1) };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Registries by their hosts, with what is configured of them. */
 import { SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
-import { parseRegistryAddress } from "./address.ts";
+import { parseRegistryEndpoint, registryOrigin } from "./address.ts";
 import type { RegistryHost, RepositoryName } from "./reference.ts";
 import { openRegistry, type Registry, type RegistryOptions, type Repository } from "./registry.ts";
 import type { UserCredentials } from "./types.ts";
@@ -60,21 +60,36 @@ export function openRegistries({
   };
 }
 
+/** What is configured of the registry at a host; undefined when it is not configured. */
+export function settingsOf<T extends Pick<RegistrySettings, "url">>(
+  host: RegistryHost,
+  configured: readonly T[],
+): T | undefined {
+  return configured.find(({ url }) => parseRegistryEndpoint(url).host === host);
+}
+
+/**
+ * Whether a registry is reached by plain HTTP: when its URL in the configuration begins with `http://`, or when it is on this
+ * machine and its URL does not begin with `https://`.
+ */
+export function usesPlainHttp(
+  host: RegistryHost,
+  configured: readonly Pick<RegistrySettings, "url">[],
+): boolean {
+  const settings = settingsOf(host, configured);
+  const scheme = settings && parseRegistryEndpoint(settings.url).scheme;
+  return registryOrigin(host, scheme).startsWith("http:");
+}
+
 function optionsOf(
   host: RegistryHost,
   configured: readonly RegistrySettings[],
   env: NodeJS.ProcessEnv,
 ): Pick<RegistryOptions, "type" | "scheme" | "credentials"> {
-  for (const configuration of configured) {
-    const address = parseRegistryAddress(configuration.url);
-    if (address.host !== host) continue;
-    return {
-      type: configuration.type,
-      scheme: address.scheme,
-      credentials: credentialsOf(configuration, env),
-    };
-  }
-  return {};
+  const settings = settingsOf(host, configured);
+  if (settings === undefined) return {};
+  const { scheme } = parseRegistryEndpoint(settings.url);
+  return { type: settings.type, scheme, credentials: credentialsOf(settings, env) };
 }
 
 function credentialsOf(

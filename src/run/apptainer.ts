@@ -1,3 +1,4 @@
+import type { Sharing } from "./apptainerSharing.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
 import { mountOption } from "./mountOption.ts";
@@ -12,12 +13,14 @@ export type ApptainerName = "apptainer" | "singularity";
  *
  * @param root directory with the unpacked image; or a SIF or squashfs file, or a directory that Apptainer made, which its own
  *   scripts start
+ * @param sharing how a rank is to be in the namespace of others
  */
 export function apptainerInvocation(
   name: ApptainerName,
   program: string,
   root: string,
   container: ContainerProcess,
+  sharing?: Sharing,
 ): Invocation {
   const prefix = name.toUpperCase();
   refuseHostMpi(name, container);
@@ -30,6 +33,7 @@ export function apptainerInvocation(
   if (container.network === "none") options.push("--net", "--network=none", "--hostname=localhost");
   if (container.gpu !== undefined) options.push(container.gpu === "nvidia" ? "--nv" : "--rocm");
   for (const bind of container.binds) options.push(`--mount=${mountOption(bind, "destination", "ro")}`);
+  if (sharing !== undefined) options.push("--sharens");
   // Values are taken as they are, not as shell text.
   const env: NodeJS.ProcessEnv = { ...process.env, [`${prefix}_NO_EVAL`]: "1" };
   const { ownScript } = container;
@@ -37,7 +41,9 @@ export function apptainerInvocation(
   // An image of Apptainer's own has its variables in its scripts.
   for (const [variable, value] of ownScript === undefined ? all : extraEnv)
     if (variable !== "HOME") env[`${prefix}ENV_${variable}`] = value;
-  const words = ownScript === undefined ? container.argv : ownScript.args;
+  // It knows ranks by who started them; those of different containers must not be taken for one another's.
+  if (sharing !== undefined) env[`${prefix}_CONFIGDIR`] = sharing.notes;
+  const words = [...(sharing?.before ?? []), ...(ownScript === undefined ? container.argv : ownScript.args)];
   return {
     argv: [program, "--silent", ownScript?.action ?? "exec", ...options, root, ...words],
     env,

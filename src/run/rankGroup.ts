@@ -3,16 +3,13 @@
  * mounted once.
  */
 import { readlinkSync } from "node:fs";
-import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { digestOf, hexOfDigest } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { acquireLock, livingHolder } from "../util/fileLock.ts";
 import { stopIfAborted } from "../util/interruption.ts";
-import { startOfProcess } from "../util/processes.ts";
 import type { JoinedRank, SharedRoot } from "./namespaceStart.ts";
+import { rankFolder } from "./rankFolder.ts";
 
 /** What a rank is to do. */
 export type RankPlace =
@@ -37,11 +34,9 @@ export async function findRankPlace(
   key: string,
   { emit, signal }: { readonly emit: EmitEvent; readonly signal?: AbortSignal | undefined },
 ): Promise<RankPlace | undefined> {
-  const folder = await rankFolder();
+  const folder = await rankFolder(key);
   if (folder === undefined) return undefined;
-  const name = hexOfDigest(digestOf(`${launchOf()} ${key}`)).slice(0, 32);
-  const root = { claim: join(folder, `${name}.claim`), ready: join(folder, `${name}.ready`) };
-  await sweep(folder);
+  const root = { claim: join(folder, "claim"), ready: join(folder, "ready") };
   const begin = performance.now();
   let isTold = false;
   for (;;) {
@@ -74,32 +69,4 @@ async function joinable(path: string): Promise<JoinedRank | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** What ranks that belong together have in common: the step of a Slurm job, else who started them. */
-function launchOf(env: NodeJS.ProcessEnv = process.env): string {
-  const { SLURM_JOB_ID: job, SLURM_STEP_ID: step, SLURM_NODEID: node } = env;
-  if (job !== undefined && step !== undefined) return `slurm ${job} ${step} ${node ?? ""}`;
-  return `process ${process.ppid} ${startOfProcess(process.ppid) ?? ""}`;
-}
-
-/** A folder of this machine alone, and of this user alone. */
-async function rankFolder(): Promise<string | undefined> {
-  const uid = process.getuid?.() ?? 0;
-  for (const place of ["/dev/shm", tmpdir()]) {
-    const folder = join(place, `spacktainers-${uid}`);
-    await mkdir(folder, { mode: 0o700 }).catch(() => {});
-    const facts = await lstat(folder).catch(() => undefined);
-    if (facts?.isDirectory() !== true || facts.uid !== uid) continue;
-    if ((facts.mode & 0o077) !== 0) await chmod(folder, 0o700);
-    return folder;
-  }
-  return undefined;
-}
-
-/** Removes what ranks left that have ended. */
-async function sweep(folder: string): Promise<void> {
-  for (const name of await readdir(folder).catch(() => []))
-    if (name.endsWith(".ready") && (await livingHolder(join(folder, name))) === undefined)
-      await rm(join(folder, name), { force: true });
 }

@@ -11,6 +11,7 @@ import { type ProcessReplacer, processReplacer } from "../util/replaceProcess.ts
 import { shellLine } from "../util/shellQuote.ts";
 import { findProgram } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
+import { apptainerSharing, type Sharing } from "./apptainerSharing.ts";
 import { containerProcess } from "./containerProcess.ts";
 import { engineInvocation, importImage } from "./engine.ts";
 import { type Invocation, refuseHostMpi } from "./invocation.ts";
@@ -25,6 +26,7 @@ import {
   type PreparedRun,
   unpackContext,
 } from "./preparedRun.ts";
+import { lookUp } from "./rootView.ts";
 import { troubleWith } from "./runtimeTrial.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
@@ -121,7 +123,7 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     const context = unpackContext(run);
     const replacer = await replacerFor(run);
     if (replacer !== undefined)
-      return becomeRank(run.image, run.container, context, abilities, replacer, () => run.options.leave?.());
+      return becomeRank(run.image, run.container, context, abilities, replacer, () => leave(run));
     if (run.options.print === undefined) return runInNamespace(run.image, run.container, context, abilities);
     run.options.print(shellLine(await namespaceCommandLine(run.image, run.container, context, abilities)));
     return 0;
@@ -134,7 +136,7 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     const replacer = files.length === 0 ? await replacerFor(run) : undefined;
     if (replacer !== undefined) {
       const { argv, env, descriptor } = invocation;
-      run.options.leave?.();
+      await leave(run);
       return replacer.replace({ argv, env, descriptors: descriptor === undefined ? [] : [descriptor] });
     }
     if (run.options.print === undefined) {
@@ -146,6 +148,12 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
   } finally {
     for (const file of files) await rm(file, { force: true });
   }
+}
+
+/** The last that happens here before the program takes this process's place. */
+async function leave({ image, options }: PreparedRun): Promise<void> {
+  await image.close();
+  options.leave?.();
 }
 
 /** What lets the program take the place of this process, where a launcher watches it: nothing of ours has to stay beside it then. */
@@ -160,7 +168,8 @@ async function invocationFor(
   files: string[],
 ): Promise<Invocation> {
   if (name === "apptainer" || name === "singularity") {
-    return apptainerInvocation(name, program, await apptainerRoot(run), run.container);
+    const root = await apptainerRoot(run);
+    return apptainerInvocation(name, program, root, run.container, await sharingOf(name, program, root, run));
   }
   if (name === "sarus")
     return sarusInvocation(
@@ -177,4 +186,28 @@ async function invocationFor(
     await writeFile(path, text, { mode: 0o600 });
     return path;
   });
+}
+
+/** How a rank of Apptainer shares a namespace with others: where all were started by one process, which the launcher is for them. */
+async function sharingOf(
+  name: RuntimeName,
+  program: string,
+  root: string,
+  run: PreparedRun,
+): Promise<Sharing | undefined> {
+  const { launch, network, binds, readOnly, gpu, fakeroot, workdir, ownScript } = run.container;
+  const mayShare =
+    name === "apptainer" &&
+    launch !== undefined &&
+    network === "host" &&
+    process.getuid?.() !== 0 &&
+    (await replacerFor(run)) !== undefined;
+  // A shell is needed; the scripts of Apptainer's own images are for one, and only one of them takes a program.
+  const hasShell =
+    ownScript === undefined
+      ? (await lookUp([root], "bin/sh").catch(() => undefined))?.kind === "file"
+      : ownScript.action === "exec";
+  if (!mayShare || !hasShell) return undefined;
+  const key = JSON.stringify([root, binds, launch.devices, readOnly, gpu, fakeroot, workdir]);
+  return apptainerSharing(program, key, join(run.cache, "run"));
 }

@@ -1,7 +1,7 @@
 /** Images of Apptainer on this machine, as one layer: SIF files, bare squashfs files and directories ("sandboxes"). */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseImageConfig } from "../archive/oci/parse.ts";
 import { mediaTypes, type Platform } from "../archive/oci/types.ts";
@@ -9,10 +9,11 @@ import { writeTar } from "../archive/writeTar.ts";
 import type { Image } from "../image/image.ts";
 import type { Layer } from "../image/layer.ts";
 import { platformRank } from "../image/platform.ts";
-import { sweepTemporaries, temporaryPath } from "../util/atomicFile.ts";
+import { sweepTemporaries, temporaryPath, writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
-import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
+import { type Digest, digestOf, digestOfHex, hexOfDigest, parseDigest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { type FileState, fileState } from "../util/fileState.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { findProgram } from "../util/tool.ts";
 import { directoryEntries } from "./directoryEntries.ts";
@@ -58,6 +59,8 @@ export async function openLocalImage(path: string, platforms: readonly Platform[
       const tar = (): AsyncIterable<Uint8Array> => writeTar(directoryEntries(path), { trailer: true });
       return image({ path, architecture: supposed, execution: {}, tar });
     }
+    // As it is before it is opened: what is read is of this state, if it is still that afterwards.
+    const state = await fileState(path);
     // A pipe would be waited for.
     if (found.isFile() && isSquashfsHead(await headOf(path))) {
       const bytes = (): AsyncIterable<Uint8Array> => createReadStream(path, { highWaterMark: 2 ** 20 });
@@ -68,12 +71,12 @@ export async function openLocalImage(path: string, platforms: readonly Platform[
         tar: async function* () {
           yield* squashfsTar(await squashfsReader(path), path);
         },
-        contentDigest: () => contentDigest(supposed, {}, bytes()),
+        contentDigest: () => contentDigest(path, state, supposed, {}, bytes),
       });
     }
     const sif = await openSif(path);
     try {
-      return await sifImage(sif, platforms);
+      return await sifImage(sif, state, platforms);
     } catch (error) {
       await sif.close();
       throw error;
@@ -93,7 +96,7 @@ async function squashfsReader(path: string): Promise<string> {
 }
 
 /** The image in a SIF file, which stays open until the image is closed. */
-async function sifImage(sif: SifFile, platforms: readonly Platform[]): Promise<Image> {
+async function sifImage(sif: SifFile, state: FileState, platforms: readonly Platform[]): Promise<Image> {
   const { path } = sif;
   const place = { file: path };
   const partition = primaryPartition(sif);
@@ -123,7 +126,7 @@ async function sifImage(sif: SifFile, platforms: readonly Platform[]): Promise<I
     tar: async function* () {
       yield* squashfsTar(await squashfsReader(path), await copy.path());
     },
-    contentDigest: () => contentDigest(architecture, execution, sif.read(partition)),
+    contentDigest: () => contentDigest(path, state, architecture, execution, () => sif.read(partition)),
     async close() {
       await copy.remove();
       await sif.close();
@@ -173,16 +176,25 @@ async function partitionCopy(
   };
 }
 
-/** Of the file system's bytes and of what is said beside them. */
+/** Of the file system's bytes and of what is said beside them; remembered as long as the file stays as it is. */
 async function contentDigest(
+  path: string,
+  { key, isSettled }: FileState,
   architecture: string,
   execution: JsonObject,
-  bytes: AsyncIterable<Uint8Array>,
+  bytes: () => AsyncIterable<Uint8Array>,
 ): Promise<Digest> {
+  const said = JSON.stringify([architecture, execution]);
+  const note = join(cacheHome(), "archives", "contents", hexOfDigest(digestOf(`${key}\n${said}`)));
+  const known = parseDigest(await readFile(note, "utf8").catch(() => ""));
+  if (known !== undefined) return known;
   const hash = createHash("sha256");
-  hash.update(`${JSON.stringify([architecture, execution])}\n`);
-  for await (const chunk of bytes) hash.update(chunk);
-  return digestOfHex(hash.digest("hex"));
+  hash.update(`${said}\n`);
+  for await (const chunk of bytes()) hash.update(chunk);
+  const digest = digestOfHex(hash.digest("hex"));
+  // Not if the file has changed while it was read.
+  if (isSettled && (await fileState(path)).key === key) await writeFileAtomically(note, digest);
+  return digest;
 }
 
 /** What {@link image} makes an image of. */

@@ -340,6 +340,12 @@ spack:
       expect(problemsOf(`spack:\n  ${text}\n`).join()).toMatch(/unknown key .*Spack's command line/);
   });
 
+  it("knows a key that is there twice, whatever it says about merging", () => {
+    expect(
+      problemsOf("spack:\n  packages:\n    zlib: { require: +a }\n    zlib::\n      require: +b\n"),
+    ).toEqual(["4:5 MANIFEST_INVALID the key `zlib` is there twice | remove one of them"]);
+  });
+
   it("says whether there are includes, and does not follow them", () => {
     expect(readManifest("spack:\n  include: [nowhere.yaml]\n", "f")).toMatchObject({
       includes: true,

@@ -130,6 +130,16 @@ describe("batchScript", () => {
     else expect(words.at(-odd.length - 1)).toBe("/images/hello.sif");
   });
 
+  it("tells runtimes that pull of a registry that speaks plain HTTP", () => {
+    const image = "docker://localhost:5000/hello:1";
+    const options = (runtime: Job["runtime"], standIn: string) =>
+      wordsOf(batchScript({ ...plainJob, runtime, image, plainHttp: true }), standIn);
+    expect(options("apptainer", "apptainer")).toContain("--no-https");
+    expect(options("singularity", "singularity")).toContain("--no-https");
+    expect(options("podman", "podman")).toContain("--tls-verify=false");
+    expect(wordsOf(batchScript(plainJob), "apptainer")).not.toContain("--no-https");
+  });
+
   it("writes what each runtime calls the same things", () => {
     const job: Job = {
       ...plainJob,

@@ -6,6 +6,7 @@ export const plainJob: Job = {
   site: "here",
   runtime: "apptainer",
   image: "/images/hello.sif",
+  plainHttp: false,
   command: ["ring"],
   resources: { nodes: 2, tasksPerNode: 4 },
   pmi: { plugin: "pmi2", because: "" },

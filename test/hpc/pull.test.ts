@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type PullTask, pullCommand, pullReference, pullRuntimes, registryHost } from "../../src/hpc/pull.ts";
+import { type PullTask, pullCommand, pullReference, pullRuntimes } from "../../src/hpc/pull.ts";
 
 const task: PullTask = {
+  transport: "docker",
   reference: "ghcr.io/org/spack-hello:1.0",
   file: "/w/hello.sif",
   force: false,
@@ -55,12 +56,19 @@ describe("pullCommand", () => {
   });
 });
 
+it("pulls SIF files of registries with what runs them", () => {
+  const sif: PullTask = { ...task, transport: "oras" };
+  expect(pullCommand("apptainer", "a", sif).argv.at(-1)).toBe(`oras://${task.reference}`);
+  expect(() => pullCommand("podman", "p", sif)).toThrow(
+    expect.objectContaining({ code: "NOT_SUPPORTED", hint: expect.stringContaining("docker://") }),
+  );
+});
+
 describe("pullReference", () => {
   it("writes names in lower case, tags as they are", () => {
     expect(pullReference("docker://GHCR.io/My-Org/Spack-X:V1.0")).toBe("ghcr.io/my-org/spack-x:V1.0");
     expect(pullReference("localhost:5000/a/b")).toBe("localhost:5000/a/b:latest");
     expect(pullReference(`r.io/a@sha256:${"0".repeat(64)}`)).toBe(`r.io/a@sha256:${"0".repeat(64)}`);
-    expect(registryHost("localhost:5000/a/b:1")).toBe("localhost:5000");
   });
 
   it.each(["a.b/", "a.b/c:t:u", "a.b/c d", "--x.y/z", "a.b/c@sha256:12", "a.b/c:-t", "-x"])(

@@ -1,4 +1,5 @@
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -69,6 +70,35 @@ describe.skipIf(trouble !== undefined)(
       ]);
       expect(ran.status).toBe(0);
     });
+
+    it.each(runtimes)("may end at once, by $runtime", async ({ runtime, missing }) => {
+      if (missing !== undefined) return;
+      for (let attempt = 0; attempt < (runtime === "podman" ? 1 : 3); attempt++) {
+        const ran = await asUser([
+          ...["srun", "--mpi=pmi2", "--overcommit", "-N1", "-n6", ...spacktainers, "exec", "-q"],
+          ...["--with", runtime, layout, "--", "sh", "-c", "echo fine"],
+        ]);
+        expect(ran.stdout, ran.stderr).toBe("fine\n".repeat(6));
+      }
+    });
+
+    it.each(runtimes)(
+      "leave nothing of ours beside the program, by $runtime",
+      async ({ runtime, missing }) => {
+        if (missing !== undefined) return;
+        const meeting = join(user.home, `meeting-${runtime}`);
+        mkdirSync(meeting);
+        spawnSync("chown", [String(user.uid), meeting]);
+        const inside = "touch /meet/$SLURM_PROCID; until [ -e /meet/done ]; do sleep 0.1; done";
+        const outside = `until [ -e ${meeting}/0 ] && [ -e ${meeting}/1 ]; do sleep 0.1; done; ps -o comm= -u ${user.uid} | grep -c node; touch ${meeting}/done`;
+        const exec = `${spacktainers.join(" ")} exec -q --with ${runtime} --bind ${meeting}:/meet ${layout}`;
+        const ran = await asUser([
+          ...["srun", "--mpi=pmi2", "-N1", "-n2", "sh", "-c"],
+          `if [ $SLURM_PROCID = 0 ]; then ( ${outside} ) & fi; exec ${exec} -- sh -c '${inside}'`,
+        ]);
+        expect(ran.stdout, ran.stderr).toBe("0\n");
+      },
+    );
 
     it.each(runtimes)("are who they are outside, by $runtime", async ({ runtime, missing }) => {
       if (missing !== undefined) return;

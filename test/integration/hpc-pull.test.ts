@@ -52,7 +52,7 @@ describe.skipIf(trouble !== undefined)(
 
     it.skipIf(podmanTrouble() !== undefined)("by Podman, which can run it then", async () => {
       const runtime = place.work.path("runtime");
-      const pulled = await run(["pull", "hello-mpi", "--with", "podman", "--plain-http", "--json"], {
+      const pulled = await run(["pull", "hello-mpi", "--with", "podman", "--json"], {
         XDG_RUNTIME_DIR: runtime,
       });
       expect(pulled.status, pulled.stdout).toBe(0);

@@ -1,13 +1,14 @@
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasCephServer, startCephServer } from "../support/cephServer.ts";
-import { makeWorkplace, type Workplace } from "../support/cli.ts";
+import { type CommandResult, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { debrisIn, digestOfBuild, expectRefusal, jsonLines } from "../support/cliChecks.ts";
-import { type DemoCache, makeDemoRepository } from "../support/demoCache.ts";
+import { type DemoCache, demoCache, makeDemoRepository } from "../support/demoCache.ts";
 import { type FaultProxy, type Hindrance, startFaultProxy } from "../support/faultProxy.ts";
 import { type FaultServer, serveDirectory, shortened, startFaultServer } from "../support/faultServer.ts";
 import { hasS3Server, type S3Server, startS3Server } from "../support/s3Server.ts";
+import { makeKey, type TestKey } from "../support/signingKey.ts";
 import { freePort, hasNginx, type StaticServer, startNginx } from "../support/staticServer.ts";
 
 const build = ["build", "hello-mpi", "--json", "--output", "oci:image"];
@@ -254,6 +255,68 @@ describe("several caches", () => {
     expect(digestOfBuild(result)).toBe(digest);
     const warnings = jsonLines(result).filter(({ type }) => type === "warning");
     expect(warnings).toEqual([expect.objectContaining({ code: "IDENTITY_MISMATCH" })]);
+  });
+
+  /** A repository with two copies of the cache, `cache` and `second`. */
+  function twoCaches(key?: TestKey): {
+    readonly work: Workplace;
+    readonly first: DemoCache;
+    readonly second: DemoCache;
+  } {
+    const work = makeWorkplace();
+    places.push(work);
+    const first = makeDemoRepository(work, "cache", key);
+    cpSync(first.directory, work.path("second"), { recursive: true });
+    const text = readFileSync(work.path("spacktainers.yaml"), "utf8");
+    const keys = key === undefined ? "[cache.pub]" : "[cache.pub, test.pub]";
+    const entry = `- {url: second, trust: ${keys}}`;
+    writeFileSync(work.path("spacktainers.yaml"), text.replace("\nbase:", `\n${entry}\nbase:`));
+    return { work, first, second: demoCache(work.path("second")) };
+  }
+  const warningsOf = (result: CommandResult) => jsonLines(result).filter(({ type }) => type === "warning");
+
+  it.each<[string, string, (path: string) => void]>([
+    ["missing", "NOT_FOUND", (path) => rmSync(path)],
+    ["cut off", "CHECKSUM_MISMATCH", (path) => truncateSync(path, 5000)],
+    [
+      "damaged",
+      "CHECKSUM_MISMATCH",
+      (path) => {
+        const bytes = readFileSync(path);
+        bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+        writeFileSync(path, bytes);
+      },
+    ],
+  ])("stand in for one another when an archive is %s", async (_, code, change) => {
+    const { work, first, second } = twoCaches();
+    change(first.archive("mpich"));
+    const result = await work.run(build);
+    expect(digestOfBuild(result)).toBe(digest);
+    expect(warningsOf(result)).toEqual([
+      expect.objectContaining({ code, message: expect.stringMatching(/^mpich@4\.0\.2.*second is used$/) }),
+    ]);
+    const unpacked = await work.run(["unpack", "hello-mpi", "--into", "unpacked", "--json"]);
+    expect(unpacked.status).toBe(0);
+    expect(warningsOf(unpacked)).toEqual([expect.objectContaining({ code })]);
+    expect(debrisIn(work.directory)).toEqual([]);
+    change(second.archive("mpich"));
+    expectRefusal(await work.run([...quiet, "--output", "oci:other", "--no-strip"]), {
+      code,
+      status: code === "NOT_FOUND" ? 4 : 5,
+      says: /mpich@4\.0\.2.*also tried: \S*second/,
+    });
+  });
+
+  it("stand in for one another with an archive that was made anew: everything is planned with that", async () => {
+    const key = await makeKey();
+    const { work, first, second } = twoCaches(key);
+    await second.replaceArchive("ring", key, (tar) => Buffer.concat([tar, Buffer.alloc(1024)]));
+    const alone = await work.run([...build, "--cache", "second", "--output", "oci:alone"]);
+    rmSync(first.archive("ring"));
+    const result = await work.run(build);
+    expect(digestOfBuild(result)).toBe(digestOfBuild(alone));
+    expect(warningsOf(result)).toEqual([expect.objectContaining({ code: "NOT_FOUND" })]);
+    expect((await work.run(["unpack", "hello-mpi", "--into", "unpacked", "--quiet"])).status).toBe(0);
   });
 });
 

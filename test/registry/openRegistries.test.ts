@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "vitest";
-import { openRegistries, type RegistrySettings } from "../../src/registry/openRegistries.ts";
-import { parseRepository } from "../../src/registry/reference.ts";
+import { openRegistries, type RegistrySettings, usesPlainHttp } from "../../src/registry/openRegistries.ts";
+import { parseReference, parseRepository } from "../../src/registry/reference.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 
 const closing: { close(): Promise<void> }[] = [];
@@ -37,6 +37,12 @@ it("opens each registry once, as it is configured", () => {
   expect(other?.session.origin).toBe("https://other.example.org");
 });
 
+it("does not mind the path of a registry that is configured", () => {
+  const registries = open([settings("http://registry.example.org/My-Org")]);
+  const name = parseRepository("registry.example.org/my-org/a");
+  expect(registries.repository(name).session.origin).toBe("http://registry.example.org");
+});
+
 it("needs the variables that the configuration names, and only when the registry is used", () => {
   const configured = [settings("https://registry.example.org", true)];
   const name = parseRepository("registry.example.org/a");
@@ -46,4 +52,16 @@ it("needs the variables that the configuration names, and only when the registry
   );
   expect(without.repository(parseRepository("other.example.org/a"))).toBeDefined();
   expect(open(configured, { NAME: "me", WORD: "secret" }).repository(name)).toBeDefined();
+});
+
+it.each([
+  ["registry.example.org", [], false],
+  ["registry.example.org", ["http://registry.example.org/my-org"], true],
+  ["registry.example.org:5000", ["http://registry.example.org"], false],
+  ["localhost:5000", [], true],
+  ["127.0.0.1:5000", ["127.0.0.1:5000/x"], true],
+  ["localhost:5000", ["https://localhost:5000"], false],
+] as const)("knows whether %s speaks plain HTTP, with %j configured", (host, urls, expected) => {
+  const configured = urls.map((url) => settings(url));
+  expect(usesPlainHttp(parseReference(`${host}/a`).host, configured)).toBe(expected);
 });

@@ -1,19 +1,22 @@
 import { Command } from "commander";
 import type { BuildResult } from "../../commands/build/buildContainer.ts";
+import type { CompileResult } from "../../commands/build/compileContainers.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
+  addBuildingOptions,
   addImageOptions,
   addWorkshopOptions,
+  type BuildingOptions,
   collect,
   type ImageOptions,
   type WorkshopOptions,
 } from "../options.ts";
 import { printContainers } from "../outcomes.ts";
-import { imageRequest } from "../requests.ts";
+import { buildingRequest, imageRequest } from "../requests.ts";
 
-interface BuildOptions extends ImageOptions, WorkshopOptions {
+interface BuildOptions extends ImageOptions, WorkshopOptions, BuildingOptions {
   readonly output?: readonly string[];
   readonly force?: boolean;
 }
@@ -21,9 +24,9 @@ interface BuildOptions extends ImageOptions, WorkshopOptions {
 /** `build`: the image. */
 export function buildVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("build")
-    .summary("assemble images")
+    .summary("assemble images, and build what no cache has")
     .description(
-      "Resolves the packages of each container, verifies, relocates and strips them, and writes an image. NAME is a container's name, a path, or a glob; none means all.",
+      "Resolves the packages of each container, verifies, relocates and strips them, and writes an image. Where spacktainers.yaml names a Spack, it builds what no cache has. NAME is a container's name, a path, or a glob; none means all.",
     )
     .argument("[names...]", "containers to build");
   addImageOptions(command, "build")
@@ -33,7 +36,7 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
       collect,
     )
     .option("--force", "replace an output that is not an earlier one of ours");
-  return addWorkshopOptions(command)
+  return addWorkshopOptions(addBuildingOptions(command))
     .addHelpText(
       "after",
       `
@@ -44,12 +47,21 @@ Examples:
     )
     .action(
       verbAction<BuildOptions>(program, outcome, async (context, options, names) => {
-        const { buildContainers } = await import("../../commands/build/buildContainers.ts");
-        const outcomes = await buildContainers({
+        const request = {
           ...imageRequest(context, options, names),
+          building: buildingRequest(options),
           outputs: options.output ?? [],
           force: options.force === true,
-        });
+        };
+        if (request.building.onlyDependencies || request.building.until !== undefined) {
+          const { compileContainers } = await import("../../commands/build/compileContainers.ts");
+          const compiled = await compileContainers(request);
+          context.reporter.close();
+          printContainers(context, compiled, { json: (result) => result, text: compileText });
+          return 0;
+        }
+        const { buildContainers } = await import("../../commands/build/buildContainers.ts");
+        const outcomes = await buildContainers(request);
         context.reporter.close();
         printContainers(context, outcomes, {
           json: (result) => result,
@@ -58,6 +70,12 @@ Examples:
         return 0;
       }),
     );
+}
+
+/** What was built without an image, for people. */
+function compileText({ name, arch, built, milliseconds }: CompileResult): string {
+  const packages = built.length === 1 ? "1 package" : `${built.length} packages`;
+  return `${name} ${arch}  ${packages} built  (${formatDuration(milliseconds)})`;
 }
 
 /** What was built, for people. */
@@ -69,10 +87,11 @@ function buildText(result: BuildResult, directory: string): string {
     : count === 0
       ? took
       : `${result.reused} of ${count} packages reused, ${took}`;
+  const built = result.compiled === undefined ? "" : `${result.compiled.packages.length} built, `;
   const packages = count === 0 ? "" : `${count} packages, `;
   const layers = `${result.layers} layer${result.layers === 1 ? "" : "s"}`;
   return [
-    `${result.name} ${result.version} ${result.arch}  ${packages}${formatBytes(result.size)} in ${layers}  (${how})`,
+    `${result.name} ${result.version} ${result.arch}  ${packages}${formatBytes(result.size)} in ${layers}  (${built}${how})`,
     ...result.outputs.map(({ kind, path }) => `  ${kind}:${shownPath(path, directory)}`),
     `  ${result.digest}`,
   ].join("\n");

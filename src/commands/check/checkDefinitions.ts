@@ -85,7 +85,7 @@ async function checkContainer(container: Container, configuration: Configuration
   }
   let environment: Environment | undefined;
   await attempt(async () => {
-    const reading = await loadManifest(container.path, configuredReading(container, configuration));
+    const reading = await loadManifest(container.path, await configuredReading(container, configuration));
     environment = reading.environment;
     errors.push(...reading.errors);
     warnings.push(...reading.warnings);

@@ -1,5 +1,6 @@
 /** From a command line of `job` to a batch script. */
 import { isAbsolute, join, resolve } from "node:path";
+import type { RegistryConfiguration } from "../../definitions/configuration.ts";
 import type { Repository } from "../../definitions/repository.ts";
 import { batchScript } from "../../hpc/batchScript.ts";
 import { checkImage } from "../../hpc/checkImage.ts";
@@ -14,6 +15,8 @@ import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline
 import { fillPattern, registryReference } from "../../pipeline/images/imageLocation.ts";
 import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { usesPlainHttp } from "../../registry/openRegistries.ts";
+import { parseReference } from "../../registry/reference.ts";
 import { parseBind } from "../../run/containerProcess.ts";
 import type { GpuKind } from "../../run/types.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
@@ -81,11 +84,13 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
   const hostMpi = request.hostMpi ?? (site.replaceMpi !== undefined && site.runtime === "sarus");
   const workdir = request.workdir ?? site.workdir ?? submitDirectory;
   const { environment, inherited } = variablesOf(request.env);
+  const location = locationOf(request, site, image, repository);
   const job: Job = {
     name: request.name ?? image.name,
     site: site.name,
     runtime: site.runtime,
-    image: locationOf(request, site, image, repository),
+    image: location,
+    plainHttp: isBehindPlainHttp(location, site, repository.configuration.registries),
     command: request.command,
     resources,
     pmi: pmiOf(request, site, facts, hostMpi),
@@ -167,7 +172,8 @@ function locationOf(request: JobRequest, site: Site, image: ImageSubject, reposi
       return layoutOf(image) ?? formText(image.form);
     if (image.container !== undefined) return defaultOutput(repository.configuration.output, image.container);
   }
-  if (image.container === undefined && layoutOf(image) === undefined)
+  const isOwn = image.container === undefined && layoutOf(image) === undefined;
+  if (isOwn || (image.found === "pulled" && site.image === undefined && startsUrls(site)))
     return ownLocation(image, site, request);
   if (site.image !== undefined) {
     const filled = fillPattern(site.image, image);
@@ -176,17 +182,34 @@ function locationOf(request: JobRequest, site: Site, image: ImageSubject, reposi
   }
   const registered = registryReference(repository.configuration.registries, image);
   if (registered !== undefined) {
-    const usesUrl = site.runtime === "apptainer" || site.runtime === "singularity";
-    return usesUrl ? `docker://${registered.reference}` : registered.reference;
+    return startsUrls(site) ? `docker://${registered.reference}` : registered.reference;
   }
   throw new SpacktainersError("USAGE", `${site.name} does not say where images are`, {
     hint: "give --image, or write `image:` for the site",
   });
 }
 
+/** Whether the site's runtime takes SIF files, and names of registries with their transport. */
+function startsUrls({ runtime }: Site): boolean {
+  return runtime === "apptainer" || runtime === "singularity";
+}
+
+/** Whether the site's runtime is given a name in a registry that speaks plain HTTP. */
+function isBehindPlainHttp(
+  location: string,
+  { runtime }: Site,
+  registries: readonly RegistryConfiguration[],
+): boolean {
+  const url = /^(?:docker|oras):\/\/(.+)$/.exec(location)?.[1];
+  // Podman takes names without a transport; those of other forms begin with it.
+  const name = url ?? (runtime === "podman" && /^[\w.-]+(?::\d+)?\//.test(location) ? location : undefined);
+  if (name === undefined || name.includes("$")) return false;
+  return usesPlainHttp(parseReference(name).host, registries);
+}
+
 /** What was given is for the site: a reference or path, in the words of the site's runtime where we understand it. */
 function ownLocation({ form }: ImageSubject, site: Site, { image, directory }: JobRequest): string {
-  const usesUrl = site.runtime === "apptainer" || site.runtime === "singularity";
+  const usesUrl = startsUrls(site);
   if (form === undefined) return image;
   if (form.kind === "reference") {
     if (site.runtime === "native") return formText(form);

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { BuildBaseOptions, PlannedBase } from "../../base/types.ts";
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { loadLock } from "../../environment/load.ts";
@@ -48,6 +49,15 @@ export interface LockResult {
  * @throws {SpacktainersError} of any stage; nothing half-written is left
  */
 export async function lockContainer(
+  container: Container,
+  configured: Configuration,
+  keep: boolean,
+  workshop: Workshop & { readonly refresh: boolean },
+): Promise<LockResult> {
+  return withOtherCopies(() => lockOnce(container, configured, keep, workshop));
+}
+
+async function lockOnce(
   container: Container,
   configured: Configuration,
   keep: boolean,

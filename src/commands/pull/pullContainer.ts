@@ -1,8 +1,9 @@
 /** From a command line of `pull` to an image in a runtime's store, or a SIF file. */
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { RegistryConfiguration } from "../../definitions/configuration.ts";
+import type { Repository } from "../../definitions/repository.ts";
 import { selectContainers } from "../../definitions/select.ts";
 import {
   type PullCommand,
@@ -11,12 +12,14 @@ import {
   pullReference,
   pullRuntimes,
   type RegistryCredentials,
-  registryHost,
 } from "../../hpc/pull.ts";
 import { builtImage, defaultOutput, summaryOf } from "../../pipeline/images/builtImages.ts";
+import { findForm, formText, imageName, pulledFile } from "../../pipeline/images/findImage.ts";
 import { registryReference } from "../../pipeline/images/imageLocation.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { settingsOf, usesPlainHttp } from "../../registry/openRegistries.ts";
+import { parseReference } from "../../registry/reference.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
@@ -33,7 +36,7 @@ export type FindCredentials = (
 /** A command line of `pull`. */
 export interface PullRequest {
   readonly directory: string;
-  /** A container's name, or a reference. */
+  /** A container's name, or `[docker://|oras://]HOST/PATH[:TAG][@DIGEST]`. */
   readonly image: string;
   readonly arch: string | undefined;
   /** Instead of the tag that the configuration has. */
@@ -42,6 +45,7 @@ export interface PullRequest {
   /** SIF file; default `<name>.sif`. */
   readonly file: string | undefined;
   readonly force: boolean;
+  /** The registry speaks plain HTTP, even if neither the configuration says so nor it is on this machine. */
   readonly plainHttp: boolean;
   /** Asked when the configuration names no credentials. */
   readonly registryCredentials: FindCredentials | undefined;
@@ -68,10 +72,13 @@ export interface Pulled {
 export async function pullContainer(request: PullRequest): Promise<Pulled> {
   const repository = await openSoundRepository(request.directory);
   const { registries } = repository.configuration;
-  const { reference, name } = await referenceOf(request, repository);
+  const { transport, reference, name } = await referenceOf(request, repository);
   const { runtime, program } = await chooseRuntime(request.runtime);
   const isSif = runtime === "apptainer" || runtime === "singularity";
-  const file = resolve(request.directory, request.file ?? `${name}.sif`);
+  const file =
+    request.file === undefined
+      ? pulledFile(request.directory, name)
+      : resolve(request.directory, request.file);
   if (request.file !== undefined && !isSif)
     throw new SpacktainersError(
       "USAGE",
@@ -84,8 +91,18 @@ export async function pullContainer(request: PullRequest): Promise<Pulled> {
       hint: "--force overwrites it; --output names another one",
     });
   const credentials = printing ? undefined : await credentialsFor(reference, registries, request);
-  const { force, plainHttp } = request;
-  const command = pullCommand(runtime, program, { reference, file, force, plainHttp, credentials });
+  // Sarus has no option for it: the configuration of its site says which registries speak plain HTTP.
+  const plainHttp =
+    request.plainHttp || (runtime !== "sarus" && usesPlainHttp(parseReference(reference).host, registries));
+  const { force } = request;
+  const command = pullCommand(runtime, program, {
+    transport,
+    reference,
+    file,
+    force,
+    plainHttp,
+    credentials,
+  });
   if (request.print !== undefined) {
     request.print(shellLine(command.argv));
     return { reference, runtime, file: isSif ? file : undefined };
@@ -94,33 +111,51 @@ export async function pullContainer(request: PullRequest): Promise<Pulled> {
   return { reference, runtime, file: isSif ? file : undefined };
 }
 
-async function referenceOf(
-  request: PullRequest,
-  repository: Awaited<ReturnType<typeof openSoundRepository>>,
-): Promise<{ readonly reference: string; readonly name: string }> {
+/** What a command line asks a registry for. */
+interface Wanted {
+  readonly transport: "docker" | "oras";
+  readonly reference: string;
+  readonly name: string;
+}
+
+async function referenceOf(request: PullRequest, repository: Repository): Promise<Wanted> {
+  const { directory, image, tag } = request;
+  const form = await findForm(image, directory);
+  if (form?.kind === "reference") return wantedOf(form.transport, form.name, tag);
+  if (form !== undefined)
+    throw new SpacktainersError("NOT_SUPPORTED", `${image} is in no registry: there is nothing to pull`, {
+      hint: `pull takes a container's name, docker://NAME or oras://NAME; run and exec take ${formText(form)} as it is, and sif writes a SIF file of it`,
+    });
   const arch = asArchitecture(request.arch);
   const known = await selectContainers(repository, {
-    names: [request.image],
-    cwd: request.directory,
+    names: [image],
+    cwd: directory,
     ...(arch === undefined ? {} : { arch }),
   }).catch((error: unknown) => {
-    if (error instanceof SpacktainersError && request.image.includes("/")) return [];
+    if (error instanceof SpacktainersError && image.includes("/")) return [];
     throw error;
   });
   const [container] = known;
-  if (container === undefined) {
-    const reference = pullReference(request.image);
-    return { reference, name: basename(reference.replace(/@.*$/, "").replace(/:[^/:]*$/, "")) };
-  }
-  const built = await builtImage(defaultOutput(repository.configuration.output, container));
+  if (container === undefined) return wantedOf("docker", image, tag);
+  const { output, registries } = repository.configuration;
+  const built = await builtImage(defaultOutput(output, container));
   // What is published under the version is what was built here; without a build, what the registry has newest.
   const subject = { name: container.name, container, version: built && summaryOf(built).version };
-  const found = registryReference(repository.configuration.registries, subject, request.tag);
+  const found = registryReference(registries, subject, tag);
   if (found === undefined)
     throw new SpacktainersError("USAGE", "no registry is configured", {
       hint: "write `registries:` in spacktainers.yaml, or give the whole reference",
     });
-  return { reference: pullReference(found.reference), name: container.name };
+  return { transport: "docker", reference: pullReference(found.reference), name: container.name };
+}
+
+function wantedOf(transport: "docker" | "oras", text: string, tag: string | undefined): Wanted {
+  if (tag !== undefined)
+    throw new SpacktainersError("USAGE", "--tag is for containers of this repository", {
+      hint: "write the tag of another image behind its name: HOST/PATH:TAG",
+    });
+  const reference = pullReference(text);
+  return { transport, reference, name: imageName(reference) };
 }
 
 async function chooseRuntime(
@@ -145,10 +180,8 @@ async function credentialsFor(
   registries: readonly RegistryConfiguration[],
   request: PullRequest,
 ): Promise<RegistryCredentials | undefined> {
-  const host = registryHost(reference);
-  const configured = registries.find(
-    ({ url }) => registryHost(url.replace(/^https?:\/\//, "")).toLowerCase() === host,
-  );
+  const { host } = parseReference(reference);
+  const configured = settingsOf(host, registries);
   if (configured?.username !== undefined && configured.password !== undefined) {
     const read = (variable: string): string => {
       const value = process.env[variable];

@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { unpackEntries } from "../../archive/unpackEntries.ts";
 import { openCaches } from "../../buildcache/cacheSet.ts";
+import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import { hostArchitecture, selectContainers } from "../../definitions/select.ts";
 import { installPackage } from "../../install/installPackage.ts";
@@ -95,9 +96,9 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
     });
   for (const prefix of [request.root, request.view]) await expectWritable(join(into, prefix, "file"), into);
   const { configuration } = repository;
-  const sources = await cacheSources(configuration.caches, request, request.directory);
+  const sources = await cacheSources(configuration, request, request.directory);
   const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
-  try {
+  const unpack = async (): Promise<UnpackedEnvironment> => {
     const loaded = await openEnvironment(container, configuration, { caches, emit });
     const root = request.root.replace(/\/+$/, "");
     const { resolved, prefixes, fragments } = await planPackages(
@@ -164,6 +165,9 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
         prefix: prefixes.get(hash) ?? "",
       })),
     };
+  };
+  try {
+    return await withOtherCopies(unpack);
   } finally {
     await caches.close();
   }

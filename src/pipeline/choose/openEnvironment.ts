@@ -27,7 +27,7 @@ export async function openEnvironment(
   { caches, emit }: { readonly caches: Pick<CacheSet, "index">; readonly emit: EmitEvent },
   { frozen = false, dialect: known }: OpenOptions = {},
 ): Promise<LoadedEnvironment> {
-  const configured = configuredReading(container, configuration);
+  const configured = await configuredReading(container, configuration);
   const dialect = known ?? configured.dialect ?? (await dialectOfCaches(container, caches));
   return loadEnvironment(
     container,

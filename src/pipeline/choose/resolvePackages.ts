@@ -175,8 +175,11 @@ async function findPackage(spec: ConcreteSpec, graph: SpecGraph, caches: CacheSe
       place: { spec: briefSpec(spec) },
       hint: "the package is spliced: the lock must hold what it was built from",
     });
-  const found = await caches.findPackage(built, (hash) => graph.get(hash));
-  checkIdentity(built, graph, found);
+  const found = await caches.findPackage(
+    built,
+    (hash) => graph.get(hash),
+    (copy) => checkIdentity(built, graph, copy),
+  );
   return built === spec ? found : { ...found, spec };
 }
 

@@ -10,7 +10,6 @@ import { SpacktainersError } from "../../util/errors.ts";
 import { asArchitecture } from "../workspace/architecture.ts";
 import { builtImage, defaultOutput, summaryOf } from "./builtImages.ts";
 import { registryReference } from "./imageLocation.ts";
-import { namesRegistryImage } from "./publishedReference.ts";
 
 /** How an image can be read. */
 export type ImageForm =
@@ -54,10 +53,6 @@ export interface ImageQuestion {
   readonly preferHost?: boolean;
 }
 
-/** The forms in which an image can be named, for hints. */
-export const imageForms =
-  "a container's name, the path of an OCI layout, SIF or squashfs file or Apptainer sandbox, oci:DIR, oci-archive:FILE, docker-archive:FILE, docker://NAME or oras://NAME";
-
 /**
  * Finds an image by name: `oci:…`, `oci-archive:…`, `docker-archive:…`, `docker://…`, `oras://…`; the path of a layout, of a SIF
  * or squashfs file or of an unpacked Apptainer image; a container's name; else a name in a registry. Of a container that is what
@@ -78,7 +73,7 @@ export async function findImage(
   if (container !== undefined) return subjectOfContainer(container, repository, directory);
   const isReference = await namesRegistryImage(directory, text);
   return {
-    name: shortName(text),
+    name: imageName(text),
     container: undefined,
     form: isReference ? { kind: "reference", transport: "docker", name: text } : undefined,
     found: "said",
@@ -179,13 +174,27 @@ export async function findForm(text: string, directory: string): Promise<ImageFo
   return undefined;
 }
 
+/** Whether a word can only be the name of an image in a registry: it says so, or has a host, and no such file is there. */
+export async function namesRegistryImage(directory: string, image: string): Promise<boolean> {
+  if (image.startsWith("docker://")) return true;
+  const slash = image.indexOf("/");
+  const first = image.slice(0, Math.max(0, slash));
+  // `oci:` and a directory is no host and port.
+  const isHost = /^(?:localhost|[^:]*\.[^:]*|(?:[^:]+|\[[0-9a-f:]+\]):\d{1,5})$/i.test(first);
+  if (!isHost || /^\.{1,2}$/.test(first)) return false;
+  return stat(resolve(directory, image)).then(
+    () => false,
+    () => true,
+  );
+}
+
 async function subjectOfForm(text: string, form: ImageForm): Promise<ImageSubject> {
   const common = { container: undefined, form, found: "said" } as const;
-  if (form.kind === "reference") return { ...common, name: shortName(text), version: undefined };
+  if (form.kind === "reference") return { ...common, name: imageName(text), version: undefined };
   const path = form.kind === "source" ? form.source.path : form.path;
   const layout = layoutOf({ form });
   const version = layout === undefined ? undefined : await versionIn(layout);
-  return { ...common, name: shortName(path), version };
+  return { ...common, name: imageName(path), version };
 }
 
 async function versionIn(layout: string): Promise<string | undefined> {
@@ -202,8 +211,8 @@ function isElsewhere(text: string): boolean {
   );
 }
 
-/** The last part of a path or reference, without tag, digest and what archives end in. */
-function shortName(text: string): string {
+/** The last part of a path or reference, without tag, digest and what archives end in: what an image is called here. */
+export function imageName(text: string): string {
   return basename(text.replace(/@sha256:.*$/, "").replace(/:[^/:]*$/, "")).replace(
     /(?:\.oci|\.docker)?\.(?:sif|sqfs|squashfs|sqsh|tar|tgz|tar\.gz|tar\.zst)$/,
     "",
