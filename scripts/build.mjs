@@ -63,7 +63,10 @@ const { output } = await bundle.write({
   // What every command needs, and what all need that read definitions; the rest is split by what loads it.
   codeSplitting: {
     groups: [
-      { name: "util", test: /\/src\/(util\/|archive\/layerCompression\.)/ },
+      {
+        name: "util",
+        test: /\/src\/(util\/|archive\/layerCompression\.|cli\/(standardStreams|errorText)\.)/,
+      },
       { name: "definitions", test: /\/src\/(definitions|environment|spec)\/|\/node_modules\/(yaml|zod)\// },
     ],
   },

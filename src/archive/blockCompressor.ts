@@ -1,4 +1,5 @@
 import * as zlib from "node:zlib";
+import { expectRoomForWebAssembly } from "../util/addressSpace.ts";
 import { type CompressionSettings, zstdVersion } from "./layerCompression.ts";
 
 /** Compresses a block to a gzip member or a zstd frame of its own. */
@@ -7,6 +8,7 @@ export type BlockCompressor = (block: Uint8Array) => Uint8Array;
 /** Opens the encoder of a format. Libraries are loaded here, so that only what compresses has them. */
 export async function openBlockCompressor({ format, level }: CompressionSettings): Promise<BlockCompressor> {
   if (format === "gzip") {
+    expectRoomForWebAssembly();
     const { gzip } = await import("libdeflate");
     return (block) => gzip(block, level);
   }
@@ -20,13 +22,20 @@ type WasmZstd = typeof import("@bokuweb/zstd-wasm");
 
 let wasmZstd: Promise<WasmZstd> | undefined;
 
-/** The reference library. Started once: `init` makes a new instance each time, under the feet of those that use the first. */
+/**
+ * The reference library. Started once: `init` makes a new instance each time, under the feet of those that use the first.
+ * @throws SpacktainersError OUT_OF_MEMORY where there is no room for it; the library itself would never be ready
+ */
 export function startWasmZstd(): Promise<WasmZstd> {
-  wasmZstd ??= import("@bokuweb/zstd-wasm").then(async (library) => {
-    await library.init();
-    return library;
-  });
+  wasmZstd ??= start();
   return wasmZstd;
+}
+
+async function start(): Promise<WasmZstd> {
+  expectRoomForWebAssembly();
+  const library = await import("@bokuweb/zstd-wasm");
+  await library.init();
+  return library;
 }
 
 /** What Node 22.15 and later have. */

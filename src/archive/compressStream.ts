@@ -3,7 +3,7 @@
  * zstd frame of its own; one after the other they are a valid stream again (RFC 1952, 2.2; RFC 8878, 3). Where the cuts are
  * depends on the input alone, so the bytes are the same whatever the number of threads.
  */
-import { availableParallelism } from "node:os";
+import { usableThreads } from "../util/addressSpace.ts";
 import { openBlockCompressor } from "./blockCompressor.ts";
 import { type CompressionThreads, openCompressionThreads } from "./compressionThreads.ts";
 import { type CompressionSettings, compressionSettings } from "./layerCompression.ts";
@@ -34,7 +34,7 @@ export async function* compressStream(
   options: CompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
   const settings = options.compression ?? compressionSettings();
-  const concurrency = options.concurrency ?? Math.max(1, availableParallelism() - 1);
+  const concurrency = options.concurrency ?? Math.max(1, usableThreads() - 1);
   const compress = await openBlockCompressor(settings);
   const queue: Promise<Uint8Array>[] = [];
   let threads: CompressionThreads | undefined;

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { expectAddressSpace } from "../util/addressSpace.ts";
 import { packageFile } from "../util/packageFile.ts";
 import type { CompressionSettings } from "./layerCompression.ts";
 
@@ -22,8 +23,10 @@ interface Waiting {
  * Starts threads.
  *
  * @param count how many; it does not change a byte
+ * @throws SpacktainersError OUT_OF_MEMORY where the address space is too small
  */
 export function openCompressionThreads(settings: CompressionSettings, count: number): CompressionThreads {
+  expectAddressSpace();
   const threads = Array.from({ length: count }, () => openThread(settings));
   return {
     compress(block) {

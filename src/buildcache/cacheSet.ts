@@ -51,7 +51,7 @@ export interface CacheSet {
 /** Opens caches, in order. Nothing is asked of them before it is needed. */
 export function openCaches(sources: readonly CacheSource[], options: BuildCacheOptions): CacheSet {
   const cacheDir = options.cacheDir ?? cacheHome();
-  const archives = openArchiveStore(cacheDir, options.emit);
+  const archives = openArchiveStore(cacheDir, options.emit, options.clock);
   const caches = sources.map((source) => openBuildCache(source, options, archives));
   const warned = new Set<string>();
   /** Archives that turned out to be missing or damaged in this run, by cache. */
@@ -116,19 +116,20 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
   return {
     caches,
     index() {
-      if (caches.length === 0) return Promise.reject(noCache());
-      index ??= Promise.all(caches.map((cache) => settled(cache.indexes()))).then((results) => {
+      const indexed = caches.filter((_, at) => sources[at]?.hashOnly !== true);
+      if (indexed.length === 0) return Promise.reject(noCache());
+      index ??= Promise.all(indexed.map((cache) => settled(cache.indexes()))).then((results) => {
         const failures = results.flatMap((result) => ("failure" in result ? [result.failure] : []));
-        if (failures.length === caches.length) throw oneOrAll(failures);
+        if (failures.length === indexed.length) throw oneOrAll(failures);
         for (const [at, result] of results.entries()) {
-          const cache = caches[at];
+          const cache = indexed[at];
           if (cache === undefined) continue;
           if ("failure" in result) leaveOut({ cache, failure: result.failure });
           // Where folders cannot be listed, a wrong URL looks like this.
           else if (result.value.length === 0) options.emit(withoutIndex(cache.url));
         }
         const indexes = results.flatMap((result) => ("value" in result ? result.value : []));
-        if (indexes.every(({ size }) => size === 0)) throw nothingCached(caches, failures);
+        if (indexes.every(({ size }) => size === 0)) throw nothingCached(indexed, failures);
         return mergeIndexes(indexes);
       });
       return index;
@@ -173,7 +174,7 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
     archiveSize: async (pkg) => (await fromAnyCopy(pkg, (cache, copy) => cache.archiveSize(copy))).value,
     hasLocalArchive: async (pkg) => cacheOf(pkg).hasLocalArchive(pkg),
     async prune(maxBytes) {
-      await pruneRemembered(cacheDir);
+      await pruneRemembered(cacheDir, options.clock);
       return archives.prune(maxBytes);
     },
     async close() {

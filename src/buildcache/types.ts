@@ -15,6 +15,8 @@ export interface CacheSource extends StoreSource {
   readonly keys: readonly KeyFile[];
   /** True when the configuration says that this cache has no signatures. Never guessed. */
   readonly unsigned: boolean;
+  /** True for a cache that is asked for packages that are chosen already: its index is not read. */
+  readonly hashOnly?: boolean;
 }
 
 /** Formats of caches: layouts 1 and 2 of Spack up to 0.23, layout 3 of Spack 1.0 and later. */

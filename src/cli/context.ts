@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import type { Command } from "commander";
-import { errorsOf, formatPlace, SpacktainersError, type SpacktainersErrors } from "../util/errors.ts";
-import { escapeControls, escapeControlsInLine } from "../util/escapeControls.ts";
+import { SpacktainersError } from "../util/errors.ts";
+import { escapeControls } from "../util/escapeControls.ts";
+import { errorJson, errorLines } from "./errorText.ts";
 import { type GlobalOptions, globalOptions } from "./options.ts";
 import { openReporter } from "./report/openReporter.ts";
 import type { Reporter } from "./report/types.ts";
@@ -52,32 +53,6 @@ export function openContext(options: GlobalOptions, signal: AbortSignal): VerbCo
     // Names of packages and files come from strangers.
     print: (text) => standardOutput.write(`${escapeControls(text)}\n`),
   };
-}
-
-/** One error as the user sees it: `place  error  CODE  message`, then the hint on a line of its own, and what it says to write below. */
-export function errorLines(error: SpacktainersError, color: boolean): string {
-  const red = (text: string): string => (color ? `\u001b[31m${text}\u001b[39m` : text);
-  const place = escapeControlsInLine(formatPlace(error.place));
-  const message = escapeControlsInLine(error.message);
-  const head = `${place === "" ? "" : `${place}  `}${red("error")}  ${error.code}  ${message}`;
-  const hint = error.hint === undefined ? [] : [`  hint: ${escapeControlsInLine(error.hint)}`];
-  return [head, ...hint, ...error.example.map((line) => `    ${escapeControlsInLine(line)}`)].join("\n");
-}
-
-/** An error as an entry of a JSON document. */
-export function errorEntry({ code, message, place, hint, example }: SpacktainersError): object {
-  return {
-    code,
-    message,
-    ...place,
-    ...(hint === undefined ? {} : { hint }),
-    ...(example.length === 0 ? {} : { example: example.join("\n") }),
-  };
-}
-
-/** An error (or several) as a JSON document, for `--json`. */
-export function errorJson(error: SpacktainersError | SpacktainersErrors): object {
-  return { type: "error", errors: errorsOf(error).map(errorEntry) };
 }
 
 /** What a verb leaves behind for {@link runCli}: the exit status. */

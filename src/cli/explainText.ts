@@ -12,7 +12,11 @@ const indented = (text: string): string => text.replace(/^(?=.)/gm, "  ");
 
 /** A container as a whole: roots, packages, externals. */
 export function overviewText(container: ContainerExplanation): string {
-  const from = container.origin === "lock" ? "as locked" : "as the caches have it now";
+  const from = {
+    lock: "as locked",
+    caches: "as the caches have it now",
+    image: "by the lock inside",
+  }[container.origin];
   const rows = container.packages.map(({ name, version, hash, size, cache, roots }) => [
     `${name}@${version}`,
     short(hash),

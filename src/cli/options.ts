@@ -159,3 +159,38 @@ export function addImageOptions(command: Command, refused: string): Command {
     .option("--epilogue-network", "let the commands of a Dockerfile.epilogue use the network")
     .option("--frozen", `refuse to ${refused} anything else than what the locks beside the definition say`);
 }
+
+/** Options of {@link addBuildingOptions}. */
+export interface BuildingOptions {
+  /** `--compile`, `--no-compile`; undefined: as configured. */
+  readonly compile?: boolean;
+  readonly solve?: boolean;
+  readonly fresh?: boolean;
+  readonly keepGoing?: boolean;
+  readonly onlyDependencies?: boolean;
+  readonly until?: string;
+}
+
+/** Options on every verb that lets real Spack build what no cache has. */
+export function addBuildingOptions(command: Command): Command {
+  command
+    .addOption(
+      new Option("--compile", "let Spack build what no cache has (default: as `spack: build:` says)").default(
+        undefined,
+      ),
+    )
+    .addOption(new Option("--no-compile", "refuse what no cache has"));
+  // Commander makes `--compile` default to true when `--no-compile` exists; undefined means "as configured".
+  command.setOptionValue("compile", undefined);
+  return addSolveOptions(command)
+    .option("--keep-going", "when a package fails, still build all that do not need it")
+    .option("--only-dependencies", "build what the specs need, but not them, and no image")
+    .option("--until <phase>", "build the specs up to this phase only, such as `configure`, and no image");
+}
+
+/** `--solve` and `--fresh`, on every verb that chooses packages for a lock. */
+export function addSolveOptions(command: Command): Command {
+  return command
+    .option("--solve", "let Spack choose the packages, whatever the caches or a lock could answer")
+    .option("--fresh", "let Spack choose the newest of everything, whatever there is");
+}

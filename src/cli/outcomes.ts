@@ -2,7 +2,8 @@
 import type { Definition } from "../definitions/container.ts";
 import { type ContainerOutcome, namedErrors, type Outcome } from "../pipeline/workspace/outcomes.ts";
 import { oneError, type SpacktainersError } from "../util/errors.ts";
-import { errorEntry, type VerbContext } from "./context.ts";
+import type { VerbContext } from "./context.ts";
+import { errorEntry } from "./errorText.ts";
 
 /** How one outcome is said. */
 export interface OutcomePrinter<Subject, Result> {

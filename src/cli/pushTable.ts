@@ -1,6 +1,6 @@
 import type { PushResult } from "../commands/push/moveTags.ts";
 import { formatBytes } from "../util/formatBytes.ts";
-import { errorEntry } from "./context.ts";
+import { errorEntry } from "./errorText.ts";
 import { table } from "./table.ts";
 
 /** What became of images in registries, for people. */

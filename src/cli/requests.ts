@@ -1,8 +1,15 @@
 /** From the options of verbs to what work takes. */
+import type { BuildingRequest } from "../pipeline/workspace/buildingRequest.ts";
 import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
 import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";
 import type { VerbContext } from "./context.ts";
-import type { ImageOptions, InstallOptions, WorkshopOptions } from "./options.ts";
+import type {
+  BuildingOptions,
+  FailFastOptions,
+  ImageOptions,
+  InstallOptions,
+  WorkshopOptions,
+} from "./options.ts";
 
 /** What `addWorkshopOptions` asked for, as work takes it. */
 export function workshopRequest(
@@ -41,5 +48,23 @@ export function imageRequest(
     epilogueNetwork: options.epilogueNetwork,
     frozen: options.frozen === true,
     failFast: options.failFast === true,
+  };
+}
+
+/** What `addBuildingOptions` (with `--jobs` and `--fail-fast`) asked for. */
+export function buildingRequest(
+  options: BuildingOptions & FailFastOptions & Pick<WorkshopOptions, "jobs"> & { readonly frozen?: boolean },
+): BuildingRequest {
+  const solve = options.solve === true || options.fresh === true;
+  const asked = options.onlyDependencies === true || options.until !== undefined;
+  return {
+    // What the locks say is what there is to be, not what might be made.
+    allowed: options.frozen === true ? false : (options.compile ?? (solve || asked ? true : undefined)),
+    solve,
+    fresh: options.fresh === true,
+    onFailure: options.keepGoing === true ? "keep-going" : options.failFast === true ? "stop" : "finish",
+    atOnce: options.jobs,
+    onlyDependencies: options.onlyDependencies === true,
+    until: options.until,
   };
 }

@@ -1,7 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { asSpacktainersError, exitStatus, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { toolVersion } from "../util/toolVersion.ts";
-import { errorJson, errorLines, type VerbOutcome, wantsColor } from "./context.ts";
+import { type VerbOutcome, wantsColor } from "./context.ts";
+import { errorJson, errorLines } from "./errorText.ts";
 import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
 import { readerLeft, standardError, standardOutput } from "./standardStreams.ts";
 import { verbs } from "./verbs.ts";

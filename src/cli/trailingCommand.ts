@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { didYouMean } from "../definitions/nearest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 
 /**
@@ -7,13 +6,14 @@ import { SpacktainersError } from "../util/errors.ts";
  * Options are ours before the image, and behind it until `--` or a word that is no option; all that follows is the command.
  */
 export function takesTrailingCommand(command: Command): Command {
-  return command.passThroughOptions().hook("preAction", (_program, verb) => {
+  return command.passThroughOptions().hook("preAction", async (_program, verb) => {
     const [image, ...words] = verb.args;
     if (image === undefined) return;
     const { operands, unknown } = verb.parseOptions(words);
     const [option] = unknown;
     if (option !== undefined) {
       if (option === "--help" || option === "-h") verb.help();
+      const { didYouMean } = await import("../definitions/nearest.ts");
       const known = verb.options.flatMap(({ long }) => (long == null ? [] : [long]));
       throw new SpacktainersError("USAGE", `unknown option '${option}'`, {
         hint:

@@ -21,8 +21,8 @@ export function runEdges(spec: ConcreteSpec): ConcreteSpec["dependencies"] {
   return spec.dependencies.filter((edge) => edge.types.has("link") || edge.types.has("run"));
 }
 
-/** True for a dependency on the run-time library of GCC or on the C library. */
-function isRuntime({ name, virtuals }: ConcreteSpec["dependencies"][number]): boolean {
+/** True for a dependency on the run-time library of GCC or on the C library: Spack does not choose it with a package. */
+export function isRuntime({ name, virtuals }: ConcreteSpec["dependencies"][number]): boolean {
   return name === "gcc-runtime" || virtuals.includes("libc");
 }
 

@@ -8,6 +8,7 @@ import type { AbstractEdge, AbstractSpec } from "../spec/abstract.ts";
 import type { ConcreteSpec } from "../spec/concrete.ts";
 import { formatSpec } from "../spec/format.ts";
 import { parseSpec } from "../spec/parse.ts";
+import { satisfies } from "../spec/satisfies.ts";
 import type { Place } from "../util/errors.ts";
 import { compilers, runtimes } from "./packageKinds.ts";
 
@@ -93,24 +94,29 @@ export function requirementRules(environment: Environment, satisfied: Satisfied)
 
   /** The direct dependencies that are asked for anyway, so that a conflict with them cannot be left aside. */
   function demanded(name: string): readonly string[] {
-    const roots = environment.specs.flatMap(({ spec }) => [
-      spec,
-      ...spec.dependencies.map((edge) => edge.spec),
-    ]);
     const required = settingsOf(name, "require").require.flatMap(({ options, when }) =>
       options.length === 1 && when === undefined ? options.map((option) => option.spec) : [],
     );
-    return [...roots.filter((root) => root.name === name), ...required].flatMap((spec) =>
-      directParts(spec.dependencies),
-    );
+    return [...namedSpecs(name), ...required].flatMap((spec) => directParts(spec.dependencies));
   }
 
-  /** Whether a conflict that holds is one to Spack. */
-  function counts({ spec }: PlacedSpec, name: string): boolean {
+  /**
+   * Whether a conflict that holds is one to Spack. One with a direct dependency is none as long as nothing asks for that
+   * dependency; but one with a condition costs more than building what does not fulfil the condition.
+   */
+  function counts({ spec }: PlacedSpec, when: PlacedSpec | undefined, name: string): boolean {
     const parts = dialect === "1.x" ? directParts(spec.dependencies) : [];
     if (parts.length === 0) return true;
     const asked = demanded(name);
-    return parts.every((part) => asked.includes(part));
+    if (parts.every((part) => asked.includes(part))) return true;
+    return when !== undefined && !namedSpecs(name).some((each) => satisfies(each, when.spec, { dialect }));
+  }
+
+  /** What the user says of a package in specs. */
+  function namedSpecs(name: string): readonly AbstractSpec[] {
+    return environment.specs
+      .flatMap(({ spec }) => [spec, ...spec.dependencies.map((edge) => edge.spec)])
+      .filter((spec) => spec.name === name);
   }
 
   function directParts(edges: readonly AbstractEdge[]): readonly string[] {
@@ -158,7 +164,7 @@ export function requirementRules(environment: Environment, satisfied: Satisfied)
     }
     for (const { spec: option, when, message } of conflict.conflict) {
       if (when !== undefined && !satisfied(spec, when.spec)) continue;
-      if (applies(option, spec) && satisfied(spec, option.spec) && counts(option, name))
+      if (applies(option, spec) && satisfied(spec, option.spec) && counts(option, when, name))
         refuse(message ?? `\`packages: ${conflict.name}\` refuses \`${option.text}\``, option.place);
       weight += 1;
     }

@@ -8,7 +8,7 @@ import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { isAtLeast } from "../spec/microarchitecture.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
 import type { Place } from "../util/errors.ts";
-import { type RunClosure, runEdges } from "./closures.ts";
+import { isRuntime, type RunClosure, runEdges } from "./closures.ts";
 import { languages } from "./packageKinds.ts";
 import type { PackageSource } from "./packageSource.ts";
 import { requirementRules, type UnmetPreference, type Verdict, type Violation } from "./requirementRules.ts";
@@ -74,7 +74,7 @@ export function environmentRules(
 
   /** The verdicts on what provides virtual packages to a package: at run time, and the compilers that built it. */
   function providers(spec: ConcreteSpec): readonly Verdict[] {
-    const atRunTime = new Set(runEdges(spec));
+    const atRunTime = new Set(runEdges(spec).filter((edge) => !isRuntime(edge)));
     return spec.dependencies.flatMap((edge) =>
       edge.virtuals.flatMap((virtual) => {
         const counts = atRunTime.has(edge) || (dialect === "1.x" && languages.has(virtual));

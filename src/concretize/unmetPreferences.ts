@@ -110,7 +110,10 @@ function compilersOf({ compiler, dependencies }: AbstractSpec): readonly Wanted[
 /** A compiler that is asked for. */
 type Wanted = Pick<AbstractSpec, "name" | "versions">;
 
-/** Spack builds no compiler by the way: there must be one, in the caches or named by the manifest. Others can be built. */
+/**
+ * Spack builds no compiler by the way: there must be one, named by the manifest, or known to the caches, be it as what built
+ * their packages. What is no compiler can be built.
+ */
 function isAvailable(
   { environment, source }: PreferenceContext,
   name: string | undefined,
@@ -134,10 +137,7 @@ function isAvailable(
     source
       .hashesOf(compiler)
       .flatMap((hash) => source.spec(hash) ?? [])
-      .some(
-        ({ external, version }) =>
-          external === undefined && versionsSatisfy(parseVersion(version, dialect), wanted.versions),
-      )
+      .some(({ version }) => versionsSatisfy(parseVersion(version, dialect), wanted.versions))
   );
 }
 

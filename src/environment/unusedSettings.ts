@@ -28,11 +28,19 @@ const unused: readonly (readonly [path: readonly string[], message: string, hint
 export function nameUnusedSettings(
   { problems }: YamlReader,
   sections: YamlMap,
-  { views }: Environment,
+  { views, dialect, all, packages }: Environment,
 ): void {
   for (const [path, message, hint] of unused)
     for (const { keyPlace } of entriesAt(sections, path))
       problems.warning("NOT_SUPPORTED", message, keyPlace, hint);
+  if (dialect === "1.x")
+    for (const { spec } of [all, ...packages.values()].flatMap(({ conflict }) => conflict))
+      if (spec.spec.dependencies.some(({ direct }) => direct))
+        problems.warning(
+          "NOT_SUPPORTED",
+          `to Spack 1.x, \`${spec.text}\` is no conflict with what is built with it, unless a spec or a requirement asks for just that`,
+          spec.place,
+        );
   const used = views.find(({ name }) => name === "default") ?? views[0];
   for (const view of views)
     if (view !== used)

@@ -1,10 +1,10 @@
 /** Packages installed in parallel, in worker threads. */
 import { stat } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { MessageChannel } from "node:worker_threads";
 import type { Piscina } from "piscina";
 import type { CompressionSettings } from "../archive/layerCompression.ts";
 import { packageTask } from "../spec/packageTask.ts";
+import { expectAddressSpace, usableThreads } from "../util/addressSpace.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents, runTask } from "../util/events.ts";
 import { packageFile } from "../util/packageFile.ts";
@@ -31,7 +31,7 @@ export interface RunInstallOptions {
 export interface InstallPool {
   /**
    * Installs a package when a thread is free; of those that wait, the one with the largest archive goes first.
-   * @throws SpacktainersError as {@link installFragment}; INTERRUPTED when `signal` is aborted or the pool is closed
+   * @throws SpacktainersError as {@link installFragment}; OUT_OF_MEMORY where the address space is too small; INTERRUPTED when `signal` is aborted or the pool is closed
    */
   run(task: InstallTask, options?: RunInstallOptions): Promise<LayerFragment>;
   /** Stops what runs, and the threads. */
@@ -59,7 +59,7 @@ const idleTimeout = 10_000;
  * @param options `threads`: number of packages at a time, by default one per core. It does not change a byte.
  */
 export function openInstallPool(options: { readonly threads?: number } = {}): InstallPool {
-  const threads = Math.max(1, options.threads ?? availableParallelism());
+  const threads = Math.max(1, options.threads ?? usableThreads());
   const closing = new AbortController();
   const waiting: Waiting[] = [];
   let running = 0;
@@ -102,6 +102,7 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
       const { size } = await stat(task.request.archivePath).catch((error: unknown) => {
         throw asSpacktainersError(error);
       });
+      expectAddressSpace();
       // A build that finds everything finished loads no pool.
       Pool ??= (await import("piscina")).Piscina;
       return new Promise((resolve, reject) => {

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { ImageConfig, Platform } from "../archive/oci/types.ts";
 import type { Image } from "../image/image.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
-import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { ignoreEvents } from "../util/events.ts";
+import { usableCacheHome } from "../util/expectWritable.ts";
 import { type ProcessReplacer, processReplacer } from "../util/replaceProcess.ts";
 import { shellLine } from "../util/shellQuote.ts";
 import { findProgram } from "../util/tool.ts";
@@ -49,7 +49,7 @@ export async function runImage(options: RunOptions): Promise<number> {
   const run: PreparedRun = {
     image,
     container: await containerProcess(config, { ...options, hasOwnScripts: image.hasOwnScripts }),
-    cache: options.cacheDirectory ?? cacheHome(),
+    cache: options.cacheDirectory ?? (await usableCacheHome()),
     emit: options.emit ?? ignoreEvents,
     options,
   };

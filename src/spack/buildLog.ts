@@ -13,6 +13,8 @@ export function phaseOf(line: string, name: string): string | undefined {
   if (!line.startsWith("==> ")) return undefined;
   const executing = /^==> ([\w-]+): Executing phase: '([\w-]+)'/.exec(line);
   if (executing !== null) return executing[1] === name ? executing[2] : undefined;
+  // First it is fetched.
+  if (line.startsWith(`==> Installing ${name}-`)) return "fetch";
   if (/^==> (?:Fetching|Using cached archive:|Cloning) /.test(line)) return "fetch";
   if (/^==> (?:Extracting|Installing \S+ from binary cache)/.test(line)) return "extract";
   if (/^==> (?:Pushing|Pushed|Selected) /.test(line)) return "push";

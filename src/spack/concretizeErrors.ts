@@ -29,8 +29,10 @@ export function concretizeErrors(output: string, environment: Environment): read
       }),
     ];
   const reasons = readReasons(said);
+  const [, list = ""] = /^failed to concretize (.*?) for the following reasons:/.exec(said) ?? [];
+  const tried = [...list.matchAll(/`([^`]+)`/g)].flatMap(([, spec]) => spec ?? []);
   if (reasons.length === 0) {
-    const place = placeOf({ text: said, causes: [] }, environment);
+    const place = placeOf({ text: said, causes: [] }, environment, tried);
     const [first = "", ...rest] = said.split("\n").map((line) => line.trim());
     return [
       new SpacktainersError("NO_SOLUTION", `Spack: ${first}`, {
@@ -60,7 +62,7 @@ export function concretizeErrors(output: string, environment: Environment): read
   return told.slice(0, mostReasons).map(
     (reason) =>
       new SpacktainersError("NO_SOLUTION", `Spack finds no solution: ${reason.text}`, {
-        place: placeOf(reason, environment),
+        place: placeOf(reason, environment, tried),
         ...(reason.causes.length === 0 ? {} : { hint: reason.causes.join(", ") }),
       }),
   );
@@ -72,7 +74,8 @@ function readReasons(said: string): readonly Reason[] {
   // Advice of Spack's, which is the same whatever is wrong.
   const text = said.replace(/\.? You could consider setting `concretizer:unify`[\s\S]*$/, "");
   for (const line of text.split("\n")) {
-    const numbered = /^\s+\d+\. (.*)$/.exec(line);
+    // What follows a spec in the solver's words, such as ` 4(1.10.0)`, is for those who know its rules.
+    const numbered = /^\s+\d+\. (.*?)(?: \d+\([^)]*\))?\s*$/.exec(line);
     const cause = /^\s+required because (.*?)\s*$/.exec(line);
     if (numbered?.[1] !== undefined) reasons.push({ text: numbered[1].trim(), causes: [] });
     else if (cause?.[1] !== undefined) reasons.at(-1)?.causes.push(cause[1]);
@@ -82,9 +85,11 @@ function readReasons(said: string): readonly Reason[] {
 
 /**
  * The place of the spec that a reason names: a root of the manifest by its text, or by its package; else what the manifest says
- * of a package in `packages:`; else the manifest.
+ * of a package in `packages:`; else the only root that was tried; else the manifest.
+ *
+ * @param tried the roots for which there is no solution together, in Spack's writing
  */
-function placeOf({ text, causes }: Reason, environment: Environment): Place {
+function placeOf({ text, causes }: Reason, environment: Environment, tried: readonly string[]): Place {
   const all = [text, ...causes].join("\n");
   const requested = [...all.matchAll(/(?:^|\n)([^\n]+?) requested explicitly/g)].flatMap(
     ([, spec]) => spec ?? [],
@@ -97,7 +102,8 @@ function placeOf({ text, causes }: Reason, environment: Environment): Place {
     ...requested.flatMap((spec) => packageOf(spec) ?? []),
     ...[...text.matchAll(/\b[a-z][a-z0-9]*(?:-[a-z0-9]+)*\b/g)].map(([word]) => word),
   ];
-  const byText = environment.specs.find((spec) => requested.includes(spec.text));
+  const texts = new Set([...requested, ...tried].map(withoutBlanks));
+  const byText = environment.specs.filter((spec) => texts.has(withoutBlanks(spec.text)));
   const root = (name: string): Place | undefined =>
     environment.specs.find(({ spec }) => spec.name === name)?.place;
   const setting = (name: string): Place | undefined => environment.packages.get(name)?.place;
@@ -105,7 +111,13 @@ function placeOf({ text, causes }: Reason, environment: Environment): Place {
     const place = root(name) ?? setting(name);
     if (place !== undefined) return place;
   }
-  return byText?.place ?? { file: environment.file };
+  const [first, other] = byText;
+  return first !== undefined && other === undefined ? first.place : { file: environment.file };
+}
+
+/** Spack writes specs its own way: `hdf5 +mpi` as `hdf5+mpi`. */
+function withoutBlanks(spec: string): string {
+  return spec.replaceAll(/\s+/g, "");
 }
 
 /** The package that a spec names. */

@@ -11,10 +11,10 @@ import {
 } from "../definitions/spackConfiguration.ts";
 import type { HttpClient } from "../net/http.ts";
 import type { Dialect } from "../spec/abstract.ts";
-import { cacheHome } from "../util/cacheHome.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { builtCaches, spackHome, trustFolder } from "./folders.ts";
 import { type Checkout, openCheckout } from "./gitCheckout.ts";
 import { findPython, type Python } from "./python.ts";
 import { openSolver, type Solver } from "./wheels.ts";
@@ -73,21 +73,6 @@ export interface SpackOptions {
   readonly trust: string;
   /** Where everything is kept; default {@link spackHome}. */
   readonly directory?: string;
-}
-
-/** Where everything of real Spacks is kept. */
-export function spackHome(): string {
-  return join(cacheHome(), "spack");
-}
-
-/** The build caches that get what is built here, by the generation of Spack that writes them. */
-export function builtCaches(trust: string, home: string = spackHome()): Readonly<Record<Dialect, string>> {
-  const folder = trustFolder(home, trust);
-  return { "0.x": join(folder, "built0"), "1.x": join(folder, "built1") };
-}
-
-function trustFolder(home: string, trust: string): string {
-  return join(home, `t-${hexOfDigest(digestOf(trust)).slice(0, 8)}`);
 }
 
 /** What a Spack is, for locks and provenance. */

@@ -32,6 +32,7 @@ export const errorCodes = {
   LINKAGE_UNRESOLVED: "failed",
   LIBC_TOO_OLD: "failed",
   DISK_FULL: "failed",
+  OUT_OF_MEMORY: "failed",
   IO: "failed",
   LOCK_BUSY: "failed",
   PROCESS_FAILED: "failed",
@@ -190,6 +191,12 @@ function temporaryIn(path: string): number {
   return -1;
 }
 
+function isOutOfMemory(thrown: Error, code: string | undefined): boolean {
+  if (code === "ENOMEM" || code === "ERR_WORKER_OUT_OF_MEMORY" || code === "ERR_WORKER_INIT_FAILED")
+    return true;
+  return thrown instanceof RangeError && /^WebAssembly\.|^Array buffer allocation/.test(thrown.message);
+}
+
 /** Turns anything thrown into a {@link SpacktainersError}; system errors get a readable message, the rest `INTERNAL`. */
 export function asSpacktainersError(thrown: unknown, place: Place = {}): SpacktainersError {
   if (thrown instanceof SpacktainersError) return thrown;
@@ -208,6 +215,12 @@ export function asSpacktainersError(thrown: unknown, place: Place = {}): Spackta
         cause: thrown,
       });
     }
+    if (isOutOfMemory(thrown, code))
+      return new SpacktainersError("OUT_OF_MEMORY", `there is not enough memory (${thrown.message})`, {
+        place,
+        hint: "--jobs 1 needs less; look at the limits of the shell (ulimit -v) or of the job",
+        cause: thrown,
+      });
     if (code === "ENOENT")
       return new SpacktainersError("NOT_FOUND", "no such file", { place: at, cause: thrown });
     if (code === "EACCES" || code === "EPERM")

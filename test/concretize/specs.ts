@@ -24,7 +24,10 @@ export interface SpecOptions {
   /** Link dependencies; a pair adds virtuals that the edge provides. */
   readonly link?: readonly (ConcreteSpec | readonly [ConcreteSpec, readonly string[]])[];
   readonly run?: readonly ConcreteSpec[];
-  readonly build?: readonly ConcreteSpec[];
+  /** Build dependencies; a pair adds virtuals that the edge provides. */
+  readonly build?: SpecOptions["link"];
+  /** A package of Spack 1.x: compilers are dependencies. */
+  readonly modern?: true;
 }
 
 /** `name@version` and what else is given. */
@@ -45,7 +48,7 @@ export function makeSpec(nameAndVersion: string, options: SpecOptions = {}): Con
     platform: "linux",
     os: options.os ?? "debian12",
     target: options.target ?? "x86_64_v3",
-    compiler: { name: "gcc", version: options.compiler ?? "12.2.0" },
+    compiler: options.modern ? undefined : { name: "gcc", version: options.compiler ?? "12.2.0" },
     variants: new Map(Object.entries(options.variants ?? {})),
     flags: new Map(),
     external: options.external === undefined ? undefined : { path: options.external, modules: [] },
@@ -58,6 +61,6 @@ export function makeSpec(nameAndVersion: string, options: SpecOptions = {}): Con
     buildSpec: undefined,
     providedVirtuals: undefined,
     annotations: undefined,
-    specfileVersion: 4,
+    specfileVersion: options.modern ? 5 : 4,
   };
 }

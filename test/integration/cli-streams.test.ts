@@ -157,6 +157,23 @@ describe("output that cannot be written", () => {
   );
 });
 
+describe("a program that waits for what never comes", () => {
+  it("has not done its work, and says so", () => {
+    const never =
+      'import fs from "node:fs/promises"; import { syncBuiltinESMExports } from "node:module"; fs.readdir = () => new Promise(() => {}); syncBuiltinESMExports();';
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ["--import", `data:text/javascript,${encodeURIComponent(never)}`, binary, "list"],
+      { cwd: work.directory, encoding: "utf8" },
+    );
+    expect({ status, stdout, stderr }).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "error  INTERNAL  the program ended before its work was done\n",
+    });
+  });
+});
+
 describe.skipIf(terminalTrouble() !== undefined)(
   `a terminal that goes away${terminalTrouble() === undefined ? "" : ` (skipped: ${terminalTrouble()})`}`,
   () => {

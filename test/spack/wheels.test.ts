@@ -1,14 +1,5 @@
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -19,6 +10,7 @@ import { findPython, type Python } from "../../src/spack/python.ts";
 import { chooseWheel, openSolver, parseWheelName, wheelFits } from "../../src/spack/wheels.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 import { commandExists } from "../support/commandExists.ts";
+import { makeSolverWheels } from "../support/solverWheels.ts";
 
 const python: Python = {
   executable: "/usr/bin/python3",
@@ -76,26 +68,10 @@ describe.skipIf(!commandExists("python3"))("openSolver (needs python3)", () => {
   const requests: string[] = [];
   const http = openHttp({ retries: 0 });
 
-  /** Wheels with a module in each, as small as they can be. */
-  function makeWheels(into: string, clingo = "class Control: pass\n"): void {
-    mkdirSync(into, { recursive: true });
-    const own = `cp${real.version[0]}${real.version[1]}`;
-    for (const [file, module, text] of [
-      [`clingo-5.8.0-${own}-${own}-linux_${real.machine}.whl`, "clingo", clingo],
-      ["cffi-1.0-py3-none-any.whl", "cffi", ""],
-      ["cffi-2.0-py3-none-any.whl", "cffi", "new = True\n"],
-      ["pycparser-1.0-py3-none-any.whl", "pycparser", ""],
-    ] as const) {
-      writeFileSync(join(into, `${module}.py`), text);
-      execFileSync("python3", ["-m", "zipfile", "-c", file, `${module}.py`], { cwd: into });
-      rmSync(join(into, `${module}.py`));
-    }
-  }
-
   beforeAll(async () => {
     real = await findPython();
     folder = mkdtempSync(join(tmpdir(), "spacktainers-wheels-"));
-    makeWheels(join(folder, "wheels"));
+    makeSolverWheels(join(folder, "wheels"), real);
     server = createServer((request, response) => {
       const url = request.url ?? "";
       requests.push(url);
@@ -159,7 +135,7 @@ describe.skipIf(!commandExists("python3"))("openSolver (needs python3)", () => {
       message: expect.stringMatching(/has no wheel of clingo 5\.8\.0 for Python 3\.\d+ on /),
     });
     await expect(open(join(folder, "nowhere"), "c")).rejects.toMatchObject({ code: "CONFIG_INVALID" });
-    makeWheels(join(folder, "broken"), "raise ImportError('no such symbol')\n");
+    makeSolverWheels(join(folder, "broken"), real, "raise ImportError('no such symbol')\n");
     await expect(open(join(folder, "broken"), "c")).rejects.toMatchObject({
       code: "NOT_SUPPORTED",
       message: expect.stringContaining("no such symbol"),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { printable } from "../../src/archive/names.ts";
-import { errorLines } from "../../src/cli/context.ts";
+import { errorLines } from "../../src/cli/errorText.ts";
 import { openReporter } from "../../src/cli/report/openReporter.ts";
 import { SpacktainersError } from "../../src/util/errors.ts";
 import { escapeControls, escapeControlsInLine } from "../../src/util/escapeControls.ts";

@@ -1,29 +1,34 @@
 import { Command } from "commander";
 import type { BuildResult } from "../../commands/build/buildContainer.ts";
+import type { CompileResult } from "../../commands/build/compileContainers.ts";
+import { SpacktainersError } from "../../util/errors.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
-import { type VerbOutcome, verbAction } from "../context.ts";
+import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
 import {
+  addBuildingOptions,
   addImageOptions,
   addWorkshopOptions,
+  type BuildingOptions,
   collect,
   type ImageOptions,
   type WorkshopOptions,
 } from "../options.ts";
 import { printContainers } from "../outcomes.ts";
-import { imageRequest } from "../requests.ts";
+import { buildingRequest, imageRequest } from "../requests.ts";
 
-interface BuildOptions extends ImageOptions, WorkshopOptions {
+interface BuildOptions extends ImageOptions, WorkshopOptions, BuildingOptions {
   readonly output?: readonly string[];
   readonly force?: boolean;
+  readonly shell?: string;
 }
 
 /** `build`: the image. */
 export function buildVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("build")
-    .summary("assemble images")
+    .summary("assemble images, and build what no cache has")
     .description(
-      "Resolves the packages of each container, verifies, relocates and strips them, and writes an image. NAME is a container's name, a path, or a glob; none means all.",
+      "Resolves the packages of each container, verifies, relocates and strips them, and writes an image. Where spacktainers.yaml names a Spack, it builds what no cache has. NAME is a container's name, a path, or a glob; none means all.",
     )
     .argument("[names...]", "containers to build");
   addImageOptions(command, "build")
@@ -32,8 +37,9 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
       "oci:DIR, oci-archive:FILE, docker-archive:FILE, sif:FILE, squashfs:FILE or rootfs:DIR (repeatable; default: oci: below the configured folder)",
       collect,
     )
-    .option("--force", "replace an output that is not an earlier one of ours");
-  return addWorkshopOptions(command)
+    .option("--force", "replace an output that is not an earlier one of ours")
+    .option("--shell <package>", "open a shell where building a package of the container failed");
+  return addWorkshopOptions(addBuildingOptions(command))
     .addHelpText(
       "after",
       `
@@ -44,12 +50,22 @@ Examples:
     )
     .action(
       verbAction<BuildOptions>(program, outcome, async (context, options, names) => {
-        const { buildContainers } = await import("../../commands/build/buildContainers.ts");
-        const outcomes = await buildContainers({
+        if (options.shell !== undefined) return shellIn(context, options, options.shell, names);
+        const request = {
           ...imageRequest(context, options, names),
+          building: buildingRequest(options),
           outputs: options.output ?? [],
           force: options.force === true,
-        });
+        };
+        if (request.building.onlyDependencies || request.building.until !== undefined) {
+          const { compileContainers } = await import("../../commands/build/compileContainers.ts");
+          const compiled = await compileContainers(request);
+          context.reporter.close();
+          printContainers(context, compiled, { json: (result) => result, text: compileText });
+          return 0;
+        }
+        const { buildContainers } = await import("../../commands/build/buildContainers.ts");
+        const outcomes = await buildContainers(request);
         context.reporter.close();
         printContainers(context, outcomes, {
           json: (result) => result,
@@ -58,6 +74,37 @@ Examples:
         return 0;
       }),
     );
+}
+
+/** `--shell`: of one container. */
+async function shellIn(
+  { directory, reporter, signal }: VerbContext,
+  { cache, trust, arch }: BuildOptions,
+  wanted: string,
+  [container, ...others]: readonly string[],
+): Promise<number> {
+  if (container === undefined || others.length > 0)
+    throw new SpacktainersError("USAGE", "--shell is about a package of one container", {
+      hint: "name the container: spacktainers build NAME --shell PACKAGE",
+    });
+  const { openBuildShell } = await import("../../commands/spack/openBuildShell.ts");
+  return openBuildShell({
+    directory,
+    caches: cache ?? [],
+    trust: trust ?? [],
+    emit: reporter.emit,
+    signal,
+    container,
+    arch,
+    package: wanted,
+    begin: () => reporter.close(),
+  });
+}
+
+/** What was built without an image, for people. */
+function compileText({ name, arch, built, milliseconds }: CompileResult): string {
+  const packages = built.length === 1 ? "1 package" : `${built.length} packages`;
+  return `${name} ${arch}  ${packages} built  (${formatDuration(milliseconds)})`;
 }
 
 /** What was built, for people. */
@@ -69,10 +116,11 @@ function buildText(result: BuildResult, directory: string): string {
     : count === 0
       ? took
       : `${result.reused} of ${count} packages reused, ${took}`;
+  const built = result.compiled === undefined ? "" : `${result.compiled.packages.length} built, `;
   const packages = count === 0 ? "" : `${count} packages, `;
   const layers = `${result.layers} layer${result.layers === 1 ? "" : "s"}`;
   return [
-    `${result.name} ${result.version} ${result.arch}  ${packages}${formatBytes(result.size)} in ${layers}  (${how})`,
+    `${result.name} ${result.version} ${result.arch}  ${packages}${formatBytes(result.size)} in ${layers}  (${built}${how})`,
     ...result.outputs.map(({ kind, path }) => `  ${kind}:${shownPath(path, directory)}`),
     `  ${result.digest}`,
   ].join("\n");

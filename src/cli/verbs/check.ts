@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { formatPlace, type SpacktainersError } from "../../util/errors.ts";
 import { shownPath } from "../../util/shownPath.ts";
-import { errorJson, type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import { errorJson } from "../errorText.ts";
 import { addSelectionOptions } from "../options.ts";
 
 /** `check`: every problem in every definition and configuration file, in one run. */

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
 import { workshopRequest } from "../requests.ts";
@@ -8,10 +9,10 @@ export function diffVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("diff")
     .summary("two containers, locks or images by package")
     .description(
-      "Compares what goes into images: packages added, removed and changed, and how. A and B are names of containers (what is locked, else the built image, else what the caches give now), spack.lock files, or directories of images; lock:, image: or caches: before a name says which. Without B, the built image of A is compared with what a build would give now. Exit status 0 whether there are differences or not.",
+      "Compares what goes into images: packages added, removed and changed, and how. Of a container it is what is locked, else the built image, else what the caches give now; lock:, image: or caches: before a name says which. Without B, the built image of A is compared with what a build would give now. Exit status 0 whether there are differences or not.",
     )
-    .argument("<a>", "before")
-    .argument("[b]", "after");
+    .argument("<a>", `before: a spack.lock; or ${imageForms}`)
+    .argument("[b]", "after, in the same forms");
   addSelectionOptions(command);
   return addCacheOptions(command)
     .addHelpText(

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Examination } from "../../commands/doctor/examine.ts";
 import type { Finding } from "../../hpc/finding.ts";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { oneError } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
@@ -20,10 +21,7 @@ export function doctorVerb(program: Command, outcome: VerbOutcome): Command {
     .description(
       "Says from an image's files alone whether it can run at a site: processor, C library, MPI and its interface, how ranks find one another, libraries that must not be there. Without a site: on this machine. Without an image: what this machine has. Exit status 1 when something cannot work.",
     )
-    .argument(
-      "[subjects...]",
-      "sites, and images: containers' names, OCI layout directories, SIF files, oci:, oci-archive:, docker-archive:, docker:// and oras://",
-    );
+    .argument("[subjects...]", `sites, and images, each ${imageForms}`);
   addSelectionOptions(command)
     .option("-p, --partition <name>", "the partition that the job will be in")
     .option("--constraint <features>", "the features that its nodes will have")

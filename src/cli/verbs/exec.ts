@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { takesTrailingCommand } from "../trailingCommand.ts";
 import { addContainerOptions, type ContainerOptions, runInContainer } from "./run.ts";
@@ -10,7 +11,7 @@ export function execVerb(program: Command, outcome: VerbOutcome): Command {
     .description(
       "As `run`, but the program is started directly, not by the image's entrypoint (in our images a login shell). What the shell's profile sets is in the image's environment already.",
     )
-    .argument("<image>", "a container's name, or an OCI layout directory")
+    .argument("<image>", imageForms)
     .argument("<command...>", "program and arguments");
   return takesTrailingCommand(addContainerOptions(command))
     .addHelpText(
@@ -18,6 +19,7 @@ export function execVerb(program: Command, outcome: VerbOutcome): Command {
       `
 Examples:
   $ spacktainers exec hello-mpi -- ring --version
+  $ spacktainers exec hello-mpi.sif -- ring
   $ srun --mpi=pmi2 -n 4 spacktainers exec hello-mpi -- ring`,
     )
     .action(

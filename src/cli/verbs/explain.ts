@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { otherImageForms } from "../../pipeline/images/imageForms.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addCacheOptions,
@@ -21,9 +22,9 @@ export function explainVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("explain")
     .summary("why a package is in a container, and in this configuration")
     .description(
-      "Shows what is in a container: as locked, else as the caches have it now. With PACKAGEs (names, virtuals or specs), why each is there, which configurations the caches have and why they were not taken, and whether it can be had.",
+      "Shows what is in a container: as locked, else as the caches have it now. Of an image in another form it shows what the lock inside says. With PACKAGEs (names, virtuals or specs), why each is there, which configurations the caches have and why they were not taken, and whether it can be had.",
     )
-    .argument("[name]", "a container")
+    .argument("[name]", `a container; or ${otherImageForms}`)
     .argument("[packages...]", "packages in it; none: the container as a whole");
   addSelectionOptions(command)
     .option("--affects <package>", "which containers of the repository have a package (repeatable)", collect)
@@ -38,6 +39,7 @@ export function explainVerb(program: Command, outcome: VerbOutcome): Command {
 Examples:
   $ spacktainers explain hello-mpi
   $ spacktainers explain hello-mpi mpich gcc-runtime
+  $ spacktainers explain docker://ghcr.io/my-org/hello-mpi:1.0.0 mpich
   $ spacktainers explain hello-mpi --graph svg > hello-mpi.svg
   $ spacktainers explain --affects mpich@4.0`,
     )

@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import type { Finding } from "../../hpc/finding.ts";
 import type { ResourceField } from "../../hpc/resourceFields.ts";
 import type { JobResources } from "../../hpc/site.ts";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import type { GpuKind } from "../../run/types.ts";
 import { gpuKinds } from "../../run/types.ts";
 import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
@@ -38,10 +39,7 @@ export function jobVerb(program: Command, outcome: VerbOutcome): Command {
     .description(
       "Writes a Slurm batch script that runs a program of a container at a site: resources, srun with the right --mpi, the site's runtime, binds. The image, here or else in its registry, is checked against the site first. With --submit the job is handed over and followed; the exit status is the job's.",
     )
-    .argument(
-      "<image>",
-      "a container's name; an OCI layout directory, SIF file, oci:, oci-archive:, docker-archive:, docker:// or oras:// image; or the image as the site's runtime knows it",
-    )
+    .argument("<image>", `${imageForms}; or the image as the site's runtime knows it`)
     .argument("[command...]", "program and arguments")
     .requiredOption("-s, --site <name>", "where to run: sites/NAME.yaml, or `sites:` of spacktainers.yaml");
   addResourceOptions(addSelectionOptions(command))

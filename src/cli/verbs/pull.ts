@@ -22,7 +22,7 @@ export function pullVerb(program: Command, outcome: VerbOutcome): Command {
     .description(
       "Lets the runtime here (Sarus, Apptainer, Singularity, Podman or Docker) pull an image from the configured registry, or from any. Apptainer and Singularity write a SIF file. Passwords never stand on a command line.",
     )
-    .argument("<image>", "a container's name, or HOST/PATH[:TAG]");
+    .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
     .addOption(
       new Option("--with <runtime>", "what pulls").choices(["auto", ...pullRuntimes]).default("auto"),
@@ -30,7 +30,10 @@ export function pullVerb(program: Command, outcome: VerbOutcome): Command {
     .option("--tag <tag>", "tag of a container's image (default: the version built here, else latest)")
     .option("-o, --output <file>", "Apptainer, Singularity: the SIF file (default: NAME.sif)")
     .option("-f, --force", "overwrite the SIF file")
-    .option("--plain-http", "the registry speaks no TLS")
+    .option(
+      "--plain-http",
+      "the registry speaks no TLS (default: when its URL says so, or it is on this machine)",
+    )
     .option("--print", "print the command line instead of running it")
     .addHelpText(
       "after",

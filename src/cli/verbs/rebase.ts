@@ -20,7 +20,7 @@ export function rebaseVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("rebase")
     .summary("put the packages of finished images on a newer base")
     .description(
-      "Takes the Spack packages of an image as they are and puts them on the base as it is now, or on another one. Neither build caches nor the definition are needed, and no package is downloaded: the image tells what is in it. It is refused when a library, a symbol version or an interpreter would no longer be found. IMAGE is a container's name (its published image; the built one where no registry is configured), a reference such as ghcr.io/my-org/name:1.0, or the directory of an OCI layout; none means all containers. The result goes where the image came from.",
+      "Takes the Spack packages of an image as they are and puts them on the base as it is now, or on another one. Neither build caches nor the definition are needed, and no package is downloaded: the image tells what is in it. It is refused when a library, a symbol version or an interpreter would no longer be found. IMAGE is a container's name (its published image; the built one where no registry is configured), a reference such as ghcr.io/my-org/name:1.0, the directory of an OCI layout, or oci-archive:FILE; none means all containers. The result goes where the image came from.",
     )
     .argument("[images...]", "images to rebase");
   return addFailFastOption(addSelectionOptions(command))

@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import {
   type GpuKind,
   gpuKinds,
@@ -32,9 +33,9 @@ export function runVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("run")
     .summary("run a program in an image")
     .description(
-      "Runs a command in a built image, by Podman, Docker, Apptainer or Sarus where present, else in an unprivileged user namespace of our own. Exit status and signals are those of the command.",
+      "Runs a command in an image, by Podman, Docker, Apptainer or Sarus where present, else in an unprivileged user namespace of our own. Exit status and signals are those of the command. Of a container the image is what was built, else what `pull` brought (NAME.sif here), else what is published.",
     )
-    .argument("<image>", "a container's name, or an OCI layout directory")
+    .argument("<image>", imageForms)
     .argument("[command...]", "program and arguments; none: the image's own command");
   return takesTrailingCommand(addContainerOptions(command))
     .addHelpText(
@@ -44,6 +45,7 @@ Examples:
   $ spacktainers run hello-mpi -- mpiexec -n 2 ring
   $ spacktainers run --bind "$PWD/data:/data:ro" --workdir /data hello-mpi -- ring 100
   $ spacktainers run hello-mpi --with podman --print -- ring
+  $ spacktainers run docker://ghcr.io/my-org/spack-hello-mpi:1.0.0 -- ring
   $ srun --mpi=pmi2 -n 4 spacktainers run hello-mpi -- ring`,
     )
     .action(
@@ -104,7 +106,7 @@ export async function runInContainer(
   command: readonly string[],
   options: ContainerOptions,
   tty: boolean | undefined,
-  entrypoint: "image" | "none" = "image",
+  entrypoint: "image" | "none" | "shell" = "image",
 ): Promise<number> {
   const { runContainer } = await import("../../commands/run/runContainer.ts");
   const terminal = options.tty ?? tty;

@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
@@ -15,9 +16,9 @@ export function sbomVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("sbom")
     .summary("what is inside an image, as a bill of materials")
     .description(
-      "Writes the bill of materials of an image: Spack packages with variants, checksums and dependencies, OS packages, and the layer of each. IMAGE is a container's name, the directory of an image, or HOST/PATH[:TAG] of one in a registry; a container that is not built is resolved, and not built.",
+      "Writes the bill of materials of an image: Spack packages with variants, checksums and dependencies, OS packages, and the layer of each. A container that is not built is resolved, and not built.",
     )
-    .argument("<image>", "a container's name, [oci:]DIR, or an image in a registry")
+    .argument("<image>", imageForms)
     .addOption(
       new Option("--format <format>", "SPDX 2.3 or CycloneDX 1.6, as JSON")
         .choices(["spdx", "cyclonedx"])

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addContainerOptions, type ContainerOptions, runInContainer } from "./run.ts";
 
@@ -6,19 +7,15 @@ import { addContainerOptions, type ContainerOptions, runInContainer } from "./ru
 export function shellVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("shell")
     .summary("an interactive shell in an image")
-    .description("Starts a login shell in a built image, as `run` would run it.")
-    .argument("<image>", "a container's name, or an OCI layout directory");
+    .description(
+      "Starts a shell in an image, with the variables that `run` would set: Bash where the image has it, else sh.",
+    )
+    .argument("<image>", imageForms);
   return addContainerOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers shell hello-mpi")
     .action(
       verbAction<ContainerOptions>(program, outcome, async (context, options, [image = ""]) =>
-        runInContainer(
-          context,
-          image,
-          ["/bin/bash"],
-          options,
-          process.stdin.isTTY === true ? true : undefined,
-        ),
+        runInContainer(context, image, [], options, process.stdin.isTTY === true ? true : undefined, "shell"),
       ),
     );
 }

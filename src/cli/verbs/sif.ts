@@ -1,6 +1,7 @@
 import { closeSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
@@ -26,9 +27,9 @@ export function sifVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("sif")
     .summary("write an image as a SIF file; list and verify SIF files")
     .description(
-      "Writes an image as a file that Apptainer and Singularity run, without a daemon, special rights or unpacking. SOURCE is a container's name (its built image), or oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:NAME:TAG], docker://NAME.",
+      "Writes an image as a file that Apptainer and Singularity run, without a daemon, special rights or unpacking. Of a container the source is what was built, else what is published.",
     )
-    .argument("<source>", "the image")
+    .argument("<source>", imageForms)
     .enablePositionalOptions();
   addSelectionOptions(command)
     .option("-o, --output <file>", "where to (default: NAME.sif here)")

@@ -19,7 +19,7 @@ export function signVerb(program: Command, outcome: VerbOutcome): Command {
     .description(
       "Signs an image that is in a registry, in cosign's formats; of an index, every image in it, too. `push` does it by itself where the configuration names a key. The key's password is taken from COSIGN_PASSWORD.",
     )
-    .argument("<image>", "a container's name, or HOST/PATH[:TAG][@DIGEST]");
+    .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
     .option("--key <key>", "private key: a file, or env://NAME (default: signing: key: of the configuration)")
     .option(

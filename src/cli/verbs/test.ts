@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { imageForms } from "../../pipeline/images/imageForms.ts";
 import type { RuntimeName } from "../../run/types.ts";
 import { runtimeNames } from "../../run/types.ts";
 import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
@@ -21,7 +22,7 @@ export function testVerb(program: Command, outcome: VerbOutcome): Command {
     .description(
       "Runs a container's smoke tests on every runtime that works here, or as Slurm jobs: that all libraries of its programs are found, that mpiexec starts ranks, %test of a definition file, and what test.yaml beside the definition says. Exit status 1 when one fails.",
     )
-    .argument("<names...>", "containers' names, OCI layout directories, or SIF files");
+    .argument("<names...>", `images, each ${imageForms}`);
   return addFailFastOption(addSelectionOptions(command))
     .addOption(
       new Option("--with <runtime>", "only this runtime (repeatable; default: all that work)").argParser(

@@ -20,7 +20,7 @@ export function verifyVerb(program: Command, outcome: VerbOutcome): Command {
     .description(
       "Verifies an image in a registry from its tag down: signatures by the keys named for this digest and this repository, statements on this image, bills of materials that describe it, layers that are there. Exit status 5 when something is wrong.",
     )
-    .argument("<image>", "a container's name, or HOST/PATH[:TAG][@DIGEST]");
+    .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
     .option(
       "--key <key>",

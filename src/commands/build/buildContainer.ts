@@ -1,6 +1,8 @@
 import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
+import { buildMissing, type Provided } from "../../pipeline/compile/buildMissing.ts";
+import { publisher } from "../../pipeline/compile/publisher.ts";
 import { decideImage } from "../../pipeline/epilogue/makeImage.ts";
 import {
   builtImage,
@@ -13,6 +15,7 @@ import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { writeFacts } from "../../supply/factsDocument.ts";
+import { expectWritable } from "../../util/expectWritable.ts";
 
 /** A finished image. */
 export interface BuildResult {
@@ -29,12 +32,14 @@ export interface BuildResult {
   readonly reused: number;
   /** The image was there already, made of the same inputs. */
   readonly upToDate: boolean;
+  /** What Spack had to build first; left out when no cache lacked anything. */
+  readonly compiled?: { readonly packages: readonly string[]; readonly seconds: number };
   readonly outputs: readonly Output[];
   readonly milliseconds: number;
 }
 
 /**
- * Builds one container's image: resolve, verify, install, merge, check, write.
+ * Builds one container's image: build what no cache has, where that is allowed; resolve, verify, install, merge, check, write.
  *
  * @throws {SpacktainersError} of any stage; nothing half-written is left, and what is finished is kept for the next run
  */
@@ -44,16 +49,25 @@ export async function buildContainer(
   request: BuildRequest,
   workshop: Workshop,
 ): Promise<BuildResult> {
-  return withOtherCopies(() => buildOnce(container, configuration, request, workshop));
+  const started = performance.now();
+  const publish = publisher(configuration, workshop);
+  const provided = await buildMissing(container, configuration, workshop, publish);
+  return withOtherCopies(() => assemble(provided, started, configuration, request, workshop));
 }
 
-async function buildOnce(
-  container: Container,
+/** The image of packages that are all in caches. */
+async function assemble(
+  provided: Provided,
+  started: number,
   configuration: Configuration,
   request: BuildRequest,
   workshop: Workshop,
 ): Promise<BuildResult> {
-  const started = performance.now();
+  const { container } = provided;
+  const compiled =
+    provided.compiled === undefined
+      ? {}
+      : { compiled: { packages: provided.compiled.built, seconds: provided.compiled.seconds } };
   const plan = await planContainer(container, configuration, request, workshop);
   const decided = await decideImage(plan, workshop, undefined);
   const { names } = decided;
@@ -67,12 +81,14 @@ async function buildOnce(
     return {
       ...names,
       packages,
+      ...compiled,
       reused: packages.length,
       outputs,
       ...sizesOf(present),
       upToDate: true,
       milliseconds: performance.now() - started,
     };
+  for (const { path } of outputs) await expectWritable(path);
   const made = await decided.make();
   await writeOutputs(made.image, outputs, names, {
     directory: request.directory,
@@ -84,6 +100,7 @@ async function buildOnce(
   return {
     ...names,
     packages,
+    ...compiled,
     reused: made.reused,
     outputs,
     ...sizesOf(summaryOf(made.image)),

@@ -126,7 +126,7 @@ async function fromCaches(
 ): Promise<PackageListing> {
   const { configuration } = repository;
   const { emit, signal, refresh } = request;
-  const sources = await cacheSources(configuration.caches, request, request.directory);
+  const sources = await cacheSources(configuration, request, request.directory);
   const caches = openCaches(sources, { emit, signal, refresh });
   try {
     const unlocked = { ...container, lock: undefined };

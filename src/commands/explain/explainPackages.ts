@@ -1,11 +1,11 @@
 import type { CacheSet } from "../../buildcache/cacheSet.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
-import type { Configuration } from "../../definitions/configuration.ts";
 import { didYouMean } from "../../definitions/nearest.ts";
-import type { Container } from "../../definitions/repository.ts";
+import type { Repository } from "../../definitions/repository.ts";
 import { type PackageListing, readImageListing } from "../../pipeline/describe/packageListing.ts";
 import { builtImage, defaultOutput } from "../../pipeline/images/builtImages.ts";
-import { selectOne } from "../../pipeline/workspace/selectOne.ts";
+import { findImage, type ImageSubject } from "../../pipeline/images/findImage.ts";
+import { openSubject } from "../../pipeline/images/openImage.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import type { ConcreteSpec, DagHash } from "../../spec/concrete.ts";
 import { parseSpec } from "../../spec/parse.ts";
@@ -16,6 +16,7 @@ import {
   type ContainerState,
   type ExplainRequest,
   openContainer,
+  openImagePackages,
   openRequestCaches,
   satisfying,
 } from "./explainedContainer.ts";
@@ -33,7 +34,7 @@ const lookupsAtOnce = 16;
 export interface ContainerExplanation {
   readonly name: string;
   readonly arch: string;
-  /** Where its packages are from: its lock, or the caches as they are now. */
+  /** Where its packages are from: its lock, the caches as they are now, or of an image the lock inside. */
   readonly origin: PackageListing["origin"];
   readonly roots: readonly {
     readonly request: string;
@@ -73,12 +74,14 @@ export interface ContainerExplanation {
 }
 
 /**
- * Explains a container, and packages in it. What the container has is what its lock says, else what the caches give now.
+ * Explains a container, and packages in it. What the container has is what its lock says, else what the caches give now. Of an
+ * image that is named in another form, it is what the lock inside says.
  *
+ * @param name of a container, or an image in any form that `findImage` knows
  * @param asked names, virtuals or specs of packages; none: the container as a whole
  * @param limit how many cached configurations of a package are looked into
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `USAGE`, `NOT_FOUND` for a package that neither the container nor a cache
- *   has; without a lock, of choosing from caches
+ *   has; without a lock, of choosing from caches; of reading images
  */
 export async function explainPackages(
   request: ExplainRequest,
@@ -87,15 +90,16 @@ export async function explainPackages(
   limit: number,
 ): Promise<ContainerExplanation> {
   const repository = await openSoundRepository(request.directory);
-  const container = await selectOne(name, repository, request);
+  const subject = await findImage(name, repository, request);
   const caches = await openRequestCaches(repository, request);
   try {
-    const state = await openContainer(container, repository.configuration, caches, request.emit);
+    const { state, container } = await openState(subject, repository, caches, request);
     const { listing, fresh } = state;
     const wanted = asked.map((text) => matchPackages(text, state));
     const explained = [...new Set(wanted.flatMap(({ specs }) => specs))];
     const availability = await lookUp(explained.length > 0 ? explained : listing.packages, listing, caches);
-    const built = asked.length === 0 ? undefined : await builtListing(container, repository.configuration);
+    const built =
+      asked.length === 0 || container.output === undefined ? undefined : await builtListing(container.output);
     const facts = { listing, fresh, built, availability, limit };
     return {
       ...describeContainer(container, state, availability),
@@ -108,6 +112,39 @@ export async function explainPackages(
     };
   } finally {
     await caches.close();
+  }
+}
+
+/** What is explained, for the answer. */
+interface Explained {
+  readonly name: string;
+  readonly arch: string;
+  /** Folder of a container's image. */
+  readonly output: string | undefined;
+}
+
+async function openState(
+  subject: ImageSubject,
+  repository: Repository,
+  caches: CacheSet,
+  request: ExplainRequest,
+): Promise<{ readonly state: ContainerState; readonly container: Explained }> {
+  const { emit, signal } = request;
+  const { configuration } = repository;
+  const { name, container } = subject;
+  if (container !== undefined) {
+    const state = await openContainer(container, configuration, caches, emit);
+    const output = defaultOutput(configuration.output, container);
+    return { state, container: { name, arch: container.arch, output } };
+  }
+  const { arch } = request;
+  const image = await openSubject(subject, { arch, registries: configuration.registries, emit, signal });
+  try {
+    const { architecture } = (await image.config()).value;
+    const state = await openImagePackages(image, name);
+    return { state, container: { name, arch: architecture, output: undefined } };
+  } finally {
+    await image.close();
   }
 }
 
@@ -134,11 +171,7 @@ async function lookUp(
 }
 
 /** The image in the output folder; undefined when there is none of ours. */
-async function builtListing(
-  container: Container,
-  { output }: Configuration,
-): Promise<PackageListing | undefined> {
-  const directory = defaultOutput(output, container);
+async function builtListing(directory: string): Promise<PackageListing | undefined> {
   const image = await builtImage(directory);
   return image && readImageListing(image, directory).catch(() => undefined);
 }
@@ -148,27 +181,28 @@ function matchPackages(
   text: string,
   state: ContainerState,
 ): { readonly specs: readonly ConcreteSpec[]; readonly absent?: string } {
-  const { listing, fresh, loaded } = state;
+  const { listing, fresh, dialect, place } = state;
   const all = satisfying(text, state);
   const inside = new Set([...listing.packages, ...listing.externals].map(({ hash }) => hash));
   const specs = all.filter(({ hash }) => inside.has(hash));
   if (specs.length > 0) return { specs };
   if (all.length > 0) return { specs: all };
-  const { name } = parseSpec(text, { dialect: loaded.environment.dialect });
+  const { name } = parseSpec(text, { dialect });
   if (name !== undefined && (fresh?.context.source.hashesOf(name).length ?? 0) > 0)
     return { specs: [], absent: name };
   const hint =
     name === undefined
       ? undefined
       : didYouMean(name, [...new Set([...listing.graph.values()].map((spec) => spec.name))].sort());
-  throw new SpacktainersError("NOT_FOUND", `neither the container nor a cache has \`${text}\``, {
-    place: { file: loaded.environment.file },
+  const nobody = listing.origin === "image" ? "the image has no" : "neither the container nor a cache has";
+  throw new SpacktainersError("NOT_FOUND", `${nobody} \`${text}\``, {
+    place,
     ...(hint === undefined ? {} : { hint }),
   });
 }
 
 function describeContainer(
-  container: Container,
+  container: Explained,
   { listing, fresh }: ContainerState,
   availability: ReadonlyMap<DagHash, CachedPackage | SpacktainersError>,
 ): Omit<ContainerExplanation, "explanations" | "absent"> {

@@ -1,19 +1,27 @@
-/** What `explain` knows of a container before anything in particular is asked. */
+/** What `explain` knows of a container or an image before anything in particular is asked. */
 import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
 import { choosePrepared, prepareChoice } from "../../concretize/chooseFromCaches.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
+import type { Image } from "../../image/image.ts";
 import type { LoadedEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
 import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
-import { listLock, type PackageListing } from "../../pipeline/describe/packageListing.ts";
+import {
+  listImage,
+  listLock,
+  lockOf,
+  noLockInside,
+  type PackageListing,
+} from "../../pipeline/describe/packageListing.ts";
 import { cacheSources } from "../../pipeline/workspace/workspace.ts";
+import type { Dialect } from "../../spec/abstract.ts";
 import { runtimeClosure } from "../../spec/closure.ts";
 import type { ConcreteSpec } from "../../spec/concrete.ts";
 import { parseSpec } from "../../spec/parse.ts";
 import { concreteSatisfies } from "../../spec/satisfies.ts";
-import { errorsOf, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { errorsOf, type Place, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import type { FreshChoice } from "./explainPackage.ts";
 
@@ -28,17 +36,21 @@ export interface ExplainRequest {
   readonly signal: AbortSignal;
 }
 
-/** What is known of a container before anything in particular is asked. */
+/** What is known of a container or an image before anything in particular is asked. */
 export interface ContainerState {
-  readonly loaded: LoadedEnvironment;
+  /** How specs of its packages are written. */
+  readonly dialect: Dialect;
+  /** What says which packages it has. */
+  readonly place: Place;
   readonly listing: PackageListing;
+  /** Undefined where nothing can be chosen: of an image the requests are not known in full. */
   readonly fresh: FreshChoice | undefined;
 }
 
 /** Opens the caches of a repository, or those that the command line names instead. */
 export async function openRequestCaches(repository: Repository, request: ExplainRequest): Promise<CacheSet> {
   const { emit, signal, refresh, directory } = request;
-  const sources = await cacheSources(repository.configuration.caches, request, directory);
+  const sources = await cacheSources(repository.configuration, request, directory);
   return openCaches(sources, { emit, signal, refresh });
 }
 
@@ -51,9 +63,11 @@ export async function openContainer(
 ): Promise<ContainerState> {
   const loaded = await openEnvironment(container, configuration, { caches, emit });
   const fresh = await chooseNow(container, configuration, loaded, caches, emit);
+  const { dialect, file } = loaded.environment;
+  const common = { dialect, place: { file }, fresh };
   if (loaded.lock !== undefined) {
     const own = await loadSpacktainersLock(lockPaths(container).spacktainers);
-    return { loaded, fresh, listing: listLock(loaded.lock, own, container.lock ?? "") };
+    return { ...common, listing: listLock(loaded.lock, own, container.lock ?? "") };
   }
   if (fresh?.resolution === undefined)
     throw new SpacktainersErrors(
@@ -61,8 +75,7 @@ export async function openContainer(
     );
   const { roots, graph } = fresh.resolution;
   return {
-    loaded,
-    fresh,
+    ...common,
     listing: {
       label: `${container.name} from the caches`,
       origin: "caches",
@@ -77,6 +90,23 @@ export async function openContainer(
       basePackages: undefined,
       imageSize: undefined,
     },
+  };
+}
+
+/**
+ * Reads which packages are in an image.
+ *
+ * @param label for people
+ * @throws {SpacktainersError} `NOT_SUPPORTED` when nothing in the image says it; of reading the image
+ */
+export async function openImagePackages(image: Image, label: string): Promise<ContainerState> {
+  const lock = await lockOf(image);
+  if (lock === undefined) throw noLockInside(image);
+  return {
+    dialect: lock.dialect,
+    place: image.place,
+    listing: listImage(image, lock, label),
+    fresh: undefined,
   };
 }
 
@@ -106,8 +136,7 @@ async function chooseNow(
 }
 
 /** All nodes of the container's graph that satisfy a spec, or provide a virtual of that name; build dependencies too. */
-export function satisfying(text: string, { loaded, listing }: ContainerState): readonly ConcreteSpec[] {
-  const { dialect } = loaded.environment;
+export function satisfying(text: string, { dialect, listing }: ContainerState): readonly ConcreteSpec[] {
   const spec = parseSpec(text, { dialect });
   const { graph } = listing;
   const found = [...graph.values()].filter(({ hash }) => concreteSatisfies(graph, hash, spec, { dialect }));

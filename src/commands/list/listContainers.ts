@@ -123,7 +123,7 @@ async function contents(
   }
   const { environment, errors } = await loadManifest(
     container.path,
-    configuredReading(container, configuration),
+    await configuredReading(container, configuration),
   );
   const lock =
     container.lock === undefined ? undefined : await loadLock(container.lock).catch(() => undefined);

@@ -17,7 +17,7 @@ export async function checkLocks(
   configuration: Configuration,
   workshop: Pick<Workshop, "caches" | "emit">,
 ): Promise<readonly SpacktainersError[]> {
-  const options = { ...configuredReading(container, configuration), frozen: true };
+  const options = { ...(await configuredReading(container, configuration)), frozen: true };
   const loaded = await loadEnvironment(container, options, workshop.emit);
   const { lock, problems, usable } = await readLocks(container, loaded, configuration);
   if (lock === undefined || !usable || loaded.lock === undefined) return problems;

@@ -10,14 +10,8 @@ import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { openPublishedLayers, type PublishedLayers } from "../../publish/publishedLayers.ts";
 import { formatRepository, type Tag } from "../../registry/reference.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import {
-  type Goal,
-  goalsOf,
-  inputsOf,
-  neighboursThere,
-  publishedThere,
-  tried,
-} from "../push/pushContainer.ts";
+import { type Goal, goalsOf, inputsOf, neighboursThere, publishedThere } from "../push/goals.ts";
+import { tried } from "../push/pushContainer.ts";
 
 const questionsAtOnce = 8;
 

@@ -15,16 +15,8 @@ import {
   readDefinition,
   withNativeSource,
 } from "../build/definitionSource.ts";
-import {
-  type AskedGoal,
-  goalsOf,
-  inputsOf,
-  type PushedContainer,
-  type PushOptions,
-  publishedThere,
-  pushToAll,
-  tried,
-} from "./pushContainer.ts";
+import { goalsOf, inputsOf, publishedThere } from "./goals.ts";
+import { type AskedGoal, type PushedContainer, type PushOptions, pushToAll, tried } from "./pushContainer.ts";
 
 const questionsAtOnce = 8;
 

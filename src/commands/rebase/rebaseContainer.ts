@@ -14,16 +14,8 @@ import { formatRepository } from "../../registry/reference.ts";
 import type { VerificationKey } from "../../supply/signingKey.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import {
-  type AskedGoal,
-  goalsOf,
-  inputsOf,
-  neighboursThere,
-  type PushedContainer,
-  publishedByTag,
-  pushToAll,
-  tried,
-} from "../push/pushContainer.ts";
+import { goalsOf, inputsOf, neighboursThere, publishedByTag } from "../push/goals.ts";
+import { type AskedGoal, type PushedContainer, pushToAll, tried } from "../push/pushContainer.ts";
 import { type ImageParts, readImageParts } from "./imageParts.ts";
 import { registryRecords } from "./imageRecords.ts";
 import { decideRebase, type WantedBase } from "./rebaseImage.ts";

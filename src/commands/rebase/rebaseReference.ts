@@ -12,13 +12,8 @@ import { openPublishedLayers } from "../../publish/publishedLayers.ts";
 import { formatRepository, type ImageName, manifestReference, type Tag } from "../../registry/reference.ts";
 import type { Repository } from "../../registry/registry.ts";
 import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
-import {
-  type AskedGoal,
-  inputsOf,
-  type PushedContainer,
-  publishedByTag,
-  pushToAll,
-} from "../push/pushContainer.ts";
+import { inputsOf, publishedByTag } from "../push/goals.ts";
+import { type AskedGoal, type PushedContainer, pushToAll } from "../push/pushContainer.ts";
 import { readImageParts } from "./imageParts.ts";
 import { registryRecords } from "./imageRecords.ts";
 import type { Rebased, RebaseOptions } from "./rebaseContainer.ts";

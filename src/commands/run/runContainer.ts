@@ -5,7 +5,7 @@ import { withImage } from "../../pipeline/images/openImage.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import { parseBind } from "../../run/containerProcess.ts";
 import { runImage } from "../../run/runImage.ts";
-import type { GpuKind, MpiMode, RuntimeName } from "../../run/types.ts";
+import type { GpuKind, MpiMode, RunOptions, RuntimeName } from "../../run/types.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
@@ -23,8 +23,8 @@ export interface RunRequest {
   /** `NAME=value`, or `NAME` for the value it has here. */
   readonly env: readonly string[];
   readonly workdir: string | undefined;
-  /** `none`: the command is not handed to the image's entrypoint; default `image`. */
-  readonly entrypoint?: "image" | "none";
+  /** Default `image`; see `RunOptions.entrypoint`. */
+  readonly entrypoint?: RunOptions["entrypoint"];
   /** Default `auto`. */
   readonly mpi?: MpiMode;
   readonly gpu?: GpuKind | undefined;

@@ -2,17 +2,18 @@ import { suiteVersion } from "../../base/debian/suites.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import type { ManifestOptions } from "../../environment/manifest.ts";
+import { machineSystem } from "./machineSystem.ts";
 
 /**
  * How a container's manifest is read when no cache is asked: the generation of the spec language as configured, and the
- * platform that conditions and paths see: the configured one; without `os`, the system of the base where it is known.
+ * platform that conditions and paths see: the configured one; without `os`, the system of the base, else of this machine.
  */
-export function configuredReading(
+export async function configuredReading(
   { arch }: Pick<Container, "arch">,
   { base, platforms, spack }: Pick<Configuration, "base" | "platforms" | "spack">,
-): Pick<ManifestOptions, "dialect" | "platform"> {
+): Promise<Pick<ManifestOptions, "dialect" | "platform">> {
   const { target, os } = platforms[arch];
-  const platform = { target, os: os ?? systemOf(base) };
+  const platform = { target, os: os ?? systemOf(base) ?? (await machineSystem()) };
   return spack.dialect === undefined ? { platform } : { platform, dialect: spack.dialect };
 }
 

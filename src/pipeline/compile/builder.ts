@@ -6,27 +6,11 @@ import type { HttpClient } from "../../net/http.ts";
 import { type BuildTimes, openBuildTimes } from "../../spack/buildTimes.ts";
 import { requireBuildTools } from "../../spack/hostTools.ts";
 import { findMachinePackages } from "../../spack/machinePackages.ts";
-import type { FailurePolicy } from "../../spack/schedule.ts";
 import { openSpack, type Spack } from "../../spack/spack.ts";
 import { writeScope } from "../../spack/workEnvironment.ts";
 import type { ConcreteSpec } from "../../spec/concrete.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
-
-/** How to build what no cache has. */
-export interface BuildingRequest {
-  /** Choose with Spack, whatever the caches could answer. */
-  readonly solve: boolean;
-  /** Choose the newest of everything rather than what is there. */
-  readonly fresh: boolean;
-  readonly onFailure: FailurePolicy;
-  /** Packages at a time; undefined: by cores. */
-  readonly atOnce: number | undefined;
-  /** Build only what the roots need, and no image. */
-  readonly onlyDependencies: boolean;
-  /** Stop the roots after this phase, and make no image. */
-  readonly until: string | undefined;
-}
 
 /**
  * Brings a package that was just built to where others find it.
@@ -34,14 +18,6 @@ export interface BuildingRequest {
  * @param cache folder of the build cache that has it, without signatures
  */
 export type Publish = (spec: ConcreteSpec, cache: string) => Promise<void>;
-
-/** Where what is built goes, and where it was built before. */
-export interface BuildPlaces {
-  /** Keeps what was built with other trust apart. */
-  readonly trust: string;
-  /** Undefined: packages stay in the local build cache. */
-  readonly publish: Publish | undefined;
-}
 
 /** A Spack that is ready to choose and to build for one platform. */
 export interface Builder {

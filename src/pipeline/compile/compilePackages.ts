@@ -16,7 +16,8 @@ import { type BuildFailure, type EmitEvent, runTask } from "../../util/events.ts
 import { stopIfAborted } from "../../util/interruption.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import type { LoadedEnvironment } from "../choose/loadEnvironment.ts";
-import type { Builder, BuildingRequest, Publish } from "./builder.ts";
+import type { BuildingRequest } from "../workspace/buildingRequest.ts";
+import type { Builder, Publish } from "./builder.ts";
 import type { EstimatedWork } from "./compilePlan.ts";
 import type { NeededPackages } from "./neededPackages.ts";
 
@@ -234,7 +235,8 @@ async function reportFailures(
       blocked: blocked.map((other) => briefSpec(other.spec)),
     };
     emit({ type: "build-failure", ...failure });
-    const why = end.reason ?? excerpts[0]?.text ?? `exit status ${end.status ?? "unknown"}`;
+    const first = excerpts[0]?.text.replace(/^==> Error: /, "");
+    const why = end.reason ?? first ?? `exit status ${end.status ?? "unknown"}`;
     errors.push(
       new SpacktainersError(
         "BUILD_FAILED",

@@ -99,6 +99,11 @@ const lockInImage = "opt/spack-environment/spack.lock";
 export async function readImageListing(image: Image, label: string): Promise<PackageListing> {
   const lock = await lockOf(image);
   if (lock === undefined) throw noLockInside(image);
+  return listImage(image, lock, label);
+}
+
+/** The packages of an image whose lock was read. */
+export function listImage(image: Pick<Image, "manifest">, lock: Lock, label: string): PackageListing {
   const layers = image.manifest?.value.layers ?? [];
   const sizes = new Map<DagHash, number>();
   for (const { annotations, size } of layers) {

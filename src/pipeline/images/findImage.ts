@@ -10,7 +10,6 @@ import { SpacktainersError } from "../../util/errors.ts";
 import { asArchitecture } from "../workspace/architecture.ts";
 import { builtImage, defaultOutput, summaryOf } from "./builtImages.ts";
 import { registryReference } from "./imageLocation.ts";
-import { namesRegistryImage } from "./publishedReference.ts";
 
 /** How an image can be read. */
 export type ImageForm =
@@ -53,10 +52,6 @@ export interface ImageQuestion {
   /** A container's name that is there for several architectures means this machine's; else it has to be said. */
   readonly preferHost?: boolean;
 }
-
-/** The forms in which an image can be named, for hints. */
-export const imageForms =
-  "a container's name, the path of an OCI layout, SIF or squashfs file or Apptainer sandbox, oci:DIR, oci-archive:FILE, docker-archive:FILE, docker://NAME or oras://NAME";
 
 /**
  * Finds an image by name: `oci:…`, `oci-archive:…`, `docker-archive:…`, `docker://…`, `oras://…`; the path of a layout, of a SIF
@@ -177,6 +172,20 @@ export async function findForm(text: string, directory: string): Promise<ImageFo
   if ((await isLocalImage(path)) || (text.endsWith(".sif") && (await isFile(path))))
     return { kind: "local", path };
   return undefined;
+}
+
+/** Whether a word can only be the name of an image in a registry: it says so, or has a host, and no such file is there. */
+export async function namesRegistryImage(directory: string, image: string): Promise<boolean> {
+  if (image.startsWith("docker://")) return true;
+  const slash = image.indexOf("/");
+  const first = image.slice(0, Math.max(0, slash));
+  // `oci:` and a directory is no host and port.
+  const isHost = /^(?:localhost|[^:]*\.[^:]*|(?:[^:]+|\[[0-9a-f:]+\]):\d{1,5})$/i.test(first);
+  if (!isHost || /^\.{1,2}$/.test(first)) return false;
+  return stat(resolve(directory, image)).then(
+    () => false,
+    () => true,
+  );
 }
 
 async function subjectOfForm(text: string, form: ImageForm): Promise<ImageSubject> {

@@ -68,7 +68,7 @@ export async function openSubject(subject: ImageSubject, context: OpenImageConte
       : new SpacktainersError(
           "NOT_FOUND",
           `${name} is not built yet, and no registry is configured in which it could be published`,
-          { hint },
+          { place: { file: container.path }, hint },
         );
   if (found !== "published") return openForm(form, context);
   // The architecture of a container is that of its image.
@@ -79,7 +79,7 @@ export async function openSubject(subject: ImageSubject, context: OpenImageConte
     throw new SpacktainersError(
       "NOT_FOUND",
       `${name} is not built yet, and what is published cannot be read: ${message}`,
-      { hint, cause },
+      { ...(container === undefined ? {} : { place: { file: container.path } }), hint, cause },
     );
   });
 }

@@ -1,5 +1,3 @@
-import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Repository as DefinitionRepository } from "../../definitions/repository.ts";
 import { publishTags, publishTarget } from "../../publish/targets.ts";
 import {
@@ -13,6 +11,7 @@ import {
 import type { Digest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { selectOne } from "../workspace/selectOne.ts";
+import { findForm, namesRegistryImage } from "./findImage.ts";
 
 /** An image in a registry, as a command line names it. */
 export interface PublishedReference {
@@ -25,37 +24,37 @@ export interface PublishedReference {
 /** How a command line names an image in a registry. */
 export interface PublishedReferenceRequest {
   readonly directory: string;
-  /** A container's name, or `[docker://]HOST/PATH[:TAG][@DIGEST]`. */
+  /** A container's name, or `[docker://|oras://]HOST/PATH[:TAG][@DIGEST]`. */
   readonly image: string;
   readonly arch: string | undefined;
-}
-
-/** Whether a word can only be the name of an image in a registry: it says so, or has a host, and no such file is there. */
-export async function namesRegistryImage(directory: string, image: string): Promise<boolean> {
-  if (image.startsWith("docker://")) return true;
-  const slash = image.indexOf("/");
-  const first = image.slice(0, Math.max(0, slash));
-  // `oci:` and a directory is no host and port.
-  const isHost = /^(?:localhost|[^:]*\.[^:]*|(?:[^:]+|\[[0-9a-f:]+\]):\d{1,5})$/i.test(first);
-  if (!isHost || /^\.{1,2}$/.test(first)) return false;
-  return stat(resolve(directory, image)).then(
-    () => false,
-    () => true,
-  );
 }
 
 /**
  * Finds out which image in a registry is meant. A container's name stands for its image in the first registry of the
  * configuration, by the first tag that does not depend on a version.
  *
- * @throws {SpacktainersError} `REFERENCE_INVALID`, `UNKNOWN_CONTAINER`, `CONFIG_INVALID` when no registry is configured
+ * @throws {SpacktainersError} `REFERENCE_INVALID`, `UNKNOWN_CONTAINER`, `CONFIG_INVALID` when no registry is configured,
+ *   `NOT_SUPPORTED` for an image on this machine
  */
 export async function publishedReference(
   request: PublishedReferenceRequest,
   definitions: DefinitionRepository,
 ): Promise<PublishedReference> {
-  if (await namesRegistryImage(request.directory, request.image))
-    return ofName(parseReference(request.image.replace(/^docker:\/\//, "")));
+  const { directory, image } = request;
+  const form = await findForm(image, directory);
+  if (form?.kind === "reference") return ofName(parseReference(form.name));
+  if (form !== undefined)
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      `${image} is in no registry, where signatures are attached`,
+      {
+        hint:
+          form.kind === "local"
+            ? "SIF files are signed by sif --sign and verified by sif verify; of a registry name a container, docker://NAME or oras://NAME"
+            : "push it, then name the container, docker://NAME or oras://NAME",
+      },
+    );
+  if (await namesRegistryImage(directory, image)) return ofName(parseReference(image));
   const container = await selectOne(request.image, definitions, request);
   const [registry] = definitions.configuration.registries;
   if (registry === undefined)

@@ -1,4 +1,5 @@
 /** What the work on several containers shares: caches, threads, stores, registries. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { baseCacheDirectory } from "../../base/baseStore.ts";
 import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
@@ -6,9 +7,11 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import { type FragmentStore, openFragmentStore } from "../../image/fragmentStore.ts";
 import { type InstallPool, openInstallPool } from "../../install/installPool.ts";
 import { openRegistries, type Registries } from "../../registry/openRegistries.ts";
+import { makeBuiltCaches, makeEmptyCache } from "../../spack/folders.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import type { EmitEvent } from "../../util/events.ts";
-import { cacheSources } from "./workspace.ts";
+import type { BuildingRequest } from "./buildingRequest.ts";
+import { cacheSources, trustOf } from "./workspace.ts";
 
 /** Finished fragments kept on this machine, in bytes. */
 const fragmentStoreBytes = 20 * 2 ** 30;
@@ -20,8 +23,16 @@ export interface Workshop {
   readonly store: FragmentStore;
   readonly registries: Registries;
   readonly baseCacheDir: string;
+  /** How to build what no cache has; undefined where that is refused. */
+  readonly building: Building | undefined;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
+}
+
+/** How to build what no cache has. */
+export interface Building extends BuildingRequest {
+  /** Keeps what is built with other trust apart (see `trustOf`). */
+  readonly trust: string;
 }
 
 /** What of a command line decides a workshop: the part that all have that choose packages. */
@@ -32,6 +43,8 @@ export interface WorkshopRequest {
   readonly refresh: boolean;
   /** Packages at a time; undefined: one a core. */
   readonly jobs: number | undefined;
+  /** What no cache has may be built, as asked for; left out by verbs that build nothing. */
+  readonly building?: BuildingRequest | undefined;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -42,8 +55,20 @@ export async function inWorkshop<T>(
   request: WorkshopRequest,
   work: (workshop: Workshop) => Promise<T>,
 ): Promise<T> {
-  const { emit, signal, directory, refresh, jobs } = request;
-  const sources = await cacheSources(configuration.caches, request, directory);
+  const { emit, signal, directory, refresh, jobs, building } = request;
+  const allowed = building?.allowed ?? configuration.spack.build;
+  const settings = allowed
+    ? { ...configuration, spack: { ...configuration.spack, build: true } }
+    : configuration;
+  const configured = await cacheSources(settings, request, directory);
+  const trust = trustOf(configured);
+  if (building !== undefined && allowed) {
+    await makeBuiltCaches(trust);
+    // What is built goes there: it may be empty, and need not be there yet.
+    for (const { url, push } of configuration.caches)
+      if (push && url.startsWith("/") && !existsSync(url)) await makeEmptyCache(url);
+  }
+  const sources = building === undefined ? configured : await cacheSources(settings, request, directory);
   const caches = openCaches(sources, { emit, signal, refresh });
   const pool = openInstallPool(jobs === undefined ? {} : { threads: jobs });
   const store = openFragmentStore(join(cacheHome(), "fragments"));
@@ -55,6 +80,7 @@ export async function inWorkshop<T>(
       store,
       registries,
       baseCacheDir: baseCacheDirectory(),
+      building: building === undefined || !allowed ? undefined : { ...building, trust },
       emit,
       signal,
     });

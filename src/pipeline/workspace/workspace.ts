@@ -1,9 +1,13 @@
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { CacheSource } from "../../buildcache/types.ts";
-import type { CacheConfiguration } from "../../definitions/configuration.ts";
+import type { CacheConfiguration, Configuration } from "../../definitions/configuration.ts";
 import { findRepositoryRoot, loadRepository, type Repository } from "../../definitions/repository.ts";
 import { readKeyFile } from "../../openpgp/keyFile.ts";
+import { builtCaches } from "../../spack/folders.ts";
+import { digestOf } from "../../util/digest.ts";
 import { SpacktainersErrors } from "../../util/errors.ts";
+import { usableCacheHome } from "../../util/expectWritable.ts";
 import { checkConfiguration } from "./checkConfiguration.ts";
 
 /** Reads the repository at or above a directory; a directory without one works with the default configuration. */
@@ -31,16 +35,18 @@ export interface CacheChoice {
 }
 
 /**
- * The build caches to use, their keys read.
+ * The build caches to use, their keys read, and the cache home, where what is read of them is kept, tried. After them, where
+ * building is allowed, come those with what was built on this machine.
  *
  * @param directory what relative paths of the command line start from
  * @throws {SpacktainersError} `KEY_INVALID` when a key file cannot be read
  */
 export async function cacheSources(
-  configured: readonly CacheConfiguration[],
+  { caches: configured, spack }: Pick<Configuration, "caches" | "spack">,
   choice: CacheChoice,
   directory: string,
 ): Promise<readonly CacheSource[]> {
+  await usableCacheHome();
   const extraKeys = await Promise.all(choice.trust.map((path) => readKeyFile(resolve(directory, path), {})));
   const source = async (cache: CacheConfiguration): Promise<CacheSource> => ({
     url: cache.url,
@@ -48,14 +54,44 @@ export async function cacheSources(
     unsigned: cache.unsigned,
     s3: cache.s3,
   });
-  if (choice.caches.length === 0) return Promise.all(configured.map(source));
-  return Promise.all(
-    choice.caches.map(async (given) => {
-      const url = isUrl(given) ? given : resolve(directory, given);
-      const same = configured.find((cache) => cache.url === url);
-      return same === undefined ? { url, keys: extraKeys, unsigned: false } : source(same);
-    }),
+  const asked =
+    choice.caches.length === 0
+      ? await Promise.all(configured.map(source))
+      : await Promise.all(
+          choice.caches.map(async (given) => {
+            const url = isUrl(given) ? given : resolve(directory, given);
+            const same = configured.find((cache) => cache.url === url);
+            return same === undefined ? { url, keys: extraKeys, unsigned: false } : source(same);
+          }),
+        );
+  return spack.build ? [...asked, ...(await builtSources(trustOf(asked)))] : asked;
+}
+
+/** The build caches of this machine that have something in them. What is in them was built by us: they need no signatures. */
+async function builtSources(trust: string): Promise<readonly CacheSource[]> {
+  const folders = Object.values(builtCaches(trust));
+  const present = await Promise.all(
+    folders.map((folder) =>
+      stat(folder).then(
+        () => true,
+        () => false,
+      ),
+    ),
   );
+  return folders
+    .filter((_, index) => present[index])
+    .map((url) => ({ url, keys: [], unsigned: true, hashOnly: true }));
+}
+
+/**
+ * Whose packages caches may have, as one text: what is built with packages of others is not to be used where these are not trusted.
+ */
+export function trustOf(sources: readonly CacheSource[]): string {
+  const keys = sources.flatMap((source) => source.keys.map(({ content }) => digestOf(content)));
+  const unsigned = sources.flatMap((source) =>
+    source.unsigned && source.hashOnly !== true ? [`unsigned ${source.url}`] : [],
+  );
+  return [...new Set([...keys, ...unsigned])].sort().join("\n");
 }
 
 function isUrl(text: string): boolean {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readConfiguration } from "../../../src/definitions/configuration.ts";
 import { configuredReading } from "../../../src/pipeline/choose/configuredReading.ts";
+import { machineSystem } from "../../../src/pipeline/choose/machineSystem.ts";
 
 const read = (text: string, arch: "amd64" | "arm64" = "amd64") => {
   const { configuration } = readConfiguration(text, "spacktainers.yaml", "/root");
@@ -9,21 +10,26 @@ const read = (text: string, arch: "amd64" | "arm64" = "amd64") => {
 };
 
 describe("configuredReading", () => {
-  it("has the system of the base unless the platform says one", () => {
-    expect(read("")).toEqual({ platform: { target: "x86_64_v3", os: "debian12" } });
-    expect(read("base: { debian: '13' }\n").platform?.os).toBe("debian13");
-    expect(read("base: { ubuntu: noble }\n").platform?.os).toBe("ubuntu24.04");
-    expect(read("base: { debian: sid }\n").platform?.os).toBeUndefined();
-    expect(read("base: { scratch: true }\n").platform?.os).toBeUndefined();
-    expect(
-      read("base: { scratch: true }\nplatforms: { arm64: { target: neoverse_v1, os: rhel9 } }\n", "arm64"),
-    ).toEqual({
-      platform: { target: "neoverse_v1", os: "rhel9" },
-    });
+  it.each([
+    ["", "debian12"],
+    ["base: { debian: '13' }\n", "debian13"],
+    ["base: { ubuntu: noble }\n", "ubuntu24.04"],
+  ])("%j has the system of the base", async (text, os) =>
+    expect(await read(text)).toEqual({ platform: { target: "x86_64_v3", os } }),
+  );
+
+  it("prefers the system of the platform", async () => {
+    const text = "base: { scratch: true }\nplatforms: { arm64: { target: neoverse_v1, os: rhel9 } }\n";
+    expect(await read(text, "arm64")).toEqual({ platform: { target: "neoverse_v1", os: "rhel9" } });
   });
 
-  it("has the generation only where it is configured", () => {
-    expect(read("spack: { dialect: 0.x }\n").dialect).toBe("0.x");
-    expect(read("")).not.toHaveProperty("dialect");
+  it.each(["base: { debian: sid }\n", "base: { scratch: true }\n"])(
+    "%j has that of this machine",
+    async (text) => expect((await read(text)).platform?.os).toBe(await machineSystem()),
+  );
+
+  it("has the generation only where it is configured", async () => {
+    expect((await read("spack: { dialect: 0.x }\n")).dialect).toBe("0.x");
+    expect(await read("")).not.toHaveProperty("dialect");
   });
 });

@@ -1,8 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { findImage, formText, pulledFile } from "../../../src/pipeline/images/findImage.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  findImage,
+  formText,
+  namesRegistryImage,
+  pulledFile,
+} from "../../../src/pipeline/images/findImage.ts";
 import { openSoundRepository } from "../../../src/pipeline/workspace/workspace.ts";
 import { file, writeTestLayout } from "../../support/hostImage.ts";
 
@@ -115,5 +120,40 @@ describe("another image", () => {
     writeFileSync(join(directory, "broken.sif"), "");
     expect(await find("broken.sif")).toMatchObject({ form: "broken.sif" });
     expect(await find("elsewhere.sif")).toMatchObject({ form: undefined });
+  });
+});
+
+describe("the name of an image", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "spacktainers-name-"));
+    mkdirSync(join(folder, "my.images/one"), { recursive: true });
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each([
+    "docker://alpine",
+    "ghcr.io/a/b:1",
+    "localhost/a",
+    "localhost:5000/a",
+    "registry:5000/a@sha256:00",
+    "[::1]:5000/a",
+    "127.0.0.1:5000/a",
+  ])("is one in a registry: %s", async (name) => {
+    expect(await namesRegistryImage(folder, name)).toBe(true);
+  });
+
+  it.each([
+    "hello-mpi",
+    "amd64/hello-mpi",
+    "oci:dist/amd64/hello-mpi",
+    "oci:/srv/images/one",
+    "oci:./one",
+    "./one",
+    "../one/two",
+    "/srv/images/one.two",
+    "my.images/one",
+  ])("is none in a registry: %s", async (name) => {
+    expect(await namesRegistryImage(folder, name)).toBe(false);
   });
 });
