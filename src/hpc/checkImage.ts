@@ -19,6 +19,8 @@ export interface CheckOptions extends ContentOptions, RankOptions {
   readonly hostMpi?: boolean | undefined;
   /** What `srun --mpi=list` says here, on a cluster; undefined elsewhere. */
   readonly plugins?: readonly string[] | undefined;
+  /** Architectures whose programs run in an emulator there. */
+  readonly emulated?: readonly string[] | undefined;
   /** Whether here is the site; default true. Otherwise it may be another cluster. */
   readonly isHere?: boolean | undefined;
 }
@@ -31,7 +33,7 @@ export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions 
   );
   const replaced = options.hostMpi ?? site.replaceMpi !== undefined;
   return [
-    ...checkProcessor(facts, site, { ...site.resources, ...options.resources }),
+    ...checkProcessor(facts, site, { ...site.resources, ...options.resources }, options.emulated ?? []),
     ...checkLibc(facts, site, replaced),
     ...checkPmi(facts, library, site, replaced, options),
     ...checkRanks(
@@ -48,7 +50,12 @@ export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions 
   ];
 }
 
-function checkProcessor(facts: ImageFacts, site: Site, resources: JobResources): readonly Finding[] {
+function checkProcessor(
+  facts: ImageFacts,
+  site: Site,
+  resources: JobResources,
+  emulated: readonly string[],
+): readonly Finding[] {
   const check = "processor";
   const targets = targetsFor(site, resources);
   if (targets.length === 0) return [];
@@ -56,9 +63,9 @@ function checkProcessor(facts: ImageFacts, site: Site, resources: JobResources):
   if (family !== undefined && family !== facts.architecture)
     return [
       {
-        severity: "error",
+        severity: emulated.includes(facts.architecture) ? "warning" : "error",
         check,
-        message: `the image is for ${facts.architecture}, ${site.name} has ${family}`,
+        message: `the image is for ${facts.architecture}, ${site.name} has ${family}${emulated.includes(facts.architecture) ? " and an emulator: programs are slow" : ""}`,
         evidence: [`configuration of the image: architecture ${facts.architecture}`],
         remedy: `build the container for ${family}`,
       },

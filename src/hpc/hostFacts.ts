@@ -1,7 +1,9 @@
 /** What this machine has to run containers with. */
 import { constants } from "node:fs";
 import { access, readFile } from "node:fs/promises";
+import { architectures } from "../definitions/configuration.ts";
 import { couldShare } from "../run/apptainerSharing.ts";
+import { findEmulator } from "../run/emulator.ts";
 import { namespaceAbilities } from "../run/namespaceAbilities.ts";
 import { machinePlatform } from "../run/runImage.ts";
 import { processorOf } from "../spec/hostProcessor.ts";
@@ -23,6 +25,8 @@ export interface HostRuntime {
 
 export interface HostFacts {
   readonly architecture: string;
+  /** Architectures whose programs the kernel starts in an emulator. */
+  readonly emulated: readonly string[];
   /** Microarchitecture, by Spack's names. */
   readonly processor: string | undefined;
   readonly glibc: string | undefined;
@@ -56,8 +60,12 @@ export async function readHostFacts(): Promise<HostFacts> {
   const family = { amd64: "x86_64", arm64: "aarch64" }[architecture] as "x86_64" | "aarch64" | undefined;
   const cpuinfo = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
   const runtimes = await Promise.all(Object.keys(questions).map(readRuntime));
+  const emulated: string[] = [];
+  for (const one of architectures)
+    if (one !== architecture && (await findEmulator(one)) !== undefined) emulated.push(one);
   return {
     architecture,
+    emulated,
     processor: family === undefined || cpuinfo === "" ? undefined : processorOf(cpuinfo, family),
     glibc: hostGlibc(),
     runtimes: runtimes.filter((one) => one !== undefined),
@@ -192,6 +200,7 @@ export function checkHost(facts: HostFacts): readonly Finding[] {
           },
     );
   if (facts.processor !== undefined) findings.push(ok("processor", `the processor is ${facts.processor}`));
+  for (const one of facts.emulated) findings.push(ok("emulator", `programs for ${one} run in an emulator`));
   if (facts.glibc !== undefined) findings.push(ok("glibc", `the machine has glibc ${facts.glibc}`));
   return findings;
 }

@@ -211,6 +211,15 @@ describe("checkImage", () => {
     expect(check({}, shared, { separatesRanks: true })).toEqual([]);
   });
 
+  it("knows of emulators", () => {
+    const foreign = { architecture: "arm64" };
+    expect(check(foreign, apptainer)).toContainEqual(
+      expect.stringMatching(/^error processor: .* has amd64$/),
+    );
+    const emulated = check(foreign, apptainer, { emulated: ["arm64"] });
+    expect(emulated).toContainEqual(expect.stringMatching(/^warning processor: .*emulator/));
+  });
+
   it("knows that PMIx wants its own user", () => {
     const facts = { mpi: [openMpi], cachedMpi: [] };
     const docker: SiteConfiguration = { ...apptainer, runtime: "docker", mpi: ["pmix"] };

@@ -110,6 +110,7 @@ function examinationsOf(
           mpi: request.mpi,
           allow: request.allow,
           hostMpi: false,
+          emulated: host.emulated,
           plugins: pluginsOf(host),
         }),
       ],
