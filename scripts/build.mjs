@@ -10,9 +10,7 @@ import { fileURLToPath } from "node:url";
 import zlib from "node:zlib";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
-const { dependencies, optionalDependencies, engines } = JSON.parse(
-  readFileSync(join(root, "package.json"), "utf8"),
-);
+const { dependencies, engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 // The bundler cannot be loaded by an old Node: said here, before it is.
 if (!("crc32" in zlib)) {
   console.error(`building needs Node.js ${engines.node}; this is ${process.version} (${process.execPath})`);
@@ -32,9 +30,7 @@ const entries = {
 const isExternal = (id) =>
   id.startsWith("node:") ||
   builtinModules.includes(id) ||
-  Object.keys({ ...dependencies, ...optionalDependencies }).some(
-    (name) => id === name || id.startsWith(`${name}/`),
-  );
+  Object.keys(dependencies).some((name) => id === name || id.startsWith(`${name}/`));
 
 rmSync(build, { recursive: true, force: true });
 const tsc = join(root, "node_modules/typescript/bin/tsc");

@@ -33,6 +33,9 @@ const system = {
   fileTooLarge: 25,
 } as const;
 
+/** An optional dependency, which whoever puts the program into few files must not look for. */
+const foreignFunctions: string = "koffi";
+
 /** Files are moved above this number before they get the number that they are to have. */
 const spareNumbers = 100;
 
@@ -42,7 +45,10 @@ const spareNumbers = 100;
  */
 export async function processReplacer(): Promise<ProcessReplacer | undefined> {
   if (process.platform !== "linux") return undefined;
-  const koffi = await import("koffi").catch(() => undefined);
+  const koffi = await import(foreignFunctions).then(
+    (found) => found as typeof import("koffi"),
+    () => undefined,
+  );
   if (koffi === undefined) return undefined;
   try {
     const libc = koffi.default.load(null);
