@@ -19,7 +19,7 @@ configure: Executing phase: 'x'
 ==> Pushing specs to file:///cache
 `;
     const phases = log.split("\n").flatMap((line) => phaseOf(line, "ncurses") ?? []);
-    expect(phases).toEqual(["fetch", "autoreconf", "configure", "install_wheel", "push"]);
+    expect(phases).toEqual(["fetch", "fetch", "autoreconf", "configure", "install_wheel", "push"]);
   });
 });
 
