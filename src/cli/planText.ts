@@ -1,7 +1,8 @@
 /** What `plan` says, for people. */
+import type { BuildPlanReport } from "../commands/plan/planBuild.ts";
 import type { PushReport } from "../commands/plan/planPush.ts";
 import type { LayerReport, PackageReport, PlanReport } from "../commands/plan/planReport.ts";
-import { formatBytes } from "../util/formatBytes.ts";
+import { formatBytes, formatDuration } from "../util/formatBytes.ts";
 import { table } from "./table.ts";
 
 const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
@@ -29,12 +30,46 @@ export function planText(plan: PlanReport): string {
           ["layers", layersText(layers, toMake.length)],
           ["download", downloadText(plan)],
           ["install", installText(plan)],
+          ...(plan.epilogue === undefined ? [] : [["epilogue", epilogueText(plan.epilogue)]]),
           ...push,
         ],
       ),
     ),
     ...(rows.length === 0 ? [] : [indented(table(["", "TO MAKE", "ARCHIVES", "WHY"], rows))]),
     ...plan.removed.map(({ name, version }) => `  - ${name}@${version}`),
+  ].join("\n");
+}
+
+function epilogueText({ layers, commands, network }: NonNullable<PlanReport["epilogue"]>): string {
+  const ran =
+    commands === 0 ? "" : `, ${plural(commands, "command")} ${network ? "with" : "without"} network`;
+  return `at most ${plural(layers, "layer")}${ran}`;
+}
+
+/** What has to be built before there can be an image. */
+export function buildPlanText({ name, arch, build }: BuildPlanReport): string {
+  const { packages, known, seconds, criticalPath, atOnce, executor, fetched } = build;
+  const time =
+    seconds === undefined
+      ? known === 0
+        ? "how long is not known yet"
+        : `how long is known of ${known} only`
+      : `about ${formatDuration(seconds * 1000)}${known < packages.length ? ` (known of ${known})` : ""}`;
+  const rows = packages.map((one) => [
+    "+",
+    one.package,
+    one.seconds === undefined ? "" : formatDuration(one.seconds * 1000),
+    one.memory === undefined ? "" : formatBytes(one.memory),
+    one.buildOnly ? "only to build others" : "",
+  ]);
+  const facts: string[][] = [
+    ...(criticalPath.length < 2 ? [] : [["longest", criticalPath.join(" → ")]]),
+    ...(fetched === 0 ? [] : [["needs", `${plural(fetched, "package")} of caches to build with`]]),
+  ];
+  return [
+    `${name} ${arch}  ${plural(packages.length, "package")} to build, ${time}`,
+    indented(table(["by", `${executor}, at most ${atOnce} at a time`], facts)),
+    indented(table(["", "TO BUILD", "TIME", "MEMORY", "WHY"], rows)),
   ].join("\n");
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { VerbOutcome } from "./context.ts";
+import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
@@ -20,6 +21,7 @@ import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
 import { signVerb } from "./verbs/sign.ts";
+import { spackVerb } from "./verbs/spack.ts";
 import { testVerb } from "./verbs/test.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 import { verifyVerb } from "./verbs/verify.ts";
@@ -48,8 +50,10 @@ export const verbs: readonly Verb[] = [
   explainVerb,
   diffVerb,
   dockerfileVerb,
+  baseVerb,
   sbomVerb,
   signVerb,
   verifyVerb,
   keysVerb,
+  spackVerb,
 ];

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openCaches } from "../../src/buildcache/cacheSet.ts";
 import { readConfiguration } from "../../src/definitions/configuration.ts";
+import { readNode } from "../../src/spec/readSpecfile.ts";
 import { SpacktainersErrors } from "../../src/util/errors.ts";
-import { ignoreEvents } from "../../src/util/events.ts";
-import { cacheFiles2, cacheFiles3, testPackage, writeCache } from "../support/testCache.ts";
+import { ignoreEvents, type WorkEvent } from "../../src/util/events.ts";
+import { cacheFiles2, cacheFiles3, nodeOf, testPackage, writeCache } from "../support/testCache.ts";
 
 const work = mkdtempSync(join(tmpdir(), "spacktainers-set-"));
 afterAll(() => rmSync(work, { recursive: true }));
@@ -70,5 +71,32 @@ describe("nothing to choose from", () => {
       { code: "CACHE_UNAVAILABLE", place: { file: join(work, "lost") } },
     ]);
     await expect(open("gone").index()).rejects.toMatchObject({ code: "CACHE_UNAVAILABLE" });
+  });
+});
+
+describe("a cache that is asked by hash only", () => {
+  it("is found in, but not chosen from, and need not have an index", async () => {
+    const [chosen, built] = [testPackage("zlib", 1), testPackage("ring", 2)];
+    await writeCache(join(work, "indexed"), await cacheFiles3([chosen]));
+    const files = await cacheFiles3([built]);
+    files.delete("v3/manifests/index/index.manifest.json");
+    await writeCache(join(work, "built"), files);
+    const events: WorkEvent[] = [];
+    const caches = openCaches(
+      [
+        { url: join(work, "indexed"), keys: [], unsigned: true },
+        { url: join(work, "built"), keys: [], unsigned: true, hashOnly: true },
+      ],
+      { cacheDir: join(work, "home-built"), emit: (event) => events.push(event) },
+    );
+    expect((await caches.index()).names()).toEqual(["zlib"]);
+    const spec = readNode(nodeOf(built, 5), 5, {});
+    expect((await caches.findPackage(spec)).spec.name).toBe("ring");
+    expect(events.filter(({ type }) => type === "warning")).toEqual([]);
+    const alone = openCaches([{ url: join(work, "built"), keys: [], unsigned: true, hashOnly: true }], {
+      cacheDir: join(work, "home-built"),
+      emit: ignoreEvents,
+    });
+    await expect(alone.index()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
   });
 });

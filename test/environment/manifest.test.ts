@@ -130,7 +130,7 @@ spack:
       [undefined, "{name}"],
     ]);
     expect(environment.config).toMatchObject({
-      installTree: "/opt/software",
+      installTree: { root: "/opt/software", place: { line: 37 } },
       paddedLength: 128,
       installHashLength: 7,
     });
@@ -297,6 +297,17 @@ spack:
       [5, "`zlib+` has no effect: no package can have this name"],
     ]);
     expect([...(environment?.packages.keys() ?? [])]).toEqual(["zlib"]);
+  });
+
+  it("takes the old name of projections for what it is (0.x)", () => {
+    const { config } = read(
+      "spack:\n  config:\n    install_path_scheme: '{name}/{hash}'\n    install_tree: { root: /x, projections: { zlib: z } }\n",
+      { dialect: "0.x" },
+    );
+    expect(config.projections.map(({ spec, format }) => [spec?.text, format])).toEqual([
+      ["zlib", "z"],
+      [undefined, "{name}/{hash}"],
+    ]);
   });
 
   it("names settings that have no effect", () => {

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { demoRepository, makeWorkplace, type Workplace } from "../support/cli.ts";
-import { jsonLines } from "../support/cliChecks.ts";
+import { expectRefusal, jsonLines } from "../support/cliChecks.ts";
 
 const places: Workplace[] = [];
 afterAll(() => {
@@ -180,6 +180,14 @@ describe("a repository without a configuration", () => {
       expect(readdirSync(work.directory)).not.toContain("dist");
     },
   );
+  it("is refused clearly: an epilogue that is none", async () => {
+    const epilogue = work.path("container_definitions/amd64/neurodamus-neocortex/Dockerfile.epilogue");
+    writeFileSync(epilogue, "RUN true\nFROM debian\n");
+    const says = /neurodamus-neocortex\/Dockerfile\.epilogue:2:1 {2}error .* has no FROM/;
+    const refused = await work.run(["build", "neurodamus-neocortex", "--quiet"]);
+    expectRefusal(refused, { code: "NOT_SUPPORTED", status: 1, says });
+    expect(readdirSync(work.directory)).not.toContain("dist");
+  });
 });
 
 describe("a command line that is wrong", () => {

@@ -1,74 +1,25 @@
 /** Building what no cache has, from an empty cache to an image, with a stand-in for Spack: every command line is the real one's. */
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { processIsAlive } from "../../src/util/processes.ts";
-import { makeWorkplace, type Workplace } from "../support/cli.ts";
+import type { Workplace } from "../support/cli.ts";
 import { jsonLines } from "../support/cliChecks.ts";
-import {
-  canStandIn,
-  makeSpackStandIn,
-  type SpackStandIn,
-  type StandInRecipe,
-} from "../support/spackStandIn/spackStandIn.ts";
+import { canStandIn } from "../support/spackStandIn/spackStandIn.ts";
+import { define, installsIn, lockOf, makeTrial, type Trial } from "../support/spackStandIn/standInTrial.ts";
 
 const places: Workplace[] = [];
 afterAll(() => {
   for (const place of places) place.remove();
 });
 
-interface Trial extends SpackStandIn {
-  readonly work: Workplace;
-  /** A file that recipes watch. */
-  readonly trouble: string;
+async function trial(specs: readonly string[], configuration = ""): Promise<Trial> {
+  const made = await makeTrial(specs, configuration);
+  places.push(made.work);
+  return made;
 }
 
-const recipesWith = (trouble: string): Readonly<Record<string, StandInRecipe>> => ({
-  zlib: { versions: ["1.3.1", "1.2.13"], build: ["gmake", "compiler"] },
-  hdf5: { versions: ["1.14"], build: ["cmake", "compiler"], link: ["zlib"] },
-  app: { versions: ["2.0"], build: ["compiler"], link: ["hdf5"], run: ["tool"] },
-  tool: { versions: ["0.9"], build: ["compiler"], fail: { phase: "build", file: trouble } },
-  slow: { build: ["compiler"], link: ["zlib"], hang: { phase: "build", file: `${trouble}-hang` } },
-  cmake: { build: ["compiler"] },
-  compiler: {},
-  gmake: { external: "/usr" },
-});
-
-async function trial(specs: readonly string[], caches = ""): Promise<Trial> {
-  const work = makeWorkplace();
-  places.push(work);
-  const trouble = work.path("trouble");
-  const standIn = await makeSpackStandIn(work.path("stand-in"), recipesWith(trouble));
-  writeFileSync(
-    work.path("spacktainers.yaml"),
-    `${standIn.section}${caches}base: { scratch: true }\nlinkage: { allow-unresolved: [/bin/sh] }\n`,
-  );
-  define(work, "sim", specs);
-  return { ...standIn, work, trouble };
-}
-
-function define(work: Workplace, name: string, specs: readonly string[]): void {
-  const folder = work.path("container_definitions/amd64", name);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(
-    join(folder, "spack.yaml"),
-    `spack:\n  specs:\n${specs.map((spec) => `  - ${spec}\n`).join("")}`,
-  );
-}
-
-const lockOf = (work: Workplace) =>
-  JSON.parse(readFileSync(work.path("container_definitions/amd64/sim/spack.lock"), "utf8")) as {
-    roots: { hash: string; spec: string }[];
-    concrete_specs: Record<string, { name: string; hash: string }>;
-  };
-/** Names of the packages that Spack was asked to build, in that order. */
-const installsIn = (work: Workplace, commands: readonly (readonly string[])[]): readonly string[] => {
-  const { concrete_specs: specs } = lockOf(work);
-  return commands
-    .filter(([command]) => command === "install")
-    .map((words) => specs[words.at(-1)?.slice(1) ?? ""]?.name ?? "?");
-};
 const namesOf = (commands: readonly (readonly string[])[]) => [
   ...new Set(commands.map(([command]) => command)),
 ];

@@ -1,9 +1,10 @@
 import { Command } from "commander";
 import type { BuildResult } from "../../commands/build/buildContainer.ts";
 import type { CompileResult } from "../../commands/build/compileContainers.ts";
+import { SpacktainersError } from "../../util/errors.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
-import { type VerbOutcome, verbAction } from "../context.ts";
+import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
 import {
   addBuildingOptions,
   addImageOptions,
@@ -19,6 +20,7 @@ import { buildingRequest, imageRequest } from "../requests.ts";
 interface BuildOptions extends ImageOptions, WorkshopOptions, BuildingOptions {
   readonly output?: readonly string[];
   readonly force?: boolean;
+  readonly shell?: string;
 }
 
 /** `build`: the image. */
@@ -35,7 +37,8 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
       "oci:DIR, oci-archive:FILE, docker-archive:FILE, sif:FILE, squashfs:FILE or rootfs:DIR (repeatable; default: oci: below the configured folder)",
       collect,
     )
-    .option("--force", "replace an output that is not an earlier one of ours");
+    .option("--force", "replace an output that is not an earlier one of ours")
+    .option("--shell <package>", "open a shell where building a package of the container failed");
   return addWorkshopOptions(addBuildingOptions(command))
     .addHelpText(
       "after",
@@ -47,6 +50,7 @@ Examples:
     )
     .action(
       verbAction<BuildOptions>(program, outcome, async (context, options, names) => {
+        if (options.shell !== undefined) return shellIn(context, options, options.shell, names);
         const request = {
           ...imageRequest(context, options, names),
           building: buildingRequest(options),
@@ -70,6 +74,31 @@ Examples:
         return 0;
       }),
     );
+}
+
+/** `--shell`: of one container. */
+async function shellIn(
+  { directory, reporter, signal }: VerbContext,
+  { cache, trust, arch }: BuildOptions,
+  wanted: string,
+  [container, ...others]: readonly string[],
+): Promise<number> {
+  if (container === undefined || others.length > 0)
+    throw new SpacktainersError("USAGE", "--shell is about a package of one container", {
+      hint: "name the container: spacktainers build NAME --shell PACKAGE",
+    });
+  const { openBuildShell } = await import("../../commands/spack/openBuildShell.ts");
+  return openBuildShell({
+    directory,
+    caches: cache ?? [],
+    trust: trust ?? [],
+    emit: reporter.emit,
+    signal,
+    container,
+    arch,
+    package: wanted,
+    begin: () => reporter.close(),
+  });
 }
 
 /** What was built without an image, for people. */

@@ -5,14 +5,16 @@ import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addFailFastOption,
   addSelectionOptions,
+  addSolveOptions,
   addWorkshopOptions,
+  type BuildingOptions,
   type FailFastOptions,
   type WorkshopOptions,
 } from "../options.ts";
 import { printContainers } from "../outcomes.ts";
-import { workshopRequest } from "../requests.ts";
+import { buildingRequest, workshopRequest } from "../requests.ts";
 
-interface LockOptions extends WorkshopOptions, FailFastOptions {
+interface LockOptions extends WorkshopOptions, FailFastOptions, Pick<BuildingOptions, "solve" | "fresh"> {
   readonly arch?: string;
   readonly keep?: boolean;
   readonly check?: boolean;
@@ -23,10 +25,10 @@ export function lockVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("lock")
     .summary("write spack.lock and spacktainers.lock")
     .description(
-      "Chooses the packages of each container from the caches and writes, beside its definition, spack.lock (which Spack reads too) and spacktainers.lock (archive digests, base, OS packages). Everything is chosen anew, whatever was locked before, unless --keep.",
+      "Chooses the packages of each container from the caches and writes, beside its definition, spack.lock (which Spack reads too) and spacktainers.lock (archive digests, base, OS packages). Everything is chosen anew, whatever was locked before, unless --keep. Where spacktainers.yaml names a Spack, it chooses what the caches cannot answer; of packages that it will have to build there are no archives yet, and only spack.lock is written.",
     )
     .argument("[names...]", "containers to lock; none means all");
-  addFailFastOption(addSelectionOptions(command))
+  addSolveOptions(addFailFastOption(addSelectionOptions(command)))
     .option("--keep", "specs that are locked and still asked for keep their configuration")
     .option("--check", "write nothing; exit status 3 when a lock is missing or out of date");
   return addWorkshopOptions(command)
@@ -35,6 +37,7 @@ export function lockVerb(program: Command, outcome: VerbOutcome): Command {
       `
 Examples:
   $ spacktainers lock hello-mpi
+  $ spacktainers lock simulation --solve
   $ spacktainers lock --check
   $ spacktainers build hello-mpi --frozen`,
     )
@@ -43,6 +46,7 @@ Examples:
         const { lockContainers } = await import("../../commands/lock/lockContainers.ts");
         const outcomes = await lockContainers({
           ...workshopRequest(context, options),
+          ...(options.check === true ? {} : { building: buildingRequest(options) }),
           names,
           arch: options.arch,
           failFast: options.failFast === true,
@@ -69,6 +73,9 @@ function lockText(result: LockResult, directory: string): string {
     ...result.files.map(
       ({ path, changed }) => `  ${shown(directory, path)}${changed ? "" : "  (unchanged)"}`,
     ),
+    ...(result.toBuild.length === 0
+      ? []
+      : [`  ${count(result.toBuild.length, "package")} to build: ${result.toBuild.join(", ")}`]),
     ...result.undetermined.map(
       ({ request, variants }) =>
         `  ${request}: caches cannot tell the default of ${variants.join(", ")}; see spacktainers explain`,

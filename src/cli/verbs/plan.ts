@@ -1,11 +1,18 @@
 import { Command } from "commander";
 import { resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addCacheOptions, addImageOptions, type CacheOptions, type ImageOptions } from "../options.ts";
+import {
+  addCacheOptions,
+  addImageOptions,
+  addSolveOptions,
+  type BuildingOptions,
+  type CacheOptions,
+  type ImageOptions,
+} from "../options.ts";
 import { printContainers } from "../outcomes.ts";
-import { imageRequest } from "../requests.ts";
+import { buildingRequest, imageRequest } from "../requests.ts";
 
-interface PlanOptions extends ImageOptions, CacheOptions {
+interface PlanOptions extends ImageOptions, CacheOptions, Pick<BuildingOptions, "solve" | "fresh"> {
   readonly registry: boolean;
 }
 
@@ -14,10 +21,10 @@ export function planVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("plan")
     .summary("what a build would do, and why, before it does it")
     .description(
-      "Chooses the packages of each container as `build` would, and tells which layers are here already, which would be made and why, and what would be downloaded. Where registries are configured, they are asked what they have, and it is told what `push` would send. Whether the image can run is checked by `build` only. Nothing is built, and nothing is downloaded but metadata. Give it the options that you would give to `build`.",
+      "Chooses the packages of each container as `build` would, and tells which layers are here already, which would be made and why, and what would be downloaded. Where registries are configured, they are asked what they have, and it is told what `push` would send. Whether the image can run is checked by `build` only. Of packages that no cache has it tells what building them would take. Nothing is built, and nothing is downloaded but metadata. Give it the options that you would give to `build`.",
     )
     .argument("[names...]", "containers to plan for; none means all");
-  addImageOptions(command, "plan").option(
+  addSolveOptions(addImageOptions(command, "plan")).option(
     "--no-registry",
     "do not ask the configured registries what they have",
   );
@@ -28,6 +35,7 @@ export function planVerb(program: Command, outcome: VerbOutcome): Command {
 Examples:
   $ spacktainers plan hello-mpi
   $ spacktainers plan 'neuro*' --arch amd64
+  $ spacktainers plan simulation --solve
   $ spacktainers plan --frozen --json`,
     )
     .action(
@@ -35,13 +43,18 @@ Examples:
         const { planContainers } = await import("../../commands/plan/planContainers.ts");
         const outcomes = await planContainers({
           ...imageRequest(context, options, names),
+          building: buildingRequest(options),
           registry: options.registry,
         });
         context.reporter.close();
-        const { planText, planTotalText } = await import("../planText.ts");
-        const plans = resultsOf(outcomes);
+        const { buildPlanText, planText, planTotalText } = await import("../planText.ts");
+        const plans = resultsOf(outcomes).flatMap((plan) => ("build" in plan ? [] : [plan]));
         const total = context.json || plans.length < 2 ? undefined : planTotalText(plans);
-        printContainers(context, outcomes, { json: (plan) => plan, text: planText, last: total });
+        printContainers(context, outcomes, {
+          json: (plan) => plan,
+          text: (plan) => ("build" in plan ? buildPlanText(plan) : planText(plan)),
+          last: total,
+        });
         return 0;
       }),
     );

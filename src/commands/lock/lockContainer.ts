@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import type { BuildBaseOptions, PlannedBase } from "../../base/types.ts";
 import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
@@ -23,11 +23,14 @@ import type { OpenedContainer } from "../../pipeline/plan/openContainer.ts";
 import { imageSettings, type PackagePlan, planPackages } from "../../pipeline/plan/planPackages.ts";
 import { noLocks } from "../../pipeline/plan/useLocks.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import { briefSpec } from "../../spec/concrete.ts";
 import { formatSpec } from "../../spec/format.ts";
 import { parseSpec } from "../../spec/parse.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { digestOf } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
+
+import { type SolvedLock, solvedLock } from "./solvedLock.ts";
 
 /** A container that was locked. */
 export interface LockResult {
@@ -38,6 +41,8 @@ export interface LockResult {
   /** OS packages of the base. */
   readonly basePackages: number;
   readonly files: readonly { readonly path: string; readonly changed: boolean }[];
+  /** Packages that no cache has, which Spack will build: `name@version/hash`, shortened. */
+  readonly toBuild: readonly string[];
   /** Roots for which other configurations would do as well, as far as caches can tell. */
   readonly undetermined: NonNullable<ResolvedPackages["resolution"]["undetermined"]>;
 }
@@ -66,9 +71,17 @@ async function lockOnce(
   const configuration = await withEpilogueNeeds(configured, container);
   const paths = lockPaths(container);
   const before = keep && container.lock !== undefined ? await loadLock(container.lock) : undefined;
+  const solved = await solvedLock(container, configuration, keep, workshop);
+  if (solved !== undefined && solved.needed.graph.nodes.length > 0)
+    return lockToBuild(container, solved, paths);
   const unlocked = { ...container, lock: undefined };
-  const read = await openEnvironment(unlocked, configuration, workshop, { dialect: before?.dialect });
-  const loaded = before === undefined ? read : { ...read, environment: keepRoots(read.environment, before) };
+  const read =
+    solved?.loaded ??
+    (await openEnvironment(unlocked, configuration, workshop, { dialect: before?.dialect }));
+  const loaded =
+    before === undefined || solved !== undefined
+      ? read
+      : { ...read, environment: keepRoots(read.environment, before) };
   const opened: OpenedContainer = { container, configuration, loaded, locks: noLocks };
   const planned = await planOnBase(opened, workshop).catch((error: unknown) => {
     if (before === undefined || !(error instanceof SpacktainersError) || error.code !== "NO_SOLUTION")
@@ -81,7 +94,8 @@ async function lockOnce(
   });
   const { resolved } = planned.packages;
   // With the specs as the user wrote them, whatever was kept.
-  const spackLock = lockText(read.environment, resolved.resolution, resolved.graph);
+  const spackLock =
+    solved?.loaded.lockText ?? lockText(read.environment, resolved.resolution, resolved.graph);
   const base = await lockedBase(opened, planned, workshop);
   const own = writeSpacktainersLock({
     architecture: container.arch,
@@ -107,7 +121,32 @@ async function lockOnce(
       { path: paths.spack, changed: await writeIfChanged(paths.spack, spackLock) },
       { path: paths.spacktainers, changed: await writeIfChanged(paths.spacktainers, own) },
     ],
+    toBuild: [],
     undetermined: resolved.resolution.undetermined ?? [],
+  };
+}
+
+/**
+ * Writes the `spack.lock` of packages of which some have to be built. A `spacktainers.lock` names archives, which there are none
+ * of yet: one that is there does not fit any more, and is removed.
+ */
+async function lockToBuild(
+  container: Container,
+  { loaded, needed, version }: SolvedLock,
+  paths: ReturnType<typeof lockPaths>,
+): Promise<LockResult> {
+  const { nodes, reused } = needed.graph;
+  const changed = await writeIfChanged(paths.spack, loaded.lockText);
+  await rm(paths.spacktainers, { force: true });
+  return {
+    name: container.name,
+    arch: container.arch,
+    version,
+    packages: reused.length + nodes.filter(({ buildOnly }) => !buildOnly).length,
+    basePackages: 0,
+    files: [{ path: paths.spack, changed }],
+    toBuild: nodes.map(({ spec }) => briefSpec(spec)),
+    undetermined: [],
   };
 }
 

@@ -4,13 +4,18 @@ import { type ContainerOutcome, forEachContainer } from "../../pipeline/workspac
 import { neighboursOf, selectAsked } from "../../pipeline/workspace/selectAsked.ts";
 import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
+import { type BuildPlanReport, planBuild } from "./planBuild.ts";
 import { askRegistries } from "./planPush.ts";
 import { type PlanReport, reportPlan } from "./planReport.ts";
 
 /** A command line of `plan`. */
 export type PlanRequest = PlanningRequest &
-  Pick<BuildRequest, "directory" | "names" | "arch" | "failFast" | "caches" | "trust" | "emit" | "signal"> & {
+  Pick<
+    BuildRequest,
+    "directory" | "names" | "arch" | "failFast" | "caches" | "trust" | "building" | "emit" | "signal"
+  > & {
     /** Ask the configured registries what they have. */
     readonly registry: boolean;
   };
@@ -23,7 +28,9 @@ export type PlanRequest = PlanningRequest &
  * @returns what became of each container, in their order
  * @throws {SpacktainersError} when nothing was tried: `UNKNOWN_CONTAINER`, `USAGE`, a faulty configuration; `INTERRUPTED`
  */
-export async function planContainers(request: PlanRequest): Promise<readonly ContainerOutcome<PlanReport>[]> {
+export async function planContainers(
+  request: PlanRequest,
+): Promise<readonly ContainerOutcome<PlanReport | BuildPlanReport>[]> {
   const { signal, failFast } = request;
   const repository = await openSoundRepository(request.directory);
   const definitions = await selectAsked(repository, request, "plan for", { spackOnly: true });
@@ -32,7 +39,13 @@ export async function planContainers(request: PlanRequest): Promise<readonly Con
   const events = nameEvents(request.emit);
   return inWorkshop(configuration, { ...request, emit: events.emit, jobs: undefined }, (workshop) =>
     forEachContainer(definitions, { events, signal, failFast }, async (container) => {
-      const plan = await planContainer(container, configuration, request, workshop);
+      const toBuild = await planBuild(container, configuration, workshop);
+      if (toBuild !== undefined) return toBuild;
+      const plan = await planContainer(container, configuration, request, workshop).catch(
+        (error: unknown) => {
+          throw workshop.building === undefined ? error : withSolveHint(error);
+        },
+      );
       const there =
         registries.length === 0
           ? undefined
@@ -40,4 +53,16 @@ export async function planContainers(request: PlanRequest): Promise<readonly Con
       return reportPlan(plan, workshop.store, workshop, there);
     }),
   );
+}
+
+/** Says of what the caches lack that Spack would choose and build it. */
+function withSolveHint(error: unknown): unknown {
+  const lacking = ["NO_SOLUTION", "PACKAGE_NOT_CACHED", "CONFIG_INVALID"];
+  const [first] = error instanceof SpacktainersErrors ? error.errors : [error];
+  if (!(first instanceof SpacktainersError) || !lacking.includes(first.code)) return error;
+  return new SpacktainersError("NO_SOLUTION", `the caches cannot answer: ${first.message}`, {
+    place: first.place,
+    hint: "`build` lets Spack choose and builds what is missing; `plan --solve` tells what that would be",
+    cause: error,
+  });
 }

@@ -1,7 +1,6 @@
 /** From a container's definition to packages that are all in caches: chosen, where need be by Spack, and built where none has them. */
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { readLock } from "../../environment/lock.ts";
 import type { Lock } from "../../environment/types.ts";
 import { openHttp } from "../../net/http.ts";
 import { openHostExecutor } from "../../spack/executors/hostExecutor.ts";
@@ -47,13 +46,14 @@ export async function buildMissing(
   const { building } = tools;
   if (building === undefined || container.kind === "def") return { container, compiled: undefined };
   return withBuilder(container, configuration, building, tools, async (builder) => {
-    const chosen =
-      (await lockedChoice(container, configuration, building)) ??
-      (await solvedChoice(container, configuration, building, tools, builder));
-    if (chosen === undefined) return { container, compiled: undefined };
-    const { lock } = chosen;
-    const roots = [...lock.roots, ...lock.includedRoots].map(({ hash }) => hash);
-    const needed = await findNeededPackages({ graph: lock.graph, roots }, tools);
+    let chosen = await lockedChoice(container, configuration, building);
+    if (chosen === undefined) {
+      chosen = await solvedChoice(container, configuration, building, tools, builder);
+      if (chosen === undefined) return { container, compiled: undefined };
+      await writeFileAtomically(lockPaths(container).spack, chosen.lockText);
+    }
+    const roots = rootsOf(chosen.lock);
+    const needed = await findNeededPackages({ graph: chosen.lock.graph, roots }, tools);
     if (publish !== undefined) await publishEarlier(needed, building.trust, publish, tools.emit);
     const compiled =
       needed.graph.nodes.length === 0
@@ -69,6 +69,11 @@ export interface Choice {
   readonly loaded: Pick<LoadedEnvironment, "environment" | "manifestText">;
   readonly lock: Lock;
   readonly lockText: string;
+}
+
+/** The packages that a lock is made for, those of the environments it includes too. */
+export function rootsOf(lock: Lock): readonly DagHash[] {
+  return [...lock.roots, ...lock.includedRoots].map(({ hash }) => hash);
 }
 
 /** Works with a Spack that is got when it is asked for, and only then. */
@@ -106,27 +111,28 @@ export async function lockedChoice(
   return lock === undefined || lockText === undefined ? undefined : { container, loaded, lock, lockText };
 }
 
-/** What Spack chooses, written beside the definition; undefined when the caches can answer. */
-async function solvedChoice(
+/**
+ * What Spack chooses; undefined when the caches can answer and it is not asked for. Nothing is written.
+ *
+ * @param keep text of a lock whose roots keep their configuration, as far as they are still asked for
+ * @throws SpacktainersErrors NO_SOLUTION; as `openBuilder`
+ */
+export async function solvedChoice(
   container: Container,
   configuration: Configuration,
-  building: Building,
-  tools: BuildingTools,
+  building: Pick<Building, "solve" | "fresh">,
+  tools: Omit<BuildingTools, "building">,
   builder: () => Promise<Builder>,
+  keep?: string,
 ): Promise<Choice | undefined> {
   if (!building.solve && (await cachesAnswer(container, configuration, tools))) return undefined;
-  const { spack } = await builder();
+  const ready = await builder();
   const unlocked = { path: container.path, lock: undefined };
-  const loaded = await loadEnvironment(unlocked, { dialect: spack.dialect }, ignoreEvents);
+  const loaded = await loadEnvironment(unlocked, { dialect: ready.spack.dialect }, ignoreEvents);
   const path = lockPaths(container).spack;
-  const solved = await solvePackages(loaded, path, building.fresh, { ...tools, builder: await builder() });
-  await writeFileAtomically(path, solved.lockText);
-  return {
-    container: { ...container, lock: path },
-    loaded,
-    lock: readLock(solved.lockText, path),
-    lockText: solved.lockText,
-  };
+  const work = { ...loaded, keep };
+  const solved = await solvePackages(work, path, building.fresh, { ...tools, builder: ready });
+  return { container: { ...container, lock: path }, loaded, lock: solved.lock, lockText: solved.lockText };
 }
 
 /** Whether everything that the definition asks for can be had from the caches. */

@@ -62,6 +62,7 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
       problems.push(new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) }));
     }
   }
+  problems.push(...spackProblems(configuration));
   for (const [name, site] of configuration.sites)
     problems.push(...siteProblems(site, (path) => placeOf(["sites", name, ...path])));
   if (holdsPath(configuration.view.root, configuration.install.root))
@@ -82,4 +83,20 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
       problems.push(asSpacktainersError(error));
     }
   return problems;
+}
+
+/** Specs of compilers and externals that are none, or do not name a package. */
+function spackProblems({ spack }: Pick<Configuration, "spack">): readonly SpacktainersError[] {
+  const externals = spack.externals.flatMap((external) => (external.kind === "given" ? [external.spec] : []));
+  return [...spack.compilers, ...externals].flatMap(({ text, place }): SpacktainersError[] => {
+    try {
+      const { name } = parseSpec(text, { dialect: spack.dialect ?? "1.x" });
+      return name === undefined
+        ? [new SpacktainersError("CONFIG_INVALID", `\`${text}\` does not name a package`, { place })]
+        : [];
+    } catch (error) {
+      const { code, message, hint } = asSpacktainersError(error);
+      return [new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) })];
+    }
+  });
 }

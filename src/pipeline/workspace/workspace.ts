@@ -35,8 +35,8 @@ export interface CacheChoice {
 }
 
 /**
- * The build caches to use, their keys read; after them, where building is allowed, those with what was built on this machine.
- * The cache home, in which is kept what is read of them, is tried.
+ * The build caches to use, their keys read, and the cache home, where what is read of them is kept, tried. After them, where
+ * building is allowed, come those with what was built on this machine.
  *
  * @param directory what relative paths of the command line start from
  * @throws {SpacktainersError} `KEY_INVALID` when a key file cannot be read

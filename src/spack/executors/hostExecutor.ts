@@ -83,6 +83,7 @@ function endOf(result: Awaited<SupervisedProcess["result"]>): TaskEnd {
     step,
     reason: status === 137 && !stopped ? "it was killed, perhaps because memory ran out" : signal,
     seconds,
-    memory,
+    // It is sampled: of what is over at once nothing is known.
+    memory: memory === 0 ? undefined : memory,
   };
 }

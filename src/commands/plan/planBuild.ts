@@ -1,0 +1,55 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { Configuration } from "../../definitions/configuration.ts";
+import type { Container } from "../../definitions/repository.ts";
+import { packagesAtOnce } from "../../pipeline/compile/builder.ts";
+import { lockedChoice, rootsOf, solvedChoice, withBuilder } from "../../pipeline/compile/buildMissing.ts";
+import { type CompilePlan, compilePlan, estimateBuilds } from "../../pipeline/compile/compilePlan.ts";
+import { findNeededPackages } from "../../pipeline/compile/neededPackages.ts";
+import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import { openBuildTimes } from "../../spack/buildTimes.ts";
+import { spackHome } from "../../spack/folders.ts";
+
+/** A plan for a container of which packages have to be built first. What its layers will be shows when they are. */
+export interface BuildPlanReport {
+  readonly name: string;
+  readonly arch: string;
+  readonly build: CompilePlan;
+}
+
+/**
+ * Tells what has to be built for a container before its image can be made. Nothing is built, and no lock is written.
+ *
+ * @returns undefined when nothing has to be, or building is not allowed, or nobody knows yet: there is no lock, and Spack is not
+ *   asked to choose
+ * @throws {SpacktainersError} of caches; with `solve`, `NO_SOLUTION` and of getting Spack
+ */
+export async function planBuild(
+  container: Container,
+  configuration: Configuration,
+  workshop: Pick<Workshop, "caches" | "building" | "emit" | "signal">,
+): Promise<BuildPlanReport | undefined> {
+  const { building, caches } = workshop;
+  if (building === undefined || container.kind === "def") return undefined;
+  return withBuilder(container, configuration, building, workshop, async (builder) => {
+    const chosen =
+      (await lockedChoice(container, configuration, building)) ??
+      (building.solve
+        ? await solvedChoice(container, configuration, building, workshop, builder)
+        : undefined);
+    if (chosen === undefined) return undefined;
+    const needed = await findNeededPackages(
+      { graph: chosen.lock.graph, roots: rootsOf(chosen.lock) },
+      workshop,
+    );
+    if (needed.graph.nodes.length === 0) return undefined;
+    const atOnce = building.atOnce ?? packagesAtOnce(availableParallelism());
+    const times = openBuildTimes(join(spackHome(), "times"));
+    const estimated = await estimateBuilds(needed, atOnce, times, caches);
+    return {
+      name: container.name,
+      arch: container.arch,
+      build: compilePlan(needed, estimated, "host", atOnce),
+    };
+  });
+}
