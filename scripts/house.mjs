@@ -52,6 +52,7 @@ export const innerOrders = {
     "verify",
     "sign",
     "dockerfile",
+    "base",
     "sif",
     "doctor",
     "job",

@@ -1,16 +1,18 @@
 /** Package archives on this machine: downloaded once, verified before they can be seen, shared by concurrent runs. */
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { removeOldPartials } from "../net/download.ts";
 import { packageTask } from "../spec/packageTask.ts";
 import type { FileSource } from "../store/store.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { openBlobStore } from "../util/blobStore.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import { type Digest, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
 import { fileState } from "../util/fileState.ts";
+import { makeDirectory } from "../util/makeDirectory.ts";
 import type { CachedPackage } from "./types.ts";
 
 /** A verified archive on this machine. */
@@ -47,10 +49,14 @@ export interface ArchiveStore {
 /**
  * Opens the download store below `cacheDirectory` (see `cacheHome`).
  */
-export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): ArchiveStore {
+export function openArchiveStore(
+  cacheDirectory: string,
+  emit: EmitEvent,
+  clock: Clock = systemClock,
+): ArchiveStore {
   const directory = join(cacheDirectory, "downloads");
   const partials = join(directory, "incoming");
-  const blobs = openBlobStore(directory);
+  const blobs = openBlobStore(directory, clock);
   const underway = new Map<Digest, Promise<FetchedArchive>>();
   const slot = openSlots(fetchesAtOnce);
 
@@ -60,7 +66,7 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
     onBytes: (bytes: number) => void,
   ): Promise<FetchedArchive> {
     const path = blobs.path(pkg.digest);
-    await mkdir(partials, { recursive: true });
+    await makeDirectory(partials);
     const { digest, size } = await files.download(pkg.archivePath, path, {
       expectedDigest: pkg.digest,
       expectedSize: pkg.size,
@@ -109,7 +115,7 @@ export function openArchiveStore(cacheDirectory: string, emit: EmitEvent): Archi
       return started;
     },
     async prune(maxBytes = defaultDownloadBytes) {
-      await removeOldPartials(partials, partialAgeMs);
+      await removeOldPartials(partials, partialAgeMs, clock);
       return blobs.prune(maxBytes);
     },
   };

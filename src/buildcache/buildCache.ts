@@ -106,7 +106,7 @@ export function openBuildCache(
   const { url } = opened;
   const folder = join(cacheDir, "index", digestOf(opened.id).slice(7, 39));
   const memory = openMetadataMemory(folder, `${trust.keys.id}${trust.unsigned ? "-unsigned" : ""}`, clock);
-  const downloads = archives ?? openArchiveStore(cacheDir, emit);
+  const downloads = archives ?? openArchiveStore(cacheDir, emit, clock);
 
   const formats = once(() => presentFormats(opened));
   let loaded: readonly CacheIndex[] = [];

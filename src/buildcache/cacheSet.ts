@@ -51,7 +51,7 @@ export interface CacheSet {
 /** Opens caches, in order. Nothing is asked of them before it is needed. */
 export function openCaches(sources: readonly CacheSource[], options: BuildCacheOptions): CacheSet {
   const cacheDir = options.cacheDir ?? cacheHome();
-  const archives = openArchiveStore(cacheDir, options.emit);
+  const archives = openArchiveStore(cacheDir, options.emit, options.clock);
   const caches = sources.map((source) => openBuildCache(source, options, archives));
   const warned = new Set<string>();
   /** Archives that turned out to be missing or damaged in this run, by cache. */
@@ -174,7 +174,7 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
     archiveSize: async (pkg) => (await fromAnyCopy(pkg, (cache, copy) => cache.archiveSize(copy))).value,
     hasLocalArchive: async (pkg) => cacheOf(pkg).hasLocalArchive(pkg),
     async prune(maxBytes) {
-      await pruneRemembered(cacheDir);
+      await pruneRemembered(cacheDir, options.clock);
       return archives.prune(maxBytes);
     },
     async close() {

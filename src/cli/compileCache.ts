@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync } from "node:fs";
 import * as nodeModule from "node:module";
 import { join } from "node:path";
 import { cacheHome } from "../util/cacheHome.ts";
@@ -11,8 +12,20 @@ export function useCompileCache(): void {
   const { enableCompileCache } = nodeModule as { enableCompileCache?: (directory: string) => unknown };
   if (enableCompileCache === undefined) return;
   try {
-    enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(cacheHome(), "compiled"));
+    const given = process.env.NODE_COMPILE_CACHE;
+    if (given !== undefined) enableCompileCache(given);
+    else {
+      // One step at a time: where no directory can be made at all (`/proc`), Node would try for ever.
+      const home = cacheHome();
+      for (const folder of [home, join(home, "compiled")]) makeIfMissing(folder);
+      enableCompileCache(join(home, "compiled"));
+    }
   } catch {
     // It only saves time.
   }
+}
+
+/** @throws errors of the system: what is above it has to be there */
+function makeIfMissing(folder: string): void {
+  if (!existsSync(folder)) mkdirSync(folder);
 }

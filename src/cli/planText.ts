@@ -30,6 +30,7 @@ export function planText(plan: PlanReport): string {
           ["layers", layersText(layers, toMake.length)],
           ["download", downloadText(plan)],
           ["install", installText(plan)],
+          ...(plan.epilogue === undefined ? [] : [["epilogue", epilogueText(plan.epilogue)]]),
           ...push,
         ],
       ),
@@ -37,6 +38,12 @@ export function planText(plan: PlanReport): string {
     ...(rows.length === 0 ? [] : [indented(table(["", "TO MAKE", "ARCHIVES", "WHY"], rows))]),
     ...plan.removed.map(({ name, version }) => `  - ${name}@${version}`),
   ].join("\n");
+}
+
+function epilogueText({ layers, commands, network }: NonNullable<PlanReport["epilogue"]>): string {
+  const ran =
+    commands === 0 ? "" : `, ${plural(commands, "command")} ${network ? "with" : "without"} network`;
+  return `at most ${plural(layers, "layer")}${ran}`;
 }
 
 /** What has to be built before there can be an image. */

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { VerbOutcome } from "./context.ts";
+import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
@@ -49,6 +50,7 @@ export const verbs: readonly Verb[] = [
   explainVerb,
   diffVerb,
   dockerfileVerb,
+  baseVerb,
   sbomVerb,
   signVerb,
   verifyVerb,

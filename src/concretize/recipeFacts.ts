@@ -1,11 +1,11 @@
 /** Default values of variants, and licences, exported from recipes by `scripts/export-recipe-facts.py`. Format: `docs/explain.md`. */
-import { readFile, stat } from "node:fs/promises";
 import * as z from "zod";
 import type { AbstractSpec, Dialect } from "../spec/abstract.ts";
 import type { ConcreteSpec } from "../spec/concrete.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { concreteSatisfies, type SpecLookup } from "../spec/satisfies.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
+import { readBounded } from "../util/readBounded.ts";
 import type { RecipeFacts } from "./criteria.ts";
 
 /** Most bytes the file may have. All recipes of Spack together take about 3 MB. */
@@ -124,11 +124,12 @@ export function readRecipeFacts(text: string, file: string): RecipeFile {
 /** Reads a file of recipe facts from disk. Throws as {@link readRecipeFacts}; `NOT_FOUND`, `ACCESS_DENIED`, `IO`. */
 export async function loadRecipeFacts(file: string): Promise<RecipeFile> {
   try {
-    if ((await stat(file)).size > largestFile)
+    const bytes = await readBounded(file, largestFile);
+    if (bytes === undefined)
       throw new SpacktainersError("CONFIG_INVALID", `the recipe facts are larger than ${largestFile} bytes`, {
         place: { file },
       });
-    return readRecipeFacts(await readFile(file, "utf8"), file);
+    return readRecipeFacts(bytes.toString("utf8"), file);
   } catch (thrown) {
     throw asSpacktainersError(thrown, { file });
   }

@@ -100,7 +100,6 @@ export interface RegistryConfiguration {
   readonly password: SecretReference | undefined;
 }
 
-/** The configuration of a repository, complete. */
 /** How `Dockerfile.epilogue`s are carried out. */
 export interface EpilogueConfiguration {
   /** Whether their commands may use the network. */
@@ -111,6 +110,7 @@ export interface EpilogueConfiguration {
   readonly arguments: ReadonlyMap<string, string>;
 }
 
+/** The configuration of a repository, complete. */
 export interface Configuration {
   /** The file it was read from; undefined for the built-in defaults. */
   readonly file: string | undefined;

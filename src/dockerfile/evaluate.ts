@@ -125,6 +125,9 @@ class Evaluator {
   #shell: readonly string[] = defaultShell;
   #hasCommand = false;
   #unset = new Set<string>();
+  /** In a trial: the instruction uses variables that the image may set, or whose values depend on such. */
+  #isUncertain = false;
+  readonly #uncertain = new Set<string>();
 
   constructor(
     dockerfile: Dockerfile,
@@ -152,9 +155,10 @@ class Evaluator {
 
   step(instruction: Instruction): Step {
     this.#unset = new Set();
+    this.#isUncertain = false;
     const change = this.#tried(instruction);
     const unset = [...this.#unset];
-    const isUncertain = this.#isTrial && unset.length > 0;
+    const isUncertain = this.#isUncertain;
     return { instruction, settings: this.settings, unset, isUncertain, change };
   }
 
@@ -163,7 +167,7 @@ class Evaluator {
       return this.#change(instruction);
     } catch (error) {
       // Whether it is wrong, the finished image will tell.
-      if (this.#isTrial && this.#unset.size > 0 && error instanceof SpacktainersError) return undefined;
+      if (this.#isUncertain && error instanceof SpacktainersError) return undefined;
       throw error;
     }
   }
@@ -251,6 +255,7 @@ class Evaluator {
   #variable(name: string): string | undefined {
     const value = this.#variables.get(name);
     if (value === undefined) this.#unset.add(name);
+    if (this.#isTrial && (value === undefined || this.#uncertain.has(name))) this.#isUncertain = true;
     return value;
   }
 
@@ -284,7 +289,7 @@ class Evaluator {
       if (name === "" || name.includes("=") || /\0/.test(name + value))
         throw this.#wrong(instruction, `${JSON.stringify(name)} cannot be the name of a variable`);
     this.#set({ env: new Map([...this.settings.env, ...assigned]) });
-    for (const [name, value] of assigned) this.#variables.set(name, value);
+    for (const [name, value] of assigned) this.#setVariable(name, value);
   }
 
   #declare({ arguments: declared }: Extract<Instruction, { kind: "arg" }>): void {
@@ -297,8 +302,14 @@ class Evaluator {
         (value === undefined
           ? this.#platform.get(name)
           : this.#expanded(word, () => expandWord(value, this.#expansion())));
-      if (found !== undefined) this.#variables.set(name, found);
+      if (found !== undefined) this.#setVariable(name, found);
     }
+  }
+
+  #setVariable(name: string, value: string): void {
+    this.#variables.set(name, value);
+    if (this.#isUncertain) this.#uncertain.add(name);
+    else this.#uncertain.delete(name);
   }
 
   #absolute(path: string): string {

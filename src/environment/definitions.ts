@@ -4,7 +4,7 @@ import type { Machine } from "./machine.ts";
 import { type Budget, type Definitions, newBudget, readItems, type SpecItem, spend } from "./specItems.ts";
 import type { SpecReader } from "./specReader.ts";
 import { evaluateWhen } from "./whenExpression.ts";
-import { expectMap, expectText, plainKey, requireList, type YamlReader } from "./yamlReader.ts";
+import { expectMap, expectText, isNull, plainKey, requireList, type YamlReader } from "./yamlReader.ts";
 
 /** No lists. */
 export const noDefinitions: Definitions = { itemsOf: () => undefined, names: () => [] };
@@ -80,7 +80,8 @@ function inOrderOfNames(reader: SpecReader, parts: readonly Part[], budget: Budg
   }
   const lists = new Map<string, readonly SpecItem[]>();
   const definitions: Definitions = { itemsOf: (name) => lists.get(name), names: () => lists.keys() };
-  for (const [name, list] of nodes) lists.set(name, readItems(reader, list, definitions, budget));
+  for (const [name, list] of nodes)
+    lists.set(name, readItems(reader, list, definitions, budget, "definition"));
   return definitions;
 }
 
@@ -101,6 +102,9 @@ function inOrderOfParts(reader: SpecReader, parts: readonly Part[], budget: Budg
   const lists = new Map<string, LazyList>();
   for (const { name, nodes, applies } of parts) {
     if (!applies) continue;
+    for (const node of nodes)
+      if (isNull(node))
+        reader.problems.error("MANIFEST_INVALID", "this item is empty", node.place, "remove the line");
     const known = lists.size;
     const before = lists.get(name);
     if (before === undefined) lists.set(name, { order: known, nodes: [...nodes], known, items: undefined });
@@ -129,7 +133,7 @@ function inOrderOfParts(reader: SpecReader, parts: readonly Part[], budget: Budg
       }
       list.items = "open";
       depth++;
-      const items = readItems(reader, list.nodes, among(list.known), budget);
+      const items = readItems(reader, list.nodes, among(list.known), budget, "definition");
       depth--;
       list.items = items;
       return items;

@@ -13,7 +13,7 @@ import { readDevelop } from "./develop.ts";
 import { type Machine, type MachinePlatform, thisMachine } from "./machine.ts";
 import { manifestShapes } from "./manifestShapes.ts";
 import { mergeYaml } from "./mergeYaml.ts";
-import { noSettings, readPackages } from "./packages.ts";
+import { noSettings, readPackages, withVersionTexts } from "./packages.ts";
 import { type Scope, scopeOf } from "./scopes.ts";
 import {
   defaultConcretizer,
@@ -31,7 +31,7 @@ import type { SpecReader } from "./specReader.ts";
 import { readToolchains } from "./toolchains.ts";
 import type { Environment, ManifestReading } from "./types.ts";
 import { nameUnusedSettings } from "./unusedSettings.ts";
-import { expectMap, plainKey, readKeys, unknownKeyHint } from "./yamlReader.ts";
+import { expectMap, plainKey, readKeys, reportRepeatedKeys, unknownKeyHint } from "./yamlReader.ts";
 
 /** How a manifest is read. */
 export interface ManifestOptions {
@@ -106,6 +106,7 @@ export function parseManifest(
   file: string,
 ): { readonly manifest: Scope | undefined; readonly problems: ProblemList } {
   const { root, problems } = parsePositionedYaml(text, file, "MANIFEST_INVALID");
+  if (root !== undefined) reportRepeatedKeys({ problems }, root);
   const sections = root === undefined ? undefined : sectionsOf(root, problems);
   return { manifest: sections === undefined ? undefined : scopeOf(file, sections), problems };
 }
@@ -154,7 +155,7 @@ export function readScopes(
 ): Environment {
   const { dialect } = machine;
   const sections = scopes
-    .map((scope) => scope.sections)
+    .map((scope) => withVersionTexts(scope.sections))
     .reduceRight((lower, higher) => mergeYaml(higher, lower));
   const find = (name: string): YamlNode | undefined =>
     sections.entries.find(({ key }) => plainKey(key) === name)?.value;

@@ -1,5 +1,5 @@
 /** The `packages:` section: preferences and requirements. */
-import { placeInScalar, type YamlEntry, type YamlNode } from "../definitions/positionedYaml.ts";
+import { placeInScalar, type YamlEntry, type YamlMap, type YamlNode } from "../definitions/positionedYaml.ts";
 import { parseVersionSet } from "../spec/versions.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { expectSpec, readSpec, type SpecReader } from "./specReader.ts";
@@ -31,6 +31,29 @@ export function noSettings(name: string): PackageSettings {
     buildable: undefined,
     externals: [],
   };
+}
+
+/** Unquoted versions become the texts that Spack takes them for before scopes are merged; see {@link lostNumber}. */
+export function withVersionTexts(sections: YamlMap): YamlMap {
+  const changed = (map: YamlMap, change: (entry: YamlEntry) => YamlNode): YamlMap => ({
+    ...map,
+    entries: map.entries.map((entry) => ({ ...entry, value: change(entry) })),
+  });
+  const asText = (node: YamlNode): YamlNode =>
+    node.kind === "scalar" && typeof node.value === "number" && lostNumber(node) === undefined
+      ? { ...node, value: node.text }
+      : node;
+  const ofPackage = ({ key, value }: YamlEntry): YamlNode =>
+    plainKey(key) === "version" && value.kind === "list"
+      ? { ...value, items: value.items.map(asText) }
+      : value;
+  return changed(sections, ({ key, value }) =>
+    plainKey(key) === "packages" && value.kind === "map"
+      ? changed(value, ({ value: settings }) =>
+          settings.kind === "map" ? changed(settings, ofPackage) : settings,
+        )
+      : value,
+  );
 }
 
 /** Reads `packages:`. */

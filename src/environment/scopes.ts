@@ -12,7 +12,14 @@ import type { ProblemList } from "../definitions/problems.ts";
 import { readTextFile } from "../definitions/repository.ts";
 import type { Dialect } from "../spec/abstract.ts";
 import { manifestShapes } from "./manifestShapes.ts";
-import { expectMap, isNull, plainKey, replacesLower, unknownKeyHint } from "./yamlReader.ts";
+import {
+  expectMap,
+  isNull,
+  plainKey,
+  replacesLower,
+  reportRepeatedKeys,
+  unknownKeyHint,
+} from "./yamlReader.ts";
 
 /** A scope. */
 export interface Scope {
@@ -89,6 +96,7 @@ export async function readFolderScope(path: string, dialect: Dialect, problems: 
 async function readYaml(path: string, problems: ProblemList): Promise<YamlNode | undefined> {
   const read = parsePositionedYaml(await readTextFile(path, yamlLimits.bytes), path, "MANIFEST_INVALID");
   problems.add(read.problems);
+  if (read.root !== undefined) reportRepeatedKeys({ problems }, read.root);
   return read.root;
 }
 

@@ -1,5 +1,11 @@
 /** The small sections of a manifest: concretizer, view, config, mirrors, env_vars. */
-import { type YamlEntry, type YamlMap, type YamlNode, yamlEntry } from "../definitions/positionedYaml.ts";
+import {
+  type YamlEntry,
+  type YamlMap,
+  type YamlNode,
+  type YamlScalar,
+  yamlEntry,
+} from "../definitions/positionedYaml.ts";
 import { redactUrl } from "../util/redact.ts";
 import { expectSpec, parsePlaced, readSpec, type SpecReader } from "./specReader.ts";
 import type {
@@ -211,24 +217,29 @@ export function readConfig(reader: SpecReader, section: YamlNode): ConfigSetting
         entry.keyPlace,
         "Spack takes it from its own configuration only",
       );
+    if (key === "install_path_scheme") {
+      // The old name of the projection of all packages.
+      const format = expectText(reader, entry.value, `\`${key}\``)?.text;
+      if (format !== undefined) projections = [...projections, { spec: undefined, format }];
+    }
     if (key === "install_hash_length") installHashLength = expectCount(reader, entry.value, `\`${key}\``);
     if (key !== "install_tree") continue;
     if (entry.value.kind === "scalar") {
-      installTree = expectText(reader, entry.value, "`install_tree`")?.text;
+      installTree = placed(expectText(reader, entry.value, "`install_tree`"));
       continue;
     }
     const tree = expectMap(reader, entry.value, "`install_tree`");
     if (tree === undefined) continue;
     readKeys(reader, tree, "`install_tree`", {
       root: (value) => {
-        installTree = expectText(reader, value, "`root`")?.text;
+        installTree = placed(expectText(reader, value, "`root`"));
       },
       padded_length: (value) => {
         if (value.kind === "scalar" && typeof value.value === "boolean") return;
         paddedLength = expectCount(reader, value, "`padded_length`");
       },
       projections: (value) => {
-        projections = readProjections(reader, value);
+        projections = [...readProjections(reader, value), ...projections];
       },
     });
   }
@@ -242,6 +253,10 @@ export function readCompilers(reader: SpecReader, section: YamlNode): readonly P
     const spec = only?.value.kind === "map" ? yamlEntry(only.value, "spec")?.value : undefined;
     return spec === undefined ? [] : (expectSpec(reader, spec, "`spec`") ?? []);
   });
+}
+
+function placed(scalar: YamlScalar | undefined): ConfigSettings["installTree"] {
+  return scalar === undefined ? undefined : { root: scalar.text, place: scalar.place };
 }
 
 /** Reads `mirrors:`. */

@@ -16,54 +16,82 @@ const mostNested = 8;
 
 /** The specs that an item stands for. */
 export function specsOf(reader: SpecReader, item: SpecItem, budget: Budget): readonly PlacedSpec[] {
-  return expand(reader, item, budget, 0);
-}
-
-function expand(reader: SpecReader, item: SpecItem, budget: Budget, depth: number): readonly PlacedSpec[] {
   if (item.kind === "spec") {
     const { scalar, sigil } = item;
     const text = sigil + scalar.text;
     return [readSpec(reader, sigil === "" ? scalar : { ...scalar, text, value: text }) ?? []].flat();
   }
+  return combinations(reader, item, budget, 0).flatMap(({ combined }) => {
+    if (item.sigil === "" && reader.toolchains.size === 0) return combined;
+    return parsePlaced(reader, textAt(item.sigil + combined.text, combined.place)) ?? [];
+  });
+}
+
+type Matrix = Extract<SpecItem, { kind: "matrix" }>;
+
+/** A combination: its cells, and what they are together. */
+interface Combination {
+  readonly cells: readonly PlacedSpec[];
+  readonly combined: PlacedSpec;
+}
+
+/** The combinations of a matrix that are not excluded. */
+function combinations(
+  reader: SpecReader,
+  matrix: Matrix,
+  budget: Budget,
+  depth: number,
+): readonly Combination[] {
+  const { problems, dialect } = reader;
+  const { place } = matrix;
   if (depth > mostNested) {
-    if (spend(reader, budget, 0, item.place))
-      reader.problems.error("MANIFEST_INVALID", "matrices are nested too deeply", item.place);
+    if (spend(reader, budget, 0, place))
+      problems.error("MANIFEST_INVALID", "matrices are nested too deeply", place);
     budget.left = -1;
     return [];
   }
-  const cellCount = item.rows.reduce((sum, row) => sum + row.length, 0);
-  if (!spend(reader, budget, cellCount, item.place)) return [];
-  // Toolchains are words like others here: what they stand for is not asked before packages are chosen.
-  const plain: SpecReader = { ...reader, toolchains: new Map() };
-  const rows = item.rows.map((row) => row.flatMap((cell) => expand(plain, cell, budget, depth + 1)));
+  const cellCount = matrix.rows.reduce((sum, row) => sum + row.length, 0);
+  if (!spend(reader, budget, cellCount, place)) return [];
+  const rows = matrix.rows.map((row) => row.flatMap((cell) => textsOf(reader, cell, budget, depth)));
   const count = rows.reduce((product, row) => product * row.length, 1);
   if (count > mostCombinations) {
-    reader.problems.error(
+    problems.error(
       "MANIFEST_INVALID",
       `this matrix expands to ${count} specs; at most ${mostCombinations} are allowed`,
-      item.place,
+      place,
     );
     return [];
   }
-  if (!spend(reader, budget, count, item.place)) return [];
-  const exclude = count === 0 ? [] : exclusions(plain, item.exclude);
-  const specs: PlacedSpec[] = [];
+  // As in Spack, the texts of rows and exclusions are read only where they are combined.
+  if (count === 0 || !spend(reader, budget, count, place)) return [];
+  // Toolchains are words like others here: what they stand for is not asked before packages are chosen.
+  const plain: SpecReader = { ...reader, toolchains: new Map() };
+  const cells = rows.map((row) => row.flatMap((scalar) => readSpec(plain, scalar) ?? []));
+  if (cells.some((row, index) => row.length < (rows[index]?.length ?? 0))) return [];
+  const exclude = matrix.exclude.flatMap((scalar) => readSpec(plain, scalar)?.spec ?? []);
+  const found: Combination[] = [];
   for (let number = 0; number < count; number++) {
-    const combined = combine(reader, cellsOf(rows, number), item.place);
-    if (combined === undefined) continue;
-    if (isExcluded(combined.spec, exclude, reader.dialect)) continue;
-    const text = item.sigil + combined.text;
-    const whole =
-      item.sigil === "" && reader.toolchains.size === 0
-        ? combined
-        : parsePlaced(reader, { ...textAt(combined.place), text, value: text });
-    if (whole !== undefined) specs.push(whole);
+    const each = cellsOf(cells, number);
+    const combined = combine(reader, each, place);
+    if (combined !== undefined && !isExcluded(combined.spec, exclude, dialect))
+      found.push({ cells: each, combined });
   }
-  return specs;
+  return found;
 }
 
-function exclusions(reader: SpecReader, texts: readonly YamlScalar[]): readonly AbstractSpec[] {
-  return texts.flatMap((scalar) => readSpec(reader, scalar)?.spec ?? []);
+/**
+ * The texts that a cell of a row stands for. Those of the cells of an inner matrix stand side by side: what they say twice is
+ * said twice.
+ */
+function textsOf(reader: SpecReader, cell: SpecItem, budget: Budget, depth: number): readonly YamlScalar[] {
+  const { sigil } = cell;
+  if (cell.kind === "spec") {
+    const text = sigil + cell.scalar.text;
+    return [sigil === "" ? cell.scalar : { ...cell.scalar, text, value: text }];
+  }
+  return combinations(reader, cell, budget, depth + 1).map(({ cells, combined }) =>
+    textAt(sigil + cells.map(({ spec }) => formatSpec(spec, reader.dialect)).join(" "), combined.place),
+  );
 }
 
 function isExcluded(spec: AbstractSpec, exclude: readonly AbstractSpec[], dialect: Dialect): boolean {
@@ -94,8 +122,8 @@ function cellsOf(rows: readonly (readonly PlacedSpec[])[], number: number): read
   return cells;
 }
 
-function textAt(place: Place): YamlScalar {
-  return { kind: "scalar", value: "", text: "", quoted: false, place, indent: undefined };
+function textAt(text: string, place: Place): YamlScalar {
+  return { kind: "scalar", value: text, text, quoted: false, place, indent: undefined };
 }
 
 /** One combination: the first cell constrained by the others. */

@@ -51,28 +51,33 @@ export function spend(reader: SpecReader, budget: Budget, steps: number, place: 
   return false;
 }
 
+/** Where a list stands: it decides what an item without anything in it is. */
+export type ListPlace = "specs" | "definition" | "row";
+
 /** Reads the items of a list. */
 export function readItems(
   reader: SpecReader,
   nodes: readonly YamlNode[],
   definitions: Definitions,
   budget: Budget,
+  where: ListPlace,
 ): readonly SpecItem[] {
   return nodes.flatMap((node): readonly SpecItem[] => {
-    if (isNull(node)) return nothing(reader, node);
+    if (isNull(node) && where !== "row") return readNothing(reader, node);
     if (node.kind === "map") return [readMatrix(reader, node, definitions, budget) ?? []].flat();
     const scalar = expectText(reader, node, "a spec");
     if (scalar === undefined) return [];
-    if (scalar.text === "") return nothing(reader, node);
+    // In a row, it is the combination without a further constraint.
+    if (scalar.text === "" && where === "specs" && reader.dialect === "0.x") return [];
     return readScalar(reader, scalar, definitions, budget);
   });
 }
 
-/** Spack 0.x leaves out items without anything in them; to 1.x they are specs that any package satisfies. */
-function nothing(reader: SpecReader, { place }: YamlNode): readonly SpecItem[] {
-  if (reader.dialect === "1.x")
-    reader.problems.error("SPEC_SYNTAX", "this item is empty: it names no package", place, "remove the line");
-  return [];
+/** Spack 0.x leaves empty items out; to 1.x they are specs that any package satisfies. */
+function readNothing({ dialect }: SpecReader, { place }: YamlNode): readonly SpecItem[] {
+  if (dialect === "0.x") return [];
+  const scalar: YamlScalar = { kind: "scalar", value: "", text: "", quoted: false, place, indent: 0 };
+  return [{ kind: "spec", scalar, sigil: "" }];
 }
 
 function readScalar(
@@ -124,7 +129,7 @@ function readMatrix(
   readKeys(reader, map, "a matrix", {
     matrix: (value) => {
       rows = expectList(reader, value, "`matrix`").map((row) =>
-        readItems(reader, readRow(reader, row), definitions, budget),
+        readItems(reader, readRow(reader, row), definitions, budget, "row"),
       );
     },
     exclude: (value) => {

@@ -18,10 +18,16 @@ export function readSpecs(
   const specs: RequestedSpec[] = [];
   const budget = newBudget();
   const add = (nodes: readonly YamlNode[], group: string | undefined) => {
-    for (const item of readItems(reader, nodes, definitions, budget))
+    for (const item of readItems(reader, nodes, definitions, budget, "specs"))
       for (const spec of specsOf(reader, item, budget)) {
         if (spec.spec.name === undefined && spec.spec.hash === undefined) {
-          reader.problems.error("SPEC_SYNTAX", `\`${spec.text}\` names no package`, spec.place);
+          reader.problems.error(
+            "SPEC_SYNTAX",
+            spec.text === ""
+              ? "this item is empty: it names no package"
+              : `\`${spec.text}\` names no package`,
+            spec.place,
+          );
           continue;
         }
         if (specs.length >= mostSpecs) {

@@ -103,7 +103,8 @@ export interface Projection {
 
 /** `config:`, as far as it matters to an image. */
 export interface ConfigSettings {
-  readonly installTree: string | undefined;
+  /** Root of the install tree, as written. */
+  readonly installTree: { readonly root: string; readonly place: Place } | undefined;
   readonly paddedLength: number | undefined;
   readonly installHashLength: number | undefined;
   readonly projections: readonly Projection[];

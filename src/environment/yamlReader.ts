@@ -21,6 +21,20 @@ export function plainKey(key: string): string {
   return replacesLower(key) ? key.slice(0, -1) : key;
 }
 
+/** Reports keys that are there twice, once with the suffix that says how they merge: to Spack they are one. */
+export function reportRepeatedKeys({ problems }: YamlReader, node: YamlNode): void {
+  if (node.kind === "list") for (const item of node.items) reportRepeatedKeys({ problems }, item);
+  if (node.kind !== "map") return;
+  const seen = new Set<string>();
+  for (const { key, keyPlace, value } of node.entries) {
+    const name = plainKey(key);
+    if (seen.has(name))
+      problems.error(code, `the key \`${name}\` is there twice`, keyPlace, "remove one of them");
+    seen.add(name);
+    reportRepeatedKeys({ problems }, value);
+  }
+}
+
 /** True for a value that is left out (`key:`). */
 export function isNull(node: YamlNode): boolean {
   return node.kind === "scalar" && node.value === null;

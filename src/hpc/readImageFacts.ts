@@ -1,6 +1,6 @@
 /** The facts of an opened image, read once and remembered. */
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Image } from "../image/image.ts";
 import { bytesOfLayers } from "../image/layer.ts";
 import { layerEntries } from "../image/layerEntries.ts";
@@ -45,9 +45,8 @@ export async function readImageFacts(image: Image, context: ImageFactsContext): 
       { architecture: config.architecture, env: config.config?.Env ?? [] },
     );
     if (identity !== undefined) {
-      const memory = memoryOf(identity, cache);
-      await mkdir(dirname(memory), { recursive: true });
-      await writeFileAtomically(memory, JSON.stringify(facts));
+      // What cannot be remembered is found out again.
+      await writeFileAtomically(memoryOf(identity, cache), JSON.stringify(facts)).catch(() => {});
     }
     return facts;
   });

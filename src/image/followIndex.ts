@@ -154,7 +154,7 @@ export function noPlatform(
   const known = offered.filter(({ os }) => os !== "unknown");
   const names = [...new Set(known.map((platform) => shown(platformText(platform))))].slice(0, 20);
   const texts = wanted.map(platformText);
-  return new SpacktainersError("NOT_FOUND", `the image is not there for ${texts.join(" or ")}`, {
+  return new SpacktainersError("NOT_FOUND", `there is no image for ${texts.join(" or ")}`, {
     place,
     hint: names.length === 0 ? "its index names no images" : `it is there for ${names.join(", ")}`,
   });

@@ -6,6 +6,7 @@ import type { Entry } from "../archive/entry.ts";
 import { readTar } from "../archive/readTar.ts";
 import { sweepTemporaries, temporaryPath } from "../util/atomicFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { makeDirectory } from "../util/makeDirectory.ts";
 import { removeTree } from "../util/removeTree.ts";
 
 /** Common options of everything that writes an image. */
@@ -46,7 +47,7 @@ export async function replaceFile(
       });
     if (facts !== undefined && options.force !== true && facts.size > 0 && !(await isOurs(target)))
       throw outputExists(target, "a file");
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     await sweepTemporaries(directory);
     temporary = temporaryPath(directory);
     await write(temporary);
@@ -78,7 +79,7 @@ export async function replaceDirectory(
   let temporary: string | undefined;
   try {
     const replaces = await mayReplaceDirectory(target, options, isOurs);
-    await mkdir(parent, { recursive: true });
+    await makeDirectory(parent);
     await sweepTemporaries(parent);
     temporary = temporaryPath(parent);
     await mkdir(temporary, { mode: 0o755 });

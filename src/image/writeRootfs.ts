@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { chmod, readFile, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { EntryStream } from "../archive/entry.ts";
 import { applyLayer } from "../archive/unpackEntries.ts";
@@ -7,6 +7,7 @@ import { writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { asSpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
+import { makeDirectory } from "../util/makeDirectory.ts";
 import { withTargetLock } from "../util/targetLock.ts";
 import type { Layer } from "./layer.ts";
 import { layerEntries } from "./layerEntries.ts";
@@ -86,7 +87,7 @@ async function* withoutPrivileges(entries: EntryStream): EntryStream {
 /** The note about a directory: which one it was, so that another put in its place is not taken for ours. */
 async function note(state: string, directory: string): Promise<void> {
   try {
-    await mkdir(state, { recursive: true });
+    await makeDirectory(state);
     await writeFileAtomically(await notePath(state, directory), JSON.stringify(await identity(directory)));
   } catch (error) {
     throw asSpacktainersError(error, { file: state });

@@ -4,11 +4,12 @@
  */
 import { createHash, type Hash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ageOfFile, type Clock, systemClock } from "../util/clock.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { makeDirectory } from "../util/makeDirectory.ts";
 import { hostTag, processIsAlive } from "../util/processes.ts";
 import { redactUrl } from "../util/redact.ts";
 import { removeIfPossible } from "../util/removeIfPossible.ts";
@@ -47,8 +48,8 @@ export async function downloadBytes(
   options: DownloadOptions = {},
 ): Promise<Downloaded> {
   const directory = options.partialDirectory ?? dirname(destination);
-  await mkdir(directory, { recursive: true });
-  await mkdir(dirname(destination), { recursive: true });
+  await makeDirectory(directory);
+  await makeDirectory(dirname(destination));
   const partials = partialFiles(directory, basename(destination));
   // Only a digest can prove that the beginning found and the end fetched belong together.
   const resumable = options.expectedDigest !== undefined;

@@ -36,15 +36,23 @@ export async function containerProcess(
   launched: Launch | undefined = detectLaunch(),
 ): Promise<ContainerProcess> {
   const execution = config.config ?? {};
+  const entrypoint = execution.Entrypoint ?? [];
+  // A shell is for whoever looks around; what starts our own images' programs starts that as well.
+  const isDirect =
+    options.entrypoint === "none" || (options.entrypoint === "shell" && !startsPrograms(entrypoint));
+  const command = options.entrypoint === "shell" ? shellLine(entrypoint) : options.command;
   const ownScript: OwnScript | undefined = options.hasOwnScripts
-    ? { action: options.entrypoint === "none" ? "exec" : "run", args: options.command }
+    ? {
+        action: options.entrypoint === "image" || options.entrypoint === undefined ? "run" : "exec",
+        args: command,
+      }
     : undefined;
   const [program, ...args] =
     ownScript !== undefined
       ? scriptLine(ownScript)
-      : options.entrypoint === "none"
-        ? options.command
-        : commandLine(execution.Entrypoint ?? [], execution.Cmd ?? [], options.command);
+      : isDirect
+        ? command
+        : commandLine(entrypoint, execution.Cmd ?? [], command);
   if (program === undefined)
     throw new SpacktainersError(
       "USAGE",
@@ -52,8 +60,7 @@ export async function containerProcess(
         ? "say which program to run"
         : "the image names no command of its own; say what to run",
     );
-  if (options.entrypoint === "none" || startsPrograms(execution.Entrypoint ?? []))
-    expectProgram(options.command);
+  if (isDirect || startsPrograms(entrypoint)) expectProgram(command);
   for (const text of [program, ...args]) expectNoNul(text, "an argument");
   const tty = options.tty ?? (process.stdin.isTTY === true && process.stdout.isTTY === true);
   const launch = chosenLaunch(options.mpi ?? "auto", launched);
@@ -88,6 +95,12 @@ export async function containerProcess(
     isWatched: launched !== undefined,
     launch: launch === undefined ? undefined : { descriptor: launch.descriptor, devices: launch.devices },
   };
+}
+
+/** An interactive shell. Bash may be missing where another shell is not. */
+function shellLine(entrypoint: readonly string[]): readonly string[] {
+  if (isShell(entrypoint)) return ["/bin/bash"];
+  return ["/bin/sh", "-c", "[ ! -x /bin/bash ] || exec /bin/bash; exec /bin/sh"];
 }
 
 /** The command line that starts an Apptainer image where Apptainer does not; none to execute nothing. */

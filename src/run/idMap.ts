@@ -64,7 +64,6 @@ export async function writeIdMap(pid: number, map: IdMap): Promise<string | unde
     return undefined;
   }
   try {
-    if (map.kind === "single") await writeFile(`/proc/${pid}/setgroups`, "deny");
     await writeFile(`/proc/${pid}/gid_map`, lines(map.groups));
     await writeFile(`/proc/${pid}/uid_map`, lines(map.users));
     return undefined;

@@ -58,11 +58,14 @@ exec sh -c "$@"
  * @throws SpacktainersError RUNTIME_MISSING when the machine does not let us make namespaces with these users
  */
 export async function startInNamespace(task: NamespaceTask): Promise<StartedTask> {
+  // Then it is root from the start: where nobody may gain rights, it could not become root later.
+  const mapsItself = task.map.kind === "single";
   const child = spawn(
     "unshare",
     [
       "-U",
       "-m",
+      ...(mapsItself ? ["-r"] : []),
       ...(task.withoutNetwork ? ["-n"] : []),
       "sh",
       "-c",
@@ -119,7 +122,9 @@ export async function startInNamespace(task: NamespaceTask): Promise<StartedTask
     const trouble =
       child.pid === undefined || !report.text.startsWith("here\n")
         ? errors.trim() || "unshare failed"
-        : await writeIdMap(child.pid, task.map);
+        : mapsItself
+          ? undefined
+          : await writeIdMap(child.pid, task.map);
     if (trouble !== undefined) {
       stop();
       await ended;

@@ -26,7 +26,7 @@ export async function becomeRank(
   context: UnpackContext,
   abilities: NamespaceAbilities,
   replacer: ProcessReplacer,
-  leave: () => void,
+  leave: () => Promise<void>,
 ): Promise<never> {
   const start = await prepareNamespace(image, container, context, abilities);
   // A rank without a network has one of its own.
@@ -38,7 +38,7 @@ export async function becomeRank(
         ? start.joining(place.rank)
         : start.alone(place?.kind === "make" ? place.root : undefined);
     const replacement = await rankReplacement(words, start, context, replacer);
-    leave();
+    await leave();
     return replacer.replace(replacement);
   } catch (error) {
     if (place?.kind === "make") await place.release();

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { ImageConfig, Platform } from "../archive/oci/types.ts";
 import type { Image } from "../image/image.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
-import { cacheHome } from "../util/cacheHome.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { ignoreEvents } from "../util/events.ts";
+import { usableCacheHome } from "../util/expectWritable.ts";
 import { type ProcessReplacer, processReplacer } from "../util/replaceProcess.ts";
 import { shellLine } from "../util/shellQuote.ts";
 import { findProgram } from "../util/tool.ts";
@@ -49,7 +49,7 @@ export async function runImage(options: RunOptions): Promise<number> {
   const run: PreparedRun = {
     image,
     container: await containerProcess(config, { ...options, hasOwnScripts: image.hasOwnScripts }),
-    cache: options.cacheDirectory ?? cacheHome(),
+    cache: options.cacheDirectory ?? (await usableCacheHome()),
     emit: options.emit ?? ignoreEvents,
     options,
   };
@@ -123,7 +123,7 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     const context = unpackContext(run);
     const replacer = await replacerFor(run);
     if (replacer !== undefined)
-      return becomeRank(run.image, run.container, context, abilities, replacer, () => run.options.leave?.());
+      return becomeRank(run.image, run.container, context, abilities, replacer, () => leave(run));
     if (run.options.print === undefined) return runInNamespace(run.image, run.container, context, abilities);
     run.options.print(shellLine(await namespaceCommandLine(run.image, run.container, context, abilities)));
     return 0;
@@ -136,7 +136,7 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     const replacer = files.length === 0 ? await replacerFor(run) : undefined;
     if (replacer !== undefined) {
       const { argv, env, descriptor } = invocation;
-      run.options.leave?.();
+      await leave(run);
       return replacer.replace({ argv, env, descriptors: descriptor === undefined ? [] : [descriptor] });
     }
     if (run.options.print === undefined) {
@@ -148,6 +148,12 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
   } finally {
     for (const file of files) await rm(file, { force: true });
   }
+}
+
+/** The last that happens here before the program takes this process's place. */
+async function leave({ image, options }: PreparedRun): Promise<void> {
+  await image.close();
+  options.leave?.();
 }
 
 /** What lets the program take the place of this process, where a launcher watches it: nothing of ours has to stay beside it then. */

@@ -44,8 +44,11 @@ export interface RunOptions {
    * launcher set (see `launcher.ts`).
    */
   readonly env?: Readonly<Record<string, string>>;
-  /** `none`: the command itself is the program; default `image`: it is handed to the image's entrypoint. */
-  readonly entrypoint?: "image" | "none";
+  /**
+   * Default `image`: the command is handed to the image's entrypoint. `none`: the command itself is the program. `shell`: an
+   * interactive shell, whatever the command, with the variables that the image's programs have.
+   */
+  readonly entrypoint?: "image" | "none" | "shell";
   /** Default `auto`. */
   readonly mpi?: MpiMode;
   /** Default none. */

@@ -1,6 +1,7 @@
-import { lstat, mkdir, open, readdir, rename } from "node:fs/promises";
+import { lstat, open, readdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Clock, systemClock } from "./clock.ts";
+import { makeDirectory } from "./makeDirectory.ts";
 import { hostTag, processIsAlive } from "./processes.ts";
 import { removeTree } from "./removeTree.ts";
 import { temporaryName, temporaryOwner } from "./temporaryName.ts";
@@ -22,7 +23,7 @@ export function temporaryPath(directory: string): string {
  */
 export async function temporaryBeside(path: string): Promise<string> {
   const directory = dirname(path);
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   if (!swept.has(directory)) {
     swept.add(directory);
     await sweepTemporaries(directory);

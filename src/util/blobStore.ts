@@ -3,11 +3,12 @@
  * runs, bounded in size by removing what was least recently used.
  */
 import { constants } from "node:fs";
-import { access, mkdir, readdir, rename, stat, utimes } from "node:fs/promises";
+import { access, readdir, rename, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTemporaries, temporaryPath } from "./atomicFile.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Digest, hexOfDigest } from "./digest.ts";
+import { makeDirectory } from "./makeDirectory.ts";
 import { removeIfPossible } from "./removeIfPossible.ts";
 
 /** Blobs used within so many milliseconds are in use. */
@@ -52,12 +53,12 @@ export function openBlobStore(directory: string, clock: Clock = systemClock): Bl
     },
     async temporary() {
       const folder = join(directory, "incoming");
-      await mkdir(folder, { recursive: true });
+      await makeDirectory(folder);
       return temporaryPath(folder);
     },
     async adopt(temporary, digest) {
       const file = path(digest);
-      await mkdir(join(file, ".."), { recursive: true });
+      await makeDirectory(join(file, ".."));
       await rename(temporary, file);
       return file;
     },

@@ -1,10 +1,11 @@
 /** Locks between processes, also of several machines that share a directory: a file with who holds it. */
 import { readlinkSync } from "node:fs";
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { temporaryPath } from "./atomicFile.ts";
 import { stopIfAborted } from "./interruption.ts";
+import { makeDirectory } from "./makeDirectory.ts";
 import { hostTag, isSameProcess, startOfProcess } from "./processes.ts";
 
 /** Who holds a lock. */
@@ -74,7 +75,7 @@ export async function acquireLock(
   path: string,
   options: LockOptions,
 ): Promise<(() => Promise<void>) | undefined> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   const mine = temporaryPath(dirname(path));
   const owner = [
     hostTag,

@@ -780,6 +780,23 @@ describe("several caches", () => {
     expect(warnings()).toMatchObject([{ code: "IDENTITY_MISMATCH" }]);
   });
 
+  it("work on every later day, whatever was tidied away meanwhile", async () => {
+    const day = 86_400_000;
+    serve(await cacheFiles3(packages, key.sign));
+    serve(await cacheFiles2(packages, key.sign), second);
+    for (const days of [0, 0.1, 1.1, 8, 31, 181, 366, 3660]) {
+      const set = openCaches(both(), options({ clock: () => Date.now() + days * day }));
+      expect((await set.index()).size).toBe(packages.length);
+      for (const pkg of packages) {
+        const archive = await set.fetchArchive(await set.findPackage(asked(pkg, 5)));
+        expect((await readFile(archive.path)).equals(pkg.archive), `after ${days} days`).toBe(true);
+      }
+      await set.prune(1000);
+      await set.close();
+    }
+    expect(warnings()).toEqual([]);
+  });
+
   it("share a download store that can be bounded", async () => {
     serve(await cacheFiles3(packages, key.sign));
     const set = openCaches([source()], options());

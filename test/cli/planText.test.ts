@@ -34,6 +34,7 @@ const plan = (layers: readonly LayerReport[], over: Partial<PlanReport> = {}): P
     download: 0,
   },
   layers,
+  epilogue: undefined,
   removed: [],
   download: { archives: 0, bytes: 0, unknown: 0 },
   install: { packages: 0, bytes: 0 },

@@ -31,6 +31,19 @@ describe("files that a manifest includes", () => {
     expect(text("lz4")).toEqual(["@1"]);
   });
 
+  it("have versions as texts, quoted or not", async () => {
+    const { environment } = await load({
+      "spack.yaml":
+        "spack:\n  include: [a.yaml]\n  specs: [zlib]\n  packages: { zlib: { version: [1.2, 7.0] } }\n",
+      "a.yaml": "packages: { zlib: { version: ['7.0', 1.3, '1.2'] } }\n",
+    });
+    expect(environment?.packages.get("zlib")?.versions.map(({ text }) => text)).toEqual([
+      "1.2",
+      "7.0",
+      "1.3",
+    ]);
+  });
+
   it("let a scope in the middle replace those below it only", async () => {
     const { roots } = await load({
       "spack.yaml": "spack:\n  include: [a.yaml, b.yaml]\n  specs: [$t]\n  definitions: [{ t: [lz4] }]\n",

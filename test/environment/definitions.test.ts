@@ -70,6 +70,16 @@ describe("readDefinitions", () => {
       expect(read(manifest(definition, "hwloc"), dialect).errors).toEqual([problem]);
   });
 
+  it("takes no empty items (0.x), not even in what is not used", () => {
+    expect(read(manifest("- a: [zlib, null]", "lz4"), "0.x").errors).toEqual([
+      "3:15 MANIFEST_INVALID this item is empty",
+    ]);
+    expect(read(manifest("- a: [zlib, null]", "lz4"), "1.x").roots).toEqual(["lz4"]);
+    expect(read(manifest("- a: [zlib, null]", "$a"), "1.x").errors).toEqual([
+      "3:15 SPEC_SYNTAX this item is empty: it names no package",
+    ]);
+  });
+
   it("is bounded when lists refer to lists", () => {
     const chain = Array.from({ length: 3000 }, (_, at) => `- d${at}: [${at === 0 ? "zlib" : `$d${at - 1}`}]`);
     expect(read(manifest(chain.join("\n"), "$d2999"), "1.x").roots).toEqual(["zlib"]);

@@ -130,7 +130,7 @@ spack:
       [undefined, "{name}"],
     ]);
     expect(environment.config).toMatchObject({
-      installTree: "/opt/software",
+      installTree: { root: "/opt/software", place: { line: 37 } },
       paddedLength: 128,
       installHashLength: 7,
     });
@@ -299,6 +299,17 @@ spack:
     expect([...(environment?.packages.keys() ?? [])]).toEqual(["zlib"]);
   });
 
+  it("takes the old name of projections for what it is (0.x)", () => {
+    const { config } = read(
+      "spack:\n  config:\n    install_path_scheme: '{name}/{hash}'\n    install_tree: { root: /x, projections: { zlib: z } }\n",
+      { dialect: "0.x" },
+    );
+    expect(config.projections.map(({ spec, format }) => [spec?.text, format])).toEqual([
+      ["zlib", "z"],
+      [undefined, "{name}/{hash}"],
+    ]);
+  });
+
   it("names settings that have no effect", () => {
     const { warnings } = readManifest(
       `spack:
@@ -338,6 +349,12 @@ spack:
   it("knows no `+:` and `-:`, as Spack does not in files", () => {
     for (const text of ["specs+: [zlib]", "specs: [zlib]\n  packages: { zlib: { require-: [+shared] } }"])
       expect(problemsOf(`spack:\n  ${text}\n`).join()).toMatch(/unknown key .*Spack's command line/);
+  });
+
+  it("knows a key that is there twice, whatever it says about merging", () => {
+    expect(
+      problemsOf("spack:\n  packages:\n    zlib: { require: +a }\n    zlib::\n      require: +b\n"),
+    ).toEqual(["4:5 MANIFEST_INVALID the key `zlib` is there twice | remove one of them"]);
   });
 
   it("says whether there are includes, and does not follow them", () => {

@@ -72,6 +72,18 @@ describe("exclusions of matrices", () => {
   });
 });
 
+describe("matrices in matrices", () => {
+  const nested = (rows: string) =>
+    `  definitions: [{ inner: [{ matrix: ${rows} }] }]\n  specs: [{ matrix: [[$inner], [+b]] }]\n`;
+
+  it("are written out before they are read again", () => {
+    expect(read(nested("[[zlib@1], [+a, '']]"), "1.x").roots).toEqual(["zlib@1+a+b", "zlib@1+b"]);
+    // Alone, the two constraints would be one.
+    expect(read(nested("[[zlib@1], ['@1']]"), "1.x").errors[0]).toMatch(/two versions/);
+    expect(read("  specs: [{ matrix: [[zlib@1], ['@1']] }]\n", "1.x").roots).toEqual(["zlib@1"]);
+  });
+});
+
 describe("matrices that Spack does not take", () => {
   it.each([
     ["- matrix: []", "3:5 MANIFEST_INVALID a matrix must have rows"],
@@ -96,11 +108,19 @@ describe("matrices that Spack does not take", () => {
     expect(read(fine, "1.x").roots).toEqual(["zlib %gcc@12", "zlib %gcc@11"]);
   });
 
+  it("take an empty text in a row for no further constraint", () => {
+    for (const dialect of ["0.x", "1.x"] as const)
+      expect(read("  specs:\n  - matrix: [[zlib], ['', +shared]]\n", dialect).roots).toEqual([
+        "zlib",
+        "zlib+shared",
+      ]);
+  });
+
   it("leave empty items out in 0.x, and name no package in 1.x", () => {
     expect(read("  specs: [zlib, null, '']\n", "0.x").roots).toEqual(["zlib"]);
     expect(read("  specs: [zlib, null, '']\n", "1.x").errors).toEqual([
       "2:17 SPEC_SYNTAX this item is empty: it names no package",
-      "2:23 SPEC_SYNTAX this item is empty: it names no package",
+      "2:24 SPEC_SYNTAX this item is empty: it names no package",
     ]);
   });
 });

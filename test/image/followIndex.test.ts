@@ -88,7 +88,7 @@ describe("followIndex", () => {
     ]);
     await expect(documents.follow([index], arm64)).rejects.toMatchObject({
       code: "NOT_FOUND",
-      message: "the image is not there for linux/arm64",
+      message: "there is no image for linux/arm64",
       hint: "it is there for linux/amd64",
     });
     await expect(documents.follow([documents.index([])], amd64)).rejects.toMatchObject({

@@ -130,7 +130,7 @@ describe("openRegistryImage", () => {
     index([image(amd64), image({ ...arm64, variant: "v9" })]);
     await expect(resolveImage(opened.repository, tag, parsePlatform("linux/ppc64le"))).rejects.toMatchObject({
       code: "NOT_FOUND",
-      message: "the image is not there for linux/ppc64le",
+      message: "there is no image for linux/ppc64le",
       hint: "it is there for linux/amd64, linux/arm64/v9",
     });
     const single = image(amd64);

@@ -1,9 +1,10 @@
 /**
- * Runs every `sh` and `console` example of docs/hpc.md, in the page's order, where the programs that it needs are here. Names that a reader would
- * replace are replaced: the registry by one of this machine, the site `jed` by this machine's Slurm.
+ * Runs every `sh` and `console` example of docs/hpc.md where the programs that it needs are here. Names that a reader would replace are
+ * replaced: the registry by one of this machine, the site `jed` by this machine's Slurm. An example that needs a file which another one of
+ * the page writes runs that first, where nobody did.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianTrouble, demoRepository } from "../support/cli.ts";
@@ -21,8 +22,39 @@ const examples = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = ""],
   return { line, text, name: `line ${line}: ${text.split("\n")[0]?.slice(0, 70)}`, at };
 });
 
-/** What an example needs that is not here, or undefined. */
+/** Files that an example writes. */
+function written(text: string): readonly string[] {
+  const named = [
+    ...text.matchAll(/(?:-o|--force|# writes) (?:(?:oci|docker)-archive:)?([\w.-]+\.(?:sif|sbatch|tar))/g),
+  ];
+  return named.map(([, file = ""]) => file);
+}
+
+/** Files that an example reads, and the first example that writes each. */
+function inputs(text: string): readonly { readonly file: string; readonly maker: string }[] {
+  const own = written(text);
+  // Jobs of the site find the image where the site says.
+  const jobs = /--submit|sbatch --|--slurm/.test(text) ? ["hello-mpi.sif"] : [];
+  const named = [...text.matchAll(/[\w.-]+\.(?:sif|sbatch|tar)\b/g)].map(([file]) => file);
+  return [...new Set([...named, ...jobs])]
+    .filter((file) => !own.includes(file))
+    .map((file) => {
+      const maker = examples.find((example) => written(example.text).includes(file))?.text;
+      if (maker === undefined) throw new Error(`no example of the page writes ${file}`);
+      return { file, maker };
+    });
+}
+
+/** What an example, or one that it needs, needs that is not here, or undefined. */
 function missing(text: string): string | undefined {
+  for (const { maker } of inputs(text)) {
+    const lacking = missing(maker);
+    if (lacking !== undefined) return lacking;
+  }
+  return missingPrograms(text);
+}
+
+function missingPrograms(text: string): string | undefined {
   const apptainer = /apptainer|--site jed/.test(text) && !/job (?!hello-mpi)/.test(text);
   const slurm = /\bsrun\b|\bsbatch\b|--submit|--slurm/.test(text);
   return (
@@ -103,6 +135,16 @@ describe.skipIf(trouble !== undefined)(
         timeout: 280_000,
       });
 
+    /** Makes what an example reads. */
+    const prepare = (text: string): void => {
+      for (const { file, maker } of inputs(text)) {
+        if (existsSync(place.work.path(file))) continue;
+        prepare(maker);
+        const { status, stdout, stderr } = run(maker);
+        if (status !== 0) throw new Error(`${file} cannot be made: ${stdout}${stderr}`);
+      }
+    };
+
     it("are all found", () => {
       expect(examples.length).toBeGreaterThan(20);
       for (const program of ["apptainer", "podman", "sarus", "srun", "sbatch", "spacktainers"])
@@ -117,8 +159,9 @@ describe.skipIf(trouble !== undefined)(
       it.skipIf(lacking !== undefined)(
         `${name}${lacking === undefined ? "" : ` (skipped: ${lacking})`}`,
         () => {
-          // Jobs of the site find the image where the site says; the page makes it in the working directory.
-          if (/--submit|sbatch|--slurm/.test(text)) run("cp hello-mpi.sif spack-hello-mpi.sif");
+          prepare(text);
+          if (inputs(text).some(({ file }) => file === "hello-mpi.sif"))
+            run("cp hello-mpi.sif spack-hello-mpi.sif");
           const { status, stdout, stderr } = run(text);
           expect(status, stdout + stderr).toBe(0);
           expect(stderr).not.toMatch(/(^|\s)error {2}[A-Z]/m);
@@ -133,23 +176,25 @@ describe.skipIf(trouble !== undefined)(
     }
 
     const shown = [...page.matchAll(/^```console\n\$ (.*?)\n(.*?)^```$/gms)];
-    it.each(shown.map(([, command = "", output = ""]) => ({ command, output })))(
-      "$command",
-      ({ command, output }) => {
-        if (command.includes("apptainer") && findApptainer() === undefined) return;
-        const { status, stdout } = run(command);
-        expect(status).toBe(output.includes("ERROR") ? 1 : 0);
-        for (const line of output.trimEnd().split("\n")) {
-          // What differs from one machine to the next.
-          const pattern = line
-            .replaceAll(/[.*+?^$()[\]{}|\\]/g, "\\$&")
-            .replaceAll("ghcr\\.io", registry.host)
-            .replace("/usr/bin/", "\\S*/")
-            .replace("/home/me", "\\S*")
-            .replaceAll("…", ".*");
-          expect(stdout).toMatch(new RegExp(`^${pattern}$`, "m"));
-        }
-      },
-    );
+    for (const [, command = "", output = ""] of shown) {
+      const lacking = missing(command);
+      it.skipIf(lacking !== undefined)(
+        `${command}${lacking === undefined ? "" : ` (skipped: ${lacking})`}`,
+        () => {
+          const { status, stdout } = run(command);
+          expect(status).toBe(output.includes("ERROR") ? 1 : 0);
+          for (const line of output.trimEnd().split("\n")) {
+            // What differs from one machine to the next.
+            const pattern = line
+              .replaceAll(/[.*+?^$()[\]{}|\\]/g, "\\$&")
+              .replaceAll("ghcr\\.io", registry.host)
+              .replace("/usr/bin/", "\\S*/")
+              .replace("/home/me", "\\S*")
+              .replaceAll("…", ".*");
+            expect(stdout).toMatch(new RegExp(`^${pattern}$`, "m"));
+          }
+        },
+      );
+    }
   },
 );

@@ -67,6 +67,7 @@ describe.skipIf(trouble !== undefined)(
           const words = ["spacktainers", "exec", "-q", "--with", runtime];
           const without = await slurm(["srun", "--mpi=none", "-n2", ...words, "hello-mpi", "--", "ring"]);
           expect(without.stdout.match(/one rank alone/g), without.stderr).toHaveLength(2);
+          expect(without.stderr.match(/warning .*2 tasks without PMI.*srun --mpi=pmi2/g)).toHaveLength(1);
           const kept = await slurm([
             "srun",
             "--mpi=pmi2",
@@ -79,6 +80,7 @@ describe.skipIf(trouble !== undefined)(
             "ring",
           ]);
           expect(kept.stdout.match(/one rank alone/g), kept.stderr).toHaveLength(2);
+          expect(kept.stderr).not.toContain("warning");
         },
       );
 

@@ -156,17 +156,36 @@ describe("list", () => {
   });
 });
 
-describe("what is not built yet", () => {
+describe("a repository without a configuration", () => {
   const work = makeWorkplace();
   places.push(work);
   cpSync(join(demoRepository, "container_definitions"), work.path("container_definitions"), {
     recursive: true,
   });
 
-  it.each([
-    ["neurodamus-neocortex", /neurodamus-neocortex\/Dockerfile\.epilogue {2}error .* Dockerfile\.epilogue/],
-  ])("is refused clearly: %s", async (name, says) => {
-    expectRefusal(await work.run(["build", name, "--quiet"]), { code: "NOT_SUPPORTED", status: 1, says });
+  it.each([["build"], ["plan"], ["lock"], ["explain"]])(
+    "has no build cache, and the lines to write are shown: %s",
+    async (verb) => {
+      const { status, stdout, stderr } = await work.run([verb, "hello-mpi", "--quiet"]);
+      expect(stdout).toBe("");
+      const [error, hint, ...lines] = stderr.split("\n");
+      expect(error).toMatch(/^error {2}CONFIG_INVALID {2}no build cache is configured/);
+      expect(hint).toMatch(/^ {2}hint: .*--cache URL --trust KEYFILE/);
+      expect(lines).toEqual([
+        "    caches:",
+        "    - { url: s3://my-build-cache, trust: [keys/my-build-cache.pub] }",
+        "",
+      ]);
+      expect(status).toBe(3);
+      expect(readdirSync(work.directory)).not.toContain("dist");
+    },
+  );
+  it("is refused clearly: an epilogue that is none", async () => {
+    const epilogue = work.path("container_definitions/amd64/neurodamus-neocortex/Dockerfile.epilogue");
+    writeFileSync(epilogue, "RUN true\nFROM debian\n");
+    const says = /neurodamus-neocortex\/Dockerfile\.epilogue:2:1 {2}error .* has no FROM/;
+    const refused = await work.run(["build", "neurodamus-neocortex", "--quiet"]);
+    expectRefusal(refused, { code: "NOT_SUPPORTED", status: 1, says });
     expect(readdirSync(work.directory)).not.toContain("dist");
   });
 

@@ -206,7 +206,7 @@ for (const { name, trouble, start } of kinds)
         expectRefusal(await work.run(["-q", "rebase", reference("both"), ...base], bareMachine(work)), {
           code: "NOT_FOUND",
           status: 4,
-          says: /for arm64: the layout has no image for linux\/arm64/,
+          says: /for arm64: there is no image for linux\/arm64/,
         });
         expect((await manifestOf("both")).digest).toBe(before);
         const dry = await work.run([

@@ -73,6 +73,28 @@ describe("containerProcess of an Apptainer image", () => {
   });
 });
 
+describe("a shell", () => {
+  const of = async (entrypoint: readonly string[], hasOwnScripts = false) => {
+    const options = { command: [], entrypoint: "shell", hasOwnScripts, tty: false } as const;
+    return containerProcess(config({ Entrypoint: entrypoint, Cmd: ["serve"] }), options, undefined);
+  };
+  const plain = ["/bin/sh", "-c", expect.stringContaining("exec /bin/bash; exec /bin/sh")];
+
+  it("is started by the login shell of our own images", async () => {
+    const login = ["/bin/bash", "--login", "-c", "$*", "--"];
+    expect((await of(login)).argv).toEqual([...login, "/bin/bash"]);
+  });
+
+  it("is none of another image's entrypoint's arguments", async () => {
+    expect((await of(["python3"])).argv).toEqual(plain);
+    expect((await of([])).argv).toEqual(plain);
+  });
+
+  it("is no argument of an Apptainer image's own program", async () => {
+    expect((await of([], true)).ownScript).toEqual({ action: "exec", args: plain });
+  });
+});
+
 describe("a command that begins with an option", () => {
   const ask = (entrypoint: readonly string[], entry: "image" | "none" = "image") =>
     containerProcess(config({ Entrypoint: [...entrypoint], Cmd: ["sh"] }), {

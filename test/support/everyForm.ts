@@ -40,19 +40,24 @@ export async function writeEveryForm(folder: string, parts: LayoutParts): Promis
   await writeOciArchive(join(folder, "image.tar"), [image]);
   await writeDockerArchive(join(folder, "docker.tar"), image, { reference: "test:1" });
   const sandbox = join(folder, "sandbox");
-  mkdirSync(sandbox);
+  mkdirSync(join(sandbox, "etc"), { recursive: true });
   await unpackLayers(sandbox, await image.layers());
-  mkdirSync(join(sandbox, ".singularity.d", "env"), { recursive: true });
-  mkdirSync(join(sandbox, ".singularity.d", "actions"), { recursive: true });
+  // Where Apptainer mounts things; it makes no such places in a directory.
+  for (const place of ["dev", "proc", "sys", "tmp", "var/tmp", "root", "home", ".singularity.d/env"])
+    mkdirSync(join(sandbox, place), { recursive: true });
+  for (const name of ["hosts", "resolv.conf", "passwd", "group", "localtime"])
+    writeFileSync(join(sandbox, "etc", name), "", { flag: "a" });
+  mkdirSync(join(sandbox, ".singularity.d/actions"));
   for (const action of ["exec", "run", "shell"])
-    writeFileSync(join(sandbox, ".singularity.d", "actions", action), sandboxScript(action), { mode: 0o755 });
+    writeFileSync(join(sandbox, ".singularity.d/actions", action), actionScript(action), { mode: 0o755 });
+  writeFileSync(join(sandbox, ".singularity.d/runscript"), "#!/bin/sh\necho by itself\n", { mode: 0o755 });
   if (squashfsTrouble() !== undefined) return;
   await writeSif(join(folder, "image.sif"), image);
   await writeSquashfs(join(folder, "image.sqfs"), image);
 }
 
 /** What Apptainer would put there, without all that it does. */
-function sandboxScript(action: string): string {
-  if (action === "exec") return '#!/bin/sh\nexec "$@"\n';
-  return action === "run" ? '#!/bin/sh\nexec /bin/sh -c "$*"\n' : '#!/bin/sh\nexec /bin/sh "$@"\n';
+function actionScript(action: string): string {
+  const start = { exec: "", run: "/.singularity.d/runscript ", shell: "/bin/sh " }[action];
+  return `#!/bin/sh\nexec ${start}"$@"\n`;
 }

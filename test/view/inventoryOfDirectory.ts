@@ -51,3 +51,26 @@ export function inventoryOfDirectory(
   for (const folder of folders) visit(folder, true);
   return { entries };
 }
+
+/** Every path that is a link, and is followed on the way from a path to the file that it means; that file last. */
+export function everyStep(path: string): readonly string[] {
+  const steps: string[] = [];
+  let at = "/";
+  const rest = path.split("/");
+  while (rest.length > 0) {
+    const next = join(at, rest.shift() ?? "");
+    const target = lstatSync(next, { throwIfNoEntry: false })?.isSymbolicLink()
+      ? readlinkSync(next)
+      : undefined;
+    if (target === undefined) {
+      at = next;
+      continue;
+    }
+    steps.push(next);
+    // Longer ones than the system follows (path_resolution(7)).
+    if (steps.length > 40) return steps;
+    if (target.startsWith("/")) at = "/";
+    rest.unshift(...target.split("/"));
+  }
+  return [...steps, at];
+}

@@ -7,6 +7,7 @@ import { digestOf, hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { isJsonObject } from "../../util/json.ts";
+import { makeDirectory } from "../../util/makeDirectory.ts";
 import { removeIfPossible } from "../../util/removeIfPossible.ts";
 import type { CacheFormat, IndexOffer, KnownIndex } from "../formats/format.ts";
 import type { CacheIndex, FormatName } from "../types.ts";
@@ -105,7 +106,7 @@ async function fetchIndex(
     bytes: offer.size,
   } as const;
   return runTask(options.emit, task, async ({ progress, size: sized }) => {
-    await mkdir(options.folder, { recursive: true });
+    await makeDirectory(options.folder);
     await sweepTemporaries(options.folder);
     const temporary = temporaryPath(options.folder);
     try {

@@ -106,7 +106,7 @@ export async function runInContainer(
   command: readonly string[],
   options: ContainerOptions,
   tty: boolean | undefined,
-  entrypoint: "image" | "none" = "image",
+  entrypoint: "image" | "none" | "shell" = "image",
 ): Promise<number> {
   const { runContainer } = await import("../../commands/run/runContainer.ts");
   const terminal = options.tty ?? tty;

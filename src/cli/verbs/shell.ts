@@ -7,19 +7,15 @@ import { addContainerOptions, type ContainerOptions, runInContainer } from "./ru
 export function shellVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("shell")
     .summary("an interactive shell in an image")
-    .description("Starts a login shell in an image, as `run` would run it.")
+    .description(
+      "Starts a shell in an image, with the variables that `run` would set: Bash where the image has it, else sh.",
+    )
     .argument("<image>", imageForms);
   return addContainerOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers shell hello-mpi")
     .action(
       verbAction<ContainerOptions>(program, outcome, async (context, options, [image = ""]) =>
-        runInContainer(
-          context,
-          image,
-          ["/bin/bash"],
-          options,
-          process.stdin.isTTY === true ? true : undefined,
-        ),
+        runInContainer(context, image, [], options, process.stdin.isTTY === true ? true : undefined, "shell"),
       ),
     );
 }

@@ -15,6 +15,7 @@ import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { writeFacts } from "../../supply/factsDocument.ts";
+import { expectWritable } from "../../util/expectWritable.ts";
 
 /** A finished image. */
 export interface BuildResult {
@@ -87,6 +88,7 @@ async function assemble(
       upToDate: true,
       milliseconds: performance.now() - started,
     };
+  for (const { path } of outputs) await expectWritable(path);
   const made = await decided.make();
   await writeOutputs(made.image, outputs, names, {
     directory: request.directory,

@@ -22,6 +22,7 @@ import { isOurSif, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
 import { digestOfHex } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { runTask } from "../../util/events.ts";
+import { expectWritable } from "../../util/expectWritable.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { apptainerBuild, type Obstacle } from "./apptainerBuild.ts";
 import type { BuildResult } from "./buildContainer.ts";
@@ -52,6 +53,7 @@ export async function buildDefinition(
     request.outputs.length === 0
       ? [{ kind: "oci", path: defaultOutput(configuration.output, container) }]
       : request.outputs.map((one) => parseOutput(one, request.directory, names));
+  for (const { path } of outputs) await expectWritable(path);
   if (definition.contents.test !== undefined)
     workshop.emit({
       type: "warning",

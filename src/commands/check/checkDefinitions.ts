@@ -10,6 +10,7 @@ import { loadLock, loadManifest } from "../../environment/load.ts";
 import { lockStaleness } from "../../environment/lock.ts";
 import type { Environment } from "../../environment/types.ts";
 import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
+import { movedPlaces } from "../../pipeline/choose/movedPlaces.ts";
 import { hasNoSpecs, noSpecs } from "../../pipeline/choose/noSpecs.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { checkConfiguration } from "../../pipeline/workspace/checkConfiguration.ts";
@@ -89,6 +90,7 @@ async function checkContainer(container: Container, configuration: Configuration
     environment = reading.environment;
     errors.push(...reading.errors);
     warnings.push(...reading.warnings);
+    if (environment !== undefined) warnings.push(...movedPlaces(environment, configuration));
     if (environment !== undefined && hasNoSpecs(environment)) errors.push(noSpecs(container.path));
   });
   const { tests, lock } = container;

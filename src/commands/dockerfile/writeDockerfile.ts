@@ -1,14 +1,16 @@
 import { readFile } from "node:fs/promises";
-import { relative, resolve, sep } from "node:path";
+import { dirname, relative, resolve, sep } from "node:path";
 import { defaultBasePackages } from "../../base/debian/defaultPackages.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
+import { readEpilogue } from "../../pipeline/plan/planEpilogue.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { dockerfileSyntax, dockerfileText } from "./dockerfileText.ts";
+import { epilogueInContext } from "./epilogueInContext.ts";
 
 /** A command line of `dockerfile`. */
 export interface DockerfileCommand {
@@ -54,7 +56,14 @@ export async function writeDockerfile(command: DockerfileCommand): Promise<Writt
     configuration,
     manifest,
     lock: container.lock === undefined ? undefined : inContext(container.lock),
-    epilogue: container.epilogue === undefined ? undefined : await readFile(container.epilogue, "utf8"),
+    epilogue:
+      container.epilogue === undefined
+        ? undefined
+        : epilogueInContext(
+            await readEpilogue(container.epilogue),
+            container.epilogue,
+            inContext(dirname(container.epilogue)) ?? ".",
+          ),
     basePackages: await packagesOf(configuration.base, container),
     relative: inContext,
   });

@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import type { Container } from "../../definitions/repository.ts";
 import type { ContainersRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type ContainerOutcome, forEachContainer } from "../../pipeline/workspace/outcomes.ts";
@@ -5,6 +6,7 @@ import { selectAsked } from "../../pipeline/workspace/selectAsked.ts";
 import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
+import { expectWritable } from "../../util/expectWritable.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
 import { checkLocks } from "./checkLocks.ts";
 import { type LockResult, lockContainer } from "./lockContainer.ts";
@@ -35,8 +37,10 @@ export async function lockContainers(
   return inWorkshop(configuration, { ...request, emit: events.emit }, (workshop) =>
     forEachContainer(definitions, { events, signal, failFast }, async (container) => {
       refuseDefinitionFile(container);
-      if (!request.check)
+      if (!request.check) {
+        await expectWritable(join(dirname(container.path), "spack.lock"));
         return lockContainer(container, configuration, request.keep, { ...workshop, refresh });
+      }
       const problems = await checkLocks(container, configuration, workshop);
       if (problems.length > 0) throw oneError(problems);
       return undefined;

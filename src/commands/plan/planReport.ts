@@ -65,6 +65,17 @@ export interface LayerReport {
   readonly packages: readonly PackageReport[];
 }
 
+/** An epilogue of a plan. */
+export interface EpilogueReport {
+  /** Absolute. */
+  readonly file: string;
+  /** How many layers it makes at most. */
+  readonly layers: number;
+  /** How many commands it runs, and whether they may use the network. */
+  readonly commands: number;
+  readonly network: boolean;
+}
+
 /** A plan, for people and programs. */
 export interface PlanReport {
   readonly name: string;
@@ -83,6 +94,8 @@ export interface PlanReport {
   };
   /** Of packages, lowest first; above them comes one more with the view and the environment. */
   readonly layers: readonly LayerReport[];
+  /** What is done to the image in the end; undefined: nothing. */
+  readonly epilogue: EpilogueReport | undefined;
   /** Packages of the image in the output folder that are no longer wanted. */
   readonly removed: readonly { readonly name: string; readonly version: string; readonly hash: string }[];
   /** Archives to download: how many, their bytes, and how many are of unknown size. */
@@ -125,6 +138,7 @@ export async function reportPlan(
     upToDate: image !== undefined && summaryOf(image).inputs === inputs,
     base,
     layers,
+    epilogue: reportEpilogue(plan),
     removed: (before ?? []).flatMap((layer) => layer.packages).filter(({ name }) => !names.has(name)),
     download: {
       archives: wanted.length,
@@ -139,10 +153,19 @@ export async function reportPlan(
           size: layers[index]?.size,
         }),
       ),
-      // The top layer: its content is known once everything else is.
-      { keys: undefined, size: undefined },
+      // The top layer, and those of the epilogue: their contents are known once everything else is.
+      ...Array.from({ length: 1 + (plan.epilogue?.layerCount ?? 0) }, () => ({
+        keys: undefined,
+        size: undefined,
+      })),
     ]),
   };
+}
+
+function reportEpilogue({ epilogue }: ContainerPlan): EpilogueReport | undefined {
+  if (epilogue === undefined) return undefined;
+  const { file, layerCount, commands, network } = epilogue;
+  return { file, layers: layerCount, commands, network };
 }
 
 /** The layers of a base; of one layer the size is that of the base. */

@@ -101,6 +101,12 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
   const below = first < 0 ? manifest.layers.length - 1 : first;
   const top = manifest.layers.length - 1;
   const packageLayers = manifest.layers.slice(below, top);
+  if (annotations[epilogueAnnotation] !== undefined)
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      "the image has an epilogue, which was carried out on the base that it stands on",
+      { place, hint: "`spacktainers push` carries it out on the new one" },
+    );
   if (
     assembly === undefined ||
     name === undefined ||
@@ -113,12 +119,6 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
       "NOT_SUPPORTED",
       "the image does not tell what it was put together from: it is not one of `spacktainers`, or one of an older version",
       { place, hint: "`spacktainers push` makes it from its definition" },
-    );
-  if (annotations[epilogueAnnotation] !== undefined)
-    throw new SpacktainersError(
-      "NOT_SUPPORTED",
-      "the image has an epilogue, which was carried out on the base that it stands on",
-      { place, hint: "`spacktainers push` carries it out on the new one" },
     );
   const facts = parseAssemblyFacts(assembly, place);
   const texts = await readTopLayer(image, all[top]);

@@ -76,7 +76,7 @@ async function recordedOf(
   switch (bill.kind) {
     case "unattested":
       tell(
-        "where the image's packages came from is told by a bill of materials that nobody vouches for",
+        "only a bill of materials that nobody vouches for says where the image's packages came from",
         "name the public keys that may: `signing: { public: [cosign.pub] }` in spacktainers.yaml",
       );
       break;

@@ -1,10 +1,15 @@
+import { lonelyRanks, type StepPmi, stepPmi } from "../../hpc/lonelyRanks.ts";
+import { readImageFacts } from "../../hpc/readImageFacts.ts";
+import type { Image } from "../../image/image.ts";
 import { withImage } from "../../pipeline/images/openImage.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import { parseBind } from "../../run/containerProcess.ts";
 import { runImage } from "../../run/runImage.ts";
-import type { GpuKind, MpiMode, RuntimeName } from "../../run/types.ts";
+import type { GpuKind, MpiMode, RunOptions, RuntimeName } from "../../run/types.ts";
+import { cacheHome } from "../../util/cacheHome.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
+import { stopIfAborted } from "../../util/interruption.ts";
 
 /** A command line of `run`. */
 export interface RunRequest {
@@ -18,8 +23,8 @@ export interface RunRequest {
   /** `NAME=value`, or `NAME` for the value it has here. */
   readonly env: readonly string[];
   readonly workdir: string | undefined;
-  /** `none`: the command is not handed to the image's entrypoint; default `image`. */
-  readonly entrypoint?: "image" | "none";
+  /** Default `image`; see `RunOptions.entrypoint`. */
+  readonly entrypoint?: RunOptions["entrypoint"];
   /** Default `auto`. */
   readonly mpi?: MpiMode;
   readonly gpu?: GpuKind | undefined;
@@ -48,8 +53,10 @@ export async function runContainer(request: RunRequest): Promise<number> {
   const env = parseEnvironment(request.env);
   const repository = await openRepository(directory);
   const question = { directory, arch, preferHost: true, emit, signal };
-  return withImage(request.image, repository, question, ({ image }) =>
-    runImage({
+  return withImage(request.image, repository, question, async ({ image }) => {
+    const step = request.print === undefined ? stepPmi(request.mpi ?? "auto") : undefined;
+    if (step !== undefined) await warnOfLonelyRanks(step, image, request);
+    return runImage({
       image,
       command: request.command,
       binds,
@@ -67,8 +74,19 @@ export async function runContainer(request: RunRequest): Promise<number> {
       ...(request.tty === undefined ? {} : { tty: request.tty }),
       ...(request.print === undefined ? {} : { print: request.print }),
       ...(request.leave === undefined ? {} : { leave: request.leave }),
-    }),
-  );
+    });
+  });
+}
+
+async function warnOfLonelyRanks(step: StepPmi, image: Image, { emit, signal }: RunRequest): Promise<void> {
+  try {
+    const context = { cache: cacheHome(), emit, signal };
+    const warning = await lonelyRanks(step, image, () => readImageFacts(image, context));
+    if (warning !== undefined) emit(warning);
+  } catch {
+    // What cannot be read is said by whoever needs it to run the image.
+    stopIfAborted(signal);
+  }
 }
 
 /**

@@ -49,6 +49,7 @@ export interface SignedImage {
 export async function signImages(command: SignCommand): Promise<SignedImage> {
   const definitions = await openSoundRepository(command.directory);
   const { configuration } = definitions;
+  const named = await publishedReference(command, definitions);
   const { keyless } = command;
   const where = keyless === undefined ? (command.key ?? configuration.signing.key) : undefined;
   if (where === undefined && keyless === undefined)
@@ -57,7 +58,6 @@ export async function signImages(command: SignCommand): Promise<SignedImage> {
     });
   const key = where === undefined ? undefined : await loadSigningKey(where, command.directory);
   const certify = keyless === undefined ? undefined : await openKeylessSigning(keyless);
-  const named = await publishedReference(command, definitions);
   const { emit, signal } = command;
   const registries = openRegistries({ configured: configuration.registries, emit, signal });
   try {
@@ -105,6 +105,7 @@ export async function verifyImages(
 ): Promise<{ readonly image: string; readonly report: VerificationReport }> {
   const definitions = await openSoundRepository(command.directory);
   const { configuration } = definitions;
+  const named = await publishedReference(command, definitions);
   const attestations = command.attestations.map(attestationType);
   const { certificate } = command;
   const chosen =
@@ -117,7 +118,6 @@ export async function verifyImages(
           certificateLog: true,
         });
   const keys = await loadVerificationKeys(chosen, command.directory);
-  const named = await publishedReference(command, definitions);
   const { emit, signal } = command;
   const registries = openRegistries({ configured: configuration.registries, emit, signal });
   try {

@@ -26,8 +26,12 @@ import {
   writeFileAtomically,
 } from "../../util/atomicFile.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import { runTask } from "../../util/events.ts";
+import { runTask, type WorkEvent } from "../../util/events.ts";
+import { expectWritable } from "../../util/expectWritable.ts";
+import type { LockHolder } from "../../util/fileLock.ts";
+import { makeDirectory } from "../../util/makeDirectory.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
+import { withTargetLock } from "../../util/targetLock.ts";
 import { mergeView } from "../../view/mergeView.ts";
 import type { ViewPackage } from "../../view/types.ts";
 
@@ -90,6 +94,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
     throw new SpacktainersError("NOT_SUPPORTED", `${request.path} is not a Spack environment`, {
       hint: "unpack takes a folder with spack.yaml",
     });
+  for (const prefix of [request.root, request.view]) await expectWritable(join(into, prefix, "file"), into);
   const { configuration } = repository;
   const sources = await cacheSources(configuration, request, request.directory);
   const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
@@ -103,47 +108,53 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
     );
     const choice = viewChoice(loaded.environment, resolved.graph);
     if (choice !== undefined) await refuseReplacingOthers(join(into, request.view), root);
-    emit({ type: "stage", stage: "unpack-packages", total: fragments.length, counts: "unpack" });
-    const shown = await mapConcurrently(
-      fragments,
-      request.jobs ?? usableThreads(),
-      async (one): Promise<ViewPackage> => {
-        signal.throwIfAborted();
-        const archive = await caches.fetchArchive(one.cached);
-        const prefix = prefixes.get(one.spec.hash) ?? "";
-        const task = { ...packageTask("unpack", one.spec), bytes: archive.size };
-        return runTask(emit, task, async ({ progress }) => {
-          const installed = installPackage(
-            { ...one.request, archivePath: archive.path, archiveDigest: archive.digest },
-            { signal, onRead: progress },
-          );
-          await replacePrefix(join(into, prefix), async (temporary) => {
-            await unpackEntries(temporary, installed.entries);
-            return join(temporary, prefix);
+    const unpack = async (): Promise<void> => {
+      emit({ type: "stage", stage: "unpack-packages", total: fragments.length, counts: "unpack" });
+      const shown = await mapConcurrently(
+        fragments,
+        request.jobs ?? usableThreads(),
+        async (one): Promise<ViewPackage> => {
+          signal.throwIfAborted();
+          const archive = await caches.fetchArchive(one.cached);
+          const prefix = prefixes.get(one.spec.hash) ?? "";
+          const task = { ...packageTask("unpack", one.spec), bytes: archive.size };
+          return runTask(emit, task, async ({ progress }) => {
+            const installed = installPackage(
+              { ...one.request, archivePath: archive.path, archiveDigest: archive.digest },
+              { signal, onRead: progress },
+            );
+            await replacePrefix(join(into, prefix), async (temporary) => {
+              await unpackEntries(temporary, installed.entries);
+              return join(temporary, prefix);
+            });
+            return { spec: one.spec, prefix, inventory: installed.inventory() };
           });
-          return { spec: one.spec, prefix, inventory: installed.inventory() };
-        });
-      },
-    );
-    await writeSbang(join(into, root, "bin", "sbang"));
-    if (choice !== undefined) {
-      emit({ type: "stage", stage: "merge-view" });
-      const view = mergeView(
-        shown.filter(({ spec }) => choice.shows(spec, resolved)),
-        {
-          viewPath: request.view,
-          layout: "plain",
-          linkType: choice.linkType,
-          metadata: request.keepMetadata,
-          projectionOf: choice.projectionOf,
         },
       );
-      for (const message of viewNotices(view)) emit({ type: "warning", code: "NOTICE", message });
-      await replacePrefix(join(into, request.view), async (temporary) => {
-        await unpackEntries(temporary, streamEntries(view.entries));
-        return join(temporary, request.view);
-      });
-    }
+      await writeSbang(join(into, root, "bin", "sbang"));
+      if (choice !== undefined) {
+        emit({ type: "stage", stage: "merge-view" });
+        const view = mergeView(
+          shown.filter(({ spec }) => choice.shows(spec, resolved)),
+          {
+            viewPath: request.view,
+            layout: "plain",
+            linkType: choice.linkType,
+            metadata: request.keepMetadata,
+            projectionOf: choice.projectionOf,
+          },
+        );
+        for (const message of viewNotices(view)) emit({ type: "warning", code: "NOTICE", message });
+        await replacePrefix(join(into, request.view), async (temporary) => {
+          await unpackEntries(temporary, streamEntries(view.entries));
+          return join(temporary, request.view);
+        });
+      }
+    };
+    await withTargetLock(join(into, root), unpack, Number.POSITIVE_INFINITY, {
+      signal,
+      waiting: (holder) => emit(waitingFor(holder, into)),
+    });
     await caches.prune();
     return {
       into,
@@ -162,6 +173,15 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
   }
 }
 
+function waitingFor(holder: LockHolder | undefined, into: string): WorkEvent {
+  const who = holder === undefined ? "another run" : `another run (process ${holder.pid} of ${holder.host})`;
+  return {
+    type: "warning",
+    code: "NOTICE",
+    message: `${who} unpacks into ${into}: waiting until it has ended`,
+  };
+}
+
 /** As Spack installs: `#!` lines that are too long go by way of sbang. No fragment is kept, so its compression decides nothing. */
 function unpackSettings(
   root: string,
@@ -178,7 +198,7 @@ function unpackSettings(
 /** Fills a temporary directory beside `target` and puts the finished part of it in the target's place. */
 async function replacePrefix(target: string, fill: (temporary: string) => Promise<string>): Promise<void> {
   const parent = dirname(target);
-  await mkdir(parent, { recursive: true });
+  await makeDirectory(parent);
   await sweepTemporaries(parent);
   const temporary = temporaryPath(parent);
   try {

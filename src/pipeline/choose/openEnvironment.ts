@@ -5,6 +5,7 @@ import type { Dialect } from "../../spec/abstract.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { configuredReading } from "./configuredReading.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
+import { movedPlaces } from "./movedPlaces.ts";
 
 /** How to read. */
 export interface OpenOptions {
@@ -23,17 +24,20 @@ export interface OpenOptions {
  */
 export async function openEnvironment(
   container: Pick<Container, "path" | "lock" | "arch">,
-  configuration: Pick<Configuration, "base" | "platforms" | "spack">,
+  configuration: Pick<Configuration, "base" | "install" | "platforms" | "spack" | "view">,
   { caches, emit }: { readonly caches: Pick<CacheSet, "index">; readonly emit: EmitEvent },
   { frozen = false, dialect: known }: OpenOptions = {},
 ): Promise<LoadedEnvironment> {
   const configured = await configuredReading(container, configuration);
   const dialect = known ?? configured.dialect ?? (await dialectOfCaches(container, caches));
-  return loadEnvironment(
+  const loaded = await loadEnvironment(
     container,
     { ...configured, frozen, ...(dialect === undefined ? {} : { dialect }) },
     emit,
   );
+  for (const { code, message, place, hint } of movedPlaces(loaded.environment, configuration))
+    emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
+  return loaded;
 }
 
 /** Undefined where the lock tells, or there is nothing in the caches. */

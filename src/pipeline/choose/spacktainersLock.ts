@@ -2,7 +2,6 @@
  * `spacktainers.lock`: what an image is made of besides the choice of packages that `spack.lock` holds: the archives by
  * digest, what lies underneath, and the versions of our own transformations. JSON; the format is in `docs/locks.md`.
  */
-import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
 import type { BasePackage } from "../../base/types.ts";
@@ -12,6 +11,7 @@ import type { DagHash } from "../../spec/concrete.ts";
 import { digestSchema as digest, dagHashSchema as hash } from "../../spec/hashSchemas.ts";
 import type { Digest } from "../../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
+import { readBounded } from "../../util/readBounded.ts";
 import { withoutUndefined } from "../../util/withoutUndefined.ts";
 
 /** Version of the format that is written; older ones are read. */
@@ -163,11 +163,12 @@ export function readSpacktainersLock(text: string, file: string): SpacktainersLo
 export async function loadSpacktainersLock(file: string): Promise<SpacktainersLock | undefined> {
   let text: string;
   try {
-    if ((await stat(file)).size > largestLock)
+    const bytes = await readBounded(file, largestLock);
+    if (bytes === undefined)
       throw new SpacktainersError("LOCK_INVALID", `the lock is larger than ${largestLock} bytes`, {
         place: { file },
       });
-    text = await readFile(file, "utf8");
+    text = bytes.toString("utf8");
   } catch (thrown) {
     const error = asSpacktainersError(thrown, { file });
     if (error.code === "NOT_FOUND") return undefined;

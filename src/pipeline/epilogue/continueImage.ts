@@ -116,7 +116,7 @@ export async function continueImage(
     draft: { ...draft, env, report: checkContents(assembly, { tree, libraries: applied.libraries, env }) },
     osPackages: osPackagesIn(tree, assembly.base.packages),
     annotations: {
-      [epilogueAnnotation]: JSON.stringify({ layers: made.length, commands: epilogue.hasCommands }),
+      [epilogueAnnotation]: JSON.stringify({ layers: made.length, commands: epilogue.commands > 0 }),
     },
   };
 }

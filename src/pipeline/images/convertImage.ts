@@ -6,6 +6,7 @@ import type { SquashfsCompression } from "../../sif/squashfsTool.ts";
 import { type SifSummary, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
+import { expectWritable } from "../../util/expectWritable.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { openRepository } from "../workspace/workspace.ts";
 import { withImage } from "./openImage.ts";
@@ -58,6 +59,7 @@ export async function convertImage(request: ConvertRequest): Promise<Conversion>
         place: { file: path },
         hint: "--output names another one",
       });
+    await expectWritable(path);
     const label = `${format}:${shownPath(path, directory)}`;
     const write = format === "sif" ? writeSif : writeSquashfs;
     emit({ type: "stage", stage: "read-layers" });

@@ -30,8 +30,8 @@ export interface PlannedEpilogue {
   readonly runner: EpilogueConfiguration["runner"];
   /** How many layers it makes at most. */
   readonly layerCount: number;
-  /** It runs commands. */
-  readonly hasCommands: boolean;
+  /** How many commands it runs. */
+  readonly commands: number;
   /** Everything of it that decides the image: its text, what it copies, its arguments. */
   readonly inputs: string;
 }
@@ -98,7 +98,7 @@ export async function planEpilogue(
     network,
     runner: epilogue.runner,
     layerCount: changes.length === 0 ? 0 : changes.length + layersOfItsOwn,
-    hasCommands: changes.some(({ change }) => change?.kind === "run"),
+    commands: changes.filter(({ change }) => change?.kind === "run").length,
     inputs: fragmentKey({
       epilogue: 1,
       text,
@@ -152,7 +152,9 @@ async function filesOf(
   file: string,
 ): Promise<readonly string[]> {
   const root: ContextNode = { path: "", type: "directory", mode: 0o755, size: 0, target: undefined };
-  if (steps.some((step) => step.isUncertain)) return contextFacts(context, [{ name: "", node: root }]);
+  const copies = ["copy", "add", "run"];
+  if (steps.some(({ isUncertain, instruction }) => isUncertain && copies.includes(instruction.kind)))
+    return contextFacts(context, [{ name: "", node: root }]);
   const words = steps.flatMap(sourceWords).filter(({ text }) => !/^https?:\/\//i.test(text));
   return contextFacts(
     context,

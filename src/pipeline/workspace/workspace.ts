@@ -7,6 +7,7 @@ import { readKeyFile } from "../../openpgp/keyFile.ts";
 import { builtCaches } from "../../spack/folders.ts";
 import { digestOf } from "../../util/digest.ts";
 import { SpacktainersErrors } from "../../util/errors.ts";
+import { usableCacheHome } from "../../util/expectWritable.ts";
 import { checkConfiguration } from "./checkConfiguration.ts";
 
 /** Reads the repository at or above a directory; a directory without one works with the default configuration. */
@@ -34,7 +35,8 @@ export interface CacheChoice {
 }
 
 /**
- * The build caches to use, their keys read; after them, where building is allowed, those with what was built on this machine.
+ * The build caches to use, their keys read, and the cache home, where what is read of them is kept, tried. After them, where
+ * building is allowed, come those with what was built on this machine.
  *
  * @param directory what relative paths of the command line start from
  * @throws {SpacktainersError} `KEY_INVALID` when a key file cannot be read
@@ -44,6 +46,7 @@ export async function cacheSources(
   choice: CacheChoice,
   directory: string,
 ): Promise<readonly CacheSource[]> {
+  await usableCacheHome();
   const extraKeys = await Promise.all(choice.trust.map((path) => readKeyFile(resolve(directory, path), {})));
   const source = async (cache: CacheConfiguration): Promise<CacheSource> => ({
     url: cache.url,

@@ -1,0 +1,117 @@
+import { Command, Option } from "commander";
+import type { BuildTool } from "../../commands/base/baseImage.ts";
+import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
+import { addGlobalOptions, collectAssignment } from "../options.ts";
+import { table } from "../table.ts";
+
+interface BaseOptions {
+  readonly with?: BuildTool;
+  readonly buildArg?: readonly (readonly [string, string])[];
+}
+
+/** `base`: the builder and runtime images. */
+export function baseVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("base")
+    .summary("make and publish the builder and runtime images")
+    .description(
+      "The builder has compilers and Spack, the runtime what lies underneath the packages. A Dockerfile that starts from both has an environment built by plain `podman build`.",
+    );
+  for (const make of [buildVerb, pushVerb, listVerb])
+    command.addCommand(addGlobalOptions(make(program, outcome)).exitOverride());
+  return command;
+}
+
+/** `--with` and the images. */
+function withTool(command: Command): Command {
+  return command.addOption(
+    new Option("--with <program>", "what makes and sends images (default: the first that is here)").choices([
+      "podman",
+      "buildah",
+      "docker",
+    ]),
+  );
+}
+
+const imagesHelp = "builder, runtime (default: both)";
+
+function buildVerb(program: Command, outcome: VerbOutcome): Command {
+  return withTool(new Command("build"))
+    .summary("make local_builder and local_runtime")
+    .description(
+      "Makes the images from the folders builder and runtime of the repository. What lies underneath, Spack, recipes and target are those of the configuration.",
+    )
+    .argument("[images...]", imagesHelp)
+    .option("--build-arg <name=value>", "argument of the Dockerfile (repeatable)", collectAssignment)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers base build
+  $ spacktainers base build builder --with buildah --build-arg SPACK_BRANCH=develop`,
+    )
+    .action(
+      verbAction<BaseOptions>(program, outcome, async (context, options, images) => {
+        const { buildBases } = await import("../../commands/base/buildBases.ts");
+        const built = await buildBases({
+          ...(await commonOf(context, options, images)),
+          buildArguments: new Map(options.buildArg ?? []),
+          onOutput: context.json ? () => {} : (chunk) => process.stderr.write(chunk),
+        });
+        for (const one of built)
+          context.print(
+            context.json ? JSON.stringify({ type: "result", ...one }) : `${one.tag}  by ${one.tool}`,
+          );
+        return 0;
+      }),
+    );
+}
+
+function pushVerb(program: Command, outcome: VerbOutcome): Command {
+  return withTool(new Command("push"))
+    .summary("publish them to the configured registries")
+    .description(
+      "Publishes the images of this machine as `builder` and `runtime`, named by each registry's pattern. The program that made them sends them, with the credentials that it knows (podman login).",
+    )
+    .argument("[images...]", imagesHelp)
+    .addHelpText("after", "\nExamples:\n  $ spacktainers base push")
+    .action(
+      verbAction<BaseOptions>(program, outcome, async (context, options, images) => {
+        const { pushBases } = await import("../../commands/base/pushBases.ts");
+        for (const one of await pushBases(await commonOf(context, options, images)))
+          context.print(context.json ? JSON.stringify({ type: "result", ...one }) : one.reference);
+        return 0;
+      }),
+    );
+}
+
+function listVerb(program: Command, outcome: VerbOutcome): Command {
+  return withTool(new Command("list"))
+    .summary("list those of this machine")
+    .addHelpText("after", "\nExamples:\n  $ spacktainers base list")
+    .action(
+      verbAction<BaseOptions>(program, outcome, async (context, options) => {
+        const { listBases } = await import("../../commands/base/listBases.ts");
+        const { tool, images } = await listBases(options.with);
+        const rows = images.map(({ tag, id, created }) => [
+          tag,
+          id?.slice(0, 19) ?? "not made yet",
+          created ?? "",
+        ]);
+        if (!context.json) context.print(table(["IMAGE", "ID", "MADE"], rows));
+        else for (const one of images) context.print(JSON.stringify({ type: "result", tool, ...one }));
+        return 0;
+      }),
+    );
+}
+
+async function commonOf(context: VerbContext, options: BaseOptions, names: readonly string[]) {
+  const { namedBaseImages } = await import("../../commands/base/baseImage.ts");
+  return {
+    directory: context.directory,
+    images: namedBaseImages(names),
+    arch: process.arch === "arm64" ? ("arm64" as const) : ("amd64" as const),
+    tool: options.with,
+    emit: context.reporter.emit,
+    signal: context.signal,
+  };
+}

@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { statusFailure } from "../../src/net/failure.ts";
+import {
+  longestDelayMs,
+  longestRetryAfterMs,
+  parseRetryAfter,
+  retryDelay,
+  TransientFailure,
+  withRetries,
+} from "../../src/net/retry.ts";
+import { SpacktainersError } from "../../src/util/errors.ts";
+import type { WorkEvent } from "../../src/util/events.ts";
+
+const hour = 3_600_000;
+const now = Date.parse("2026-01-02T03:04:05Z");
+afterEach(() => vi.useRealTimers());
+
+it("reads how long a server asks to wait, in seconds or as a date, by the clock given", () => {
+  expect(parseRetryAfter("7", now)).toBe(7000);
+  expect(parseRetryAfter("Fri, 02 Jan 2026 03:04:35 GMT", now)).toBe(30_000);
+  // By a clock that is ahead, the time is over; by one that is behind, it is far away.
+  for (const [ahead, expected] of [
+    [hour, 0],
+    [365 * 24 * hour, 0],
+    [-hour, hour + 30_000],
+  ] as const)
+    expect(parseRetryAfter("Fri, 02 Jan 2026 03:04:35 GMT", now + ahead)).toBe(expected);
+  for (const other of [undefined, "", "soon"]) expect(parseRetryAfter(other, now)).toBeUndefined();
+});
+
+it("waits longer each time, with jitter, and never too long", () => {
+  for (let attempt = 1; attempt < 60; attempt++) {
+    const most = Math.min(longestDelayMs, 300 * 2 ** (attempt - 1));
+    const delay = retryDelay(attempt, 300);
+    expect(delay).toBeGreaterThanOrEqual(Math.floor(most / 2));
+    expect(delay).toBeLessThanOrEqual(most);
+  }
+});
+
+describe("an answer that asks to wait until a date", () => {
+  const events: WorkEvent[] = [];
+  const policy = {
+    retries: 3,
+    delayMs: 1,
+    emit: (event: WorkEvent) => events.push(event),
+    signal: undefined,
+  };
+  const asking = (date: Date): unknown => statusFailure(429, "https://server.example/x", date.toUTCString());
+
+  it.each([
+    ["the clock is right", 0, 20_000],
+    ["the clock is an hour ahead", hour, 0],
+    ["the clock is a year ahead", 365 * 24 * hour, 0],
+  ])("is waited for when %s", async (_, ahead, waits) => {
+    vi.useFakeTimers({ toFake: ["Date"], now: now + ahead });
+    const failure = asking(new Date(now + 20_000));
+    expect(failure).toBeInstanceOf(TransientFailure);
+    expect((failure as TransientFailure).retryAfterMs).toBe(waits);
+  });
+
+  it("is not waited for by a clock that is a day behind: it is reported", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: now - 24 * hour });
+    const failure = asking(new Date(now + 20_000)) as TransientFailure;
+    expect(failure.retryAfterMs).toBeGreaterThan(longestRetryAfterMs);
+    await expect(
+      withRetries(policy, "https://server.example/x", () => Promise.reject(failure)),
+    ).rejects.toBeInstanceOf(SpacktainersError);
+    expect(events).toEqual([]);
+  });
+
+  it("does not end early or late when the clock is set meanwhile", async () => {
+    let attempts = 0;
+    const started = performance.now();
+    await withRetries(policy, "https://server.example/x", async () => {
+      attempts++;
+      // Somebody sets the clock while we wait.
+      vi.useFakeTimers({ toFake: ["Date"], now: now + attempts * 1000 * hour });
+      if (attempts < 3) throw new TransientFailure(new SpacktainersError("NETWORK", "no"));
+    });
+    expect(attempts).toBe(3);
+    expect(performance.now() - started).toBeLessThan(60_000);
+  });
+});
