@@ -77,6 +77,11 @@ make[1]: *** [Makefile:9: all] Error 2
     expect(texts("==> Error: FetchError: All fetchers failed for x\n")).toEqual([
       "==> Error: FetchError: All fetchers failed for x",
     ]);
+    expect(
+      texts(
+        "make: *** No rule to make target 'install'.  Stop.\n==> Error: ProcessError: Command exited with status 2:\n",
+      ),
+    ).toEqual(["make: *** No rule to make target 'install'.  Stop."]);
     expect(texts("./configure: line 5: foo: command not found\n")[0]).toContain("command not found");
   });
 
