@@ -85,7 +85,9 @@ export async function examine(request: ExamineRequest): Promise<Examined> {
       return images.length > 0 ? subject : { ...subject, name };
     },
   );
-  const examinations = examinationsOf(resultsOf(outcomes), sites, images.length === 0, host, request);
+  const allow = configuration.linkage.allowUnresolved;
+  const options = { ...request, allow };
+  const examinations = examinationsOf(resultsOf(outcomes), sites, images.length === 0, host, options);
   const errors = outcomeErrors(outcomes);
   if (examinations.length === 0 && errors.length > 0) throw oneError(errors);
   return { examinations, errors };
@@ -96,7 +98,7 @@ function examinationsOf(
   sites: readonly Site[],
   siteToo: boolean,
   host: HostFacts,
-  request: ExamineRequest,
+  request: ExamineRequest & { readonly allow: readonly string[] },
 ): readonly Examination[] {
   if (sites.length === 0)
     return all.map(({ name, facts, found }) => ({
@@ -107,7 +109,9 @@ function examinationsOf(
         ...checkImage(facts, siteOfHost(host), {
           resources: request.resources,
           mpi: request.mpi,
+          allow: request.allow,
           hostMpi: false,
+          emulated: host.emulated,
           plugins: pluginsOf(host),
         }),
       ],
@@ -122,9 +126,12 @@ function examinationsOf(
         ...checkImage(facts, site, {
           resources: request.resources,
           mpi: request.mpi,
+          allow: request.allow,
           hostMpi: request.hostMpi,
           plugins: pluginsOf(host),
           isHere: false,
+          // On a machine of a cluster, which may be the one that is named.
+          separatesRanks: host.slurm !== undefined && host.runtimes.some((one) => one.separatesRanks),
         }),
       ],
     })),
