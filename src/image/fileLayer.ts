@@ -1,7 +1,6 @@
 import type { Place } from "../util/errors.ts";
 import { readExtent } from "./fileExtent.ts";
 import type { FileExtent, LayerFacts, OciLayer } from "./layer.ts";
-import { verifiedBytes, verifiedTar } from "./verifiedStream.ts";
 
 /** What else is known of a layer in a file. */
 export interface FileLayerOptions {
@@ -25,13 +24,22 @@ export function fileLayer(facts: LayerFacts, extent: FileExtent, options: FileLa
     extent,
     origin: options.origin,
     local: () => Promise.resolve(extent),
-    blob: () => verifiedBytes(readExtent(extent), digest, place),
+    blob: () => whenRead(({ verifiedBytes }) => verifiedBytes(readExtent(extent), digest, place)),
     tar: (onStored) =>
-      verifiedTar(readExtent(extent), { digest, diffId: isPaired ? undefined : diffId }, place, {
-        onStored,
-        onVerified() {
-          isPaired = true;
-        },
-      }),
+      whenRead(({ verifiedTar }) =>
+        verifiedTar(readExtent(extent), { digest, diffId: isPaired ? undefined : diffId }, place, {
+          onStored,
+          onVerified() {
+            isPaired = true;
+          },
+        }),
+      ),
   };
+}
+
+/** Loads what decompresses and verifies with the first bytes: most of those who ask about an image read none. */
+async function* whenRead(
+  open: (streams: typeof import("./verifiedStream.ts")) => AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  yield* open(await import("./verifiedStream.ts"));
 }

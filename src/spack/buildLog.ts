@@ -33,17 +33,17 @@ export interface LogExcerpt {
 
 /** What compilers, linkers, CMake, configure, make, Python, Cargo and Spack say when something is wrong, the plainest first. */
 const errorPatterns: readonly RegExp[] = [
-  /(?:^|[\s:(])(?:fatal |internal compiler )?error(?:\[\w+\])?: (?!0 )/i,
+  /^(?!==> )(?:.*[\s:(])?(?:fatal |internal compiler )?error(?:\[\w+\])?: (?!0 )/i,
   /(?:^|\s)(?:undefined reference to|cannot find -l|multiple definition of|relocation truncated to fit)/,
   /^CMake Error(?: at | in |:|$)/,
   /(?:^|\/)configure: line \d+: .*not found/,
   /: (?:command not found|No such file or directory|Permission denied|No space left on device|not found)$/,
   /^(?:\w+\.)*(?:\w*Error|\w*Exception): /,
-  /^==> Error: /,
   /\bKilled\b|Segmentation fault|Bus error|Illegal instruction|out of memory/i,
   /^FAILED: /,
   /^(?:g?make|ninja)(?:\[\d+\])?: \*\*\* /,
   /^\S*patch: \*\*\*\* |hunks? FAILED/i,
+  /^==> Error: /,
 ];
 
 /** Lines that look like errors and are none. */

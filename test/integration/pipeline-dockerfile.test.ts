@@ -11,9 +11,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { makeDemoRepository } from "../support/demoCache.ts";
+import { realSpack } from "../support/realSpack.ts";
 
-const spackRoot = process.env.SPACKTAINERS_TEST_SPACK;
-const recipes = (process.env.SPACKTAINERS_TEST_SPACK_REPOS ?? "").split(":").filter((path) => path !== "");
+const spackRoot = realSpack?.checkout;
+const recipes = realSpack?.recipes ?? [];
 
 function troubleHere(): string | undefined {
   if (process.getuid?.() !== 0) return "building images with Buildah's chroot isolation takes root";

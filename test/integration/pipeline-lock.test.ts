@@ -8,6 +8,7 @@ import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { digestOfBuild, expectRefusal, jsonLines } from "../support/cliChecks.ts";
 import { corpusPath, hasCorpusCaches } from "../support/corpusCaches.ts";
 import { type DemoCache, makeDemoRepository } from "../support/demoCache.ts";
+import { realSpack } from "../support/realSpack.ts";
 import { makeKey, type TestKey } from "../support/signingKey.ts";
 import { buildTar } from "../support/tarBuilder.ts";
 
@@ -431,7 +432,7 @@ describe("diff", () => {
 });
 
 /** A checkout of Spack to hold our locks against; and, where it is set, further repositories of recipes, separated by `:`. */
-const spackRoot = process.env.SPACKTAINERS_TEST_SPACK;
+const spackRoot = realSpack?.checkout;
 
 describe.skipIf(!hasCorpusCaches)("locks of real caches (skipped without ../shared/corpus)", () => {
   const recorded = [
@@ -493,9 +494,7 @@ describe.skipIf(!hasCorpusCaches)("locks of real caches (skipped without ../shar
         work.path("config/mirrors.yaml"),
         `mirrors:: {corpus: {url: "file://${corpusPath}/${layout}", source: false}}\n`,
       );
-      const repositories = (process.env.SPACKTAINERS_TEST_SPACK_REPOS ?? "")
-        .split(":")
-        .filter((path) => path !== "");
+      const repositories = realSpack?.recipes ?? [];
       const named = (path: string) =>
         `${/namespace: *(\S+)/.exec(readFileSync(join(path, "repo.yaml"), "utf8"))?.[1]}: ${path}`;
       if (repositories.length > 0)

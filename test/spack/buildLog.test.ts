@@ -19,7 +19,7 @@ configure: Executing phase: 'x'
 ==> Pushing specs to file:///cache
 `;
     const phases = log.split("\n").flatMap((line) => phaseOf(line, "ncurses") ?? []);
-    expect(phases).toEqual(["fetch", "autoreconf", "configure", "install_wheel", "push"]);
+    expect(phases).toEqual(["fetch", "fetch", "autoreconf", "configure", "install_wheel", "push"]);
   });
 });
 
@@ -77,6 +77,11 @@ make[1]: *** [Makefile:9: all] Error 2
     expect(texts("==> Error: FetchError: All fetchers failed for x\n")).toEqual([
       "==> Error: FetchError: All fetchers failed for x",
     ]);
+    expect(
+      texts(
+        "make: *** No rule to make target 'install'.  Stop.\n==> Error: ProcessError: Command exited with status 2:\n",
+      ),
+    ).toEqual(["make: *** No rule to make target 'install'.  Stop."]);
     expect(texts("./configure: line 5: foo: command not found\n")[0]).toContain("command not found");
   });
 

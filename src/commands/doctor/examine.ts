@@ -1,4 +1,5 @@
 /** From a command line of `doctor` to findings: images against sites, or this machine. */
+import { didYouMean } from "../../definitions/nearest.ts";
 import type { Repository } from "../../definitions/repository.ts";
 import { checkImage } from "../../hpc/checkImage.ts";
 import { type Finding, ok } from "../../hpc/finding.ts";
@@ -11,7 +12,7 @@ import { openSubject, registryPatience, standIn } from "../../pipeline/images/op
 import { definitionName, forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
-import { oneError, type SpacktainersError } from "../../util/errors.ts";
+import { oneError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 
 /** A command line of `doctor`. */
@@ -137,8 +138,21 @@ function examinationsOf(
   ]);
 }
 
+/** What is neither a site nor a container may be meant for either. */
+function unknownSubject(error: unknown, name: string, { configuration, containers }: Repository): unknown {
+  if (!(error instanceof SpacktainersError) || error.code !== "UNKNOWN_CONTAINER") return error;
+  const sites = [...configuration.sites.keys()];
+  const hint = didYouMean(name, [...sites, ...containers.map((container) => container.name)]);
+  if (hint === undefined) return error;
+  return new SpacktainersError("UNKNOWN_CONTAINER", `there is no site \`${name}\`, and no container`, {
+    hint,
+  });
+}
+
 async function openFacts(name: string, request: ExamineRequest, repository: Repository): Promise<Subject> {
-  const subject = await findImage(name, repository, request);
+  const subject = await findImage(name, repository, request).catch((error: unknown) => {
+    throw unknownSubject(error, name, repository);
+  });
   const { arch, emit, signal } = request;
   const { registries } = repository.configuration;
   const image = await openSubject(subject, { arch, registries, emit, signal, patience: registryPatience });

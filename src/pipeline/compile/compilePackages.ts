@@ -75,9 +75,10 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
   });
   await mkdir(spack.folders.built, { recursive: true });
   const logs = await makeRunLogs(spack.folders.logs);
-  const roots = new Set(work.roots);
+  // A root that another root needs is one of its dependencies.
+  const tops = topsOf(needed.graph.nodes, work.roots);
   const nodes = request.onlyDependencies
-    ? needed.graph.nodes.filter(({ spec }) => !roots.has(spec.hash))
+    ? needed.graph.nodes.filter(({ spec }) => !tops.has(spec.hash))
     : needed.graph.nodes;
 
   emit({ type: "stage", stage: "build-packages", total: nodes.length, counts: "compile" });
@@ -103,7 +104,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
           cores: share,
           ...(estimated.times.get(spec.hash) ?? { memory: undefined, seconds: undefined }),
         },
-        until: roots.has(spec.hash) ? request.until : undefined,
+        until: tops.has(spec.hash) ? request.until : undefined,
       }),
     started: ({ spec }, { task }) => {
       timeLeft.begun(spec.hash);
@@ -138,7 +139,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
       if (end.outcome !== "done") return;
       await times.record(spec, { seconds: end.seconds, memory: end.memory });
       timeLeft.done(spec.hash);
-      if (tools.publish === undefined || (request.until !== undefined && roots.has(spec.hash))) return;
+      if (tools.publish === undefined || (request.until !== undefined && tops.has(spec.hash))) return;
       const publish = tools.publish;
       await runTask(emit, { kind: "push", label: briefSpec(spec), subject: spec.hash, signal }, () =>
         publish(spec, spack.folders.built),
@@ -156,6 +157,12 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
     seconds: (performance.now() - started) / 1000,
     logs,
   };
+}
+
+/** The roots that nothing that has to be built needs. */
+function topsOf(nodes: readonly BuildNode[], roots: readonly DagHash[]): ReadonlySet<DagHash> {
+  const needed = new Set(nodes.flatMap(({ after }) => after));
+  return new Set(roots.filter((hash) => !needed.has(hash)));
 }
 
 /** Brings what building needs of caches to where Spack finds it. */
