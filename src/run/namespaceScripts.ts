@@ -229,6 +229,16 @@ fi
 exec "$@"
 `;
 
+/** Variables that are Bash's own, where that is the machine's `sh`: it ends when one is assigned to, unless told otherwise. */
+const shellsOwn: ReadonlySet<string> = new Set([
+  "UID",
+  "EUID",
+  "PPID",
+  "SHELLOPTS",
+  "BASHOPTS",
+  "BASH_VERSINFO",
+]);
+
 /**
  * The environment as assignments for a shell. Names that are no names for a shell cannot be set that way.
  * @returns the text, and the names left out
@@ -240,8 +250,9 @@ export function environmentScript(env: ReadonlyMap<string, string>): {
   const lines: string[] = [];
   const skipped: string[] = [];
   for (const [name, value] of env) {
-    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-      lines.push(`export ${name}='${value.replaceAll("'", "'\\''")}'\n`);
+    const assignment = `export ${name}='${value.replaceAll("'", "'\\''")}'`;
+    if (shellsOwn.has(name)) lines.push(`command ${assignment} 2>/dev/null || :\n`);
+    else if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) lines.push(`${assignment}\n`);
     else skipped.push(name);
   }
   return { text: lines.join(""), skipped };

@@ -41,6 +41,20 @@ describe("environmentScript", () => {
     );
   });
 
+  it("does not end a shell whose own variables are among them", () => {
+    const { text } = environmentScript(
+      new Map([
+        ["UID", "5"],
+        ["PPID", "it's"],
+        ["AFTER", "1"],
+      ]),
+    );
+    for (const shell of ["sh", "bash"]) {
+      const args = [...(shell === "bash" ? ["--posix"] : []), "-c", 'eval "$1"; echo "$AFTER"', "sh", text];
+      expect(execFileSync(shell, args, { encoding: "utf8" })).toBe("1\n");
+    }
+  });
+
   it("leaves out what is no name for a shell", () => {
     const { text, skipped } = environmentScript(
       new Map([
