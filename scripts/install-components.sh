@@ -17,6 +17,7 @@ packages=(
   git                                                                                  # histories
   slurm-wlm munge mpich libpmix-dev gcc libc6-dev                                      # clusters, MPI, a compiler
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
+  qemu-user-static                                                                      # other processors
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
 for package in "${packages[@]}"; do

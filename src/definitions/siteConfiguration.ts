@@ -15,7 +15,7 @@ export interface ReplaceMpi {
   readonly "not-versions"?: string | undefined;
   readonly libfabric?: string | undefined;
   readonly glibc?: string | undefined;
-  readonly "not-bundled"?: readonly string[] | undefined;
+  readonly "not-bundled"?: string | readonly string[] | undefined;
 }
 
 /** The processors of some nodes. */
@@ -34,11 +34,11 @@ export interface SiteConfiguration {
   readonly target?: string | undefined;
   readonly targets?: readonly SiteProcessor[] | undefined;
   readonly glibc?: string | undefined;
-  readonly binds?: readonly string[] | undefined;
+  readonly binds?: string | readonly string[] | undefined;
   readonly workdir?: string | undefined;
   readonly image?: string | undefined;
-  readonly modules?: readonly string[] | undefined;
-  readonly prologue?: readonly string[] | undefined;
+  readonly modules?: string | readonly string[] | undefined;
+  readonly prologue?: string | readonly string[] | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
   readonly account?: string | undefined;
   readonly partition?: string | undefined;
@@ -50,4 +50,5 @@ export interface SiteConfiguration {
   readonly time?: string | undefined;
   readonly memory?: string | undefined;
   readonly exclusive?: boolean | undefined;
+  readonly "share-namespaces"?: boolean | undefined;
 }

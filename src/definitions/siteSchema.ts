@@ -11,11 +11,20 @@ const text = z
   .max(4096)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
   .regex(/^[^\u0000-\u001f\u007f]*$/, "must be on one line");
+/** Several lines, as a block of YAML has them. */
+const lines = z
+  .string()
+  .min(1)
+  .max(65_536)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+  .regex(/^[^\u0000-\u0009\u000b-\u001f\u007f]*$/, "must be lines of text");
 const name = z
   .string()
   .max(128)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be a name of letters, digits, `.`, `_` and `-`");
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(1000);
+/** One item may stand without its brackets. */
+const oneOrMore = <T extends z.ZodType>(item: T) => z.union([item, list(item)]);
 const glibcVersion = z.string().regex(/^\d{1,3}\.\d{1,3}$/, 'must be a version such as "2.31", in quotes');
 const versions = z
   .string()
@@ -67,7 +76,9 @@ const replaceMpi = z
     glibc: glibcVersion
       .optional()
       .describe("The newest glibc that the host's libraries need; default the host's own."),
-    "not-bundled": list(z.string().regex(/^lib[\w+.-]+$/, "must be the name of a library, such as libfabric"))
+    "not-bundled": oneOrMore(
+      z.string().regex(/^lib[\w+.-]+$/, "must be the name of a library, such as libfabric"),
+    )
       .optional()
       .describe("Libraries that the container must not bring, since the host's take their place."),
   })
@@ -92,7 +103,7 @@ export const siteSchema = z
     target: name.optional().describe("Microarchitecture of all nodes; `targets` where they differ."),
     targets: list(processor).optional(),
     glibc: glibcVersion.optional().describe("The host's C library."),
-    binds: list(text)
+    binds: oneOrMore(text)
       .optional()
       .describe(
         "`SOURCE[:TARGET[:ro]]`: what containers see of the host. `$NAME` is filled in where the job runs.",
@@ -105,8 +116,11 @@ export const siteSchema = z
       .describe(
         "Where images are: a path of SIF files, or a registry reference. `{name}`, `{version}` and `{arch}` stand for the container's.",
       ),
-    modules: list(slurmValue).optional().describe("Environment modules to load."),
-    prologue: list(text).optional().describe("Lines of shell before the program is started."),
+    modules: oneOrMore(slurmValue).optional().describe("Environment modules to load; one, or a list."),
+    prologue: z
+      .union([lines, list(text)])
+      .optional()
+      .describe("Lines of shell before the program is started: a list, or a text."),
     environment: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable"),
@@ -133,5 +147,11 @@ export const siteSchema = z
       .regex(/^\d+[KMGT]?$/, "must be an amount of memory a node, such as 64G")
       .optional(),
     exclusive: z.boolean().optional(),
+    "share-namespaces": z
+      .boolean()
+      .optional()
+      .describe(
+        "Ranks of a node share a user namespace (`apptainer exec --sharens`), so that they can read one another's memory. For Apptainer without set-user-ID, and for MPI programs only: one that ends before the others have started keeps them from starting.",
+      ),
   })
   .describe("A cluster on which containers run.");

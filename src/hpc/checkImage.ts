@@ -1,6 +1,8 @@
 /** Whether an image can run at a site, from its files alone. */
 import { compareLibcVersions, newerLibcHint } from "../base/libc.ts";
 import { isAtLeast } from "../spec/microarchitecture.ts";
+import { type ContentOptions, checkContents } from "./checkContents.ts";
+import { checkRanks, type RankOptions } from "./checkRanks.ts";
 import { checkCache, checkReplacement } from "./checkReplacement.ts";
 import { choosePmi, mainMpi, mpiName, pmiName, servedBy } from "./choosePmi.ts";
 import { type Finding, ok } from "./finding.ts";
@@ -9,7 +11,7 @@ import type { MpiLibrary } from "./mpiLibrary.ts";
 import { type JobResources, type Site, targetsFor } from "./site.ts";
 
 /** What of the job matters. */
-export interface CheckOptions {
+export interface CheckOptions extends ContentOptions, RankOptions {
   readonly resources?: JobResources;
   /** The plug-in asked for with `--mpi`; default the one that would be chosen. */
   readonly mpi?: string | undefined;
@@ -17,6 +19,8 @@ export interface CheckOptions {
   readonly hostMpi?: boolean | undefined;
   /** What `srun --mpi=list` says here, on a cluster; undefined elsewhere. */
   readonly plugins?: readonly string[] | undefined;
+  /** Architectures whose programs run in an emulator there. */
+  readonly emulated?: readonly string[] | undefined;
   /** Whether here is the site; default true. Otherwise it may be another cluster. */
   readonly isHere?: boolean | undefined;
 }
@@ -29,16 +33,29 @@ export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions 
   );
   const replaced = options.hostMpi ?? site.replaceMpi !== undefined;
   return [
-    ...checkProcessor(facts, site, { ...site.resources, ...options.resources }),
+    ...checkProcessor(facts, site, { ...site.resources, ...options.resources }, options.emulated ?? []),
     ...checkLibc(facts, site, replaced),
-    ...checkPmi(library, site, replaced, options),
+    ...checkPmi(facts, library, site, replaced, options),
+    ...checkRanks(
+      library,
+      site,
+      options.mpi ?? choosePmi(library, site.mpi, replaced).plugin,
+      replaced,
+      options,
+    ),
     ...(replaced ? checkReplacement(facts, library, site) : []),
     ...checkCache(facts, library, replaced),
     ...checkEnvironment(facts, site),
+    ...checkContents(facts, site, options),
   ];
 }
 
-function checkProcessor(facts: ImageFacts, site: Site, resources: JobResources): readonly Finding[] {
+function checkProcessor(
+  facts: ImageFacts,
+  site: Site,
+  resources: JobResources,
+  emulated: readonly string[],
+): readonly Finding[] {
   const check = "processor";
   const targets = targetsFor(site, resources);
   if (targets.length === 0) return [];
@@ -46,9 +63,9 @@ function checkProcessor(facts: ImageFacts, site: Site, resources: JobResources):
   if (family !== undefined && family !== facts.architecture)
     return [
       {
-        severity: "error",
+        severity: emulated.includes(facts.architecture) ? "warning" : "error",
         check,
-        message: `the image is for ${facts.architecture}, ${site.name} has ${family}`,
+        message: `the image is for ${facts.architecture}, ${site.name} has ${family}${emulated.includes(facts.architecture) ? " and an emulator: programs are slow" : ""}`,
         evidence: [`configuration of the image: architecture ${facts.architecture}`],
         remedy: `build the container for ${family}`,
       },
@@ -133,6 +150,7 @@ function checkLibc(facts: ImageFacts, site: Site, replaced: boolean): readonly F
 }
 
 function checkPmi(
+  { unresolved }: ImageFacts,
   library: MpiLibrary | undefined,
   site: Site,
   replaced: boolean,
@@ -140,6 +158,8 @@ function checkPmi(
 ): readonly Finding[] {
   const check = "pmi";
   if (library === undefined) {
+    // It is missing, not left out: that is said of the files that need it.
+    if (unresolved.some(({ names }) => /^libmpi/.test(names[0] ?? ""))) return [];
     return [ok(check, "the image has no MPI library: its programs run alone")];
   }
   const evidence = library.pmi.map((one) => `${library.path}: ${one.evidence} (${pmiName(one.flavour)})`);
@@ -188,17 +208,13 @@ function checkEnvironment(facts: ImageFacts, site: Site): readonly Finding[] {
   const check = "host-libraries";
   if (site.runtime !== "apptainer" && site.runtime !== "singularity") return [];
   const script = facts.environmentScript;
-  const lost =
-    script?.keepsHostLibraries === false
-      ? script.path
-      : facts.libraryPath !== undefined && !facts.libraryPath.includes("/.singularity.d/libs")
-        ? "LD_LIBRARY_PATH of the image's configuration"
-        : undefined;
+  // To a value of the configuration Apptainer adds the place by itself; a script that login shells read comes after it.
+  const lost = script?.keepsHostLibraries === false ? script.path : undefined;
   if (lost === undefined)
     return [
       ok(
         check,
-        script === undefined
+        script === undefined && facts.libraryPath === undefined
           ? "nothing in the image sets LD_LIBRARY_PATH: libraries that Apptainer brings are found"
           : "the environment keeps the libraries that Apptainer brings",
         ...(script === undefined ? [] : [script.path]),

@@ -9,10 +9,12 @@ import { type LayerChange, mergeInventories, splitWhiteouts } from "../base/merg
 import type { BasePackage } from "../base/types.ts";
 import { lockLimit, readLock } from "../environment/lock.ts";
 import { runtimeClosure } from "../spec/closure.ts";
+import type { ConcreteSpec } from "../spec/concrete.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { FileTree, imagePath } from "../view/fileTree.ts";
 import type { CachedLibrary } from "../view/ldSoCache.ts";
 import { readLdSoCache } from "../view/readLdSoCache.ts";
+import { contentFacts } from "./contentFacts.ts";
 import { applyEnvironmentScripts, environmentScriptPattern } from "./environmentScripts.ts";
 import type { ImageFacts, PackageFact, ProgramFact } from "./imageFacts.ts";
 import {
@@ -27,6 +29,7 @@ import {
 const lockPath = "opt/spack-environment/spack.lock";
 const cachePath = "etc/ld.so.cache";
 const scriptPath = "etc/profile.d/z10_spack_environment.sh";
+const preloadPath = "etc/ld.so.preload";
 const bundledPattern = /(?:^|\/)(libfabric|libcxi|libpmi2?|libpmix|libxpmem|libibverbs)\.so(?:\.[\d.]+)?$/;
 const testPath = ".singularity.d/test";
 const maxCacheBytes = 64 * 2 ** 20;
@@ -34,11 +37,21 @@ const maxScriptBytes = 2 ** 20;
 /** An MPI library is read whole. */
 const maxLibraryBytes = 2 ** 29;
 
+/** What an image's configuration says. */
+export interface ImageSettings {
+  readonly architecture: string;
+  readonly env: readonly string[];
+  /** Entrypoint and command; undefined where scripts in the image say how it is started. */
+  readonly start: readonly string[] | undefined;
+  readonly workdir: string;
+}
+
 /** What is kept of files while layers pass by, by path in inventory form. */
 interface Kept {
   lock: Buffer | undefined;
   cache: Buffer | undefined;
   script: string | undefined;
+  preload: string | undefined;
   /** `%environment` and the like, of an Apptainer image. */
   readonly environment: Map<string, string>;
   readonly mpi: Map<string, MpiLibrary>;
@@ -53,13 +66,14 @@ interface Kept {
  */
 export async function collectImageFacts(
   layers: readonly (() => EntryStream)[],
-  config: { readonly architecture: string; readonly env: readonly string[] },
+  config: ImageSettings,
 ): Promise<ImageFacts> {
   const changes: LayerChange[] = [];
   const kept: Kept = {
     lock: undefined,
     cache: undefined,
     script: undefined,
+    preload: undefined,
     environment: new Map(),
     mpi: new Map(),
   };
@@ -83,7 +97,14 @@ export async function collectImageFacts(
   }
   const inventory = mergeInventories(changes);
   const tree = new FileTree([inventory]);
-  const lock = kept.lock === undefined || !tree.exists(lockPath) ? undefined : packagesOf(kept.lock);
+  const locked = kept.lock === undefined || !tree.exists(lockPath) ? undefined : lockedSpecs(kept.lock);
+  const lock = locked?.specs.map(({ name, version, hash, target }) => ({
+    name,
+    version,
+    hash,
+    target,
+    root: locked.roots.includes(hash),
+  }));
   const owner = ownerOf(lock ?? []);
   const cache = tree.exists(cachePath) && kept.cache !== undefined ? tryReadCache(kept.cache) : undefined;
   const cached = cache === undefined || typeof cache === "string" ? undefined : cache;
@@ -94,10 +115,23 @@ export async function collectImageFacts(
     config.env,
   );
   const libraryPath = env.find((line) => line.startsWith("LD_LIBRARY_PATH="));
+  const libc = libcVersionOf(inventory, packages);
+  const contents = contentFacts({
+    tree,
+    architecture: config.architecture,
+    specs: locked?.specs ?? [],
+    cache: cached ?? [],
+    env: new Map(env.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)])),
+    start: config.start,
+    workdir: config.workdir,
+    preload: tree.exists(preloadPath) ? kept.preload : undefined,
+    libc,
+  });
   return {
+    ...contents,
     architecture: config.architecture,
     packages: lock,
-    libc: libcVersionOf(inventory, packages),
+    libc,
     libcNeeded: newestLibc(inventory.entries),
     mpi: [...kept.mpi]
       .filter(([path]) => tree.at(path)?.type === "file")
@@ -124,7 +158,7 @@ export async function collectImageFacts(
     environmentScript:
       script === undefined || !/\bLD_LIBRARY_PATH\b/.test(script)
         ? undefined
-        : { path: `/${scriptPath}`, keepsHostLibraries: script.includes("/.singularity.d/libs") },
+        : { path: `/${scriptPath}`, keepsHostLibraries: keepsLibraryPath(script) },
     libraryPath: libraryPath?.slice("LD_LIBRARY_PATH=".length),
     mpiexec: pathOf(env)
       .map((folder) => `${folder}/mpiexec`)
@@ -132,6 +166,13 @@ export async function collectImageFacts(
     programs: programsOf(tree, lock ?? []),
     test: tree.at(testPath)?.type === "file" ? `/${testPath}` : undefined,
   };
+}
+
+/** Whether a script that sets LD_LIBRARY_PATH leaves what Apptainer put there: it names the place, or goes on from the value. */
+function keepsLibraryPath(script: string): boolean {
+  if (script.includes("/.singularity.d/libs")) return true;
+  const assigned = script.split("\n").filter((line) => /(?:^|[\s;])LD_LIBRARY_PATH=/.test(line));
+  return assigned.every((line) => /=.*\$\{?LD_LIBRARY_PATH\b/.test(line));
 }
 
 async function* keeping(entries: EntryStream, kept: Kept): EntryStream {
@@ -149,6 +190,7 @@ async function* keeping(entries: EntryStream, kept: Kept): EntryStream {
     if (entry.path === lockPath) kept.lock = bytes;
     else if (entry.path === cachePath) kept.cache = bytes;
     else if (entry.path === scriptPath) kept.script = bytes.toString("utf8");
+    else if (entry.path === preloadPath) kept.preload = bytes.toString("utf8");
     else kept.environment.set(entry.path, bytes.toString("utf8"));
     yield { ...entry, content: pieces(bytes) } satisfies FileEntry;
   }
@@ -158,7 +200,9 @@ async function* keeping(entries: EntryStream, kept: Kept): EntryStream {
 function limitOf(path: string): number | undefined {
   if (path === lockPath) return lockLimit;
   if (path === cachePath) return maxCacheBytes;
-  return path === scriptPath || environmentScriptPattern.test(path) ? maxScriptBytes : undefined;
+  return path === scriptPath || path === preloadPath || environmentScriptPattern.test(path)
+    ? maxScriptBytes
+    : undefined;
 }
 
 function byFirst([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
@@ -169,16 +213,14 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Uint8Array, void, void> {
   if (bytes.length > 0) yield bytes;
 }
 
-function packagesOf(bytes: Buffer): readonly PackageFact[] {
+/** What runs of the lock in an image, and which of it was asked for. */
+function lockedSpecs(bytes: Buffer): {
+  readonly specs: readonly ConcreteSpec[];
+  readonly roots: readonly string[];
+} {
   const lock = readLock(bytes.toString("utf8"), `/${lockPath}`);
   const roots = [...lock.roots, ...lock.includedRoots].map(({ hash }) => hash);
-  return runtimeClosure(lock.graph, roots).packages.map(({ name, version, hash, target }) => ({
-    name,
-    version,
-    hash,
-    target,
-    root: roots.includes(hash),
-  }));
+  return { specs: runtimeClosure(lock.graph, roots).packages, roots };
 }
 
 /** Finds the package that a path belongs to by the hash in its prefix. */

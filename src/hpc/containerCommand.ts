@@ -72,6 +72,7 @@ function sarus(job: Job): readonly string[] {
 function apptainer(runtime: "apptainer" | "singularity", job: Job): readonly string[] {
   return [
     `${runtime} exec`,
+    ...(job.shareNamespaces && runtime === "apptainer" ? ["--sharens"] : []),
     ...(job.plainHttp ? ["--no-https"] : []),
     ...(job.gpu === undefined ? [] : [job.gpu === "nvidia" ? "--nv" : "--rocm"]),
     ...job.binds.map((bind) => {

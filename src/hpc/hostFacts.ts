@@ -1,6 +1,9 @@
 /** What this machine has to run containers with. */
 import { constants } from "node:fs";
 import { access, readFile } from "node:fs/promises";
+import { architectures } from "../definitions/configuration.ts";
+import { couldShare } from "../run/apptainerSharing.ts";
+import { findEmulator } from "../run/emulator.ts";
 import { namespaceAbilities } from "../run/namespaceAbilities.ts";
 import { machinePlatform } from "../run/runImage.ts";
 import { processorOf } from "../spec/hostProcessor.ts";
@@ -16,10 +19,14 @@ export interface HostRuntime {
   readonly version: string;
   /** Why it does not work, or undefined. */
   readonly trouble: string | undefined;
+  /** Each container is in a user namespace of its own, unless `--sharens` says otherwise: Apptainer without set-user-ID. */
+  readonly separatesRanks: boolean;
 }
 
 export interface HostFacts {
   readonly architecture: string;
+  /** Architectures whose programs the kernel starts in an emulator. */
+  readonly emulated: readonly string[];
   /** Microarchitecture, by Spack's names. */
   readonly processor: string | undefined;
   readonly glibc: string | undefined;
@@ -53,8 +60,12 @@ export async function readHostFacts(): Promise<HostFacts> {
   const family = { amd64: "x86_64", arm64: "aarch64" }[architecture] as "x86_64" | "aarch64" | undefined;
   const cpuinfo = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
   const runtimes = await Promise.all(Object.keys(questions).map(readRuntime));
+  const emulated: string[] = [];
+  for (const one of architectures)
+    if (one !== architecture && (await findEmulator(one)) !== undefined) emulated.push(one);
   return {
     architecture,
+    emulated,
     processor: family === undefined || cpuinfo === "" ? undefined : processorOf(cpuinfo, family),
     glibc: hostGlibc(),
     runtimes: runtimes.filter((one) => one !== undefined),
@@ -86,7 +97,16 @@ async function readRuntime(name: string): Promise<HostRuntime | undefined> {
     path,
     version: /\d+(?:\.\d+)+\S*/.exec(said.stdout)?.[0]?.replace(/,$/, "") ?? "",
     trouble: answer.status === 0 ? undefined : lastLine(answer.stderr) || `status ${answer.status}`,
+    separatesRanks: name === "apptainer" && process.getuid?.() !== 0 && (await couldShare(path)),
   };
+}
+
+/** Whether here is a machine of a cluster whose Apptainer makes a user namespace for each rank. */
+export async function separatesRanksHere(): Promise<boolean> {
+  const [apptainer, srun] = [await findProgram("apptainer"), await findProgram("srun")];
+  return (
+    apptainer !== undefined && srun !== undefined && process.getuid?.() !== 0 && (await couldShare(apptainer))
+  );
 }
 
 async function readNamespaces(): Promise<HostFacts["namespaces"]> {
@@ -116,7 +136,15 @@ async function readSlurm(): Promise<HostFacts["slurm"]> {
 /** What the facts mean for somebody who wants to run containers here. */
 export function checkHost(facts: HostFacts): readonly Finding[] {
   const findings: Finding[] = [];
-  for (const { name, path, version, trouble } of facts.runtimes)
+  for (const { name, path, version, trouble, separatesRanks } of facts.runtimes) {
+    if (separatesRanks)
+      findings.push(
+        ok(
+          "rank-memory",
+          `${name} makes a user namespace for each container: ranks of a node share one by \`--sharens\`, which \`exec\` asks for by itself, and jobs where the site has \`share-namespaces: true\``,
+          path,
+        ),
+      );
     findings.push(
       trouble === undefined
         ? ok("runtime", `${name} ${version} works`.replace("  ", " "), path)
@@ -127,6 +155,7 @@ export function checkHost(facts: HostFacts): readonly Finding[] {
             evidence: [path, trouble],
           },
     );
+  }
   const { namespaces, squashfuse } = facts;
   const works = facts.runtimes.some(({ trouble }) => trouble === undefined);
   if (namespaces.trouble === undefined)
@@ -171,6 +200,7 @@ export function checkHost(facts: HostFacts): readonly Finding[] {
           },
     );
   if (facts.processor !== undefined) findings.push(ok("processor", `the processor is ${facts.processor}`));
+  for (const one of facts.emulated) findings.push(ok("emulator", `programs for ${one} run in an emulator`));
   if (facts.glibc !== undefined) findings.push(ok("glibc", `the machine has glibc ${facts.glibc}`));
   return findings;
 }

@@ -1,4 +1,5 @@
 /** What is known of an image: plain data. */
+import type { ContentFacts } from "./contentFacts.ts";
 import type { MpiLibrary } from "./mpiLibrary.ts";
 
 /** A Spack package in an image. */
@@ -22,7 +23,7 @@ export interface BundledLibrary {
 }
 
 /** Everything `doctor` and `job` want to know of an image; plain data. */
-export interface ImageFacts {
+export interface ImageFacts extends ContentFacts {
   readonly architecture: string;
   /** Undefined: nothing in the image says which Spack packages are in it. */
   readonly packages: readonly PackageFact[] | undefined;

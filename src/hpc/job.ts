@@ -33,6 +33,8 @@ export interface Job {
   readonly inherited: readonly string[];
   readonly modules: readonly string[];
   readonly prologue: readonly string[];
+  /** As the site has it. */
+  readonly shareNamespaces: boolean;
   /** File for what the job says, as `sbatch --output` takes it. */
   readonly log: string | undefined;
 }

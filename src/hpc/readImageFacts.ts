@@ -11,7 +11,7 @@ import { collectImageFacts } from "./collectImageFacts.ts";
 import type { ImageFacts } from "./imageFacts.ts";
 
 /** Raised when reading an image gives other facts. */
-const factsVersion = 3;
+const factsVersion = 4;
 
 /** How to read. */
 export interface ImageFactsContext {
@@ -42,7 +42,14 @@ export async function readImageFacts(image: Image, context: ImageFactsContext): 
   return runTask(emit, task, async ({ progress }) => {
     const facts = await collectImageFacts(
       layers.map((layer) => () => layerEntries(layer, { onStored: progress, signal })),
-      { architecture: config.architecture, env: config.config?.Env ?? [] },
+      {
+        architecture: config.architecture,
+        env: config.config?.Env ?? [],
+        start: image.hasOwnScripts
+          ? undefined
+          : [...(config.config?.Entrypoint ?? []), ...(config.config?.Cmd ?? [])],
+        workdir: config.config?.WorkingDir || "/",
+      },
     );
     if (identity !== undefined) {
       // What cannot be remembered is found out again.

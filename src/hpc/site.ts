@@ -1,4 +1,5 @@
 /** A cluster, complete with defaults. */
+import { asList } from "../definitions/asList.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import { didYouMean } from "../definitions/nearest.ts";
 import type { SiteConfiguration, siteRuntimes } from "../definitions/siteConfiguration.ts";
@@ -56,6 +57,8 @@ export interface Site {
   readonly image: string | undefined;
   readonly modules: readonly string[];
   readonly prologue: readonly string[];
+  /** Ranks of a node share a user namespace, where Apptainer makes one for each otherwise. */
+  readonly shareNamespaces: boolean;
   readonly environment: Readonly<Record<string, string>>;
   readonly resources: JobResources;
 }
@@ -67,7 +70,7 @@ export function completeSite(name: string, site: SiteConfiguration): Site {
     name,
     description: site.description,
     runtime: site.runtime ?? "apptainer",
-    mpi: typeof site.mpi === "string" ? [site.mpi] : (site.mpi ?? ["pmi2"]),
+    mpi: asList(site.mpi ?? "pmi2"),
     replaceMpi:
       rule === undefined
         ? undefined
@@ -80,15 +83,16 @@ export function completeSite(name: string, site: SiteConfiguration): Site {
               rule["not-versions"] === undefined ? undefined : parseVersionBounds(rule["not-versions"]),
             libfabric: rule.libfabric === undefined ? undefined : parseVersionBounds(rule.libfabric),
             glibc: rule.glibc,
-            notBundled: rule["not-bundled"] ?? [],
+            notBundled: asList(rule["not-bundled"]),
           },
     targets: [...(site.target === undefined ? [] : [{ target: site.target }]), ...(site.targets ?? [])],
     glibc: site.glibc,
-    binds: site.binds ?? [],
+    binds: asList(site.binds),
     workdir: site.workdir,
     image: site.image,
-    modules: site.modules ?? [],
-    prologue: site.prologue ?? [],
+    modules: asList(site.modules),
+    prologue: asList(site.prologue).flatMap((text) => text.trimEnd().split("\n")),
+    shareNamespaces: site["share-namespaces"] ?? false,
     environment: site.environment ?? {},
     resources: {
       account: site.account,

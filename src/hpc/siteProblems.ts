@@ -1,3 +1,4 @@
+import { asList } from "../definitions/asList.ts";
 import { didYouMean } from "../definitions/nearest.ts";
 import type { SiteConfiguration } from "../definitions/siteConfiguration.ts";
 import { parseBind } from "../run/containerProcess.ts";
@@ -29,7 +30,7 @@ export function siteProblems(
       }),
     );
   }
-  for (const [at, bind] of (site.binds ?? []).entries())
+  for (const [at, bind] of asList(site.binds).entries())
     try {
       parseBind(bind, "/");
     } catch (error) {

@@ -73,18 +73,19 @@ export async function needsSharing(program: string, memory: string): Promise<boo
   const path = join(memory, `sharing-${hexOfDigest(identity).slice(0, 16)}`);
   const known = await readFile(path, "utf8").catch(() => undefined);
   if (known !== undefined) return known === "yes";
-  const answer = (await canShare(program)) && !(await hasSetUserId(program));
+  const answer = await couldShare(program);
   await writeFileAtomically(path, answer ? "yes" : "no").catch(() => {});
   return answer;
 }
 
-async function canShare(program: string): Promise<boolean> {
+/** Whether an Apptainer makes user namespaces for those who are not root, and can share them. */
+export async function couldShare(program: string): Promise<boolean> {
   const help = await runTool([program, "exec", "--help"], { timeout: 30_000 });
-  return help.stdout.includes("--sharens");
+  return help.stdout.includes("--sharens") && !(await hasSetUserId(program));
 }
 
 /** Whether it is installed with set-user-ID, and its configuration lets it be used. */
-export async function hasSetUserId(program: string): Promise<boolean> {
+async function hasSetUserId(program: string): Promise<boolean> {
   const ask = async (name: string): Promise<string> =>
     (await runTool([program, "buildcfg", name], { timeout: 30_000 })).stdout.trim();
   const starter = join(await ask("LIBEXECDIR"), "apptainer/bin/starter-suid");

@@ -13,6 +13,7 @@ import { findProgram } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
 import { apptainerSharing, type Sharing } from "./apptainerSharing.ts";
 import { containerProcess } from "./containerProcess.ts";
+import { emulatorHint, findEmulator } from "./emulator.ts";
 import { engineInvocation, importImage } from "./engine.ts";
 import { type Invocation, refuseHostMpi } from "./invocation.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
@@ -30,7 +31,7 @@ import { lookUp } from "./rootView.ts";
 import { troubleWith } from "./runtimeTrial.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
-import type { RunOptions, RuntimeName } from "./types.ts";
+import type { Bind, RunOptions, RuntimeName } from "./types.ts";
 
 /**
  * Runs a program in an image, with this process's standard input, output and error, until it ends.
@@ -45,10 +46,10 @@ import type { RunOptions, RuntimeName } from "./types.ts";
 export async function runImage(options: RunOptions): Promise<number> {
   const { image } = options;
   const { value: config } = await image.config();
-  expectOwnArchitecture(config, image);
+  const binds = [...(options.binds ?? []), ...(await emulatorBinds(config, image))];
   const run: PreparedRun = {
     image,
-    container: await containerProcess(config, { ...options, hasOwnScripts: image.hasOwnScripts }),
+    container: await containerProcess(config, { ...options, binds, hasOwnScripts: image.hasOwnScripts }),
     cache: options.cacheDirectory ?? (await usableCacheHome()),
     emit: options.emit ?? ignoreEvents,
     options,
@@ -64,17 +65,22 @@ export async function runImage(options: RunOptions): Promise<number> {
   return start("namespace", "", run);
 }
 
-/** Programs for another processor cannot be started here. */
-function expectOwnArchitecture({ architecture }: ImageConfig, { place }: Image): void {
+/**
+ * What a container of another processor needs beside its own files: the emulator by which the kernel starts its programs, where that
+ * has to be in the container.
+ * @throws SpacktainersError NOT_SUPPORTED: there is none here
+ */
+async function emulatorBinds({ architecture }: ImageConfig, { place }: Image): Promise<readonly Bind[]> {
   const own = machinePlatform().architecture;
-  if (architecture === own) return;
-  throw new SpacktainersError(
-    "NOT_SUPPORTED",
-    `the image is for ${architecture}, and this machine is ${own}`,
-    {
-      place,
-    },
-  );
+  if (architecture === own) return [];
+  const emulator = await findEmulator(architecture);
+  if (emulator === undefined)
+    throw new SpacktainersError(
+      "NOT_SUPPORTED",
+      `the image is for ${architecture}, and this machine is ${own} without an emulator`,
+      { place, hint: await emulatorHint(architecture) },
+    );
+  return emulator.isFixed ? [] : [{ source: emulator.path, target: emulator.path, readOnly: true }];
 }
 
 /** Runtimes to try, in order: those that can do at all what is asked for. Images of Apptainer's own are for it first. */

@@ -95,7 +95,11 @@ export async function writeMirrorIndex(
     }
     return reusable;
   } finally {
-    out.destroy();
+    // A file that is still being made would appear after it was removed.
+    if (!out.closed) {
+      out.destroy();
+      await once(out, "close").catch(() => {});
+    }
     await rm(unfinished, { force: true });
   }
 }

@@ -6,6 +6,7 @@ import { siteJsonSchema, testsJsonSchema } from "../../src/definitions/jsonSchem
 import { loadRepository } from "../../src/definitions/repository.ts";
 import { readSite } from "../../src/definitions/sites.ts";
 import { readTestsFile } from "../../src/definitions/testsFile.ts";
+import { completeSite } from "../../src/hpc/site.ts";
 import { checkConfiguration } from "../../src/pipeline/workspace/checkConfiguration.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -41,6 +42,20 @@ describe("readSite", () => {
     for (const value of ["a b", "a\\nb", "$(id)", "a;b"])
       expect(told(`account: "${value}"\n`, readSite)).toHaveLength(1);
     expect(readSite('constraint: "[a|b*2]&c"\n', "f").site).toEqual({ constraint: "[a|b*2]&c" });
+  });
+
+  it("takes one item for a list of one, and a text for lines of shell", () => {
+    const text = "modules: apptainer\nbinds: $SCRATCH\nprologue: |\n  export A=1\n  export B=2\n";
+    const { site } = readSite(text, "f");
+    expect(completeSite("here", site ?? {})).toMatchObject({
+      modules: ["apptainer"],
+      binds: ["$SCRATCH"],
+      prologue: ["export A=1", "export B=2"],
+    });
+    const lists = readSite("modules: [a, b]\nprologue: [export A=1]\n", "f").site ?? {};
+    expect(completeSite("here", lists)).toMatchObject({ modules: ["a", "b"], prologue: ["export A=1"] });
+    expect(told("modules: a b\n", readSite)).toEqual(["1:10 `modules` must be one word as Slurm takes it"]);
+    expect(told("prologue: {}\n", readSite)).toHaveLength(1);
   });
 
   it("takes an empty file for a site with nothing special", () => {

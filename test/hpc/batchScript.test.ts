@@ -187,6 +187,15 @@ describe("batchScript", () => {
     ]);
   });
 
+  it("lets ranks of Apptainer share a namespace where the site says so", () => {
+    const job = { ...plainJob, shareNamespaces: true };
+    expect(wordsOf(batchScript({ ...job, runtime: "apptainer" }), "apptainer")).toContain("--sharens");
+    expect(wordsOf(batchScript({ ...job, runtime: "singularity" }), "singularity")).not.toContain(
+      "--sharens",
+    );
+    expect(wordsOf(batchScript(plainJob), "apptainer")).not.toContain("--sharens");
+  });
+
   it("keeps the number of whoever is not root, with Podman", () => {
     const script = batchScript({ ...plainJob, runtime: "podman" });
     expect(wordsOf(script, "podman", { uid: 1000 }).slice(0, 3)).toEqual(

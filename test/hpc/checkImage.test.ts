@@ -195,7 +195,57 @@ describe("checkImage", () => {
   it("sees whether Apptainer's libraries are kept", () => {
     const environmentScript = { path: "/etc/profile.d/z.sh", keepsHostLibraries: false };
     expect(check({ environmentScript }, apptainer)[0]).toContain("without /.singularity.d/libs");
-    expect(check({ environmentScript: undefined, libraryPath: "/opt/lib" }, apptainer)).toHaveLength(1);
+    // To the configuration's value Apptainer adds them by itself.
+    expect(check({ environmentScript: undefined, libraryPath: "/opt/lib" }, apptainer)).toEqual([]);
+    expect(check({ libraryPath: "/opt/view/lib" }, apptainer)).toEqual([]);
     expect(check({ environmentScript }, sarus)).toEqual([]);
+  });
+
+  it("says where ranks of a node cannot read one another's memory", () => {
+    const podman: SiteConfiguration = { ...apptainer, runtime: "podman" };
+    expect(check({}, podman)[0]).toMatch(/^warning rank-memory: .*CMA/);
+    expect(check({ mpi: [], cachedMpi: [] }, podman)).toEqual([]);
+    expect(check({}, { ...apptainer, runtime: "native" }, { separatesRanks: true })).toEqual([]);
+    expect(check({}, apptainer, { separatesRanks: true })[0]).toMatch(/^warning rank-memory/);
+    const shared: SiteConfiguration = { ...apptainer, "share-namespaces": true };
+    expect(check({}, shared, { separatesRanks: true })).toEqual([]);
+  });
+
+  it("knows of emulators", () => {
+    const foreign = { architecture: "arm64" };
+    expect(check(foreign, apptainer)).toContainEqual(
+      expect.stringMatching(/^error processor: .* has amd64$/),
+    );
+    const emulated = check(foreign, apptainer, { emulated: ["arm64"] });
+    expect(emulated).toContainEqual(expect.stringMatching(/^warning processor: .*emulator/));
+  });
+
+  it("knows that PMIx wants its own user", () => {
+    const facts = { mpi: [openMpi], cachedMpi: [] };
+    const docker: SiteConfiguration = { ...apptainer, runtime: "docker", mpi: ["pmix"] };
+    expect(check(facts, docker)).toContainEqual(expect.stringMatching(/^error rank-user: PMIx/));
+    expect(check(facts, { ...docker, runtime: "native" })).toEqual([]);
+  });
+
+  it("says that MPI is missing rather than that there is none", () => {
+    const unresolved = [
+      {
+        severity: "error" as const,
+        owner: "ring@1",
+        text: "/opt/ring needs libmpi.so.12, which is not in the image",
+        names: ["libmpi.so.12", "ring@1", "ring"],
+        files: ["/opt/ring"],
+        remedy: "the Spack package mpich has it",
+      },
+    ];
+    const facts = { ...soundFacts, mpi: [], cachedMpi: undefined, unresolved };
+    const findings = checkImage(facts, completeSite("here", apptainer));
+    expect(findings.map(({ check: name }) => name)).not.toContain("pmi");
+    expect(findings.at(-1)).toMatchObject({
+      severity: "error",
+      check: "linkage",
+      evidence: ["/opt/ring", "of ring@1"],
+      remedy: "the Spack package mpich has it",
+    });
   });
 });

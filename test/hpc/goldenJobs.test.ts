@@ -55,7 +55,6 @@ describe("the scripts of the original documentation", () => {
 #SBATCH --exclusive
 
 # neurodamus-neocortex at eiger, written by spacktainers job.
-module load sarus
 set -eu
 export HDF5_USE_FILE_LOCKING=FALSE
 unset PYTHONPATH PYTHONHOME PERL5LIB R_LIBS

@@ -41,4 +41,10 @@ export const soundFacts: ImageFacts = {
   mpiexec: "/opt/view/bin/mpiexec",
   programs: [],
   test: undefined,
+  unresolved: [],
+  closed: [],
+  missingStart: undefined,
+  hasShell: true,
+  missingPreload: [],
+  drivers: [],
 };

@@ -18,5 +18,6 @@ export const plainJob: Job = {
   inherited: [],
   modules: [],
   prologue: [],
+  shareNamespaces: false,
   log: undefined,
 };

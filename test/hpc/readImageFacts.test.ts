@@ -36,6 +36,11 @@ describe("readImageFacts", () => {
       mpi: [],
       bundled: [],
       programs: [],
+      unresolved: [],
+      closed: [],
+      missingPreload: [],
+      drivers: [],
+      hasShell: false,
     });
   });
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { binary, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { findApptainer } from "../support/demoSite.ts";
@@ -34,6 +34,10 @@ describe.skipIf(trouble !== undefined)(
       user = makeOrdinaryUser();
       work = makeWorkplace("spacktainers: 1\n");
       chmodSync(work.directory, 0o755);
+      mkdirSync(work.path("sites"));
+      const command = join(user.home, "spacktainers");
+      writeFileSync(command, `#!/bin/sh\nexec "${process.execPath}" "${binary}" "$@"\n`);
+      chmodSync(command, 0o755);
       cluster = await startSlurm();
     });
     afterAll(() => {
@@ -99,6 +103,43 @@ describe.skipIf(trouble !== undefined)(
         expect(ran.stdout, ran.stderr).toBe("0\n");
       },
     );
+
+    it.each(runtimes)("form one world from a job's script, by $runtime", async ({ runtime, missing }) => {
+      if (missing !== undefined) return;
+      const name = runtime === "namespace" ? "native" : runtime;
+      const apptainer = findApptainer();
+      const folders = [user.home, ...(apptainer === undefined ? [] : [dirname(apptainer)])];
+      const path = [...folders, process.env.PATH].join(":");
+      writeFileSync(
+        work.path("sites", `${name}.yaml`),
+        `runtime: ${name}\nmpi: [pmix]\nnodes: 1\ntasks-per-node: 2\ntime: "00:05:00"\nworkdir: /tmp\nprologue: export PATH=${path}\n`,
+      );
+      const location = await imageOf(runtime);
+      const script = join(user.home, `${name}.sbatch`);
+      const written = await asUser([
+        ...[...spacktainers, "-C", work.directory, "job", `oci:${layout}`, "--site", name],
+        ...["--image", location, "--log", `${script}.log`, "-o", script, "--", "ranks"],
+      ]);
+      expect(written.status, written.stderr).toBe(0);
+      const submitted = await asUser(["sbatch", "--wait", script]);
+      const log = readFileSync(`${script}.log`, "utf8");
+      expect(submitted.status, submitted.stderr + log).toBe(0);
+      expect(log.match(/^rank [01] of 2, /gm)).toHaveLength(2);
+    });
+
+    /** Where a job's runtime finds the image. */
+    async function imageOf(runtime: string): Promise<string> {
+      if (runtime === "namespace") return layout;
+      if (runtime === "podman") {
+        const words = ["exec", "-q", "--print", "--with", "podman", layout, "--", "ranks"];
+        const printed = await asUser([...spacktainers, ...words]);
+        return /localhost\/spacktainers:[0-9a-f]+/.exec(printed.stdout)?.[0] ?? "";
+      }
+      const sif = join(user.home, "image.sif");
+      const made = await asUser([...spacktainers, "sif", `oci:${layout}`, "-o", sif]);
+      if (made.status !== 0) throw new Error(made.stderr);
+      return sif;
+    }
 
     it.each(runtimes)("are who they are outside, by $runtime", async ({ runtime, missing }) => {
       if (missing !== undefined) return;

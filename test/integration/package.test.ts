@@ -19,6 +19,7 @@ const isBuilt = existsSync(join(root, "dist/index.js"));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   readonly version: string;
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
 };
 
 /** The published package, unpacked into the `node_modules` of somebody's project, with its dependencies and no others. */
@@ -62,7 +63,8 @@ describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run b
   it("imports nothing but what it brings, its dependencies and Node", () => {
     const scripts = filesBelow("dist", ".js");
     expect(scripts.length).toBeGreaterThan(3);
-    const known = [...builtinModules, ...Object.keys(manifest.dependencies)];
+    const packages = { ...manifest.dependencies, ...manifest.optionalDependencies };
+    const known = [...builtinModules, ...Object.keys(packages)];
     for (const script of scripts) {
       const imports = readFileSync(script, "utf8").matchAll(
         /(?:^|[;}])(?:import|export)[^"`';()]*?from["`']([^"`']+)["`']|\bimport\(["`']([^"`']+)["`']\)|(?:^|[;}])import["`']([^"`']+)["`']/g,

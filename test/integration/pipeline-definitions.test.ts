@@ -188,13 +188,21 @@ describe("a repository without a configuration", () => {
     expectRefusal(refused, { code: "NOT_SUPPORTED", status: 1, says });
     expect(readdirSync(work.directory)).not.toContain("dist");
   });
+});
+
+describe("a command line that is wrong", () => {
+  const work = makeWorkplace();
+  places.push(work);
+  cpSync(join(demoRepository, "container_definitions"), work.path("container_definitions"), {
+    recursive: true,
+  });
 
   it.each([
     [["build", "hello-mp"], "UNKNOWN_CONTAINER", "did you mean `hello-mpi`?"],
     [["build", "hello-mpi", "--output", "tar:x"], "USAGE", "oci-archive:PATH"],
     [["build", "--output", "oci:x"], "USAGE", "{name}"],
     [["unpack", "hello-mpi", "--into", "x", "--root", "opt"], "USAGE", "/opt/software"],
-  ])("wrong command lines too: %j", async (args, code, hint) => {
+  ])("is refused, and nothing is written: %j", async (args, code, hint) => {
     const { status, stderr } = await work.run([...args, "--quiet"]);
     expect(stderr).toMatch(new RegExp(`^error  ${code}  \\S.*\\n  hint: .*\\n$`));
     expect(stderr).toContain(hint);
@@ -203,7 +211,7 @@ describe("a repository without a configuration", () => {
   });
 
   it.each([[["bild"]], [["build", "--jobs", "0"]], [["unpack", "hello-mpi"]], [["build", "--nonsense"]]])(
-    "and unknown ones: %j",
+    "is refused in one line and a hint: %j",
     async (args) => {
       const { status, stdout, stderr } = await work.run(args);
       expect(stderr).toMatch(/^error {2}USAGE {2}\S.*\n {2}hint: \S.*\n$/);

@@ -103,7 +103,7 @@ describe("a build on machines of all kinds", () => {
       code: "ACCESS_DENIED",
       status: 4,
       says: /\/closed\/\S+ .*permission denied/,
-      hint: null,
+      hint: what === "output" ? "choose another place" : "XDG_CACHE_HOME",
     });
   });
 

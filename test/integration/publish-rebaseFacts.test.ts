@@ -206,7 +206,10 @@ for (const { name, trouble, start } of kinds)
         expect(refused.status).toBe(5);
         // To look, none is needed.
         await ok(work.run(["rebase", "hello-mpi", ...base(), "--dry-run"]));
-        const document = JSON.stringify(await bill(reference("latest"), "spdx", bareMachine(work).cwd));
+        const configuration = work.path("spacktainers.yaml");
+        // Without keys, what is attached is shown though nobody has signed it.
+        writeFileSync(configuration, readFileSync(configuration, "utf8").replace(/^signing:.*\n/m, ""));
+        const document = JSON.stringify(await bill(reference("latest"), "spdx"));
         expect(document).toContain("2.36-9+deb12u8");
       });
 

@@ -65,8 +65,8 @@ describe("openSigner", () => {
     const path = join(folder, "key.asc");
     writeFileSync(path, key.privateKey.armor());
     const signer = await openSigner(path, async () => undefined);
-    for (const sign of [signer.signText("text", 1), signer.signDetached(Buffer.from("text"), 1)])
-      await expect(sign).rejects.toMatchObject({ code: "KEY_INVALID", place: { file: path } });
+    for (const sign of [() => signer.signText("text", 1), () => signer.signDetached(Buffer.from("text"), 1)])
+      await expect(sign()).rejects.toMatchObject({ code: "KEY_INVALID", place: { file: path } });
   });
 
   it("refuses public keys, several keys, and text", async () => {

@@ -31,6 +31,8 @@ export interface Refusal {
   readonly says?: RegExp | string;
   /** In the hint; `null` when there is none. */
   readonly hint?: RegExp | string | null;
+  /** Warnings that may come with it. */
+  readonly warnings?: readonly RegExp[];
 }
 
 /**
@@ -38,9 +40,10 @@ export interface Refusal {
  * right status.
  */
 export function expectRefusal(result: CommandResult, refusal: Refusal): void {
-  const { code, status, count = 1, says = "", hint = "" } = refusal;
+  const { code, status, count = 1, says = "", hint = "", warnings = [] } = refusal;
   expect(result.stdout).toBe("");
-  const lines = result.stderr.replace(/\n$/, "").split("\n");
+  const all = result.stderr.replace(/\n$/, "").split("\n");
+  const lines = all.filter((line) => !warnings.some((warning) => warning.test(line)));
   const errors = lines.filter((line) => /(^|\s)error {2}[A-Z]/.test(line));
   expect(errors, result.stderr).toHaveLength(count);
   // A place stands in front.

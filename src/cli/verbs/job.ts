@@ -1,5 +1,6 @@
 import { chmod } from "node:fs/promises";
 import { Command, Option } from "commander";
+import type { Finding } from "../../hpc/finding.ts";
 import type { ResourceField } from "../../hpc/resourceFields.ts";
 import type { JobResources } from "../../hpc/site.ts";
 import { imageForms } from "../../pipeline/images/imageForms.ts";
@@ -28,6 +29,7 @@ interface JobOptions {
   readonly submit?: boolean;
   readonly cancelOnInterrupt?: boolean;
   readonly check?: boolean;
+  readonly strict?: boolean;
 }
 
 /** `job`: a batch script for a container at a site. */
@@ -71,7 +73,8 @@ export function jobVerb(program: Command, outcome: VerbOutcome): Command {
     .option("-i, --interactive", "ask for what is not given, on the terminal")
     .option("--submit", "submit the job and follow its output")
     .option("--cancel-on-interrupt", "with --submit: Ctrl-C cancels the job (default: it goes on)")
-    .option("--no-check", "do not check the image against the site");
+    .option("--no-check", "do not check the image against the site")
+    .option("--strict", "refuse what `doctor` warns of, too");
   // Commander makes an option true when there is a --no-… of it; undefined means "as the site says".
   for (const name of ["exclusive", "hostMpi"]) command.setOptionValue(name, undefined);
   return command
@@ -146,7 +149,17 @@ async function job(
     emit: context.reporter.emit,
     signal: context.signal,
   });
-  if (options.check !== false) refuseMismatch(made.findings);
+  if (options.check !== false) {
+    refuseMismatch(made.findings, options.strict === true);
+    for (const { severity, message, remedy } of made.findings)
+      if (severity === "warning")
+        context.reporter.emit({
+          type: "warning",
+          code: "SITE_MISMATCH",
+          message,
+          ...(remedy === undefined ? {} : { hint: remedy }),
+        });
+  }
   if (options.output !== undefined) {
     const { writeFileAtomically } = await import("../../util/atomicFile.ts");
     const path = scriptPath(context.directory, options.output);
@@ -191,12 +204,10 @@ async function interview(
   return askForJob({ site: site.resources, given, command, offerSubmit }, terminal);
 }
 
-/** Stops a job that cannot work before the queue does. */
-function refuseMismatch(
-  findings: readonly { readonly severity: string; readonly message: string; readonly remedy?: string }[],
-): void {
+/** Stops a job that cannot work before the queue does; or, if that is asked for, one of which it is not certain that it can. */
+function refuseMismatch(findings: readonly Finding[], isStrict: boolean): void {
   const errors = findings
-    .filter(({ severity }) => severity === "error")
+    .filter(({ severity }) => severity === "error" || (isStrict && severity === "warning"))
     .map(
       ({ message, remedy }) =>
         new SpacktainersError("SITE_MISMATCH", message, {

@@ -1,4 +1,5 @@
 /** From a command line of `doctor` to findings: images against sites, or this machine. */
+import { didYouMean } from "../../definitions/nearest.ts";
 import type { Repository } from "../../definitions/repository.ts";
 import { checkImage } from "../../hpc/checkImage.ts";
 import { type Finding, ok } from "../../hpc/finding.ts";
@@ -11,7 +12,7 @@ import { openSubject, registryPatience, standIn } from "../../pipeline/images/op
 import { definitionName, forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
-import { oneError, type SpacktainersError } from "../../util/errors.ts";
+import { oneError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 
 /** A command line of `doctor`. */
@@ -84,7 +85,9 @@ export async function examine(request: ExamineRequest): Promise<Examined> {
       return images.length > 0 ? subject : { ...subject, name };
     },
   );
-  const examinations = examinationsOf(resultsOf(outcomes), sites, images.length === 0, host, request);
+  const allow = configuration.linkage.allowUnresolved;
+  const options = { ...request, allow };
+  const examinations = examinationsOf(resultsOf(outcomes), sites, images.length === 0, host, options);
   const errors = outcomeErrors(outcomes);
   if (examinations.length === 0 && errors.length > 0) throw oneError(errors);
   return { examinations, errors };
@@ -95,7 +98,7 @@ function examinationsOf(
   sites: readonly Site[],
   siteToo: boolean,
   host: HostFacts,
-  request: ExamineRequest,
+  request: ExamineRequest & { readonly allow: readonly string[] },
 ): readonly Examination[] {
   if (sites.length === 0)
     return all.map(({ name, facts, found }) => ({
@@ -106,7 +109,9 @@ function examinationsOf(
         ...checkImage(facts, siteOfHost(host), {
           resources: request.resources,
           mpi: request.mpi,
+          allow: request.allow,
           hostMpi: false,
+          emulated: host.emulated,
           plugins: pluginsOf(host),
         }),
       ],
@@ -121,17 +126,33 @@ function examinationsOf(
         ...checkImage(facts, site, {
           resources: request.resources,
           mpi: request.mpi,
+          allow: request.allow,
           hostMpi: request.hostMpi,
           plugins: pluginsOf(host),
           isHere: false,
+          // On a machine of a cluster, which may be the one that is named.
+          separatesRanks: host.slurm !== undefined && host.runtimes.some((one) => one.separatesRanks),
         }),
       ],
     })),
   ]);
 }
 
+/** What is neither a site nor a container may be meant for either. */
+function unknownSubject(error: unknown, name: string, { configuration, containers }: Repository): unknown {
+  if (!(error instanceof SpacktainersError) || error.code !== "UNKNOWN_CONTAINER") return error;
+  const sites = [...configuration.sites.keys()];
+  const hint = didYouMean(name, [...sites, ...containers.map((container) => container.name)]);
+  if (hint === undefined) return error;
+  return new SpacktainersError("UNKNOWN_CONTAINER", `there is no site \`${name}\`, and no container`, {
+    hint,
+  });
+}
+
 async function openFacts(name: string, request: ExamineRequest, repository: Repository): Promise<Subject> {
-  const subject = await findImage(name, repository, request);
+  const subject = await findImage(name, repository, request).catch((error: unknown) => {
+    throw unknownSubject(error, name, repository);
+  });
   const { arch, emit, signal } = request;
   const { registries } = repository.configuration;
   const image = await openSubject(subject, { arch, registries, emit, signal, patience: registryPatience });

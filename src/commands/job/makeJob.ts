@@ -6,6 +6,7 @@ import { batchScript } from "../../hpc/batchScript.ts";
 import { checkImage } from "../../hpc/checkImage.ts";
 import { choosePmi, mainMpi, type PmiChoice } from "../../hpc/choosePmi.ts";
 import type { Finding } from "../../hpc/finding.ts";
+import { separatesRanksHere } from "../../hpc/hostFacts.ts";
 import type { ImageFacts } from "../../hpc/imageFacts.ts";
 import type { Job, JobBind } from "../../hpc/job.ts";
 import { readImageFacts } from "../../hpc/readImageFacts.ts";
@@ -102,13 +103,21 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
     inherited,
     modules: site.modules,
     prologue: site.prologue,
+    shareNamespaces: site.shareNamespaces,
     log: request.log,
   };
-  return {
-    job,
-    script: batchScript(job),
-    findings: facts === undefined ? [] : checkImage(facts, site, { resources, mpi: request.mpi, hostMpi }),
-  };
+  const findings =
+    facts === undefined
+      ? []
+      : checkImage(facts, site, {
+          resources,
+          mpi: request.mpi,
+          hostMpi,
+          allow: repository.configuration.linkage.allowUnresolved,
+          skipsEntrypoint: true,
+          separatesRanks: site.runtime === "apptainer" && (await separatesRanksHere()),
+        });
+  return { job, script: batchScript(job), findings };
 }
 
 /**

@@ -1,19 +1,14 @@
 /** What runs the commands of an epilogue on this machine. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { EpilogueConfiguration } from "../../definitions/configuration.ts";
+import { hostArchitecture } from "../../definitions/select.ts";
 import type { CommandRunner } from "../../dockerfile/commandRunner.ts";
 import { engineRunner } from "../../dockerfile/engineRunner.ts";
 import { sandboxRunner } from "../../dockerfile/sandboxRunner.ts";
 import { namespacesTrouble, sandboxTrouble } from "../../run/commandSandbox.ts";
+import { emulatorHint, findEmulator } from "../../run/emulator.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-
-/** Names of processor architectures: Node's, and those of qemu. */
-const architectures = {
-  amd64: { node: "x64", qemu: "x86_64" },
-  arm64: { node: "arm64", qemu: "aarch64" },
-} as const;
 
 /**
  * Opens what runs commands: what is configured, else our own sandbox where the machine lets us, else Buildah, else Podman.
@@ -55,15 +50,10 @@ export async function openRunner(
 
 /** Programs of another architecture need an emulator that the kernel knows, and holds open: the image has none. */
 async function expectArchitecture(architecture: "amd64" | "arm64"): Promise<void> {
-  const { node, qemu } = architectures[architecture];
-  if (process.arch === node) return;
-  const text = await readFile(`/proc/sys/fs/binfmt_misc/qemu-${qemu}`, "utf8").catch(() => "");
-  if (text.startsWith("enabled") && /^flags:.*F/m.test(text)) return;
+  if (hostArchitecture() === architecture || (await findEmulator(architecture))?.isFixed === true) return;
   throw new SpacktainersError(
     "RUNTIME_MISSING",
     `the epilogue runs commands, and this machine cannot run programs for ${architecture}`,
-    {
-      hint: `install qemu-user-static with its binfmt entries (qemu-${qemu} with flag F), or build on a machine for ${architecture}`,
-    },
+    { hint: await emulatorHint(architecture) },
   );
 }
