@@ -90,6 +90,16 @@ const document = z.strictObject({
     .optional(),
   rebasedFrom: z.strictObject({ digest, repository: text.optional() }).optional(),
   builder: z.strictObject({ id: text, invocation: text.optional() }).optional(),
+  spack: z
+    .strictObject({
+      version: word,
+      url: text.optional(),
+      commit: word.optional(),
+      repositories: z
+        .array(z.strictObject({ namespace: word, url: text.optional(), commit: word.optional() }))
+        .max(1000),
+    })
+    .optional(),
   toolVersion: word.optional(),
   // A `spack.lock`; read as such.
   environment: z.record(z.string(), z.unknown()),
@@ -125,6 +135,7 @@ export function writeFacts(facts: BuiltImageFacts): Buffer {
     source: facts.source,
     rebasedFrom: facts.rebasedFrom,
     builder: facts.builder,
+    spack: facts.spack && { ...facts.spack, repositories: [...facts.spack.repositories] },
     toolVersion: facts.toolVersion,
     environment: JSON.parse(writeLock({ roots: facts.roots, graph: facts.graph }, "1.x")),
   };
@@ -214,6 +225,12 @@ export function readFacts(bytes: Uint8Array, where: string): BuiltImageFacts {
       repository: rest.rebasedFrom.repository,
     },
     builder: rest.builder && { id: rest.builder.id, invocation: rest.builder.invocation },
+    spack: rest.spack && {
+      version: rest.spack.version,
+      url: rest.spack.url,
+      commit: rest.spack.commit,
+      repositories: rest.spack.repositories.map(({ namespace, url, commit }) => ({ namespace, url, commit })),
+    },
     toolVersion: rest.toolVersion,
   };
 }

@@ -78,6 +78,21 @@ export interface BuilderFacts {
   readonly invocation: string | undefined;
 }
 
+/** A real Spack and its recipes. */
+export interface SpackFacts {
+  readonly version: string;
+  /** Undefined for repositories that have no public address. */
+  readonly url: string | undefined;
+  /** Undefined for files that are in no commit. */
+  readonly commit: string | undefined;
+  /** The most preferred first. */
+  readonly repositories: readonly {
+    readonly namespace: string;
+    readonly url: string | undefined;
+    readonly commit: string | undefined;
+  }[];
+}
+
 /** An image whose packages were put on another base. */
 export interface RebasedImage {
   /** Of its manifest. */
@@ -133,6 +148,8 @@ export interface ImageFacts {
   readonly rebasedFrom?: RebasedImage | undefined;
   /** Undefined when it is not known. */
   readonly builder: BuilderFacts | undefined;
+  /** The Spack that chose or built packages for it; undefined where none did, or it is not known. */
+  readonly spack?: SpackFacts | undefined;
   /** Version of the program that made the image; undefined when it is not known. */
   readonly toolVersion: string | undefined;
 }

@@ -124,6 +124,7 @@ function resources(facts: ImageFacts): readonly Resource[] {
       uri: `git+${source.url}${source.ref === undefined ? "" : `@${source.ref}`}`,
       digest: { gitCommit: source.revision },
     });
+  listed.push(...spackResources(facts));
   for (const [name, digest] of [
     ["spack.yaml", inputs.definition],
     ["spack.lock", inputs.spackLock],
@@ -133,6 +134,25 @@ function resources(facts: ImageFacts): readonly Resource[] {
   if (base.digest !== undefined)
     listed.push({ name: base.name, digest: { sha256: hexOfDigest(base.digest) } });
   return [...listed, ...componentResources(componentsOf(facts))];
+}
+
+/** The Spack and the recipes that packages were chosen and built with, by commit. */
+function spackResources({ spack }: ImageFacts): readonly Resource[] {
+  if (spack === undefined) return [];
+  const resource = (
+    name: string,
+    url: string | undefined,
+    commit: string | undefined,
+  ): readonly Resource[] =>
+    commit === undefined
+      ? []
+      : [{ name, ...(url === undefined ? {} : { uri: `git+${url}` }), digest: { gitCommit: commit } }];
+  return [
+    ...resource(`spack@${spack.version}`, spack.url, spack.commit),
+    ...spack.repositories.flatMap(({ namespace, url, commit }) =>
+      resource(`recipes ${namespace}`, url, commit),
+    ),
+  ];
 }
 
 /** What was downloaded, by digest. */

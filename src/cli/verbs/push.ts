@@ -9,7 +9,7 @@ import {
   type WorkshopOptions,
 } from "../options.ts";
 import { pushEntry, pushTable } from "../pushTable.ts";
-import { imageRequest } from "../requests.ts";
+import { buildingRequest, imageRequest } from "../requests.ts";
 
 interface PushOptions extends ImageOptions, WorkshopOptions {
   readonly registry?: readonly string[];
@@ -43,6 +43,7 @@ Examples:
         const { pushContainers } = await import("../../commands/push/pushContainers.ts");
         const { rows, errors } = await pushContainers({
           ...imageRequest(context, options, names),
+          building: buildingRequest(options),
           registries: options.registry ?? [],
           tags: options.tag ?? [],
           force: options.force === true,

@@ -23,6 +23,7 @@ import type { OpenedContainer } from "../../pipeline/plan/openContainer.ts";
 import { imageSettings, type PackagePlan, planPackages } from "../../pipeline/plan/planPackages.ts";
 import { noLocks } from "../../pipeline/plan/useLocks.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import { rememberedSpack } from "../../spack/solveRecords.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { formatSpec } from "../../spec/format.ts";
 import { parseSpec } from "../../spec/parse.ts";
@@ -103,6 +104,7 @@ async function lockOnce(
     choice: choiceInputs(read.environment, configuration.platforms[container.arch]),
     tool: { install: installVersion, assembly: assemblyVersion },
     base,
+    spack: await rememberedSpack(spackLock),
     packages: resolved.packages.map(({ spec, digest, size }) => ({
       name: spec.name,
       version: spec.version,

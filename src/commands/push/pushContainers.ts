@@ -1,4 +1,7 @@
 import type { Configuration, RegistryConfiguration } from "../../definitions/configuration.ts";
+import type { Container } from "../../definitions/repository.ts";
+import { buildMissing } from "../../pipeline/compile/buildMissing.ts";
+import { publisher } from "../../pipeline/compile/publisher.ts";
 import { loadSigningKey } from "../../pipeline/describe/keyFiles.ts";
 import type { PublishedRequest } from "../../pipeline/describe/signPublished.ts";
 import type { ImageRequest } from "../../pipeline/workspace/buildRequest.ts";
@@ -57,18 +60,15 @@ export async function pushContainers(request: PushRequest): Promise<PushOutcome>
   return inWorkshop(configuration, { ...request, emit: events.emit }, async (workshop) => {
     const failed = ({ targets }: PushedContainer): boolean =>
       targets.some(({ result }) => result.error !== undefined);
-    const outcomes = await forEachContainer(definitions, { events, signal, failFast, failed }, (container) =>
-      container.kind === "def"
-        ? pushDefinition(container, registries, configuration, request, workshop)
-        : pushContainer(
-            container,
-            neighboursOf(container, repository),
-            registries,
-            configuration,
-            request,
-            workshop,
-          ),
-    );
+    const push = async (container: Container): Promise<PushedContainer> => {
+      if (container.kind === "def")
+        return pushDefinition(container, registries, configuration, request, workshop);
+      const publish = publisher(configuration, workshop);
+      const provided = await buildMissing(container, configuration, workshop, publish);
+      const neighbours = neighboursOf(container, repository);
+      return pushContainer(provided.container, neighbours, registries, configuration, request, workshop);
+    };
+    const outcomes = await forEachContainer(definitions, { events, signal, failFast, failed }, push);
     const [only] = outcomes;
     if (outcomes.length === 1 && only?.state === "failed") throw oneError(only.errors);
     const moved = await moveTags(resultsOf(outcomes), repository.containers, workshop, signing);

@@ -6,6 +6,7 @@ import { layerPackagesAnnotation } from "../../image/annotations.ts";
 import { formatTime } from "../../image/created.ts";
 import type { OciImage } from "../../image/image.ts";
 import { platformOf } from "../../image/platform.ts";
+import { rememberedSpack } from "../../spack/solveRecords.ts";
 import { type DagHash, parseDagHash } from "../../spec/concrete.ts";
 import type { BuiltImageFacts, ImageFacts, LayerFacts } from "../../supply/imageFacts.ts";
 import { runtimeGraph } from "../../supply/runtimeGraph.ts";
@@ -66,6 +67,7 @@ export async function factsOfPlan(plan: ContainerPlan, base: Base, emit: EmitEve
     },
     source,
     builder: builderFacts(),
+    spack: await rememberedSpack(resolved.lockText),
     toolVersion: toolVersion(),
   };
 }

@@ -7,6 +7,7 @@ import * as z from "zod";
 import type { BasePackage } from "../../base/types.ts";
 import { type Architecture, architectures } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
+import { type PublicSpackRecord, readSpackRecord, spackRecordSchema } from "../../spack/solveRecords.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { digestSchema as digest, dagHashSchema as hash } from "../../spec/hashSchemas.ts";
 import type { Digest } from "../../util/digest.ts";
@@ -54,6 +55,8 @@ export interface SpacktainersLock {
   /** Versions of our transformations: others may give other bytes. */
   readonly tool: { readonly install: number; readonly assembly: number };
   readonly base: LockedBase;
+  /** The Spack that chose or built packages; undefined where none did. */
+  readonly spack?: PublicSpackRecord | undefined;
   /** The packages that go into the image, by name, then hash. */
   readonly packages: readonly LockedPackage[];
 }
@@ -107,6 +110,7 @@ const document = z.strictObject({
     layers: z.array(digest).max(1000).optional(),
     packages: z.array(osPackage).max(100_000).optional(),
   }),
+  spack: spackRecordSchema.optional(),
   packages: z
     .array(z.strictObject({ name: word, version: word, hash, archive: digest, size: size.optional() }))
     .max(100_000),
@@ -155,6 +159,7 @@ export function readSpacktainersLock(text: string, file: string): SpacktainersLo
       layers: base.layers ?? [],
       digest: base.digest,
     },
+    spack: parsed.data.spack && readSpackRecord(parsed.data.spack),
     packages: packages.map((one) => ({ ...one, size: one.size })),
   };
 }
@@ -210,6 +215,7 @@ export function writeSpacktainersLock(lock: SpacktainersLock): string {
       choice: JSON.stringify(lock.choice),
       tool: JSON.stringify(lock.tool),
       base: `{\n${underneath}\n  }`,
+      ...(lock.spack === undefined ? {} : { spack: JSON.stringify(lock.spack) }),
       packages: lines(packages),
     },
     "  ",

@@ -4,6 +4,8 @@ import type { Container } from "../../definitions/repository.ts";
 import type { Lock } from "../../environment/types.ts";
 import { openHttp } from "../../net/http.ts";
 import { openHostExecutor } from "../../spack/executors/hostExecutor.ts";
+import { rememberSpack } from "../../spack/solveRecords.ts";
+import { recordOf } from "../../spack/spack.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
@@ -132,6 +134,7 @@ export async function solvedChoice(
   const path = lockPaths(container).spack;
   const work = { ...loaded, keep };
   const solved = await solvePackages(work, path, building.fresh, { ...tools, builder: ready });
+  await rememberSpack(solved.lockText, recordOf(ready.spack));
   return { container: { ...container, lock: path }, loaded, lock: solved.lock, lockText: solved.lockText };
 }
 
@@ -172,6 +175,7 @@ async function compile(
   { caches, emit, signal }: BuildingTools,
   publish: Publish | undefined,
 ): Promise<Compiled> {
+  await rememberSpack(lockText, recordOf(builder.spack));
   const estimated = await estimateBuilds(needed, builder.atOnce, builder.times, undefined);
   const executor = openHostExecutor(builder.spack.python.executable);
   try {

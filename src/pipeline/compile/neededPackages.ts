@@ -41,7 +41,8 @@ export async function findNeededPackages(
     const found = await mapConcurrently(open, lookupsAtOnce, (spec) =>
       runTask(emit, packageTask("lookup", spec), () =>
         caches
-          .findPackage(spec, (hash) => graph.get(hash))
+          // The binary of a spliced package is that of its build spec.
+          .findPackage(graph.get(spec.buildSpec?.hash ?? spec.hash) ?? spec, (hash) => graph.get(hash))
           .catch((error: unknown) => {
             if (error instanceof SpacktainersError && error.code === "PACKAGE_NOT_CACHED") return undefined;
             throw error;

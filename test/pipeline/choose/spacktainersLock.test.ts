@@ -53,6 +53,20 @@ describe("a lock of ours", () => {
     expect(readSpacktainersLock(writeSpacktainersLock(lock), "x")).toEqual(inOrder);
   });
 
+  it("holds the Spack that chose, where one did", () => {
+    const commit = "abcdef6789012345678901234567890123456789";
+    const spack = {
+      version: "1.1.0",
+      url: "https://github.com/spack/spack.git",
+      commit,
+      repositories: [{ namespace: "ours", url: undefined, commit: undefined }],
+    };
+    const text = writeSpacktainersLock({ ...inOrder, spack });
+    expect(readSpacktainersLock(text, "x")).toEqual({ ...inOrder, spack });
+    expect(writeSpacktainersLock(inOrder)).not.toContain('"spack"');
+    expect(() => readSpacktainersLock(text.replace(commit, "main"), "x")).toThrow("spack.commit");
+  });
+
   it("has the same bytes whatever the order, a line a package, and ends with a line feed", () => {
     const text = writeSpacktainersLock(lock);
     expect(writeSpacktainersLock(inOrder)).toBe(text);

@@ -62,6 +62,20 @@ describe("findNeededPackages", () => {
     expect(nothing.asked).toHaveLength(5);
   });
 
+  it("takes a spliced package for there when what it was made from is", async () => {
+    const spliced = graphOf([
+      { name: "app", rest: { build_spec: { name: "original", hash: hashOf("original") } } },
+      { name: "original" },
+    ]);
+    const caches = cachesWith("original");
+    const needed = await findNeededPackages(
+      { graph: spliced, roots: [hashOf("app")] },
+      { caches, emit: ignoreEvents },
+    );
+    expect(needed.graph.nodes).toEqual([]);
+    expect(caches.asked).toEqual(["original"]);
+  });
+
   it("does not build what a cache has but may not be trusted", async () => {
     const caches = {
       findPackage: () => Promise.reject(new SpacktainersError("SIGNATURE_INVALID", "a bad signature")),

@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { readFacts, writeFacts } from "../../src/supply/factsDocument.ts";
+import { provenanceStatement } from "../../src/supply/provenance.ts";
+import { sampleFacts } from "./sampleFacts.ts";
+
+const commit = "abcdef6789012345678901234567890123456789";
+const spack = {
+  version: "1.1.0",
+  url: "https://github.com/spack/spack.git",
+  commit,
+  repositories: [
+    { namespace: "ours", url: undefined, commit },
+    { namespace: "edited", url: "https://example.org/r.git", commit: undefined },
+  ],
+};
+
+describe("the Spack that packages were built with", () => {
+  it("is among what provenance says was used, where there is a commit", () => {
+    const { predicate } = JSON.parse(JSON.stringify(provenanceStatement(sampleFacts({ spack }))));
+    const used = predicate.buildDefinition.resolvedDependencies as { name: string }[];
+    expect(used.filter(({ name }) => /^(?:spack@|recipes)/.test(name))).toEqual([
+      { name: "spack@1.1.0", uri: "git+https://github.com/spack/spack.git", digest: { gitCommit: commit } },
+      { name: "recipes ours", digest: { gitCommit: commit } },
+    ]);
+    const without = JSON.stringify(provenanceStatement(sampleFacts()));
+    expect(without).not.toContain("recipes ");
+  });
+
+  it("is kept with the facts of an image, and leaves those without it as they were", () => {
+    const facts = sampleFacts({ spack });
+    expect(readFacts(writeFacts(facts), "facts").spack).toEqual(spack);
+    expect(writeFacts(sampleFacts()).toString()).not.toContain('"spack"');
+  });
+});
