@@ -1,4 +1,5 @@
 /** `base`: the builder and runtime images, with a stand-in for the program that makes them. */
+import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -151,15 +152,20 @@ describe.skipIf(trouble !== undefined)(
       env.CONTAINERS_CONF = "";
       return env;
     };
-    const manifestOf = async (path: string) => {
-      const answer = await fetch(`http://${registry.host}/v2/${path}/manifests/latest`, {
-        headers: {
-          authorization: `Basic ${Buffer.from("robot:s3cret").toString("base64")}`,
-          accept: "application/vnd.docker.distribution.manifest.v2+json",
-        },
-      });
+    const authorization = `Basic ${Buffer.from("robot:s3cret").toString("base64")}`;
+    const manifestOf = async (path: string, reference = "latest") => {
+      const accept = [
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+      ].join(", ");
+      const url = `http://${registry.host}/v2/${path}/manifests/${reference}`;
+      const answer = await fetch(url, { headers: { authorization, accept } });
       return answer.ok
-        ? ((await answer.json()) as { mediaType: string; config: { digest: string } })
+        ? ((await answer.json()) as {
+            mediaType: string;
+            config: { digest: string };
+            manifests: { digest: string; platform: { architecture: string } }[];
+          })
         : undefined;
     };
 
@@ -187,15 +193,45 @@ describe.skipIf(trouble !== undefined)(
       );
       expect(pushed.stdout + pushed.stderr).not.toContain("s3cret");
       for (const name of names) {
-        const manifest = await manifestOf(name);
+        const index = await manifestOf(name);
+        expect(index?.manifests.map(({ platform }) => platform.architecture)).toEqual([
+          process.arch === "arm64" ? "arm64" : "amd64",
+        ]);
+        const manifest = await manifestOf(name, index?.manifests[0]?.digest);
         expect(manifest?.mediaType).toBe("application/vnd.docker.distribution.manifest.v2+json");
         const config = await fetch(`http://${registry.host}/v2/${name}/blobs/${manifest?.config.digest}`, {
-          headers: { authorization: `Basic ${Buffer.from("robot:s3cret").toString("base64")}` },
+          headers: { authorization },
         });
         expect(await config.json()).toMatchObject({
           config: { Labels: { is: name.replace(/^.*[/-]/, "") }, OnBuild: ["LABEL on=build"] },
         });
       }
+    });
+
+    it("keeps the images of other architectures under the same tag", async () => {
+      const env = environment();
+      mkdirSync(work.path("builder"));
+      writeFileSync(work.path("builder/Dockerfile"), "FROM scratch\nLABEL is=builder\n");
+      for (const arch of ["amd64", "arm64"]) {
+        // As a machine of that architecture makes it.
+        const argv = [
+          "bud",
+          "--quiet",
+          "--format=docker",
+          `--arch=${arch}`,
+          "--tag=local_builder",
+          "builder",
+        ];
+        execFileSync("buildah", argv, {
+          cwd: work.directory,
+          env: { ...process.env, ...env },
+          stdio: "ignore",
+        });
+        const pushed = await work.run(["base", "push", "builder", "--with", "buildah"], { env });
+        expect(pushed.status, pushed.stderr).toBe(0);
+      }
+      const index = await manifestOf("my-org/spack-builder");
+      expect(index?.manifests.map(({ platform }) => platform.architecture)).toEqual(["amd64", "arm64"]);
     });
 
     it("says what is wrong when they are not made, or the password is", async () => {

@@ -1,9 +1,11 @@
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseManifest } from "../../archive/oci/parse.ts";
+import { parseImageConfig, parseManifest } from "../../archive/oci/parse.ts";
 import type { Descriptor } from "../../archive/oci/types.ts";
+import { architectures } from "../../definitions/configuration.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { publishTag } from "../../publish/publishTag.ts";
 import { type PublishTarget, publishTarget } from "../../publish/targets.ts";
 import { fileBlob } from "../../registry/blobSource.ts";
 import { putManifest } from "../../registry/manifests.ts";
@@ -11,7 +13,7 @@ import { openRegistries } from "../../registry/openRegistries.ts";
 import { pushBlob } from "../../registry/pushBlob.ts";
 import { parseTag } from "../../registry/reference.ts";
 import type { Repository } from "../../registry/registry.ts";
-import { hexOfDigest } from "../../util/digest.ts";
+import { digestOf, hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
@@ -41,7 +43,7 @@ const layersAtOnce = 4;
 
 /**
  * Publishes the builder and runtime images of this machine to every configured registry: as `builder` and `runtime`, named by the
- * registry's own pattern, with the tag `latest`. Credentials are those that `push` uses; Docker sends its images itself, with those that it knows
+ * registry's own pattern, with the tag `latest`, which stands for an index of both architectures. Credentials are those that `push` uses; Docker sends its images itself, with those that it knows
  * (`docker login`).
  *
  * @throws SpacktainersError CONFIG_INVALID (no registries), RUNTIME_MISSING, PROCESS_FAILED (there is no such image), INTERRUPTED; those of
@@ -65,8 +67,8 @@ export async function pushBases(command: PushBasesCommand): Promise<readonly Pus
       if (tool === "docker") for (const target of targets) await pushByDocker(name, target, command);
       else
         await withExported(tool, name, signal, async (folder) => {
-          for (const { host, repository } of targets)
-            await pushFolder(registries.repository({ host, path: repository.path }), folder);
+          for (const target of targets)
+            await pushFolder(registries.repository(target.repository), target, name, folder);
         });
       pushed.push(...targets.map((target) => ({ name, reference: referenceOf(target) })));
     }
@@ -97,8 +99,13 @@ async function withExported(
   }
 }
 
-/** Sends what is in the folder and not in the repository, and moves the tag. */
-async function pushFolder(repository: Repository, folder: string): Promise<void> {
+/** Sends what is in the folder and not in the repository, and moves the tag: to an index, in which other architectures' images stay. */
+async function pushFolder(
+  repository: Repository,
+  target: PublishTarget,
+  name: string,
+  folder: string,
+): Promise<void> {
   const file = join(folder, "manifest.json");
   const bytes = await readFile(file);
   const { mediaType, config, layers } = parseManifest(bytes, { file });
@@ -106,7 +113,18 @@ async function pushFolder(repository: Repository, folder: string): Promise<void>
     pushBlob(repository, fileBlob(join(folder, hexOfDigest(digest)), { digest, size, label }));
   await mapConcurrently(layers, layersAtOnce, (layer) => send(layer, `layer ${layer.digest.slice(7, 19)}`));
   await send(config, "the image's configuration");
-  await putManifest(repository, parseTag("latest"), bytes, mediaType);
+  const digest = digestOf(bytes);
+  await putManifest(repository, digest, bytes, mediaType);
+  const configFile = join(folder, hexOfDigest(config.digest));
+  const { os, architecture } = parseImageConfig(await readFile(configFile), { file: configFile });
+  await publishTag(repository, {
+    tag: parseTag("latest"),
+    images: [
+      { bytes, descriptor: { mediaType, digest, size: bytes.length, platform: { os, architecture } } },
+    ],
+    architectures: target.configuration.repository.includes("{arch}") ? [architecture] : architectures,
+    annotations: { "org.opencontainers.image.title": name },
+  });
 }
 
 async function pushByDocker(
