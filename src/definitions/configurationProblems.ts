@@ -33,7 +33,7 @@ export function reportIssue(
   tree: YamlNode,
   before: readonly PropertyKey[],
   problems: ProblemList,
-  schema: z.ZodType = configurationSchema,
+  schema: z.ZodType = configurationSchema(),
   code: ErrorCode = "CONFIG_INVALID",
 ): void {
   const path = [...before, ...issue.path];
@@ -179,6 +179,7 @@ function knownKeys(path: readonly PropertyKey[], schema: z.ZodType): string[] {
     readonly element?: Schema;
     readonly valueType?: Schema;
     readonly options?: readonly Schema[];
+    readonly getter?: () => Schema;
   }
   interface Schema {
     readonly def: Definition;
@@ -187,6 +188,7 @@ function knownKeys(path: readonly PropertyKey[], schema: z.ZodType): string[] {
   const open = (schema: Schema): readonly Schema[] => {
     if (schema.def.type === "optional" && schema.def.innerType !== undefined)
       return open(schema.def.innerType);
+    if (schema.def.type === "lazy" && schema.def.getter !== undefined) return open(schema.def.getter());
     if (schema.def.type === "union") return (schema.def.options ?? []).flatMap(open);
     return [schema];
   };
