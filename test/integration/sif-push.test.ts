@@ -16,7 +16,7 @@ import { dockerRegistryTrouble, type RealRegistry, startDockerRegistry } from ".
 import { hasS3Server, type S3Server, startS3Server } from "../support/s3Server.ts";
 
 const noSquashfs = commandExists("mksquashfs") ? undefined : "squashfs-tools are not installed";
-const noRegistry = noSquashfs ?? dockerRegistryTrouble();
+const noRegistry = noSquashfs ?? dockerRegistryTrouble("htpasswd");
 const noS3 = noSquashfs ?? (hasS3Server() ? undefined : "no S3 server (moto) is installed");
 const noApptainer = apptainerTrouble();
 const label = (trouble: string | undefined): string =>
