@@ -29,6 +29,8 @@ function scriptedExecutor(holdsBack = false) {
   const executor: Executor = {
     name: "scripted",
     holdsBack,
+    sharesCores: true,
+    begun: async () => true,
     async start(task, after) {
       const afterwards = after.map((handle) => handle.task.label).join(" ");
       story.push(

@@ -62,12 +62,16 @@ export interface Executor {
    * when that is the case.
    */
   readonly holdsBack: boolean;
+  /** True when tasks that run at a time share the cores of one machine. Others have what they ask for to themselves. */
+  readonly sharesCores: boolean;
   /**
    * Takes a task, which begins when all of `after` are `done`, and never begins when one of them ends otherwise.
    *
    * @throws SpacktainersError when it cannot be taken
    */
   start(task: BuildTask, after: readonly TaskHandle[]): Promise<TaskHandle>;
+  /** Waits until a task's first command begins, or it is clear that none will: false. Does not reject. */
+  begun(handle: TaskHandle): Promise<boolean>;
   /** Waits for a task's end. Does not reject because of how it ended. */
   finished(handle: TaskHandle): Promise<TaskEnd>;
   /** Ends a task with all of its processes, and returns when none is left. What has ended already is left as it is. */
