@@ -53,7 +53,7 @@ export interface SupervisedProcess {
 }
 
 /** Seconds between asking processes to end and killing them. */
-export const grace = 5;
+const grace = 5;
 
 /**
  * Starts a task in a session of its own. All of its processes, wherever they have moved to, are ended when it is stopped, when

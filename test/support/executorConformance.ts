@@ -1,6 +1,6 @@
 /** What holds for every executor, whatever runs the work. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,6 +24,8 @@ export interface ExecutorTrial {
    * started goes on then.
    */
   readonly elsewhere?: string;
+  /** What the engine itself adds to a log. */
+  readonly adds?: RegExp;
   /** Milliseconds that a test may take. */
   readonly patience?: number;
 }
@@ -34,6 +36,7 @@ export function executorConformance(name: string, trial: ExecutorTrial): void {
     let folder: string;
     let executor: Executor;
     beforeAll(() => {
+      if (trial.folder !== undefined) mkdirSync(trial.folder, { recursive: true });
       folder = mkdtempSync(join(trial.folder ?? tmpdir(), "spacktainers-executor-"));
     });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -59,7 +62,8 @@ export function executorConformance(name: string, trial: ExecutorTrial): void {
       const handle = await executor.start(...args);
       return executor.finished(handle);
     };
-    const log = (one: BuildTask): string => (existsSync(one.log) ? readFileSync(one.log, "utf8") : "");
+    const log = (one: BuildTask): string =>
+      existsSync(one.log) ? readFileSync(one.log, "utf8").replaceAll(trial.adds ?? /$^/g, "") : "";
 
     it("runs commands one after the other, in their folder and environment, with their words in the log", async () => {
       const one = task('echo "$WORD"; pwd', "echo second >&2");

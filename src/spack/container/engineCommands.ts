@@ -1,8 +1,10 @@
 /** Command lines of the engines that run a builder image. */
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import type { BuilderEngine } from "../../definitions/executorNames.ts";
 import { mountOption } from "../../run/mountOption.ts";
 import type { Bind } from "../../run/types.ts";
+import { temporaryPath } from "../../util/atomicFile.ts";
+import { shellWord } from "../../util/shellQuote.ts";
 import type { InnerCommand, OuterCommand } from "./builderContainer.ts";
 
 /** How an engine is to run an image. */
@@ -25,6 +27,16 @@ export const innerPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 
 /** Both streams in their order, and the home that engines would set themselves. */
 const innerScript = 'HOME=$1; export HOME; shift; exec "$@" 2>&1';
+
+/** Reads variables from a file that nobody else reads, and removes it. */
+const readScript = '. "$1" && rm -f "$1" && shift && exec "$@"';
+
+function writeVariables(variables: readonly (readonly [string, string])[], folder: string): string {
+  const path = temporaryPath(folder);
+  const lines = variables.map(([name, value]) => `export ${name}=${shellWord(value)}\n`);
+  writeFileSync(path, lines.join(""), { mode: 0o600, flag: "wx" });
+  return path;
+}
 
 /** Variables that the engine itself would obey, and whose values are no secrets. */
 const engineVariable =
@@ -65,9 +77,20 @@ export function engineCommand(run: EngineRun, command: InnerCommand): OuterComma
     const volumes = binds.map(
       ({ source, target, readOnly }) => `--volume=${source}:${target}:${readOnly ? "ro" : "rw"}`,
     );
-    const all = ["--isolation=chroot", `--workingdir=${command.cwd}`, ...volumes, ...options()];
+    const shown = variables.filter(([key]) => engineVariable.test(key));
+    const hidden = variables.filter(([key]) => !engineVariable.test(key));
+    const all = [
+      ...(tty ? ["--terminal"] : []),
+      "--isolation=chroot",
+      `--workingdir=${command.cwd}`,
+      ...volumes,
+      ...shown.map(([key, value]) => `--env=${key}=${value}`),
+    ];
+    // It takes none from its own environment.
+    const file = hidden.length === 0 ? [] : [writeVariables(hidden, temporary)];
+    const reading = file.length === 0 ? [] : ["/bin/sh", "-c", readScript, "sh", ...file];
     return {
-      argv: [program, "run", ...(tty ? ["--terminal"] : []), ...all, reference, "--", ...inner],
+      argv: [program, "run", ...all, reference, "--", ...reading, ...inner],
       variables: set,
       cleanup: undefined,
     };

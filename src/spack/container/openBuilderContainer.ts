@@ -1,16 +1,21 @@
 /** Opening a builder image: which engine runs it here, under which name it knows the image, and whether packages can be built in it. */
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuilderEngine, builderEngines } from "../../definitions/executorNames.ts";
+import { hostArchitecture } from "../../definitions/select.ts";
+import { openLayout } from "../../image/openLayout.ts";
+import { openOciArchive } from "../../image/openOciArchive.ts";
+import { type ImportContext, importImage } from "../../run/engine.ts";
 import { engineBehind, engineUserOptions } from "../../run/engineUser.ts";
 import { ownIdentity } from "../../run/identity.ts";
-import { temporaryPath } from "../../util/atomicFile.ts";
+import { sweepTemporaries, temporaryPath } from "../../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../../util/digest.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { hostTag, processIsAlive } from "../../util/processes.ts";
+import { removeIfPossible } from "../../util/removeIfPossible.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 import { missingTools, toolsScript } from "../hostTools.ts";
 import { isTooOld, type Python, pythonQuestion, readPython } from "../python.ts";
@@ -50,6 +55,7 @@ export async function openBuilderContainer(
   options: BuilderOptions,
 ): Promise<BuilderContainer> {
   await mkdir(options.temporary, { recursive: true });
+  await sweepTemporaries(options.temporary);
   const reasons: string[] = [];
   for (const engine of choice.engine === undefined ? builderEngines : [choice.engine]) {
     const program = await findProgram(engine);
@@ -203,15 +209,8 @@ async function findImage(
     case "podman":
     case "docker":
       return engineImage(engine, program, image, options);
-    case "buildah": {
-      const name = containerName();
-      const made = await runTool([program, "from", "--pull=missing", `--name=${name}`, sourceOf(image)], {
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      });
-      if (made.status !== 0) throw new EngineTrouble(lastLine(made.stderr));
-      const asked = await runTool([program, "inspect", "--format", "{{.FromImageID}}", name]);
-      return { reference: name, id: asked.stdout.trim() };
-    }
+    case "buildah":
+      return buildahImage(program, image, options);
     case "apptainer":
     case "singularity":
       return apptainerImage(program, image, options);
@@ -223,36 +222,86 @@ function isPath(image: string): boolean {
   return (image.startsWith("/") || image.startsWith("./") || image.startsWith("../")) && existsSync(image);
 }
 
-/** An image as Podman, Buildah and Apptainer take it: a reference, or a path with what it is. */
-function sourceOf(image: string): string {
-  if (!isPath(image)) return image;
-  return existsSync(join(image, "oci-layout")) ? `oci:${image}` : `oci-archive:${image}`;
+const isLayout = (path: string): boolean => existsSync(join(path, "oci-layout"));
+
+/** Buildah runs commands in a container that is made beforehand. */
+async function buildahImage(
+  program: string,
+  image: string,
+  { temporary, signal }: BuilderOptions,
+): Promise<FoundImage> {
+  const name = containerName();
+  // Of a path Buildah makes a name, which must be in small letters: it gets one of ours.
+  const folder = temporaryPath(temporary);
+  await mkdir(folder);
+  try {
+    if (isPath(image)) await symlink(image, join(folder, "image"));
+    const source = isPath(image) ? `${isLayout(image) ? "oci" : "oci-archive"}:image` : image;
+    const made = await runTool([program, "from", "--pull=missing", `--name=${name}`, source], {
+      cwd: folder,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (made.status !== 0) throw new EngineTrouble(lastLine(made.stderr));
+    const asked = await runTool([program, "inspect", "--format", "{{.FromImageID}}", name]);
+    return { reference: name, id: asked.stdout.trim() };
+  } finally {
+    await removeIfPossible(folder);
+  }
 }
 
 async function engineImage(
   engine: "podman" | "docker",
   program: string,
   image: string,
-  { emit, signal }: BuilderOptions,
+  { temporary, emit, signal }: BuilderOptions,
 ): Promise<FoundImage> {
-  const inspect = (reference: string) =>
-    runTool([program, "image", "inspect", "--format", "{{.Id}}", reference], { timeout: 60_000 });
-  const known = isPath(image) ? undefined : await inspect(image);
-  if (known?.status === 0) return { reference: image, id: known.stdout.trim() };
-  if (engine === "docker" && isPath(image))
-    throw new EngineTrouble("it takes images of its own store and of registries only");
-  // A name without a registry is one of ours: nobody else's of that name is meant.
-  if (!isPath(image) && !image.includes("/")) throw new EngineTrouble(`it has no image ${image}`);
-  const pulled = await runTask(emit, { kind: "pull", label: image, subject: image, signal }, () =>
-    runTool([program, "pull", "--quiet", sourceOf(image)], {
-      ...(signal === undefined ? {} : { signal }),
-    }),
-  );
-  if (pulled.status !== 0) throw new EngineTrouble(lastLine(pulled.stderr) || `status ${pulled.status}`);
-  const reference = lastLine(pulled.stdout) || image;
-  const asked = await inspect(reference);
+  const context = { program, scratch: temporary, emit, ...(signal === undefined ? {} : { signal }) };
+  const reference = isPath(image)
+    ? await importPath(engine, image, context)
+    : await inStore(engine, program, image, { emit, signal });
+  const asked = await runTool([program, "image", "inspect", "--format", "{{.Id}}", reference], {
+    timeout: 60_000,
+  });
   if (asked.status !== 0) throw new EngineTrouble(lastLine(asked.stderr));
   return { reference, id: asked.stdout.trim() };
+}
+
+/** Brings an OCI layout or archive into the engine's store. */
+async function importPath(
+  engine: "podman" | "docker",
+  path: string,
+  context: ImportContext,
+): Promise<string> {
+  const query = { platforms: [{ os: "linux", architecture: hostArchitecture() }], reference: undefined };
+  if ((await stat(path)).isDirectory() && !isLayout(path))
+    throw new EngineTrouble("it does not run directories; Apptainer does");
+  if (path.endsWith(".sif")) throw new EngineTrouble("it does not run SIF files; Apptainer does");
+  const opened = await (isLayout(path) ? openLayout(path, query) : openOciArchive(path, query));
+  try {
+    return await importImage(engine, opened, context);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** An image of the engine's store; one with a registry in its name is fetched once. */
+async function inStore(
+  engine: "podman" | "docker",
+  program: string,
+  image: string,
+  { emit, signal }: Pick<BuilderOptions, "emit" | "signal">,
+): Promise<string> {
+  const known = await runTool([program, "image", "inspect", "--format", "{{.Id}}", image], {
+    timeout: 60_000,
+  });
+  if (known.status === 0) return image;
+  // A name without a registry is one of ours: nobody else's of that name is meant.
+  if (!image.includes("/")) throw new EngineTrouble(`it has no image ${image}`);
+  const pulled = await runTask(emit, { kind: "pull", label: image, subject: image, signal }, () =>
+    runTool([program, "pull", "--quiet", image], signal === undefined ? {} : { signal }),
+  );
+  if (pulled.status !== 0) throw new EngineTrouble(lastLine(pulled.stderr) || `${engine} cannot fetch it`);
+  return image;
 }
 
 /** Apptainer takes image files of its own and directories; from anything else a file is made, once. */
@@ -263,8 +312,7 @@ async function apptainerImage(
 ): Promise<FoundImage> {
   const facts = isPath(image) ? await stat(image) : undefined;
   const key = hexOfDigest(digestOf(JSON.stringify([image, facts?.size, facts?.mtimeMs]))).slice(0, 32);
-  const isOwn =
-    facts?.isDirectory() === true ? !existsSync(join(image, "oci-layout")) : image.endsWith(".sif");
+  const isOwn = facts?.isDirectory() === true ? !isLayout(image) : image.endsWith(".sif");
   if (facts !== undefined && isOwn) return { reference: image, id: key };
   if (facts === undefined && !image.includes("/"))
     throw new EngineTrouble(`${image} is neither a file nor a reference with a registry`);
@@ -273,7 +321,8 @@ async function apptainerImage(
   if (!existsSync(file)) {
     await mkdir(folder, { recursive: true });
     const unfinished = temporaryPath(folder);
-    const source = facts === undefined ? `docker://${image}` : sourceOf(image);
+    const kind = facts === undefined ? "docker://" : isLayout(image) ? "oci:" : "oci-archive:";
+    const source = `${kind}${image}`;
     const made = await runTask(emit, { kind: "pull", label: image, subject: image, signal }, () =>
       runTool([program, "--silent", "build", unfinished, source], {
         ...(signal === undefined ? {} : { signal }),

@@ -11,7 +11,6 @@ import type { EmitEvent } from "../../util/events.ts";
 import { shellLine } from "../../util/shellQuote.ts";
 import { lastLine } from "../../util/tool.ts";
 import type { BuilderContainer } from "../container/builderContainer.ts";
-import { grace } from "../supervise.ts";
 import { supervisorScript } from "../supervisorScript.ts";
 import { taskInside } from "./containerExecutor.ts";
 import type { BuildTask, Executor, TaskEnd, TaskHandle } from "./executor.ts";
@@ -55,6 +54,8 @@ interface SlurmJob {
 
 /** Longest time between two questions, in seconds, unless more is configured. */
 const longestPoll = 60;
+/** Seconds from asking the processes of a job to end to killing them: less than Slurm gives all of them (`KillWait`). */
+const grace = 2;
 /** Between two looks at the files that jobs write, in milliseconds. */
 const lookEvery = 2000;
 /** Time without an answer of Slurm's after which a job that was cancelled counts as stopped, in milliseconds. */
