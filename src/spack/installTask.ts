@@ -52,6 +52,7 @@ export function installTask(spack: Spack, work: InstallWork): BuildTask {
   ];
   return {
     hash: spec.hash,
+    work: until === undefined ? "install and push" : `install until ${until}`,
     label: `${spec.name}@${spec.version}`,
     steps: [
       { name: installStep, argv: command(install), paths },

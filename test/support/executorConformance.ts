@@ -50,6 +50,7 @@ export function executorConformance(name: string, trial: ExecutorTrial): void {
       count++;
       return {
         hash: String(count).padStart(32, "a") as DagHash,
+        work: `task ${count}`,
         label: `task${count}@1.0`,
         steps: [script, ...more].map((text, index) => ({ name: `step${index}`, argv: ["sh", "-c", text] })),
         log: join(folder, `${count}.log`),

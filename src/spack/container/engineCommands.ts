@@ -28,8 +28,8 @@ export const innerPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 /** Both streams in their order, and the home that engines would set themselves. */
 const innerScript = 'HOME=$1; export HOME; shift; exec "$@" 2>&1';
 
-/** Reads variables from a file that nobody else reads, and removes it. */
-const readScript = '. "$1" && rm -f "$1" && shift && exec "$@"';
+/** Reads variables from a file that nobody else reads, and empties it: images need not have the program that removes files. */
+const readScript = '. "$1" && : >"$1" && shift && exec "$@"';
 
 function writeVariables(variables: readonly (readonly [string, string])[], folder: string): string {
   const path = temporaryPath(folder);

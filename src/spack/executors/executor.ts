@@ -15,6 +15,8 @@ export interface TaskResources {
 /** The work on one package: commands that run one after the other until one fails. */
 export interface BuildTask {
   readonly hash: DagHash;
+  /** What it does to the package: equal for tasks one of which is as good as the other, whoever started it. */
+  readonly work: string;
   /** For people, and for names of jobs: `zlib@1.3.1`. */
   readonly label: string;
   readonly steps: readonly Step[];

@@ -5,7 +5,6 @@ import type { SlurmConfiguration } from "../../definitions/slurmConfiguration.ts
 import { accountedJobs, cancelJobs, isFinal, type QueuedJob, queuedJobs } from "../../slurm/queue.ts";
 import { canSubmit, submitJob } from "../../slurm/slurm.ts";
 import type { DagHash } from "../../spec/concrete.ts";
-import { digestOf } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { shellLine } from "../../util/shellQuote.ts";
@@ -242,7 +241,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
       if (closed) throw new SpacktainersError("INTERNAL", "the executor is closed");
       journal ??= openJournal(dirname(task.log));
       const { add } = await journal;
-      const work = digestOf(JSON.stringify([task.hash, task.steps.map(({ name, argv }) => [name, argv])]));
+      const { work } = task;
       const orphan = adoptable.get(task.hash);
       adoptable.delete(task.hash);
       if (orphan !== undefined && orphan.work === work) {

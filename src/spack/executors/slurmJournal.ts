@@ -10,7 +10,7 @@ export interface JournalJob {
   /** As Slurm knows it: numbers come back. */
   readonly name: string;
   readonly hash: DagHash;
-  /** What it does: equal for tasks that do the same. */
+  /** As in `BuildTask`. */
   readonly work: string;
   /** Absolute paths of its log and of the supervisor's reports. */
   readonly log: string;
