@@ -59,6 +59,7 @@ export const innerOrders = {
     "pull",
     "run",
     "test",
+    "cache",
   ],
 };
 

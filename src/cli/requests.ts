@@ -1,10 +1,12 @@
 /** From the options of verbs to what work takes. */
+import type { CacheRequest } from "../commands/cache/openNamedCaches.ts";
 import type { BuildingRequest } from "../pipeline/workspace/buildingRequest.ts";
 import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
 import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";
 import type { VerbContext } from "./context.ts";
 import type {
   BuildingOptions,
+  CacheOptions,
   FailFastOptions,
   ImageOptions,
   InstallOptions,
@@ -22,6 +24,21 @@ export function workshopRequest(
     trust: options.trust ?? [],
     refresh: options.refresh === true,
     jobs: options.jobs,
+    emit: reporter.emit,
+    signal,
+  };
+}
+
+/** What `addCacheOptions` asked for, on a verb that works on caches alone. */
+export function cacheRequest(
+  { directory, reporter, signal }: VerbContext,
+  options: CacheOptions,
+): CacheRequest {
+  return {
+    directory,
+    caches: options.cache ?? [],
+    trust: options.trust ?? [],
+    refresh: options.refresh === true,
     emit: reporter.emit,
     signal,
   };
