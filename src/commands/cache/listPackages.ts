@@ -6,7 +6,7 @@ import { concreteVariants, dialectOf, formatFlags, formatVariants } from "../../
 import { SpacktainersError } from "../../util/errors.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { listedSpecs, namesWanted, wantedSpecs } from "./listedSpecs.ts";
+import { listedSpecs, namesWanted, type WantedSpecs, wantedSpecs } from "./listedSpecs.ts";
 import {
   type CacheRequest,
   type IndexedCache,
@@ -119,7 +119,7 @@ interface FoundPackage {
 function packagesOf(
   name: string,
   read: readonly IndexedCache[],
-  wanted: ReturnType<typeof wantedSpecs>,
+  wanted: WantedSpecs,
 ): readonly FoundPackage[] {
   const found = new Map<DagHash, FoundPackage>();
   for (const { cache, indexes } of read)
