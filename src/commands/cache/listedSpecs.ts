@@ -4,6 +4,7 @@ import type { AbstractSpec, Dialect } from "../../spec/abstract.ts";
 import { type ConcreteSpec, type DagHash, parseDagHash } from "../../spec/concrete.ts";
 import { parseSpecs } from "../../spec/parse.ts";
 import { concreteSatisfies } from "../../spec/satisfies.ts";
+import { anyVersion } from "../../spec/versions.ts";
 import { builtinVirtuals } from "../../spec/virtuals.ts";
 
 /** The specs of a command line, as each generation of Spack reads them; undefined for one that cannot read them. */
@@ -69,11 +70,29 @@ export function* listedSpecs(
   const constraints = dialect === undefined ? undefined : wanted[dialect];
   if (dialect === undefined || constraints === undefined) return;
   const lookup = { get: (hash: DagHash) => index.spec(hash) };
+  const accepted = constraints.map((constraint) => asOwnProvider(constraint, name, index, dialect));
   for (const hash of index.hashesOf(name)) {
     if (!index.has(hash)) continue;
     const spec = index.spec(hash);
     if (spec === undefined || spec.external !== undefined) continue;
     const fits = (constraint: AbstractSpec) => concreteSatisfies(lookup, hash, constraint, { dialect });
-    if (constraints.length === 0 || constraints.some(fits)) yield spec;
+    if (constraints.length === 0 || accepted.some(fits)) yield spec;
   }
+}
+
+/**
+ * What a constraint on a virtual package asks of a provider that Spack's own recipes do not know, but that an edge in the index
+ * says is one: everything but the name and the versions, which nobody can tell here. Other constraints are as they are.
+ */
+function asOwnProvider(
+  constraint: AbstractSpec,
+  name: string,
+  index: CacheIndex,
+  dialect: Dialect,
+): AbstractSpec {
+  const virtual = constraint.name;
+  if (virtual === undefined || virtual === name || !index.providersOf(virtual).includes(name))
+    return constraint;
+  if (builtinVirtuals(dialect).provided?.(name) !== undefined) return constraint;
+  return { ...constraint, name: undefined, versions: anyVersion(dialect) };
 }
