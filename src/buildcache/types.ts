@@ -19,8 +19,8 @@ export interface CacheSource extends StoreSource {
   readonly hashOnly?: boolean;
 }
 
-/** Formats of caches: layouts 1 and 2 of Spack up to 0.23, layout 3 of Spack 1.0 and later. */
-export type FormatName = "v2" | "v3";
+/** Formats of caches: layouts 1 and 2 of Spack up to 0.23, layout 3 of Spack 1.0 and later, repositories of a registry. */
+export type FormatName = "v2" | "v3" | "oci";
 
 /**
  * A package found in a cache, its metadata fetched and verified: signature by a trusted key (unless the cache is
