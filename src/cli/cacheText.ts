@@ -1,9 +1,13 @@
 /** What `cache` prints for people. */
+import type { CopyReport } from "../commands/cache/copyPackages.ts";
 import type { ListedKey } from "../commands/cache/listKeys.ts";
 import type { ListedPackage, ListTotals } from "../commands/cache/listPackages.ts";
+import type { PruneAnnouncement, PrunedPackage, PruneOutcome } from "../commands/cache/pruneCaches.ts";
+import type { RebuiltIndexes } from "../commands/cache/rebuildIndexes.ts";
 import type { ShownCopy, ShownDependency, ShownPackage } from "../commands/cache/showPackage.ts";
 import type { VerifiedCaches } from "../commands/cache/verifyPackages.ts";
 import { formatBytes } from "../util/formatBytes.ts";
+import { table } from "./table.ts";
 
 /** Prints packages as they come, in columns that only grow wider. */
 export function packageColumns(long: boolean): (packages: readonly ListedPackage[]) => string {
@@ -131,5 +135,85 @@ export function keysText(keys: readonly ListedKey[]): string {
             .join("  "),
         ),
     ])
+    .join("\n");
+}
+
+/** What was copied. */
+export function copyText({ from, to, packages, signedBy, missing }: CopyReport): string {
+  const count = (outcome: CopyReport["packages"][number]["outcome"]) =>
+    packages.filter((one) => one.outcome === outcome);
+  const bytes = (some: CopyReport["packages"]) =>
+    formatBytes(some.reduce((sum, { size }) => sum + (size ?? 0), 0));
+  const would = count("copy");
+  const copied = count("copied");
+  const present = count("present");
+  const signed = signedBy === undefined ? "unsigned" : `signed by ${signedBy}`;
+  return [
+    ...would.map(
+      ({ name, version, hash, size }) =>
+        `${name}@${version}/${hash.slice(0, 7)}  ${size === undefined ? "-" : formatBytes(size)}`,
+    ),
+    would.length > 0
+      ? `${would.length} packages, ${bytes(would)}, would be copied from ${from} to ${to}`
+      : `${copied.length} packages, ${bytes(copied)}, copied from ${from} to ${to}, ${signed}`,
+    ...(present.length === 0 ? [] : [`${present.length} were there already`]),
+    ...(missing.length === 0 ? [] : [`build dependencies that ${from} does not have: ${missing.join(", ")}`]),
+  ].join("\n");
+}
+
+/** Indexes that were made. */
+export function indexText(caches: readonly RebuiltIndexes[]): string {
+  return caches
+    .flatMap(({ cache, indexes }) =>
+      indexes.length === 0
+        ? [`${cache}  there is nothing to list`]
+        : indexes.map(
+            ({ format, packages, added, removed }) =>
+              `${cache}  ${format}  ${packages} packages: ${added} new in the index, ${removed} gone from it`,
+          ),
+    )
+    .join("\n");
+}
+
+/** What is to go and to stay. */
+export function prunePlanText({ needs, caches }: PruneAnnouncement): string {
+  const lines = needs.map(({ label, packages }) => `${label}  names ${packages} packages`);
+  for (const { cache, keep, remove, orphans, bytes } of caches) {
+    lines.push("", `${cache}`);
+    if (remove.length > 0)
+      lines.push(
+        table(
+          ["PACKAGE", "SIZE", "WRITTEN", "FORMAT"],
+          remove.map((one) => [
+            packageName(one),
+            one.size === undefined ? "-" : formatBytes(one.size),
+            one.modified?.slice(0, 16).replace("T", " ") ?? "-",
+            one.format,
+          ]),
+        ),
+      );
+    const why = { named: 0, dependency: 0, young: 0, "age-unknown": 0 };
+    for (const { reason } of keep) if (reason !== undefined) why[reason.kind]++;
+    lines.push(
+      remove.length + orphans.length === 0
+        ? "nothing goes"
+        : `${remove.length} packages that nothing named needs and ${orphans.length} stray files go: ${formatBytes(bytes)}`,
+      `${keep.length} packages stay: ${why.named} are named, ${why.dependency} are needed by what stays, ${why.young} are young, ${why["age-unknown"]} have no age`,
+    );
+  }
+  return lines.join("\n").trimStart();
+}
+
+function packageName({ name, version, hash }: PrunedPackage): string {
+  return name === undefined ? `cannot be read: ${hash}` : `${name}@${version}/${hash.slice(0, 7)}`;
+}
+
+/** What was removed. */
+export function pruneOutcomeText(outcomes: readonly PruneOutcome[]): string {
+  return outcomes
+    .map(({ cache, removed, spared, orphans, bytes }) => {
+      const kept = spared === 0 ? "" : `; ${spared} were spared, since something came to need them`;
+      return `${removed} packages and ${orphans} files removed from ${cache}, ${formatBytes(bytes)}${kept}`;
+    })
     .join("\n");
 }

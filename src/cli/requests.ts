@@ -1,5 +1,6 @@
 /** From the options of verbs to what work takes. */
 import type { CacheRequest } from "../commands/cache/openNamedCaches.ts";
+import type { TargetOptions } from "../commands/cache/openTarget.ts";
 import type { BuildingRequest } from "../pipeline/workspace/buildingRequest.ts";
 import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
 import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";
@@ -10,6 +11,7 @@ import type {
   FailFastOptions,
   ImageOptions,
   InstallOptions,
+  TargetCacheOptions,
   WorkshopOptions,
 } from "./options.ts";
 
@@ -42,6 +44,11 @@ export function cacheRequest(
     emit: reporter.emit,
     signal,
   };
+}
+
+/** What `addTargetOptions` asked for. */
+export function targetRequest({ sign, unsigned, layout }: TargetCacheOptions): TargetOptions {
+  return { sign, unsigned: unsigned === true, layout };
 }
 
 /** What `addInstallOptions` asked for. */

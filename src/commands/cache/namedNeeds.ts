@@ -24,7 +24,7 @@ import { openContainer } from "../explain/explainedContainer.ts";
 
 /** One thing that needs packages. */
 export interface NamedNeed {
-  readonly kind: "lock" | "caches" | "image";
+  readonly kind: "lock" | "caches" | "image" | "spec";
   /** For people: a container, a file, an image. */
   readonly label: string;
   /** Everything it names, what was only needed to build it included; without external packages. */
@@ -116,7 +116,7 @@ export async function namedNeeds(
     if (request.images)
       await attempt(async () => void images.push(...(await publishedImages(each, request))));
   }
-  emit({ type: "stage", stage: "read-layers" });
+  if (images.length > 0) emit({ type: "stage", stage: "read-layers" });
   const seen = new Set<string>();
   await mapConcurrently(images, imagesAtOnce, ({ label, open }) =>
     attempt(async () => {
