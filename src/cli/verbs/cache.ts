@@ -6,6 +6,7 @@ import { cacheIndexVerb } from "./cacheIndex.ts";
 import { cacheKeysVerb } from "./cacheKeys.ts";
 import { cacheListVerb } from "./cacheList.ts";
 import { cachePruneVerb } from "./cachePrune.ts";
+import { cachePushVerb } from "./cachePush.ts";
 import { cacheShowVerb } from "./cacheShow.ts";
 import { cacheVerifyVerb } from "./cacheVerify.ts";
 
@@ -21,6 +22,7 @@ export function cacheVerb(program: Command, outcome: VerbOutcome): Command {
     cacheShowVerb,
     cacheVerifyVerb,
     cacheCopyVerb,
+    cachePushVerb,
     cacheIndexVerb,
     cachePruneVerb,
     cacheKeysVerb,

@@ -2,6 +2,9 @@
 import type { CacheIndex } from "../../buildcache/types.ts";
 import { briefSpec, type ConcreteSpec, type DagHash } from "../../spec/concrete.ts";
 
+/** What has packages: an index, an install tree. */
+export type PackageHolder = Pick<CacheIndex, "has" | "spec">;
+
 /** Packages to copy, and what cannot be. */
 export interface Closure {
   /** Dependencies before what needs them. */
@@ -21,8 +24,8 @@ export interface Closure {
  */
 export function closureToCopy(
   chosen: Iterable<ConcreteSpec>,
-  from: readonly CacheIndex[],
-  to: readonly CacheIndex[],
+  from: readonly PackageHolder[],
+  to: readonly PackageHolder[],
   withBuild: boolean,
 ): Closure {
   const specOf = (hash: DagHash): ConcreteSpec | undefined => {
