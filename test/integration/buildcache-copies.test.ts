@@ -155,7 +155,7 @@ describe.skipIf(!hasCorpusCaches)("packages of real Spack (skipped where the cor
       const hashes = (await specsIn(folder)).map(({ hash }) => hash);
       expect(specs.length).toBe(hashes.length - 1);
       expect(hashes).toEqual(expect.arrayContaining(specs.map(({ hash }) => hash)));
-      await copy(corpusSource(3), ours);
+      await copy(theirs, ours);
       const copied = open(ours);
       for (const spec of specs) {
         const [a, b] = [await cache.findPackage(spec), await copied.findPackage(spec)];
