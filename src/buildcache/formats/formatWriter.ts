@@ -16,7 +16,9 @@ export interface ReadyPackage {
 }
 
 /** What is to be different in an index, in the dialect of its format. */
-export type FormatEdit = Omit<IndexEdit, "databaseVersion">;
+export interface FormatEdit extends Pick<IndexEdit, "remove"> {
+  readonly add: readonly SpecDocument[];
+}
 
 /** See `CacheWriter`: the same words, for one format. */
 export interface FormatWriter {

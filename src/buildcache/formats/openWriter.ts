@@ -14,6 +14,9 @@ import type { BuildCacheOptions } from "../buildCache.ts";
 import { readSpecDocument } from "../specDocument.ts";
 import type { CacheSource, FormatName } from "../types.ts";
 import type { FormatEdit, FormatWriter, WriterTools } from "./formatWriter.ts";
+import { requireUnsigned } from "./oci/ociFormat.ts";
+import { isOciUrl, openOciPlace } from "./oci/ociPlace.ts";
+import { openOciWriter } from "./oci/ociWriter.ts";
 import { fitting } from "./storedPackages.ts";
 import { openV2Writer } from "./v2/v2Writer.ts";
 import { openV3Writer } from "./v3/v3Writer.ts";
@@ -42,6 +45,17 @@ export function openCacheWriter(
   const { emit, signal, clock = systemClock } = options;
   const trust = { keys: openTrustedKeys(source.keys, { clock }), unsigned: source.unsigned };
   const { retries, retryDelayMs } = options;
+  const scratch = join(options.cacheDir ?? cacheHome(), "writing");
+  if (isOciUrl(source.url)) {
+    const place = openOciPlace(source.url, source.registry, { emit, signal });
+    const { url } = place;
+    requireUnsigned(trust, url);
+    const formats = [
+      openOciWriter(place, { trust, sign: async (text) => text, scratch, clock, emit, signal }),
+    ];
+    const parts = { url, id: url, place: { url }, signer: undefined, formats, layout, emit, signal };
+    return composeWriter(parts, () => place.close());
+  }
   const policy: RetryPolicy = { retries: 2, delayMs: retryDelayMs ?? 1000, emit, signal };
   const store = openStore(source, { emit, signal, retries, retryDelayMs });
   const here: Place = store.kind === "file" ? { file: store.url } : { url: store.url };
@@ -69,7 +83,7 @@ export function openCacheWriter(
         await trust.keys.verifyText(signed, here).catch(explainUntrusted(signer, here));
       return signed;
     },
-    scratch: join(options.cacheDir ?? cacheHome(), "writing"),
+    scratch,
     clock,
     emit,
     signal,

@@ -66,6 +66,44 @@ export async function editIndex(
   }
 }
 
+/** What an index lists. */
+export interface ListedPackages {
+  /** Version of its database. */
+  readonly version: number;
+  /** Those that can be downloaded. */
+  readonly listed: ReadonlyMap<DagHash, { readonly name: string; readonly version: string }>;
+}
+
+/**
+ * The packages that an index lists.
+ *
+ * @throws CACHE_INVALID when it cannot be read
+ */
+export async function listedPackages(path: string, place: Place): Promise<ListedPackages> {
+  const listed = new Map<DagHash, { readonly name: string; readonly version: string }>();
+  const decoder = new TextDecoder();
+  const file = await open(path, "r");
+  try {
+    const version = await scanIndex(
+      file,
+      {
+        record(key, _offset, bytes, name, downloadable) {
+          const hash = downloadable ? parseDagHash(decoder.decode(key)) : undefined;
+          if (hash === undefined) return;
+          const node = parseNode(decoder.decode(bytes), place);
+          const version = isJsonObject(node) && typeof node.version === "string" ? node.version : "";
+          listed.set(hash, { name, version });
+        },
+        provides() {},
+      },
+      place,
+    );
+    return { version, listed };
+  } finally {
+    await file.close();
+  }
+}
+
 async function readRecords(
   file: FileHandle,
   records: Map<string, IndexRecord>,
@@ -96,9 +134,17 @@ async function readRecords(
 
 /** Hashes of what a node depends on, its build spec included. */
 function neededBy(node: string, place: Place): readonly string[] {
-  let json: unknown;
+  const json = parseNode(node, place);
+  if (!isJsonObject(json)) return [];
+  const edges: readonly Json[] = Array.isArray(json.dependencies) ? json.dependencies : [];
+  return [...edges, json.build_spec].flatMap((edge) =>
+    isJsonObject(edge) && typeof edge.hash === "string" ? [edge.hash] : [],
+  );
+}
+
+function parseNode(node: string, place: Place): unknown {
   try {
-    json = JSON.parse(node);
+    return JSON.parse(node);
   } catch (cause) {
     throw new SpacktainersError("CACHE_INVALID", "the cache's index has a package that cannot be read", {
       place,
@@ -106,11 +152,6 @@ function neededBy(node: string, place: Place): readonly string[] {
       cause,
     });
   }
-  if (!isJsonObject(json)) return [];
-  const edges: readonly Json[] = Array.isArray(json.dependencies) ? json.dependencies : [];
-  return [...edges, json.build_spec].flatMap((edge) =>
-    isJsonObject(edge) && typeof edge.hash === "string" ? [edge.hash] : [],
-  );
 }
 
 function addSpecs(records: Map<string, IndexRecord>, specs: IndexEdit["add"]): number {
