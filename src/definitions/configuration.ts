@@ -185,7 +185,8 @@ export function readConfiguration(
   if (tree === undefined)
     return { configuration: undefined, sound: defaultConfiguration(root), problems: ordered() };
   const value = tree.kind === "scalar" && tree.value === null ? Object.create(null) : plainValue(tree);
-  const parsed = configurationSchema().safeParse(value);
+  // A schema that is used once is not worth compiling.
+  const parsed = configurationSchema().safeParse(value, { jitless: true });
   if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(issue, tree, [], problems);
   checkBase(tree, problems);
   checkCaches(tree, problems);
@@ -207,7 +208,7 @@ const pruningRounds = 20;
 function soundParts(value: unknown): ConfigurationFile {
   const rest: unknown = structuredClone(value);
   for (let round = 0; round < pruningRounds; round++) {
-    const parsed = configurationSchema().safeParse(rest);
+    const parsed = configurationSchema().safeParse(rest, { jitless: true });
     if (parsed.success) return parsed.data;
     for (const issue of parsed.error.issues) removeFaulty(rest, issue);
   }

@@ -111,7 +111,7 @@ async function checkContainer(container: Container, configuration: Configuration
   if (epilogue !== undefined) {
     checked++;
     await attempt(async () => {
-      await planEpilogue(container, {
+      await planEpilogue(epilogue, container, {
         epilogue: configuration.epilogue,
         buildArguments: new Map(),
         network: undefined,

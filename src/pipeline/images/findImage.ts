@@ -8,6 +8,7 @@ import { type ImageSource, parseSource } from "../../image/openSource.ts";
 import { isLocalImage } from "../../sif/openLocalImage.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { asArchitecture } from "../workspace/architecture.ts";
+import { expectOne } from "../workspace/selectOne.ts";
 import { builtImage, defaultOutput, summaryOf } from "./builtImages.ts";
 import { registryReference } from "./imageLocation.ts";
 
@@ -116,12 +117,7 @@ async function containerOf(
     if (isElsewhere(text)) return [];
     throw error;
   });
-  const [container, other] = found;
-  if (container !== undefined && other !== undefined)
-    throw new SpacktainersError("USAGE", `${text} is more than one container`, {
-      hint: `write ${container.arch}/${container.name} or ${other.arch}/${other.name}`,
-    });
-  return container;
+  return expectOne(text, found);
 }
 
 async function subjectOfContainer(
