@@ -35,6 +35,10 @@ export interface CacheConfiguration {
   readonly trust: readonly ConfiguredFile[];
   readonly unsigned: boolean;
   readonly push: boolean;
+  /** The private key that signs what is pushed: an absolute path, `env://NAME` or `gpg://FINGERPRINT`. It is not read here. */
+  readonly sign: string | undefined;
+  /** The layout that is written; undefined: that of the Spack which made a package. */
+  readonly layout: "v2" | "v3" | undefined;
   readonly s3: {
     readonly endpoint?: string;
     readonly region?: string;
@@ -299,6 +303,8 @@ function completeCache(
     })),
     unsigned: given.unsigned ?? false,
     push: given.push ?? false,
+    sign: given.sign === undefined ? undefined : keyPlace(given.sign, absolute),
+    layout: given.layout,
     s3: {
       ...(given.endpoint === undefined ? {} : { endpoint: given.endpoint }),
       ...(given.region === undefined ? {} : { region: given.region }),
@@ -344,7 +350,7 @@ function many(value: string | readonly string[]): readonly string[] {
 }
 
 function keyPlace(text: string, absolute: (path: string) => string): string {
-  return text.startsWith("env://") ? text : absolute(text);
+  return /^(env|gpg):\/\//.test(text) ? text : absolute(text);
 }
 
 function secretReference(text: string | undefined): SecretReference | undefined {
