@@ -23,6 +23,7 @@ export const modules = [
   "sif",
   "publish",
   "run",
+  "slurm",
   "spack",
   "dockerfile",
   "hpc",
@@ -59,6 +60,7 @@ export const innerOrders = {
     "pull",
     "run",
     "test",
+    "cache",
   ],
 };
 

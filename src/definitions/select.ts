@@ -103,6 +103,10 @@ function matchesName(definition: Definition, name: string): boolean {
   return matchesGlob(name.includes("/") ? qualified : definition.name, name, "/");
 }
 
+/** What can only be meant as an image. */
+const imageWords =
+  /^(?:oci|oci-archive|docker-archive|rootfs):|^(?:docker|oras):\/\/|\.(?:sif|sqfs|squashfs|sqsh)$/;
+
 function unknownContainer(
   name: string,
   containers: readonly Container[],
@@ -117,9 +121,11 @@ function unknownContainer(
       : elsewhere !== undefined && arch !== undefined
         ? `there is one for ${elsewhere.arch}`
         : (didYouMean(name, new Set(containers.map((container) => container.name))) ??
-          (containers.length === 0
-            ? `no containers were found: definitions belong into container_definitions/${architectures[0]}/<name>/spack.yaml`
-            : "`spacktainers list` shows what there is"));
+          (imageWords.test(name)
+            ? "that is an image; this takes containers, which have a definition"
+            : containers.length === 0
+              ? `no containers were found: definitions belong into container_definitions/${architectures[0]}/<name>/spack.yaml`
+              : "`spacktainers list` shows what there is"));
   const what = /[*?]/.test(name) ? `no container matches \`${name}\`` : `there is no container \`${name}\``;
   return new SpacktainersError("UNKNOWN_CONTAINER", arch === undefined ? what : `${what} for ${arch}`, {
     hint,

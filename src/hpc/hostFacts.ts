@@ -6,11 +6,11 @@ import { couldShare } from "../run/apptainerSharing.ts";
 import { executionOf } from "../run/emulator.ts";
 import { machinePlatform } from "../run/machinePlatform.ts";
 import { namespaceAbilities } from "../run/namespaceAbilities.ts";
+import { parseMpiList } from "../slurm/slurm.ts";
 import { processorOf } from "../spec/hostProcessor.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { type Finding, ok } from "./finding.ts";
-import { parseMpiList } from "./slurm.ts";
 
 /** A container runtime of this machine. */
 export interface HostRuntime {
