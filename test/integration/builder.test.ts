@@ -182,9 +182,14 @@ registries:
           { tag: "local_builder", id: expect.stringMatching(/^[0-9a-f]{64}$/), tool: "buildah" },
           { tag: "local_runtime", id: expect.stringMatching(/^[0-9a-f]{64}$/) },
         ]);
-        // Compilers found, the target set, nothing left to fetch.
-        expect(inside("local_builder", "spack", "compilers")).toMatch(/gcc@12/);
-        expect(inside("local_builder", "spack", "config", "get", "packages")).toContain("target=x86_64_v3");
+        if (podmanTrouble() !== undefined) return;
+        // Compilers found, the target set. (Buildah would carry out what is ONBUILD in its `from`.)
+        const said = shell(
+          work.directory,
+          "podman run --rm local_builder bash -ec 'spack compilers; spack config get packages'",
+        );
+        expect(said).toMatch(/gcc@12/);
+        expect(said).toContain("target=x86_64_v3");
       },
       patience,
     );
