@@ -24,7 +24,8 @@ export interface Publisher {
 
 /**
  * Publishes into the caches that the configuration says `push: true` of, signed as it says; undefined when there is none. A cache
- * whose key is in a variable that is not set here is left out, with a warning: packages for it stay on this machine.
+ * that wants signatures and names no key, or one in a variable that is not set here, is left out with a warning: packages for it
+ * stay on this machine.
  */
 export function publisher(
   { caches, registries }: Pick<Configuration, "caches" | "registries">,
@@ -84,9 +85,20 @@ export async function withPublisher<T>(
 }
 
 function hasKey(
-  { url, sign, place }: CacheConfiguration,
+  { url, sign, unsigned, place }: CacheConfiguration,
   { emit, env = process.env }: PublishTools,
 ): boolean {
+  const kept = "it stays in this machine's build cache, from which images are made";
+  if (sign === undefined && !unsigned) {
+    emit({
+      type: "warning",
+      code: "CONFIG_INVALID",
+      message: `what is built is not pushed to ${url}: it has to be signed there, and no key is named`,
+      place,
+      hint: `${kept}; to push it, add \`sign:\` with the private key: a file, env://NAME or gpg://FINGERPRINT`,
+    });
+    return false;
+  }
   const variable = sign === undefined ? undefined : signingKeyVariable(sign);
   if (variable === undefined || (env[variable] ?? "").trim() !== "") return true;
   emit({
@@ -94,7 +106,7 @@ function hasKey(
     code: "KEY_INVALID",
     message: `what is built is not pushed to ${url}: the variable ${variable}, which has the key that signs, is not set`,
     place,
-    hint: "it stays in this machine's build cache, from which images are made; it is pushed by a run that has the key",
+    hint: `${kept}; it is pushed by a run that has the key`,
   });
   return false;
 }

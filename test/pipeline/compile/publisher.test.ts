@@ -133,7 +133,17 @@ describe("publisher", () => {
         tools((event) => events.push(event)),
       ),
     ).toBeUndefined();
-    expect(events).toMatchObject([{ type: "warning", code: "KEY_INVALID", place: { line: 3 } }]);
+    const none = cache("a", { sign: undefined });
+    expect(
+      publisher(
+        { caches: [none], registries: [] },
+        tools((event) => events.push(event)),
+      ),
+    ).toBeUndefined();
+    expect(events).toMatchObject([
+      { type: "warning", code: "KEY_INVALID", place: { line: 3 } },
+      { type: "warning", code: "CONFIG_INVALID", place: { line: 3 } },
+    ]);
     expect(publisher({ caches: [cache("a", { push: false })], registries: [] }, tools())).toBeUndefined();
   });
 
