@@ -1,6 +1,8 @@
 /** From the options of verbs to what work takes. */
+import { resolve } from "node:path";
 import type { CacheRequest } from "../commands/cache/openNamedCaches.ts";
 import type { TargetOptions } from "../commands/cache/openTarget.ts";
+import { builderImage } from "../definitions/spackConfiguration.ts";
 import type { BuildingRequest } from "../pipeline/workspace/buildingRequest.ts";
 import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
 import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";
@@ -87,6 +89,9 @@ export function buildingRequest(
     solve,
     fresh: options.fresh === true,
     onFailure: options.keepGoing === true ? "keep-going" : options.failFast === true ? "stop" : "finish",
+    executor: options.executor,
+    builder:
+      options.builder === undefined ? undefined : builderImage(options.builder, (path) => resolve(path)),
     atOnce: options.jobs,
     onlyDependencies: options.onlyDependencies === true,
     until: options.until,

@@ -93,7 +93,6 @@ describe("copyPackages", () => {
       dryRun: false,
       jobs: 1,
       ...more,
-      ...(more.sign === undefined && !more.unsigned ? { sign: join(folder, "key.asc") } : {}),
     });
   const outcomes = ({ packages }: Awaited<ReturnType<typeof copy>>) =>
     packages.map(({ name, outcome }) => `${name} ${outcome}`);
