@@ -12,15 +12,16 @@ import {
   type PruneRequest,
   pruneCaches,
 } from "../../../src/commands/cache/pruneCaches.ts";
+import { type PushInstalledRequest, pushInstalled } from "../../../src/commands/cache/pushInstalled.ts";
 import { rebuildIndexes } from "../../../src/commands/cache/rebuildIndexes.ts";
 import { verifyPackages } from "../../../src/commands/cache/verifyPackages.ts";
-import { writeLock } from "../../../src/environment/writeLock.ts";
+import { writeLock, writeNode } from "../../../src/environment/writeLock.ts";
 import type { ConcreteSpec } from "../../../src/spec/concrete.ts";
 import { digestOf } from "../../../src/util/digest.ts";
 import type { WorkEvent } from "../../../src/util/events.ts";
 import { makeSpec } from "../../concretize/specs.ts";
 import { makeKey, type TestKey } from "../../support/signingKey.ts";
-import { packedSpec, specCache } from "../../support/specCache.ts";
+import { packedSpec, specCache, specDocument } from "../../support/specCache.ts";
 import { writeCache } from "../../support/testCache.ts";
 
 let folder: string;
@@ -372,5 +373,72 @@ describe("pruneCaches", () => {
     await writeCache(join(folder, "a"), await signed());
     await writeFile(join(folder, "spacktainers.yaml"), `caches: [{ url: a, trust: [key.pub] }]\n`);
     await expect(prune({ caches: [], trust: [] })).rejects.toMatchObject({ code: "USAGE" });
+  });
+});
+
+describe("pushInstalled", () => {
+  const push = (more: Partial<PushInstalledRequest>) =>
+    pushInstalled({
+      ...request(),
+      to: "b",
+      store: undefined,
+      packages: [],
+      sign: "key.asc",
+      unsigned: false,
+      layout: undefined,
+      closure: true,
+      withBuild: false,
+      replace: false,
+      dryRun: true,
+      ...more,
+    });
+  const install = async (there: readonly ConcreteSpec[]) => {
+    const root = join(folder, "opt");
+    const installs = Object.fromEntries(
+      specs.map((spec) => [
+        spec.hash,
+        {
+          spec: writeNode(spec, spec.specfileVersion),
+          path: spec.external === undefined ? join(root, spec.name) : spec.external.path,
+          installed: there.includes(spec),
+        },
+      ]),
+    );
+    await mkdir(join(root, ".spack-db"), { recursive: true });
+    const database = { database: { version: "8", installs } };
+    await writeFile(join(root, ".spack-db/index.json"), JSON.stringify(database));
+    for (const spec of there) {
+      await mkdir(join(root, spec.name, ".spack"), { recursive: true });
+      const document = JSON.stringify(specDocument(specs, spec));
+      await writeFile(join(root, spec.name, ".spack/spec.json"), document);
+    }
+  };
+  const namesOf = ({ packages }: Awaited<ReturnType<typeof push>>) =>
+    packages.map(({ name, outcome }) => `${name} ${outcome}`);
+
+  it("finds what would be pushed, by prefix and by spec, with what it needs", async () => {
+    await install([ring, mpich, zlib, tree]);
+    expect(namesOf(await push({ packages: ["opt/ring"] }))).toEqual(["zlib copy", "mpich copy", "ring copy"]);
+    expect(namesOf(await push({ store: "opt", packages: ["tree@2:"] }))).toEqual(["zlib copy", "tree copy"]);
+    expect(namesOf(await push({ store: "opt", packages: ["ring"], closure: false }))).toEqual(["ring copy"]);
+    expect(await push({ store: "opt" })).toMatchObject({ packages: { length: 4 } });
+    // What the cache has is left alone.
+    await writeCache(join(folder, "b"), await signed({ without: [tree] }));
+    expect(namesOf(await push({ store: "opt", packages: ["tree"] })).sort()).toEqual([
+      "tree copy",
+      "zlib present",
+    ]);
+  });
+
+  it("says what is not installed, and what no prefix is", async () => {
+    await install([ring, mpich]);
+    await expect(push({ packages: ["opt/ring"] })).rejects.toMatchObject({
+      code: "PACKAGE_NOT_CACHED",
+      message: expect.stringMatching(/zlib@1.3.1.*needed at run time by mpich/),
+    });
+    await expect(push({ store: "opt", packages: ["tree"] })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(push({ packages: ["opt"] })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(push({})).rejects.toMatchObject({ code: "USAGE" });
+    await expect(push({ packages: ["opt/ring"], to: undefined })).rejects.toMatchObject({ code: "USAGE" });
   });
 });
