@@ -26,6 +26,8 @@ export interface CacheTarget {
   readonly writer: CacheWriter;
   /** The same cache as its readers see it. Nothing need be there. */
   readonly reader: BuildCache;
+  /** Publishes the key that signs in the cache, as Spack does; nothing where nothing is signed. */
+  publishKey(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,6 +74,10 @@ export async function openTarget(
     source,
     writer,
     reader,
+    async publishKey() {
+      if (signer === undefined) return;
+      await writer.putKey({ fingerprint: signer.fingerprint, armored: await signer.publicKey() });
+    },
     async close() {
       await writer.close();
       await reader.close();

@@ -96,6 +96,7 @@ export async function pushInstalled(request: PushInstalledRequest): Promise<Push
     emit({ type: "stage", stage: "copy-packages", total: closure.specs.length, counts: "push" });
     const isListed = (hash: DagHash): boolean => there.some((index) => index.has(hash));
     const packages = await pushAll(closure.specs, tree, isListed, target, configuration, request);
+    if (packages.some(({ outcome }) => outcome === "copied")) await target.publishKey();
     return { to: target.writer.url, packages, signedBy: target.writer.signedBy };
   } finally {
     await target.close();

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { blobPath, manifestPath } from "../../../src/buildcache/formats/v3/paths.ts";
 import { type CopyRequest, copyPackages } from "../../../src/commands/cache/copyPackages.ts";
+import { listKeys } from "../../../src/commands/cache/listKeys.ts";
 import { listPackages } from "../../../src/commands/cache/listPackages.ts";
 import type { CacheRequest } from "../../../src/commands/cache/openNamedCaches.ts";
 import {
@@ -12,6 +13,7 @@ import {
   type PruneRequest,
   pruneCaches,
 } from "../../../src/commands/cache/pruneCaches.ts";
+import { publishKeys } from "../../../src/commands/cache/publishKeys.ts";
 import { type PushInstalledRequest, pushInstalled } from "../../../src/commands/cache/pushInstalled.ts";
 import { rebuildIndexes } from "../../../src/commands/cache/rebuildIndexes.ts";
 import { verifyPackages } from "../../../src/commands/cache/verifyPackages.ts";
@@ -189,6 +191,26 @@ describe("copyPackages", () => {
     await expect(copy({ to: join(folder, "c"), unsigned: true })).rejects.toMatchObject({
       code: "CONFIG_INVALID",
     });
+  });
+});
+
+describe("publishKeys", () => {
+  it("publishes keys and takes them out; copying publishes the key that signs", async () => {
+    await writeCache(join(folder, "a"), await signed());
+    const listed = async (cache: string) =>
+      (await listKeys(request({ caches: [cache], trust: [] }))).map(({ fingerprint }) => fingerprint);
+    const publish = (files: readonly string[], withdraw: readonly string[] = []) =>
+      publishKeys({ ...request({ caches: ["a"] }), publish: files, withdraw });
+    expect(await publish(["key.pub"])).toMatchObject([{ fingerprint: key.fingerprint, outcome: "written" }]);
+    expect(await publish(["key.pub"])).toMatchObject([{ outcome: "present" }]);
+    expect(await listed("a")).toEqual([key.fingerprint]);
+    await publish([], [key.fingerprint.toLowerCase()]);
+    expect(await listed("a")).toEqual([]);
+    await expect(publish(["key.asc"])).rejects.toMatchObject({ code: "KEY_INVALID" });
+    const target = { sign: "key.asc", unsigned: false, layout: undefined };
+    const how = { closure: true, withBuild: false, replace: false, dryRun: false, jobs: 1 };
+    await copyPackages({ ...request(), ...target, ...how, from: "a", to: "b", specs: ["zlib"] });
+    expect(await listed("b")).toEqual([key.fingerprint]);
   });
 });
 
