@@ -332,5 +332,16 @@ describe.skipIf(!hasCorpusCaches)("pruning (skipped without ../shared/corpus)", 
       .map(({ spec: { name } }) => name);
     expect(installed).toContain("ring");
     expect(installed).toContain("mpich");
+
+    // What Spack has installed is packed by Spack and pushed by us.
+    writeFileSync(
+      place.path("spacktainers.yaml"),
+      `spack: { url: ${realSpack?.checkout}, repos: [${(realSpack?.recipes ?? []).join(", ")}], wheels: ${realSpack?.wheels} }\n`,
+    );
+    const report = await cache(["push", "--store", "tree", "ring", "--to", "pushed", "--sign", "key.asc"]);
+    expect(outcomes(report)).toEqual({ copied: 7 });
+    expect(await cache(["verify", "--cache", "pushed", "--trust", "key.pub"])).toMatchObject({ findings: 0 });
+    const again = await cache(["push", "--store", "tree", "--to", "pushed", "--sign", "key.asc"]);
+    expect(outcomes(again)).toEqual({ copied: installed.length - 7, present: 7 });
   }
 });
