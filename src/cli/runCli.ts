@@ -5,7 +5,7 @@ import { type VerbOutcome, wantsColor } from "./context.ts";
 import { errorJson, errorLines } from "./errorText.ts";
 import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
 import { readerLeft, standardError, standardOutput } from "./standardStreams.ts";
-import { verbs } from "./verbs.ts";
+import { type Verb, verbs } from "./verbs.ts";
 
 /**
  * Runs one command line.
@@ -32,7 +32,7 @@ async function runVerb(argv: readonly string[]): Promise<number> {
     .version(toolVersion())
     .enablePositionalOptions();
   addGlobalOptions(program);
-  for (const verb of verbs) {
+  for (const verb of verbsNamed(argv)) {
     const command = addGlobalOptions(verb(program, outcome));
     commands.push(command, ...command.commands);
     program.addCommand(command);
@@ -53,6 +53,16 @@ async function runVerb(argv: readonly string[]): Promise<number> {
     if (thrown instanceof CommanderError) return reportUsage(thrown, argv);
     return reportFailure(thrown, globalOptions(program, ...commands));
   }
+}
+
+/** The verb that a command line begins with, alone: the options of all of them take a while to make. All where it begins with none. */
+function verbsNamed(argv: readonly string[]): readonly Verb[] {
+  const first = argv.findIndex(
+    (word, at) => !word.startsWith("-") && !["-C", "--directory"].includes(argv[at - 1] ?? ""),
+  );
+  const name = argv[first];
+  const verb = name !== undefined && Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  return verb === undefined ? Object.values(verbs) : [verb];
 }
 
 /** A command line that cannot be read; or help, or the version, which are printed already. */

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { VerbOutcome } from "./context.ts";
 import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
+import { cacheVerb } from "./verbs/cache.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
 import { dockerfileVerb } from "./verbs/dockerfile.ts";
@@ -29,31 +30,32 @@ import { verifyVerb } from "./verbs/verify.ts";
 /** Makes the command of one verb. Loading a verb must be cheap: its work is imported when it runs. */
 export type Verb = (program: Command, outcome: VerbOutcome) => Command;
 
-/** All verbs, in the order `--help` lists them. */
-export const verbs: readonly Verb[] = [
-  listVerb,
-  checkVerb,
-  lockVerb,
-  planVerb,
-  buildVerb,
-  testVerb,
-  pushVerb,
-  rebaseVerb,
-  pullVerb,
-  runVerb,
-  execVerb,
-  shellVerb,
-  sifVerb,
-  jobVerb,
-  doctorVerb,
-  unpackVerb,
-  explainVerb,
-  diffVerb,
-  dockerfileVerb,
-  baseVerb,
-  sbomVerb,
-  signVerb,
-  verifyVerb,
-  keysVerb,
-  spackVerb,
-];
+/** All verbs by name, in the order `--help` lists them. */
+export const verbs: Readonly<Record<string, Verb>> = {
+  list: listVerb,
+  check: checkVerb,
+  lock: lockVerb,
+  plan: planVerb,
+  build: buildVerb,
+  test: testVerb,
+  push: pushVerb,
+  rebase: rebaseVerb,
+  pull: pullVerb,
+  run: runVerb,
+  exec: execVerb,
+  shell: shellVerb,
+  sif: sifVerb,
+  job: jobVerb,
+  doctor: doctorVerb,
+  unpack: unpackVerb,
+  explain: explainVerb,
+  diff: diffVerb,
+  dockerfile: dockerfileVerb,
+  base: baseVerb,
+  sbom: sbomVerb,
+  sign: signVerb,
+  verify: verifyVerb,
+  keys: keysVerb,
+  cache: cacheVerb,
+  spack: spackVerb,
+};

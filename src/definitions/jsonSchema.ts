@@ -6,18 +6,18 @@ import { testsSchema } from "./testsSchema.ts";
 
 /** The text of `schema/spacktainers.json`. */
 export function configurationJsonSchema(): string {
-  const schema = z.toJSONSchema(configurationSchema, { io: "input", target: "draft-2020-12" });
+  const schema = z.toJSONSchema(configurationSchema(), { io: "input", target: "draft-2020-12" });
   return `${JSON.stringify({ title: "spacktainers.yaml", ...schema }, undefined, 2)}\n`;
 }
 
 /** The text of `schema/site.json`. */
 export function siteJsonSchema(): string {
-  const schema = z.toJSONSchema(siteSchema, { io: "input", target: "draft-2020-12" });
+  const schema = z.toJSONSchema(siteSchema(), { io: "input", target: "draft-2020-12" });
   return `${JSON.stringify({ title: "sites/*.yaml", ...schema }, undefined, 2)}\n`;
 }
 
 /** The text of `schema/test.json`. */
 export function testsJsonSchema(): string {
-  const schema = z.toJSONSchema(testsSchema, { io: "input", target: "draft-2020-12" });
+  const schema = z.toJSONSchema(testsSchema(), { io: "input", target: "draft-2020-12" });
   return `${JSON.stringify({ title: "test.yaml", ...schema }, undefined, 2)}\n`;
 }

@@ -35,9 +35,9 @@ export function readSite(text: string, file: string): SiteReading {
   const { root, problems } = parsePositionedYaml(text, file, "CONFIG_INVALID");
   if (root === undefined) return { site: undefined, problems, placeOf: () => ({ file }) };
   const value = root.kind === "scalar" && root.value === null ? {} : plainValue(root);
-  const parsed = siteSchema.safeParse(value);
+  const parsed = siteSchema().safeParse(value);
   if (!parsed.success)
-    for (const issue of parsed.error.issues) reportIssue(issue, root, [], problems, siteSchema);
+    for (const issue of parsed.error.issues) reportIssue(issue, root, [], problems, siteSchema());
   return {
     site: parsed.success && problems.errors.length === 0 ? parsed.data : undefined,
     problems: { errors: inOrderOfPlace(problems.errors), warnings: problems.warnings },

@@ -18,10 +18,10 @@ export function readTestsFile(text: string, file: string): TestsReading {
   const { root, problems } = parsePositionedYaml(text, file, "DEFINITION_INVALID");
   if (root === undefined) return { tests: undefined, problems };
   const value = root.kind === "scalar" && root.value === null ? {} : plainValue(root);
-  const parsed = testsSchema.safeParse(value);
+  const parsed = testsSchema().safeParse(value);
   if (!parsed.success)
     for (const issue of parsed.error.issues)
-      reportIssue(issue, root, [], problems, testsSchema, "DEFINITION_INVALID");
+      reportIssue(issue, root, [], problems, testsSchema(), "DEFINITION_INVALID");
   return {
     tests: parsed.success && problems.errors.length === 0 ? parsed.data : undefined,
     problems: { errors: inOrderOfPlace(problems.errors), warnings: problems.warnings },

@@ -42,7 +42,7 @@ const numeric: ReadonlySet<string> = new Set(["nodes", "tasks-per-node", "cpus-p
  */
 export function parseResource(key: ResourceField["key"], text: string): string | number {
   const value = numeric.has(key) ? (/^\d+$/.test(text) ? Number(text) : text) : text;
-  const parsed = siteSchema.shape[key].safeParse(value);
+  const parsed = siteSchema().shape[key].safeParse(value);
   if (parsed.success && parsed.data !== undefined) return parsed.data;
   const reason = parsed.error?.issues[0];
   const why = numeric.has(key) ? "must be a whole number of at least 1" : (reason?.message ?? "is not right");

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { TarExtent } from "../archive/tarIndex.ts";
 import { type Digest, hexOfDigest } from "../util/digest.ts";
-import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
 import { readBounded } from "../util/readBounded.ts";
 import { readExtent } from "./fileExtent.ts";
 import type { FileExtent } from "./layer.ts";
@@ -14,6 +14,12 @@ export interface LayoutFiles {
   readonly root: string;
   /** Where a file is; undefined when there is none. */
   find(name: string): Promise<FileExtent | undefined>;
+  /**
+   * A file whole.
+   * @param most bytes that it may have
+   * @throws SpacktainersError NOT_FOUND; ARCHIVE_INVALID when it is larger
+   */
+  read(name: string, most: number): Promise<Buffer>;
 }
 
 /** A layout that is a directory. */
@@ -31,6 +37,15 @@ export function directoryFiles(directory: string): LayoutFiles {
       // A pipe would be waited for.
       if (!facts.isFile()) throw new SpacktainersError("IO", "this is no file", { place: { file: path } });
       return { path, offset: 0, size: facts.size };
+    },
+    async read(name, most) {
+      const place = { file: join(directory, name) };
+      try {
+        return (await readBounded(place.file, most)) ?? tooLarge(place);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        throw code === "ENOENT" || code === "ENOTDIR" ? missing(place) : asSpacktainersError(error, place);
+      }
     },
   };
 }
@@ -52,6 +67,15 @@ export function archiveFiles(
       const extent = members.get(name);
       return extent === undefined ? undefined : { path, ...extent };
     },
+    async read(name, most) {
+      const place = { file: join(root, name) };
+      const extent = members.get(name);
+      if (extent === undefined) throw missing(place);
+      if (extent.size > most) return tooLarge(place);
+      const pieces: Buffer[] = [];
+      for await (const piece of readExtent({ path, ...extent })) pieces.push(piece);
+      return Buffer.concat(pieces);
+    },
   };
 }
 
@@ -65,27 +89,10 @@ export function layoutBlobPath(directory: string, digest: Digest): string {
   return join(directory, blobName(digest));
 }
 
-/**
- * Reads a file whole.
- * @param most bytes that it may have
- * @throws SpacktainersError NOT_FOUND; ARCHIVE_INVALID when it is larger
- */
-export async function readLayoutFile(files: LayoutFiles, name: string, most: number): Promise<Buffer> {
-  const place = { file: join(files.root, name) };
-  const extent = await files.find(name);
-  if (extent === undefined) throw new SpacktainersError("NOT_FOUND", "no such file", { place });
-  const bytes = extent.size > most ? undefined : await readWhole(extent, most);
-  if (bytes !== undefined) return bytes;
-  throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", { place });
+function missing(place: Place): SpacktainersError {
+  return new SpacktainersError("NOT_FOUND", "no such file", { place });
 }
 
-/** A file that is no part of another one is read as it is now, whatever it was when it was found. */
-async function readWhole(extent: FileExtent, most: number): Promise<Buffer | undefined> {
-  if (extent.offset === 0)
-    return readBounded(extent.path, most).catch((error: unknown) => {
-      throw asSpacktainersError(error, { file: extent.path });
-    });
-  const pieces: Buffer[] = [];
-  for await (const piece of readExtent(extent)) pieces.push(piece);
-  return Buffer.concat(pieces);
+function tooLarge(place: Place): never {
+  throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", { place });
 }

@@ -9,7 +9,7 @@ import { fileLayer } from "./fileLayer.ts";
 import { type DocumentReader, followIndex, shown } from "./followIndex.ts";
 import type { AttachedFacts, ImageQuery, OciImage } from "./image.ts";
 import type { LayerFacts, OciLayer } from "./layer.ts";
-import { blobName, directoryFiles, type LayoutFiles, readLayoutFile } from "./layoutFiles.ts";
+import { blobName, directoryFiles, type LayoutFiles } from "./layoutFiles.ts";
 import { ociImage } from "./ociImage.ts";
 import { platformText } from "./platform.ts";
 
@@ -41,7 +41,7 @@ export async function openLayoutFiles(
   const place = { file: files.root };
   await expectLayout(files, place);
   const indexPlace = { file: join(files.root, "index.json") };
-  const index = parseIndex(await readLayoutFile(files, "index.json", maxDocumentBytes), indexPlace);
+  const index = parseIndex(await files.read("index.json", maxDocumentBytes), indexPlace);
   const named = index.manifests.filter(
     ({ annotations }) => reference === undefined || annotations?.[referenceAnnotation] === reference,
   );
@@ -76,7 +76,7 @@ export async function openLayoutFiles(
 }
 
 async function expectLayout(files: LayoutFiles, place: Place): Promise<void> {
-  const marker = await readLayoutFile(files, "oci-layout", 4096).catch((cause: unknown) => {
+  const marker = await files.read("oci-layout", 4096).catch((cause: unknown) => {
     throw new SpacktainersError("NOT_FOUND", "this is not an OCI image layout: it has no file oci-layout", {
       place,
       cause,
@@ -100,7 +100,7 @@ async function readDocument(files: LayoutFiles, { digest, size }: Descriptor): P
   const place = { file: join(files.root, name) };
   if (size > maxDocumentBytes)
     throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", { place });
-  const bytes = await readLayoutFile(files, name, maxDocumentBytes);
+  const bytes = await files.read(name, maxDocumentBytes);
   if (bytes.length !== size || digestOf(bytes) !== digest) throw damaged(place);
   return bytes;
 }
@@ -124,7 +124,7 @@ async function factsIn(
     const digest = parseDigest(word);
     if (digest === undefined) continue;
     const place = { file: join(files.root, blobName(digest)) };
-    const bytes = await readLayoutFile(files, blobName(digest), maxBytes).catch(() => undefined);
+    const bytes = await files.read(blobName(digest), maxBytes).catch(() => undefined);
     if (bytes === undefined) continue;
     if (digestOf(bytes) !== digest)
       throw new SpacktainersError(

@@ -230,8 +230,8 @@ const builtinRecipes: RecipeSource = {
   place: {},
 };
 
-/** The configured source; without one, or without a commit for a repository, the default's. */
-async function spackSource(source: GitSource | undefined): Promise<GitSource> {
+/** The configured source of Spack; without one, or without a commit for a repository, the default's. */
+export async function spackSource(source: GitSource | undefined): Promise<GitSource> {
   if (source === undefined) return { ...defaultSpack, place: {} };
   if (source.ref !== undefined || source.commit !== undefined) return source;
   const folder = source.url.startsWith("file:") ? new URL(source.url).pathname : source.url;

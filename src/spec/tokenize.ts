@@ -2,6 +2,7 @@
  * Splits the text of a spec into tokens, by the lexical rules of each dialect: `docs/formats.md`, "Spec syntax".
  * Each pattern looks at a bounded part of the text only once, so that the time is linear in its length.
  */
+import { once } from "../util/once.ts";
 import type { Dialect } from "./abstract.ts";
 
 export type TokenKind =
@@ -110,9 +111,9 @@ function rulesOf(dialect: Dialect): readonly (readonly Rule[])[] {
   return [...byFirst, rules.filter(([kind]) => kind === "space")];
 }
 
-const rules: Readonly<Record<Dialect, readonly (readonly Rule[])[]>> = {
-  "0.x": rulesOf("0.x"),
-  "1.x": rulesOf("1.x"),
+const rules: Readonly<Record<Dialect, () => readonly (readonly Rule[])[]>> = {
+  "0.x": once(() => rulesOf("0.x")),
+  "1.x": once(() => rulesOf("1.x")),
 };
 
 /**
@@ -121,7 +122,7 @@ const rules: Readonly<Record<Dialect, readonly (readonly Rule[])[]>> = {
  */
 export function tokenize(text: string, dialect: Dialect): readonly Token[] {
   const tokens: Token[] = [];
-  const table = rules[dialect];
+  const table = rules[dialect]();
   let at = 0;
   while (at < text.length) {
     const candidates = table[Math.min(text.charCodeAt(at), 128)] ?? [];

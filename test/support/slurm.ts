@@ -12,7 +12,7 @@ import { freePort } from "./staticServer.ts";
 /** A Slurm cluster under way. */
 export interface SlurmCluster {
   readonly folder: string;
-  /** Variables with which Slurm's commands find it. */
+  /** Variables with which Slurm's commands find it; the home of its jobs, whose shells read no profile of the developer's. */
   readonly environment: NodeJS.ProcessEnv;
   stop(): void;
 }
@@ -40,7 +40,7 @@ export function pmixTrouble(): string | undefined {
 export async function startSlurm(): Promise<SlurmCluster> {
   const folder = mkdtempSync(join(tmpdir(), "spacktainers-slurm-"));
   chmodSync(folder, 0o755);
-  for (const name of ["state", "log", "munge", "run", "spool"]) mkdirSync(join(folder, name));
+  for (const name of ["state", "log", "munge", "run", "spool", "home"]) mkdirSync(join(folder, name));
   const key = join(folder, "munge", "munge.key");
   writeFileSync(key, randomBytes(1024), { mode: 0o400 });
   execFileSync("chown", ["-R", "munge", join(folder, "munge"), join(folder, "run")]);
@@ -55,7 +55,7 @@ export async function startSlurm(): Promise<SlurmCluster> {
       ...[`--pid-file=${folder}/run/munged.pid`, `--log-file=${folder}/munge/log`],
       `--seed-file=${folder}/munge/seed`,
     ]);
-    const environment = { SLURM_CONF: conf };
+    const environment = { SLURM_CONF: conf, HOME: join(folder, "home") };
     start("slurmctld", ["-f", conf], environment);
     for (const node of ["n1", "n2", "n3"]) start("slurmd", ["-f", conf, "-N", node], environment);
     await idle(environment, folder);

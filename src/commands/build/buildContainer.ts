@@ -1,8 +1,7 @@
 import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { buildMissing, type Provided } from "../../pipeline/compile/buildMissing.ts";
-import { publisher } from "../../pipeline/compile/publisher.ts";
+import type { Provided } from "../../pipeline/compile/buildMissing.ts";
 import { decideImage } from "../../pipeline/epilogue/makeImage.ts";
 import {
   builtImage,
@@ -50,9 +49,22 @@ export async function buildContainer(
   workshop: Workshop,
 ): Promise<BuildResult> {
   const started = performance.now();
-  const publish = publisher(configuration, workshop);
-  const provided = await buildMissing(container, configuration, workshop, publish);
+  const provided =
+    workshop.building === undefined
+      ? { container, compiled: undefined }
+      : await provide(container, configuration, workshop);
   return withOtherCopies(() => assemble(provided, started, configuration, request, workshop));
+}
+
+/** Builds what no cache has, by code that most builds do without. */
+async function provide(
+  container: Container,
+  configuration: Configuration,
+  workshop: Workshop,
+): Promise<Provided> {
+  const { buildMissing } = await import("../../pipeline/compile/buildMissing.ts");
+  const { publisher } = await import("../../pipeline/compile/publisher.ts");
+  return buildMissing(container, configuration, workshop, publisher(configuration, workshop));
 }
 
 /** The image of packages that are all in caches. */

@@ -7,7 +7,6 @@ import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
 import { type BuildResult, buildContainer } from "./buildContainer.ts";
-import { buildDefinition } from "./buildDefinition.ts";
 
 /**
  * Builds the images of the containers asked for, one after the other; they share the caches, the threads and what is
@@ -36,8 +35,9 @@ export async function buildContainers(
   const { configuration } = repository;
   const events = nameEvents(request.emit);
   return inWorkshop(configuration, { ...request, emit: events.emit }, async (workshop) => {
-    const outcomes = await forEachContainer(definitions, { events, signal, failFast }, (container) => {
-      const build = container.kind === "def" ? buildDefinition : buildContainer;
+    const outcomes = await forEachContainer(definitions, { events, signal, failFast }, async (container) => {
+      const build =
+        container.kind === "def" ? (await import("./buildDefinition.ts")).buildDefinition : buildContainer;
       return build(container, configuration, request, workshop);
     });
     if (resultsOf(outcomes).some(({ upToDate }) => !upToDate)) await tidyWorkshop(workshop);

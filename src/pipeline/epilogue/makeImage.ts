@@ -23,7 +23,6 @@ import { layerSettings } from "../plan/layerSettings.ts";
 import type { ContainerPlan } from "../plan/planContainer.ts";
 import type { OutputNames } from "../workspace/outputs.ts";
 import type { Workshop } from "../workspace/workshop.ts";
-import { continueImage } from "./continueImage.ts";
 
 /** An image about to be made. */
 export interface DecidedImage {
@@ -119,7 +118,7 @@ export async function decideImage(
     const continued =
       plan.epilogue === undefined
         ? undefined
-        : await continueImage(
+        : await (await import("./continueImage.ts")).continueImage(
             plan.epilogue,
             { assembly, draft, layers, labels, base: configuration.base },
             workshop,

@@ -2,8 +2,7 @@
 import { defaultBasePackages } from "../../base/debian/defaultPackages.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { type Dockerfile, parseDockerfile } from "../../dockerfile/parseDockerfile.ts";
-import { readEpilogue } from "./planEpilogue.ts";
+import type { Dockerfile } from "../../dockerfile/parseDockerfile.ts";
 
 /**
  * apt; what packages depend on and bases are made without (adduser, debconf); and of the packages that none names, because every system
@@ -35,7 +34,9 @@ export async function withEpilogueNeeds(
 ): Promise<Configuration> {
   const { base } = configuration;
   if (epilogue === undefined) return configuration;
-  // What is wrong with it is told first, whatever the base.
+  const { parseDockerfile } = await import("../../dockerfile/parseDockerfile.ts");
+  const { readEpilogue } = await import("./planEpilogue.ts");
+  // What is wrong with it is said first, whatever the base.
   const dockerfile = parseDockerfile(await readEpilogue(epilogue), epilogue);
   if (base.kind !== "debian" || !base.complete || !callsApt(dockerfile)) return configuration;
   const packages = base.packages ?? defaultBasePackages;

@@ -20,7 +20,7 @@ import { archiveSizes } from "./archiveSizes.ts";
 import { decidingFiles } from "./decidingFiles.ts";
 import { type OpenedContainer, openContainerForBuild } from "./openContainer.ts";
 import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
-import { type PlannedEpilogue, planEpilogue } from "./planEpilogue.ts";
+import type { PlannedEpilogue } from "./planEpilogue.ts";
 import { imageSettings, type PackagePlan, planPackages } from "./planPackages.ts";
 import { sourceFacts } from "./sourceFacts.ts";
 
@@ -72,11 +72,15 @@ export async function planContainer(
 ): Promise<ContainerPlan> {
   const opened = await openContainerForBuild(container, configured, request, tools);
   const { configuration, locks } = opened;
-  const epilogue = await planEpilogue(container, {
-    epilogue: configuration.epilogue,
-    buildArguments: request.buildArguments,
-    network: request.epilogueNetwork,
-  });
+  const epilogue =
+    container.epilogue === undefined
+      ? undefined
+      : // By code that most builds do without.
+        await (await import("./planEpilogue.ts")).planEpilogue(container.epilogue, container, {
+          epilogue: configuration.epilogue,
+          buildArguments: request.buildArguments,
+          network: request.epilogueNetwork,
+        });
   const base = startBase(
     {
       configured: configuration.base,

@@ -66,16 +66,15 @@ const nothing: ImageSettings = {
 /**
  * Reads a container's epilogue.
  *
- * @returns undefined when it has none
+ * @param file path of it
  * @throws SpacktainersError, SpacktainersErrors with the place of what is wrong: `DEFINITION_INVALID`; `NOT_SUPPORTED`, also for a
  *   command that asks for the network where it is not allowed
  */
 export async function planEpilogue(
-  container: Pick<Container, "epilogue" | "arch">,
+  file: string,
+  { arch }: Pick<Container, "arch">,
   { epilogue, buildArguments, network: asked }: EpilogueRequest,
-): Promise<PlannedEpilogue | undefined> {
-  const file = container.epilogue;
-  if (file === undefined) return undefined;
+): Promise<PlannedEpilogue> {
   const text = await readEpilogue(file);
   const dockerfile = parseDockerfile(text, file);
   const context = await openBuildContext(dirname(file), [`${basename(file)}.dockerignore`, ".dockerignore"]);
@@ -84,7 +83,7 @@ export async function planEpilogue(
   const evaluation = evaluate(dockerfile, {
     settings: nothing,
     arguments: given,
-    architecture: container.arch,
+    architecture: arch,
     isTrial: true,
   });
   refuseNetwork(evaluation, network, file);

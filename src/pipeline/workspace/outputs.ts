@@ -4,7 +4,6 @@ import { localLayers } from "../../image/registryLayer.ts";
 import { writeDockerArchive, writeOciArchive } from "../../image/writeArchives.ts";
 import { writeOciLayout } from "../../image/writeOciLayout.ts";
 import { writeRootfs } from "../../image/writeRootfs.ts";
-import { writeSif, writeSquashfs } from "../../sif/writeSif.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask, type Task } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
@@ -75,10 +74,10 @@ export async function writeOutput(
     case "rootfs":
       return writeRootfs(output.path, await image.layers(), rest);
     case "sif":
-      await writeSif(output.path, image, rest);
+      await (await import("../../sif/writeSif.ts")).writeSif(output.path, image, rest);
       return;
     case "squashfs":
-      await writeSquashfs(output.path, image, rest);
+      await (await import("../../sif/writeSif.ts")).writeSquashfs(output.path, image, rest);
   }
 }
 
