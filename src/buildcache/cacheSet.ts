@@ -5,6 +5,7 @@ import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/erro
 import { type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type BuildCache, type BuildCacheOptions, openBuildCache } from "./buildCache.ts";
 import type { PackageId, SpecLookup } from "./formats/packageId.ts";
+import type { NewPackage } from "./formats/writer.ts";
 import { mergeIndexes } from "./mergedIndex.ts";
 import { OtherCopyNeeded } from "./otherCopy.ts";
 import { pruneRemembered } from "./pruneRemembered.ts";
@@ -39,6 +40,8 @@ export interface CacheSet {
    *   the package
    */
   fetchArchive(pkg: CachedPackage): Promise<FetchedArchive>;
+  /** As {@link BuildCache.contentOf}, of the cache where the package was found. */
+  contentOf(pkg: CachedPackage): Promise<NewPackage>;
   fetchArchiveHead(pkg: CachedPackage, bytes: number): Promise<Uint8Array>;
   archivePrefix(pkg: CachedPackage): Promise<string | undefined>;
   archiveSize(pkg: CachedPackage): Promise<number | undefined>;
@@ -167,6 +170,7 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
       for (const attempt of attempts) warn(attempt, briefSpec(pkg.built), used.url);
       return value;
     },
+    contentOf: (pkg) => cacheOf(pkg).contentOf(pkg),
     // What is wrong with a copy is said when its archive is fetched.
     fetchArchiveHead: async (pkg, bytes) =>
       (await fromAnyCopy(pkg, (cache, copy) => cache.fetchArchiveHead(copy, bytes))).value,

@@ -6,6 +6,8 @@ import { SpacktainersError } from "../../util/errors.ts";
 import type { CacheSource } from "../types.ts";
 import type { Trust } from "./believe.ts";
 import type { CacheFormat } from "./format.ts";
+import { openOciFormat } from "./oci/ociFormat.ts";
+import { isOciUrl, openOciPlace } from "./oci/ociPlace.ts";
 import { placeOf } from "./storedFiles.ts";
 import { openV2Format } from "./v2/v2Format.ts";
 import { openV3Format } from "./v3/v3Format.ts";
@@ -35,6 +37,7 @@ export function openFormats(
   options: StoreOptions,
   policy: RetryPolicy,
 ): OpenedFormats {
+  if (isOciUrl(source.url)) return openRegistryFormats(source, trust, options);
   const store = openStore(source, options);
   return {
     url: store.url,
@@ -54,5 +57,21 @@ export function openFormats(
       );
     },
     close: () => store.close(),
+  };
+}
+
+function openRegistryFormats(source: CacheSource, trust: Trust, options: StoreOptions): OpenedFormats {
+  const place = openOciPlace(source.url, source.registry, options);
+  const { url } = place;
+  return {
+    url,
+    id: url,
+    formats: [openOciFormat(place, trust)],
+    explainAbsence: async () =>
+      new SpacktainersError("CACHE_UNAVAILABLE", "there is no build cache in this repository", {
+        place: { url },
+        hint: "check its name; a private one may need credentials (podman login, docker login)",
+      }),
+    close: () => place.close(),
   };
 }
