@@ -149,6 +149,11 @@ describe.skipIf(!hasCorpusCaches)("real caches (skipped without ../shared/corpus
         expect(await cache(["show", "ring"])).toMatchObject({
           copies: [{ format: "oci", prefix: expect.stringMatching(/ring-2.1.0/) }],
         });
+        const back = ["copy", url, "from-registry", "--from-unsigned", "--sign", "key.asc"];
+        expect(outcomes(await cache(back))).toEqual({ copied: 7 });
+        expect(await cache(["verify", "--cache", "from-registry", "--trust", "key.pub"])).toMatchObject({
+          findings: 0,
+        });
         // Tags have no age: nothing of what is there may be young, unless that is said not to matter.
         const kept = await place.run(["--json", "cache", "prune", "--cache", url, "--keep-spec", "zlib"]);
         const plan = jsonLines(kept).find(({ type }) => type === "plan") as {

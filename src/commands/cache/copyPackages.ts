@@ -15,6 +15,8 @@ import { type CacheTarget, openTarget, type TargetOptions, targetIndexes } from 
 export interface CopyRequest extends CacheRequest, TargetOptions {
   readonly from: string;
   readonly to: string;
+  /** Whether `from` is one without signatures, whatever the configuration says. */
+  readonly fromUnsigned: boolean;
   /** None: everything. */
   readonly specs: readonly string[];
   /** False: the packages that satisfy a spec alone, without what they need. */
@@ -68,9 +70,11 @@ const rounds = 3;
 export async function copyPackages(request: CopyRequest): Promise<CopyReport> {
   const { emit, specs } = request;
   const wanted = wantedSpecs(specs);
-  const { repository, open } = await namedCaches({ ...request, caches: [request.from] });
+  const { repository, sources, open } = await namedCaches({ ...request, caches: [request.from] });
   const target = await openTarget(request.to, request, repository.configuration, request);
-  const set = open();
+  const set = open(
+    sources.map((source) => ({ ...source, unsigned: source.unsigned || request.fromUnsigned })),
+  );
   try {
     if (set.caches.some(({ id }) => id === target.writer.id))
       throw new SpacktainersError("USAGE", "a cache cannot be copied into itself");
