@@ -1,5 +1,5 @@
 /** What a job of Slurm runs: our supervisor, with the task in a file. */
-import { mkdir, open, writeFile } from "node:fs/promises";
+import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { shellLine } from "../../util/shellQuote.ts";
 import type { BuilderContainer } from "../container/builderContainer.ts";
@@ -32,7 +32,7 @@ export async function writeJob(task: BuildTask, report: string, options: JobTool
     if (error.code !== "EEXIST") throw error;
   });
   const { steps, env } = commandsOnNode(task, options);
-  const path = `${report}.task`;
+  const path = taskFile(report);
   const file = await open(path, "w", 0o600);
   try {
     await file.writeFile(JSON.stringify({ steps, env, log: task.log, report, grace }));
@@ -51,4 +51,13 @@ function commandsOnNode(
   const { PATH, HOME, USER } = process.env;
   const own = Object.fromEntries(Object.entries({ PATH, HOME, USER }).filter(([, value]) => value));
   return { steps, env: { ...own, ...variables } };
+}
+
+/** Removes what a job that has ended was given: there may be passwords of proxies in it. */
+export async function removeTask(report: string): Promise<void> {
+  await rm(taskFile(report), { force: true }).catch(() => {});
+}
+
+function taskFile(report: string): string {
+  return `${report}.task`;
 }
