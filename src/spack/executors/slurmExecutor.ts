@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { SlurmConfiguration } from "../../definitions/slurmConfiguration.ts";
 import { accountedJobs, cancelJobs, isFinal, type QueuedJob, queuedJobs } from "../../slurm/queue.ts";
-import { canSubmit, submitJob } from "../../slurm/slurm.ts";
+import { canSubmit } from "../../slurm/slurm.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
@@ -11,10 +11,10 @@ import { lastLine } from "../../util/tool.ts";
 import type { BuildTask, Executor, TaskEnd, TaskHandle } from "./executor.ts";
 import { notStarted } from "./hostExecutor.ts";
 import { jobEnd, reportedEnd } from "./slurmEnd.ts";
-import { type JobTools, removeTask, writeJob } from "./slurmJob.ts";
+import { type JobTools, removeTask, submitPatiently, writeJob } from "./slurmJob.ts";
 import { type OrphanedJob, openJournal, orphanedJobs, type SlurmJournal } from "./slurmJournal.ts";
 import { readReport } from "./slurmReport.ts";
-import { jobName, jobOptions, submitEnvironment } from "./slurmRequest.ts";
+import { jobName, jobOptions } from "./slurmRequest.ts";
 
 /** How jobs are run. */
 export interface SlurmOptions extends JobTools {
@@ -259,7 +259,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
       const report = `${task.log.replace(/\.log$/, "")}.report`;
       const script = await writeJob(task, report, options);
       const args = jobOptions(task, settings, waiting, `${report}.slurm`);
-      const id = await submitJob(script, task.cwd, args, submitEnvironment());
+      const id = await submitPatiently(script, task.cwd, args, settings.poll);
       await add({ id, name: jobName(task), hash: task.hash, work, log: task.log, report });
       return take(id, task, after, report);
     },

@@ -1,11 +1,15 @@
 /** What a job of Slurm runs: our supervisor, with the task in a file. */
 import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { submitJob } from "../../slurm/slurm.ts";
+import { SpacktainersError } from "../../util/errors.ts";
 import { shellLine } from "../../util/shellQuote.ts";
 import type { BuilderContainer } from "../container/builderContainer.ts";
 import { supervisorScript } from "../supervisorScript.ts";
 import { taskInside } from "./containerExecutor.ts";
 import type { BuildTask } from "./executor.ts";
+import { submitEnvironment } from "./slurmRequest.ts";
 
 /** With what it runs. */
 export interface JobTools {
@@ -15,6 +19,10 @@ export interface JobTools {
   readonly container: BuilderContainer | undefined;
 }
 
+/** What sbatch says when the same may work a little later. */
+const busy = /timed out|temporarily|try again|unable to contact|connection refused/i;
+/** How often a job is tried to be submitted. */
+const mostAttempts = 4;
 /** Seconds from asking the processes of a job to end to killing them: less than Slurm gives all of them (`KillWait`). */
 const grace = 2;
 
@@ -60,4 +68,28 @@ export async function removeTask(report: string): Promise<void> {
 
 function taskFile(report: string): string {
   return `${report}.task`;
+}
+
+/**
+ * Submits a job; a controller that is too busy to answer is asked again.
+ *
+ * @param args options of sbatch
+ * @param seconds to wait before it is asked again
+ * @throws SpacktainersError as `submitJob`
+ */
+export async function submitPatiently(
+  script: string,
+  cwd: string,
+  args: readonly string[],
+  seconds: number,
+): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await submitJob(script, cwd, args, submitEnvironment());
+    } catch (error) {
+      const isBusy = error instanceof SpacktainersError && busy.test(error.message);
+      if (!isBusy || attempt === mostAttempts) throw error;
+      await wait(attempt * seconds * 1000);
+    }
+  }
 }
