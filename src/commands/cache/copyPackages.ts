@@ -92,6 +92,7 @@ export async function copyPackages(request: CopyRequest): Promise<CopyReport> {
       : { specs: dependenciesFirst(chosen), missing: [], missingBuild: [] };
     if (closure.missing.length > 0) throw oneError(closure.missing.map(notThere(request.from)));
     const packages = await transfer(closure, indexes, there, set, target, request);
+    if (packages.some(({ outcome }) => outcome === "copied")) await target.publishKey();
     await set.prune();
     return {
       from: set.caches[0]?.url ?? request.from,
