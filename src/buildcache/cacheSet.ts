@@ -129,7 +129,11 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
           if (cache === undefined) continue;
           if ("failure" in result) leaveOut({ cache, failure: result.failure });
           // Where folders cannot be listed, a wrong URL looks like this.
-          else if (result.value.length === 0) options.emit(withoutIndex(cache.url));
+          else if (
+            result.value.length === 0 &&
+            sources.find(({ url }) => url === cache.url)?.mayBeEmpty !== true
+          )
+            options.emit(withoutIndex(cache.url));
         }
         const indexes = results.flatMap((result) => ("value" in result ? result.value : []));
         if (indexes.every(({ size }) => size === 0)) throw nothingCached(indexed, failures);

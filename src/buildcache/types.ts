@@ -18,6 +18,8 @@ export interface CacheSource extends StoreSource {
   readonly unsigned: boolean;
   /** What is configured of the registry, for caches in one; undefined: the machine's own credentials. */
   readonly registry?: Omit<RegistrySettings, "url"> | undefined;
+  /** True for a cache that is still to be filled: that there is nothing where it is, is no error. */
+  readonly mayBeEmpty?: boolean;
   /** True for a cache that is asked for packages that are chosen already: its index is not read. */
   readonly hashOnly?: boolean;
 }

@@ -58,7 +58,7 @@ export function checkCaches(tree: YamlNode, problems: ProblemList): void {
         unsigned?.keyPlace ?? item.place,
         "remove one of them",
       );
-    checkPushing(item, problems, { scheme, isUnsigned });
+    checkPushing(item, problems, scheme);
     if (scheme !== "s3")
       for (const key of s3Keys) {
         const wrong = yamlEntry(item, key);
@@ -69,11 +69,7 @@ export function checkCaches(tree: YamlNode, problems: ProblemList): void {
 }
 
 /** What the schema cannot say about pushing into a cache: where that is possible, and how it is signed. */
-function checkPushing(
-  cache: YamlNode,
-  problems: ProblemList,
-  { scheme, isUnsigned }: { readonly scheme: string | undefined; readonly isUnsigned: boolean },
-): void {
+function checkPushing(cache: YamlNode, problems: ProblemList, scheme: string | undefined): void {
   const push = yamlEntry(cache, "push");
   const pushes = push?.value.kind === "scalar" && push.value.value === true;
   const sign = yamlEntry(cache, "sign");
@@ -84,13 +80,6 @@ function checkPushing(
       "nothing can be pushed to a web server",
       push?.keyPlace ?? cache.place,
       "name the path, the s3: URL or the registry behind it",
-    );
-  if (pushes && sign === undefined && !isUnsigned)
-    problems.error(
-      "CONFIG_INVALID",
-      "what is pushed to this cache has to be signed, and no key is named",
-      push?.keyPlace ?? cache.place,
-      "add `sign:` with the private key: a file, env://NAME or gpg://FINGERPRINT",
     );
   if (sign !== undefined && inRegistry)
     problems.error("CONFIG_INVALID", "nothing is signed in a registry", sign.keyPlace, "remove `sign`");

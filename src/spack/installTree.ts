@@ -1,6 +1,6 @@
 /** An install tree of Spack's: what is installed in it, read from Spack's own database without running Spack. */
 import { readdir, realpath, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { specfileVersionOf } from "../buildcache/index/openIndex.ts";
 import { type ConcreteSpec, type DagHash, parseDagHash } from "../spec/concrete.ts";
 import type { Dialect } from "../spec/dialect.ts";
@@ -10,8 +10,8 @@ import { type Place, SpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import { readBounded } from "../util/readBounded.ts";
 
-/** What Spack puts into an install tree to make its path long. */
-const padding = "/__spack_path_placeholder__";
+/** What Spack puts into the path of an install tree, again and again, to make it long; the last piece is cut off where it is long enough. */
+const placeholder = "__spack_path_placeholder__";
 
 /** A database of 100 000 packages has some 200 MB. */
 const largestDatabase = 1 << 30;
@@ -62,11 +62,11 @@ export async function readInstallTree(path: string): Promise<InstallTree> {
     if (record.installed === true && spec.external === undefined && typeof record.path === "string")
       prefixes.set(hash, record.path);
   }
-  const at = root.indexOf(padding);
+  const configuredRoot = withoutPadding(root);
   return {
     root,
-    configuredRoot: at < 0 ? root : root.slice(0, at),
-    paddedLength: at < 0 ? 0 : Buffer.byteLength(root),
+    configuredRoot,
+    paddedLength: configuredRoot === root ? 0 : Buffer.byteLength(root),
     generation: dialectOf(specfileVersion),
     specs,
     prefixes,
@@ -89,13 +89,23 @@ async function below(folder: string): Promise<string | undefined> {
   for (let at = folder; ; ) {
     if (await hasDatabase(at)) return at;
     const names = await readdir(at).catch((): string[] => []);
-    // The last piece may be cut off.
-    const next = names.find(
-      (name) => name.startsWith("__spack_p") || padding.slice(1).startsWith(name.replace(/_$/, "")),
-    );
-    if (next === undefined || next.length < 3) return undefined;
+    const next = names.find(isPadding);
+    if (next === undefined) return undefined;
     at = join(at, next);
   }
+}
+
+/** Whether a piece of a path is one of padding. A slash that would have been the last character is an underscore. */
+function isPadding(name: string): boolean {
+  if (name === "") return false;
+  return placeholder.startsWith(name) || (name.endsWith("_") && placeholder.startsWith(name.slice(0, -1)));
+}
+
+/** A root without its padding. */
+function withoutPadding(root: string): string {
+  let at = root;
+  while (isPadding(basename(at))) at = dirname(at);
+  return at;
 }
 
 async function above(prefix: string): Promise<string | undefined> {

@@ -20,6 +20,8 @@ export interface OpenedFormats {
   readonly id: string;
   /** All that may be there, in the order in which they are asked for a package. */
   readonly formats: readonly CacheFormat[];
+  /** As `CacheSource.mayBeEmpty`. */
+  readonly mayBeEmpty: boolean;
   /** The error for a place that has none of them. */
   explainAbsence(): Promise<SpacktainersError>;
   close(): Promise<void>;
@@ -42,6 +44,7 @@ export function openFormats(
   return {
     url: store.url,
     id: store.id,
+    mayBeEmpty: source.mayBeEmpty === true,
     formats: [openV3Format(store, trust, policy), openV2Format(store, trust)],
     async explainAbsence() {
       const place = placeOf(store, "");
@@ -66,6 +69,7 @@ function openRegistryFormats(source: CacheSource, trust: Trust, options: StoreOp
   return {
     url,
     id: url,
+    mayBeEmpty: source.mayBeEmpty === true,
     formats: [openOciFormat(place, trust)],
     explainAbsence: async () =>
       new SpacktainersError("CACHE_UNAVAILABLE", "there is no build cache in this repository", {

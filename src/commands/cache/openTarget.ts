@@ -1,10 +1,11 @@
 /** The cache that a command line writes into. */
+import { resolve } from "node:path";
 import { type BuildCache, openBuildCache } from "../../buildcache/buildCache.ts";
 import { openCacheWriter, type WriterSettings } from "../../buildcache/formats/openWriter.ts";
 import type { CacheWriter } from "../../buildcache/formats/writer.ts";
 import type { CacheSource } from "../../buildcache/types.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
-import { openSigningKey } from "../../openpgp/signingKey.ts";
+import { isSigningKeyFile, openSigningKey } from "../../openpgp/signingKey.ts";
 import { cacheSources } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { CacheRequest } from "./openNamedCaches.ts";
@@ -25,6 +26,8 @@ export interface CacheTarget {
   readonly writer: CacheWriter;
   /** The same cache as its readers see it. Nothing need be there. */
   readonly reader: BuildCache;
+  /** Publishes the key that signs in the cache, as Spack does; nothing where nothing is signed. */
+  publishKey(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,7 +47,9 @@ export async function openTarget(
   const [found] = await cacheSources(configuration, { caches: [text], trust }, directory);
   if (found === undefined) throw new SpacktainersError("INTERNAL", `${text} is no cache`);
   const configured = configuration.caches.find(({ url }) => url === found.url);
-  const where = options.unsigned ? undefined : options.sign;
+  const asked = options.sign;
+  const given = asked !== undefined && isSigningKeyFile(asked) ? resolve(directory, asked) : asked;
+  const where = options.unsigned ? undefined : (given ?? configured?.sign);
   const signer = where === undefined ? undefined : await openSigningKey(where, { signal });
   const own =
     signer === undefined || found.keys.length > 0
@@ -59,12 +64,20 @@ export async function openTarget(
       { place: configured.place, hint: "leave out --unsigned, and name a key: --sign KEY" },
     );
   const source = { ...found, keys: own, unsigned, hashOnly: false };
-  const writer = openCacheWriter(source, { signer, layout: options.layout }, { emit, signal });
+  const writer = openCacheWriter(
+    source,
+    { signer, layout: options.layout ?? configured?.layout },
+    { emit, signal },
+  );
   const reader = openBuildCache(source, { emit, signal, refresh: true });
   return {
     source,
     writer,
     reader,
+    async publishKey() {
+      if (signer === undefined) return;
+      await writer.putKey({ fingerprint: signer.fingerprint, armored: await signer.publicKey() });
+    },
     async close() {
       await writer.close();
       await reader.close();

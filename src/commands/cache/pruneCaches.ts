@@ -11,6 +11,7 @@ import { listedSpecs, namesWanted, wantedSpecs } from "./listedSpecs.ts";
 import { type NamedNeed, namedNeeds } from "./namedNeeds.ts";
 import { type CacheRequest, namedCaches, unjudged } from "./openNamedCaches.ts";
 import { type KeepReason, planPrune, type StoredNode } from "./prunePlan.ts";
+import { pushedSources } from "./pushedSources.ts";
 
 /** A command line of `cache prune`. */
 export interface PruneRequest extends CacheRequest {
@@ -101,14 +102,9 @@ export async function pruneCaches(
   clock: Clock = systemClock,
 ): Promise<readonly PruneOutcome[]> {
   const { emit, signal } = request;
-  const { repository, sources, open } = await namedCaches(request);
-  const pushed = new Set(repository.configuration.caches.filter(({ push }) => push).map(({ url }) => url));
-  // Others' caches are not ours to tidy up.
-  const targets = request.caches.length > 0 ? sources : sources.filter(({ url }) => pushed.has(url));
-  if (targets.length === 0)
-    throw new SpacktainersError("USAGE", "no cache of the configuration is one that is pushed to", {
-      hint: "say `push: true` of yours, or name it: --cache URL",
-    });
+  const named = await namedCaches(request);
+  const { repository, open } = named;
+  const targets = pushedSources(named, request);
   const choosing = open();
   const looking = open(unjudged(targets));
   const writers = targets.map((source) => writerFor(source, request, clock));

@@ -50,6 +50,9 @@ const packedAtOnce = 16;
 /** After so many packages the index is written. */
 const indexEvery = 128;
 
+/** How often what was there is looked at again. */
+const rounds = 3;
+
 /** Largest spec file in a prefix, in bytes. */
 const largestSpec = 64 * 2 ** 20;
 
@@ -95,11 +98,38 @@ export async function pushInstalled(request: PushInstalledRequest): Promise<Push
       );
     emit({ type: "stage", stage: "copy-packages", total: closure.specs.length, counts: "push" });
     const isListed = (hash: DagHash): boolean => there.some((index) => index.has(hash));
-    const packages = await pushAll(closure.specs, tree, isListed, target, configuration, request);
+    const pushed = new Map<DagHash, CopiedPackage>();
+    let due = closure.specs;
+    for (let round = 0; due.length > 0 && round < rounds; round++) {
+      const listed = round === 0 ? isListed : () => false;
+      for (const one of await pushAll(due, tree, listed, target, configuration, request))
+        pushed.set(one.hash, one);
+      // What was there already may have been removed while the rest was on its way.
+      due = request.dryRun ? [] : await vanished(due, pushed, tree, target);
+    }
+    const packages = closure.specs.flatMap(({ hash }) => pushed.get(hash) ?? []);
+    if (packages.some(({ outcome }) => outcome === "copied")) await target.publishKey();
     return { to: target.writer.url, packages, signedBy: target.writer.signedBy };
   } finally {
     await target.close();
   }
+}
+
+/** Of what was there already, what is there no longer. */
+async function vanished(
+  specs: readonly ConcreteSpec[],
+  pushed: ReadonlyMap<DagHash, CopiedPackage>,
+  tree: InstallTree,
+  target: CacheTarget,
+): Promise<readonly ConcreteSpec[]> {
+  const gone: ConcreteSpec[] = [];
+  for (const spec of specs)
+    if (
+      pushed.get(spec.hash)?.outcome === "present" &&
+      !(await isUsable(target, spec, (hash) => tree.specs.get(hash)))
+    )
+      gone.push(spec);
+  return gone;
 }
 
 async function chosenPackages(

@@ -1,7 +1,7 @@
 import { openCacheWriter } from "../../buildcache/formats/openWriter.ts";
 import type { IndexUpdate } from "../../buildcache/formats/writer.ts";
-import { SpacktainersError } from "../../util/errors.ts";
 import { type CacheRequest, namedCaches } from "./openNamedCaches.ts";
+import { pushedSources } from "./pushedSources.ts";
 
 /** What became of the indexes of a cache. */
 export interface RebuiltIndexes extends IndexUpdate {
@@ -15,13 +15,7 @@ export interface RebuiltIndexes extends IndexUpdate {
  */
 export async function rebuildIndexes(request: CacheRequest): Promise<readonly RebuiltIndexes[]> {
   const { emit, signal } = request;
-  const { repository, sources } = await namedCaches(request);
-  const pushed = new Set(repository.configuration.caches.filter(({ push }) => push).map(({ url }) => url));
-  const targets = request.caches.length > 0 ? sources : sources.filter(({ url }) => pushed.has(url));
-  if (targets.length === 0)
-    throw new SpacktainersError("USAGE", "no cache of the configuration is one that is pushed to", {
-      hint: "say `push: true` of yours, or name it: --cache URL",
-    });
+  const targets = pushedSources(await namedCaches(request), request);
   emit({ type: "stage", stage: "index-packages" });
   const rebuilt: RebuiltIndexes[] = [];
   for (const source of targets) {

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { blobPath, manifestPath } from "../../../src/buildcache/formats/v3/paths.ts";
 import { type CopyRequest, copyPackages } from "../../../src/commands/cache/copyPackages.ts";
+import { listKeys } from "../../../src/commands/cache/listKeys.ts";
 import { listPackages } from "../../../src/commands/cache/listPackages.ts";
 import type { CacheRequest } from "../../../src/commands/cache/openNamedCaches.ts";
 import {
@@ -12,15 +13,17 @@ import {
   type PruneRequest,
   pruneCaches,
 } from "../../../src/commands/cache/pruneCaches.ts";
+import { publishKeys } from "../../../src/commands/cache/publishKeys.ts";
+import { type PushInstalledRequest, pushInstalled } from "../../../src/commands/cache/pushInstalled.ts";
 import { rebuildIndexes } from "../../../src/commands/cache/rebuildIndexes.ts";
 import { verifyPackages } from "../../../src/commands/cache/verifyPackages.ts";
-import { writeLock } from "../../../src/environment/writeLock.ts";
+import { writeLock, writeNode } from "../../../src/environment/writeLock.ts";
 import type { ConcreteSpec } from "../../../src/spec/concrete.ts";
 import { digestOf } from "../../../src/util/digest.ts";
 import type { WorkEvent } from "../../../src/util/events.ts";
 import { makeSpec } from "../../concretize/specs.ts";
 import { makeKey, type TestKey } from "../../support/signingKey.ts";
-import { packedSpec, specCache } from "../../support/specCache.ts";
+import { packedSpec, specCache, specDocument } from "../../support/specCache.ts";
 import { writeCache } from "../../support/testCache.ts";
 
 let folder: string;
@@ -83,6 +86,7 @@ describe("copyPackages", () => {
       ...request(),
       from: "a",
       to: "b",
+      fromUnsigned: false,
       specs: ["ring"],
       sign: "key.asc",
       unsigned: false,
@@ -93,7 +97,6 @@ describe("copyPackages", () => {
       dryRun: false,
       jobs: 1,
       ...more,
-      ...(more.sign === undefined && !more.unsigned ? { sign: join(folder, "key.asc") } : {}),
     });
   const outcomes = ({ packages }: Awaited<ReturnType<typeof copy>>) =>
     packages.map(({ name, outcome }) => `${name} ${outcome}`);
@@ -121,6 +124,9 @@ describe("copyPackages", () => {
     const other = await makeKey();
     await writeCache(join(folder, "a"), await specCache(specs, { sign: (text) => other.sign(text) }));
     await expect(copy()).rejects.toMatchObject({ code: "KEY_UNKNOWN" });
+    await writeCache(join(folder, "plain"), await specCache(specs));
+    await expect(copy({ from: "plain", to: "c" })).rejects.toMatchObject({ code: "SIGNATURE_MISSING" });
+    expect(outcomes(await copy({ from: "plain", to: "c", fromUnsigned: true }))).toContain("ring copied");
     expect(existsSync(join(folder, "b/v3/manifests/spec"))).toBe(false);
   });
 
@@ -189,6 +195,33 @@ describe("copyPackages", () => {
     await expect(copy({ to: join(folder, "c"), unsigned: true })).rejects.toMatchObject({
       code: "CONFIG_INVALID",
     });
+  });
+});
+
+describe("publishKeys", () => {
+  it("publishes keys and takes them out; copying publishes the key that signs", async () => {
+    await writeCache(join(folder, "a"), await signed());
+    const listed = async (cache: string) =>
+      (await listKeys(request({ caches: [cache], trust: [] }))).map(({ fingerprint }) => fingerprint);
+    const publish = (files: readonly string[], withdraw: readonly string[] = []) =>
+      publishKeys({ ...request({ caches: ["a"] }), publish: files, withdraw });
+    expect(await publish(["key.pub"])).toMatchObject([{ fingerprint: key.fingerprint, outcome: "written" }]);
+    expect(await publish(["key.pub"])).toMatchObject([{ outcome: "present" }]);
+    expect(await listed("a")).toEqual([key.fingerprint]);
+    await publish([], [key.fingerprint.toLowerCase()]);
+    expect(await listed("a")).toEqual([]);
+    await expect(publish(["key.asc"])).rejects.toMatchObject({ code: "KEY_INVALID" });
+    const target = { sign: "key.asc", unsigned: false, layout: undefined };
+    const how = {
+      fromUnsigned: false,
+      closure: true,
+      withBuild: false,
+      replace: false,
+      dryRun: false,
+      jobs: 1,
+    };
+    await copyPackages({ ...request(), ...target, ...how, from: "a", to: "b", specs: ["zlib"] });
+    expect(await listed("b")).toEqual([key.fingerprint]);
   });
 });
 
@@ -373,5 +406,72 @@ describe("pruneCaches", () => {
     await writeCache(join(folder, "a"), await signed());
     await writeFile(join(folder, "spacktainers.yaml"), `caches: [{ url: a, trust: [key.pub] }]\n`);
     await expect(prune({ caches: [], trust: [] })).rejects.toMatchObject({ code: "USAGE" });
+  });
+});
+
+describe("pushInstalled", () => {
+  const push = (more: Partial<PushInstalledRequest>) =>
+    pushInstalled({
+      ...request(),
+      to: "b",
+      store: undefined,
+      packages: [],
+      sign: "key.asc",
+      unsigned: false,
+      layout: undefined,
+      closure: true,
+      withBuild: false,
+      replace: false,
+      dryRun: true,
+      ...more,
+    });
+  const install = async (there: readonly ConcreteSpec[]) => {
+    const root = join(folder, "opt");
+    const installs = Object.fromEntries(
+      specs.map((spec) => [
+        spec.hash,
+        {
+          spec: writeNode(spec, spec.specfileVersion),
+          path: spec.external === undefined ? join(root, spec.name) : spec.external.path,
+          installed: there.includes(spec),
+        },
+      ]),
+    );
+    await mkdir(join(root, ".spack-db"), { recursive: true });
+    const database = { database: { version: "8", installs } };
+    await writeFile(join(root, ".spack-db/index.json"), JSON.stringify(database));
+    for (const spec of there) {
+      await mkdir(join(root, spec.name, ".spack"), { recursive: true });
+      const document = JSON.stringify(specDocument(specs, spec));
+      await writeFile(join(root, spec.name, ".spack/spec.json"), document);
+    }
+  };
+  const namesOf = ({ packages }: Awaited<ReturnType<typeof push>>) =>
+    packages.map(({ name, outcome }) => `${name} ${outcome}`);
+
+  it("finds what would be pushed, by prefix and by spec, with what it needs", async () => {
+    await install([ring, mpich, zlib, tree]);
+    expect(namesOf(await push({ packages: ["opt/ring"] }))).toEqual(["zlib copy", "mpich copy", "ring copy"]);
+    expect(namesOf(await push({ store: "opt", packages: ["tree@2:"] }))).toEqual(["zlib copy", "tree copy"]);
+    expect(namesOf(await push({ store: "opt", packages: ["ring"], closure: false }))).toEqual(["ring copy"]);
+    expect(await push({ store: "opt" })).toMatchObject({ packages: { length: 4 } });
+    // What the cache has is left alone.
+    await writeCache(join(folder, "b"), await signed({ without: [tree] }));
+    expect(namesOf(await push({ store: "opt", packages: ["tree"] })).sort()).toEqual([
+      "tree copy",
+      "zlib present",
+    ]);
+  });
+
+  it("says what is not installed, and what no prefix is", async () => {
+    await install([ring, mpich]);
+    await expect(push({ packages: ["opt/ring"] })).rejects.toMatchObject({
+      code: "PACKAGE_NOT_CACHED",
+      message: expect.stringMatching(/zlib@1.3.1.*needed at run time by mpich/),
+    });
+    await expect(push({ store: "opt", packages: ["tree"] })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(push({ packages: ["opt"] })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(push({})).rejects.toMatchObject({ code: "USAGE" });
+    await expect(push({ packages: ["opt/ring"], to: undefined })).rejects.toMatchObject({ code: "USAGE" });
   });
 });
