@@ -60,6 +60,7 @@ export const innerOrders = {
     "pull",
     "run",
     "test",
+    "cache",
   ],
 };
 
