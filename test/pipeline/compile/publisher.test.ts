@@ -124,6 +124,26 @@ describe("publisher", () => {
     expect(await contents(to)).toEqual({ part1: key.fingerprint, part2: key.fingerprint });
   });
 
+  it("pushes the package that a spliced one was made of, too: Spack installs that one's archive", async () => {
+    const origin = await newPackage(root, "v3", 3);
+    const spliced = await newPackage(root, "v3", 4, [3]);
+    const json = JSON.parse(spliced.content.specFile);
+    json.spec.nodes[0].build_spec = { name: origin.name, hash: origin.hash };
+    const one = { ...spliced, content: { ...spliced.content, specFile: JSON.stringify(json) } };
+    const to = openCacheWriter(
+      { url: built, keys: [], unsigned: true },
+      { signer: undefined },
+      { emit: ignoreEvents },
+    );
+    for (const { content } of [origin, one]) await to.put(content);
+    await to.close();
+    const target = cache("a");
+    await withPublisher(publisher({ caches: [target], registries: [] }, tools()), async (publish) =>
+      publish?.(specOf(one), built),
+    );
+    expect(await contents(target)).toEqual({ part3: key.fingerprint, part4: key.fingerprint });
+  });
+
   it("leaves a cache out whose key is not on this machine, and says so", async () => {
     const events: WorkEvent[] = [];
     const caches = [cache("a", { sign: "env://SIGNING_KEY" })];
