@@ -85,6 +85,7 @@ describe.skipIf(!usable)(
         const signed = Object.fromEntries(expected.map((name) => [name, key.fingerprint]));
         const trusting = { keys: [key.file], unsigned: false };
         expect(await contents({ ...bucket, ...trusting })).toEqual(signed);
+        expect(await contents({ url: work.path("folder"), ...trusting })).toEqual(signed);
         expect(await contents({ url: images, keys: [], unsigned: true })).toEqual(
           Object.fromEntries(expected.map((name) => [name, "nobody"])),
         );

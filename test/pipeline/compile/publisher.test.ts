@@ -102,6 +102,10 @@ describe("publisher", () => {
       hint: expect.stringContaining("the next run pushes it"),
     });
     expect(await contents(caches[1] as CacheConfiguration)).toEqual({ part1: key.fingerprint });
+    // The next run goes on there, though nothing has to be built for it.
+    rmSync(join(root, `broken${round}`));
+    await withPublisher(publisher({ caches, registries: [] }, tools()), async () => undefined);
+    expect(await contents(caches[0] as CacheConfiguration)).toEqual({ part1: key.fingerprint });
   });
 
   it("lists at last what a run that was killed had pushed, and nothing that it had not", async () => {
@@ -112,7 +116,7 @@ describe("publisher", () => {
     await killed?.publish(specOf(one), built);
     // Killed while the second one was on its way.
     const { openUnlisted } = await import("../../../src/pipeline/compile/unlisted.ts");
-    await openUnlisted(`${to.url} `).add(other.content);
+    await openUnlisted(`${to.url} `).add(other.content, join(root, "nowhere"));
     expect(await contents(to)).toEqual({});
     const next = publisher({ caches: [to], registries: [] }, tools());
     await next?.finish();
