@@ -39,6 +39,8 @@ export const innerOrders = {
   commands: [
     "check",
     "list",
+    "names",
+    "version",
     "lock",
     "unpack",
     "spack",
