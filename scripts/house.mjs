@@ -23,6 +23,7 @@ export const modules = [
   "sif",
   "publish",
   "run",
+  "slurm",
   "spack",
   "dockerfile",
   "hpc",
@@ -61,6 +62,7 @@ export const innerOrders = {
     "pull",
     "run",
     "test",
+    "cache",
   ],
 };
 

@@ -44,7 +44,9 @@ export const configurationSchema = once(() => {
   });
 
   const cache = z.strictObject({
-    url: text.describe("`file:`, `http(s):` or `s3:` URL, or a path relative to this file."),
+    url: text.describe(
+      "`file:`, `http(s):`, `s3:` or `oci:` URL, or a path relative to this file; `oci+http:` for a registry of this machine.",
+    ),
     trust: oneOrMore(text)
       .optional()
       .describe("Files with the OpenPGP public keys that may sign, relative to this file."),
@@ -53,6 +55,17 @@ export const configurationSchema = once(() => {
       .optional()
       .describe("True when this cache has no signatures and is to be used all the same."),
     push: z.boolean().optional().describe("Packages that are built go here."),
+    sign: text
+      .optional()
+      .describe(
+        "OpenPGP private key that signs what is pushed here: a file relative to this one, `env://NAME` for a variable that holds it, or `gpg://FINGERPRINT` for one that GnuPG has. Its passphrase is in SPACKTAINERS_SIGNING_PASSPHRASE.",
+      ),
+    layout: z
+      .enum(["v2", "v3"])
+      .optional()
+      .describe(
+        "Layout that is written; default: that of the Spack which made a package. Not for registries.",
+      ),
     endpoint: text.optional().describe("s3 only: URL of an S3-compatible server."),
     region: name.optional().describe("s3 only."),
     profile: name.optional().describe("s3 only: profile of the AWS configuration."),
@@ -63,8 +76,12 @@ export const configurationSchema = once(() => {
     .strictObject({
       debian: text.optional().describe("A Debian suite, such as `bookworm`."),
       ubuntu: text.optional().describe("An Ubuntu suite, such as `noble`."),
-      rootfs: text.optional().describe("A tar file with a root file system, relative to this file."),
-      oci: text.optional().describe("An OCI image layout directory, relative to this file."),
+      rootfs: text
+        .optional()
+        .describe("A root file system in a tar, SIF or squashfs file, relative to this file."),
+      oci: text
+        .optional()
+        .describe("An OCI image layout, as a directory or an archive, relative to this file."),
       image: text.optional().describe("A registry image, such as `docker.io/library/debian:12`."),
       scratch: z.literal(true).optional().describe("Nothing underneath."),
       reference: text.optional().describe("oci only: which image of the layout."),

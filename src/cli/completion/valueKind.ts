@@ -14,6 +14,7 @@ const outputs = ["oci:", "oci-archive:", "docker-archive:", "sif:", "squashfs:",
 /** By the name that an option's value has in the help. */
 const optionValues: Readonly<Record<string, ValueKind>> = {
   dir: { kind: "folders" },
+  where: { kind: "files" },
   file: { kind: "files" },
   keyfile: { kind: "files" },
   key: { kind: "files" },
@@ -24,6 +25,7 @@ const optionValues: Readonly<Record<string, ValueKind>> = {
 /** Where the name of the value does not tell. */
 const optionNames: Readonly<Record<string, ValueKind>> = {
   "--cache": { kind: "caches" },
+  "--to": { kind: "caches" },
   "--site": { kind: "sites" },
   "--bind": { kind: "files" },
 };
@@ -33,6 +35,8 @@ const argumentNames: Readonly<Record<string, ValueKind>> = {
   name: { kind: "containers" },
   image: { kind: "containers" },
   images: { kind: "containers" },
+  from: { kind: "caches" },
+  to: { kind: "caches" },
   subjects: { kind: "containers" },
   source: { kind: "containers" },
   a: { kind: "containers" },

@@ -3,12 +3,12 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import type { Lock } from "../../environment/types.ts";
 import { openHttp } from "../../net/http.ts";
-import { openHostExecutor } from "../../spack/executors/hostExecutor.ts";
+import { expectMachineOfLock } from "../../spack/machineFit.ts";
 import { rememberSpack } from "../../spack/solveRecords.ts";
 import { recordOf } from "../../spack/spack.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
-import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { errorsOf, oneError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { ignoreEvents } from "../../util/events.ts";
 import { type LoadedEnvironment, loadEnvironment } from "../choose/loadEnvironment.ts";
 import { resolvePackages } from "../choose/resolvePackages.ts";
@@ -18,7 +18,9 @@ import { type Builder, openBuilder, type Publish } from "./builder.ts";
 import { type Compiled, compilePackages } from "./compilePackages.ts";
 import { estimateBuilds } from "./compilePlan.ts";
 import { findNeededPackages, type NeededPackages } from "./neededPackages.ts";
+import { buildPlace, openExecutor } from "./openExecutor.ts";
 import { publishEarlier } from "./publishEarlier.ts";
+import { type Publisher, withPublisher } from "./publisher.ts";
 import { solvePackages } from "./solvePackages.ts";
 
 /** What building takes of a workshop. */
@@ -36,18 +38,21 @@ export interface Provided {
  * Provides the packages of a container. Where building is not allowed nothing is done: whoever needs the packages says what is
  * missing. A lock that Spack makes is written beside the definition.
  *
- * @param publish brings built packages to where others find them; undefined: they stay in this machine's build cache
+ * @param publishing brings built packages to where others find them; undefined: they stay in this machine's build cache
  * @throws SpacktainersErrors BUILD_FAILED, NO_SOLUTION; as `openBuilder`
  */
 export async function buildMissing(
   container: Container,
   configuration: Configuration,
   tools: BuildingTools,
-  publish: Publish | undefined,
+  publishing: Publisher | undefined,
 ): Promise<Provided> {
   const { building } = tools;
   if (building === undefined || container.kind === "def") return { container, compiled: undefined };
-  return withBuilder(container, configuration, building, tools, async (builder) => {
+  const provide = async (
+    builder: () => Promise<Builder>,
+    publish: Publish | undefined,
+  ): Promise<Provided> => {
     let chosen = await lockedChoice(container, configuration, building);
     if (chosen === undefined) {
       chosen = await solvedChoice(container, configuration, building, tools, builder);
@@ -56,13 +61,22 @@ export async function buildMissing(
     }
     const roots = rootsOf(chosen.lock);
     const needed = await findNeededPackages({ graph: chosen.lock.graph, roots }, tools);
-    if (publish !== undefined) await publishEarlier(needed, building.trust, publish, tools.emit);
+    const unpublished =
+      publish === undefined ? [] : await publishEarlier(needed, building.trust, publish, tools.emit);
     const compiled =
       needed.graph.nodes.length === 0
         ? undefined
-        : await compile(chosen, roots, needed, building, await builder(), tools, publish);
+        : await compile(chosen, roots, needed, building, await builder(), tools, publish).catch(
+            (thrown: unknown) => {
+              throw unpublished.length === 0 ? thrown : oneError([...errorsOf(thrown), ...unpublished]);
+            },
+          );
+    if (unpublished.length > 0) throw oneError(unpublished);
     return { container: chosen.container, compiled };
-  });
+  };
+  return withBuilder(container, configuration, building, tools, (builder) =>
+    withPublisher(publishing, (publish) => provide(builder, publish)),
+  );
 }
 
 /** What was chosen for a container. */
@@ -91,10 +105,12 @@ export async function withBuilder<T>(
   try {
     return await work(() => {
       const { trust, atOnce } = building;
-      builder ??= openBuilder(configuration, arch, { http, emit, signal, trust, atOnce });
+      const place = buildPlace(configuration, building);
+      builder ??= openBuilder(configuration, arch, { http, emit, signal, trust, atOnce, place });
       return builder;
     });
   } finally {
+    await (await builder?.catch(() => undefined))?.spack.container?.close();
     await http.close();
   }
 }
@@ -167,7 +183,7 @@ function isLack(error: unknown): boolean {
 }
 
 async function compile(
-  { loaded, lockText }: Choice,
+  { loaded, lock, lockText }: Choice,
   roots: readonly DagHash[],
   needed: NeededPackages,
   building: Building,
@@ -175,9 +191,16 @@ async function compile(
   { caches, emit, signal }: BuildingTools,
   publish: Publish | undefined,
 ): Promise<Compiled> {
-  await rememberSpack(lockText, recordOf(builder.spack));
+  const { spack, machine } = builder;
+  expectMachineOfLock(needed.graph.nodes, lock.graph, machine, spack, lock.file);
+  await rememberSpack(lockText, recordOf(spack));
   const estimated = await estimateBuilds(needed, builder.atOnce, builder.times, undefined);
-  const executor = openHostExecutor(builder.spack.python.executable);
+  const executor = await openExecutor(spack, {
+    place: builder.place,
+    nodes: needed.graph.nodes,
+    atOnce: building.atOnce,
+    emit,
+  });
   try {
     return await compilePackages(
       { loaded: { ...loaded, lockText }, roots, needed, estimated },
