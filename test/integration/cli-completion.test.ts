@@ -39,13 +39,13 @@ const shells: readonly Shell[] = [
       "-c",
       `zmodload zsh/zpty; zpty it zsh -f -i
 ask() { zpty -w it "$1"; }
-ask 'PROMPT=; stty -echo -onlcr; autoload -U compinit; compinit -u -D; source ${file}; zstyle ":completion:*" list-grouped false; compadd() { [[ \${@[1,(i)(-|--)]} == *-(O|A|D)* ]] && { builtin compadd "$@"; return }; local -a found; builtin compadd -O found "$@"; print -rl -- "@"\${^found}; builtin compadd "$@" }; zle -C tell complete-word told; told() { _main_complete; print "@@end" }; bindkey "^X" tell; print "@@ready"'
+ask 'PROMPT=; stty -echo -onlcr; autoload -U compinit; compinit -u -D; source ${file}; zstyle ":completion:*" list-grouped false; compadd() { [[ \${@[1,(i)(-|--)]} == *-(O|A|D)* ]] && { builtin compadd "$@"; return }; local -a found; builtin compadd -O found "$@"; print -rl -- "<<"\${^found}">>"; builtin compadd "$@" }; zle -C tell complete-word told; told() { _main_complete; print "@@end" }; bindkey "^X" tell; print "@@ready"'
 read_until() { local text all=; while zpty -r it text; do all+=$text; [[ $all == *$1* ]] && break; done; print -r -- $all; }
 read_until '@@ready' >/dev/null
 zpty -w -n it ${shellWord(line)}$'\\x18'
 read_until '@@end'`,
     ],
-    words: (output) => [...output.matchAll(/^@([^@\r\n]+)/gm)].map(([, word]) => word ?? ""),
+    words: (output) => [...output.matchAll(/<<([^<>\r\n]+)>>/g)].map(([, word]) => word ?? ""),
   },
   {
     name: "fish",

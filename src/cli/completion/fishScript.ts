@@ -65,12 +65,12 @@ function __spacktainers_complete
         case '@*'
             set -l names ($words[1] -C $directory names (string sub -s 2 -- $answer) 2>/dev/null)
             if string match -q -- "$current*" $names
-                printf '%s\\n' $before$names
+                printf '%s\\n' "$before"$names
             else
                 __spacktainers_files "$before" "$current"
             end
-        case '?*'
-            printf '%s\\n' $before(string split -- ' ' $answer)
+        case '*'
+            test -n "$answer"; and printf '%s\\n' "$before"(string split -- ' ' $answer)
     end
 end
 
