@@ -1,12 +1,15 @@
-// `npm run release [-- --arch x64|arm64] [--output DIR]`: self-contained folders as archives, with their own Node.js; and
-// with `--image` an OCI image of each, made by ourselves. The same sources give the same bytes.
+// `npm run release [-- --arch x64|arm64] [--output DIR]`: the archive for npm, recipes for Spack and conda that take it, and
+// self-contained folders with their own Node.js as archives; with `--image` an OCI image of each, too. The same sources give
+// the same bytes.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createWriteStream, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createWriteStream, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { folderEntries, releaseFolder } from "./release/folder.mjs";
 import { releaseImage } from "./release/image.mjs";
+import { writeRecipes } from "./release/recipes.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const built = (file) => import(join(root, "build", file));
@@ -22,6 +25,7 @@ const { compressStream } = await built("archive/compressStream.js");
 
 mkdirSync(values.output, { recursive: true });
 const sums = [];
+sums.push(packForNpm());
 for (const arch of values.arch) {
   if (arch !== "x64" && arch !== "arm64") throw new Error(`--arch is x64 or arm64, not ${arch}`);
   const folder = await releaseFolder(arch);
@@ -40,6 +44,20 @@ for (const arch of values.arch) {
   if (values.image) console.log(await releaseImage(folder, arch, values.output));
 }
 writeFileSync(join(values.output, "SHA256SUMS"), sums.join(""));
+
+/** The archive for npm, and the recipes that take it. */
+function packForNpm() {
+  const options = ["--silent", "--ignore-scripts", "--json", "--pack-destination", values.output];
+  const [{ filename, version }] = JSON.parse(
+    execFileSync("npm", ["pack", ...options], { cwd: root, encoding: "utf8" }),
+  );
+  const sha256 = createHash("sha256")
+    .update(readFileSync(join(values.output, filename)))
+    .digest("hex");
+  writeRecipes(values.output, { version, sha256 });
+  console.log(join(values.output, filename));
+  return `${sha256}  ${filename}\n`;
+}
 
 async function* hashed(chunks, hash) {
   for await (const chunk of chunks) {
