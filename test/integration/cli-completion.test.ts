@@ -63,8 +63,7 @@ describe.each(shells)("completion in $name", ({ name, script, words }) => {
     work = makeWorkplace(
       "spacktainers: 1\ncaches:\n  - { url: 's3://bucket/one', unsigned: true }\nsites: { jed: {} }\n",
     );
-    for (const container of ["amd64/neuron", "amd64/nest", "arm64/touch"])
-      addContainer(work, container);
+    for (const container of ["amd64/neuron", "amd64/nest", "arm64/touch"]) addContainer(work, container);
     file = work.path("completion");
     writeFileSync(file, (await work.run(["completion", name])).stdout);
     const program = work.path("bin", "spacktainers");
@@ -119,9 +118,9 @@ describe.each(shells)("completion in $name", ({ name, script, words }) => {
   it.skipIf(trouble !== undefined)("proposes files where files are meant", () => {
     writeFileSync(work.path("cache.pub"), "");
     expect(propose("spacktainers build --trust cache.p")).toEqual(["cache.pub"]);
-    expect(propose("spacktainers exec neuron -- ./spack").some((word) => word.includes("spacktainers.yaml"))).toBe(
-      true,
-    );
+    expect(
+      propose("spacktainers exec neuron -- ./spack").some((word) => word.includes("spacktainers.yaml")),
+    ).toBe(true);
   });
 
   it.skipIf(trouble !== undefined)("takes the repository from --directory", () => {
