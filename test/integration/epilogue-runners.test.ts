@@ -21,7 +21,10 @@ import { podmanEnvironment, podmanTrouble } from "../support/podman.ts";
 const isRoot = process.getuid?.() === 0;
 
 const runners = {
-  sandbox: undefined,
+  sandbox:
+    isRoot || commandExists("newuidmap")
+      ? undefined
+      : "newuidmap is not installed: there is only one number for files",
   buildah: !isRoot
     ? "the tests' set-up is for root"
     : commandExists("buildah")

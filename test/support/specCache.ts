@@ -17,12 +17,15 @@ export function builtPrefix({ name, version, hash }: ConcreteSpec): string {
   return `${builtRoot}/${name}-${version}-${hash}`;
 }
 
-/** A spec and everything below it, as far as it is among `all`; itself first. */
+/** A spec and everything below it, what it is spliced from included, as far as it is among `all`; itself first. */
 function closureIn(all: readonly ConcreteSpec[], root: ConcreteSpec): readonly ConcreteSpec[] {
   const byHash = new Map(all.map((spec) => [spec.hash, spec]));
   const found = new Map([[root.hash, root]]);
   for (const spec of found.values())
-    for (const { hash } of spec.dependencies) {
+    for (const { hash } of [
+      ...spec.dependencies,
+      ...(spec.buildSpec === undefined ? [] : [spec.buildSpec]),
+    ]) {
       const dependency = byHash.get(hash);
       if (dependency !== undefined) found.set(hash, dependency);
     }

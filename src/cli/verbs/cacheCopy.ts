@@ -5,6 +5,7 @@ import { cacheRequest, targetRequest } from "../requests.ts";
 
 interface CopyOptions extends TargetCacheOptions {
   readonly trust?: readonly string[];
+  readonly fromUnsigned?: boolean;
   readonly closure: boolean;
   readonly withBuild?: boolean;
   readonly replace?: boolean;
@@ -27,6 +28,10 @@ export function cacheCopyVerb(program: Command, outcome: VerbOutcome): Command {
       "--trust <keyfile>",
       "OpenPGP public key whose signatures are trusted, besides those configured for a cache (repeatable)",
       collect,
+    )
+    .option(
+      "--from-unsigned",
+      "FROM is a cache without signatures, such as a registry (default: as configured)",
     )
     .option("--no-closure", "the packages that satisfy a SPEC alone, without what they need")
     .option("--with-build", "with what they were built with, as far as FROM has it")
@@ -51,6 +56,7 @@ Examples:
           from,
           to,
           specs,
+          fromUnsigned: options.fromUnsigned === true,
           closure: options.closure,
           withBuild: options.withBuild === true,
           replace: options.replace === true,

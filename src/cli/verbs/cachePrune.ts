@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, type CacheOptions, collect } from "../options.ts";
 import { cacheRequest } from "../requests.ts";
@@ -38,7 +38,8 @@ export function cachePruneVerb(program: Command, outcome: VerbOutcome): Command 
     .option("--grace <hours>", "what is younger stays: it may be part of a push that is under way", hours, 24)
     .option("--runtime-only", "let go of what was only needed to build")
     .option("--allow-empty", "go on though nothing is named that needs packages")
-    .option("--delete", "remove what is listed (default: say what would be removed)");
+    .option("--delete", "remove what is listed")
+    .addOption(new Option("-n, --dry-run", "say what would be removed (the default)").conflicts("delete"));
   return addCacheOptions(command)
     .addHelpText(
       "after",
@@ -68,7 +69,7 @@ Examples:
           (plan) => {
             context.reporter.close();
             if (context.json) {
-              const problems = plan.problems.map((problem) => errorJson(problem));
+              const problems = plan.problems.flatMap((problem) => errorJson(problem).errors);
               context.print(JSON.stringify({ type: "plan", ...plan, problems }));
             } else {
               context.print(prunePlanText(plan));

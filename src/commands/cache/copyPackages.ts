@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { CacheSet } from "../../buildcache/cacheSet.ts";
-import type { CachedPackage, CacheIndex } from "../../buildcache/types.ts";
+import type { CacheIndex } from "../../buildcache/types.ts";
 import type { ConcreteSpec, DagHash } from "../../spec/concrete.ts";
 import { packageTask } from "../../spec/packageTask.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
@@ -15,6 +15,8 @@ import { type CacheTarget, openTarget, type TargetOptions, targetIndexes } from 
 export interface CopyRequest extends CacheRequest, TargetOptions {
   readonly from: string;
   readonly to: string;
+  /** Whether `from` is one without signatures, whatever the configuration says. */
+  readonly fromUnsigned: boolean;
   /** None: everything. */
   readonly specs: readonly string[];
   /** False: the packages that satisfy a spec alone, without what they need. */
@@ -35,7 +37,7 @@ export interface CopiedPackage {
   readonly hash: DagHash;
   /** `copy`: with --dry-run. */
   readonly outcome: "copied" | "present" | "copy";
-  /** Bytes of the archive; undefined where it is not known. */
+  /** Bytes of the archive; undefined where it is not known: of what was there, nobody is asked. */
   readonly size: number | undefined;
 }
 
@@ -68,9 +70,11 @@ const rounds = 3;
 export async function copyPackages(request: CopyRequest): Promise<CopyReport> {
   const { emit, specs } = request;
   const wanted = wantedSpecs(specs);
-  const { repository, open } = await namedCaches({ ...request, caches: [request.from] });
+  const { repository, sources, open } = await namedCaches({ ...request, caches: [request.from] });
   const target = await openTarget(request.to, request, repository.configuration, request);
-  const set = open();
+  const set = open(
+    sources.map((source) => ({ ...source, unsigned: source.unsigned || request.fromUnsigned })),
+  );
   try {
     if (set.caches.some(({ id }) => id === target.writer.id))
       throw new SpacktainersError("USAGE", "a cache cannot be copied into itself");
@@ -132,17 +136,17 @@ async function transfer(
     listed: boolean,
   ): Promise<CopiedPackage & { specFile?: string }> {
     const { name, version, hash } = spec;
-    const pkg: CachedPackage = await set.findPackage(spec, lookup);
-    const size = await set.archiveSize(pkg);
-    const facts = { name, version, hash, size };
-    const task = { ...packageTask("push", spec), signal, ...(size === undefined ? {} : { bytes: size }) };
+    const task = { ...packageTask("push", spec), signal };
     if (!replace && listed && (await isUsable(target, spec, lookup))) {
       await runTask(emit, task, async ({ reused }) => reused());
-      return { ...facts, outcome: "present" };
+      return { name, version, hash, size: undefined, outcome: "present" };
     }
+    const pkg = await set.findPackage(spec, lookup);
+    const size = await set.archiveSize(pkg);
+    const facts = { name, version, hash, size };
     if (dryRun) return { ...facts, outcome: "copy" };
     const content = await set.contentOf(pkg);
-    return runTask(emit, task, async ({ progress, reused }) => {
+    return runTask(emit, { ...task, bytes: size }, async ({ progress, reused }) => {
       const { outcome } = await target.writer.put(content, { replace, onBytes: progress });
       if (outcome === "present") reused();
       const { specFile } = content;

@@ -192,26 +192,28 @@ function closureNeeds(indexes: readonly CacheIndex[]): ClosureNeeds {
     if (known === undefined) needed.set(hash, { name, by: new Set([by]) });
     else known.by.add(by);
   };
+  /** Of a spliced package the archive that it is made of is needed: Spack takes no other. */
+  const needNode = (node: ConcreteSpec, by: ConcreteSpec): void => {
+    const made = node.buildSpec;
+    if (made !== undefined) need(made.hash, `${made.name}/${made.hash.slice(0, 7)}`, briefSpec(by));
+    else if (node.hash !== by.hash) need(node.hash, briefSpec(node), briefSpec(by));
+  };
   return {
     ofPackage({ spec, graph }) {
-      for (const node of runtimeClosure(graph, [spec.hash]).packages)
-        if (node.hash !== spec.hash && !(node.buildSpec !== undefined && isThere(node.buildSpec.hash)))
-          need(node.hash, briefSpec(node), briefSpec(spec));
+      for (const node of runtimeClosure(graph, [spec.hash]).packages) needNode(node, spec);
     },
     of(spec, lookup) {
       const seen = new Map([[spec.hash, spec]]);
-      for (const node of seen.values())
+      for (const node of seen.values()) {
+        needNode(node, spec);
         for (const edge of node.dependencies) {
           if (!edge.types.has("link") && !edge.types.has("run")) continue;
           const dependency = lookup(edge.hash);
           if (dependency === undefined)
             need(edge.hash, `${edge.name}/${edge.hash.slice(0, 7)}`, briefSpec(spec));
-          else if (dependency.external === undefined && !seen.has(edge.hash)) {
-            seen.set(edge.hash, dependency);
-            if (!(dependency.buildSpec !== undefined && isThere(dependency.buildSpec.hash)))
-              need(edge.hash, briefSpec(dependency), briefSpec(spec));
-          }
+          else if (dependency.external === undefined) seen.set(edge.hash, dependency);
         }
+      }
     },
     missing: () =>
       [...needed.values()]

@@ -267,6 +267,22 @@ describe("verifyPackages", () => {
     expect((await verify(["a", "b"])).codes).toEqual([]);
   });
 
+  it("finds a spliced package of which the archive that it is made of is missing", async () => {
+    const app = makeSpec("app@1.0", { ...modern, link: [older] });
+    const spliced = {
+      ...makeSpec("app@1.0", { ...modern, link: [zlib] }),
+      buildSpec: { name: "app", hash: app.hash },
+    };
+    const all = [app, spliced, zlib, older, gcc, glibc];
+    const sign = (text: string) => key.sign(text);
+    await writeCache(join(folder, "a"), await specCache(all, { sign, without: [app] }));
+    expect((await verify(["a"], { specs: [spliced.hash] })).codes).toEqual([
+      expect.stringMatching(/^PACKAGE_NOT_CACHED app.* is needed at run time by app@1.0/),
+    ]);
+    await writeCache(join(folder, "b"), await specCache([app, older, gcc, glibc], { sign }));
+    expect((await verify(["a", "b"], { specs: [spliced.hash] })).codes).toEqual([]);
+  });
+
   it("goes on where an interrupted run was, and verifies again when asked to", async () => {
     await writeCache(join(folder, "a"), await signed());
     const abort = new AbortController();

@@ -86,6 +86,7 @@ describe("copyPackages", () => {
       ...request(),
       from: "a",
       to: "b",
+      fromUnsigned: false,
       specs: ["ring"],
       sign: "key.asc",
       unsigned: false,
@@ -123,6 +124,9 @@ describe("copyPackages", () => {
     const other = await makeKey();
     await writeCache(join(folder, "a"), await specCache(specs, { sign: (text) => other.sign(text) }));
     await expect(copy()).rejects.toMatchObject({ code: "KEY_UNKNOWN" });
+    await writeCache(join(folder, "plain"), await specCache(specs));
+    await expect(copy({ from: "plain", to: "c" })).rejects.toMatchObject({ code: "SIGNATURE_MISSING" });
+    expect(outcomes(await copy({ from: "plain", to: "c", fromUnsigned: true }))).toContain("ring copied");
     expect(existsSync(join(folder, "b/v3/manifests/spec"))).toBe(false);
   });
 
@@ -208,7 +212,14 @@ describe("publishKeys", () => {
     expect(await listed("a")).toEqual([]);
     await expect(publish(["key.asc"])).rejects.toMatchObject({ code: "KEY_INVALID" });
     const target = { sign: "key.asc", unsigned: false, layout: undefined };
-    const how = { closure: true, withBuild: false, replace: false, dryRun: false, jobs: 1 };
+    const how = {
+      fromUnsigned: false,
+      closure: true,
+      withBuild: false,
+      replace: false,
+      dryRun: false,
+      jobs: 1,
+    };
     await copyPackages({ ...request(), ...target, ...how, from: "a", to: "b", specs: ["zlib"] });
     expect(await listed("b")).toEqual([key.fingerprint]);
   });
