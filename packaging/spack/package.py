@@ -26,7 +26,9 @@ class Spacktainers(Package):
     def install(self, spec, prefix):
         # Nothing is fetched: the archive has all that it needs. What is optional only matters on clusters.
         npm = which("npm", required=True)
-        npm("install", "--global", "--offline", "--omit=optional", "--ignore-scripts", f"--prefix={prefix}", self.stage.archive_file)
+        options = ["--global", "--offline", "--omit=optional", "--ignore-scripts"]
+        cache = join_path(self.stage.path, "npm-cache")
+        npm("install", *options, f"--prefix={prefix}", f"--cache={cache}", self.stage.archive_file)
 
     @run_after("install")
     def install_completions(self):
