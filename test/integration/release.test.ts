@@ -126,7 +126,9 @@ describe("a release", () => {
         folder("x64"),
         "lib/spacktainers/node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node",
       );
-      expect(existsSync(native)).toBe(true);
+      const loads = ["-p", "require(process.argv[1]).version", resolve(native, "../..")];
+      const loaded = spawnSync(join(folder("x64"), "libexec/node"), loads, { encoding: "utf8" });
+      expect(loaded.stdout, loaded.stderr).toMatch(/^\d+\.\d+\.\d+\n$/);
       const listed = spawnSync("find", [join(place, "folder-x64"), "-perm", "/022", "!", "-type", "l"], {
         encoding: "utf8",
       });
