@@ -40,6 +40,8 @@ export const innerOrders = {
   commands: [
     "check",
     "list",
+    "names",
+    "version",
     "lock",
     "unpack",
     "spack",
