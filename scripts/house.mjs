@@ -28,6 +28,7 @@ export const modules = [
   "dockerfile",
   "hpc",
   "pipeline",
+  "scaffold",
   "commands",
   "cli",
 ];
@@ -60,6 +61,10 @@ export const innerOrders = {
     "pull",
     "run",
     "test",
+    "init",
+    "add",
+    "migrate",
+    "reproduce",
   ],
 };
 

@@ -8,6 +8,7 @@ import { dockerfileVerb } from "./verbs/dockerfile.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
 import { execVerb } from "./verbs/exec.ts";
 import { explainVerb } from "./verbs/explain.ts";
+import { initVerb } from "./verbs/init.ts";
 import { jobVerb } from "./verbs/job.ts";
 import { keysVerb } from "./verbs/keys.ts";
 import { listVerb } from "./verbs/list.ts";
@@ -31,6 +32,7 @@ export type Verb = (program: Command, outcome: VerbOutcome) => Command;
 
 /** All verbs by name, in the order `--help` lists them. */
 export const verbs: Readonly<Record<string, Verb>> = {
+  init: initVerb,
   list: listVerb,
   check: checkVerb,
   lock: lockVerb,
