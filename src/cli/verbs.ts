@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { VerbOutcome } from "./context.ts";
+import { addVerb } from "./verbs/add.ts";
 import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
@@ -33,6 +34,7 @@ export type Verb = (program: Command, outcome: VerbOutcome) => Command;
 /** All verbs by name, in the order `--help` lists them. */
 export const verbs: Readonly<Record<string, Verb>> = {
   init: initVerb,
+  add: addVerb,
   list: listVerb,
   check: checkVerb,
   lock: lockVerb,
