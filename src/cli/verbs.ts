@@ -14,6 +14,7 @@ import { jobVerb } from "./verbs/job.ts";
 import { keysVerb } from "./verbs/keys.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
+import { migrateVerb } from "./verbs/migrate.ts";
 import { planVerb } from "./verbs/plan.ts";
 import { pullVerb } from "./verbs/pull.ts";
 import { pushVerb } from "./verbs/push.ts";
@@ -35,6 +36,7 @@ export type Verb = (program: Command, outcome: VerbOutcome) => Command;
 export const verbs: Readonly<Record<string, Verb>> = {
   init: initVerb,
   add: addVerb,
+  migrate: migrateVerb,
   list: listVerb,
   check: checkVerb,
   lock: lockVerb,

@@ -16,6 +16,7 @@ export function configurationText(answers: ScaffoldAnswers): string {
     labelLines(answers),
     registryLines(answers),
     spackLines(answers),
+    answers.strip ? [] : ["# Keep debug sections and symbol tables.", "strip: false"],
     answers.epilogueNetwork
       ? ["# Commands of Dockerfile.epilogue files use the network.", "epilogue: { network: true }"]
       : [],

@@ -52,6 +52,8 @@ export interface ScaffoldAnswers {
   readonly spack: ScaffoldSpack | undefined;
   /** Whether the commands of epilogues may use the network. */
   readonly epilogueNetwork: boolean;
+  /** Whether debug sections and symbol tables are removed. */
+  readonly strip: boolean;
   readonly architectures: readonly Architecture[];
   /** The first container; undefined: none. */
   readonly example: ScaffoldContainer | undefined;

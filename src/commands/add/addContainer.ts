@@ -1,31 +1,23 @@
-import { openCaches } from "../../buildcache/cacheSet.ts";
-import type { Architecture, Configuration } from "../../definitions/configuration.ts";
+import type { Architecture } from "../../definitions/configuration.ts";
 import { containerNameFrom, isContainerName } from "../../definitions/findDefinitions.ts";
 import { findRepositoryRoot } from "../../definitions/repository.ts";
 import { hostArchitecture } from "../../definitions/select.ts";
 import { readManifest } from "../../environment/manifest.ts";
-import { cachedChoice } from "../../pipeline/choose/cachedChoice.ts";
-import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
-import { type CacheChoice, cacheSources, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { definitionText } from "../../scaffold/definitionText.ts";
-import { briefSpec } from "../../spec/concrete.ts";
-import { errorsOf, oneError, SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { oneError, SpacktainersError } from "../../util/errors.ts";
 import { createFiles } from "../init/createFiles.ts";
+import { askCaches, type CacheAnswer, type CacheQuestion } from "./askCaches.ts";
 import { splitSpecs } from "./splitSpecs.ts";
 
 /** What `add` was asked for. */
-export interface AddRequest extends CacheChoice {
-  readonly directory: string;
+export interface AddRequest extends CacheQuestion {
   /** `name` or `arch/name`. */
   readonly name: string;
   /** Words of the command line. */
   readonly specs: readonly string[];
   readonly arch: string | undefined;
-  readonly refresh: boolean;
-  readonly emit: EmitEvent;
-  readonly signal: AbortSignal;
 }
 
 /** What was added. */
@@ -38,15 +30,6 @@ export interface AddResult {
   /** What the caches have for it. */
   readonly caches: CacheAnswer;
 }
-
-/** What the caches say of a new container. */
-export type CacheAnswer =
-  /** All of it: the packages of its specs, and how many there are with what they need at run time. */
-  | { readonly state: "complete"; readonly roots: readonly string[]; readonly packages: number }
-  /** Not all: why, as errors say it. */
-  | { readonly state: "incomplete"; readonly problems: readonly string[]; readonly hint: string | undefined }
-  /** They could not be asked. */
-  | { readonly state: "unknown"; readonly reason: string; readonly hint: string | undefined };
 
 /**
  * Adds a container to the repository and asks the caches whether they have it. That they do not is no failure: it may be built.
@@ -109,41 +92,4 @@ function exists(path: string, parked: boolean): SpacktainersError {
       hint: "edit that file, or choose another name",
     },
   );
-}
-
-async function askCaches(
-  text: string,
-  arch: Architecture,
-  configuration: Configuration,
-  { directory, caches: urls, trust, refresh, emit, signal }: AddRequest,
-): Promise<CacheAnswer> {
-  try {
-    const sources = await cacheSources(configuration, { caches: urls, trust }, directory);
-    const caches = openCaches(sources, { emit, signal, refresh });
-    try {
-      const choice = cachedChoice(text, "spack.yaml", {
-        index: await caches.index(),
-        platform: configuration.platforms[arch],
-        dialect: configuration.spack.dialect,
-        facts: await recipeFacts(configuration),
-      });
-      if (choice.problems.length === 0)
-        return {
-          state: "complete",
-          roots: choice.roots.map((root) => briefSpec(root)),
-          packages: choice.packages.length,
-        };
-      return {
-        state: "incomplete",
-        problems: choice.problems.map(({ message }) => message),
-        hint: choice.problems[0]?.hint,
-      };
-    } finally {
-      await caches.close();
-    }
-  } catch (thrown) {
-    signal.throwIfAborted();
-    const [error] = errorsOf(thrown);
-    return { state: "unknown", reason: error?.message ?? "the caches cannot be read", hint: error?.hint };
-  }
 }

@@ -94,6 +94,7 @@ export async function initRepository(request: InitRequest): Promise<InitResult> 
     labels: new Map(),
     spack: undefined,
     epilogueNetwork: false,
+    strip: true,
     architectures: request.architectures,
     example: undefined,
   };
