@@ -32,7 +32,7 @@ ONBUILD COPY --from=builder /opt/software /opt/software
   "container_definitions/amd64/flat-tools.yaml": "spack:\n  specs:\n  - ring\n",
   "container_definitions/amd64/broken/spack.yaml": "spack:\n  specs:\n  - ring@@1\n",
   "container_definitions/amd64/storage.def":
-    "Bootstrap: docker\nFrom: example/storage:latest\n\n%startscript\n  exec /opt/bin/storage \"$@\"\n",
+    'Bootstrap: docker\nFrom: example/storage:latest\n\n%startscript\n  exec /opt/bin/storage "$@"\n',
   "container_definitions/_arm64/registry/spack.yaml": "spack:\n  specs:\n  - py-registry\n",
   ".github/workflows/application-containers.yml": `name: application containers
 on: [pull_request]

@@ -24,28 +24,28 @@ const secrets: readonly (readonly [pattern: RegExp, kind: "changed" | "todo", me
     "stays: the credentials of the build cache",
   ],
   [/^AWS_INFRASTRUCTURE_/, "changed", "stays: the credentials of the bucket with SIF files"],
-  [/^AWS_CACHE_BUCKET$/, "todo", "write the bucket into `caches:` of spacktainers.yaml: it is no secret"],
+  [/^AWS_CACHE_BUCKET$/, "todo", "need not be one: write the bucket into `caches:` of spacktainers.yaml"],
   [
     /^AWS_ECR_URL$/,
     "todo",
-    "write the address into `registries:` of spacktainers.yaml (`type: ecr`): it is no secret",
+    "need not be one: write the address into `registries:` of spacktainers.yaml (`type: ecr`)",
   ],
   [/^AWS_ECR_/, "changed", "stays: the credentials of ECR, which AWS's own variables or OIDC give"],
   [
     /^S3_(?:SINGULARITY_BUCKET|CONTAINER_ROOT)$/,
     "todo",
-    "`spacktainers sif push FILE s3://…` names the bucket: it is no secret",
+    "need not be one: `spacktainers sif push FILE s3://…` names the bucket",
   ],
   [/^GHCR_(?:USER|TOKEN)$/, "changed", "stays: the login of ghcr.io"],
   [
     /^DOCKERHUB_/,
     "changed",
-    "a login of Docker Hub, for bases that are images: `docker login`, or an auth file",
+    "is the login of Docker Hub, for bases that are images: `docker login`, or an auth file",
   ],
   [
     /^SPACK_DEPLOYMENT_KEY_PUB/,
     "todo",
-    "write the public key to keys/, and name it by `trust:` of the cache: it is no secret",
+    "need not be one: write the public key to keys/, and name it by `trust:` of the cache",
   ],
   [
     /^SPACK_DEPLOYMENT_KEY_PRIVATE$/,
@@ -89,7 +89,7 @@ export async function readPipelines(
         const known = secrets.find(([pattern]) => pattern.test(name));
         if (known === undefined)
           list.todo(`the secret ${name} is not known: see what uses it`, place(match.index + 1));
-        else list[known[1]](`the secret ${name}: ${known[2]}`, place(match.index + 1));
+        else list[known[1]](`the secret ${name} ${known[2]}`, place(match.index + 1));
       }
       for (const match of line.matchAll(/\bghcr\.io\/([A-Za-z0-9][\w.-]*)\/spack-/g)) {
         const registry = registryAt(`ghcr.io/${(match[1] ?? "").toLowerCase()}`);
