@@ -3,6 +3,7 @@ import type { VerbOutcome } from "./context.ts";
 import { addVerb } from "./verbs/add.ts";
 import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
+import { cacheVerb } from "./verbs/cache.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { diffVerb } from "./verbs/diff.ts";
 import { dockerfileVerb } from "./verbs/dockerfile.ts";
@@ -61,5 +62,6 @@ export const verbs: Readonly<Record<string, Verb>> = {
   sign: signVerb,
   verify: verifyVerb,
   keys: keysVerb,
+  cache: cacheVerb,
   spack: spackVerb,
 };
