@@ -349,7 +349,7 @@ RUN <<EOF
 echo copied > /etc/origin
 EOF
 `,
-    "spack.yaml": "spack:\n  specs:\n  - \"ring@1:\"\n",
+    "spack.yaml": 'spack:\n  specs:\n  - "ring@1:"\n',
   },
 };
 
@@ -370,7 +370,7 @@ describe("migrate of Dockerfiles that run Spack", () => {
 
   it("reads the environment that is written, copied, or named on command lines", () => {
     expect(definition("generated")).toBe("spack:\n  specs:\n  - ring\n  concretizer:\n    unify: true\n");
-    expect(definition("env-file")).toBe("spack:\n  specs:\n  - \"ring@1:\"\n");
+    expect(definition("env-file")).toBe('spack:\n  specs:\n  - "ring@1:"\n');
     const single = definition("single");
     expect(single).toMatch(/specs:\n\s+- ring\n\s+- mpich\n/);
     expect(single).toMatch(/all:\n\s+require: target=x86_64\n/);
