@@ -20,6 +20,7 @@ import { planVerb } from "./verbs/plan.ts";
 import { pullVerb } from "./verbs/pull.ts";
 import { pushVerb } from "./verbs/push.ts";
 import { rebaseVerb } from "./verbs/rebase.ts";
+import { reproduceVerb } from "./verbs/reproduce.ts";
 import { runVerb } from "./verbs/run.ts";
 import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
@@ -61,6 +62,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   sbom: sbomVerb,
   sign: signVerb,
   verify: verifyVerb,
+  reproduce: reproduceVerb,
   keys: keysVerb,
   cache: cacheVerb,
   spack: spackVerb,
