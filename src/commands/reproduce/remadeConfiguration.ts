@@ -32,7 +32,7 @@ export function remadeConfiguration(
   };
 }
 
-function metadataOf({ labels }: ToldImage): ImageMetadata {
+function metadataOf({ labels, annotations }: ToldImage): ImageMetadata {
   const label = (name: string): string | undefined => labels[`${oci}${name}`];
   return {
     description: label("description"),
@@ -42,9 +42,11 @@ function metadataOf({ labels }: ToldImage): ImageMetadata {
     url: label("url"),
     documentation: label("documentation"),
     source: label("source"),
+    // The image's own are annotations too, those of a base that is an image are not.
     labels: new Map(
       Object.entries(labels).filter(
-        ([name]) => !name.startsWith(oci) && !name.startsWith("dev.spacktainers."),
+        ([name, text]) =>
+          annotations[name] === text && !name.startsWith(oci) && !name.startsWith("dev.spacktainers."),
       ),
     ),
   };
