@@ -191,7 +191,7 @@ async function publishedImages(
   { configuration, containers }: Repository,
   { emit, signal }: NeedsRequest,
 ): Promise<readonly { readonly label: string; readonly open: () => Promise<readonly Image[]> }[]> {
-  const registries = openRegistries({ configured: configuration.registries, emit, signal });
+  const registries = openRegistries({ configured: configuration.registries, readOnly: true, emit, signal });
   const open = referenceOpener(configuration.registries);
   const images = new Map<string, () => Promise<readonly Image[]>>();
   try {

@@ -120,6 +120,7 @@ export function engineCommand(run: EngineRun, command: InnerCommand): OuterComma
   return {
     argv: [program, "run", ...all, reference, ...inner.slice(1)],
     variables: set,
-    cleanup: [program, "rm", "--force", name],
+    // Podman would wait for 10 seconds before it kills.
+    cleanup: [program, "rm", "--force", ...(engine === "podman" ? ["--time=2"] : []), name],
   };
 }

@@ -1,6 +1,6 @@
 /** Opening a builder image: which engine runs it here, under which name it knows the image, and whether packages can be built in it. */
 import { mkdir } from "node:fs/promises";
-import { type BuilderEngine, builderEngines } from "../../definitions/executorNames.ts";
+import type { BuilderEngine } from "../../definitions/executorNames.ts";
 import { engineBehind, engineUserOptions } from "../../run/engineUser.ts";
 import { ownIdentity } from "../../run/identity.ts";
 import { sweepTemporaries } from "../../util/atomicFile.ts";
@@ -24,8 +24,8 @@ import { engineCommand, innerPath } from "./engineCommands.ts";
 export interface BuilderChoice {
   /** A reference; or the path of a SIF file, an OCI layout, an OCI archive or a directory with a root. */
   readonly image: string;
-  /** Undefined: the first of {@link builderEngines} that is here and can run it. */
-  readonly engine: BuilderEngine | undefined;
+  /** The first of these that is here and can run it. At least one. */
+  readonly engines: readonly BuilderEngine[];
   readonly place: Place;
 }
 
@@ -50,10 +50,10 @@ export async function openBuilderContainer(
   await mkdir(options.temporary, { recursive: true });
   await sweepTemporaries(options.temporary);
   const reasons: string[] = [];
-  for (const engine of choice.engine === undefined ? builderEngines : [choice.engine]) {
+  for (const engine of choice.engines) {
     const program = await findProgram(engine);
     if (program === undefined) {
-      if (choice.engine !== undefined) reasons.push(`${engine} is not installed`);
+      if (choice.engines.length === 1) reasons.push(`${engine} is not installed`);
       continue;
     }
     try {
@@ -67,7 +67,7 @@ export async function openBuilderContainer(
   throw new SpacktainersError(
     reasons.length === 0 ? "RUNTIME_MISSING" : "NOT_FOUND",
     reasons.length === 0
-      ? "no Podman, Docker, Buildah or Apptainer is installed, one of which runs the builder image"
+      ? `none of ${choice.engines.join(", ")} is installed, one of which runs the builder image`
       : `the builder image ${choice.image} cannot be run: ${reasons.join("; ")}`,
     {
       place: choice.place,

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { SlurmConfiguration } from "../../definitions/slurmConfiguration.ts";
 import { accountedJobs, cancelJobs, isFinal, type QueuedJob, queuedJobs } from "../../slurm/queue.ts";
-import { canSubmit, submitJob } from "../../slurm/slurm.ts";
+import { canSubmit } from "../../slurm/slurm.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
@@ -11,10 +11,10 @@ import { lastLine } from "../../util/tool.ts";
 import type { BuildTask, Executor, TaskEnd, TaskHandle } from "./executor.ts";
 import { notStarted } from "./hostExecutor.ts";
 import { jobEnd, reportedEnd } from "./slurmEnd.ts";
-import { type JobTools, writeJob } from "./slurmJob.ts";
+import { type JobTools, removeTask, submitPatiently, writeJob } from "./slurmJob.ts";
 import { type OrphanedJob, openJournal, orphanedJobs, type SlurmJournal } from "./slurmJournal.ts";
 import { readReport } from "./slurmReport.ts";
-import { jobName, jobOptions, submitEnvironment } from "./slurmRequest.ts";
+import { jobName, jobOptions } from "./slurmRequest.ts";
 
 /** How jobs are run. */
 export interface SlurmOptions extends JobTools {
@@ -48,6 +48,8 @@ interface SlurmJob {
 const longestPoll = 60;
 /** Between two looks at the files that jobs write, in milliseconds. */
 const lookEvery = 2000;
+/** How often we note that we are still here, in milliseconds. */
+const touchEvery = 60_000;
 /** Time without an answer of Slurm's after which a job that was cancelled counts as stopped, in milliseconds. */
 const longestSilence = 120_000;
 
@@ -103,6 +105,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
         if (job.outcome !== undefined) return;
         job.outcome = how.outcome;
         active.delete(job);
+        void removeTask(report);
         begin(how.step !== undefined);
         settle(how);
       },
@@ -130,6 +133,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
     let interval = settings.poll;
     let asked = Date.now();
     let answered = Date.now();
+    let touched = 0;
     while (active.size > 0) {
       const due = asked + interval * 1000;
       await Promise.race([
@@ -138,6 +142,10 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
           wake = resolve;
         }).then(() => wait(50)),
       ]);
+      if (Date.now() - touched > touchEvery) {
+        touched = Date.now();
+        await (await journal)?.touch();
+      }
       let changed = await lookAtReports();
       if (Date.now() >= due && active.size > 0) {
         const answer = await queuedJobs([...active].map(({ id }) => id));
@@ -147,7 +155,6 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
           changed = (await lookAtQueue(answer)) || changed;
         } else if (asked - answered > longestSilence)
           for (const job of active) if (job.stopping) job.settle({ ...notStarted, outcome: "stopped" });
-        await (await journal)?.touch();
         interval = changed ? settings.poll : Math.min(Math.max(settings.poll, longestPoll), interval * 1.5);
       } else if (changed) interval = settings.poll;
     }
@@ -252,7 +259,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
       const report = `${task.log.replace(/\.log$/, "")}.report`;
       const script = await writeJob(task, report, options);
       const args = jobOptions(task, settings, waiting, `${report}.slurm`);
-      const id = await submitJob(script, task.cwd, args, submitEnvironment());
+      const id = await submitPatiently(script, task.cwd, args, settings.poll);
       await add({ id, name: jobName(task), hash: task.hash, work, log: task.log, report });
       return take(id, task, after, report);
     },
