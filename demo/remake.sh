@@ -9,6 +9,7 @@
 #   WORK              scratch folder; also holds the install tree, so a short path (default: a new one in /tmp)
 #   SPACK_PACKAGES    a checkout of the spack-packages repository, so that Spack need not fetch it
 #   SPACK_GNUPGHOME   a GnuPG home with the secret key to sign with (default: a new key, made in WORK)
+#   ADD               not empty: what is there stays, and the packages of this machine's architecture are added to it
 #   SPACK_PYTHON      the Python that runs Spack; one with the module clingo saves Spack its bootstrap
 set -euo pipefail
 
@@ -82,9 +83,22 @@ spack find --format '{prefix}' | while read -r prefix; do
   find "$prefix/.spack" -mindepth 1 -maxdepth 1 ! -name spec.json -exec rm -rf {} +
 done
 rm -rf "$work/out"
+if [ -n "${ADD:-}" ]; then
+  cp -r "$out/cache" "$work/out"
+  spack gpg trust "$out/cache.pub"
+fi
 spack buildcache push --without-build-dependencies --update-index "$work/out" ring
 spack buildcache update-index --keys "$work/out"
+# What an index that was replaced had is named by nothing now.
+find "$work/out/blobs" -type f | while read -r blob; do
+  grep -rqF "$(basename "$blob")" "$work/out/v3" || rm "$blob"
+done
+find "$work/out/blobs" -type d -empty -delete
 spack gpg export "$work/cache.pub"
+if [ -n "${ADD:-}" ] && ! grep -qFf <(sed -n 4p "$work/cache.pub") "$out/cache.pub"; then
+  { cat "$out/cache.pub"; echo; cat "$work/cache.pub"; } >"$work/both.pub"
+  mv "$work/both.pub" "$work/cache.pub"
+fi
 rm -rf "$out/cache"
 mkdir -p "$out"
 cp -r "$work/out" "$out/cache"

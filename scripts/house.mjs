@@ -23,6 +23,7 @@ export const modules = [
   "sif",
   "publish",
   "run",
+  "slurm",
   "spack",
   "dockerfile",
   "hpc",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command on this machine as if programs were not installed: `scripts/without.sh podman,apptainer npx vitest run …`. They are
-# hidden in a mount namespace of the command's own, wherever the search path, sbin and .scratch have them. Needs root; WITHOUT_USER=name
-# runs the command as an ordinary user.
+# hidden in a mount namespace of the command's own, wherever the search path, sbin and .scratch have them. What starts with a slash is
+# one file or folder (a library, a header). Needs root; WITHOUT_USER=name runs the command as an ordinary user.
 set -euo pipefail
 if [ $# -lt 2 ]; then
   echo "usage: $0 PROGRAM[,PROGRAM…] COMMAND [ARGUMENT…]" >&2
@@ -18,10 +18,19 @@ mount -t tmpfs without "$layers"
 number=0
 folders=$(for folder in ${PATH//:/ } /usr/local/sbin /usr/sbin /usr/bin /sbin /bin "$root"/.scratch/*/bin "$root"/.scratch/*/usr/bin; do
   [ -d "$folder" ] && readlink -f "$folder"
-done | sort -u)
+done; for name in $names; do
+  case $name in /*) readlink -f "$(dirname "$name")" ;; esac
+done)
+folders=$(sort -u <<<"$folders")
 for folder in $folders; do
   hidden=()
   for name in $names; do
+    case $name in
+    /*)
+      [ "$(readlink -f "$(dirname "$name")")" = "$folder" ] || continue
+      name=${name##*/}
+      ;;
+    esac
     if [ -e "$folder/$name" ] || [ -L "$folder/$name" ]; then hidden+=("$name"); fi
   done
   [ ${#hidden[@]} -gt 0 ] || continue

@@ -94,7 +94,8 @@ export function baseOfLayers(layers: readonly ReadLayer[], config: ImageConfig, 
   };
 }
 
-function baseConfig({ config = {} }: ImageConfig): BaseImageConfig {
+/** What an image's configuration says of how it is run. */
+export function baseConfig({ config = {} }: ImageConfig): BaseImageConfig {
   return {
     env: config.Env ?? [],
     labels: config.Labels ?? {},

@@ -1,4 +1,4 @@
-/** A base from a root file system in a tar file. */
+/** A base from a root file system in a tar file or in an Apptainer image. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -6,6 +6,7 @@ import { decompressStream } from "../archive/decompress.ts";
 import type { EntryStream } from "../archive/entry.ts";
 import { printable } from "../archive/names.ts";
 import { readTar } from "../archive/readTar.ts";
+import type { Image } from "../image/image.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
@@ -14,16 +15,18 @@ import { type BaseStore, keyOf } from "./baseStore.ts";
 import { buildLayer, transformationVersion } from "./buildLayer.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { watchDpkgStatus } from "./dpkgStatus.ts";
+import { baseConfig } from "./imageLayers.ts";
 import { libcVersionOf } from "./libc.ts";
 import { makeRootTree } from "./rootTree.ts";
 import type { Base, BasePlan, BuildBaseOptions, RootfsBaseSpec } from "./types.ts";
 
 /**
- * Finds out which root file system a tar file (plain, gzip, xz or zstd) holds, and how to make a layer of it. Devices and
- * FIFOs are left out; owners, modes and times are kept, extended attributes are not. Paths that lead through links to
- * directories are written as what they lead to.
+ * Finds out which root file system a tar file (plain, gzip, xz or zstd), a SIF or a squashfs file holds, and how to make a layer
+ * of it. Devices and FIFOs are left out; owners, modes and times are kept, extended attributes are not. Paths that lead
+ * through links to directories are written as what they lead to.
  *
- * @throws SpacktainersError NOT_FOUND; when made ARCHIVE_INVALID, ARCHIVE_UNSAFE
+ * @throws SpacktainersError NOT_FOUND; BASE_INVALID for a directory; NOT_SUPPORTED for a SIF file of another architecture; when
+ *   made ARCHIVE_INVALID, ARCHIVE_UNSAFE, BASE_INVALID for the archive of an image, RUNTIME_MISSING where squashfs cannot be read
  */
 export async function planRootfsBase(
   spec: RootfsBaseSpec,
@@ -33,6 +36,8 @@ export async function planRootfsBase(
   const { emit } = options;
   const where: Place = { file: spec.path };
   const { digest, size } = await fileDigest(spec.path, store, where);
+  // What cannot be opened is refused before anything is made.
+  await (await options.apptainerImage?.(spec.path))?.close();
   const key = keyOf(["rootfs", transformationVersion, digest]);
   const find = (): Promise<Base | undefined> => findBuilt(store, key);
   const task = {
@@ -44,29 +49,62 @@ export async function planRootfsBase(
   } as const;
   const make = (): Promise<Base> =>
     runTask(emit, task, async ({ counted }) => {
-      const file = counted(createReadStream(spec.path, { highWaterMark: 2 ** 18 }));
-      const tar = readTar(decompressStream(file, { where }), {
-        where,
-        special: "skip",
-        absolute: "relative",
-      });
-      const watch = watchDpkgStatus(settled(tar, where, emit));
-      const { layer, inventory } = await buildLayer(watch.entries, store.layers, () => {});
-      const packages = watch.packages() ?? [];
-      const libcVersion = libcVersionOf(inventory, packages);
-      const base: Base = {
-        layers: [layer],
-        inventory,
-        packages,
-        key,
-        ...(libcVersion === undefined ? {} : { libcVersion }),
-      };
-      await rememberBuilt(store, base);
-      return base;
+      const image = await options.apptainerImage?.(spec.path);
+      try {
+        const tar =
+          image === undefined
+            ? decompressStream(counted(createReadStream(spec.path, { highWaterMark: 2 ** 18 })), { where })
+            : filesOf(image);
+        const entries = readTar(tar, { where, special: "skip", absolute: "relative" });
+        const watch = watchDpkgStatus(settled(noImageArchive(entries, where), where, emit));
+        const { layer, inventory } = await buildLayer(watch.entries, store.layers, () => {});
+        const packages = watch.packages() ?? [];
+        const libcVersion = libcVersionOf(inventory, packages);
+        const base: Base = {
+          layers: [layer],
+          inventory,
+          packages,
+          key,
+          ...(image === undefined ? {} : { config: baseConfig((await image.config()).value) }),
+          ...(libcVersion === undefined ? {} : { libcVersion }),
+        };
+        await rememberBuilt(store, base);
+        return base;
+      } finally {
+        await image?.close();
+      }
     }).catch((error: unknown) => {
       throw asSpacktainersError(error, where);
     });
   return { key, layerCount: 1, find, make };
+}
+
+/** The files of an Apptainer image, as one tar. */
+async function* filesOf(image: Image): AsyncGenerator<Uint8Array, void, void> {
+  for (const layer of await image.layers()) yield* layer.tar();
+}
+
+/** Refuses the archive of an image: its documents and layers are no root file system. */
+async function* noImageArchive(entries: EntryStream, where: Place): EntryStream {
+  const top = new Set<string>();
+  for await (const entry of entries) {
+    top.add(entry.path.split("/", 1)[0] ?? "");
+    yield entry;
+  }
+  const isLayout = top.has("oci-layout") && top.has("index.json");
+  const isDocker =
+    top.has("manifest.json") && [...top].some((name) => /^[0-9a-f]{64}(?:\.json|\.tar)?$/.test(name));
+  if (isLayout || isDocker)
+    throw new SpacktainersError(
+      "BASE_INVALID",
+      `this is the archive of an image, with its ${isLayout ? "OCI layout" : "layers"} in it, not a root file system`,
+      {
+        place: where,
+        hint: isLayout
+          ? "`base: oci:` takes it"
+          : `\`base: oci:\` takes it as a layout: skopeo copy docker-archive:${where.file ?? ""} oci:DIR`,
+      },
+    );
 }
 
 /** Paths as they end up; a directory once; links only to what is there. */
@@ -117,7 +155,7 @@ async function fileDigest(
   if (!facts.isFile())
     throw new SpacktainersError("BASE_INVALID", "the root file system is not a file", {
       place: where,
-      hint: "name a tar file (plain, or compressed with gzip, xz or zstd)",
+      hint: "name a tar file (plain, or compressed with gzip, xz or zstd): tar --numeric-owner -C DIR -cf root.tar .",
     });
   const { key, size, isSettled } = await fileState(path);
   const known = await store.read<{ digest: Digest }>("files", key);

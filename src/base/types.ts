@@ -1,5 +1,6 @@
 /** What lies underneath the Spack packages, and how it is asked for. */
 import type { Inventory } from "../archive/inventory.ts";
+import type { Image } from "../image/image.ts";
 import type { OciLayer } from "../image/layer.ts";
 import type { HttpClient } from "../net/http.ts";
 import type { RepositoryName } from "../registry/reference.ts";
@@ -40,13 +41,13 @@ export interface DebianBaseSpec {
   readonly excludes?: readonly string[];
 }
 
-/** A root file system in a tar file (plain, gzip, xz or zstd). */
+/** A root file system in a tar file (plain, gzip, xz or zstd), or in an Apptainer image (SIF, squashfs). */
 export interface RootfsBaseSpec {
   readonly kind: "rootfs";
   readonly path: string;
 }
 
-/** An OCI image layout directory; its layers are reused as they are. */
+/** An OCI image layout, as a directory or an archive; its layers are reused as they are. */
 export interface OciBaseSpec {
   readonly kind: "oci";
   readonly path: string;
@@ -145,6 +146,8 @@ export interface BuildBaseOptions {
   readonly lock?: BaseLock;
   /** Opens the repository of a base that is an image in a registry; without, such a base is refused. */
   readonly repository?: (name: RepositoryName) => Repository;
+  /** Opens a file that is an Apptainer image; undefined for other files. Without, such a root file system is refused. */
+  readonly apptainerImage?: (path: string) => Promise<Image | undefined>;
 }
 
 /** A base that is decided but perhaps not built yet. */

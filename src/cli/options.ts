@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { type ExecutorName, executorNames } from "../definitions/executorNames.ts";
 
 /** Options every verb has. */
 export interface GlobalOptions {
@@ -169,6 +170,8 @@ export interface BuildingOptions {
   readonly keepGoing?: boolean;
   readonly onlyDependencies?: boolean;
   readonly until?: string;
+  readonly executor?: ExecutorName;
+  readonly builder?: string;
 }
 
 /** Options on every verb that lets real Spack build what no cache has. */
@@ -188,9 +191,24 @@ export function addBuildingOptions(command: Command): Command {
     .option("--until <phase>", "build the specs up to this phase only, such as `configure`, and no image");
 }
 
-/** `--solve` and `--fresh`, on every verb that chooses packages for a lock. */
-export function addSolveOptions(command: Command): Command {
+/** `--executor` and `--builder`, on every verb that may run Spack. */
+export function addExecutorOptions(command: Command): Command {
   return command
+    .addOption(
+      new Option(
+        "--executor <where>",
+        "where packages are built: on this machine, in the builder image, as Slurm jobs (default: as `spack: executor:` says)",
+      ).choices(executorNames),
+    )
+    .option(
+      "--builder <image>",
+      "builder image: a reference, SIF file, OCI layout, OCI archive or root directory (default: as `spack: builder:` says)",
+    );
+}
+
+/** `--solve`, `--fresh` and where Spack runs, on every verb that chooses packages for a lock. */
+export function addSolveOptions(command: Command): Command {
+  return addExecutorOptions(command)
     .option("--solve", "let Spack choose the packages, whatever the caches or a lock could answer")
     .option("--fresh", "let Spack choose the newest of everything, whatever there is");
 }

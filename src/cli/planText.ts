@@ -68,7 +68,17 @@ export function buildPlanText({ name, arch, build }: BuildPlanReport): string {
   ];
   return [
     `${name} ${arch}  ${plural(packages.length, "package")} to build, ${time}`,
-    indented(table(["by", `${executor}, at most ${atOnce} at a time`], facts)),
+    indented(
+      table(
+        [
+          "by",
+          executor === "slurm" && atOnce >= packages.length
+            ? "slurm, a job each"
+            : `${executor}, at most ${atOnce} at a time`,
+        ],
+        facts,
+      ),
+    ),
     indented(table(["", "TO BUILD", "TIME", "MEMORY", "WHY"], rows)),
   ].join("\n");
 }

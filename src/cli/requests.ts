@@ -1,4 +1,6 @@
 /** From the options of verbs to what work takes. */
+import { resolve } from "node:path";
+import { builderImage } from "../definitions/spackConfiguration.ts";
 import type { BuildingRequest } from "../pipeline/workspace/buildingRequest.ts";
 import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
 import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";
@@ -63,6 +65,9 @@ export function buildingRequest(
     solve,
     fresh: options.fresh === true,
     onFailure: options.keepGoing === true ? "keep-going" : options.failFast === true ? "stop" : "finish",
+    executor: options.executor,
+    builder:
+      options.builder === undefined ? undefined : builderImage(options.builder, (path) => resolve(path)),
     atOnce: options.jobs,
     onlyDependencies: options.onlyDependencies === true,
     until: options.until,

@@ -135,7 +135,8 @@ export function costOf(
 /**
  * The cheapest choice in which every package has one configuration. Roots with the fewest candidates are placed first;
  * after each placement, candidates that no longer fit are set aside, and a root left without any ends the branch. Of
- * equal choices the one whose hashes come first wins.
+ * equal choices the one whose hashes come first wins, in the order of the packages' names: the order in which roots are
+ * written makes no difference.
  */
 export function searchUnified(
   slots: readonly Slot[],
@@ -147,20 +148,21 @@ export function searchUnified(
   const rootNames = rootNamesOf(fitting);
   const varying = feasible ? new Set<string>() : varyingNames(fitting);
   const partial = new PartialChoice(model, rootNames, varying);
-  const ordered = fitting.map(({ candidates, virtual }, index) => ({
-    index,
-    virtual,
-    candidates: candidates
-      .map((candidate): Ranked => {
-        const mark = partial.add(candidate, virtual);
-        const cost = [...partial.cost];
-        partial.undo(mark);
-        return { candidate, cost, own: partial.shareOf(candidate.spec) };
-      })
-      .sort(
-        (a, b) => compareCosts(a.cost, b.cost) || (a.candidate.spec.hash < b.candidate.spec.hash ? -1 : 1),
-      ),
-  }));
+  const ordered = fitting
+    .map(({ candidates, virtual }, index) => ({
+      index,
+      candidates: candidates
+        .map((candidate): Ranked => {
+          const mark = partial.add(candidate, virtual);
+          const cost = [...partial.cost];
+          partial.undo(mark);
+          return { candidate, cost, own: partial.shareOf(candidate.spec) };
+        })
+        .sort(
+          (a, b) => compareCosts(a.cost, b.cost) || (a.candidate.spec.hash < b.candidate.spec.hash ? -1 : 1),
+        ),
+    }))
+    .sort(compareSlots);
   let best: Choice | undefined;
   let comparisons = 0;
   let complete = true;
@@ -228,6 +230,17 @@ interface Ranked {
 interface OpenSlot {
   readonly index: number;
   readonly candidates: readonly Ranked[];
+}
+
+/** By the names of what the roots can be, then by hashes. */
+function compareSlots(a: OpenSlot, b: OpenSlot): number {
+  for (const [index, { candidate }] of a.candidates.entries()) {
+    const other = b.candidates[index]?.candidate;
+    if (other === undefined) return 1;
+    const [mine, theirs] = [candidate, other].map(({ spec }) => `${spec.name} ${spec.hash}`);
+    if (mine !== undefined && theirs !== undefined && mine !== theirs) return mine < theirs ? -1 : 1;
+  }
+  return a.candidates.length - b.candidates.length;
 }
 
 /**

@@ -329,7 +329,8 @@ function completeBase(
       path: absolute(base.oci),
       ...(base.reference === undefined ? {} : { reference: base.reference }),
     };
-  if (base.image !== undefined) return { kind: "image", reference: base.image };
+  // As on command lines, a name may say that it is one.
+  if (base.image !== undefined) return { kind: "image", reference: base.image.replace(/^docker:\/\//, "") };
   if (base.scratch === true) return { kind: "scratch" };
   const mirror = base.mirror;
   const security = base["security-mirror"];

@@ -64,8 +64,12 @@ export const configurationSchema = once(() => {
     .strictObject({
       debian: text.optional().describe("A Debian suite, such as `bookworm`."),
       ubuntu: text.optional().describe("An Ubuntu suite, such as `noble`."),
-      rootfs: text.optional().describe("A tar file with a root file system, relative to this file."),
-      oci: text.optional().describe("An OCI image layout directory, relative to this file."),
+      rootfs: text
+        .optional()
+        .describe("A root file system in a tar, SIF or squashfs file, relative to this file."),
+      oci: text
+        .optional()
+        .describe("An OCI image layout, as a directory or an archive, relative to this file."),
       image: text.optional().describe("A registry image, such as `docker.io/library/debian:12`."),
       scratch: z.literal(true).optional().describe("Nothing underneath."),
       reference: text.optional().describe("oci only: which image of the layout."),

@@ -76,6 +76,20 @@ export function inDefinitionOrder(definitions: readonly Definition[]): readonly 
   return [...definitions].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
+/**
+ * The container that is meant where one is: of those that one name stands for, one for each architecture, the one for this machine.
+ *
+ * @returns undefined when there is none; when several are left, or none of them is for this machine, the first two to name
+ */
+export function theOneMeant(
+  containers: readonly Container[],
+): { readonly one: Container | undefined } | { readonly several: readonly [Container, Container] } {
+  const isOneName = new Set(containers.map(({ name }) => name)).size === 1;
+  const here = isOneName ? containers.filter(({ arch }) => arch === hostArchitecture()) : [];
+  const [one, other] = here.length === 1 ? here : containers;
+  return one === undefined || other === undefined ? { one } : { several: [one, other] };
+}
+
 /** The architecture of this machine; amd64 when it is none that we know. */
 export function hostArchitecture(): Architecture {
   return process.arch === "arm64" ? "arm64" : "amd64";
@@ -88,6 +102,10 @@ function matchesName(definition: Definition, name: string): boolean {
   if (!/[*?]/.test(name)) return false;
   return matchesGlob(name.includes("/") ? qualified : definition.name, name, "/");
 }
+
+/** What can only be meant as an image. */
+const imageWords =
+  /^(?:oci|oci-archive|docker-archive|rootfs):|^(?:docker|oras):\/\/|\.(?:sif|sqfs|squashfs|sqsh)$/;
 
 function unknownContainer(
   name: string,
@@ -102,13 +120,12 @@ function unknownContainer(
       ? `it is parked (${parked.path}); name it \`${parked.arch}/${parked.name}\` or by its path`
       : elsewhere !== undefined && arch !== undefined
         ? `there is one for ${elsewhere.arch}`
-        : (didYouMean(
-            name,
-            containers.map((container) => container.name),
-          ) ??
-          (containers.length === 0
-            ? `no containers were found: definitions belong into container_definitions/${architectures[0]}/<name>/spack.yaml`
-            : "`spacktainers list` shows what there is"));
+        : (didYouMean(name, new Set(containers.map((container) => container.name))) ??
+          (imageWords.test(name)
+            ? "that is an image; this takes containers, which have a definition"
+            : containers.length === 0
+              ? `no containers were found: definitions belong into container_definitions/${architectures[0]}/<name>/spack.yaml`
+              : "`spacktainers list` shows what there is"));
   const what = /[*?]/.test(name) ? `no container matches \`${name}\`` : `there is no container \`${name}\``;
   return new SpacktainersError("UNKNOWN_CONTAINER", arch === undefined ? what : `${what} for ${arch}`, {
     hint,

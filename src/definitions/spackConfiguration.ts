@@ -1,5 +1,7 @@
 /** `spack:` of `spacktainers.yaml`, with its defaults: which real Spack builds what no cache has. */
 import type { Place } from "../util/errors.ts";
+import type { BuilderEngine, ExecutorName } from "./executorNames.ts";
+import { completeSlurm, type SlurmConfiguration, type SlurmSection } from "./slurmConfiguration.ts";
 
 /** The Spack that is used when the configuration names none: release v1.1.0. */
 export const defaultSpack = {
@@ -46,6 +48,10 @@ export interface SpackSection {
   readonly wheels?: string | undefined;
   readonly padded_length?: number | undefined;
   readonly jobs?: number | undefined;
+  readonly executor?: ExecutorName | undefined;
+  readonly builder?: string | undefined;
+  readonly engine?: BuilderEngine | undefined;
+  readonly slurm?: SlurmSection | undefined;
   readonly compilers?: readonly string[] | undefined;
   readonly externals?: readonly (string | { readonly spec: string; readonly prefix: string })[] | undefined;
 }
@@ -97,6 +103,12 @@ export interface SpackConfiguration {
   readonly paddedLength: number;
   /** Processes a package may use to compile. Undefined: by cores. */
   readonly jobs: number | undefined;
+  /** Undefined: {@link chosenExecutor}. */
+  readonly executor: ExecutorName | undefined;
+  /** A path is absolute. */
+  readonly builder: { readonly image: string; readonly place: Place } | undefined;
+  readonly engine: BuilderEngine | undefined;
+  readonly slurm: SlurmConfiguration;
   /** Of the machine's compilers, those to use; all when there is none. */
   readonly compilers: readonly ConfiguredSpec[];
   readonly externals: readonly ConfiguredExternal[];
@@ -148,6 +160,13 @@ export function completeSpack(
     wheels: section.wheels === undefined || isUrl(section.wheels) ? section.wheels : absolute(section.wheels),
     paddedLength: section.padded_length ?? defaultPaddedLength,
     jobs: section.jobs,
+    executor: section.executor,
+    builder:
+      section.builder === undefined
+        ? undefined
+        : { image: builderImage(section.builder, absolute), place: placeOf(["builder"]) },
+    engine: section.engine,
+    slurm: completeSlurm(section.slurm ?? {}),
     compilers: (section.compilers ?? []).map((text, index) => ({
       text,
       place: placeOf(["compilers", index]),
@@ -163,6 +182,22 @@ export function completeSpack(
           };
     }),
   };
+}
+
+/** The builder image that is used when none is named: the one that `base build` makes. */
+export const defaultBuilder = "local_builder";
+
+/** A builder image: what begins as a path does is one, everything else a reference. */
+export function builderImage(text: string, absolute: (path: string) => string): string {
+  return /^\.{0,2}\//.test(text) || text.endsWith(".sif") ? absolute(text) : text;
+}
+
+/** Where packages are built. */
+export function chosenExecutor({
+  executor,
+  builder,
+}: Pick<SpackConfiguration, "executor" | "builder">): ExecutorName {
+  return executor ?? (builder === undefined ? "host" : "container");
 }
 
 /** Whether an address is that of another machine, rather than a folder of this one: a URL, or git's `user@host:path`. */

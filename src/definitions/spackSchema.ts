@@ -1,6 +1,8 @@
 /** The format of `spack:` in `spacktainers.yaml`: which real Spack builds what no cache has, and how. */
 import * as z from "zod";
 import { once } from "../util/once.ts";
+import { builderEngines, executorNames } from "./executorNames.ts";
+import { siteSchema } from "./siteSchema.ts";
 
 /** The section. */
 export const spackSchema = once(() => {
@@ -33,6 +35,8 @@ export const spackSchema = once(() => {
       paths: list(folder).min(1).optional().describe("Several such folders, the last preferred."),
     }),
   ]);
+
+  const jobText = text.max(256).regex(/^[^\s-]\S*$/, "must be one word");
 
   const external = z.union([
     z
@@ -95,6 +99,51 @@ export const spackSchema = once(() => {
       .max(1024)
       .optional()
       .describe("Processes a package may use to compile; default by cores."),
+    executor: z
+      .enum(executorNames)
+      .optional()
+      .describe(
+        "Where packages are built: `host`, on this machine; `container`, in the builder image; `slurm`, as jobs. Default `container` where `builder` names an image, else `host`.",
+      ),
+    builder: text
+      .optional()
+      .describe(
+        "Builder image, which packages are chosen and built in: a reference, or a SIF file, OCI layout, OCI archive or directory with a root relative to this file; default `local_builder` with the executor `container`.",
+      ),
+    engine: z
+      .enum(builderEngines)
+      .optional()
+      .describe("What runs the builder image; default the first that is here and works."),
+    slurm: z
+      .strictObject({
+        partition: jobText.optional().describe("Partition of jobs."),
+        account: jobText.optional().describe("Account (project) that pays."),
+        qos: jobText.optional().describe("Quality of service."),
+        constraint: jobText.optional().describe("Feature that nodes must have."),
+        time: siteSchema().shape.time.describe(
+          "Least time limit of a job; what earlier builds of a package took is known may ask for more.",
+        ),
+        memory: siteSchema().shape.memory.describe(
+          "Least memory of a job; what earlier builds took may ask for more.",
+        ),
+        cores: z
+          .int()
+          .min(1)
+          .max(1024)
+          .optional()
+          .describe("Cores of a job; default those of the smallest node, at most 8."),
+        poll: z
+          .number()
+          .min(1)
+          .max(3600)
+          .optional()
+          .describe("Least seconds between two questions to Slurm, about all jobs at once; default 10."),
+        args: list(text.regex(/^--?[A-Za-z]/, "must be an option of sbatch"))
+          .optional()
+          .describe("More options for sbatch, such as `--exclusive`."),
+      })
+      .optional()
+      .describe("Jobs of the executor `slurm`."),
     compilers: list(text)
       .optional()
       .describe("Of the compilers that the machine has, those to use, such as `gcc@12`; default all."),

@@ -3,14 +3,14 @@ import { constants } from "node:fs";
 import { access, readFile } from "node:fs/promises";
 import { architectures } from "../definitions/configuration.ts";
 import { couldShare } from "../run/apptainerSharing.ts";
-import { findEmulator } from "../run/emulator.ts";
+import { executionOf } from "../run/emulator.ts";
+import { machinePlatform } from "../run/machinePlatform.ts";
 import { namespaceAbilities } from "../run/namespaceAbilities.ts";
-import { machinePlatform } from "../run/runImage.ts";
+import { parseMpiList } from "../slurm/slurm.ts";
 import { processorOf } from "../spec/hostProcessor.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { type Finding, ok } from "./finding.ts";
-import { parseMpiList } from "./slurm.ts";
 
 /** A container runtime of this machine. */
 export interface HostRuntime {
@@ -61,8 +61,7 @@ export async function readHostFacts(): Promise<HostFacts> {
   const cpuinfo = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
   const runtimes = await Promise.all(Object.keys(questions).map(readRuntime));
   const emulated: string[] = [];
-  for (const one of architectures)
-    if (one !== architecture && (await findEmulator(one)) !== undefined) emulated.push(one);
+  for (const one of architectures) if ((await executionOf(one)).kind === "emulated") emulated.push(one);
   return {
     architecture,
     emulated,

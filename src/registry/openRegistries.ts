@@ -1,5 +1,5 @@
 /** Registries by their hosts, with what is configured of them. */
-import { SpacktainersError } from "../util/errors.ts";
+import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { parseRegistryEndpoint, registryOrigin } from "./address.ts";
 import type { RegistryHost, RepositoryName } from "./reference.ts";
@@ -26,6 +26,11 @@ export interface Registries {
 /** What opening registries takes. */
 export interface RegistriesOptions {
   readonly configured: readonly RegistrySettings[];
+  /**
+   * Nothing will be written. Where a variable that the configuration names for a secret is not set, the machine's own credentials
+   * are used, with a warning: who publishes has these variables, who asks need not. Default false.
+   */
+  readonly readOnly?: boolean;
   /** Environment variables; default those of the process. */
   readonly env?: NodeJS.ProcessEnv;
   readonly emit: EmitEvent;
@@ -36,19 +41,34 @@ export interface RegistriesOptions {
  * Opens registries as they are asked for. Nothing is sent before something is asked of a repository.
  *
  * @throws SpacktainersError CONFIG_INVALID when a variable that the configuration names for a secret is not set (by
- *   `repository`)
+ *   `repository`; not when `readOnly`)
  */
 export function openRegistries({
   configured,
+  readOnly = false,
   env = process.env,
   emit,
   signal,
 }: RegistriesOptions): Registries {
   const opened = new Map<RegistryHost, Registry>();
+  const secretsOf = (settings: RegistrySettings): UserCredentials | undefined => {
+    try {
+      return credentialsOf(settings, env);
+    } catch (error) {
+      const { code, message } = asSpacktainersError(error);
+      if (!readOnly || code !== "CONFIG_INVALID") throw error;
+      emit({
+        type: "warning",
+        code,
+        message: `${message}: the credentials of this machine are used, if there are any`,
+      });
+      return undefined;
+    }
+  };
   const open = (host: RegistryHost): Registry => {
     const known = opened.get(host);
     if (known !== undefined) return known;
-    const registry = openRegistry({ host, env, emit, signal, ...optionsOf(host, configured, env) });
+    const registry = openRegistry({ host, env, emit, signal, ...optionsOf(host, configured, secretsOf) });
     opened.set(host, registry);
     return registry;
   };
@@ -84,12 +104,12 @@ export function usesPlainHttp(
 function optionsOf(
   host: RegistryHost,
   configured: readonly RegistrySettings[],
-  env: NodeJS.ProcessEnv,
+  secretsOf: (settings: RegistrySettings) => UserCredentials | undefined,
 ): Pick<RegistryOptions, "type" | "scheme" | "credentials"> {
   const settings = settingsOf(host, configured);
   if (settings === undefined) return {};
   const { scheme } = parseRegistryEndpoint(settings.url);
-  return { type: settings.type, scheme, credentials: credentialsOf(settings, env) };
+  return { type: settings.type, scheme, credentials: secretsOf(settings) };
 }
 
 function credentialsOf(

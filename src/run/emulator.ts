@@ -1,6 +1,7 @@
 /** Programs for another processor: whether the kernel hands them to an emulator (binfmt_misc), and how to get one. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { machinePlatform } from "./machinePlatform.ts";
 
 /** Where the kernel shows what it hands to whom. */
 const registrations = "/proc/sys/fs/binfmt_misc";
@@ -16,6 +17,26 @@ export interface Emulator {
   readonly path: string;
   /** The kernel holds it open: it need not be in the container. */
   readonly isFixed: boolean;
+}
+
+/** How programs of an image run on this machine. */
+export type Execution =
+  | { readonly kind: "native" }
+  | { readonly kind: "emulated"; readonly emulator: Emulator }
+  | { readonly kind: "impossible"; readonly hint: string };
+
+/**
+ * How this machine runs programs for an architecture: everything that starts programs of an image asks here.
+ *
+ * @param architecture as images call it
+ * @param folder for tests
+ */
+export async function executionOf(architecture: string, folder?: string): Promise<Execution> {
+  if (architecture === machinePlatform().architecture) return { kind: "native" };
+  const emulator = await findEmulator(architecture, folder);
+  return emulator === undefined
+    ? { kind: "impossible", hint: await emulatorHint(architecture) }
+    : { kind: "emulated", emulator };
 }
 
 /**

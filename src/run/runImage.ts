@@ -1,7 +1,6 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { arch } from "node:os";
 import { join } from "node:path";
-import type { ImageConfig, Platform } from "../archive/oci/types.ts";
+import type { ImageConfig } from "../archive/oci/types.ts";
 import type { Image } from "../image/image.ts";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -13,9 +12,10 @@ import { findProgram } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
 import { apptainerSharing, type Sharing } from "./apptainerSharing.ts";
 import { containerProcess } from "./containerProcess.ts";
-import { emulatorHint, findEmulator } from "./emulator.ts";
+import { executionOf } from "./emulator.ts";
 import { engineInvocation, importImage } from "./engine.ts";
 import { type Invocation, refuseHostMpi } from "./invocation.ts";
+import { machinePlatform } from "./machinePlatform.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
 import { becomeRank } from "./namespaceRank.ts";
 import { namespaceCommandLine, runInNamespace } from "./namespaceRunner.ts";
@@ -71,16 +71,16 @@ export async function runImage(options: RunOptions): Promise<number> {
  * @throws SpacktainersError NOT_SUPPORTED: there is none here
  */
 async function emulatorBinds({ architecture }: ImageConfig, { place }: Image): Promise<readonly Bind[]> {
-  const own = machinePlatform().architecture;
-  if (architecture === own) return [];
-  const emulator = await findEmulator(architecture);
-  if (emulator === undefined)
+  const execution = await executionOf(architecture);
+  if (execution.kind === "native") return [];
+  if (execution.kind === "impossible")
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `the image is for ${architecture}, and this machine is ${own} without an emulator`,
-      { place, hint: await emulatorHint(architecture) },
+      `the image is for ${architecture}, and this machine is ${machinePlatform().architecture} without an emulator`,
+      { place, hint: execution.hint },
     );
-  return emulator.isFixed ? [] : [{ source: emulator.path, target: emulator.path, readOnly: true }];
+  const { path, isFixed } = execution.emulator;
+  return isFixed ? [] : [{ source: path, target: path, readOnly: true }];
 }
 
 /** Runtimes to try, in order: those that can do at all what is asked for. Images of Apptainer's own are for it first. */
@@ -94,12 +94,6 @@ function runtimesFor({ image, container }: PreparedRun): readonly Exclude<Runtim
   return image.apptainerPath === undefined
     ? [...engines, ...apptainer, ...sarus]
     : [...apptainer, ...engines, ...sarus];
-}
-
-/** This machine, in the words of image configurations. */
-export function machinePlatform(): Platform {
-  const names: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386" };
-  return { os: "linux", architecture: names[arch()] ?? arch() };
 }
 
 async function programOf(name: RuntimeName): Promise<string> {

@@ -1,8 +1,8 @@
 /** A container's `spack.yaml` as real Spack gets it: with what it means, wherever it lies, and our own places beneath. */
 import { dirname, join, resolve } from "node:path";
-import { type Document, isMap, isScalar, isSeq, parseDocument, type Scalar, YAMLMap } from "yaml";
+import { type Document, isMap, isScalar, isSeq, parse, parseDocument, type Scalar, YAMLMap } from "yaml";
 import type { Requirement } from "../environment/types.ts";
-import type { Json, JsonObject } from "../util/json.ts";
+import { isJsonObject, type Json, type JsonObject } from "../util/json.ts";
 
 /** What a manifest is completed with. */
 export interface EnvironmentAdditions {
@@ -134,4 +134,21 @@ function absolute(node: unknown, folder: string): void {
   if (!isScalar(node) || typeof node.value !== "string") return;
   if (/^(?:[/$~]|[a-z][a-z0-9+.-]*:)/i.test(node.value) || node.value === "") return;
   (node as Scalar<string>).value = join(folder, node.value);
+}
+
+/** Files and folders of this machine that an environment's text made by {@link environmentText} reads. */
+export function environmentPaths(text: string): readonly string[] {
+  const document: unknown = parse(text);
+  const section = isJsonObject(document) && isJsonObject(document.spack) ? document.spack : {};
+  const paths: string[] = [];
+  const take = (value: unknown): void => {
+    if (typeof value === "string") {
+      if (value.startsWith("/")) paths.push(value);
+      else if (value.startsWith("file:")) paths.push(decodeURI(new URL(value).pathname));
+    } else if (Array.isArray(value)) for (const item of value) take(item);
+    else if (isJsonObject(value)) for (const item of Object.values(value)) take(item);
+  };
+  for (const [key, value] of Object.entries(section))
+    if (/^(?:include|include_concrete|repos|develop|mirrors)[:+-]?$/.test(key)) take(value);
+  return [...new Set(paths)];
 }

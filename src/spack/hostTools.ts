@@ -1,6 +1,7 @@
 /** What of this machine Spack needs, and what of it is not there. */
 import { SpacktainersError } from "../util/errors.ts";
-import { findProgram, runTool } from "../util/tool.ts";
+import { hostPath } from "../util/hostPath.ts";
+import { runTool } from "../util/tool.ts";
 
 /** A program that is needed. */
 interface NeededProgram {
@@ -31,6 +32,45 @@ const headers = `
 int main(void) { return 0; }
 `;
 
+/** What {@link toolsScript} prints in front of what it found missing. */
+const missingWord = "missing ";
+
+/** A shell script that tells what building packages lacks where it runs; {@link missingTools} reads its output. */
+export const toolsScript = `
+compiler=
+${needed
+  .map(({ programs, debian }) => {
+    const found = programs
+      .map(
+        (program) => `command -v ${program} >/dev/null${debian === "gcc" ? ` && compiler=${program}` : ""}`,
+      )
+      .map((test) => `{ ${test}; }`)
+      .join(" || ");
+    return `${found} || echo '${missingWord}${programs[0] ?? ""} ${debian}'`;
+  })
+  .join("\n")}
+if [ -n "$compiler" ]; then
+  printf '${headers.trim().replaceAll("\n", "\\n")}\\n' | "$compiler" -x c -fsyntax-only - 2>/dev/null || echo '${missingWord}headers libc6-dev'
+fi
+`;
+
+/** The error about what {@link toolsScript} said; undefined when nothing is missing. */
+export function missingTools(output: string, where: string): SpacktainersError | undefined {
+  const found = output.split("\n").flatMap((line) => {
+    const [name, debian] = line.startsWith(missingWord) ? line.slice(missingWord.length).split(" ") : [];
+    return name === undefined || debian === undefined ? [] : [{ name, debian }];
+  });
+  if (found.length === 0) return undefined;
+  const names = found.map(({ name }) => (name === "headers" ? "the C library's headers" : name));
+  return new SpacktainersError(
+    "RUNTIME_MISSING",
+    `packages cannot be built ${where} without ${names.join(", ")}`,
+    {
+      hint: `on Debian and Ubuntu: apt-get install ${found.map(({ debian }) => debian).join(" ")}`,
+    },
+  );
+}
+
 /**
  * Checks that packages can be built on this machine.
  *
@@ -38,36 +78,10 @@ int main(void) { return 0; }
  * @throws SpacktainersError RUNTIME_MISSING naming everything that is missing, and the Debian packages that have it
  */
 export async function requireBuildTools(path?: string): Promise<void> {
-  const missing: string[] = [];
-  const packages: string[] = [];
-  let compiler: string | undefined;
-  for (const { programs, debian } of needed) {
-    let found: string | undefined;
-    for (const program of programs) found ??= await findProgram(program, path);
-    if (debian === "gcc") compiler = found;
-    if (found !== undefined) continue;
-    missing.push(programs[0] ?? "");
-    packages.push(debian);
-  }
-  if (compiler !== undefined) {
-    const input = async function* () {
-      yield Buffer.from(headers);
-    };
-    const tried = await runTool([compiler, "-x", "c", "-fsyntax-only", "-"], {
-      input: input(),
-      timeout: 60_000,
-    });
-    if (tried.status !== 0) {
-      missing.push("the C library's headers");
-      packages.push("libc6-dev");
-    }
-  }
-  if (missing.length > 0)
-    throw new SpacktainersError(
-      "RUNTIME_MISSING",
-      `packages cannot be built here without ${missing.join(", ")}`,
-      {
-        hint: `on Debian and Ubuntu: apt-get install ${packages.join(" ")}`,
-      },
-    );
+  const asked = await runTool(["/bin/sh", "-c", toolsScript], {
+    env: { ...process.env, PATH: path ?? hostPath() },
+    timeout: 60_000,
+  });
+  const missing = missingTools(asked.stdout, "here");
+  if (missing !== undefined) throw missing;
 }

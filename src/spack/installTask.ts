@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ConcreteSpec } from "../spec/concrete.ts";
+import { pathsOf } from "./container/spackProcess.ts";
 import type { BuildTask, TaskResources } from "./executors/executor.ts";
 import type { Spack } from "./spack.ts";
 import { spackCommand, spackEnvironment } from "./spackCommand.ts";
@@ -27,6 +28,7 @@ export const pushStep = "push";
 export function installTask(spack: Spack, work: InstallWork): BuildTask {
   const { spec, environment, resources, until } = work;
   const command = (args: readonly string[]) => spackCommand(spack, { environment }, args).argv;
+  const paths = spack.container === undefined ? [] : pathsOf({ environment });
   const install = [
     "install",
     "--only-concrete",
@@ -50,10 +52,11 @@ export function installTask(spack: Spack, work: InstallWork): BuildTask {
   ];
   return {
     hash: spec.hash,
+    work: until === undefined ? "install and push" : `install until ${until}`,
     label: `${spec.name}@${spec.version}`,
     steps: [
-      { name: installStep, argv: command(install) },
-      ...(until === undefined ? [{ name: pushStep, argv: command(push) }] : []),
+      { name: installStep, argv: command(install), paths },
+      ...(until === undefined ? [{ name: pushStep, argv: command(push), paths }] : []),
     ],
     log: join(work.logs, `${spec.name}-${spec.version}-${spec.hash.slice(0, 7)}.log`),
     env: spackEnvironment(spack),

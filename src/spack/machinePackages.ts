@@ -24,8 +24,9 @@ export interface MachinePackages {
 }
 
 /**
- * Lets Spack look for the machine's compilers and for the packages that are configured as externals. What it found is kept
- * until something is added to, or removed from, a folder of programs.
+ * Lets Spack look for the machine's compilers and for the packages that are configured as externals: those of the builder image,
+ * where it runs in one. What it found is kept until something is added to, or removed from, a folder of programs; of an image,
+ * for good.
  *
  * @throws SpacktainersError CONFIG_INVALID, with its place, for an external that Spack does not find and for compilers of which
  *   none is there; PROCESS_FAILED when Spack fails
@@ -41,19 +42,22 @@ export async function findMachinePackages(spack: Spack, signal?: AbortSignal): P
   if (known === undefined) await writeFileAtomically(memory, JSON.stringify(found));
   const chosen = chooseCompilers(found, spack);
   const packages: Record<string, Json | undefined> = { ...chosen.packages };
-  for (const external of settings.externals) addExternal(packages, external);
+  for (const external of settings.externals) addExternal(packages, external, spack);
   return { packages, compilers: chosen.compilers };
 }
 
 /** Changes when programs come or go, and with what is looked for. */
-async function machineKey({ settings }: Spack): Promise<string> {
+async function machineKey({ settings, container }: Spack): Promise<string> {
   const path = hostPath();
-  const times = await Promise.all(
-    [...new Set(path.split(":"))].map(async (folder) => {
-      const facts = await stat(folder).catch(() => undefined);
-      return `${folder} ${facts?.mtimeMs ?? ""}`;
-    }),
-  );
+  const times =
+    container !== undefined
+      ? [container.id]
+      : await Promise.all(
+          [...new Set(path.split(":"))].map(async (folder) => {
+            const facts = await stat(folder).catch(() => undefined);
+            return `${folder} ${facts?.mtimeMs ?? ""}`;
+          }),
+        );
   const names = settings.externals.flatMap((external) => (external.kind === "find" ? external.name : []));
   return hexOfDigest(digestOf(JSON.stringify([times, names]))).slice(0, 16);
 }
@@ -95,6 +99,11 @@ async function askSpack(spack: Spack, signal: AbortSignal | undefined): Promise<
   }
 }
 
+/** Where Spack runs, for people. */
+export function machineOf({ container }: Pick<Spack, "container">): string {
+  return container === undefined ? "this machine" : `the builder image ${container.image}`;
+}
+
 /** Nothing is fetched for Spack's own needs: its solver is at hand, and signatures are ours to make and to check. */
 export const bootstrap: JsonObject = { enable: true, sources: [], trusted: {} };
 
@@ -106,7 +115,8 @@ export function repositoriesSection(repositories: Spack["repositories"], dialect
 }
 
 /** Leaves out compilers that are not among the configured ones. */
-function chooseCompilers(found: MachinePackages, { settings, dialect }: Spack): MachinePackages {
+function chooseCompilers(found: MachinePackages, spack: Spack): MachinePackages {
+  const { settings, dialect } = spack;
   const wanted = settings.compilers.map(({ text }) => parseSpec(text, { dialect }));
   const fits = (spec: unknown): boolean => {
     if (wanted.length === 0 || typeof spec !== "string") return true;
@@ -136,25 +146,33 @@ function chooseCompilers(found: MachinePackages, { settings, dialect }: Spack): 
   if (left === 0 && first !== undefined)
     throw new SpacktainersError(
       "CONFIG_INVALID",
-      `this machine has none of the compilers ${settings.compilers.map(({ text }) => `\`${text}\``).join(", ")}`,
+      `${machineOf(spack)} has none of the compilers ${settings.compilers.map(({ text }) => `\`${text}\``).join(", ")}`,
       { place: first.place, hint: "install one, or change `spack: compilers:`" },
     );
   if (left === 0)
-    throw new SpacktainersError("RUNTIME_MISSING", "Spack finds no compiler on this machine", {
+    throw new SpacktainersError("RUNTIME_MISSING", `Spack finds no compiler on ${machineOf(spack)}`, {
       hint: "on Debian and Ubuntu: apt-get install gcc g++ gfortran",
     });
   return { packages, compilers };
 }
 
 /** What the configuration names is never built. */
-function addExternal(packages: Record<string, Json | undefined>, external: ConfiguredExternal): void {
+function addExternal(
+  packages: Record<string, Json | undefined>,
+  external: ConfiguredExternal,
+  spack: Spack,
+): void {
   if (external.kind === "find") {
     const entry = packages[external.name];
     if (!isJsonObject(entry))
-      throw new SpacktainersError("CONFIG_INVALID", `Spack finds no \`${external.name}\` on this machine`, {
-        place: external.place,
-        hint: "install it, or write { spec: NAME@VERSION, prefix: FOLDER }",
-      });
+      throw new SpacktainersError(
+        "CONFIG_INVALID",
+        `Spack finds no \`${external.name}\` on ${machineOf(spack)}`,
+        {
+          place: external.place,
+          hint: "install it, or write { spec: NAME@VERSION, prefix: FOLDER }",
+        },
+      );
     packages[external.name] = { ...entry, buildable: false };
     return;
   }

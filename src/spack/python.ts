@@ -17,7 +17,8 @@ export interface Python {
 /** Oldest Python that Spack 1.x and its solver's packages are published for. */
 const oldest = [3, 8] as const;
 
-const question = `
+/** A Python script that tells what has to be known of a Python; {@link readPython} reads its output. */
+export const pythonQuestion = `
 import json, os, platform, sys
 if sys.implementation.name != "cpython": sys.exit(3)
 try: libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
@@ -36,26 +37,14 @@ export async function findPython(candidates?: readonly string[]): Promise<Python
   const tried = candidates ?? ["/usr/bin/python3", ...(onPath === undefined ? [] : [onPath])];
   let tooOld: string | undefined;
   for (const candidate of new Set(tried)) {
-    const answer = await runTool([candidate, "-I", "-S", "-c", question], { timeout: 30_000 });
+    const answer = await runTool([candidate, "-I", "-S", "-c", pythonQuestion], { timeout: 30_000 });
     if (answer.status !== 0) continue;
-    const [executable, version, machine, libc] = JSON.parse(answer.stdout) as [
-      string,
-      [number, number, number],
-      string,
-      string,
-    ];
-    const [major, minor] = version;
-    if (major !== oldest[0] || minor < oldest[1]) {
-      tooOld = `${candidate} is version ${version.join(".")}`;
+    const python = readPython(answer.stdout, candidate);
+    if (isTooOld(python)) {
+      tooOld = `${candidate} is version ${python.version.join(".")}`;
       continue;
     }
-    const glibc = /^glibc (\d+)\.(\d+)/.exec(libc);
-    return {
-      executable: executable || candidate,
-      version,
-      machine,
-      glibc: glibc === null ? undefined : [Number(glibc[1]), Number(glibc[2])],
-    };
+    return python;
   }
   throw new SpacktainersError(
     "RUNTIME_MISSING",
@@ -64,4 +53,26 @@ export async function findPython(candidates?: readonly string[]): Promise<Python
       : `Spack needs Python ${oldest.join(".")} or newer, and ${tooOld}`,
     { hint: "apt-get install python3" },
   );
+}
+
+/** What {@link pythonQuestion} answered. */
+export function readPython(output: string, candidate: string): Python {
+  const [executable, version, machine, libc] = JSON.parse(output) as [
+    string,
+    [number, number, number],
+    string,
+    string,
+  ];
+  const glibc = /^glibc (\d+)\.(\d+)/.exec(libc);
+  return {
+    executable: executable || candidate,
+    version,
+    machine,
+    glibc: glibc === null ? undefined : [Number(glibc[1]), Number(glibc[2])],
+  };
+}
+
+/** Whether Spack cannot run in a Python. */
+export function isTooOld({ version: [major, minor] }: Python): boolean {
+  return major !== oldest[0] || minor < oldest[1];
 }

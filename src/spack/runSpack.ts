@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { temporaryPath } from "../util/atomicFile.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { followLog } from "./buildLog.ts";
+import { spackProcess } from "./container/spackProcess.ts";
 import type { Spack } from "./spack.ts";
-import { type SpackContext, spackCommand } from "./spackCommand.ts";
+import type { SpackContext } from "./spackCommand.ts";
 import { superviseTask } from "./supervise.ts";
 
 /** How a command of Spack's ended. */
@@ -34,14 +35,15 @@ export async function runSpack(
   { signal, onLine }: RunSpackOptions = {},
 ): Promise<SpackAnswer> {
   stopIfAborted(signal);
-  const { argv, env } = spackCommand(spack, context, args);
-  await mkdir(spack.folders.logs, { recursive: true });
+  const cwd = spack.folders.logs;
+  await mkdir(cwd, { recursive: true });
+  const { argv, env, cleanup } = spackProcess(spack, context, args, { cwd });
   const log = temporaryPath(spack.folders.logs);
-  const running = await superviseTask(spack.python.executable, {
-    steps: [{ name: args[0] ?? "spack", argv }],
+  const running = await superviseTask(spack.watcher, {
+    steps: [{ name: args[0] ?? "spack", argv, cleanup }],
     log,
     env,
-    cwd: spack.folders.logs,
+    cwd,
   });
   const follow = onLine === undefined ? undefined : followLog(log, onLine);
   signal?.addEventListener("abort", running.stop);

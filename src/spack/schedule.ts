@@ -17,14 +17,14 @@ export interface Schedule {
   readonly executor: Executor;
   /** Packages at a time, where the executor leaves that to us. */
   readonly atOnce: number;
-  /** Cores of the machine, shared by what is built at a time. */
+  /** Cores of the machine, shared by what is built at a time; with an executor where nothing is shared, of each package. */
   readonly cores: number;
   readonly onFailure: FailurePolicy;
   /** Of what is ready, what the most depends on begins first. */
   readonly estimate: Pick<WorkEstimate, "remaining">;
   /** The work on a package, with so many cores. */
   task(node: BuildNode, cores: number): BuildTask | Promise<BuildTask>;
-  /** A package's work begins: called when it is given to the executor. */
+  /** A package's work begins; of what an executor held back: when it lets it go. */
   started?(node: BuildNode, handle: TaskHandle): void;
   /** A package's work has ended, well or not. Awaited before anything that depends on it begins. */
   ended(node: BuildNode, end: TaskEnd): Promise<void>;
@@ -58,8 +58,10 @@ export async function runSchedule(schedule: Schedule): Promise<ScheduleResult> {
   const halted = (): boolean =>
     signal.aborted || thrown !== undefined || (failed.length > 0 && onFailure !== "keep-going");
 
-  const stopAll = (): void => {
+  const begun = new Set<DagHash>();
+  const stopAll = (which: (hash: DagHash) => boolean = () => true): void => {
     for (const hash of running.keys()) {
+      if (!which(hash)) continue;
       const handle = handles.get(hash);
       if (handle !== undefined) void executor.stop(handle).catch(() => {});
     }
@@ -72,7 +74,6 @@ export async function runSchedule(schedule: Schedule): Promise<ScheduleResult> {
       node.after.flatMap((hash) => handles.get(hash) ?? []),
     );
     handles.set(node.spec.hash, handle);
-    schedule.started?.(node, handle);
     // Stopped between our asking for it and its beginning.
     if (signal.aborted || thrown !== undefined || (failed.length > 0 && onFailure === "stop"))
       await executor.stop(handle);
@@ -80,6 +81,11 @@ export async function runSchedule(schedule: Schedule): Promise<ScheduleResult> {
   };
 
   const follow = async (node: BuildNode, handle: TaskHandle): Promise<void> => {
+    const { hash } = node.spec;
+    if (await executor.begun(handle)) {
+      begun.add(hash);
+      schedule.started?.(node, handle);
+    }
     const end = await executor.finished(handle);
     await schedule.ended(node, end);
     if (end.outcome === "done") {
@@ -88,6 +94,7 @@ export async function runSchedule(schedule: Schedule): Promise<ScheduleResult> {
     } else if (end.outcome === "failed") {
       failed.push({ node, end });
       if (onFailure === "stop") stopAll();
+      if (onFailure === "finish") stopAll((each) => !begun.has(each));
     }
   };
 
@@ -141,7 +148,9 @@ export async function runSchedule(schedule: Schedule): Promise<ScheduleResult> {
     const { remaining } = schedule.estimate;
     ready.sort((a, b) => (remaining.get(b.spec.hash) ?? 0) - (remaining.get(a.spec.hash) ?? 0));
     const beginning = ready.slice(0, Math.max(0, atOnce - running.size));
-    const cores = coresEach(schedule.cores, running.size + beginning.length);
+    const cores = executor.sharesCores
+      ? coresEach(schedule.cores, running.size + beginning.length)
+      : schedule.cores;
     for (const node of beginning) {
       waiting.splice(waiting.indexOf(node), 1);
       keep(

@@ -14,10 +14,13 @@ import type { Dialect } from "../spec/abstract.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { runTool } from "../util/tool.ts";
+import type { BuilderContainer } from "./container/builderContainer.ts";
+import { type BuilderChoice, openBuilderContainer } from "./container/openBuilderContainer.ts";
 import { builtCaches, spackHome, trustFolder } from "./folders.ts";
 import { type Checkout, openCheckout } from "./gitCheckout.ts";
 import { findPython, type Python } from "./python.ts";
-import { openSolver, type Solver } from "./wheels.ts";
+import { openSolver, type Solver, type SolverOptions } from "./wheels.ts";
 
 /** Recipes of packages: one namespace. */
 export interface RecipeRepository {
@@ -35,6 +38,8 @@ export interface SpackFolders {
   readonly user: string;
   /** Where packages are built. */
   readonly stage: string;
+  /** For temporary files of processes in a builder image. */
+  readonly temporary: string;
   /** Sources that were fetched. */
   readonly sources: string;
   /** The install tree, without padding. */
@@ -56,7 +61,12 @@ export interface Spack {
   readonly version: string;
   readonly dialect: Dialect;
   readonly checkout: Checkout;
+  /** What runs it. */
   readonly python: Python;
+  /** Absolute path of this machine's Python, which watches over what we start. */
+  readonly watcher: string;
+  /** The builder image that its processes run in; undefined: on this machine. */
+  readonly container: BuilderContainer | undefined;
   readonly solver: Solver;
   /** The most preferred first. */
   readonly repositories: readonly RecipeRepository[];
@@ -73,6 +83,8 @@ export interface SpackOptions {
   readonly trust: string;
   /** Where everything is kept; default {@link spackHome}. */
   readonly directory?: string;
+  /** The builder image that it is to run in. Undefined: it runs on this machine. */
+  readonly builder?: BuilderChoice | undefined;
 }
 
 /** What a Spack is, for locks and provenance. */
@@ -103,7 +115,7 @@ const oldest = [0, 23] as const;
 export async function openSpack(settings: SpackConfiguration, options: SpackOptions): Promise<Spack> {
   const home = options.directory ?? spackHome();
   const { emit, signal } = options;
-  const python = await findPython();
+  const own = await findPython();
   const checkouts = { directory: join(home, "git"), emit, signal };
   const checkout = await openCheckout(await spackSource(settings.source), "Spack", checkouts);
   const version = await versionOf(checkout, settings.source?.place ?? {});
@@ -117,9 +129,28 @@ export async function openSpack(settings: SpackConfiguration, options: SpackOpti
         : await openRecipes(builtinRecipes, checkouts)),
     );
   refuseTwice(repositories, settings.repos);
+  const temporary = join(home, "tmp");
+  const container =
+    options.builder === undefined
+      ? undefined
+      : await openBuilderContainer(options.builder, {
+          home,
+          temporary,
+          read: [
+            checkout.folder,
+            ...repositories.map(({ folder }) => folder),
+            ...settings.mirrors.flatMap((url) =>
+              url.startsWith("file:") ? decodeURI(new URL(url).pathname) : [],
+            ),
+          ],
+          emit,
+          signal,
+        });
+  const python = container?.python ?? own;
   const solver = await openSolver({
     from: settings.wheels,
     python,
+    run: pythonRunner(python, own, container, home),
     directory: join(home, "solver"),
     http: options.http,
     emit,
@@ -127,13 +158,19 @@ export async function openSpack(settings: SpackConfiguration, options: SpackOpti
   });
   const key = (...parts: readonly string[]): string => hexOfDigest(digestOf(parts.join("\n"))).slice(0, 16);
   const generation = dialect === "0.x" ? "0" : "1";
-  const installation = key(checkout.folder, python.version.join("."));
-  const own = trustFolder(home, options.trust);
+  const installation = key(
+    checkout.folder,
+    python.version.join("."),
+    ...(container === undefined ? [] : [container.id]),
+  );
+  const trusted = trustFolder(home, options.trust);
   return {
     version,
     dialect,
     checkout,
     python,
+    watcher: own.executable,
+    container,
     solver,
     repositories,
     settings,
@@ -141,14 +178,30 @@ export async function openSpack(settings: SpackConfiguration, options: SpackOpti
       misc: join(home, "misc", key(installation, ...repositories.map(({ folder }) => folder))),
       user: join(home, "user", installation),
       stage: join(home, "stage"),
+      temporary,
       sources: join(home, "sources"),
-      store: join(own, `store${generation}-${settings.paddedLength}`),
+      store: join(trusted, `store${generation}-${settings.paddedLength}`),
       built: builtCaches(options.trust, home)[dialect],
-      mirror: join(own, `mirror${generation}`),
+      mirror: join(trusted, `mirror${generation}`),
       environments: join(home, "environments"),
       logs: join(home, "logs"),
       times: join(home, "times"),
     },
+  };
+}
+
+/** Runs Spack's Python, wherever it is. */
+function pythonRunner(
+  python: Python,
+  own: Python,
+  container: BuilderContainer | undefined,
+  home: string,
+): SolverOptions["run"] {
+  if (container === undefined) return (args, env) => runTool([own.executable, ...args], { env });
+  return (args, env) => {
+    const paths = args.filter((arg) => arg.startsWith("/"));
+    const { argv, variables } = container.wrap({ argv: [python.executable, ...args], env, cwd: home, paths });
+    return runTool(argv, { env: { ...process.env, ...variables } });
   };
 }
 
@@ -177,8 +230,8 @@ const builtinRecipes: RecipeSource = {
   place: {},
 };
 
-/** The configured source; without one, or without a commit for a repository, the default's. */
-async function spackSource(source: GitSource | undefined): Promise<GitSource> {
+/** The configured source of Spack; without one, or without a commit for a repository, the default's. */
+export async function spackSource(source: GitSource | undefined): Promise<GitSource> {
   if (source === undefined) return { ...defaultSpack, place: {} };
   if (source.ref !== undefined || source.commit !== undefined) return source;
   const folder = source.url.startsWith("file:") ? new URL(source.url).pathname : source.url;

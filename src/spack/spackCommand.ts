@@ -1,6 +1,7 @@
 /** Command lines of Spack, and the environment they run in: nothing of the user's or the site's configuration gets in. */
 import { join } from "node:path";
 import { hostPath } from "../util/hostPath.ts";
+import { innerPath } from "./container/engineCommands.ts";
 import type { Spack } from "./spack.ts";
 
 /** A command line of Spack's. */
@@ -16,16 +17,28 @@ export type SpackContext = { readonly environment: string } | { readonly scope: 
 const passed =
   /^(?:HOME|USER|LOGNAME|TZ|TMPDIR|TERM|SSL_CERT_FILE|SSL_CERT_DIR|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|(?:https?|ftp|no|all)_proxy|(?:HTTPS?|FTP|NO|ALL)_PROXY|SSH_AUTH_SOCK)$/;
 
+/** The same for a builder image, which has certificates, users and temporary files of its own, and gets at no agent of ours. */
+const passedInside = /^(?:TZ|TERM|(?:https?|ftp|no|all)_proxy|(?:HTTPS?|FTP|NO|ALL)_PROXY)$/;
+
 /** The environment of Spack's processes. */
 export function spackEnvironment(
-  { checkout, python, solver, folders }: Pick<Spack, "checkout" | "python" | "solver" | "folders">,
+  {
+    checkout,
+    python,
+    solver,
+    folders,
+    container,
+  }: Pick<Spack, "checkout" | "python" | "solver" | "folders" | "container">,
   ours: NodeJS.ProcessEnv = process.env,
 ): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {};
-  for (const [name, value] of Object.entries(ours)) if (passed.test(name)) env[name] = value;
+  const names = container === undefined ? passed : passedInside;
+  for (const [name, value] of Object.entries(ours)) if (names.test(name)) env[name] = value;
   return {
     ...env,
-    PATH: hostPath(),
+    ...(container === undefined
+      ? { PATH: hostPath() }
+      : { PATH: innerPath, HOME: folders.user, TMPDIR: folders.temporary }),
     // Some build systems cannot do with anything else than UTF-8.
     LC_ALL: "C.UTF-8",
     SPACK_ROOT: checkout.folder,
@@ -41,7 +54,7 @@ export function spackEnvironment(
   };
 }
 
-/** A command line of Spack's, with the environment to run it in. */
+/** A command line of Spack's, with the environment to run it in; where it runs is up to `spackProcess` and executors. */
 export function spackCommand(spack: Spack, context: SpackContext, args: readonly string[]): SpackCommand {
   const where = "environment" in context ? ["-e", context.environment] : ["-C", context.scope];
   return {

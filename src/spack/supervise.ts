@@ -10,6 +10,12 @@ export interface Step {
   /** What it does, for messages: `install`, `push`. */
   readonly name: string;
   readonly argv: readonly [string, ...string[]];
+  /** Files and folders it reads besides its working directory: shown to it where not everything is. */
+  readonly paths?: readonly string[] | undefined;
+  /** Ends what the command started that is no child of its own (a container): run when the command is ended from outside. */
+  readonly cleanup?: readonly [string, ...string[]] | undefined;
+  /** Seconds that processes of the command may still need after it, to tidy up; default none. */
+  readonly linger?: number | undefined;
 }
 
 /** What to run: steps one after the other, until one fails. */
@@ -58,7 +64,7 @@ const grace = 5;
  */
 export async function superviseTask(python: string, task: SupervisedTask): Promise<SupervisedProcess> {
   const words = {
-    steps: task.steps.map(({ name, argv }) => ({ name, argv })),
+    steps: task.steps,
     log: task.log,
     grace,
   };

@@ -6,14 +6,28 @@
  * Descriptor 3 is our life line: at its end (we asked for it, or are gone) everything is killed. Descriptor 4 gets one JSON
  * document a line: `{"step": NAME}` as each command begins, at the end
  * `{"status": N, "seconds": S, "memory": BYTES, "stopped": BOOL}`.
+ *
+ * Its argument is the task as JSON, or the absolute path of a file with it. With `report`, the path of a file that gets the
+ * reports, there is no life line either: that is how it runs in a batch system. `env` replaces the environment. What a command's
+ * `cleanup` says is run when it is ended from outside: it ends what is no child of ours.
  */
 export const supervisorScript = `
 import ctypes, json, os, select, signal, sys, time
 
 LIFE, REPORT = 3, 4
-task = json.loads(sys.argv[1])
-os.set_inheritable(LIFE, False)
+if sys.argv[1].startswith("/"):
+    with open(sys.argv[1]) as f:
+        task = json.load(f)
+else:
+    task = json.loads(sys.argv[1])
+if task.get("report"):
+    LIFE, REPORT = None, os.open(task["report"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+else:
+    os.set_inheritable(LIFE, False)
 os.set_inheritable(REPORT, False)
+if task.get("env") is not None:
+    os.environ.clear()
+    os.environ.update(task["env"])
 page = os.sysconf("SC_PAGE_SIZE")
 try:
     libc = ctypes.CDLL(None)
@@ -61,16 +75,16 @@ def reap():
         ended[pid] = status
 
 
-def end_all(grace):
+def end_all(grace, linger=0):
     ended = {}
-    for sign, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 10)):
+    for sign, patience in ((None, linger), (signal.SIGTERM, grace), (signal.SIGKILL, 10)):
         end = time.monotonic() + patience
         while time.monotonic() < end:
             ended.update(reap())
             alive = processes()
             if not alive:
                 return ended
-            for pid in alive:
+            for pid in alive if sign else ():
                 try:
                     os.kill(pid, sign)
                     os.kill(pid, signal.SIGCONT)
@@ -112,6 +126,15 @@ def start(argv, log):
         os._exit(127)
 
 
+def clean_up(step):
+    if not step.get("cleanup"):
+        return
+    pid = start(step["cleanup"], os.devnull)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and pid not in reap():
+        time.sleep(0.05)
+
+
 wake_read, wake_write = os.pipe()
 for end in (wake_read, wake_write):
     os.set_blocking(end, False)
@@ -130,12 +153,13 @@ for step in task["steps"]:
         if child in ended:
             result = ended[child]
             break
-        ready = select.select([LIFE, wake_read], [], [], 1)[0]
+        ready = select.select([wake_read] if LIFE is None else [LIFE, wake_read], [], [], 1)[0]
         if wake_read in ready:
             os.read(wake_read, 4096)
-        if LIFE in ready and os.read(LIFE, 1) == b"":
+        if LIFE is not None and LIFE in ready and os.read(LIFE, 1) == b"":
             stop.append(True)
         if stop:
+            clean_up(step)
             end_all(task["grace"])
             report(status=143, seconds=time.monotonic() - begun, memory=peak, stopped=True)
             sys.exit(143)
@@ -143,7 +167,9 @@ for step in task["steps"]:
             sampled = time.monotonic()
             peak = max(peak, memory())
     status = os.WEXITSTATUS(result) if os.WIFEXITED(result) else 128 + os.WTERMSIG(result)
-    end_all(2)
+    if status > 124:
+        clean_up(step)
+    end_all(2, step.get("linger", 0))
     if status:
         break
 report(status=status, seconds=time.monotonic() - begun, memory=peak, stopped=False)

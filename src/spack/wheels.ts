@@ -6,9 +6,10 @@ import { sweepTemporaries, temporaryPath } from "../util/atomicFile.ts";
 import { type Digest, digestOf, digestOfHex, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
+import { stopIfAborted } from "../util/interruption.ts";
 import { isJsonObject } from "../util/json.ts";
 import { removeIfPossible } from "../util/removeIfPossible.ts";
-import { lastLine, runTool } from "../util/tool.ts";
+import { lastLine, type ToolResult } from "../util/tool.ts";
 import type { Python } from "./python.ts";
 
 /** A Python package that the solver consists of. */
@@ -126,6 +127,8 @@ export interface SolverOptions {
   /** Folder of wheels, or URL of a Python package index. Undefined: PyPI. */
   readonly from: string | undefined;
   readonly python: Python;
+  /** Runs it. */
+  readonly run: (args: readonly string[], env: NodeJS.ProcessEnv) => Promise<ToolResult>;
   /** Where it is kept. */
   readonly directory: string;
   readonly http: HttpClient;
@@ -175,7 +178,7 @@ async function wheelsOf(folder: string): Promise<readonly string[] | undefined> 
 }
 
 async function makeSolver(folder: string, options: SolverOptions): Promise<Solver> {
-  const { directory, python, signal } = options;
+  const { directory, run, signal } = options;
   await mkdir(directory, { recursive: true });
   await sweepTemporaries(directory);
   const unfinished = temporaryPath(directory);
@@ -185,9 +188,8 @@ async function makeSolver(folder: string, options: SolverOptions): Promise<Solve
     for (const wanted of solverPackages) {
       const { file, path, remove } = await fetchWheel(wanted, unfinished, options);
       // Python is needed anyway, and reads its own archives.
-      const unpacked = await runTool([python.executable, "-I", "-m", "zipfile", "-e", path, unfinished], {
-        ...(signal === undefined ? {} : { signal }),
-      });
+      const unpacked = await run(["-I", "-m", "zipfile", "-e", path, unfinished], { LC_ALL: "C.UTF-8" });
+      stopIfAborted(signal);
       if (remove) await removeIfPossible(path);
       if (unpacked.status !== 0)
         throw new SpacktainersError(
@@ -196,8 +198,9 @@ async function makeSolver(folder: string, options: SolverOptions): Promise<Solve
         );
       wheels.push(file);
     }
-    const tried = await runTool([python.executable, "-S", "-c", "import clingo; clingo.Control()"], {
-      env: { PYTHONPATH: unfinished, LC_ALL: "C.UTF-8" },
+    const tried = await run(["-S", "-c", "import clingo; clingo.Control()"], {
+      PYTHONPATH: unfinished,
+      LC_ALL: "C.UTF-8",
     });
     if (tried.status !== 0)
       throw new SpacktainersError(

@@ -70,6 +70,7 @@ describe("requirements on compilers (1.x)", () => {
       "gcc-runtime: { require: target=x86_64_v2 }",
       it_,
     ],
+    ["nor is its version, at which Spack would give up", "gcc-runtime: { require: '@13:' }", it_],
     ["nor is the C library", "glibc: { require: target=x86_64_v2 }", it_],
     [
       "nor are they held to what is said of all",

@@ -13,9 +13,8 @@ import { dockerRegistryTrouble, type RealRegistry, startDockerRegistry } from ".
 
 const trouble =
   debianTrouble() ??
-  dockerRegistryTrouble() ??
+  dockerRegistryTrouble("htpasswd") ??
   (commandExists("skopeo") ? undefined : "skopeo is not installed") ??
-  (commandExists("htpasswd") ? undefined : "htpasswd is not installed") ??
   (commandExists("sqfs2tar") ? undefined : "sqfs2tar is not installed") ??
   (commandExists("mksquashfs") ? undefined : "mksquashfs is not installed");
 const noApptainer = findApptainer() === undefined ? " (skipped: Apptainer is not here)" : "";

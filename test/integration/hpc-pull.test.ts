@@ -8,9 +8,8 @@ import { podmanTrouble } from "../support/podman.ts";
 import { dockerRegistryTrouble, type RealRegistry, startDockerRegistry } from "../support/realRegistry.ts";
 
 const trouble =
-  dockerRegistryTrouble() ??
+  dockerRegistryTrouble("htpasswd") ??
   (commandExists("skopeo") ? undefined : "skopeo is not installed") ??
-  (commandExists("htpasswd") ? undefined : "htpasswd is not installed") ??
   debianTrouble();
 
 describe.skipIf(trouble !== undefined)(

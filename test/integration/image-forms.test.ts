@@ -155,6 +155,44 @@ describe.skipIf(trouble !== undefined)(
       expect(JSON.stringify(job)).toContain(join(work.directory, "tool.sif"));
     });
 
+    it("verbs that take containers say so of an image", async () => {
+      for (const verb of ["build", "lock", "plan", "push", "check", "list", "dockerfile"])
+        for (const image of ["oci:image", "oci-archive:image.tar", "docker://here/x", "image.sif"]) {
+          const refused = await run(verb, image);
+          expect(refused.stderr, `${verb} ${image}`).toMatch(
+            /UNKNOWN_CONTAINER[\s\S]*hint: that is an image/,
+          );
+          expect(refused.status).toBe(2);
+        }
+    });
+
+    it("verbs of SIF files say how to make one of another form", async () => {
+      for (const args of [
+        ["sif", "list", "oci:image"],
+        ["sif", "dump", "docker-archive:docker.tar", "1"],
+        ["sif", "verify", "docker://here/x", "--key", "spacktainers.yaml"],
+        ["sif", "push", "oci-archive:image.tar", "oras://localhost:1/x"],
+      ]) {
+        const refused = await run(...args);
+        expect(refused.stderr, args.join(" ")).toMatch(
+          /NOT_SUPPORTED[\s\S]*hint: `spacktainers sif \S+` makes one/,
+        );
+        expect(refused.status).toBe(1);
+      }
+    });
+
+    it("a directory that is neither a layout nor Apptainer's is no image, and that is said", async () => {
+      mkdirSync(work.path("root/bin"), { recursive: true });
+      for (const verb of ["run", "sif", "doctor", "sbom", "explain"])
+        for (const image of ["root", "./root", "rootfs:root"]) {
+          const refused = await run(...(verb === "doctor" ? ["doctor", "here", image] : [verb, image]));
+          expect(refused.stdout + refused.stderr, `${verb} ${image}`).toMatch(
+            /NOT_SUPPORTED[\s\S]*a directory is an image when it is an OCI layout/,
+          );
+          expect(refused.status).not.toBe(0);
+        }
+    });
+
     it("verbs that cannot take a form say which they take", async () => {
       for (const [verb, image] of [
         ["pull", "oci:image"],

@@ -166,7 +166,7 @@ describe("a repository without a configuration", () => {
   it.each([["build"], ["plan"], ["lock"], ["explain"]])(
     "has no build cache, and the lines to write are shown: %s",
     async (verb) => {
-      const { status, stdout, stderr } = await work.run([verb, "hello-mpi", "--quiet"]);
+      const { status, stdout, stderr } = await work.run([verb, "amd64/hello-mpi", "--quiet"]);
       expect(stdout).toBe("");
       const [error, hint, ...lines] = stderr.split("\n");
       expect(error).toMatch(/^error {2}CONFIG_INVALID {2}no build cache is configured/);

@@ -1,10 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { debianTrouble, demoRepository, makeWorkplace } from "../support/cli.ts";
+import { binary, debianTrouble, demoRepository, makeWorkplace } from "../support/cli.ts";
+import { emulatorTrouble, withEmulator } from "../support/emulation.ts";
 
 const trouble = debianTrouble();
+const lacking = emulatorTrouble();
 const work = makeWorkplace();
 afterAll(() => work.remove());
 
@@ -16,14 +18,21 @@ interface Result {
   readonly packages: readonly { readonly name: string }[];
 }
 
-function resultOf(stdout: string): Result {
-  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}") as Result;
+function resultOf(stdout: string, architecture: "amd64" | "arm64" = "amd64"): Result {
+  const results = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Result & { readonly type: string; readonly arch?: string });
+  const found = results.find(({ type, arch }) => type === "result" && arch === architecture);
+  if (found === undefined) throw new Error(`there is no result for ${architecture}`);
+  return found;
 }
 
 describe.skipIf(trouble !== undefined)(
   `the demo, from definition to running ring (${trouble ?? "Debian archive"})`,
   () => {
     let first: Result;
+    let other: Result;
 
     beforeAll(async () => {
       for (const item of ["spacktainers.yaml", "demo", "container_definitions"])
@@ -31,8 +40,51 @@ describe.skipIf(trouble !== undefined)(
       const built = await work.run(["build", "hello-mpi", "--json"]);
       expect(built.stdout + built.stderr).not.toContain('"error"');
       expect(built.status).toBe(0);
-      first = resultOf(built.stdout);
+      first = resultOf(built.stdout, "amd64");
+      other = resultOf(built.stdout, "arm64");
     });
+
+    it("makes the image for the other architecture as well, of packages and a base for it", async () => {
+      expect(other.version).toBe("1.0.0");
+      expect(other.packages.map(({ name }) => name)).toEqual(first.packages.map(({ name }) => name));
+      expect(other.digest).not.toBe(first.digest);
+      const root = work.path("rootfs-arm64");
+      const built = await work.run(["build", "arm64/hello-mpi", "--output", `rootfs:${root}`]);
+      expect(built.status, built.stderr).toBe(0);
+      const views = join(root, "opt/._view");
+      const ring = readlinkSync(join(views, readdirSync(views)[0] ?? "", "bin/ring"));
+      // The number of the architecture in the header of programs.
+      for (const path of ["usr/bin/bash", ring])
+        expect(readFileSync(join(root, path)).readUInt16LE(18)).toBe(183);
+    });
+
+    it.skipIf(lacking !== undefined)(
+      `runs the image for the other architecture in an emulator${lacking === undefined ? "" : ` (skipped: ${lacking})`}`,
+      () => {
+        const [program = "", ...args] = withEmulator("F");
+        const words = [
+          "run",
+          "--arch",
+          "arm64",
+          "--with",
+          "namespace",
+          "hello-mpi",
+          "--",
+          "mpiexec",
+          "-n",
+          "2",
+          "ring",
+          "50",
+        ];
+        const ran = spawnSync(program, [...args, process.execPath, binary, ...words], {
+          cwd: work.directory,
+          env: { ...process.env, XDG_CACHE_HOME: work.cacheHome },
+          encoding: "utf8",
+        });
+        expect(ran.stdout, ran.stderr).toMatch(/^ring 1\.0\.0: 2 ranks .*right/m);
+        expect(ran.status).toBe(0);
+      },
+    );
 
     it("names the version by the first spec and holds only what is needed to run", () => {
       expect(first.version).toBe("1.0.0");
@@ -122,7 +174,7 @@ describe.skipIf(trouble !== undefined)(
 
     it("writes every kind of output, each with the same files", async () => {
       const built = await work.run([
-        ...["build", "hello-mpi", "--output", `oci-archive:${work.path("hello.oci.tar")}`],
+        ...["build", "amd64/hello-mpi", "--output", `oci-archive:${work.path("hello.oci.tar")}`],
         ...[
           "--output",
           `docker-archive:${work.path("hello.docker.tar")}`,
@@ -142,7 +194,7 @@ describe.skipIf(trouble !== undefined)(
     });
 
     it("refuses to overwrite what is not its own", async () => {
-      const built = await work.run(["build", "hello-mpi", "--output", `rootfs:${work.path("demo")}`]);
+      const built = await work.run(["build", "amd64/hello-mpi", "--output", `rootfs:${work.path("demo")}`]);
       expect(built.stderr).toContain("OUTPUT_EXISTS");
       expect(built.status).toBe(1);
       expect(existsSync(work.path("demo/cache.pub"))).toBe(true);

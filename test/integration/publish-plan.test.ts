@@ -1,5 +1,6 @@
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { generateSigningKey } from "../../src/supply/signingKey.ts";
 import { type CommandResult, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { jsonLines } from "../support/cliChecks.ts";
 import { makeDemoRepository } from "../support/demoCache.ts";
@@ -69,6 +70,41 @@ describe("plan for a push", () => {
     const text = (await work.run(["-q", "plan"], emptyMachine())).stdout;
     expect(text).toMatch(/^ {2}push +127\.0\.0\.1:\d+\/org\/hello-mpi:1\.0\.0,latest {2}up to date$/m);
     expect(text).toContain("3 to make (3 of them published: push refers to these)");
+  });
+
+  it("takes no credentials, as nothing does that only asks; what publishes refuses to begin", async () => {
+    expect((await work.run(["push", "--json"])).status).toBe(0);
+    const configured = readFileSync(work.path("spacktainers.yaml"), "utf8");
+    const secrets = "username: $PUSH_USER, password: $PUSH_TOKEN";
+    writeFileSync(
+      work.path("spacktainers.yaml"),
+      configured.replace(`{url: "${registry.host}/org"}`, `{url: "${registry.host}/org", ${secrets}}`),
+    );
+    const warned = /warning {2}the variable PUSH_USER, .* is not set: the credentials of this machine/;
+    const image = `docker://${registry.host}/org/hello-mpi`;
+    for (const args of [
+      ["plan"],
+      ["rebase", "--dry-run", "hello-mpi"],
+      ["sbom", image],
+      ["explain", image],
+      ["diff", image, image],
+    ]) {
+      const asked = await work.run(args, emptyMachine());
+      expect(asked.status, args.join(" ") + asked.stderr).toBe(0);
+      expect(asked.stderr, args.join(" ")).toMatch(warned);
+    }
+    const plan = planOf(await work.run(["--json", "plan"], emptyMachine()));
+    expect(plan.push).toMatchObject([{ upToDate: true, layers: { there: 4, sent: 0 } }]);
+    for (const args of [
+      ["push"],
+      ["rebase", "hello-mpi", "--base", "scratch"],
+      ["sign", image, "--key", "env://KEY"],
+    ]) {
+      const key = (await generateSigningKey("")).privateKey;
+      const refused = await work.run(args, { env: { KEY: key, COSIGN_PASSWORD: "" } });
+      expect(refused.status, args.join(" ") + refused.stderr).toBe(3);
+      expect(refused.stdout + refused.stderr).toMatch(/the variable PUSH_USER, .* is not set/);
+    }
   });
 
   it("counts what comes true when it is pushed", async () => {

@@ -11,7 +11,7 @@ import { type EcrServer, startEcrServer } from "../support/ecrServer.ts";
 import { dockerRegistryTrouble, type RealRegistry, startDockerRegistry } from "../support/realRegistry.ts";
 import { hasS3Server, type S3Server, startS3Server } from "../support/s3Server.ts";
 
-const trouble = dockerRegistryTrouble();
+const trouble = dockerRegistryTrouble("htpasswd");
 
 beforeEach(() => {
   for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) vi.stubEnv(name, undefined);

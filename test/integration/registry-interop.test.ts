@@ -37,7 +37,7 @@ async function resolveImage(repository: Repository, tag: Tag, platform: Platform
   return image;
 }
 
-const trouble = dockerRegistryTrouble();
+const trouble = dockerRegistryTrouble("htpasswd");
 const note = (reason: string | undefined): string => (reason === undefined ? "" : ` (skipped: ${reason})`);
 const absent = (name: string): string | undefined =>
   commandExists(name) ? undefined : `${name} is not installed`;

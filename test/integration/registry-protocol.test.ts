@@ -43,6 +43,7 @@ interface Setting {
   readonly close: () => Promise<void>;
 }
 const debian = dockerRegistryTrouble();
+const noTokens = dockerRegistryTrouble("openssl");
 const settings: readonly (readonly [string, string | undefined, () => Promise<Setting>])[] = [
   [
     "docker-registry",
@@ -54,7 +55,7 @@ const settings: readonly (readonly [string, string | undefined, () => Promise<Se
   ],
   [
     "docker-registry with passwords",
-    debian,
+    dockerRegistryTrouble("htpasswd"),
     async () => {
       const registry = await startDockerRegistry({ users: { alice: alice.password } });
       return { registry, options: { credentials: alice }, close: () => registry.close() };
@@ -62,7 +63,7 @@ const settings: readonly (readonly [string, string | undefined, () => Promise<Se
   ],
   [
     "docker-registry with tokens",
-    debian,
+    noTokens,
     async () => {
       const { mint, certificate } = await tokenSigner();
       const tokens = await startTokenServer(mint);
@@ -295,45 +296,48 @@ describe.skipIf(debian !== undefined)(
   },
 );
 
-describe.skipIf(debian !== undefined)(`tokens${debian === undefined ? "" : ` (skipped: ${debian})`}`, () => {
-  let tokens: TokenServer;
-  let registry: RealRegistry;
-  beforeAll(async () => {
-    const { mint, certificate } = await tokenSigner();
-    tokens = await startTokenServer(mint);
-    tokens.users.set("alice", { password: alice.password, writes: "team/" });
-    registry = await startDockerRegistry({ tokens: { realm: tokens.url, certificate } });
-  });
-  afterAll(async () => {
-    await registry.close();
-    await tokens.close();
-  });
+describe.skipIf(noTokens !== undefined)(
+  `tokens${noTokens === undefined ? "" : ` (skipped: ${noTokens})`}`,
+  () => {
+    let tokens: TokenServer;
+    let registry: RealRegistry;
+    beforeAll(async () => {
+      const { mint, certificate } = await tokenSigner();
+      tokens = await startTokenServer(mint);
+      tokens.users.set("alice", { password: alice.password, writes: "team/" });
+      registry = await startDockerRegistry({ tokens: { realm: tokens.url, certificate } });
+    });
+    afterAll(async () => {
+      await registry.close();
+      await tokens.close();
+    });
 
-  it("are asked for by what is to be done, and suffice for that only", async () => {
-    const { repository, other } = open(registry.host, "team/x", { credentials: alice });
-    const blob = bytesBlob(randomBytes(1000));
-    await pushBlob(repository, blob);
-    expect(await pushBlob(other("team/y"), blob, { mountFrom: repository, missing: true })).toBe("mounted");
-    expect(tokens.requests.map(({ scopes }) => scopes.join(" "))).toEqual([
-      "repository:team/x:pull",
-      "repository:team/x:pull,push",
-      "repository:team/y:pull,push repository:team/x:pull",
-    ]);
-    await expect(pushBlob(other("foreign/x"), blob)).rejects.toMatchObject({ code: "ACCESS_DENIED" });
-  });
+    it("are asked for by what is to be done, and suffice for that only", async () => {
+      const { repository, other } = open(registry.host, "team/x", { credentials: alice });
+      const blob = bytesBlob(randomBytes(1000));
+      await pushBlob(repository, blob);
+      expect(await pushBlob(other("team/y"), blob, { mountFrom: repository, missing: true })).toBe("mounted");
+      expect(tokens.requests.map(({ scopes }) => scopes.join(" "))).toEqual([
+        "repository:team/x:pull",
+        "repository:team/x:pull,push",
+        "repository:team/y:pull,push repository:team/x:pull",
+      ]);
+      await expect(pushBlob(other("foreign/x"), blob)).rejects.toMatchObject({ code: "ACCESS_DENIED" });
+    });
 
-  it("that live for two seconds are renewed on the way", async () => {
-    tokens.lifetime = 2;
-    const { repository } = open(registry.host, "team/slow", { credentials: alice });
-    const before = tokens.requests.length;
-    for (let count = 0; count < 4; count++) {
-      await pushBlob(repository, bytesBlob(randomBytes(1000)));
-      await new Promise((resolve) => setTimeout(resolve, 900));
-    }
-    expect(tokens.requests.length - before).toBeGreaterThan(2);
-    tokens.lifetime = 300;
-  });
-});
+    it("that live for two seconds are renewed on the way", async () => {
+      tokens.lifetime = 2;
+      const { repository } = open(registry.host, "team/slow", { credentials: alice });
+      const before = tokens.requests.length;
+      for (let count = 0; count < 4; count++) {
+        await pushBlob(repository, bytesBlob(randomBytes(1000)));
+        await new Promise((resolve) => setTimeout(resolve, 900));
+      }
+      expect(tokens.requests.length - before).toBeGreaterThan(2);
+      tokens.lifetime = 300;
+    });
+  },
+);
 
 /** A tiny image whose blobs are pushed: its manifest. */
 async function image({ repository }: OpenedRepository, label: string): Promise<{ readonly bytes: Buffer }> {

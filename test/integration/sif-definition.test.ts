@@ -334,11 +334,13 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
         expect(wrong.stdout).toContain(
           `FAILED  wrong  ${place}  %test\n          exit status 3 instead of 0: all right, but broken\n`,
         );
+      // What is not Apptainer reads SIF files with it.
+      if (!commandExists("sqfs2tar")) return;
       if (places.includes("podman")) {
         const podman = await work.run(["test", "good.sif", "--with", "podman"], { env });
         expect(podman.stdout).toBe("ok      good  podman  %test\n1 of 1 passed\n");
       }
-      if (!places.includes("apptainer") || !commandExists("sqfs2tar")) return;
+      if (!places.includes("apptainer")) return;
       const files = await work.run(["test", "good.sif", "wrong.sif", "--with", "apptainer"], { env });
       expect(files.status).toBe(1);
       expect(files.stdout).toMatch(

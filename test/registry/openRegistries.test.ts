@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from "vitest";
 import { openRegistries, type RegistrySettings, usesPlainHttp } from "../../src/registry/openRegistries.ts";
 import { parseReference, parseRepository } from "../../src/registry/reference.ts";
-import { ignoreEvents } from "../../src/util/events.ts";
+import { ignoreEvents, type WorkEvent } from "../../src/util/events.ts";
 
 const closing: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -52,6 +52,27 @@ it("needs the variables that the configuration names, and only when the registry
   );
   expect(without.repository(parseRepository("other.example.org/a"))).toBeDefined();
   expect(open(configured, { NAME: "me", WORD: "secret" }).repository(name)).toBeDefined();
+});
+
+it("warns of variables that are not set, once a registry, where nothing is written", () => {
+  const warnings: WorkEvent[] = [];
+  const registries = openRegistries({
+    configured: [settings("https://registry.example.org", true)],
+    readOnly: true,
+    env: { NAME: "me" },
+    emit: (event) => warnings.push(event),
+    signal: new AbortController().signal,
+  });
+  closing.push(registries);
+  for (const path of ["a", "b"]) registries.repository(parseRepository(`registry.example.org/${path}`));
+  registries.repository(parseRepository("other.example.org/a"));
+  expect(warnings).toEqual([
+    expect.objectContaining({
+      type: "warning",
+      code: "CONFIG_INVALID",
+      message: expect.stringMatching(/^the variable WORD, .* is not set: the credentials of this machine/),
+    }),
+  ]);
 });
 
 it.each([

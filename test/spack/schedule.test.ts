@@ -26,9 +26,18 @@ function scriptedExecutor(holdsBack = false) {
     { end: Promise<TaskEnd>; finish: (outcome: TaskEnd["outcome"]) => void }
   >();
   const running = new Map<string, TaskHandle>();
+  const begins = new Map<string, () => void>();
   const executor: Executor = {
     name: "scripted",
     holdsBack,
+    sharesCores: true,
+    begun: (handle) =>
+      holdsBack
+        ? Promise.race([
+            new Promise<boolean>((resolve) => begins.set(handle.task.label, () => resolve(true))),
+            (ends.get(handle)?.end ?? Promise.reject(new Error("unknown"))).then(() => false),
+          ])
+        : Promise.resolve(true),
     async start(task, after) {
       const afterwards = after.map((handle) => handle.task.label).join(" ");
       story.push(
@@ -59,6 +68,11 @@ function scriptedExecutor(holdsBack = false) {
     story,
     running,
     settle,
+    /** A task that was held back begins. */
+    async begin(label: string) {
+      begins.get(label)?.();
+      await settle();
+    },
     /** Ends a task. */
     async end(label: string, outcome: TaskEnd["outcome"] = "done") {
       const handle = running.get(label);
@@ -89,6 +103,7 @@ function start(
     ),
     task: (node, cores): BuildTask => ({
       hash: node.spec.hash,
+      work: "",
       label: node.spec.name,
       steps: [],
       log: "",
@@ -195,7 +210,7 @@ describe("runSchedule", () => {
 
   it("gives everything at once to an executor that holds back", async () => {
     const scripted = scriptedExecutor(true);
-    const { result } = start(diamond, scripted, { atOnce: 1 });
+    const { result } = start(diamond, scripted, { atOnce: 1, onFailure: "keep-going" });
     await scripted.settle();
     expect(scripted.story).toEqual([
       "start zlib on 4",
@@ -211,6 +226,44 @@ describe("runSchedule", () => {
     await scripted.end("app", "not-started");
     const { done, left } = await result;
     expect([namesOf(done), namesOf(left)]).toEqual(["zlib tool", "hdf app"]);
+  });
+
+  it("stops what an executor holds back, but not what has begun, when something failed", async () => {
+    const scripted = scriptedExecutor(true);
+    const began: string[] = [];
+    const { result } = start(diamond, scripted, {
+      onFailure: "finish",
+      started: ({ spec }) => began.push(spec.name),
+    });
+    await scripted.settle();
+    await scripted.begin("zlib");
+    await scripted.begin("cmake");
+    await scripted.end("zlib", "failed");
+    expect(scripted.story.filter((line) => line.startsWith("stop"))).toEqual([
+      "stop hdf",
+      "stop tool",
+      "stop app",
+    ]);
+    await scripted.end("cmake");
+    const { done, failed, left } = await result;
+    expect([namesOf(done), namesOf(failed.map(({ node }) => node)), namesOf(left)]).toEqual([
+      "cmake",
+      "zlib",
+      "hdf tool app",
+    ]);
+    // What never began is not told of.
+    expect(began).toEqual(["zlib", "cmake"]);
+  });
+
+  it("gives each task all cores where none are shared", async () => {
+    const scripted = scriptedExecutor();
+    const executor = { ...scripted.executor, sharesCores: false };
+    const { result } = start(diamond.slice(0, 2), scripted, { executor });
+    await scripted.settle();
+    expect(scripted.story).toEqual(["start cmake on 4", "start zlib on 4"]);
+    await scripted.end("zlib");
+    await scripted.end("cmake");
+    await result;
   });
 
   it("does nothing with nothing", async () => {

@@ -9,6 +9,7 @@ import { openHttp } from "../../src/net/http.ts";
 import { findPython, type Python } from "../../src/spack/python.ts";
 import { chooseWheel, openSolver, parseWheelName, wheelFits } from "../../src/spack/wheels.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
+import { runTool } from "../../src/util/tool.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { makeSolverWheels } from "../support/solverWheels.ts";
 
@@ -106,7 +107,14 @@ describe.skipIf(!commandExists("python3"))("openSolver (needs python3)", () => {
   });
 
   const open = (from: string, directory: string) =>
-    openSolver({ from, python: real, directory: join(folder, directory), http, emit: ignoreEvents });
+    openSolver({
+      from,
+      python: real,
+      run: (args, env) => runTool([real.executable, ...args], { env }),
+      directory: join(folder, directory),
+      http,
+      emit: ignoreEvents,
+    });
 
   it("unpacks wheels of a folder, the newest that fit, once", async () => {
     const solver = await open(join(folder, "wheels"), "a");

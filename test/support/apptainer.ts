@@ -31,8 +31,9 @@ export function postUser(): { readonly uid?: number } {
   return uid === undefined ? {} : { uid };
 }
 
-/** Why Apptainer cannot run `%post` here, or undefined. */
+/** Why Apptainer cannot run `%post` here, or what it makes cannot be read, or undefined. */
 export function postTrouble(): string | undefined {
+  if (!commandExists("sqfs2tar")) return "sqfs2tar is not installed";
   const { uid = process.getuid?.() ?? 0 } = postUser();
   if (uid === 0 || !usersWithSubordinates().includes(uid))
     return "no ordinary user has subordinate IDs: /etc/subuid";

@@ -34,14 +34,20 @@ export interface DemoCache {
   replaceSpec(name: string, key: TestKey, change: (node: Record<string, unknown>) => void): Promise<void>;
 }
 
-/** A cache in a directory that has the demonstration's packages in layout v3. */
+/** A cache in a directory that has the demonstration's packages in layout v3: those for amd64 are meant. */
 export function demoCache(directory: string): DemoCache {
   const at = (path: string): string => join(directory, path);
   const blob = (hex: string): string => at(`blobs/sha256/${hex.slice(0, 2)}/${hex}`);
   const manifest = (name: string): string => {
     const folder = at(`v3/manifests/spec/${name}`);
-    const [file] = readdirSync(folder);
-    return join(folder, file ?? "");
+    const found = readdirSync(folder).find((file) => targetOf(join(folder, file)) !== "aarch64");
+    return join(folder, found ?? "");
+  };
+  /** The microarchitecture that a package is for. */
+  const targetOf = (path: string): string | undefined => {
+    const text = gunzipSync(readFileSync(blob(only(path, ".spec.").checksum))).toString("utf8");
+    const { target } = JSON.parse(text).spec.nodes[0].arch;
+    return typeof target === "string" ? target : target?.name;
   };
   const records = (path: string): ManifestRecord[] => {
     const text = readFileSync(path, "utf8");

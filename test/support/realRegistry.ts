@@ -24,9 +24,13 @@ export interface DockerRegistryOptions {
   readonly tokens?: { readonly realm: string; readonly certificate: string };
 }
 
-/** Why Debian's registry cannot be used here, or undefined. */
-export function dockerRegistryTrouble(): string | undefined {
-  return commandExists("docker-registry") ? undefined : "docker-registry is not installed";
+/**
+ * Why Debian's registry cannot be used here, or undefined.
+ * @param others programs that are needed besides: `htpasswd` for a registry with users, `openssl` for one with tokens
+ */
+export function dockerRegistryTrouble(...others: readonly ("htpasswd" | "openssl")[]): string | undefined {
+  const missing = ["docker-registry", ...others].find((program) => !commandExists(program));
+  return missing && `${missing} is not installed`;
 }
 
 /** Starts Debian's registry, empty. */

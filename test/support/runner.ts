@@ -5,7 +5,9 @@ import { join } from "node:path";
 import type { RunOptions } from "../../src/run/types.ts";
 import { builtModules } from "./builtProject.ts";
 
-const modules = ["run/runImage.js", "image/openLayout.js"].map((name) => join(builtModules, name));
+const modules = ["run/runImage.js", "image/openLayout.js", "run/machinePlatform.js"].map((name) =>
+  join(builtModules, name),
+);
 
 /** What a finished run left. */
 export interface Ran {
@@ -28,9 +30,10 @@ export interface RunnerOptions extends Omit<RunOptions, "image" | "command" | "e
 }
 
 const program = `
-const { runImage, machinePlatform } = await import(process.argv[1]);
+const { runImage } = await import(process.argv[1]);
 const { openLayout } = await import(process.argv[2]);
-const { print, image: layout, ...options } = JSON.parse(process.argv[3]);
+const { machinePlatform } = await import(process.argv[3]);
+const { print, image: layout, ...options } = JSON.parse(process.argv[4]);
 const emit = (event) => event.type === "warning" && process.stderr.write("warning: " + event.message + "\\n");
 try {
   const image = await openLayout(layout, { platforms: [machinePlatform()], reference: undefined });

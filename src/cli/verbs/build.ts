@@ -79,7 +79,7 @@ Examples:
 /** `--shell`: of one container. */
 async function shellIn(
   { directory, reporter, signal }: VerbContext,
-  { cache, trust, arch }: BuildOptions,
+  options: BuildOptions,
   wanted: string,
   [container, ...others]: readonly string[],
 ): Promise<number> {
@@ -87,6 +87,7 @@ async function shellIn(
     throw new SpacktainersError("USAGE", "--shell is about a package of one container", {
       hint: "name the container: spacktainers build NAME --shell PACKAGE",
     });
+  const { cache, trust, arch } = options;
   const { openBuildShell } = await import("../../commands/spack/openBuildShell.ts");
   return openBuildShell({
     directory,
@@ -97,6 +98,7 @@ async function shellIn(
     container,
     arch,
     package: wanted,
+    place: buildingRequest(options),
     begin: () => reporter.close(),
   });
 }

@@ -189,7 +189,7 @@ async function interview(
     });
   const { openSoundRepository } = await import("../../pipeline/workspace/workspace.ts");
   const { findSite } = await import("../../hpc/site.ts");
-  const { canSubmit } = await import("../../hpc/slurm.ts");
+  const { canSubmit } = await import("../../slurm/slurm.ts");
   const { askForJob } = await import("../jobForm.ts");
   const site = findSite((await openSoundRepository(context.directory)).configuration, options.site);
   const isSubmitHost = await canSubmit();

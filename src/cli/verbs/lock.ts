@@ -14,7 +14,10 @@ import {
 import { printContainers } from "../outcomes.ts";
 import { buildingRequest, workshopRequest } from "../requests.ts";
 
-interface LockOptions extends WorkshopOptions, FailFastOptions, Pick<BuildingOptions, "solve" | "fresh"> {
+interface LockOptions
+  extends WorkshopOptions,
+    FailFastOptions,
+    Pick<BuildingOptions, "solve" | "fresh" | "executor" | "builder"> {
   readonly arch?: string;
   readonly keep?: boolean;
   readonly check?: boolean;

@@ -26,7 +26,7 @@ export function rebaseVerb(program: Command, outcome: VerbOutcome): Command {
   return addFailFastOption(addSelectionOptions(command))
     .option(
       "--base <base>",
-      "debian:SUITE, ubuntu:SUITE, image:NAME, oci:DIR, rootfs:FILE or scratch (default: the configured one)",
+      "debian:SUITE, ubuntu:SUITE, image:NAME, oci:DIR, oci-archive:FILE, rootfs:FILE or scratch (default: the configured one)",
     )
     .option("--registry <url>", "only this configured registry (repeatable)", collect)
     .option(

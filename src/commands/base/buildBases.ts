@@ -1,12 +1,13 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Configuration } from "../../definitions/configuration.ts";
-import { defaultRecipes } from "../../definitions/spackConfiguration.ts";
 import { streamTool } from "../../dockerfile/streamTool.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { type BaseImageName, type BuildTool, findBuildTool, localTag } from "./baseImage.ts";
+import { builderContext } from "./builderContext.ts";
+import { builderSources } from "./builderSources.ts";
 
 /** A command line of `base build`. */
 export interface BuildBasesCommand {
@@ -45,32 +46,68 @@ export async function buildBases(command: BuildBasesCommand): Promise<readonly B
         place: { file: join(folder, "Dockerfile") },
         hint: `copy the folder ${name} of Spacktainers to the root of the repository`,
       });
-    const given = new Map([...baseArguments(name, configuration, command.arch), ...command.buildArguments]);
-    const tag = localTag(name);
-    const argv = buildCommand(tool, name, folder, given);
-    await runTask(command.emit, { kind: "base", label: `${tag} by ${tool}`, subject: name }, async () => {
-      let said = "";
-      const status = await streamTool(argv, {
-        onOutput: (chunk) => {
-          said = (said + chunk.toString("utf8")).slice(-10_000);
-          command.onOutput(chunk);
-        },
-        signal: command.signal,
+    const sources = name === "builder" ? builderSources(configuration, command.arch) : undefined;
+    const given = new Map([
+      ...baseArguments(name, configuration, command),
+      ...(sources?.arguments ?? []),
+      ...command.buildArguments,
+    ]);
+    for (const { key, reason } of sources?.left ?? [])
+      command.emit({
+        type: "warning",
+        code: "NOTICE",
+        message: `the builder image is made without \`spack: ${key}\`: ${reason}`,
+        place: configuration.placeOf(["spack", key]),
       });
-      if (status !== 0) {
-        const lines = said.split("\n").filter((line) => line.trim() !== "");
-        throw new SpacktainersError(
-          "PROCESS_FAILED",
-          `${tool} could not make ${tag}: ${lines.at(-1) ?? `status ${status}`}`,
-          {
-            place: { file: join(folder, "Dockerfile") },
-          },
-        );
-      }
-    });
+    const tag = localTag(name);
+    const context =
+      sources === undefined
+        ? undefined
+        : await builderContext(folder, sources, { emit: command.emit, signal: command.signal });
+    const argv = buildCommand(tool, name, context?.folder ?? folder, given);
+    try {
+      await makeImage(argv, { name, tool, folder, command });
+    } finally {
+      await context?.close();
+    }
     built.push({ name, tag, tool });
   }
   return built;
+}
+
+/** Runs the program that makes an image. @throws SpacktainersError PROCESS_FAILED, INTERRUPTED */
+async function makeImage(
+  argv: readonly [string, ...string[]],
+  {
+    name,
+    tool,
+    folder,
+    command,
+  }: {
+    readonly name: BaseImageName;
+    readonly tool: BuildTool;
+    readonly folder: string;
+    readonly command: BuildBasesCommand;
+  },
+): Promise<void> {
+  const tag = localTag(name);
+  await runTask(command.emit, { kind: "base", label: `${tag} by ${tool}`, subject: name }, async () => {
+    let said = "";
+    const status = await streamTool(argv, {
+      onOutput: (chunk) => {
+        said = (said + chunk.toString("utf8")).slice(-10_000);
+        command.onOutput(chunk);
+      },
+      signal: command.signal,
+    });
+    if (status === 0) return;
+    const lines = said.split("\n").filter((line) => line.trim() !== "");
+    throw new SpacktainersError(
+      "PROCESS_FAILED",
+      `${tool} could not make ${tag}: ${lines.at(-1) ?? `status ${status}`}`,
+      { place: { file: join(folder, "Dockerfile") } },
+    );
+  });
 }
 
 /** The command line that makes an image. Docker's format keeps ONBUILD, which OCI's has no place for. */
@@ -89,30 +126,28 @@ export function buildCommand(
   return [tool, ...verb, "--tag", localTag(name), "--file", join(folder, "Dockerfile"), ...values, folder];
 }
 
-/** Arguments of an image's Dockerfile that the configuration decides. */
+/**
+ * What lies underneath, as an argument of either Dockerfile. A base that no image can be made from (a folder, nothing) leaves the
+ * Dockerfile's own, with a warning.
+ */
 export function baseArguments(
   name: BaseImageName,
-  { base, spack, platforms }: Pick<Configuration, "base" | "spack" | "platforms">,
-  arch: "amd64" | "arm64",
+  { base, placeOf }: Pick<Configuration, "base" | "placeOf">,
+  { buildArguments, emit }: Pick<BuildBasesCommand, "buildArguments" | "emit">,
 ): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   if (base.kind === "image") values.set("BASE_IMAGE", base.reference);
-  if (base.kind === "debian")
+  else if (base.kind === "debian") {
     values.set("BASE_IMAGE", `docker.io/library/${base.distribution}:${base.suite}`);
-  if (name === "runtime") return values;
-  const { source } = spack;
-  if (source !== undefined) {
-    values.set("SPACK_URL", source.url);
-    const version = source.commit ?? source.ref;
-    if (version !== undefined) values.set("SPACK_BRANCH", version);
-  }
-  const builtin = { ...defaultRecipes, paths: [defaultRecipes.path] };
-  const repos = [builtin, ...spack.repos].flatMap(({ url, ref, commit, paths }) =>
-    (paths.length === 0 ? [""] : paths).map(
-      (path) => `${url}@${commit ?? ref ?? "HEAD"}:${path === "" ? "." : path}`,
-    ),
-  );
-  values.set("REPOS", repos.join(" "));
-  values.set("TARGET", platforms[arch].target ?? "");
+    if (name === "runtime" && base.packages !== undefined)
+      values.set("MORE_PACKAGES", base.packages.join(" "));
+  } else if (!buildArguments.has("BASE_IMAGE"))
+    emit({
+      type: "warning",
+      code: "NOTICE",
+      message: `${localTag(name)} is made from the image that its Dockerfile names: the configured base is none`,
+      place: placeOf(["base"]),
+      hint: "name one: --build-arg BASE_IMAGE=IMAGE",
+    });
   return values;
 }

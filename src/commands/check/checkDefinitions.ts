@@ -1,5 +1,5 @@
 import type { Configuration } from "../../definitions/configuration.ts";
-import { defContents } from "../../definitions/defContents.ts";
+import { type DefContents, defContents } from "../../definitions/defContents.ts";
 import { readDefFile } from "../../definitions/defFile.ts";
 import { yamlLimits } from "../../definitions/positionedYaml.ts";
 import { inOrderOfPlace } from "../../definitions/problems.ts";
@@ -12,10 +12,13 @@ import type { Environment } from "../../environment/types.ts";
 import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
 import { movedPlaces } from "../../pipeline/choose/movedPlaces.ts";
 import { hasNoSpecs, noSpecs } from "../../pipeline/choose/noSpecs.ts";
+import { planEpilogue } from "../../pipeline/plan/planEpilogue.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { checkConfiguration } from "../../pipeline/workspace/checkConfiguration.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
-import { errorsOf, type SpacktainersError } from "../../util/errors.ts";
+import { errorsOf, SpacktainersError } from "../../util/errors.ts";
+import { findProgram } from "../../util/tool.ts";
+import { checkNamedFiles, checkTargets } from "./checkNamedFiles.ts";
 
 /** What to check. */
 export interface CheckRequest {
@@ -49,12 +52,16 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
   });
   const all = request.names.length === 0 && arch === undefined;
   const ofPlaces = all ? repository.errors : [...repository.generalErrors, ...placeErrors(definitions)];
-  const errors: SpacktainersError[] = [...ofPlaces, ...checkConfiguration(configuration)];
+  const containers = definitions.flatMap((one) => (one.kind === "broken" ? (one.container ?? []) : one));
+  const errors: SpacktainersError[] = [
+    ...ofPlaces,
+    ...checkConfiguration(configuration),
+    ...checkTargets(configuration, containers),
+    ...(await checkNamedFiles(configuration)),
+  ];
   const warnings: SpacktainersError[] = [...repository.warnings];
   let checked = configuration.file === undefined ? 0 : 1;
-  for (const definition of definitions) {
-    const container = definition.kind === "broken" ? definition.container : definition;
-    if (container === undefined) continue;
+  for (const container of containers) {
     const found = await checkContainer(container, configuration);
     errors.push(...found.errors);
     warnings.push(...found.warnings);
@@ -79,8 +86,9 @@ async function checkContainer(container: Container, configuration: Configuration
   if (container.kind === "def") {
     await attempt(async () => {
       const problems = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);
-      errors.push(...problems.errors, ...problems.stages.flatMap((stage) => defContents(stage).errors));
-      warnings.push(...problems.warnings);
+      const contents = problems.stages.map(defContents);
+      errors.push(...problems.errors, ...contents.flatMap((stage) => stage.errors));
+      warnings.push(...problems.warnings, ...(await withoutApptainer(contents)));
     });
     return { errors, warnings, checked };
   }
@@ -93,11 +101,21 @@ async function checkContainer(container: Container, configuration: Configuration
     if (environment !== undefined) warnings.push(...movedPlaces(environment, configuration));
     if (environment !== undefined && hasNoSpecs(environment)) errors.push(noSpecs(container.path));
   });
-  const { tests, lock } = container;
+  const { tests, lock, epilogue } = container;
   if (tests !== undefined) {
     checked++;
     await attempt(async () => {
       errors.push(...readTestsFile(await readTextFile(tests, yamlLimits.bytes), tests).problems.errors);
+    });
+  }
+  if (epilogue !== undefined) {
+    checked++;
+    await attempt(async () => {
+      await planEpilogue(epilogue, container, {
+        epilogue: configuration.epilogue,
+        buildArguments: new Map(),
+        network: undefined,
+      });
     });
   }
   if (lock !== undefined) {
@@ -108,4 +126,19 @@ async function checkContainer(container: Container, configuration: Configuration
     });
   }
   return { errors, warnings, checked };
+}
+
+/** Sections that this machine cannot carry out: another one may. */
+async function withoutApptainer(stages: readonly DefContents[]): Promise<readonly SpacktainersError[]> {
+  const needed = stages.flatMap(({ needsApptainer }) => needsApptainer);
+  if (needed.length === 0) return [];
+  if ((await findProgram("apptainer")) !== undefined || (await findProgram("singularity")) !== undefined)
+    return [];
+  return needed.map(
+    ({ what, place }) =>
+      new SpacktainersError("RUNTIME_MISSING", `${what} takes Apptainer, which is not here`, {
+        place,
+        hint: "build it where Apptainer is installed",
+      }),
+  );
 }

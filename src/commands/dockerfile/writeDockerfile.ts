@@ -7,6 +7,7 @@ import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktain
 import { readEpilogue } from "../../pipeline/plan/planEpilogue.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { isLocalImage } from "../../sif/openLocalImage.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { dockerfileSyntax, dockerfileText } from "./dockerfileText.ts";
@@ -44,6 +45,12 @@ export async function writeDockerfile(command: DockerfileCommand): Promise<Writt
     const found = relative(resolve(root), resolve(root, path)).split(sep).join("/");
     return found.startsWith("../") || found === ".." ? undefined : found;
   };
+  const { base } = configuration;
+  if (base.kind === "rootfs" && (await isLocalImage(base.path)))
+    throw new SpacktainersError("NOT_SUPPORTED", "a Dockerfile cannot start from an Apptainer image", {
+      place: { file: base.path },
+      hint: "it can from a tar file: take the file system out with `spacktainers sif dump`, and make a tar of it with sqfs2tar",
+    });
   const manifest = inContext(container.path);
   if (manifest === undefined)
     throw new SpacktainersError("NOT_SUPPORTED", "the definition is outside of the repository", {

@@ -1,4 +1,4 @@
-import { cancelJob, followJob, type JobState, jobExitStatus, submitJob } from "../../hpc/slurm.ts";
+import { cancelJob, followJob, type JobState, jobExitStatus, submitJob } from "../../slurm/slurm.ts";
 import type { EmitEvent } from "../../util/events.ts";
 
 /** A script to be run as a job. */

@@ -6,6 +6,7 @@ import { packagesAtOnce } from "../../pipeline/compile/builder.ts";
 import { lockedChoice, rootsOf, solvedChoice, withBuilder } from "../../pipeline/compile/buildMissing.ts";
 import { type CompilePlan, compilePlan, estimateBuilds } from "../../pipeline/compile/compilePlan.ts";
 import { findNeededPackages } from "../../pipeline/compile/neededPackages.ts";
+import { buildPlace } from "../../pipeline/compile/openExecutor.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { openBuildTimes } from "../../spack/buildTimes.ts";
 import { spackHome } from "../../spack/folders.ts";
@@ -43,13 +44,17 @@ export async function planBuild(
       workshop,
     );
     if (needed.graph.nodes.length === 0) return undefined;
-    const atOnce = building.atOnce ?? packagesAtOnce(availableParallelism());
+    const { executor } = buildPlace(configuration, building);
+    // Slurm decides itself how many jobs run at a time, unless somebody says so.
+    const atOnce =
+      building.atOnce ??
+      (executor === "slurm" ? needed.graph.nodes.length : packagesAtOnce(availableParallelism()));
     const times = openBuildTimes(join(spackHome(), "times"));
     const estimated = await estimateBuilds(needed, atOnce, times, caches);
     return {
       name: container.name,
       arch: container.arch,
-      build: compilePlan(needed, estimated, "host", atOnce),
+      build: compilePlan(needed, estimated, executor, atOnce),
     };
   });
 }

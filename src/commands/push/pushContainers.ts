@@ -57,7 +57,7 @@ export async function pushContainers(request: PushRequest): Promise<PushOutcome>
   // A key that cannot be read is told before anything is made.
   const signing = await signingOf(configuration, directory);
   const events = nameEvents(request.emit);
-  return inWorkshop(configuration, { ...request, emit: events.emit }, async (workshop) => {
+  return inWorkshop(configuration, { ...request, publishes: true, emit: events.emit }, async (workshop) => {
     const failed = ({ targets }: PushedContainer): boolean =>
       targets.some(({ result }) => result.error !== undefined);
     const push = async (container: Container): Promise<PushedContainer> => {

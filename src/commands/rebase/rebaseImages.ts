@@ -107,7 +107,14 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
         hint: "write {name} (and {arch}) in the path",
       },
     );
-  const workplace = { directory, caches: [], trust: [], refresh: request.refresh, jobs: undefined };
+  const workplace = {
+    directory,
+    caches: [],
+    trust: [],
+    refresh: request.refresh,
+    jobs: undefined,
+    publishes: publishes && !dryRun,
+  };
   const events = nameEvents(request.emit);
   return inWorkshop(configuration, { ...request, ...workplace, emit: events.emit }, async (workshop) => {
     const outcomes = await forEachOf(

@@ -9,6 +9,7 @@ import { objectWithId, openSif } from "../../sif/openSif.ts";
 import { formatId, partitionFacts, type SifDescriptor, signatureFacts } from "../../sif/sifFormat.ts";
 import { type SifVerification, verifySif } from "../../sif/verifySif.ts";
 import { SpacktainersError } from "../../util/errors.ts";
+import { sifPath } from "./sifPath.ts";
 
 /** One data object, in words. */
 export interface ListedObject {
@@ -42,10 +43,10 @@ export interface ListedSif {
 
 /**
  * Lists what is in a SIF file.
- * @throws {SpacktainersError} as `openSif`
+ * @throws {SpacktainersError} as `sifPath` and `openSif`
  */
 export async function listSif(path: string, directory: string): Promise<ListedSif> {
-  const sif = await openSif(resolve(directory, path));
+  const sif = await openSif(sifPath(path, directory));
   try {
     const { header } = sif;
     return {
@@ -88,7 +89,7 @@ export async function dumpSif(
   stream: Writable,
 ): Promise<void> {
   const { signal } = request;
-  const sif = await openSif(resolve(request.directory, request.path));
+  const sif = await openSif(sifPath(request.path, request.directory));
   try {
     const object = objectWithId(sif, request.id);
     if (request.output === undefined) {
@@ -122,6 +123,7 @@ export async function verifySifFile(
     throw new SpacktainersError("USAGE", "which keys are trusted?", {
       hint: "name the public key of whoever signed: --key FILE (repeatable)",
     });
+  const file = sifPath(path, directory);
   const read = await Promise.all(keys.map((name) => readKeyFile(resolve(directory, name))));
-  return verifySif(resolve(directory, path), read);
+  return verifySif(file, read);
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import { type Descriptor, type ImageManifest, mediaTypes } from "../../archive/oci/types.ts";
 import { encode } from "../../image/encodedDocument.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
@@ -20,6 +20,7 @@ import type { Content, PutOptions, StoreOptions } from "../../store/store.ts";
 import { type Digest, digestOf, digestOfHex } from "../../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
+import { sifPath } from "./sifPath.ts";
 
 const sifConfigType = "application/vnd.sylabs.sif.config.v1+json";
 
@@ -55,7 +56,7 @@ export interface PushedSif {
  */
 export async function pushSif(request: PushSifRequest): Promise<PushedSif> {
   const { destination, emit, signal } = request;
-  const path = resolve(request.directory, request.path);
+  const path = sifPath(request.path, request.directory);
   const scheme = /^([a-z0-9]+):\/\//.exec(destination)?.[1];
   if (scheme !== "oras" && scheme !== "s3")
     throw new SpacktainersError("USAGE", `${destination} is neither oras:// nor s3://`, {

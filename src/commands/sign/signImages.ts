@@ -119,7 +119,7 @@ export async function verifyImages(
         });
   const keys = await loadVerificationKeys(chosen, command.directory);
   const { emit, signal } = command;
-  const registries = openRegistries({ configured: configuration.registries, emit, signal });
+  const registries = openRegistries({ configured: configuration.registries, readOnly: true, emit, signal });
   try {
     const repository = artifactRepository(registries.repository(named.repository));
     const report = await verifyPublished(repository, named.reference, {

@@ -5,7 +5,7 @@ import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { superviseProcess } from "../../run/superviseProcess.ts";
-import { spackCommand } from "../../spack/spackCommand.ts";
+import { spackProcess } from "../../spack/container/spackProcess.ts";
 import { inPassingEnvironment } from "../../spack/workEnvironment.ts";
 import { briefSpec, type ConcreteSpec } from "../../spec/concrete.ts";
 import { parseSpec } from "../../spec/parse.ts";
@@ -44,21 +44,21 @@ export async function openBuildShell(request: ShellRequest): Promise<number> {
     });
   const spec = packageIn(lock, request.package);
   const source = await sourceOf(spec, spack.folders.stage);
-  return inPassingEnvironment(
-    spack,
-    { environment, manifestText, lockText, scope, target },
-    async (folder) => {
-      const shell = ["bash", "--noprofile", "--norc", "-i"];
-      const { argv, env } = spackCommand(spack, { environment: folder }, [
-        "build-env",
-        `/${spec.hash}`,
-        "--",
-        ...shell,
-      ]);
-      request.begin();
-      return superviseProcess({ argv, env, cwd: source, signal });
-    },
-  );
+  try {
+    return await inPassingEnvironment(
+      spack,
+      { environment, manifestText, lockText, scope, target },
+      async (folder) => {
+        const shell = ["bash", "--noprofile", "--norc", "-i"];
+        const args = ["build-env", `/${spec.hash}`, "--", ...shell];
+        const { argv, env } = spackProcess(spack, { environment: folder }, args, { cwd: source, tty: true });
+        request.begin();
+        return superviseProcess({ argv, env, cwd: source, signal });
+      },
+    );
+  } finally {
+    await spack.container?.close();
+  }
 }
 
 /** The package of a lock that a spec names. */

@@ -3,6 +3,8 @@ import type { Repository } from "../../definitions/repository.ts";
 import { hostArchitecture } from "../../definitions/select.ts";
 import { openHttp } from "../../net/http.ts";
 import { type Builder, openBuilder } from "../../pipeline/compile/builder.ts";
+import { buildPlace } from "../../pipeline/compile/openExecutor.ts";
+import type { BuildingRequest } from "../../pipeline/workspace/buildingRequest.ts";
 import { cacheSources, trustOf } from "../../pipeline/workspace/workspace.ts";
 import type { EmitEvent } from "../../util/events.ts";
 
@@ -11,6 +13,8 @@ export interface SpackTools {
   readonly directory: string;
   readonly caches: readonly string[];
   readonly trust: readonly string[];
+  /** What a command line says of where Spack runs. */
+  readonly place?: Pick<BuildingRequest, "executor" | "builder"> | undefined;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -22,7 +26,7 @@ export interface SpackTools {
  */
 export async function openRepositorySpack(
   { configuration }: Repository,
-  { directory, caches, trust, emit, signal }: SpackTools,
+  { directory, caches, trust, place, emit, signal }: SpackTools,
   architecture: Architecture = hostArchitecture(),
 ): Promise<Builder> {
   const sources = await cacheSources(configuration, { caches, trust }, directory);
@@ -34,6 +38,7 @@ export async function openRepositorySpack(
       signal,
       trust: trustOf(sources),
       atOnce: undefined,
+      place: buildPlace(configuration, place),
     });
   } finally {
     await http.close();

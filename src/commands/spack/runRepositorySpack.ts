@@ -2,7 +2,8 @@ import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { superviseProcess } from "../../run/superviseProcess.ts";
-import { type SpackContext, spackCommand } from "../../spack/spackCommand.ts";
+import { spackProcess } from "../../spack/container/spackProcess.ts";
+import type { SpackContext } from "../../spack/spackCommand.ts";
 import { inPassingEnvironment } from "../../spack/workEnvironment.ts";
 import { ignoreEvents } from "../../util/events.ts";
 import { openRepositorySpack, type SpackTools } from "./openRepositorySpack.ts";
@@ -31,14 +32,23 @@ export async function runRepositorySpack(request: SpackRequest): Promise<number>
   const container = name === undefined ? undefined : await selectOne(name, repository, { directory, arch });
   const { spack, scope, target } = await openRepositorySpack(repository, request, container?.arch);
   const run = async (context: SpackContext): Promise<number> => {
-    const { argv, env } = spackCommand(spack, context, args);
+    // A builder image sees Spack's own folders only.
+    const cwd = spack.container === undefined ? directory : spack.folders.environments;
+    const tty = process.stdin.isTTY === true && process.stdout.isTTY === true;
+    const { argv, env } = spackProcess(spack, context, args, { cwd, tty });
     request.begin();
-    return superviseProcess({ argv, env, cwd: directory, signal });
+    return superviseProcess({ argv, env, cwd, signal });
   };
-  if (container === undefined) return run({ scope });
-  const loaded = await loadEnvironment(container, { dialect: spack.dialect }, ignoreEvents);
-  const { environment, manifestText, lockText } = loaded;
-  return inPassingEnvironment(spack, { environment, manifestText, lockText, scope, target }, (folder) =>
-    run({ environment: folder }),
-  );
+  try {
+    if (container === undefined) return await run({ scope });
+    const loaded = await loadEnvironment(container, { dialect: spack.dialect }, ignoreEvents);
+    const { environment, manifestText, lockText } = loaded;
+    return await inPassingEnvironment(
+      spack,
+      { environment, manifestText, lockText, scope, target },
+      (folder) => run({ environment: folder }),
+    );
+  } finally {
+    await spack.container?.close();
+  }
 }

@@ -1,6 +1,6 @@
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
-import { openLayout } from "../../image/openLayout.ts";
+import { openOciSource } from "../../image/openOciSource.ts";
 import { platformOf } from "../../image/platform.ts";
 import type { Digest } from "../../util/digest.ts";
 
@@ -11,6 +11,7 @@ export async function baseDigest(
 ): Promise<Digest | undefined> {
   if (base.kind !== "oci") return undefined;
   const { path, reference } = base;
-  const image = await openLayout(path, { platforms: [platformOf(architecture)], reference });
+  const image = await openOciSource(path, { platforms: [platformOf(architecture)], reference });
+  await image.close();
   return image.manifest.descriptor.digest;
 }

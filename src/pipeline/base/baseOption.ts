@@ -1,10 +1,12 @@
 import { resolve } from "node:path";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
+import { parseSource } from "../../image/openSource.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 
 /**
- * Reads `--base`: `debian:SUITE`, `ubuntu:SUITE`, `image:NAME`, `oci:DIR`, `rootfs:FILE` or `scratch`. Of a distribution the
- * packages are those of the configuration, when that has a base of packages too, else the usual ones.
+ * Reads `--base`: `debian:SUITE`, `ubuntu:SUITE`, `image:NAME` or `docker://NAME`, `oci:DIR[:REF]`,
+ * `oci-archive:FILE[:REF]`, `rootfs:FILE` or `scratch`. Of a distribution the packages are those of the configuration, when that has a base of
+ * packages too, else the usual ones.
  *
  * @param directory what a relative path starts from
  * @throws {SpacktainersError} `USAGE`
@@ -15,6 +17,8 @@ export function parseBaseOption(
   directory: string,
 ): BaseConfiguration {
   if (text === "scratch") return { kind: "scratch" };
+  if (text.startsWith("docker://") && text.length > "docker://".length)
+    return { kind: "image", reference: text.slice("docker://".length) };
   const colon = text.indexOf(":");
   const kind = text.slice(0, Math.max(0, colon));
   const rest = text.slice(colon + 1);
@@ -25,12 +29,20 @@ export function parseBaseOption(
         return distributionBase(kind, rest, configured);
       case "image":
         return { kind, reference: rest };
-      case "oci":
       case "rootfs":
         return { kind, path: resolve(directory, rest) };
+      case "oci":
+      case "oci-archive": {
+        const { path, reference } = parseSource(text, directory) ?? { path: resolve(directory, rest) };
+        return { kind: "oci", path, ...(reference === undefined ? {} : { reference }) };
+      }
+      case "docker-archive":
+        throw new SpacktainersError("USAGE", "the archive of an image without a manifest cannot be a base", {
+          hint: `make a layout of it: skopeo copy ${text} oci:DIR`,
+        });
     }
   throw new SpacktainersError("USAGE", `--base ${text} is not a base`, {
-    hint: "write debian:SUITE, ubuntu:SUITE, image:NAME, oci:DIR, rootfs:FILE or scratch",
+    hint: "write debian:SUITE, ubuntu:SUITE, image:NAME, oci:DIR, oci-archive:FILE, rootfs:FILE (a tar, SIF or squashfs file) or scratch",
   });
 }
 

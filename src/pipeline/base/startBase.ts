@@ -2,6 +2,8 @@ import { planBase } from "../../base/buildBase.ts";
 import type { BaseLock, BuildBaseOptions, PlannedBase } from "../../base/types.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
+import { platformOf } from "../../image/platform.ts";
+import { isLocalImage, openLocalImage } from "../../sif/openLocalImage.ts";
 import type { Workshop } from "../workspace/workshop.ts";
 import { baseSpec } from "./baseSpec.ts";
 
@@ -39,6 +41,8 @@ export function baseOptions(
     signal,
     refresh,
     repository: (name) => registries.repository(name),
+    apptainerImage: async (path) =>
+      (await isLocalImage(path)) ? openLocalImage(path, [platformOf(architecture)]) : undefined,
     ...(lock === undefined ? {} : { lock }),
   };
 }

@@ -3,7 +3,7 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import type { Lock } from "../../environment/types.ts";
 import { openHttp } from "../../net/http.ts";
-import { openHostExecutor } from "../../spack/executors/hostExecutor.ts";
+import { expectMachineOfLock } from "../../spack/machineFit.ts";
 import { rememberSpack } from "../../spack/solveRecords.ts";
 import { recordOf } from "../../spack/spack.ts";
 import type { DagHash } from "../../spec/concrete.ts";
@@ -18,6 +18,7 @@ import { type Builder, openBuilder, type Publish } from "./builder.ts";
 import { type Compiled, compilePackages } from "./compilePackages.ts";
 import { estimateBuilds } from "./compilePlan.ts";
 import { findNeededPackages, type NeededPackages } from "./neededPackages.ts";
+import { buildPlace, openExecutor } from "./openExecutor.ts";
 import { publishEarlier } from "./publishEarlier.ts";
 import { solvePackages } from "./solvePackages.ts";
 
@@ -91,10 +92,12 @@ export async function withBuilder<T>(
   try {
     return await work(() => {
       const { trust, atOnce } = building;
-      builder ??= openBuilder(configuration, arch, { http, emit, signal, trust, atOnce });
+      const place = buildPlace(configuration, building);
+      builder ??= openBuilder(configuration, arch, { http, emit, signal, trust, atOnce, place });
       return builder;
     });
   } finally {
+    await (await builder?.catch(() => undefined))?.spack.container?.close();
     await http.close();
   }
 }
@@ -167,7 +170,7 @@ function isLack(error: unknown): boolean {
 }
 
 async function compile(
-  { loaded, lockText }: Choice,
+  { loaded, lock, lockText }: Choice,
   roots: readonly DagHash[],
   needed: NeededPackages,
   building: Building,
@@ -175,9 +178,16 @@ async function compile(
   { caches, emit, signal }: BuildingTools,
   publish: Publish | undefined,
 ): Promise<Compiled> {
-  await rememberSpack(lockText, recordOf(builder.spack));
+  const { spack, machine } = builder;
+  expectMachineOfLock(needed.graph.nodes, lock.graph, machine, spack, lock.file);
+  await rememberSpack(lockText, recordOf(spack));
   const estimated = await estimateBuilds(needed, builder.atOnce, builder.times, undefined);
-  const executor = openHostExecutor(builder.spack.python.executable);
+  const executor = await openExecutor(spack, {
+    place: builder.place,
+    nodes: needed.graph.nodes,
+    atOnce: building.atOnce,
+    emit,
+  });
   try {
     return await compilePackages(
       { loaded: { ...loaded, lockText }, roots, needed, estimated },

@@ -5,12 +5,13 @@ import { hostArchitecture } from "../../definitions/select.ts";
 import type { HttpClient } from "../../net/http.ts";
 import { type BuildTimes, openBuildTimes } from "../../spack/buildTimes.ts";
 import { requireBuildTools } from "../../spack/hostTools.ts";
-import { findMachinePackages } from "../../spack/machinePackages.ts";
+import { findMachinePackages, type MachinePackages } from "../../spack/machinePackages.ts";
 import { openSpack, type Spack } from "../../spack/spack.ts";
 import { writeScope } from "../../spack/workEnvironment.ts";
 import type { ConcreteSpec } from "../../spec/concrete.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
+import { type BuildPlace, coresOf } from "./openExecutor.ts";
 
 /**
  * Brings a package that was just built to where others find it.
@@ -22,6 +23,8 @@ export type Publish = (spec: ConcreteSpec, cache: string) => Promise<void>;
 /** A Spack that is ready to choose and to build for one platform. */
 export interface Builder {
   readonly spack: Spack;
+  /** What it takes of the machine, or of the builder image. */
+  readonly machine: MachinePackages;
   /** Folder of its configuration scope. */
   readonly scope: string;
   /** Newest microarchitecture that packages may be built for. */
@@ -29,7 +32,9 @@ export interface Builder {
   readonly times: BuildTimes;
   /** Packages at a time. */
   readonly atOnce: number;
+  /** Cores of this machine, or of a job. */
   readonly cores: number;
+  readonly place: BuildPlace;
 }
 
 /**
@@ -47,9 +52,10 @@ export async function openBuilder(
     readonly signal: AbortSignal;
     readonly trust: string;
     readonly atOnce: number | undefined;
+    readonly place: BuildPlace;
   },
 ): Promise<Builder> {
-  const { http, emit, signal, trust } = tools;
+  const { http, emit, signal, trust, place } = tools;
   const host = hostArchitecture();
   if (host !== architecture)
     throw new SpacktainersError(
@@ -59,19 +65,25 @@ export async function openBuilder(
         hint: `it is ${host}: build them on one of their own kind, and take them from a build cache here`,
       },
     );
-  await requireBuildTools();
+  // What compiles elsewhere is looked for there.
+  if (place.executor === "host") await requireBuildTools();
   emit({ type: "stage", stage: "prepare-spack" });
-  const spack = await openSpack(configuration.spack, { http, emit, signal, trust });
+  const spack = await openSpack(configuration.spack, { http, emit, signal, trust, builder: place.builder });
   const { target } = configuration.platforms[architecture];
   const machine = await findMachinePackages(spack, signal);
-  const cores = availableParallelism();
+  const cores = await coresOf(place, configuration.spack, availableParallelism());
   return {
     spack,
+    machine,
     scope: await writeScope(spack, { target, machine }),
     target,
     times: openBuildTimes(spack.folders.times),
-    atOnce: tools.atOnce ?? packagesAtOnce(cores),
+    atOnce:
+      tools.atOnce ??
+      // Slurm decides that itself.
+      (place.executor === "slurm" ? Number.POSITIVE_INFINITY : packagesAtOnce(availableParallelism())),
     cores,
+    place,
   };
 }
 

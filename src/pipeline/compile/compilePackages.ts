@@ -91,7 +91,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
     nodes,
     executor,
     atOnce,
-    cores: Math.min(cores, spack.settings.jobs ?? cores),
+    cores,
     onFailure: request.onFailure,
     estimate: estimated.estimate,
     signal,

@@ -1,12 +1,11 @@
 /** What runs the commands of an epilogue on this machine. */
 import { join } from "node:path";
 import type { EpilogueConfiguration } from "../../definitions/configuration.ts";
-import { hostArchitecture } from "../../definitions/select.ts";
-import type { CommandRunner } from "../../dockerfile/commandRunner.ts";
+import type { CommandMount, CommandRunner } from "../../dockerfile/commandRunner.ts";
 import { engineRunner } from "../../dockerfile/engineRunner.ts";
 import { sandboxRunner } from "../../dockerfile/sandboxRunner.ts";
 import { namespacesTrouble, sandboxTrouble } from "../../run/commandSandbox.ts";
-import { emulatorHint, findEmulator } from "../../run/emulator.ts";
+import { executionOf } from "../../run/emulator.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 
@@ -20,7 +19,15 @@ export async function openRunner(
   architecture: "amd64" | "arm64",
   signal: AbortSignal | undefined,
 ): Promise<CommandRunner> {
-  await expectArchitecture(architecture);
+  const mounts = await emulatorMounts(architecture);
+  const { name, run } = await chooseRunner(wanted, signal);
+  return { name, run: (command) => run({ ...command, mounts: [...command.mounts, ...mounts] }) };
+}
+
+async function chooseRunner(
+  wanted: EpilogueConfiguration["runner"],
+  signal: AbortSignal | undefined,
+): Promise<CommandRunner> {
   if (wanted === "buildah" || wanted === "podman") {
     const runner = await engineRunner(wanted, signal);
     if (runner !== undefined) return runner;
@@ -48,12 +55,19 @@ export async function openRunner(
   );
 }
 
-/** Programs of another architecture need an emulator that the kernel knows, and holds open: the image has none. */
-async function expectArchitecture(architecture: "amd64" | "arm64"): Promise<void> {
-  if (hostArchitecture() === architecture || (await findEmulator(architecture))?.isFixed === true) return;
-  throw new SpacktainersError(
-    "RUNTIME_MISSING",
-    `the epilogue runs commands, and this machine cannot run programs for ${architecture}`,
-    { hint: await emulatorHint(architecture) },
-  );
+/**
+ * What commands for another architecture need beside the image: the emulator by which the kernel starts them, unless the kernel holds
+ * it open.
+ */
+async function emulatorMounts(architecture: "amd64" | "arm64"): Promise<readonly CommandMount[]> {
+  const execution = await executionOf(architecture);
+  if (execution.kind === "native") return [];
+  if (execution.kind === "impossible")
+    throw new SpacktainersError(
+      "RUNTIME_MISSING",
+      `the epilogue runs commands, and this machine cannot run programs for ${architecture}`,
+      { hint: execution.hint },
+    );
+  const { path, isFixed } = execution.emulator;
+  return isFixed ? [] : [{ source: path, target: path, isFile: true, readOnly: true, size: undefined }];
 }

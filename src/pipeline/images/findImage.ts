@@ -8,6 +8,7 @@ import { type ImageSource, parseSource } from "../../image/openSource.ts";
 import { isLocalImage } from "../../sif/openLocalImage.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { asArchitecture } from "../workspace/architecture.ts";
+import { expectOne } from "../workspace/selectOne.ts";
 import { builtImage, defaultOutput, summaryOf } from "./builtImages.ts";
 import { registryReference } from "./imageLocation.ts";
 
@@ -110,16 +111,13 @@ async function containerOf(
         place: { file: resolve(directory, text) },
         hint: `an archive is named by its kind: oci-archive:${text} or docker-archive:${text}`,
       });
+    if ((await isDirectory(resolve(directory, text))) && error.hint?.startsWith("did you mean") !== true)
+      throw noImage(resolve(directory, text), text);
     // A reference or a file of somewhere else.
     if (isElsewhere(text)) return [];
     throw error;
   });
-  const [container, other] = found;
-  if (container !== undefined && other !== undefined)
-    throw new SpacktainersError("USAGE", `${text} is more than one container`, {
-      hint: `write ${container.arch}/${container.name} or ${other.arch}/${other.name}`,
-    });
-  return container;
+  return expectOne(text, found);
 }
 
 async function subjectOfContainer(
@@ -154,6 +152,7 @@ function publishedForm(
 /**
  * The form of what says by itself, or by what is at a path, how it is to be read.
  * @returns undefined for what may be the name of a container, or of an image in a registry
+ * @throws {SpacktainersError} `NOT_SUPPORTED` for `rootfs:`, which is an output only
  */
 export async function findForm(text: string, directory: string): Promise<ImageForm | undefined> {
   const remote = /^(docker|oras):\/\/(.+)$/.exec(text);
@@ -165,6 +164,7 @@ export async function findForm(text: string, directory: string): Promise<ImageFo
     };
   const source = parseSource(text, directory);
   if (source !== undefined) return { kind: "source", source };
+  if (text.startsWith("rootfs:")) throw noImage(resolve(directory, text.slice("rootfs:".length)), text);
   const path = resolve(directory, text);
   if (await isFile(join(path, "oci-layout")))
     return { kind: "source", source: { kind: "oci", path, reference: undefined } };
@@ -216,6 +216,21 @@ export function imageName(text: string): string {
   return basename(text.replace(/@sha256:.*$/, "").replace(/:[^/:]*$/, "")).replace(
     /(?:\.oci|\.docker)?\.(?:sif|sqfs|squashfs|sqsh|tar|tgz|tar\.gz|tar\.zst)$/,
     "",
+  );
+}
+
+/** Of a directory that holds files, and says nothing of how they are run. */
+function noImage(file: string, text: string): SpacktainersError {
+  return new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
+    place: { file },
+    hint: "a directory is an image when it is an OCI layout, or has Apptainer's .singularity.d in it; any other is used as it is, with chroot",
+  });
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (facts) => facts.isDirectory(),
+    () => false,
   );
 }
 

@@ -60,7 +60,8 @@ export function referenceOpener(
     });
     const limit = new AbortController();
     const timer = patience === undefined ? undefined : setTimeout(() => limit.abort(), patience);
-    const registries = openRegistries({ configured, emit, signal: AbortSignal.any([signal, limit.signal]) });
+    const ended = AbortSignal.any([signal, limit.signal]);
+    const registries = openRegistries({ configured, readOnly: true, emit, signal: ended });
     try {
       const repository = registries.repository(name);
       const wanted = manifestReference(name);

@@ -1,3 +1,4 @@
+import type { ExecutorName } from "../../definitions/executorNames.ts";
 import type { FailurePolicy } from "../../spack/schedule.ts";
 
 /** How to build what no cache has, as a command line asks for it. */
@@ -9,6 +10,10 @@ export interface BuildingRequest {
   /** Choose the newest of everything rather than what is there. */
   readonly fresh: boolean;
   readonly onFailure: FailurePolicy;
+  /** Undefined: as configured. */
+  readonly executor?: ExecutorName | undefined;
+  /** Builder image, an absolute path or a reference; undefined: as configured. */
+  readonly builder?: string | undefined;
   /** Packages at a time; undefined: by cores. */
   readonly atOnce: number | undefined;
   /** Build only what the roots need, and no image. */

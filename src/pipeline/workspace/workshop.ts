@@ -45,6 +45,8 @@ export interface WorkshopRequest {
   readonly jobs: number | undefined;
   /** What no cache has may be built, as asked for; left out by verbs that build nothing. */
   readonly building?: BuildingRequest | undefined;
+  /** Something is published: credentials of registries must be there. Left out by verbs that only ask registries. */
+  readonly publishes?: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -55,7 +57,7 @@ export async function inWorkshop<T>(
   request: WorkshopRequest,
   work: (workshop: Workshop) => Promise<T>,
 ): Promise<T> {
-  const { emit, signal, directory, refresh, jobs, building } = request;
+  const { emit, signal, directory, refresh, jobs, building, publishes = false } = request;
   const allowed = building?.allowed ?? configuration.spack.build;
   const settings = allowed
     ? { ...configuration, spack: { ...configuration.spack, build: true } }
@@ -72,7 +74,12 @@ export async function inWorkshop<T>(
   const caches = openCaches(sources, { emit, signal, refresh });
   const pool = openInstallPool(jobs === undefined ? {} : { threads: jobs });
   const store = openFragmentStore(join(cacheHome(), "fragments"));
-  const registries = openRegistries({ configured: configuration.registries, emit, signal });
+  const registries = openRegistries({
+    configured: configuration.registries,
+    readOnly: !publishes,
+    emit,
+    signal,
+  });
   try {
     return await work({
       caches,

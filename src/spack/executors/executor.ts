@@ -15,6 +15,8 @@ export interface TaskResources {
 /** The work on one package: commands that run one after the other until one fails. */
 export interface BuildTask {
   readonly hash: DagHash;
+  /** What it does to the package: equal for tasks one of which is as good as the other, whoever started it. */
+  readonly work: string;
   /** For people, and for names of jobs: `zlib@1.3.1`. */
   readonly label: string;
   readonly steps: readonly Step[];
@@ -62,12 +64,16 @@ export interface Executor {
    * when that is the case.
    */
   readonly holdsBack: boolean;
+  /** True when tasks that run at a time share the cores of one machine. Others have what they ask for to themselves. */
+  readonly sharesCores: boolean;
   /**
    * Takes a task, which begins when all of `after` are `done`, and never begins when one of them ends otherwise.
    *
    * @throws SpacktainersError when it cannot be taken
    */
   start(task: BuildTask, after: readonly TaskHandle[]): Promise<TaskHandle>;
+  /** Waits until a task's first command begins, or it is clear that none will: false. Does not reject. */
+  begun(handle: TaskHandle): Promise<boolean>;
   /** Waits for a task's end. Does not reject because of how it ended. */
   finished(handle: TaskHandle): Promise<TaskEnd>;
   /** Ends a task with all of its processes, and returns when none is left. What has ended already is left as it is. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { hostArchitecture } from "../../../src/definitions/select.ts";
 import {
   findImage,
   formText,
@@ -62,11 +63,16 @@ describe("a container", () => {
     expect(await find("hello")).toMatchObject({ container: "amd64", form: undefined });
   });
 
-  it("is asked for again when several have its name", async () => {
+  it("is the one for this machine when there is one for each architecture", async () => {
     define("arm64", "hello");
-    await expect(find("hello")).rejects.toMatchObject({ code: "USAGE" });
+    expect((await find("hello")).container).toBe(hostArchitecture());
     expect((await find("hello", "arm64")).container).toBe("arm64");
     expect((await find("arm64/hello")).container).toBe("arm64");
+  });
+
+  it("is asked for again when several are meant", async () => {
+    define("amd64", "hell");
+    await expect(find("hell*")).rejects.toMatchObject({ code: "USAGE" });
   });
 
   it("that is not known is named with the nearest one", async () => {

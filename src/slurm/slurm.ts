@@ -25,7 +25,7 @@ export interface JobState {
 }
 
 /** States from which a job does not come back. Source: squeue(1), "JOB STATE CODES". */
-const finalStates: ReadonlySet<string> = new Set([
+export const finalStates: ReadonlySet<string> = new Set([
   "BOOT_FAIL",
   "CANCELLED",
   "COMPLETED",
@@ -47,14 +47,21 @@ export async function canSubmit(): Promise<boolean> {
  * Hands a batch script to Slurm.
  *
  * @param directory where the job is to start
+ * @param options of sbatch; they go before what the script says itself
+ * @param env of sbatch
  * @returns the job's number
  * @throws SpacktainersError RUNTIME_MISSING (no sbatch here), PROCESS_FAILED (refused; Slurm's words)
  */
-export async function submitJob(script: string, directory: string): Promise<string> {
+export async function submitJob(
+  script: string,
+  directory: string,
+  options: readonly string[] = [],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
   async function* text(): AsyncGenerator<Uint8Array, void, void> {
     yield Buffer.from(script);
   }
-  const result = await runTool(["sbatch", "--parsable"], { cwd: directory, input: text() });
+  const result = await runTool(["sbatch", "--parsable", ...options], { cwd: directory, env, input: text() });
   if (result.status === -1)
     throw new SpacktainersError("RUNTIME_MISSING", "there is no sbatch here", {
       hint: "submit from a login node of the cluster, or write the script with -o",

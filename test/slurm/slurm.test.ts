@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { jobExitStatus, parseJobState, parseMpiList } from "../../src/hpc/slurm.ts";
+import { jobExitStatus, parseJobState, parseMpiList } from "../../src/slurm/slurm.ts";
 
 const shown =
   "JobId=12 JobName=a b=c UserId=root(0) JobState=FAILED Reason=NonZeroExitCode Dependency=(null) Requeue=1 ExitCode=7:0 StdErr=/w/my dir/slurm-12.out StdIn=/dev/null StdOut=/w/my dir/slurm-12.out Power= \n";

@@ -1,0 +1,337 @@
+import { chmod, mkdir, open, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import type { SlurmConfiguration } from "../../definitions/slurmConfiguration.ts";
+import { accountedJobs, cancelJobs, isFinal, type QueuedJob, queuedJobs } from "../../slurm/queue.ts";
+import { canSubmit, submitJob } from "../../slurm/slurm.ts";
+import type { DagHash } from "../../spec/concrete.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import { shellLine } from "../../util/shellQuote.ts";
+import { lastLine } from "../../util/tool.ts";
+import type { BuilderContainer } from "../container/builderContainer.ts";
+import { supervisorScript } from "../supervisorScript.ts";
+import { taskInside } from "./containerExecutor.ts";
+import type { BuildTask, Executor, TaskEnd, TaskHandle } from "./executor.ts";
+import { notStarted } from "./hostExecutor.ts";
+import { jobEnd, reportedEnd } from "./slurmEnd.ts";
+import { type OrphanedJob, openJournal, orphanedJobs, type SlurmJournal } from "./slurmJournal.ts";
+import { readReport } from "./slurmReport.ts";
+import { jobName, jobOptions, submitEnvironment } from "./slurmRequest.ts";
+
+/** How jobs are run. */
+export interface SlurmOptions {
+  /** Absolute path of a Python 3, on the nodes too. */
+  readonly python: string;
+  /** Builder image that the commands run in on the nodes; undefined: on the nodes themselves. */
+  readonly container: BuilderContainer | undefined;
+  readonly settings: SlurmConfiguration;
+  /** Folder of the logs of all runs, where jobs of earlier ones are found. */
+  readonly logs: string;
+  /** Whether a package is going to be built: what an earlier run left of others is cancelled. */
+  readonly wanted: (hash: DagHash) => boolean;
+  /** It takes everything at once; otherwise it is given what is ready. */
+  readonly holdsBack: boolean;
+  readonly emit: EmitEvent;
+}
+
+interface SlurmJob {
+  readonly id: string;
+  readonly report: string;
+  /** What Slurm itself says of it. */
+  readonly said: string;
+  readonly after: readonly TaskHandle[];
+  readonly begun: Promise<boolean>;
+  readonly end: Promise<TaskEnd>;
+  begin(began: boolean): void;
+  settle(end: TaskEnd): void;
+  stopping: boolean;
+  outcome: TaskEnd["outcome"] | undefined;
+  state: string;
+  patience: number;
+}
+
+/** Longest time between two questions, in seconds, unless more is configured. */
+const longestPoll = 60;
+/** Seconds from asking the processes of a job to end to killing them: less than Slurm gives all of them (`KillWait`). */
+const grace = 2;
+/** Between two looks at the files that jobs write, in milliseconds. */
+const lookEvery = 2000;
+/** Time without an answer of Slurm's after which a job that was cancelled counts as stopped, in milliseconds. */
+const longestSilence = 120_000;
+
+/**
+ * Builds as jobs of Slurm, one a package, on nodes that share our folders. Jobs live on when we are killed: what an earlier run
+ * left is gone on with, or cancelled. Slurm is asked about all jobs in one question, seldom; what they say of themselves is read
+ * from files.
+ *
+ * @throws SpacktainersError RUNTIME_MISSING where no jobs can be submitted
+ */
+export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor> {
+  const { settings, emit } = options;
+  if (!(await canSubmit()))
+    throw new SpacktainersError(
+      "RUNTIME_MISSING",
+      "there is no sbatch here, which the executor slurm needs",
+      {
+        hint: "run it on a login node of the cluster, or build with --executor host",
+      },
+    );
+  const orphans = await liveOrphans(options.logs);
+  const unwanted = orphans.filter(({ hash }) => !options.wanted(hash));
+  await cancelJobs(unwanted.map(({ id }) => id));
+  const adoptable = new Map(orphans.filter(({ hash }) => options.wanted(hash)).map((job) => [job.hash, job]));
+
+  const jobs = new Map<TaskHandle, SlurmJob>();
+  const active = new Set<SlurmJob>();
+  let journal: Promise<SlurmJournal> | undefined;
+  let closed = false;
+  let watching: Promise<void> | undefined;
+  let wake: () => void = () => {};
+  let cancelling: Promise<void> | undefined;
+
+  const jobOf = (handle: TaskHandle): SlurmJob => {
+    const job = jobs.get(handle);
+    if (job === undefined) throw new SpacktainersError("INTERNAL", `${handle.task.label} is not a task here`);
+    return job;
+  };
+
+  const take = (id: string, task: BuildTask, after: readonly TaskHandle[], report: string): TaskHandle => {
+    const [begun, begin] = later<boolean>();
+    const [end, settle] = later<TaskEnd>();
+    const handle: TaskHandle = { task, place: `job ${id}` };
+    const job: SlurmJob = {
+      id,
+      report,
+      said: `${report}.slurm`,
+      after,
+      begun,
+      end,
+      begin,
+      settle: (how) => {
+        if (job.outcome !== undefined) return;
+        job.outcome = how.outcome;
+        active.delete(job);
+        begin(how.step !== undefined);
+        settle(how);
+      },
+      stopping: false,
+      outcome: undefined,
+      state: "",
+      patience: 0,
+    };
+    jobs.set(handle, job);
+    active.add(job);
+    follow();
+    wake();
+    return handle;
+  };
+
+  const follow = (): void => {
+    watching ??= watch().finally(() => {
+      watching = undefined;
+      if (active.size > 0) follow();
+    });
+  };
+
+  /** Follows all jobs until the last has ended. */
+  const watch = async (): Promise<void> => {
+    let interval = settings.poll;
+    let asked = Date.now();
+    let answered = Date.now();
+    while (active.size > 0) {
+      const due = asked + interval * 1000;
+      await Promise.race([
+        wait(Math.max(50, Math.min(lookEvery, due - Date.now()))),
+        new Promise<void>((resolve) => {
+          wake = resolve;
+        }).then(() => wait(50)),
+      ]);
+      let changed = await lookAtReports();
+      if (Date.now() >= due && active.size > 0) {
+        const answer = await queuedJobs([...active].map(({ id }) => id));
+        asked = Date.now();
+        if (answer !== undefined) {
+          answered = asked;
+          changed = (await lookAtQueue(answer)) || changed;
+        } else if (asked - answered > longestSilence)
+          for (const job of active) if (job.stopping) job.settle({ ...notStarted, outcome: "stopped" });
+        await (await journal)?.touch();
+        interval = changed ? settings.poll : Math.min(Math.max(settings.poll, longestPoll), interval * 1.5);
+      } else if (changed) interval = settings.poll;
+    }
+  };
+
+  const lookAtReports = async (): Promise<boolean> => {
+    let changed = false;
+    for (const job of [...active]) {
+      const report = await readReport(job.report);
+      if (report?.step !== undefined) job.begin(true);
+      const end = reportedEnd(report, job.stopping);
+      if (end === undefined) continue;
+      changed = true;
+      job.settle(end);
+    }
+    return changed;
+  };
+
+  const lookAtQueue = async (answer: ReadonlyMap<string, QueuedJob>): Promise<boolean> => {
+    const forgotten = [...active].filter(({ id }) => !answer.has(id)).map(({ id }) => id);
+    const accounted = await accountedJobs(forgotten);
+    let changed = false;
+    for (const job of [...active]) {
+      const queued = answer.get(job.id) ?? accounted.get(job.id);
+      const isOver = queued === undefined || isFinal(queued);
+      job.patience = isOver ? job.patience + 1 : 0;
+      if (queued !== undefined && queued.state !== job.state) {
+        job.state = queued.state;
+        changed = true;
+      }
+      const end = jobEnd({
+        id: job.id,
+        queued,
+        report: await readReport(job.report),
+        stopping: job.stopping,
+        orphaned: job.after.some((handle) => {
+          const { outcome } = jobOf(handle);
+          return outcome !== undefined && outcome !== "done";
+        }),
+        said: isOver ? lastLine(await readFile(job.said, "utf8").catch(() => "")) : "",
+        patience: job.patience,
+      });
+      if (end === undefined) continue;
+      changed = true;
+      // It is held, or waits for what will not come.
+      if (!isOver) void cancelJobs([job.id]);
+      job.settle(end);
+    }
+    return changed;
+  };
+
+  /** Cancels what is to be stopped, all that is asked for at about the same time in one request. */
+  const cancel = (): Promise<void> => {
+    cancelling ??= wait(20).then(async () => {
+      cancelling = undefined;
+      const ids = [...active].filter(({ stopping }) => stopping).map(({ id }) => id);
+      const trouble = ids.length === 0 ? undefined : await cancelJobs(ids);
+      if (trouble !== undefined)
+        emit({
+          type: "warning",
+          code: "PROCESS_FAILED",
+          message: `jobs could not be cancelled, and may go on: ${ids.join(" ")}: ${trouble}`,
+          hint: `scancel ${ids.join(" ")}`,
+        });
+      wake();
+    });
+    return cancelling;
+  };
+
+  const stop = async (wanted: readonly SlurmJob[]): Promise<void> => {
+    const open = wanted.filter(({ outcome }) => outcome === undefined);
+    for (const job of open) job.stopping = true;
+    if (open.length > 0) await cancel();
+    await Promise.all(open.map(({ end }) => end));
+  };
+
+  return {
+    name: "slurm",
+    holdsBack: options.holdsBack,
+    sharesCores: false,
+    async start(task, after) {
+      if (closed) throw new SpacktainersError("INTERNAL", "the executor is closed");
+      journal ??= openJournal(dirname(task.log));
+      const { add } = await journal;
+      const { work } = task;
+      const orphan = adoptable.get(task.hash);
+      adoptable.delete(task.hash);
+      if (orphan !== undefined && orphan.work === work) {
+        await symlink(orphan.log, task.log).catch(() => {});
+        await add({ ...entry(orphan), work });
+        return take(orphan.id, task, after, orphan.report);
+      }
+      if (orphan !== undefined) await cancelJobs([orphan.id]);
+      const before = after.map(jobOf);
+      if (before.some(({ outcome }) => outcome !== undefined && outcome !== "done")) {
+        const handle = take("0", task, after, `${task.log}.none`);
+        jobOf(handle).settle(notStarted);
+        return handle;
+      }
+      // One that has ended well may be forgotten by Slurm.
+      const waiting = before.flatMap(({ outcome, id }) => (outcome === undefined ? [id] : []));
+      const report = `${task.log.replace(/\.log$/, "")}.report`;
+      const script = await writeJob(task, report, options);
+      const args = jobOptions(task, settings, waiting, `${report}.slurm`);
+      const id = await submitJob(script, task.cwd, args, submitEnvironment());
+      await add({ id, name: jobName(task), hash: task.hash, work, log: task.log, report });
+      return take(id, task, after, report);
+    },
+    begun: (handle) => jobOf(handle).begun,
+    finished: (handle) => jobOf(handle).end,
+    stop: (handle) => stop([jobOf(handle)]),
+    async close() {
+      closed = true;
+      await cancelJobs([...adoptable.values()].map(({ id }) => id));
+      adoptable.clear();
+      await stop([...active]);
+      await watching;
+    },
+  };
+}
+
+function later<T>(): readonly [Promise<T>, (value: T) => void] {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((give) => {
+    resolve = give;
+  });
+  return [promise, resolve];
+}
+
+function entry({ id, name, hash, log, report }: OrphanedJob) {
+  return { id, name, hash, log, report };
+}
+
+/** Jobs that runs left that are over, and that have not ended. */
+async function liveOrphans(logs: string): Promise<readonly OrphanedJob[]> {
+  const orphans = await orphanedJobs(logs);
+  if (orphans.length === 0) return [];
+  const queue = await queuedJobs(orphans.map(({ id }) => id));
+  return orphans.filter(({ id, name }) => {
+    const queued = queue?.get(id);
+    return queued !== undefined && queued.name === name && !isFinal(queued);
+  });
+}
+
+/**
+ * Writes what a job needs. Its environment is in a file that only we can read: Slurm shows scripts to others.
+ *
+ * @returns the batch script
+ */
+async function writeJob(task: BuildTask, report: string, options: SlurmOptions): Promise<string> {
+  const folder = dirname(task.log);
+  await mkdir(folder, { recursive: true });
+  const supervisor = join(folder, "supervisor.py");
+  await writeFile(supervisor, supervisorScript, { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+  const { steps, env } = commandsOnNode(task, options);
+  const path = `${report}.task`;
+  const file = await open(path, "w", 0o600);
+  try {
+    await file.writeFile(JSON.stringify({ steps, env, log: task.log, report, grace }));
+  } finally {
+    await file.close();
+  }
+  await chmod(path, 0o600);
+  return `#!/bin/sh\nexec ${shellLine([options.python, "-I", "-S", supervisor, path])}\n`;
+}
+
+function commandsOnNode(
+  task: BuildTask,
+  { container }: SlurmOptions,
+): Pick<BuildTask, "steps"> & { readonly env: NodeJS.ProcessEnv } {
+  if (container === undefined) return { steps: task.steps, env: task.env };
+  const { steps, variables } = taskInside(container, task);
+  const { PATH, HOME, USER } = process.env;
+  const own = Object.fromEntries(Object.entries({ PATH, HOME, USER }).filter(([, value]) => value));
+  return { steps, env: { ...own, ...variables } };
+}
