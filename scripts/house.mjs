@@ -28,6 +28,7 @@ export const modules = [
   "dockerfile",
   "hpc",
   "pipeline",
+  "ci",
   "commands",
   "cli",
 ];
@@ -60,6 +61,7 @@ export const innerOrders = {
     "pull",
     "run",
     "test",
+    "ci",
   ],
 };
 

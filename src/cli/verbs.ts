@@ -3,6 +3,7 @@ import type { VerbOutcome } from "./context.ts";
 import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { checkVerb } from "./verbs/check.ts";
+import { ciVerb } from "./verbs/ci.ts";
 import { diffVerb } from "./verbs/diff.ts";
 import { dockerfileVerb } from "./verbs/dockerfile.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
@@ -56,4 +57,5 @@ export const verbs: Readonly<Record<string, Verb>> = {
   verify: verifyVerb,
   keys: keysVerb,
   spack: spackVerb,
+  ci: ciVerb,
 };

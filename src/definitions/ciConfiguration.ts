@@ -1,5 +1,7 @@
 /** `ci:` of `spacktainers.yaml`, with its defaults: the pipelines that `ci github` and `ci gitlab` write. */
-import type { Architecture } from "./configuration.ts";
+
+/** As in the configuration, which imports this. */
+type Architecture = "amd64" | "arm64";
 
 /** A runner as written: labels, or a CodeBuild project. */
 export type RunnerSection =

@@ -81,7 +81,9 @@ export const ciSchema = once(() => {
       secrets: z
         .record(variable, line)
         .optional()
-        .describe("Further secrets that jobs may see, each with what it is for."),
+        .describe(
+          "Secrets of your own workflows, each with what it is for: documented, and given to no generated job.",
+        ),
       gitlab: z
         .strictObject({
           image: line.optional().describe("Image of jobs; default `node:22-bookworm`."),
