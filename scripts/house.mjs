@@ -61,6 +61,7 @@ export const innerOrders = {
     "pull",
     "run",
     "test",
+    "cache",
     "ci",
   ],
 };

@@ -1,6 +1,5 @@
 /** Package archives on this machine: downloaded once, verified before they can be seen, shared by concurrent runs. */
-import { createHash } from "node:crypto";
-import { open, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { removeOldPartials } from "../net/download.ts";
 import { packageTask } from "../spec/packageTask.ts";
@@ -8,7 +7,8 @@ import type { FileSource } from "../store/store.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { openBlobStore } from "../util/blobStore.ts";
 import { type Clock, systemClock } from "../util/clock.ts";
-import { type Digest, digestOfHex, hexOfDigest } from "../util/digest.ts";
+import { type Digest, hexOfDigest } from "../util/digest.ts";
+import { digestOfFile } from "../util/digestOfFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
 import { fileState } from "../util/fileState.ts";
@@ -173,29 +173,6 @@ async function verifyInPlace(
   if ((await verifiedRecord(path, cacheDirectory)).record === record)
     await writeFileAtomically(record, digest);
   return { archive: { path, digest, size }, reused: false };
-}
-
-/** SHA-256 of a file, reading the next piece while hashing one. */
-async function digestOfFile(path: string, onBytes: (bytes: number) => void): Promise<Digest> {
-  const pieceBytes = 1 << 20;
-  const file = await open(path, "r");
-  try {
-    const hash = createHash("sha256");
-    let [current, other] = [Buffer.allocUnsafe(pieceBytes), Buffer.allocUnsafe(pieceBytes)];
-    let position = 0;
-    let { bytesRead } = await file.read(current, 0, pieceBytes, position);
-    while (bytesRead > 0) {
-      position += bytesRead;
-      const next = file.read(other, 0, pieceBytes, position);
-      hash.update(current.subarray(0, bytesRead));
-      onBytes(bytesRead);
-      [current, other] = [other, current];
-      bytesRead = (await next).bytesRead;
-    }
-    return digestOfHex(hash.digest("hex"));
-  } finally {
-    await file.close();
-  }
 }
 
 function mismatch(path: string, what: string): SpacktainersError {

@@ -19,6 +19,7 @@ import { type OpenedFormats, openFormats } from "./formats/openFormats.ts";
 import type { PackageId, SpecLookup } from "./formats/packageId.ts";
 import { presentFormats } from "./formats/presentFormats.ts";
 import { identifySpec, type VerifiedMetadata } from "./formats/verifiedMetadata.ts";
+import type { NewPackage } from "./formats/writer.ts";
 import { keptFormats, loadIndex } from "./index/loadIndex.ts";
 import { openMetadataMemory, type RememberedMetadata } from "./metadataMemory.ts";
 import type { CachedPackage, CacheIndex, CacheSource, FormatName } from "./types.ts";
@@ -36,6 +37,9 @@ export interface BuildCacheOptions {
   /** Tells whether what is remembered is still good; default {@link systemClock}. */
   readonly clock?: Clock;
 }
+
+/** Compressed spec files that are copied as they are, in bytes; they have some thousand. */
+const largestSpecBlob = 2 ** 20;
 
 /** What to do about signatures that are refused. */
 const signatureHints: TrustOptions = {
@@ -76,6 +80,12 @@ export interface BuildCache {
    * @throws NETWORK, ACCESS_DENIED
    */
   archiveSize(pkg: CachedPackage): Promise<number | undefined>;
+  /**
+   * What another cache needs to have the package, too: its spec file, and the archive, on this machine and verified.
+   *
+   * @throws as {@link findPackage} and {@link fetchArchive}; NOT_FOUND when the cache does not have it any more
+   */
+  contentOf(pkg: CachedPackage): Promise<NewPackage>;
   /** Whether the archive is on this machine: downloaded before, or in a `file:` cache. Asks nobody. */
   hasLocalArchive(pkg: CachedPackage): Promise<boolean>;
   /** Keys that the cache itself publishes: a suggestion, trusted by nobody. */
@@ -239,6 +249,29 @@ export function openBuildCache(
       const size = (await formatOf(pkg).files.stat(pkg.archivePath))?.size;
       if (same) await memory.keep(pkg.built.hash, { ...known, archiveSize: size ?? null });
       return size;
+    },
+    async contentOf(pkg) {
+      const { built, graph } = pkg;
+      const known = await memory.find(built.hash);
+      const metadata =
+        known?.digest === pkg.digest && known.format === pkg.format
+          ? known
+          : await formatOf(pkg).findMetadata(built, (hash) => graph.get(hash));
+      if (metadata === undefined || metadata.digest !== pkg.digest)
+        throw new SpacktainersError("NOT_FOUND", `${briefSpec(built)} is not in ${url} any more`, {
+          place: { url },
+          hint: "it was pushed again, or removed: run again",
+        });
+      const { specFile, specPath } = metadata;
+      const archive = await this.fetchArchive(pkg);
+      const specBlob =
+        specPath === undefined
+          ? undefined
+          : await formatOf(pkg)
+              .files.getRange(specPath, 0, largestSpecBlob)
+              // A convenience: without it, the spec file is compressed again.
+              .catch(() => undefined);
+      return { specFile, specBlob, archive };
     },
     async hasLocalArchive(pkg) {
       const { files } = formatOf(pkg);

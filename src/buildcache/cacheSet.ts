@@ -5,6 +5,7 @@ import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/erro
 import { type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type BuildCache, type BuildCacheOptions, openBuildCache } from "./buildCache.ts";
 import type { PackageId, SpecLookup } from "./formats/packageId.ts";
+import type { NewPackage } from "./formats/writer.ts";
 import { mergeIndexes } from "./mergedIndex.ts";
 import { OtherCopyNeeded } from "./otherCopy.ts";
 import { pruneRemembered } from "./pruneRemembered.ts";
@@ -39,6 +40,8 @@ export interface CacheSet {
    *   the package
    */
   fetchArchive(pkg: CachedPackage): Promise<FetchedArchive>;
+  /** As {@link BuildCache.contentOf}, of the cache where the package was found. */
+  contentOf(pkg: CachedPackage): Promise<NewPackage>;
   fetchArchiveHead(pkg: CachedPackage, bytes: number): Promise<Uint8Array>;
   archivePrefix(pkg: CachedPackage): Promise<string | undefined>;
   archiveSize(pkg: CachedPackage): Promise<number | undefined>;
@@ -126,7 +129,11 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
           if (cache === undefined) continue;
           if ("failure" in result) leaveOut({ cache, failure: result.failure });
           // Where folders cannot be listed, a wrong URL looks like this.
-          else if (result.value.length === 0) options.emit(withoutIndex(cache.url));
+          else if (
+            result.value.length === 0 &&
+            sources.find(({ url }) => url === cache.url)?.mayBeEmpty !== true
+          )
+            options.emit(withoutIndex(cache.url));
         }
         const indexes = results.flatMap((result) => ("value" in result ? result.value : []));
         if (indexes.every(({ size }) => size === 0)) throw nothingCached(indexed, failures);
@@ -167,6 +174,7 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
       for (const attempt of attempts) warn(attempt, briefSpec(pkg.built), used.url);
       return value;
     },
+    contentOf: (pkg) => cacheOf(pkg).contentOf(pkg),
     // What is wrong with a copy is said when its archive is fetched.
     fetchArchiveHead: async (pkg, bytes) =>
       (await fromAnyCopy(pkg, (cache, copy) => cache.fetchArchiveHead(copy, bytes))).value,

@@ -13,7 +13,7 @@ import { isJsonObject } from "../util/json.ts";
 import type { VerifiedMetadata } from "./formats/verifiedMetadata.ts";
 
 /** Changes when what is kept does, or the checks that led to it: what an older program kept is then not used. */
-const format = 3;
+const format = 4;
 
 /** What is kept beside the metadata: facts about the archive, learnt later. */
 export interface RememberedMetadata extends VerifiedMetadata {

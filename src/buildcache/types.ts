@@ -2,6 +2,7 @@
  * The interface of build caches: what the rest of the program sees of them, whatever their format and place.
  */
 import type { KeyFile } from "../openpgp/keyFile.ts";
+import type { RegistrySettings } from "../registry/openRegistries.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import type { Dialect } from "../spec/dialect.ts";
 import type { StoreSource } from "../store/store.ts";
@@ -9,18 +10,22 @@ import type { Digest } from "../util/digest.ts";
 
 /** One configured cache. */
 export interface CacheSource extends StoreSource {
-  /** The directory that holds `build_cache/` or `v3/`. */
+  /** The directory that holds `build_cache/` or `v3/`; `oci://…` of a repository in a registry. */
   readonly url: string;
   /** Files of OpenPGP public keys, any of which may sign. They are read at the edge, not here. */
   readonly keys: readonly KeyFile[];
   /** True when the configuration says that this cache has no signatures. Never guessed. */
   readonly unsigned: boolean;
+  /** What is configured of the registry, for caches in one; undefined: the machine's own credentials. */
+  readonly registry?: Omit<RegistrySettings, "url"> | undefined;
+  /** True for a cache that is still to be filled: that there is nothing where it is, is no error. */
+  readonly mayBeEmpty?: boolean;
   /** True for a cache that is asked for packages that are chosen already: its index is not read. */
   readonly hashOnly?: boolean;
 }
 
-/** Formats of caches: layouts 1 and 2 of Spack up to 0.23, layout 3 of Spack 1.0 and later. */
-export type FormatName = "v2" | "v3";
+/** Formats of caches: layouts 1 and 2 of Spack up to 0.23, layout 3 of Spack 1.0 and later, repositories of a registry. */
+export type FormatName = "v2" | "v3" | "oci";
 
 /**
  * A package found in a cache, its metadata fetched and verified: signature by a trusted key (unless the cache is

@@ -76,7 +76,8 @@ const keptForBuilding = ["index", "spack/git", "spack/misc", "spack/solver", "sp
 export function makePipeline({ configuration, definitions, baseImages }: PipelineFacts): Pipeline {
   const { ci, registries, spack, caches } = configuration;
   const all = pipelineSecrets(configuration);
-  const secrets = (...scopes: readonly SecretScope[]) => all.filter(({ scope }) => scopes.includes(scope));
+  const secrets = (...scopes: readonly SecretScope[]) =>
+    all.filter((secret) => secret.scopes.some((scope) => scopes.includes(scope)));
   const architectures = (["amd64", "arm64"] as const).filter((arch) =>
     definitions.some((definition) => definition.arch === arch),
   );
@@ -171,16 +172,16 @@ export function makePipeline({ configuration, definitions, baseImages }: Pipelin
         arch,
         stage,
         needs: [plan.id, ...bases, ...(stage === 1 ? [] : [idOf(stage - 1)])],
-        secrets: secrets("caches", "pull"),
+        secrets: secrets("caches", "sign", "pull"),
         takesPlan: true,
         keeps: keptForBuilding,
         artefacts: ["report"],
         steps: [
-          ...withCredentials(secrets("caches", "pull")),
+          ...withCredentials(secrets("caches", "sign", "pull")),
           step("Build packages", [reported('ci packages "$PACKAGE_JOB" --plan plan', "Packages")]),
         ],
       });
-    const own = secrets("caches", "publish", "pull");
+    const own = secrets("caches", ...(hasStages ? [] : (["sign"] as const)), "publish", "pull");
     jobs.push({
       ...common,
       id: `containers-${arch}`,

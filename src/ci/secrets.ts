@@ -2,7 +2,7 @@
 import type { Configuration } from "../definitions/configuration.ts";
 
 /** What a job does with a secret. */
-export type SecretScope = "caches" | "publish" | "pull";
+export type SecretScope = "caches" | "sign" | "publish" | "pull";
 
 /** A secret, or a variable that is none. */
 export interface PipelineSecret {
@@ -10,7 +10,8 @@ export interface PipelineSecret {
   readonly kind: "secret" | "variable";
   /** What it is, for people: continues "NAME: ". */
   readonly purpose: string;
-  readonly scope: SecretScope;
+  /** What the jobs do that need it. */
+  readonly scopes: readonly SecretScope[];
   /** False: jobs do without where it is not set. */
   readonly required: boolean;
 }
@@ -30,16 +31,22 @@ export function pipelineSecrets(configuration: Configuration): readonly Pipeline
     names: Readonly<Record<string, string>>,
     kind: PipelineSecret["kind"] = "secret",
   ): void => {
-    for (const [name, purpose] of Object.entries(names))
-      if (!found.some((one) => one.name === name)) found.push({ name, kind, purpose, scope, required });
+    for (const [name, purpose] of Object.entries(names)) {
+      const at = found.findIndex((one) => one.name === name);
+      const known = found[at];
+      if (known === undefined) found.push({ name, kind, purpose, scopes: [scope], required });
+      else if (!known.scopes.includes(scope)) found[at] = { ...known, scopes: [...known.scopes, scope] };
+    }
   };
   const hasBuckets = caches.some(({ url, s3 }) => url.startsWith("s3:") && s3.anonymous !== true);
   const publishesToAws =
     registries.some(
       ({ type, url }) => type === "ecr" || /\.amazonaws\.com(?:[/:]|$)|\.on\.aws(?:[/:]|$)/.test(url),
     ) || ci.environments.some(({ sif }) => sif?.startsWith("s3:") === true);
-  if (hasBuckets || publishesToAws) {
-    const scope = hasBuckets ? "caches" : "publish";
+  for (const scope of [
+    ...(hasBuckets ? ["caches" as const] : []),
+    ...(publishesToAws ? ["publish" as const] : []),
+  ]) {
     if (ci.oidc?.region === undefined)
       add(scope, true, { AWS_REGION: "region of buckets and registries" }, "variable");
     if (ci.oidc !== undefined && ci.oidc.role === undefined)
@@ -55,17 +62,13 @@ export function pipelineSecrets(configuration: Configuration): readonly Pipeline
       AWS_INFRASTRUCTURE_ACCESS_KEY_ID: "access to ECR and to the bucket of SIF files",
       AWS_INFRASTRUCTURE_SECRET_ACCESS_KEY: "belongs to AWS_INFRASTRUCTURE_ACCESS_KEY_ID",
     });
-  for (const name of namedVariables(caches))
-    add("caches", true, { [name]: purposeOf(name, "signs packages") });
+  for (const name of namedVariables(caches)) add("sign", true, { [name]: purposeOf(name, "signs packages") });
   if (namedVariables(caches).length > 0)
-    add("caches", false, { SPACKTAINERS_SIGNING_PASSPHRASE: "passphrase of the key that signs packages" });
+    add("sign", false, { SPACKTAINERS_SIGNING_PASSPHRASE: "passphrase of the key that signs packages" });
+  if (caches.some(({ url }) => /^oci(?:\+https?)?:\/\/ghcr\.io\//.test(url))) add("caches", true, ghcrAccess);
   for (const { url, type, username, password } of registries) {
     const ghcr = type === "ghcr" || /^ghcr\.io(?:\/|$)/.test(url);
-    if (ghcr && username === undefined && password === undefined)
-      add("publish", true, {
-        GHCR_USER: "user of GitHub's container registry",
-        GHCR_TOKEN: "token of that user that may write packages",
-      });
+    if (ghcr && username === undefined && password === undefined) add("publish", true, ghcrAccess);
     if (username !== undefined) add("publish", true, { [username.environmentVariable]: `user of ${url}` });
     if (password !== undefined)
       add("publish", true, { [password.environmentVariable]: `password for ${url}` });
@@ -80,6 +83,11 @@ export function pipelineSecrets(configuration: Configuration): readonly Pipeline
     });
   return found;
 }
+
+const ghcrAccess = {
+  GHCR_USER: "user of GitHub's container registry",
+  GHCR_TOKEN: "token of that user that may write packages",
+};
 
 /** Whether a reference is one of Docker Hub. */
 function isDockerHub(reference: string): boolean {

@@ -67,6 +67,14 @@ export type VerbWork<Options> = (
   args: readonly string[],
 ) => Promise<number | undefined>;
 
+/** The program, and the commands down to one: options that all have may stand behind any of them. */
+function lineage(program: Command, command: Command): readonly Command[] {
+  const commands = [command];
+  for (let above = command.parent; above !== null && above !== program; above = above.parent)
+    commands.unshift(above);
+  return [program, ...commands];
+}
+
 /** How long work may take to clean up after a signal, in milliseconds. */
 const cleanUpTime = 5000;
 
@@ -111,7 +119,7 @@ export function verbAction<Options>(
       setTimeout(late, cleanUpTime).unref();
     };
     process.on("SIGINT", interrupt).on("SIGTERM", interrupt).on("SIGHUP", interrupt);
-    const context = openContext(globalOptions(program, this), abort.signal);
+    const context = openContext(globalOptions(...lineage(program, this)), abort.signal);
     try {
       outcome.status = (await work(context, this.opts<Options & object>(), this.args)) ?? 0;
     } catch (error) {

@@ -23,6 +23,9 @@ export function errorEntry({ code, message, place, hint, example }: Spacktainers
 }
 
 /** An error (or several) as a JSON document, for `--json`. */
-export function errorJson(error: SpacktainersError | SpacktainersErrors): object {
+export function errorJson(error: SpacktainersError | SpacktainersErrors): {
+  readonly type: "error";
+  readonly errors: readonly object[];
+} {
   return { type: "error", errors: errorsOf(error).map(errorEntry) };
 }

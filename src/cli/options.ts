@@ -93,6 +93,29 @@ export function addCacheOptions(command: Command): Command {
     .option("--refresh", "ask the caches and the base's archive again, whatever is known already");
 }
 
+/** Options of {@link addTargetOptions}. */
+export interface TargetCacheOptions {
+  readonly sign?: string;
+  readonly unsigned?: boolean;
+  readonly layout?: "v2" | "v3";
+}
+
+/** `--sign`, `--unsigned` and `--layout`, on every verb that writes packages into a build cache. */
+export function addTargetOptions(command: Command): Command {
+  return command
+    .option(
+      "--sign <key>",
+      "OpenPGP key that signs: a file, env://NAME, or gpg://FINGERPRINT (default: as configured for the cache)",
+    )
+    .option("--unsigned", "the cache is one without signatures")
+    .addOption(
+      new Option(
+        "--layout <layout>",
+        "layout of what is written (default: that of each package's Spack)",
+      ).choices(["v2", "v3"]),
+    );
+}
+
 /** Options of {@link addWorkshopOptions}. */
 export interface WorkshopOptions extends CacheOptions {
   readonly jobs?: number;

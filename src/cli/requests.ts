@@ -1,5 +1,7 @@
 /** From the options of verbs to what work takes. */
 import { resolve } from "node:path";
+import type { CacheRequest } from "../commands/cache/openNamedCaches.ts";
+import type { TargetOptions } from "../commands/cache/openTarget.ts";
 import { builderImage } from "../definitions/spackConfiguration.ts";
 import type { BuildingRequest } from "../pipeline/workspace/buildingRequest.ts";
 import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
@@ -7,9 +9,11 @@ import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";
 import type { VerbContext } from "./context.ts";
 import type {
   BuildingOptions,
+  CacheOptions,
   FailFastOptions,
   ImageOptions,
   InstallOptions,
+  TargetCacheOptions,
   WorkshopOptions,
 } from "./options.ts";
 
@@ -27,6 +31,26 @@ export function workshopRequest(
     emit: reporter.emit,
     signal,
   };
+}
+
+/** What `addCacheOptions` asked for, on a verb that works on caches alone. */
+export function cacheRequest(
+  { directory, reporter, signal }: VerbContext,
+  options: CacheOptions,
+): CacheRequest {
+  return {
+    directory,
+    caches: options.cache ?? [],
+    trust: options.trust ?? [],
+    refresh: options.refresh === true,
+    emit: reporter.emit,
+    signal,
+  };
+}
+
+/** What `addTargetOptions` asked for. */
+export function targetRequest({ sign, unsigned, layout }: TargetCacheOptions): TargetOptions {
+  return { sign, unsigned: unsigned === true, layout };
 }
 
 /** What `addInstallOptions` asked for. */

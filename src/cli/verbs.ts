@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { VerbOutcome } from "./context.ts";
 import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
+import { cacheVerb } from "./verbs/cache.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { ciVerb } from "./verbs/ci.ts";
 import { diffVerb } from "./verbs/diff.ts";
@@ -56,6 +57,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   sign: signVerb,
   verify: verifyVerb,
   keys: keysVerb,
+  cache: cacheVerb,
   spack: spackVerb,
   ci: ciVerb,
 };

@@ -3,9 +3,10 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
 import { checkAddresses } from "./addressProblems.ts";
+import { checkCaches } from "./cacheProblems.ts";
 import { type CiConfiguration, completeCi } from "./ciConfiguration.ts";
 import { checkCi } from "./ciProblems.ts";
-import { checkBase, checkCaches, checkLayers, removeFaulty, reportIssue } from "./configurationProblems.ts";
+import { checkBase, checkLayers, removeFaulty, reportIssue } from "./configurationProblems.ts";
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
 import { inOrderOfPlace, type Problems } from "./problems.ts";
@@ -37,6 +38,10 @@ export interface CacheConfiguration {
   readonly trust: readonly ConfiguredFile[];
   readonly unsigned: boolean;
   readonly push: boolean;
+  /** The private key that signs what is pushed: an absolute path, `env://NAME` or `gpg://FINGERPRINT`. It is not read here. */
+  readonly sign: string | undefined;
+  /** The layout that is written; undefined: that of the Spack which made a package. */
+  readonly layout: "v2" | "v3" | undefined;
   readonly s3: {
     readonly endpoint?: string;
     readonly region?: string;
@@ -308,6 +313,8 @@ function completeCache(
     })),
     unsigned: given.unsigned ?? false,
     push: given.push ?? false,
+    sign: given.sign === undefined ? undefined : keyPlace(given.sign, absolute),
+    layout: given.layout,
     s3: {
       ...(given.endpoint === undefined ? {} : { endpoint: given.endpoint }),
       ...(given.region === undefined ? {} : { region: given.region }),
@@ -354,7 +361,7 @@ function many(value: string | readonly string[]): readonly string[] {
 }
 
 function keyPlace(text: string, absolute: (path: string) => string): string {
-  return text.startsWith("env://") ? text : absolute(text);
+  return /^(env|gpg):\/\//.test(text) ? text : absolute(text);
 }
 
 function secretReference(text: string | undefined): SecretReference | undefined {

@@ -17,7 +17,6 @@ const archiveKeys = [
   "keyring",
   "snapshot",
 ] as const;
-const s3Keys = ["endpoint", "region", "profile", "anonymous"] as const;
 
 type Issue = z.core.$ZodIssue;
 
@@ -259,54 +258,4 @@ export function checkLayers(tree: YamlNode, problems: ProblemList): void {
       level.place,
       "zstd has levels up to 19",
     );
-}
-
-/** What the schema cannot say about `caches`: schemes, s3 settings, keys or `unsigned`. */
-export function checkCaches(tree: YamlNode, problems: ProblemList): void {
-  const caches = yamlEntry(tree, "caches")?.value;
-  if (caches?.kind !== "list") return;
-  for (const item of caches.items) {
-    const urlNode = item.kind === "map" ? yamlEntry(item, "url")?.value : item;
-    if (urlNode?.kind !== "scalar" || typeof urlNode.value !== "string") continue;
-    const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(urlNode.value)?.[1]?.toLowerCase();
-    if (scheme !== undefined && !["file", "http", "https", "s3"].includes(scheme))
-      problems.error(
-        "CONFIG_INVALID",
-        `\`${scheme}:\` is not a kind of cache`,
-        urlNode.place,
-        "known are file:, http:, https: and s3:",
-      );
-    if (item.kind !== "map") {
-      problems.error(
-        "CONFIG_INVALID",
-        "this cache has neither keys to trust nor `unsigned: true`",
-        item.place,
-        `write { url: ${urlNode.value}, trust: [key-file] }`,
-      );
-      continue;
-    }
-    const trust = yamlEntry(item, "trust");
-    const unsigned = yamlEntry(item, "unsigned");
-    const isUnsigned = unsigned?.value.kind === "scalar" && unsigned.value.value === true;
-    if (trust === undefined && !isUnsigned)
-      problems.error(
-        "CONFIG_INVALID",
-        "this cache has neither keys to trust nor `unsigned: true`",
-        item.place,
-        "add `trust:` with the files of the public keys that sign it",
-      );
-    if (trust !== undefined && isUnsigned)
-      problems.error(
-        "CONFIG_INVALID",
-        "`unsigned: true` contradicts `trust`",
-        unsigned?.keyPlace ?? item.place,
-        "remove one of them",
-      );
-    if (scheme !== "s3")
-      for (const key of s3Keys) {
-        const wrong = yamlEntry(item, key);
-        if (wrong !== undefined)
-          problems.error("CONFIG_INVALID", `\`${key}\` belongs to s3: caches only`, wrong.keyPlace);
-      }
-  }
 }

@@ -45,7 +45,9 @@ export const configurationSchema = once(() => {
   });
 
   const cache = z.strictObject({
-    url: text.describe("`file:`, `http(s):` or `s3:` URL, or a path relative to this file."),
+    url: text.describe(
+      "`file:`, `http(s):`, `s3:` or `oci:` URL, or a path relative to this file; `oci+http:` for a registry of this machine.",
+    ),
     trust: oneOrMore(text)
       .optional()
       .describe("Files with the OpenPGP public keys that may sign, relative to this file."),
@@ -54,6 +56,17 @@ export const configurationSchema = once(() => {
       .optional()
       .describe("True when this cache has no signatures and is to be used all the same."),
     push: z.boolean().optional().describe("Packages that are built go here."),
+    sign: text
+      .optional()
+      .describe(
+        "OpenPGP private key that signs what is pushed here: a file relative to this one, `env://NAME` for a variable that holds it, or `gpg://FINGERPRINT` for one that GnuPG has. Its passphrase is in SPACKTAINERS_SIGNING_PASSPHRASE.",
+      ),
+    layout: z
+      .enum(["v2", "v3"])
+      .optional()
+      .describe(
+        "Layout that is written; default: that of the Spack which made a package. Not for registries.",
+      ),
     endpoint: text.optional().describe("s3 only: URL of an S3-compatible server."),
     region: name.optional().describe("s3 only."),
     profile: name.optional().describe("s3 only: profile of the AWS configuration."),

@@ -57,6 +57,12 @@ export interface OpenArchiveOptions {
   readonly digest?: Digest;
 }
 
+/** Options of {@link scanArchive}. */
+export interface ScanArchiveOptions extends OpenArchiveOptions {
+  /** Sees every entry, and may read the content of a file. */
+  readonly onEntry?: (entry: Entry) => Promise<void>;
+}
+
 const noteSuffix = ".spack/binary_distribution";
 
 /**
@@ -123,13 +129,14 @@ function interrupted(place: Place): SpacktainersError {
  * @param path a gzip-compressed tar archive, verified
  * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, BUILDINFO_INVALID, INTERRUPTED
  */
-export async function scanArchive(path: string, options: OpenArchiveOptions = {}): Promise<ArchiveFacts> {
+export async function scanArchive(path: string, options: ScanArchiveOptions = {}): Promise<ArchiveFacts> {
   const { place = {} } = options;
   const all = new Map<string, ArchiveMember>();
   const sources = new Map<string, BytecodeSource>();
   let note: { readonly path: string; readonly bytes: Buffer } | undefined;
   for await (const entry of openArchive(path, options)) {
     addMember(all, entry, place);
+    await options.onEntry?.(entry);
     if (entry.type === "file" && isNote(entry.path) && entry.path.length < (note?.path.length ?? 4097)) {
       if (entry.size > maxBuildinfoBytes) throw refusal("ARCHIVE_INVALID", entry.path, "is too large", place);
       note = { path: entry.path, bytes: Buffer.from(await readContent(entry)) };

@@ -22,6 +22,9 @@ const connectionFailures: Readonly<Record<string, string>> = {
   UND_ERR_PRX_TLS: "no secure connection to the proxy",
 };
 
+/** No server was found at the address: other requests to it will not find one either. */
+const noConnection = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"]);
+
 /** What to do about a server that cannot be reached. */
 export const unreachable =
   "check the address, the network and the server; what was downloaded is kept, the same command goes on from there";
@@ -77,6 +80,8 @@ export function transportFailure(
   const reason = words !== "" ? words : code !== "" ? code : "the request failed";
   return new TransientFailure(
     new SpacktainersError("NETWORK", `${host}: ${reason}`, { place, hint: unreachable, cause: thrown }),
+    undefined,
+    noConnection.has(code) ? { host, refused: code === "ECONNREFUSED" } : undefined,
   );
 }
 

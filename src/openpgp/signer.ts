@@ -1,6 +1,6 @@
 /** Keys that sign. */
 import type { PrivateKey } from "openpgp";
-import { SpacktainersError } from "../util/errors.ts";
+import { type Place, SpacktainersError } from "../util/errors.ts";
 import { readBlocks } from "./armor.ts";
 import { readKeyBytes } from "./keyFile.ts";
 
@@ -8,6 +8,8 @@ import { readKeyBytes } from "./keyFile.ts";
 export interface Signer {
   /** Of the primary key, upper-case hexadecimal. */
   readonly fingerprint: string;
+  /** The public key, armoured. */
+  publicKey(): Promise<string>;
   /**
    * Signs a text as a clear-signed message.
    *
@@ -30,12 +32,25 @@ export async function openSigner(
   path: string,
   passphrase: () => Promise<string | undefined>,
 ): Promise<Signer> {
-  const place = { file: path };
-  const content = await readKeyBytes(path);
+  return signerFrom(await readKeyBytes(path), { file: path }, passphrase);
+}
+
+/**
+ * A signer of one OpenPGP private key, armoured or binary.
+ *
+ * @param place where the key is from, for errors
+ * @param passphrase as in {@link openSigner}
+ * @throws SpacktainersError KEY_INVALID as {@link openSigner}
+ */
+export async function signerFrom(
+  content: Uint8Array,
+  place: Place,
+  passphrase: () => Promise<string | undefined>,
+): Promise<Signer> {
   const invalid = (what: string, hint: string, cause?: unknown): SpacktainersError =>
     new SpacktainersError("KEY_INVALID", what, { place, hint, cause });
   const exportHint = "export it with: gpg --armor --export-secret-keys FINGERPRINT";
-  const blocks = readBlocks(content, path);
+  const blocks = readBlocks(content, place.file ?? "the private key");
   const openpgp = await import("openpgp");
   const keys: PrivateKey[] = [];
   for (const { kind, bytes } of blocks) {
@@ -57,7 +72,8 @@ export async function openSigner(
   async function unlock(privateKey: PrivateKey): Promise<PrivateKey> {
     if (privateKey.isDecrypted()) return privateKey;
     const secret = await passphrase();
-    const hint = "name the variable or the file descriptor with it: --passphrase-env or --passphrase-fd";
+    const hint =
+      "for `sif`, --passphrase-env or --passphrase-fd say where it is; for caches, put it into SPACKTAINERS_SIGNING_PASSPHRASE";
     if (secret === undefined) throw invalid("the key is locked by a passphrase", hint);
     // The library's own message may name what it was given.
     return openpgp.decryptKey({ privateKey, passphrase: secret }).catch(() => {
@@ -80,6 +96,7 @@ export async function openSigner(
   };
   return {
     fingerprint: key.getFingerprint().toUpperCase(),
+    publicKey: async () => key.toPublic().armor(),
     async signText(text, time) {
       const message = await openpgp.createCleartextMessage({ text });
       return openpgp.sign({ message, ...settings(time) }).catch(cannotSign);

@@ -71,7 +71,7 @@ export async function* readBlob(
   const { policy, origin } = repository.session;
   const request = blobRequest(repository, digest);
   const url = origin + request.url;
-  const open = opener(repository, { digest, size });
+  const open = blobOpener(repository, { digest, size });
   const first = await withRetries(policy, url, () => open(0, undefined));
   const hash = createHash("sha256");
   let length = 0;
@@ -127,7 +127,7 @@ export async function downloadBlob(
   const url = origin + blobRequest(repository, blob.digest).url;
   const label = options.label ?? blob.digest;
   await runTask(policy.emit, { kind: "pull", label, bytes: blob.size }, async ({ progress }) => {
-    await downloadBytes(url, destination, opener(repository, blob), policy, {
+    await downloadBytes(url, destination, blobOpener(repository, blob), policy, {
       expectedDigest: blob.digest,
       expectedSize: blob.size,
       partialDirectory: options.partialDirectory ?? dirname(destination),
@@ -137,7 +137,7 @@ export async function downloadBlob(
 }
 
 /** A blob opened at offsets; one that announces another size is not begun. */
-function opener(repository: Repository, { digest, size }: BlobId): OpenBytes {
+export function blobOpener(repository: Repository, { digest, size }: BlobId): OpenBytes {
   const request = blobRequest(repository, digest);
   const url = repository.session.origin + request.url;
   return repository.session.opener(request, size, (announced) =>

@@ -37,7 +37,7 @@ export async function runSpack(
   stopIfAborted(signal);
   const cwd = spack.folders.logs;
   await mkdir(cwd, { recursive: true });
-  const { argv, env, cleanup } = spackProcess(spack, context, args, { cwd });
+  const { argv, env, cleanup } = spackProcess(spack, context, args, { cwd, oneStream: true });
   const log = temporaryPath(spack.folders.logs);
   const running = await superviseTask(spack.watcher, {
     steps: [{ name: args[0] ?? "spack", argv, cleanup }],

@@ -12,7 +12,10 @@ export interface CompilerName {
  * The compiler that built a package, where it can be told: an attribute of old specs, an annotation of those carried over,
  * else the dependency that provides C, C++ or Fortran; undefined when there is none or its spec is not in the graph.
  */
-export function compilerOf(spec: ConcreteSpec, graph: SpecGraph | undefined): CompilerName | undefined {
+export function compilerOf(
+  spec: ConcreteSpec,
+  graph: Pick<SpecGraph, "get"> | undefined,
+): CompilerName | undefined {
   if (spec.compiler !== undefined) return spec.compiler;
   const annotated = spec.annotations;
   if (annotated !== undefined && annotated.originalSpecfileVersion < 5 && annotated.compiler !== undefined) {

@@ -1,5 +1,5 @@
 /** A directory of this machine. */
-import { constants, createReadStream } from "node:fs";
+import { type BigIntStats, constants, createReadStream } from "node:fs";
 import { type FileHandle, link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,7 @@ import { isLockName, withTargetLock } from "../util/targetLock.ts";
 import { temporaryOwner } from "../util/temporaryName.ts";
 import type {
   Content,
+  FileFacts,
   ListedFile,
   PutOptions,
   PutResult,
@@ -73,7 +74,7 @@ export function openFileStore(location: string, options: StoreOptions): Store {
     async stat(path) {
       const facts = await stat(at(path), { bigint: true }).catch(absent(at(path)));
       if (facts === undefined || !facts.isFile()) return undefined;
-      return { size: Number(facts.size), version: fileVersion(facts) };
+      return factsOf(facts);
     },
     async download(path, destination, downloadOptions) {
       const openBytes: OpenBytes = async (offset) => {
@@ -186,8 +187,16 @@ async function* listFiles(directory: string, folder: string): AsyncGenerator<Lis
     if (temporaryOwner(entry.name) !== undefined || isLockName(entry.name)) continue;
     const facts = await stat(file, { bigint: true }).catch(absent(file));
     if (facts?.isDirectory() === true && entry.isDirectory()) yield* listFiles(file, path);
-    else if (facts?.isFile() === true) yield { path, size: Number(facts.size), version: fileVersion(facts) };
+    else if (facts?.isFile() === true) yield { path, ...factsOf(facts) };
   }
+}
+
+function factsOf(facts: BigIntStats): FileFacts {
+  return {
+    size: Number(facts.size),
+    version: fileVersion(facts),
+    modified: Number(facts.mtimeNs / 1_000_000n),
+  };
 }
 
 function localPath(location: string): string {

@@ -54,10 +54,10 @@ export function openS3Store(source: StoreSource, options: StoreOptions): Store {
           client.send(new sdk.ListObjectsV2Command({ Bucket, Prefix, ContinuationToken }), abort),
         ),
       );
-      for (const { Key = "", Size: size, ETag: version } of page.Contents ?? []) {
+      for (const { Key = "", Size: size, ETag: version, LastModified } of page.Contents ?? []) {
         // Some programs make empty objects to stand for folders.
         if (Key.startsWith(below) && !Key.endsWith("/"))
-          yield { path: Key.slice(below.length), size, version };
+          yield { path: Key.slice(below.length), size, version, modified: LastModified?.getTime() };
       }
       ContinuationToken = page.IsTruncated === true ? page.NextContinuationToken : undefined;
     } while (ContinuationToken !== undefined);
@@ -121,7 +121,9 @@ export function openS3Store(source: StoreSource, options: StoreOptions): Store {
         if (isAbsent(thrown)) return undefined;
         throw thrown;
       });
-      return answer === undefined ? undefined : { size: answer.ContentLength, version: answer.ETag };
+      return answer === undefined
+        ? undefined
+        : { size: answer.ContentLength, version: answer.ETag, modified: answer.LastModified?.getTime() };
     },
     download: (path, destination, downloadOptions) =>
       downloadBytes(locate(path), destination, opener(path), policy, downloadOptions),

@@ -42,6 +42,8 @@ export interface FileFacts {
   /** Bytes; undefined where the store does not say. */
   readonly size: number | undefined;
   readonly version: string | undefined;
+  /** When it was written, in milliseconds since 1970; undefined where the store does not say. */
+  readonly modified?: number | undefined;
 }
 
 /** A file in a listing. */

@@ -47,7 +47,12 @@ export type StageId =
   | "read-layers"
   | "write-file"
   | "read-file"
-  | "push-file";
+  | "push-file"
+  | "verify-packages"
+  | "copy-packages"
+  | "list-packages"
+  | "remove-packages"
+  | "index-packages";
 
 /** Why a package could not be built. */
 export interface BuildFailure {

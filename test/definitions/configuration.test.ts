@@ -161,6 +161,37 @@ linkage: { allow-unresolved: [libcuda.so.1] }
     );
   });
 
+  it("says what cannot be pushed, signed or trusted", () => {
+    expect(
+      problemsOf(
+        [
+          "caches:",
+          "  - { url: oci://ghcr.io/group/cache, trust: k }",
+          "  - { url: oci+http://localhost:5000/cache }",
+          "  - { url: https://cache.example.org, trust: k, push: true, sign: k.asc }",
+          "  - { url: oci://ghcr.io/group/cache, unsigned: true, push: true, sign: k.asc, layout: v3 }",
+          "  - { url: a, trust: k, push: true, sign: env://1KEY }",
+          "  - { url: b, trust: k, push: true, sign: gpg://ABCDEF }",
+          '  - { url: c, trust: k, push: true, sign: "-----BEGIN PGP PRIVATE KEY BLOCK-----" }',
+          "",
+        ].join("\n"),
+      ),
+    ).toEqual([
+      expect.stringMatching(
+        /^2:\d+ packages in registries are not signed, so `trust` has nothing to do there/,
+      ),
+      expect.stringMatching(
+        /^3:5 this cache has neither keys to trust nor `unsigned: true` \| packages in registries/,
+      ),
+      expect.stringMatching(/^4:\d+ nothing can be pushed to a web server/),
+      expect.stringMatching(/^5:\d+ nothing is signed in a registry/),
+      expect.stringMatching(/^5:\d+ `layout` does not belong/),
+      expect.stringMatching(/^6:\d+ this is not the name of a variable/),
+      expect.stringMatching(/^7:\d+ this is not the fingerprint of a key/),
+      expect.stringMatching(/^8:\d+ `sign` names a key, it does not hold it/),
+    ]);
+  });
+
   it("wants keys or `unsigned` for each cache, and known schemes", () => {
     expect(
       problemsOf(
@@ -169,7 +200,7 @@ linkage: { allow-unresolved: [libcuda.so.1] }
     ).toEqual([
       "2:5 this cache has neither keys to trust nor `unsigned: true` | add `trust:` with the files of the public keys that sign it",
       "3:5 this cache has neither keys to trust nor `unsigned: true` | write { url: https://cache.example.org, trust: [key-file] }",
-      "4:12 `ftp:` is not a kind of cache | known are file:, http:, https: and s3:",
+      "4:12 `ftp:` is not a kind of cache | known are file:, http:, https:, s3:, oci: and, for a registry of this machine, oci+http:",
       "5:15 `unsigned: true` contradicts `trust` | remove one of them",
       "6:31 `region` belongs to s3: caches only",
     ]);

@@ -180,6 +180,12 @@ describe.skipIf(trouble !== undefined)(
       }
       const made = await work.run(["base", "build", "--with", "buildah"], { env });
       expect(made.status, made.stderr).toBe(0);
+      const id = expect.stringMatching(/^(?:sha256:)?[0-9a-f]{64}$/);
+      const listed = jsonLines(await work.run(["--json", "base", "list", "--with", "buildah"], { env }));
+      expect(listed).toMatchObject([
+        { tag: "local_builder", id, created: expect.stringMatching(/^20/), tool: "buildah" },
+        { tag: "local_runtime", id, created: expect.stringMatching(/^20/) },
+      ]);
       const pushed = await work.run(["base", "push", "--with", "buildah"], { env });
       expect(pushed.status, pushed.stderr).toBe(0);
       const names = [

@@ -16,22 +16,21 @@ import { ignoreEvents } from "../../src/util/events.ts";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { baseSettings, makeEpilogueBase, type SeenFile, seenFiles } from "../support/epilogueBase.ts";
-import { podmanEnvironment } from "../support/podman.ts";
+import { podmanEnvironment, podmanTrouble } from "../support/podman.ts";
 
 const isRoot = process.getuid?.() === 0;
 
 const runners = {
-  sandbox: undefined,
+  sandbox:
+    isRoot || commandExists("newuidmap")
+      ? undefined
+      : "newuidmap is not installed: there is only one number for files",
   buildah: !isRoot
     ? "the tests' set-up is for root"
     : commandExists("buildah")
       ? undefined
       : "buildah is not installed",
-  podman: !isRoot
-    ? "the tests' set-up is for root"
-    : commandExists("podman")
-      ? undefined
-      : "Podman is not installed",
+  podman: podmanTrouble(),
 } as const;
 
 const text = `ARG GREETING

@@ -130,33 +130,36 @@ describe.each<CompressionFormat>(["gzip", "zstd"])("an image of %s layers", (for
     });
   });
 
-  describe.skipIf(!commandExists("podman"))(`podman${missing("podman")}`, () => {
-    it.each(["oci.tar", "docker.tar"])("loads %s under its name", async (archive) => {
-      const storage = at(`storage-${archive}`);
-      mkdirSync(storage);
-      writeFileSync(
-        join(storage, "storage.conf"),
-        `[storage]\ndriver = "vfs"\ngraphroot = "${storage}/root"\nrunroot = "${storage}/run"\n`,
-      );
-      const env = { ...process.env, CONTAINERS_STORAGE_CONF: join(storage, "storage.conf") };
-      const { stdout } = await run("podman", ["load", "-q", "-i", archive], { cwd: scratch, env });
-      expect(stdout).toMatch(/localhost\/hello:1/);
-      const inspected = await run("podman", ["inspect", "localhost/hello:1"], { env });
-      const [facts] = JSON.parse(inspected.stdout);
-      expect(facts.Id).toBe(made.manifest.value.config.digest.slice("sha256:".length));
-      expect(facts.RootFS.Layers).toEqual((await made.layers()).map((item) => item.diffId));
-      expect(facts.Config.Entrypoint).toEqual([
-        "/bin/bash",
-        "--rcfile",
-        "/etc/profile",
-        "-l",
-        "-c",
-        "$*",
-        "--",
-      ]);
-      await run("podman", ["rmi", "-f", "localhost/hello:1"], { env });
-    });
-  });
+  describe.skipIf(!commandExists("podman") || !commandExists("conmon"))(
+    `podman${missing("podman")}${missing("conmon")}`,
+    () => {
+      it.each(["oci.tar", "docker.tar"])("loads %s under its name", async (archive) => {
+        const storage = at(`storage-${archive}`);
+        mkdirSync(storage);
+        writeFileSync(
+          join(storage, "storage.conf"),
+          `[storage]\ndriver = "vfs"\ngraphroot = "${storage}/root"\nrunroot = "${storage}/run"\n`,
+        );
+        const env = { ...process.env, CONTAINERS_STORAGE_CONF: join(storage, "storage.conf") };
+        const { stdout } = await run("podman", ["load", "-q", "-i", archive], { cwd: scratch, env });
+        expect(stdout).toMatch(/localhost\/hello:1/);
+        const inspected = await run("podman", ["inspect", "localhost/hello:1"], { env });
+        const [facts] = JSON.parse(inspected.stdout);
+        expect(facts.Id).toBe(made.manifest.value.config.digest.slice("sha256:".length));
+        expect(facts.RootFS.Layers).toEqual((await made.layers()).map((item) => item.diffId));
+        expect(facts.Config.Entrypoint).toEqual([
+          "/bin/bash",
+          "--rcfile",
+          "/etc/profile",
+          "-l",
+          "-c",
+          "$*",
+          "--",
+        ]);
+        await run("podman", ["rmi", "-f", "localhost/hello:1"], { env });
+      });
+    },
+  );
 
   describe.skipIf(!commandExists("pigz") || format !== "gzip")(`pigz${missing("pigz")}`, () => {
     it("accepts a layer of several members", async () => {

@@ -142,8 +142,9 @@ describe.skipIf(!hasBinutils || !hasGo)("stripping what Go makes (skipped withou
   });
 });
 
-describe.skipIf(!hasBinutils || !hasRust)(
-  "stripping what Rust makes (skipped without rustc, binutils)",
+// rustc has the C compiler link.
+describe.skipIf(!hasBinutils || !hasRust || !has("cc", "--version"))(
+  "stripping what Rust makes (skipped without rustc, cc, binutils)",
   () => {
     it("a program still runs, and still unwinds", () => {
       const path = join(folder, "crab");

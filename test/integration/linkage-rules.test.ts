@@ -23,7 +23,9 @@ const loaderPath = "/lib64/ld-linux-x86-64.so.2";
 const possible =
   process.getuid?.() === 0 &&
   existsSync(loaderPath) &&
-  ["/usr/bin/gcc", "/bin/dash", "/usr/bin/patchelf", "/usr/sbin/chroot"].every((path) => existsSync(path));
+  ["/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld", "/bin/dash", "/usr/bin/patchelf", "/usr/sbin/chroot"].every(
+    (path) => existsSync(path),
+  );
 
 /** A library or program to make: what it needs, by the files made before, and how it searches. */
 interface Recipe {

@@ -8,7 +8,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { hostname } from "node:os";
+import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { directory, file, hostPrograms, symlink, writeTestLayout } from "../support/hostImage.ts";
@@ -86,7 +86,8 @@ describe.skipIf(trouble !== undefined).each(users)(
           .filter(Boolean)
           .map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]),
       );
-      const own = uid === undefined ? "/root" : process.env.HOME;
+      // Who is in no table of users has the variable's.
+      const own = uid === undefined ? userInfo().homedir : process.env.HOME;
       expect(found).toEqual({ ...env, PATH: "/usr/bin:/bin", IMAGE: `it's "here"`, HOME: own });
     });
 

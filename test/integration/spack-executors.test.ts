@@ -50,7 +50,7 @@ else {
       continue;
     }
     const home = join(folder, `home-${engine}`);
-    const choice = { image: layout, engine, place: {} };
+    const choice = { image: layout, engines: [engine], place: {} };
     const places = { home, temporary: join(home, "tmp"), read: [], needs: "shell" as const };
     executorConformance(`container by ${engine}`, {
       async open() {
@@ -102,5 +102,29 @@ else {
       local: true,
       patience: 180_000,
     });
+
+    if (engineTrouble("apptainer") === undefined) {
+      const home = join(folder, "home-slurm");
+      executorConformance("slurm in a builder image", {
+        async open() {
+          const container = await openBuilderContainer(
+            { image: layout, engines: ["apptainer"], place: {} },
+            { home, temporary: join(home, "tmp"), read: [], needs: "shell", emit: ignoreEvents },
+          );
+          return openSlurmExecutor({
+            python,
+            container,
+            settings: completeSlurm({ poll: 1 }),
+            logs: join(folder, `logs-${runs++}`),
+            wanted: () => true,
+            holdsBack: true,
+            emit: ignoreEvents,
+          });
+        },
+        folder: home,
+        local: true,
+        patience: 180_000,
+      });
+    }
   }
 }

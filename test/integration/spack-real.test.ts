@@ -1,11 +1,13 @@
 /** Building with real Spack, where SPACKTAINERS_TEST_SPACK names one (docs/building.md): minutes, most of them Spack's. */
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { mountVariables, pathWithApptainer } from "../support/apptainer.ts";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { jsonLines } from "../support/cliChecks.ts";
 import { realSpack } from "../support/realSpack.ts";
+import { onCluster, slurmTrouble, startSlurm } from "../support/slurm.ts";
 
 const { checkout, packages, wheels, sources } = realSpack ?? {};
 const usable = [checkout, packages, wheels, sources].every((path) => path !== undefined && existsSync(path));
@@ -13,7 +15,35 @@ const usable = [checkout, packages, wheels, sources].every((path) => path !== un
 const patience = 40 * 60_000;
 
 let place: Workplace | undefined;
+let toBuild: readonly string[] = [];
 afterAll(() => place?.remove());
+
+const trustFolders = (work: Workplace): readonly string[] => {
+  const home = work.path("cache-home/spacktainers/spack");
+  const names = existsSync(home) ? readdirSync(home) : [];
+  return names.filter((name) => name.startsWith("t-")).map((name) => join(home, name));
+};
+/** Packages in the build cache of what was built. */
+const published = (work: Workplace): readonly string[] =>
+  trustFolders(work).flatMap((folder) => {
+    const specs = join(folder, "built1/v3/manifests/spec");
+    return existsSync(specs) ? readdirSync(specs) : [];
+  });
+/** Forgets what was built, but neither Spack nor what builds took. */
+const forget = (work: Workplace): void => {
+  for (const folder of trustFolders(work)) rmSync(folder, { recursive: true });
+  rmSync(work.path("dist"), { recursive: true, force: true });
+};
+const hashesOf = (work: Workplace): readonly string[] => {
+  const lock = JSON.parse(readFileSync(work.path(definition, "spack.lock"), "utf8")) as {
+    concrete_specs: object;
+  };
+  return Object.keys(lock.concrete_specs).sort();
+};
+
+/** The builder image that a variable names: see docs/building.md. */
+const builder = process.env.SPACKTAINERS_TEST_BUILDER;
+const noSlurm = slurmTrouble();
 
 const definition = "container_definitions/amd64/tools";
 const nameOf = (label: unknown): string => String(label).split("@")[0] ?? "";
@@ -41,7 +71,7 @@ linkage: { allow-unresolved: ["*"] }
         );
 
         const locked = jsonLines(await work.run(["--json", "lock", "tools"])).at(-1);
-        const toBuild = [locked?.toBuild].flat().map(nameOf).sort();
+        toBuild = [locked?.toBuild].flat().map(nameOf).sort();
         expect(toBuild).toEqual(["bzip2", "compiler-wrapper", "gcc-runtime", "tree"]);
         const lock = JSON.parse(readFileSync(work.path(definition, "spack.lock"), "utf8")) as {
           spack: { version: string };
@@ -52,19 +82,13 @@ linkage: { allow-unresolved: ["*"] }
 
         // Killed as soon as the first package is in the cache.
         const child = work.start(["build", "tools"]);
-        const home = work.path("cache-home/spacktainers/spack");
-        const published = (): readonly string[] => {
-          const trusts = existsSync(home) ? readdirSync(home).filter((name) => name.startsWith("t-")) : [];
-          return trusts.flatMap((name) => {
-            const specs = join(home, name, "built1/v3/manifests/spec");
-            return existsSync(specs) ? readdirSync(specs) : [];
-          });
-        };
-        await expect.poll(() => published().length, { timeout: patience, interval: 200 }).toBeGreaterThan(0);
+        await expect
+          .poll(() => published(work).length, { timeout: patience, interval: 200 })
+          .toBeGreaterThan(0);
         const over = once(child, "exit");
         child.kill("SIGKILL");
         await over;
-        const before = published();
+        const before = published(work);
 
         const events = jsonLines(await work.run(["--json", "build", "tools"]));
         const result = events.at(-1);
@@ -98,6 +122,65 @@ linkage: { allow-unresolved: ["*"] }
         ).toEqual(toBuild);
         const index = await work.run(["-q", "spack", "--container", "tools", "--", "config", "get", "repos"]);
         expect(index.stdout).toContain("builtin");
+      },
+      patience,
+    );
+
+    it.skipIf(noSlurm !== undefined)(
+      `builds as jobs of Slurm, is killed, and goes on with them${noSlurm === undefined ? "" : ` (skipped: ${noSlurm})`}`,
+      async () => {
+        if (place === undefined) throw new Error("the first test made no place");
+        const work = place;
+        forget(work);
+        const cluster = await startSlurm();
+        try {
+          const env = cluster.environment;
+          const args = ["build", "tools", "--executor", "slurm"];
+          const plan = await work.run(["-q", "plan", "tools", "--executor", "slurm"], { env });
+          expect(plan.stdout).toMatch(
+            /4 packages to build, about .*\n +by +slurm, a job each\n +longest +\S+ → /,
+          );
+          const child = work.start(args, { env });
+          await expect
+            .poll(() => published(work).length, { timeout: patience, interval: 200 })
+            .toBeGreaterThan(0);
+          const over = once(child, "exit");
+          child.kill("SIGKILL");
+          await over;
+          const events = jsonLines(await work.run(["--json", ...args], { env }));
+          expect(events.at(-1)).toMatchObject({ type: "result", upToDate: false });
+          expect([...published(work)].sort()).toEqual(toBuild);
+          // Each was one job, in all.
+          const jobs = (await onCluster(cluster, ["squeue", "-h", "-t", "all", "-o", "%j %T"])).stdout;
+          expect(
+            jobs
+              .trim()
+              .split("\n")
+              .map((line) => line.replace(/@.* /, " "))
+              .sort(),
+          ).toEqual(toBuild.map((name) => `${name} COMPLETED`));
+        } finally {
+          cluster.stop();
+        }
+      },
+      patience,
+    );
+
+    it.skipIf(builder === undefined)(
+      "chooses and builds in a builder image (skipped without SPACKTAINERS_TEST_BUILDER)",
+      async () => {
+        if (place === undefined || builder === undefined) throw new Error("the first test made no place");
+        const work = place;
+        forget(work);
+        const before = hashesOf(work);
+        rmSync(work.path(definition, "spack.lock"));
+        const env = { PATH: pathWithApptainer, ...mountVariables() };
+        const built = await work.run(["--json", "build", "tools", "--builder", builder], { env });
+        const events = jsonLines(built);
+        expect(events.at(-1), built.stdout.slice(-3000)).toMatchObject({ type: "result", upToDate: false });
+        expect([...published(work)].sort()).toEqual(toBuild);
+        // An image of this machine's own distribution has the same compilers: then the hashes are the same.
+        if (process.env.SPACKTAINERS_TEST_BUILDER_SAME === "1") expect(hashesOf(work)).toEqual(before);
       },
       patience,
     );

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { statusFailure } from "../../src/net/failure.ts";
+import { statusFailure, transportFailure } from "../../src/net/failure.ts";
 import {
   longestDelayMs,
   longestRetryAfterMs,
@@ -79,5 +79,68 @@ describe("an answer that asks to wait until a date", () => {
     });
     expect(attempts).toBe(3);
     expect(performance.now() - started).toBeLessThan(60_000);
+  });
+});
+
+describe("a host that takes no connections", () => {
+  const refusing = (code: string, host = "server.example:5000"): unknown =>
+    transportFailure(Object.assign(new Error(code), { code }), `https://${host}/x`, undefined);
+  const policyOf = (events: WorkEvent[], retries = 4) => ({
+    retries,
+    delayMs: 5,
+    emit: (event: WorkEvent) => events.push(event),
+    signal: undefined,
+  });
+
+  it("is tried three times by all requests together, said once, and not waited for any more afterwards", async () => {
+    const events: WorkEvent[] = [];
+    const policy = policyOf(events);
+    let attempts = 0;
+    const ask = () =>
+      withRetries(policy, "https://server.example:5000/x", async () => {
+        attempts++;
+        throw refusing("ECONNREFUSED");
+      });
+    const results = await Promise.allSettled(Array.from({ length: 20 }, ask));
+    for (const result of results)
+      expect(result).toMatchObject({ status: "rejected", reason: { code: "NETWORK" } });
+    expect(attempts).toBe(60);
+    expect(events).toMatchObject([
+      { type: "retry", attempt: 1, reason: expect.stringMatching(/connection refused/) },
+    ]);
+    await expect(ask()).rejects.toMatchObject({ code: "NETWORK" });
+    expect(attempts).toBe(61);
+    expect(events).toHaveLength(1);
+  });
+
+  it("is one of several: others are waited for, and it is asked again when it is there again", async () => {
+    const events: WorkEvent[] = [];
+    const policy = policyOf(events, 1);
+    const ask = (host: string, works: boolean) =>
+      withRetries(policy, `https://${host}/x`, async () => {
+        if (!works) throw refusing("ECONNREFUSED", host);
+        return host;
+      });
+    await expect(ask("one.example", false)).rejects.toMatchObject({ code: "NETWORK" });
+    await expect(ask("two.example", false)).rejects.toMatchObject({ code: "NETWORK" });
+    expect(events).toHaveLength(2);
+    expect(await ask("one.example", true)).toBe("one.example");
+  });
+
+  it("may be on its way back: one that cannot be reached is tried as often as any, one that refuses twice more", async () => {
+    for (const [code, expected] of [
+      ["ECONNREFUSED", 3],
+      ["EHOSTUNREACH", 5],
+      ["UND_ERR_CONNECT_TIMEOUT", 5],
+      ["ECONNRESET", 5],
+    ] as const) {
+      let attempts = 0;
+      const asked = withRetries(policyOf([]), "https://server.example/x", async () => {
+        attempts++;
+        throw refusing(code);
+      });
+      await expect(asked).rejects.toMatchObject({ code: "NETWORK" });
+      expect(attempts, code).toBe(expected);
+    }
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { readManifest } from "../../src/environment/manifest.ts";
-import { environmentText } from "../../src/spack/environmentText.ts";
+import { environmentPaths, environmentText } from "../../src/spack/environmentText.ts";
 
 const target = "target=x86_64_v3";
 /** The environment made of a manifest, as data. */
@@ -124,5 +124,21 @@ describe("environmentText", () => {
       "mirrors:": { own: "/mirror", cache: { url: "file:///cache", signed: false } },
     });
     expect(made("spack:\n  specs: [zlib]\n", ours)).toMatchObject({ mirrors: ours });
+  });
+});
+
+describe("environmentPaths", () => {
+  it("names what an environment reads of this machine, and nothing else", () => {
+    expect(
+      environmentPaths(`spack:
+  specs: [zlib]
+  include: [/d/common.yaml, { path: /d/more, when: "True" }, https://example.org/x.yaml, /cache/scope-1]
+  repos:: { own: /d/recipes, other: { git: https://example.org/r.git } }
+  develop: { app: { spec: app@main, path: /src/app } }
+  mirrors: { caches: { url: "file:///d/a%20mirror" }, far: s3://bucket }
+  config: { install_tree: { root: /not/read } }
+`),
+    ).toEqual(["/d/common.yaml", "/d/more", "/cache/scope-1", "/d/recipes", "/src/app", "/d/a mirror"]);
+    expect(environmentPaths("spack: {}\n")).toEqual([]);
   });
 });

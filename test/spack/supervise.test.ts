@@ -1,8 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseReport } from "../../src/spack/executors/slurmReport.ts";
 import { type Step, superviseTask } from "../../src/spack/supervise.ts";
+import { supervisorScript } from "../../src/spack/supervisorScript.ts";
 import { processIsAlive } from "../../src/util/processes.ts";
 import { findProgram } from "../../src/util/tool.ts";
 
@@ -96,5 +99,54 @@ describe.skipIf(python === undefined)("superviseTask (needs python3)", () => {
     await expect(
       superviseTask("/no/python3", { steps: [], log: join(folder, "none"), cwd: folder, env: {} }),
     ).rejects.toMatchObject({ code: "RUNTIME_MISSING" });
+  });
+
+  it("runs what cleans up behind a command when that is ended from outside, and only then", async () => {
+    const mark = (name: string) => ["sh", "-c", `echo cleaned >>${join(folder, name)}`] as const;
+    const quiet = await start("quiet", [{ ...shell("one", "true"), cleanup: mark("quiet.mark") }]);
+    expect(await quiet.result).toMatchObject({ status: 0 });
+    expect(existsSync(join(folder, "quiet.mark"))).toBe(false);
+    const killed = await start("cleaned", [{ ...shell("one", "kill -9 $$"), cleanup: mark("killed.mark") }]);
+    expect(await killed.result).toMatchObject({ status: 137 });
+    expect(log("killed.mark")).toBe("cleaned\n");
+    const stopped = await start("waits", [
+      { ...shell("one", "echo pid $$; exec sleep 600"), cleanup: mark("stopped.mark") },
+    ]);
+    await writtenPid("waits");
+    stopped.stop();
+    expect(await stopped.result).toMatchObject({ stopped: true });
+    expect(log("stopped.mark")).toBe("cleaned\n");
+  });
+
+  it("lets processes that tidy up behind a command end by themselves", async () => {
+    const tidy = shell("one", "trap '' TERM; (sleep 0.7; echo tidied) & exit 0");
+    const hurried = await start("hurried", [shell("one", "(sleep 0.7; echo tidied) & exit 0")]);
+    await hurried.result;
+    expect(log("hurried")).toBe("");
+    const patient = await start("patient", [{ ...tidy, linger: 5 }]);
+    expect(await patient.result).toMatchObject({ status: 0 });
+    expect(log("patient")).toBe("tidied\n");
+  });
+
+  it("takes its task from a file and reports into one, where nobody waits for it", () => {
+    const report = join(folder, "report");
+    const task = {
+      steps: [shell("one", 'echo "$ONLY$WORD"'), shell("two", "exit 4")],
+      env: { PATH: process.env.PATH, ONLY: "of the file" },
+      log: join(folder, "filed"),
+      report,
+      grace: 1,
+    };
+    writeFileSync(join(folder, "task"), JSON.stringify(task));
+    writeFileSync(report, "of an earlier try\n");
+    const ran = spawnSync(python ?? "", ["-I", "-S", "-c", supervisorScript, join(folder, "task")], {
+      env: { ...process.env, WORD: "leaks" },
+    });
+    expect(ran.status).toBe(4);
+    expect(log("filed")).toBe("of the file\n");
+    expect(parseReport(readFileSync(report, "utf8"))).toMatchObject({
+      step: "two",
+      end: { status: 4, stopped: false },
+    });
   });
 });

@@ -12,6 +12,8 @@ export function hasGnuPg(): boolean {
 
 /** A home of GnuPG's of its own. */
 export interface GnuPg {
+  /** The folder of the home. */
+  readonly home: string;
   /** Runs `gpg`; gives what it prints. `time`: as if it were then. */
   run(args: readonly string[], options?: { readonly time?: Date; readonly input?: string }): Buffer;
   /** What `gpgv` says of a clear-signed message with a key ring: its verdicts, one a signature. */
@@ -22,6 +24,7 @@ export interface GnuPg {
 export function openGnuPg(): GnuPg {
   const home = mkdtempSync(join(tmpdir(), "gpg-"));
   return {
+    home,
     run(args, { time, input } = {}) {
       const faked = time === undefined ? [] : [`--faked-system-time=${Math.floor(time.getTime() / 1000)}!`];
       const common = ["--homedir", home, "--batch", "--yes", "--no-tty", "--pinentry-mode=loopback"];

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { commandExists } from "./commandExists.ts";
 
 /**
  * Environment in which Podman works on machines that forbid it some things: root without the right to raise limits, control groups of
@@ -59,6 +60,9 @@ rootless_storage_path = "${folder}/storage"
 /** Why Podman cannot be used by tests here, or undefined. */
 export function podmanTrouble(): string | undefined {
   if (spawnSync("podman", ["--version"]).status !== 0) return "Podman is not installed";
+  // The tests' set-up names it.
+  if (!commandExists("crun")) return "crun is not installed";
+  if (!commandExists("conmon")) return "conmon is not installed";
   if (process.getuid?.() !== 0) return "the tests' set-up of Podman is for root";
   return undefined;
 }

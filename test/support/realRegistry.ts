@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createPrivateKey, randomUUID, sign, X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { commandExists } from "./commandExists.ts";
@@ -22,6 +22,8 @@ export interface DockerRegistryOptions {
   readonly users?: Readonly<Record<string, string>>;
   /** Tokens of this server are needed. */
   readonly tokens?: { readonly realm: string; readonly certificate: string };
+  /** A folder whose copy is what the registry has at first. */
+  readonly data?: string;
 }
 
 /**
@@ -33,10 +35,11 @@ export function dockerRegistryTrouble(...others: readonly ("htpasswd" | "openssl
   return missing && `${missing} is not installed`;
 }
 
-/** Starts Debian's registry, empty. */
+/** Starts Debian's registry, empty unless it is given something. */
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<RealRegistry> {
   const folder = await mkdtemp(join(tmpdir(), "spacktainers-registry-"));
   const host = `127.0.0.1:${await freePort()}`;
+  if (options.data !== undefined) await cp(options.data, join(folder, "data"), { recursive: true });
   let auth = "";
   if (options.users !== undefined) {
     const lines = Object.entries(options.users).map(([name, password]) =>

@@ -5,7 +5,7 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { hostname, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./staticServer.ts";
 
@@ -80,8 +80,10 @@ function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv 
 async function configuration(folder: string): Promise<string> {
   const name = hostname().split(".")[0] ?? "localhost";
   const [controller, ...nodes] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  // In megabytes; Slurm does not use a node that has less than it says.
+  const memory = Math.min(4000, Math.floor(totalmem() / 2 ** 20 / 2));
   const node = (number: number): string =>
-    `NodeName=n${number} NodeHostname=${name} NodeAddr=127.0.0.1 Port=${nodes[number - 1]} CPUs=2 RealMemory=500 Feature=mc,f${number} State=UNKNOWN`;
+    `NodeName=n${number} NodeHostname=${name} NodeAddr=127.0.0.1 Port=${nodes[number - 1]} CPUs=2 RealMemory=${memory} Feature=mc,f${number} State=UNKNOWN`;
   return `ClusterName=t${createHash("sha256").update(folder).digest("hex").slice(0, 8)}
 SlurmctldHost=${name}(127.0.0.1)
 SlurmctldPort=${controller}

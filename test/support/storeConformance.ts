@@ -160,7 +160,10 @@ export function describeStore(name: string, traits: StoreTraits, open: () => Pro
     const listed = async (folder: string): Promise<readonly string[]> => {
       const files: ListedFile[] = [];
       for await (const file of store.list?.(folder) ?? []) files.push(file);
-      for (const { path, size, version } of files) expect(await store.stat(path)).toEqual({ size, version });
+      for (const { path, ...facts } of files) {
+        expect(await store.stat(path)).toEqual(facts);
+        expect(Math.abs(Date.now() - (facts.modified ?? 0))).toBeLessThan(3_600_000);
+      }
       return files.map(({ path }) => path).sort();
     };
 

@@ -6,6 +6,8 @@ import { SpacktainersError } from "../../util/errors.ts";
 import type { CacheSource } from "../types.ts";
 import type { Trust } from "./believe.ts";
 import type { CacheFormat } from "./format.ts";
+import { openOciFormat } from "./oci/ociFormat.ts";
+import { isOciUrl, openOciPlace } from "./oci/ociPlace.ts";
 import { placeOf } from "./storedFiles.ts";
 import { openV2Format } from "./v2/v2Format.ts";
 import { openV3Format } from "./v3/v3Format.ts";
@@ -18,6 +20,8 @@ export interface OpenedFormats {
   readonly id: string;
   /** All that may be there, in the order in which they are asked for a package. */
   readonly formats: readonly CacheFormat[];
+  /** As `CacheSource.mayBeEmpty`. */
+  readonly mayBeEmpty: boolean;
   /** The error for a place that has none of them. */
   explainAbsence(): Promise<SpacktainersError>;
   close(): Promise<void>;
@@ -35,10 +39,12 @@ export function openFormats(
   options: StoreOptions,
   policy: RetryPolicy,
 ): OpenedFormats {
+  if (isOciUrl(source.url)) return openRegistryFormats(source, trust, options);
   const store = openStore(source, options);
   return {
     url: store.url,
     id: store.id,
+    mayBeEmpty: source.mayBeEmpty === true,
     formats: [openV3Format(store, trust, policy), openV2Format(store, trust)],
     async explainAbsence() {
       const place = placeOf(store, "");
@@ -54,5 +60,22 @@ export function openFormats(
       );
     },
     close: () => store.close(),
+  };
+}
+
+function openRegistryFormats(source: CacheSource, trust: Trust, options: StoreOptions): OpenedFormats {
+  const place = openOciPlace(source.url, source.registry, options);
+  const { url } = place;
+  return {
+    url,
+    id: url,
+    mayBeEmpty: source.mayBeEmpty === true,
+    formats: [openOciFormat(place, trust)],
+    explainAbsence: async () =>
+      new SpacktainersError("CACHE_UNAVAILABLE", "there is no build cache in this repository", {
+        place: { url },
+        hint: "check its name; a private one may need credentials (podman login, docker login)",
+      }),
+    close: () => place.close(),
   };
 }

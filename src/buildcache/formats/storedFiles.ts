@@ -1,5 +1,5 @@
 /** What the formats of plain files have in common. */
-import type { Store } from "../../store/store.ts";
+import type { ListedFile, Store, StoreWriter } from "../../store/store.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
 import { isJsonObject } from "../../util/json.ts";
 import { decodeUtf8, maxSpecFileBytes, type VerifiedMetadata } from "./verifiedMetadata.ts";
@@ -41,4 +41,22 @@ export function fingerprintsIn(bytes: Uint8Array, place: Place): readonly string
   return Object.keys(json.keys)
     .slice(0, maxKeys)
     .filter((fingerprint) => /^[0-9A-F]{40}([0-9A-F]{24})?$/.test(fingerprint));
+}
+
+/** All files below a folder. Throws NOT_SUPPORTED for a store that cannot list. */
+export function listFolder(store: Store, folder: string): AsyncIterable<ListedFile> {
+  if (store.list !== undefined) return store.list(folder);
+  throw new SpacktainersError("NOT_SUPPORTED", "what is in this build cache cannot be listed", {
+    place: placeOf(store, folder),
+    hint: "a web server does not say which files it has: name the cache by the path or the s3: URL behind it",
+  });
+}
+
+/** The part of a store that writes. Throws NOT_SUPPORTED for one that can only be read. */
+export function writerOf(store: Store): StoreWriter {
+  if (store.writer !== undefined) return store.writer;
+  throw new SpacktainersError("NOT_SUPPORTED", "this build cache can only be read", {
+    place: placeOf(store, ""),
+    hint: "name it by the path, or the s3: URL, through which it can be written",
+  });
 }

@@ -14,6 +14,8 @@ export interface VerifiedMetadata {
   readonly version: string | undefined;
   /** The spec file, JSON. */
   readonly specFile: string;
+  /** Where the spec file lies by itself; undefined where it is part of something else. */
+  readonly specPath: string | undefined;
   readonly archivePath: string;
   readonly digest: Digest;
   /** Bytes of the archive; undefined where the layout does not say. */
@@ -43,11 +45,12 @@ export interface IdentifiedSpec {
  * Reads a spec file and checks that it is the one asked for: signatures say who wrote something, not that it is what
  * its file name claims.
  *
+ * @param asked name and version need not be known
  * @throws IDENTITY_MISMATCH when it is of another package; CACHE_INVALID when it is no spec file
  */
 export function identifySpec(
   text: string,
-  asked: Pick<PackageId, "name" | "version" | "hash">,
+  asked: Pick<PackageId, "hash"> & Partial<Pick<PackageId, "name" | "version">>,
   place: Place,
 ): IdentifiedSpec {
   let document: unknown;
@@ -61,10 +64,11 @@ export function identifySpec(
     });
   }
   const { root, graph } = readNodes(document, place);
-  if (root.hash !== asked.hash || root.name !== asked.name || root.version !== asked.version) {
+  const { name = root.name, version = root.version, hash } = asked;
+  if (root.hash !== hash || root.name !== name || root.version !== version) {
     throw new SpacktainersError(
       "IDENTITY_MISMATCH",
-      `the cache has ${briefSpec(root)} under the name of ${briefSpec(asked)}`,
+      `the cache has ${briefSpec(root)} under the name of ${briefSpec({ name, version, hash })}`,
       { place, hint: "someone put a package under another's name; it was not used" },
     );
   }

@@ -26,6 +26,11 @@ export const stageText: Record<StageId, string> = {
   "write-file": "Writing the file",
   "read-file": "Reading the file",
   "push-file": "Pushing the file",
+  "verify-packages": "Verifying packages",
+  "copy-packages": "Copying packages",
+  "list-packages": "Looking at what is there",
+  "remove-packages": "Removing packages",
+  "index-packages": "Writing the index",
 };
 
 /** The part of the work that runs now, as people say it. */

@@ -24,8 +24,7 @@ export function checkVerb(program: Command, outcome: VerbOutcome): Command {
           arch: options.arch,
         });
         if (context.json) {
-          const one = (error: SpacktainersError): object =>
-            (errorJson(error) as { errors: object[] }).errors[0] ?? {};
+          const one = (error: SpacktainersError): object => errorJson(error).errors[0] ?? {};
           context.print(
             JSON.stringify({ type: "result", checked, errors: errors.map(one), warnings: warnings.map(one) }),
           );

@@ -1,13 +1,15 @@
 /** The folder that the builder image is built in, with what it gets from this machine. */
+import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
+import { promisify } from "node:util";
 import { spackHome } from "../../spack/folders.ts";
 import { openCheckout } from "../../spack/gitCheckout.ts";
 import { spackSource } from "../../spack/spack.ts";
+import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { removeTree } from "../../util/removeTree.ts";
-import { runTool } from "../../util/tool.ts";
 import type { BuilderSources } from "./builderSources.ts";
 
 /** A folder to build in. */
@@ -52,23 +54,37 @@ export async function builderContext(
 /** Copies what git would keep of a folder, or all of it where git knows nothing of it: no store of a Spack that is in use. */
 async function copyFiles(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
-  const listed = await runTool([
-    "git",
-    "-C",
-    from,
-    "ls-files",
-    "-z",
-    "--cached",
-    "--others",
-    "--exclude-standard",
-  ]);
-  const kept = listed.status === 0 ? new Set<string>([""]) : undefined;
-  for (const path of listed.status === 0 ? listed.stdout.split("\0") : [])
-    for (let at = path; at !== "" && at !== "."; at = dirname(at)) kept?.add(at);
+  const kept = await keptPaths(from);
   await cp(from, to, {
     recursive: true,
     verbatimSymlinks: true,
     filter: (path) =>
       ![".git", "__pycache__"].includes(basename(path)) && (kept?.has(relative(from, path)) ?? true),
   });
+}
+
+/** Most that a list of files may have, in bytes: a million of them. */
+const mostListed = 2 ** 26;
+
+/** Files and folders that git would keep, relative to the folder; undefined where git knows nothing of it. */
+async function keptPaths(folder: string): Promise<ReadonlySet<string> | undefined> {
+  const args = ["-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+  const listed = await promisify(execFile)("git", args, { maxBuffer: mostListed }).then(
+    ({ stdout }) => stdout,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ERR_CHILD_PROCESS_STDIO_MAXBUFFER") return undefined;
+      throw new SpacktainersError(
+        "NOT_SUPPORTED",
+        `${folder} has too many files to be copied into an image`,
+        {
+          place: { file: folder },
+        },
+      );
+    },
+  );
+  if (listed === undefined) return undefined;
+  const kept = new Set([""]);
+  for (const path of listed.split("\0"))
+    for (let at = path; at !== "" && at !== "."; at = dirname(at)) kept.add(at);
+  return kept;
 }

@@ -5,14 +5,14 @@ import { readTextFile } from "../../definitions/repository.ts";
 import { compileChoice, lockedChoice, withBuilder } from "../../pipeline/compile/buildMissing.ts";
 import { findNeededPackages } from "../../pipeline/compile/neededPackages.ts";
 import { publishEarlier } from "../../pipeline/compile/publishEarlier.ts";
-import { publisher } from "../../pipeline/compile/publisher.ts";
+import { publisher, withPublisher } from "../../pipeline/compile/publisher.ts";
 import type { BuildingRequest } from "../../pipeline/workspace/buildingRequest.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { inWorkshop, type WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import type { BuildNode } from "../../spack/buildGraph.ts";
 import { briefSpec, type DagHash, parseDagHash } from "../../spec/concrete.ts";
-import { SpacktainersError } from "../../util/errors.ts";
+import { oneError, SpacktainersError } from "../../util/errors.ts";
 import { planFile } from "./planPipeline.ts";
 
 /** Largest plan, in bytes. */
@@ -61,41 +61,47 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
       throw new SpacktainersError("CONFIG_INVALID", "nothing may be built here", {
         hint: "`spack: { build: true }` in spacktainers.yaml allows it",
       });
-    const publish = publisher(configuration, workshop);
-    await withBuilder({ arch: plan.arch }, configuration, building, workshop, async (builder) => {
-      for (const group of groupsOf(packages)) {
-        const container = await selectOne(group.container, repository, {
-          directory: request.directory,
-          arch: plan.arch,
-        });
-        const choice = await lockedChoice(container, configuration, { solve: false });
-        if (choice === undefined)
-          throw new SpacktainersError(
-            "LOCK_INVALID",
-            "there is no lock: the plan's locks have to be copied here",
-            {
-              place: { file: container.path },
-            },
+    await withBuilder({ arch: plan.arch }, configuration, building, workshop, (builder) =>
+      withPublisher(publisher(configuration, workshop), async (publish) => {
+        for (const group of groupsOf(packages)) {
+          const container = await selectOne(group.container, repository, {
+            directory: request.directory,
+            arch: plan.arch,
+          });
+          const choice = await lockedChoice(container, configuration, { solve: false });
+          if (choice === undefined)
+            throw new SpacktainersError(
+              "LOCK_INVALID",
+              "there is no lock: the plan's locks have to be copied here",
+              {
+                place: { file: container.path },
+              },
+            );
+          const needed = await findNeededPackages(
+            { graph: choice.lock.graph, roots: group.hashes },
+            workshop,
           );
-        const needed = await findNeededPackages({ graph: choice.lock.graph, roots: group.hashes }, workshop);
-        const { nodes } = needed.graph;
-        refuseOthers(nodes, group.hashes);
-        if (publish !== undefined) await publishEarlier(needed, building.trust, publish, workshop.emit);
-        const missing = new Set<string>(nodes.map(({ spec }) => spec.hash));
-        reused.push(...group.packages.filter(({ hash }) => !missing.has(hash)).map(({ label }) => label));
-        if (missing.size === 0) continue;
-        const compiled = await compileChoice(
-          choice,
-          group.hashes,
-          needed,
-          building,
-          await builder(),
-          workshop,
-          publish,
-        );
-        built.push(...compiled.built);
-      }
-    });
+          const { nodes } = needed.graph;
+          refuseOthers(nodes, group.hashes);
+          const unpublished =
+            publish === undefined ? [] : await publishEarlier(needed, building.trust, publish, workshop.emit);
+          if (unpublished.length > 0) throw oneError(unpublished);
+          const missing = new Set<string>(nodes.map(({ spec }) => spec.hash));
+          reused.push(...group.packages.filter(({ hash }) => !missing.has(hash)).map(({ label }) => label));
+          if (missing.size === 0) continue;
+          const compiled = await compileChoice(
+            choice,
+            group.hashes,
+            needed,
+            building,
+            await builder(),
+            workshop,
+            publish,
+          );
+          built.push(...compiled.built);
+        }
+      }),
+    );
   });
   return { job: request.job, built, reused, seconds: (performance.now() - started) / 1000 };
 }

@@ -1,7 +1,9 @@
 /** `ci plan`: what a pipeline has to do for one architecture. */
+
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import type { CacheSet } from "../../buildcache/cacheSet.ts";
 import { type ContainerInputs, changedContainers } from "../../ci/changes.ts";
 import { type CiPlan, ciPlanText } from "../../ci/ciPlan.ts";
 import { stagePackages, type WantedPackage } from "../../ci/stagePackages.ts";
@@ -9,7 +11,6 @@ import type { Architecture, Configuration } from "../../definitions/configuratio
 import type { Container, Definition } from "../../definitions/container.ts";
 import { loadRepository, type Repository } from "../../definitions/repository.ts";
 import { lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
-import type { Publish } from "../../pipeline/compile/builder.ts";
 import {
   type Choice,
   lockedChoice,
@@ -18,15 +19,14 @@ import {
   withBuilder,
 } from "../../pipeline/compile/buildMissing.ts";
 import { findNeededPackages } from "../../pipeline/compile/neededPackages.ts";
-import { publishEarlier } from "../../pipeline/compile/publishEarlier.ts";
-import { publisher } from "../../pipeline/compile/publisher.ts";
 import type { BuildingRequest } from "../../pipeline/workspace/buildingRequest.ts";
 import { selectAsked } from "../../pipeline/workspace/selectAsked.ts";
 import { inWorkshop, type Workshop, type WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
+import { builtCaches } from "../../spack/folders.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
-import { errorsOf } from "../../util/errors.ts";
+import { errorsOf, SpacktainersError } from "../../util/errors.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
 import { removeTree } from "../../util/removeTree.ts";
@@ -181,7 +181,6 @@ async function wantedPackages(
     const { building } = workshop;
     if (building === undefined) return [];
     const wanted = new Map<string, WantedPackage>();
-    const publish = publisher(configuration, workshop);
     await withBuilder({ arch: request.arch }, configuration, building, workshop, async (builder) => {
       for (const [index, container] of containers.entries()) {
         stopIfAborted(request.signal);
@@ -199,7 +198,7 @@ async function wantedPackages(
                 await writeFileAtomically(path, choice.lockText);
                 locks.push(path);
               }
-              const missing = await missingOf(choice, container, building.trust, publish, workshop);
+              const missing = await missingOf(choice, container, building.trust, workshop);
               for (const one of missing) if (!wanted.has(one.hash)) wanted.set(one.hash, one);
               const below = new Set(missing.flatMap(({ after }) => after));
               tops.set(
@@ -230,12 +229,21 @@ async function missingOf(
   { lock }: Choice,
   container: Container,
   trust: string,
-  publish: Publish | undefined,
-  workshop: Workshop,
+  { caches, emit }: Workshop,
 ): Promise<readonly WantedPackage[]> {
-  const needed = await findNeededPackages({ graph: lock.graph, roots: rootsOf(lock) }, workshop);
-  // What this machine built before and could not push counts as there: others have to find it, too.
-  if (publish !== undefined) await publishEarlier(needed, trust, publish, workshop.emit);
+  const own = Object.values(builtCaches(trust)).flatMap((folder) => [folder, `file://${folder}`]);
+  const elsewhere: Pick<CacheSet, "findPackage"> = {
+    async findPackage(spec, neighbour) {
+      const found = await caches.findPackage(spec, neighbour);
+      // Other machines cannot see what only this one has: its job publishes it.
+      if (!own.includes(found.cacheUrl)) return found;
+      throw new SpacktainersError("PACKAGE_NOT_CACHED", "it is on this machine only");
+    },
+  };
+  const needed = await findNeededPackages(
+    { graph: lock.graph, roots: rootsOf(lock) },
+    { caches: elsewhere, emit },
+  );
   return needed.graph.nodes.map(({ spec, after }) => ({
     hash: spec.hash,
     label: briefSpec(spec),

@@ -8,7 +8,7 @@ import { rememberSpack } from "../../spack/solveRecords.ts";
 import { recordOf } from "../../spack/spack.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
-import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { errorsOf, oneError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { ignoreEvents } from "../../util/events.ts";
 import { type LoadedEnvironment, loadEnvironment } from "../choose/loadEnvironment.ts";
 import { resolvePackages } from "../choose/resolvePackages.ts";
@@ -20,6 +20,7 @@ import { estimateBuilds } from "./compilePlan.ts";
 import { findNeededPackages, type NeededPackages } from "./neededPackages.ts";
 import { buildPlace, openExecutor } from "./openExecutor.ts";
 import { publishEarlier } from "./publishEarlier.ts";
+import { type Publisher, withPublisher } from "./publisher.ts";
 import { solvePackages } from "./solvePackages.ts";
 
 /** What building takes of a workshop. */
@@ -37,18 +38,21 @@ export interface Provided {
  * Provides the packages of a container. Where building is not allowed nothing is done: whoever needs the packages says what is
  * missing. A lock that Spack makes is written beside the definition.
  *
- * @param publish brings built packages to where others find them; undefined: they stay in this machine's build cache
+ * @param publishing brings built packages to where others find them; undefined: they stay in this machine's build cache
  * @throws SpacktainersErrors BUILD_FAILED, NO_SOLUTION; as `openBuilder`
  */
 export async function buildMissing(
   container: Container,
   configuration: Configuration,
   tools: BuildingTools,
-  publish: Publish | undefined,
+  publishing: Publisher | undefined,
 ): Promise<Provided> {
   const { building } = tools;
   if (building === undefined || container.kind === "def") return { container, compiled: undefined };
-  return withBuilder(container, configuration, building, tools, async (builder) => {
+  const provide = async (
+    builder: () => Promise<Builder>,
+    publish: Publish | undefined,
+  ): Promise<Provided> => {
     let chosen = await lockedChoice(container, configuration, building);
     if (chosen === undefined) {
       chosen = await solvedChoice(container, configuration, building, tools, builder);
@@ -57,13 +61,22 @@ export async function buildMissing(
     }
     const roots = rootsOf(chosen.lock);
     const needed = await findNeededPackages({ graph: chosen.lock.graph, roots }, tools);
-    if (publish !== undefined) await publishEarlier(needed, building.trust, publish, tools.emit);
+    const unpublished =
+      publish === undefined ? [] : await publishEarlier(needed, building.trust, publish, tools.emit);
     const compiled =
       needed.graph.nodes.length === 0
         ? undefined
-        : await compileChoice(chosen, roots, needed, building, await builder(), tools, publish);
+        : await compileChoice(chosen, roots, needed, building, await builder(), tools, publish).catch(
+            (thrown: unknown) => {
+              throw unpublished.length === 0 ? thrown : oneError([...errorsOf(thrown), ...unpublished]);
+            },
+          );
+    if (unpublished.length > 0) throw oneError(unpublished);
     return { container: chosen.container, compiled };
-  });
+  };
+  return withBuilder(container, configuration, building, tools, (builder) =>
+    withPublisher(publishing, (publish) => provide(builder, publish)),
+  );
 }
 
 /** What was chosen for a container. */

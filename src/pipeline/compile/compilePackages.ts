@@ -11,7 +11,7 @@ import { runSchedule, type ScheduleResult } from "../../spack/schedule.ts";
 import { writeEnvironment } from "../../spack/workEnvironment.ts";
 import { estimateWork } from "../../spack/workEstimate.ts";
 import { briefSpec, type DagHash } from "../../spec/concrete.ts";
-import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
+import { errorsOf, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { type BuildFailure, type EmitEvent, runTask } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
@@ -145,7 +145,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
         publish(spec, spack.folders.built),
       ).catch((error: unknown) => {
         // It is built and kept: what needs it can go on, and the next run publishes it.
-        unpublished.push(asSpacktainersError(error, { spec: briefSpec(spec) }));
+        unpublished.push(...errorsOf(error, { spec: briefSpec(spec) }));
       });
     },
   });

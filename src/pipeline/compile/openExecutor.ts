@@ -1,5 +1,6 @@
 /** The executor that packages are built by, as configured and asked for. */
 import type { Configuration } from "../../definitions/configuration.ts";
+import { type BuilderEngine, builderEngines } from "../../definitions/executorNames.ts";
 import { chosenExecutor, defaultBuilder } from "../../definitions/spackConfiguration.ts";
 import { coresOfNodes } from "../../slurm/queue.ts";
 import type { BuildNode } from "../../spack/buildGraph.ts";
@@ -15,6 +16,9 @@ import type { BuildingRequest } from "../workspace/buildingRequest.ts";
 
 /** Most cores that a job asks for when nobody says how many. */
 const usualCores = 8;
+
+/** Engines that run files, which several machines can see. */
+const sharedEngines: ReadonlySet<BuilderEngine> = new Set(["apptainer", "singularity"]);
 
 /** Where packages are built, in the builder image or not. */
 export interface BuildPlace {
@@ -36,7 +40,12 @@ export function buildPlace(
   if (executor === "host" || (executor === "slurm" && builder === undefined))
     return { executor, builder: undefined };
   const { image, place } = builder ?? { image: defaultBuilder, place: {} };
-  return { executor, builder: { image, engine: spack.engine, place } };
+  // What only this machine's engines have is not on the nodes.
+  const usual = builderEngines.filter((engine) => executor !== "slurm" || sharedEngines.has(engine));
+  return {
+    executor,
+    builder: { image, engines: spack.engine === undefined ? usual : [spack.engine], place },
+  };
 }
 
 /** What an executor is opened for. */

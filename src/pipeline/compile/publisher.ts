@@ -1,56 +1,139 @@
-/** Bringing packages that were built from this machine's build cache to the one that others read. */
-import { copyFile, mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { blobPath, fixedPaths, manifestPath } from "../../buildcache/formats/v3/paths.ts";
-import type { Configuration } from "../../definitions/configuration.ts";
-import { writeAtomically, writeFileAtomically } from "../../util/atomicFile.ts";
-import { digestOfHex } from "../../util/digest.ts";
-import { SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+/** Bringing packages that were built from this machine's build cache to those that others read. */
+import { type BuildCache, openBuildCache } from "../../buildcache/buildCache.ts";
+import type { NewPackage } from "../../buildcache/formats/writer.ts";
+import type { CacheConfiguration, Configuration } from "../../definitions/configuration.ts";
+import { signingKeyVariable } from "../../openpgp/signingKey.ts";
+import type { ConcreteSpec } from "../../spec/concrete.ts";
+import { briefSpec } from "../../spec/concrete.ts";
+import { errorsOf, oneError, SpacktainersError } from "../../util/errors.ts";
+import { ignoreEvents } from "../../util/events.ts";
 import type { Publish } from "./builder.ts";
+import { openPublishTarget, type PublishTarget, type PublishTools } from "./publishTarget.ts";
+
+/** Publishes into caches. */
+export interface Publisher {
+  readonly publish: Publish;
+  /**
+   * Brings the indexes up to date, also with what an earlier run published and did not get to list, and closes the caches. To be
+   * called once, at the end, whatever happened before.
+   *
+   * @throws SpacktainersErrors what the caches throw, each named
+   */
+  finish(): Promise<void>;
+}
 
 /**
- * Publishes into the caches that the configuration says `push: true` of; undefined when there is none that can be written to.
- * Packages for others stay on this machine, with a warning.
+ * Publishes into the caches that the configuration says `push: true` of, signed as it says; undefined when there is none. A cache
+ * that wants signatures and names no key, or one in a variable that is not set here, is left out with a warning: packages for it
+ * stay on this machine.
  */
 export function publisher(
-  { caches }: Pick<Configuration, "caches">,
-  { emit }: { readonly emit: EmitEvent },
-): Publish | undefined {
-  const wanted = caches.filter(({ push }) => push);
-  const folders: string[] = [];
-  for (const { url, unsigned, place } of wanted) {
-    const folder = url.startsWith("file:") ? decodeURI(new URL(url).pathname) : url;
-    if (unsigned && folder.startsWith("/")) folders.push(folder);
-    else
-      emit({
-        type: "warning",
-        code: "NOT_SUPPORTED",
-        message: `what is built is not pushed to ${url}: so far only unsigned caches in folders can be`,
-        place,
-        hint: "it stays in this machine's build cache, from which images are made",
+  { caches, registries }: Pick<Configuration, "caches" | "registries">,
+  tools: PublishTools,
+): Publisher | undefined {
+  const wanted = caches.filter((cache) => cache.push && hasKey(cache, tools));
+  if (wanted.length === 0) return undefined;
+  const targets = wanted.map((cache) => openPublishTarget(cache, registries, tools));
+  const folders = new Map<string, BuildCache>();
+  const built = (folder: string): BuildCache => {
+    const known = folders.get(folder);
+    if (known !== undefined) return known;
+    // What is made here needs no signatures, and nobody wants to hear of it being read.
+    const source = { url: folder, keys: [], unsigned: true };
+    const opened = openBuildCache(source, { emit: ignoreEvents, signal: tools.signal });
+    folders.set(folder, opened);
+    return opened;
+  };
+
+  return {
+    async publish(spec, folder) {
+      const contents = await builtContents(spec, built(folder));
+      await forAll(targets, async (target) => {
+        for (const content of contents) await target.put(content);
       });
-  }
-  if (folders.length === 0) return undefined;
-  return async (spec, cache) => {
-    for (const folder of folders) await copyPackage(cache, folder, manifestPath(spec));
+    },
+    async finish() {
+      try {
+        await forAll(targets, (target) => target.finish());
+      } finally {
+        for (const cache of folders.values()) await cache.close();
+      }
+    },
   };
 }
 
-/** Copies a package of layout v3: what its manifest names first, then the manifest. */
-async function copyPackage(from: string, to: string, manifest: string): Promise<void> {
-  const text = await readFile(join(from, manifest), "utf8").catch((cause: unknown) => {
-    throw new SpacktainersError("NOT_FOUND", "the package is not in this machine's build cache", {
-      place: { file: join(from, manifest) },
-      cause,
+/**
+ * Publishes while something is done, and lists what was published at the end.
+ *
+ * @throws what `work` throws, and what listing throws
+ */
+export async function withPublisher<T>(
+  using: Publisher | undefined,
+  work: (publish: Publish | undefined) => Promise<T>,
+): Promise<T> {
+  const errors: SpacktainersError[] = [];
+  const result = await work(using?.publish).then(
+    (value) => ({ value }),
+    (thrown: unknown) => {
+      errors.push(...errorsOf(thrown));
+      return undefined;
+    },
+  );
+  await using?.finish().catch((thrown: unknown) => errors.push(...errorsOf(thrown)));
+  if (result === undefined || errors.length > 0) throw oneError(errors);
+  return result.value;
+}
+
+function hasKey(
+  { url, sign, unsigned, place }: CacheConfiguration,
+  { emit, env = process.env }: PublishTools,
+): boolean {
+  const kept = "it stays in this machine's build cache, from which images are made";
+  if (sign === undefined && !unsigned) {
+    emit({
+      type: "warning",
+      code: "CONFIG_INVALID",
+      message: `what is built is not pushed to ${url}: it has to be signed there, and no key is named`,
+      place,
+      hint: `${kept}; to push it, add \`sign:\` with the private key: a file, env://NAME or gpg://FINGERPRINT`,
     });
-  });
-  const { data } = JSON.parse(text) as { data: readonly { checksum: string }[] };
-  for (const { checksum } of data) {
-    const blob = blobPath(digestOfHex(checksum));
-    await mkdir(dirname(join(to, blob)), { recursive: true });
-    await writeAtomically(join(to, blob), (unfinished) => copyFile(join(from, blob), unfinished));
+    return false;
   }
-  await writeFileAtomically(join(to, fixedPaths.layout), await readFile(join(from, fixedPaths.layout)));
-  await writeFileAtomically(join(to, manifest), text);
+  const variable = sign === undefined ? undefined : signingKeyVariable(sign);
+  if (variable === undefined || (env[variable] ?? "").trim() !== "") return true;
+  emit({
+    type: "warning",
+    code: "KEY_INVALID",
+    message: `what is built is not pushed to ${url}: the variable ${variable}, which has the key that signs, is not set`,
+    place,
+    hint: `${kept}; it is pushed by a run that has the key`,
+  });
+  return false;
+}
+
+/**
+ * What a cache needs of a package: its own, and that of the package it was made of, where it is spliced: Spack installs it from
+ * that one's archive.
+ */
+async function builtContents(spec: ConcreteSpec, cache: BuildCache): Promise<readonly NewPackage[]> {
+  const own = await cache.findPackage(spec);
+  if (own === undefined)
+    throw new SpacktainersError("NOT_FOUND", `${briefSpec(spec)} is not in this machine's build cache`, {
+      place: { file: cache.url },
+    });
+  const origin = spec.buildSpec === undefined ? undefined : own.graph.get(spec.buildSpec.hash);
+  const other =
+    origin === undefined ? undefined : await cache.findPackage(origin, (hash) => own.graph.get(hash));
+  const packages = other === undefined ? [own] : [other, own];
+  return Promise.all(packages.map((one) => cache.contentOf(one)));
+}
+
+/** Does something for all, each whatever became of the others. */
+async function forAll(
+  targets: readonly PublishTarget[],
+  work: (target: PublishTarget) => Promise<void>,
+): Promise<void> {
+  const results = await Promise.allSettled(targets.map(work));
+  const errors = results.flatMap((result) => (result.status === "rejected" ? errorsOf(result.reason) : []));
+  if (errors.length > 0) throw oneError(errors);
 }

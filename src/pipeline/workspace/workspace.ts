@@ -1,9 +1,11 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { isOciUrl, parseOciUrl } from "../../buildcache/formats/oci/ociPlace.ts";
 import type { CacheSource } from "../../buildcache/types.ts";
 import type { CacheConfiguration, Configuration } from "../../definitions/configuration.ts";
 import { findRepositoryRoot, loadRepository, type Repository } from "../../definitions/repository.ts";
-import { readKeyFile } from "../../openpgp/keyFile.ts";
+import { type KeyFile, readKeyFile } from "../../openpgp/keyFile.ts";
+import { settingsOf } from "../../registry/openRegistries.ts";
 import { builtCaches } from "../../spack/folders.ts";
 import { digestOf } from "../../util/digest.ts";
 import { SpacktainersErrors } from "../../util/errors.ts";
@@ -42,18 +44,14 @@ export interface CacheChoice {
  * @throws {SpacktainersError} `KEY_INVALID` when a key file cannot be read
  */
 export async function cacheSources(
-  { caches: configured, spack }: Pick<Configuration, "caches" | "spack">,
+  { caches: configured, spack, registries }: Pick<Configuration, "caches" | "spack" | "registries">,
   choice: CacheChoice,
   directory: string,
 ): Promise<readonly CacheSource[]> {
   await usableCacheHome();
   const extraKeys = await Promise.all(choice.trust.map((path) => readKeyFile(resolve(directory, path), {})));
-  const source = async (cache: CacheConfiguration): Promise<CacheSource> => ({
-    url: cache.url,
-    keys: [...(await Promise.all(cache.trust.map((key) => readKeyFile(key.path, key.place)))), ...extraKeys],
-    unsigned: cache.unsigned,
-    s3: cache.s3,
-  });
+  const source = (cache: CacheConfiguration): Promise<CacheSource> =>
+    configuredSource(cache, registries, extraKeys);
   const asked =
     choice.caches.length === 0
       ? await Promise.all(configured.map(source))
@@ -65,6 +63,29 @@ export async function cacheSources(
           }),
         );
   return spack.build ? [...asked, ...(await builtSources(trustOf(asked)))] : asked;
+}
+
+/**
+ * A configured cache as it is opened, its keys read.
+ *
+ * @param registries what is configured of registries: caches may be in one
+ * @param extraKeys trusted besides
+ * @throws {SpacktainersError} `KEY_INVALID` when a key file cannot be read
+ */
+export async function configuredSource(
+  cache: CacheConfiguration,
+  registries: Configuration["registries"],
+  extraKeys: readonly KeyFile[] = [],
+): Promise<CacheSource> {
+  const keys = await Promise.all(cache.trust.map((key) => readKeyFile(key.path, key.place)));
+  return {
+    url: cache.url,
+    keys: [...keys, ...extraKeys],
+    unsigned: cache.unsigned,
+    s3: cache.s3,
+    registry: isOciUrl(cache.url) ? settingsOf(parseOciUrl(cache.url).name.host, registries) : undefined,
+    mayBeEmpty: cache.push,
+  };
 }
 
 /** The build caches of this machine that have something in them. What is in them was built by us: they need no signatures. */

@@ -11,6 +11,8 @@ export interface InnerCommand {
   readonly cwd: string;
   /** Shown at the same paths, besides what every command sees. What is not there is left out. */
   readonly paths?: readonly string[] | undefined;
+  /** What it says goes to one place, in its order; otherwise as it says it, to two. */
+  readonly oneStream?: boolean;
   /** Whether a person sits at it. */
   readonly tty?: boolean;
 }

@@ -25,8 +25,9 @@ export interface EngineRun {
 /** Search path inside: the image's own software is where Linux has it. */
 export const innerPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Both streams in their order, and the home that engines would set themselves. */
-const innerScript = 'HOME=$1; export HOME; shift; exec "$@" 2>&1';
+/** The home, which engines would set themselves; and where wanted both streams in their order, of which engines make two. */
+const innerScript = (oneStream: boolean): string =>
+  `HOME=$1; export HOME; shift; exec "$@"${oneStream ? " 2>&1" : ""}`;
 
 /** Reads variables from a file that nobody else reads, and empties it: images need not have the program that removes files. */
 const readScript = '. "$1" && : >"$1" && shift && exec "$@"';
@@ -47,7 +48,14 @@ export function engineCommand(run: EngineRun, command: InnerCommand): OuterComma
   const { engine, program, reference, name, temporary } = run;
   const binds = run.binds.filter(({ source }) => existsSync(source));
   const set: NodeJS.ProcessEnv = {};
-  const inner = ["/bin/sh", "-c", innerScript, "sh", command.env.HOME ?? "/", ...command.argv];
+  const inner = [
+    "/bin/sh",
+    "-c",
+    innerScript(command.oneStream === true),
+    "sh",
+    command.env.HOME ?? "/",
+    ...command.argv,
+  ];
   const variables = Object.entries(command.env).filter(
     (entry): entry is [string, string] => entry[0] !== "HOME" && entry[1] !== undefined,
   );
@@ -112,6 +120,7 @@ export function engineCommand(run: EngineRun, command: InnerCommand): OuterComma
   return {
     argv: [program, "run", ...all, reference, ...inner.slice(1)],
     variables: set,
-    cleanup: [program, "rm", "--force", name],
+    // Podman would wait for 10 seconds before it kills.
+    cleanup: [program, "rm", "--force", ...(engine === "podman" ? ["--time=2"] : []), name],
   };
 }

@@ -1,21 +1,13 @@
 /** Opening a builder image: which engine runs it here, under which name it knows the image, and whether packages can be built in it. */
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm, stat, symlink } from "node:fs/promises";
-import { join } from "node:path";
-import { type BuilderEngine, builderEngines } from "../../definitions/executorNames.ts";
-import { hostArchitecture } from "../../definitions/select.ts";
-import { openLayout } from "../../image/openLayout.ts";
-import { openOciArchive } from "../../image/openOciArchive.ts";
-import { type ImportContext, importImage } from "../../run/engine.ts";
+import { mkdir } from "node:fs/promises";
+import type { BuilderEngine } from "../../definitions/executorNames.ts";
 import { engineBehind, engineUserOptions } from "../../run/engineUser.ts";
 import { ownIdentity } from "../../run/identity.ts";
-import { sweepTemporaries, temporaryPath } from "../../util/atomicFile.ts";
-import { digestOf, hexOfDigest } from "../../util/digest.ts";
+import { sweepTemporaries } from "../../util/atomicFile.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
-import { type EmitEvent, runTask } from "../../util/events.ts";
+import type { EmitEvent } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
-import { hostTag, processIsAlive } from "../../util/processes.ts";
-import { removeIfPossible } from "../../util/removeIfPossible.ts";
+import { processIsAlive } from "../../util/processes.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 import { missingTools, toolsScript } from "../hostTools.ts";
 import { isTooOld, type Python, pythonQuestion, readPython } from "../python.ts";
@@ -25,14 +17,15 @@ import {
   builderBinds,
   type InnerCommand,
 } from "./builderContainer.ts";
+import { containerName, EngineTrouble, findImage, namePrefix } from "./builderImage.ts";
 import { engineCommand, innerPath } from "./engineCommands.ts";
 
 /** Which image, and what runs it. */
 export interface BuilderChoice {
   /** A reference; or the path of a SIF file, an OCI layout, an OCI archive or a directory with a root. */
   readonly image: string;
-  /** Undefined: the first of {@link builderEngines} that is here and can run it. */
-  readonly engine: BuilderEngine | undefined;
+  /** The first of these that is here and can run it. At least one. */
+  readonly engines: readonly BuilderEngine[];
   readonly place: Place;
 }
 
@@ -57,10 +50,10 @@ export async function openBuilderContainer(
   await mkdir(options.temporary, { recursive: true });
   await sweepTemporaries(options.temporary);
   const reasons: string[] = [];
-  for (const engine of choice.engine === undefined ? builderEngines : [choice.engine]) {
+  for (const engine of choice.engines) {
     const program = await findProgram(engine);
     if (program === undefined) {
-      if (choice.engine !== undefined) reasons.push(`${engine} is not installed`);
+      if (choice.engines.length === 1) reasons.push(`${engine} is not installed`);
       continue;
     }
     try {
@@ -74,7 +67,7 @@ export async function openBuilderContainer(
   throw new SpacktainersError(
     reasons.length === 0 ? "RUNTIME_MISSING" : "NOT_FOUND",
     reasons.length === 0
-      ? "no Podman, Docker, Buildah or Apptainer is installed, one of which runs the builder image"
+      ? `none of ${choice.engines.join(", ")} is installed, one of which runs the builder image`
       : `the builder image ${choice.image} cannot be run: ${reasons.join("; ")}`,
     {
       place: choice.place,
@@ -84,18 +77,6 @@ export async function openBuilderContainer(
           : "`spacktainers base build` makes the image `local_builder`",
     },
   );
-}
-
-/** An engine cannot run the image; another one may. */
-class EngineTrouble extends Error {}
-
-const namePrefix = `spacktainers-builder-${hostTag.toLowerCase()}-`;
-let count = 0;
-
-/** A name for a container, by which it is known to whom it belongs. */
-function containerName(): string {
-  count++;
-  return `${namePrefix}${process.pid}-${count}`;
 }
 
 async function openWith(
@@ -192,149 +173,6 @@ exit 0`;
       { hint: "on Debian and Ubuntu: apt-get install python3" },
     );
   return python;
-}
-
-interface FoundImage {
-  readonly reference: string;
-  readonly id: string;
-}
-
-async function findImage(
-  engine: BuilderEngine,
-  program: string,
-  image: string,
-  options: BuilderOptions,
-): Promise<FoundImage> {
-  switch (engine) {
-    case "podman":
-    case "docker":
-      return engineImage(engine, program, image, options);
-    case "buildah":
-      return buildahImage(program, image, options);
-    case "apptainer":
-    case "singularity":
-      return apptainerImage(program, image, options);
-  }
-}
-
-/** Whether an image is a file or folder of this machine. */
-function isPath(image: string): boolean {
-  return (image.startsWith("/") || image.startsWith("./") || image.startsWith("../")) && existsSync(image);
-}
-
-const isLayout = (path: string): boolean => existsSync(join(path, "oci-layout"));
-
-/** Buildah runs commands in a container that is made beforehand. */
-async function buildahImage(
-  program: string,
-  image: string,
-  { temporary, signal }: BuilderOptions,
-): Promise<FoundImage> {
-  const name = containerName();
-  // Of a path Buildah makes a name, which must be in small letters: it gets one of ours.
-  const folder = temporaryPath(temporary);
-  await mkdir(folder);
-  try {
-    if (isPath(image)) await symlink(image, join(folder, "image"));
-    const source = isPath(image) ? `${isLayout(image) ? "oci" : "oci-archive"}:image` : image;
-    const made = await runTool([program, "from", "--pull=missing", `--name=${name}`, source], {
-      cwd: folder,
-      ...(signal === undefined ? {} : { signal }),
-    });
-    if (made.status !== 0) throw new EngineTrouble(lastLine(made.stderr));
-    const asked = await runTool([program, "inspect", "--format", "{{.FromImageID}}", name]);
-    return { reference: name, id: asked.stdout.trim() };
-  } finally {
-    await removeIfPossible(folder);
-  }
-}
-
-async function engineImage(
-  engine: "podman" | "docker",
-  program: string,
-  image: string,
-  { temporary, emit, signal }: BuilderOptions,
-): Promise<FoundImage> {
-  const context = { program, scratch: temporary, emit, ...(signal === undefined ? {} : { signal }) };
-  const reference = isPath(image)
-    ? await importPath(engine, image, context)
-    : await inStore(engine, program, image, { emit, signal });
-  const asked = await runTool([program, "image", "inspect", "--format", "{{.Id}}", reference], {
-    timeout: 60_000,
-  });
-  if (asked.status !== 0) throw new EngineTrouble(lastLine(asked.stderr));
-  return { reference, id: asked.stdout.trim() };
-}
-
-/** Brings an OCI layout or archive into the engine's store. */
-async function importPath(
-  engine: "podman" | "docker",
-  path: string,
-  context: ImportContext,
-): Promise<string> {
-  const query = { platforms: [{ os: "linux", architecture: hostArchitecture() }], reference: undefined };
-  if ((await stat(path)).isDirectory() && !isLayout(path))
-    throw new EngineTrouble("it does not run directories; Apptainer does");
-  if (path.endsWith(".sif")) throw new EngineTrouble("it does not run SIF files; Apptainer does");
-  const opened = await (isLayout(path) ? openLayout(path, query) : openOciArchive(path, query));
-  try {
-    return await importImage(engine, opened, context);
-  } finally {
-    await opened.close();
-  }
-}
-
-/** An image of the engine's store; one with a registry in its name is fetched once. */
-async function inStore(
-  engine: "podman" | "docker",
-  program: string,
-  image: string,
-  { emit, signal }: Pick<BuilderOptions, "emit" | "signal">,
-): Promise<string> {
-  const known = await runTool([program, "image", "inspect", "--format", "{{.Id}}", image], {
-    timeout: 60_000,
-  });
-  if (known.status === 0) return image;
-  // A name without a registry is one of ours: nobody else's of that name is meant.
-  if (!image.includes("/")) throw new EngineTrouble(`it has no image ${image}`);
-  const pulled = await runTask(emit, { kind: "pull", label: image, subject: image, signal }, () =>
-    runTool([program, "pull", "--quiet", image], signal === undefined ? {} : { signal }),
-  );
-  if (pulled.status !== 0) throw new EngineTrouble(lastLine(pulled.stderr) || `${engine} cannot fetch it`);
-  return image;
-}
-
-/** Apptainer takes image files of its own and directories; from anything else a file is made, once. */
-async function apptainerImage(
-  program: string,
-  image: string,
-  { home, emit, signal }: BuilderOptions,
-): Promise<FoundImage> {
-  const facts = isPath(image) ? await stat(image) : undefined;
-  const key = hexOfDigest(digestOf(JSON.stringify([image, facts?.size, facts?.mtimeMs]))).slice(0, 32);
-  const isOwn = facts?.isDirectory() === true ? !isLayout(image) : image.endsWith(".sif");
-  if (facts !== undefined && isOwn) return { reference: image, id: key };
-  if (facts === undefined && !image.includes("/"))
-    throw new EngineTrouble(`${image} is neither a file nor a reference with a registry`);
-  const folder = join(home, "builders");
-  const file = join(folder, `${key}.sif`);
-  if (!existsSync(file)) {
-    await mkdir(folder, { recursive: true });
-    const unfinished = temporaryPath(folder);
-    const kind = facts === undefined ? "docker://" : isLayout(image) ? "oci:" : "oci-archive:";
-    const source = `${kind}${image}`;
-    const made = await runTask(emit, { kind: "pull", label: image, subject: image, signal }, () =>
-      runTool([program, "--silent", "build", unfinished, source], {
-        ...(signal === undefined ? {} : { signal }),
-      }),
-    );
-    if (made.status !== 0) {
-      await rm(unfinished, { force: true });
-      throw new EngineTrouble(lastLine(made.stderr) || `status ${made.status}`);
-    }
-    await rename(unfinished, file);
-  }
-  return { reference: file, id: key };
 }
 
 /** Removes containers of ours whose process is gone: it was killed. */

@@ -17,6 +17,8 @@ export interface SpackProcessPlace {
   readonly cwd: string;
   /** Whether a person sits at it. */
   readonly tty?: boolean;
+  /** As in `InnerCommand`. */
+  readonly oneStream?: boolean;
 }
 
 /** The process that runs a command of Spack's: on this machine, or in the builder image. */
@@ -24,12 +26,23 @@ export function spackProcess(
   spack: Spack,
   context: SpackContext,
   args: readonly string[],
-  { cwd, tty = false }: SpackProcessPlace,
+  { cwd, tty = false, oneStream = false }: SpackProcessPlace,
 ): SpackProcess {
   const { argv, env } = spackCommand(spack, context, args);
   if (spack.container === undefined) return { argv, env, cleanup: undefined };
   const paths = pathsOf(context);
-  const { argv: outer, variables, cleanup } = spack.container.wrap({ argv, env, cwd, paths, tty });
+  const {
+    argv: outer,
+    variables,
+    cleanup,
+  } = spack.container.wrap({
+    argv,
+    env,
+    cwd,
+    paths,
+    tty,
+    oneStream,
+  });
   return { argv: outer, env: { ...process.env, ...variables }, cleanup };
 }
 

@@ -13,7 +13,7 @@ export function taskInside(
 ): { readonly steps: readonly Step[]; readonly variables: NodeJS.ProcessEnv } {
   const wrapped = steps.map(({ name, argv, paths }) => ({
     name,
-    outer: container.wrap({ argv, env, cwd, paths }),
+    outer: container.wrap({ argv, env, cwd, paths, oneStream: true }),
   }));
   return {
     steps: wrapped.map(({ name, outer: { argv, cleanup } }) => ({ name, argv, cleanup, linger })),

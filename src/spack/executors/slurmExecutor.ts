@@ -1,30 +1,23 @@
-import { chmod, mkdir, open, readFile, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile, symlink } from "node:fs/promises";
+import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { SlurmConfiguration } from "../../definitions/slurmConfiguration.ts";
 import { accountedJobs, cancelJobs, isFinal, type QueuedJob, queuedJobs } from "../../slurm/queue.ts";
-import { canSubmit, submitJob } from "../../slurm/slurm.ts";
+import { canSubmit } from "../../slurm/slurm.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
-import { shellLine } from "../../util/shellQuote.ts";
 import { lastLine } from "../../util/tool.ts";
-import type { BuilderContainer } from "../container/builderContainer.ts";
-import { supervisorScript } from "../supervisorScript.ts";
-import { taskInside } from "./containerExecutor.ts";
 import type { BuildTask, Executor, TaskEnd, TaskHandle } from "./executor.ts";
 import { notStarted } from "./hostExecutor.ts";
 import { jobEnd, reportedEnd } from "./slurmEnd.ts";
+import { type JobTools, removeTask, submitPatiently, writeJob } from "./slurmJob.ts";
 import { type OrphanedJob, openJournal, orphanedJobs, type SlurmJournal } from "./slurmJournal.ts";
 import { readReport } from "./slurmReport.ts";
-import { jobName, jobOptions, submitEnvironment } from "./slurmRequest.ts";
+import { jobName, jobOptions } from "./slurmRequest.ts";
 
 /** How jobs are run. */
-export interface SlurmOptions {
-  /** Absolute path of a Python 3, on the nodes too. */
-  readonly python: string;
-  /** Builder image that the commands run in on the nodes; undefined: on the nodes themselves. */
-  readonly container: BuilderContainer | undefined;
+export interface SlurmOptions extends JobTools {
   readonly settings: SlurmConfiguration;
   /** Folder of the logs of all runs, where jobs of earlier ones are found. */
   readonly logs: string;
@@ -53,10 +46,10 @@ interface SlurmJob {
 
 /** Longest time between two questions, in seconds, unless more is configured. */
 const longestPoll = 60;
-/** Seconds from asking the processes of a job to end to killing them: less than Slurm gives all of them (`KillWait`). */
-const grace = 2;
 /** Between two looks at the files that jobs write, in milliseconds. */
 const lookEvery = 2000;
+/** How often we note that we are still here, in milliseconds. */
+const touchEvery = 60_000;
 /** Time without an answer of Slurm's after which a job that was cancelled counts as stopped, in milliseconds. */
 const longestSilence = 120_000;
 
@@ -112,6 +105,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
         if (job.outcome !== undefined) return;
         job.outcome = how.outcome;
         active.delete(job);
+        void removeTask(report);
         begin(how.step !== undefined);
         settle(how);
       },
@@ -139,6 +133,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
     let interval = settings.poll;
     let asked = Date.now();
     let answered = Date.now();
+    let touched = 0;
     while (active.size > 0) {
       const due = asked + interval * 1000;
       await Promise.race([
@@ -147,6 +142,10 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
           wake = resolve;
         }).then(() => wait(50)),
       ]);
+      if (Date.now() - touched > touchEvery) {
+        touched = Date.now();
+        await (await journal)?.touch();
+      }
       let changed = await lookAtReports();
       if (Date.now() >= due && active.size > 0) {
         const answer = await queuedJobs([...active].map(({ id }) => id));
@@ -156,7 +155,6 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
           changed = (await lookAtQueue(answer)) || changed;
         } else if (asked - answered > longestSilence)
           for (const job of active) if (job.stopping) job.settle({ ...notStarted, outcome: "stopped" });
-        await (await journal)?.touch();
         interval = changed ? settings.poll : Math.min(Math.max(settings.poll, longestPoll), interval * 1.5);
       } else if (changed) interval = settings.poll;
     }
@@ -261,7 +259,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
       const report = `${task.log.replace(/\.log$/, "")}.report`;
       const script = await writeJob(task, report, options);
       const args = jobOptions(task, settings, waiting, `${report}.slurm`);
-      const id = await submitJob(script, task.cwd, args, submitEnvironment());
+      const id = await submitPatiently(script, task.cwd, args, settings.poll);
       await add({ id, name: jobName(task), hash: task.hash, work, log: task.log, report });
       return take(id, task, after, report);
     },
@@ -299,39 +297,4 @@ async function liveOrphans(logs: string): Promise<readonly OrphanedJob[]> {
     const queued = queue?.get(id);
     return queued !== undefined && queued.name === name && !isFinal(queued);
   });
-}
-
-/**
- * Writes what a job needs. Its environment is in a file that only we can read: Slurm shows scripts to others.
- *
- * @returns the batch script
- */
-async function writeJob(task: BuildTask, report: string, options: SlurmOptions): Promise<string> {
-  const folder = dirname(task.log);
-  await mkdir(folder, { recursive: true });
-  const supervisor = join(folder, "supervisor.py");
-  await writeFile(supervisor, supervisorScript, { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
-  });
-  const { steps, env } = commandsOnNode(task, options);
-  const path = `${report}.task`;
-  const file = await open(path, "w", 0o600);
-  try {
-    await file.writeFile(JSON.stringify({ steps, env, log: task.log, report, grace }));
-  } finally {
-    await file.close();
-  }
-  await chmod(path, 0o600);
-  return `#!/bin/sh\nexec ${shellLine([options.python, "-I", "-S", supervisor, path])}\n`;
-}
-
-function commandsOnNode(
-  task: BuildTask,
-  { container }: SlurmOptions,
-): Pick<BuildTask, "steps"> & { readonly env: NodeJS.ProcessEnv } {
-  if (container === undefined) return { steps: task.steps, env: task.env };
-  const { steps, variables } = taskInside(container, task);
-  const { PATH, HOME, USER } = process.env;
-  const own = Object.fromEntries(Object.entries({ PATH, HOME, USER }).filter(([, value]) => value));
-  return { steps, env: { ...own, ...variables } };
 }

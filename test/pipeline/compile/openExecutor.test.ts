@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { defaultConfiguration, readConfiguration } from "../../../src/definitions/configuration.ts";
+import { builderEngines } from "../../../src/definitions/executorNames.ts";
 import { buildPlace } from "../../../src/pipeline/compile/openExecutor.ts";
 
 const configured = (text: string) =>
@@ -10,7 +11,7 @@ describe("where packages are built", () => {
     expect(buildPlace(configured(""))).toEqual({ executor: "host", builder: undefined });
     expect(buildPlace(configured(""), { executor: "container", builder: undefined })).toEqual({
       executor: "container",
-      builder: { image: "local_builder", engine: undefined, place: {} },
+      builder: { image: "local_builder", engines: builderEngines, place: {} },
     });
     expect(buildPlace(configured(""), { executor: undefined, builder: "/x.sif" })).toMatchObject({
       executor: "container",
@@ -22,7 +23,7 @@ describe("where packages are built", () => {
     const image = configured("spack: { builder: org/builder, engine: podman }");
     expect(buildPlace(image)).toMatchObject({
       executor: "container",
-      builder: { image: "org/builder", engine: "podman", place: { line: 1 } },
+      builder: { image: "org/builder", engines: ["podman"], place: { line: 1 } },
     });
     expect(buildPlace(image, { executor: "host", builder: undefined })).toEqual({
       executor: "host",
@@ -38,7 +39,7 @@ describe("where packages are built", () => {
     });
     expect(buildPlace(configured("spack: { executor: slurm, builder: b.sif }"))).toMatchObject({
       executor: "slurm",
-      builder: { image: "/repo/b.sif" },
+      builder: { image: "/repo/b.sif", engines: ["apptainer", "singularity"] },
     });
     expect(
       buildPlace(configured("spack: { executor: slurm }"), { executor: undefined, builder: "/b.sif" }),

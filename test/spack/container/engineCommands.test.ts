@@ -61,7 +61,8 @@ describe("the command line of an engine", () => {
   it("of Podman and Docker says how to end what they started, as whom it runs, and keeps no log of its own", () => {
     for (const engine of ["podman", "docker"] as const) {
       const { argv, cleanup } = command(engine);
-      expect(cleanup).toEqual([`/usr/bin/${engine}`, "rm", "--force", "ours-1"]);
+      expect(cleanup?.slice(0, 3)).toEqual([`/usr/bin/${engine}`, "rm", "--force"]);
+      expect(cleanup?.at(-1)).toBe("ours-1");
       for (const word of ["--rm", "--name=ours-1", "--user=7:8", "--log-driver=none", "--entrypoint=/bin/sh"])
         expect(argv).toContain(word);
     }

@@ -29,26 +29,50 @@ export async function findMetadata(
 ): Promise<VerifiedMetadata | undefined> {
   for (const paths of packagePaths(asked, lookup)) {
     for (const path of [paths.signed, paths.unsigned]) {
-      const { status, bytes, version } = await store.get(path, { maxBytes: maxSpecFileBytes });
-      if (status !== "found") continue;
-      const place = { url: store.locate(path) };
-      const { text, signedBy, validUntil } = await believe(decodeUtf8(bytes, place), trust, place);
-      const { document } = identifySpec(text, asked, place);
-      const digest = archiveDigest(document, place);
-      return {
-        format: "v2",
-        path,
-        version,
-        specFile: text,
-        archivePath: paths.archive,
-        digest,
-        size: undefined,
-        signedBy,
-        validUntil,
-      };
+      const found = await readMetadata(store, trust, path, asked, paths.archive);
+      if (found !== undefined) return found;
     }
   }
   return undefined;
+}
+
+/**
+ * The same for a package of which only the path of its metadata and its hash may be known.
+ *
+ * @param archive where the archive is; default: where the spec file says
+ * @throws as {@link findMetadata}
+ */
+export async function readMetadata(
+  store: Store,
+  trust: Trust,
+  path: string,
+  asked: Pick<PackageId, "hash"> & Partial<Pick<PackageId, "name" | "version">>,
+  archive?: string,
+): Promise<VerifiedMetadata | undefined> {
+  const { status, bytes, version } = await store.get(path, { maxBytes: maxSpecFileBytes });
+  if (status !== "found") return undefined;
+  const place = { url: store.locate(path) };
+  const { text, signedBy, validUntil } = await believe(decodeUtf8(bytes, place), trust, place);
+  const { document, root, graph } = identifySpec(text, asked, place);
+  const paths = packagePaths(root, (hash) => graph.get(hash));
+  const named = paths.find(({ signed, unsigned }) => path === signed || path === unsigned);
+  const archivePath = archive ?? named?.archive;
+  if (archivePath === undefined)
+    throw new SpacktainersError("IDENTITY_MISMATCH", "the package's metadata has the name of another", {
+      place,
+    });
+  return {
+    format: "v2",
+    path,
+    version,
+    specFile: text,
+    specPath: undefined,
+    archivePath,
+    digest: archiveDigest(document, place),
+    size: undefined,
+    signedBy,
+    validUntil,
+  };
 }
 
 function archiveDigest(document: unknown, place: Place): Digest {

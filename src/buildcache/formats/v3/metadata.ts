@@ -31,7 +31,26 @@ export async function findMetadata(
   asked: PackageId,
   policy: RetryPolicy,
 ): Promise<VerifiedMetadata | undefined> {
-  const path = manifestPath(asked);
+  return readMetadata(store, trust, { path: manifestPath(asked), asked }, policy);
+}
+
+/**
+ * The same for a package of which only the manifest's path and the hash may be known.
+ *
+ * @throws as {@link findMetadata}
+ */
+export async function readMetadata(
+  store: Store,
+  trust: Trust,
+  {
+    path,
+    asked,
+  }: {
+    readonly path: string;
+    readonly asked: Pick<PackageId, "hash"> & Partial<Pick<PackageId, "name" | "version">>;
+  },
+  policy: RetryPolicy,
+): Promise<VerifiedMetadata | undefined> {
   return withRetries(policy, store.locate(path), async () => {
     const { status, bytes, version } = await store.get(path, { maxBytes: maxManifestBytes });
     if (status !== "found") return undefined;
@@ -50,6 +69,7 @@ export async function findMetadata(
       path,
       version,
       specFile,
+      specPath: blobPath(spec.digest),
       archivePath: blobPath(archive.digest),
       digest: archive.digest,
       size: archive.size,

@@ -1,0 +1,248 @@
+/** Opens a build cache for writing. */
+import { join } from "node:path";
+import type { RetryPolicy } from "../../net/retry.ts";
+import type { Signer } from "../../openpgp/signer.ts";
+import { openTrustedKeys } from "../../openpgp/trustedKeys.ts";
+import { briefSpec } from "../../spec/concrete.ts";
+import { openStore } from "../../store/openStore.ts";
+import { cacheHome } from "../../util/cacheHome.ts";
+import { systemClock } from "../../util/clock.ts";
+import { digestOfFile } from "../../util/digestOfFile.ts";
+import { asSpacktainersError, type Place, SpacktainersError } from "../../util/errors.ts";
+import { runTask } from "../../util/events.ts";
+import type { BuildCacheOptions } from "../buildCache.ts";
+import { readSpecDocument } from "../specDocument.ts";
+import type { CacheSource, FormatName } from "../types.ts";
+import type { FormatEdit, FormatWriter, WriterTools } from "./formatWriter.ts";
+import { requireUnsigned } from "./oci/ociFormat.ts";
+import { isOciUrl, openOciPlace } from "./oci/ociPlace.ts";
+import { openOciWriter } from "./oci/ociWriter.ts";
+import { fitting } from "./storedPackages.ts";
+import { openV2Writer } from "./v2/v2Writer.ts";
+import { openV3Writer } from "./v3/v3Writer.ts";
+import type { CacheWriter, IndexUpdate, NewPackage, StoredPackage } from "./writer.ts";
+
+/** How to write. */
+export interface WriterSettings {
+  /** The key that signs; undefined: nothing is signed. */
+  readonly signer: Signer | undefined;
+  /** Everything in this layout; default: each package in that of its own generation of Spack. */
+  readonly layout?: Exclude<FormatName, "oci"> | undefined;
+}
+
+/**
+ * Opens a cache for writing. Nothing is asked of it yet; it need not be there.
+ *
+ * @param source its `keys`, where there are any, must name the key that signs; `unsigned` says that nothing needs to be signed
+ * @throws SpacktainersError NOT_SUPPORTED for a place that can only be read; CACHE_UNAVAILABLE for a URL that is none;
+ *   CONFIG_INVALID where a signature is needed and there is no key
+ */
+export function openCacheWriter(
+  source: CacheSource,
+  { signer, layout }: WriterSettings,
+  options: Omit<BuildCacheOptions, "refresh">,
+): CacheWriter {
+  const { emit, signal, clock = systemClock } = options;
+  const trust = { keys: openTrustedKeys(source.keys, { clock }), unsigned: source.unsigned };
+  const { retries, retryDelayMs } = options;
+  const scratch = join(options.cacheDir ?? cacheHome(), "writing");
+  if (isOciUrl(source.url)) {
+    const place = openOciPlace(source.url, source.registry, { emit, signal });
+    const { url } = place;
+    requireUnsigned(trust, url);
+    const formats = [
+      openOciWriter(place, { trust, sign: async (text) => text, scratch, clock, emit, signal }),
+    ];
+    const parts = { url, id: url, place: { url }, signer: undefined, formats, layout, emit, signal };
+    return composeWriter(parts, () => place.close());
+  }
+  const policy: RetryPolicy = { retries: 2, delayMs: retryDelayMs ?? 1000, emit, signal };
+  const store = openStore(source, { emit, signal, retries, retryDelayMs });
+  const here: Place = store.kind === "file" ? { file: store.url } : { url: store.url };
+  if (store.writer === undefined)
+    throw new SpacktainersError("NOT_SUPPORTED", "this build cache can only be read", {
+      place: here,
+      hint: "name it by the path, or the s3: URL, through which it can be written",
+    });
+  if (signer === undefined && !source.unsigned)
+    throw new SpacktainersError(
+      "CONFIG_INVALID",
+      "what is written into this cache must be signed, and no key is named",
+      {
+        place: here,
+        hint: "add `sign:` to the cache, or `unsigned: true` if it is to have no signatures",
+      },
+    );
+  const tools: WriterTools = {
+    trust,
+    sign: async (text) => {
+      if (signer === undefined) return text;
+      const signed = await signer.signText(text, Math.floor(clock() / 1000));
+      // What its own readers would refuse must not get there.
+      if (trust.keys.count > 0)
+        await trust.keys.verifyText(signed, here).catch(explainUntrusted(signer, here));
+      return signed;
+    },
+    scratch,
+    clock,
+    emit,
+    signal,
+  };
+  const formats: readonly FormatWriter[] = [openV3Writer(store, tools, policy), openV2Writer(store, tools)];
+  return composeWriter(
+    { url: store.url, id: store.id, place: here, signer, formats, layout, emit, signal },
+    () => store.close(),
+  );
+}
+
+interface Parts extends Pick<BuildCacheOptions, "emit" | "signal"> {
+  readonly url: string;
+  readonly id: string;
+  readonly place: Place;
+  readonly signer: Signer | undefined;
+  /** At least one. */
+  readonly formats: readonly FormatWriter[];
+  readonly layout: FormatName | undefined;
+}
+
+function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
+  const { url, id, place, signer, formats, layout, emit, signal } = parts;
+  const named = (name: FormatName): FormatWriter => {
+    const format = formats.find((one) => one.name === name);
+    if (format === undefined)
+      throw new SpacktainersError("NOT_SUPPORTED", `this cache has nothing in format ${name}`, { place });
+    return format;
+  };
+  const formatFor = (version: number): FormatWriter =>
+    formats.length === 1 ? named(formats[0]?.name ?? "v3") : named(layout ?? (version <= 4 ? "v2" : "v3"));
+  const present = async (): Promise<readonly FormatWriter[]> => {
+    const there: FormatWriter[] = [];
+    for (const format of formats) if (await format.isPresent()) there.push(format);
+    return there;
+  };
+  const read = (specFile: string) => {
+    const document = readSpecDocument(specFile, place);
+    const format = formatFor(document.version);
+    return { format, document: fitting(document, format.name, place) };
+  };
+
+  return {
+    url,
+    id,
+    signedBy: signer?.fingerprint,
+    async put(content, options = {}) {
+      const { format, document } = read(content.specFile);
+      const { root } = document;
+      if (root.external !== undefined)
+        throw new SpacktainersError(
+          "NOT_SUPPORTED",
+          `${briefSpec(root)} is external: there is no archive of it`,
+          {
+            place,
+          },
+        );
+      await checkArchive(content);
+      const { archive, specBlob } = content;
+      const outcome = await format.put({ document, specBlob, archive }, options);
+      return { outcome, format: format.name };
+    },
+    async putKey({ fingerprint, armored }) {
+      let outcome: "written" | "present" = "present";
+      const there = await present();
+      for (const format of there.length > 0 ? there : [formatFor(5)])
+        if ((await format.putKey(fingerprint, armored)) === "written") outcome = "written";
+      return outcome;
+    },
+    async removeKey(fingerprint) {
+      for (const format of await present()) await format.removeKey(fingerprint);
+    },
+    async updateIndex({ add, remove }) {
+      const edits = new Map<FormatWriter, FormatEdit>();
+      const gone = new Set(remove);
+      if (gone.size > 0) for (const format of await present()) edits.set(format, { add: [], remove: gone });
+      for (const specFile of add) {
+        const { format, document } = read(specFile);
+        const edit = edits.get(format) ?? { add: [], remove: gone };
+        edits.set(format, { ...edit, add: [...edit.add, document] });
+      }
+      return indexTask([...edits.keys()], (format) =>
+        format.changeIndex(edits.get(format) ?? { add: [], remove: gone }),
+      );
+    },
+    rebuildIndex: async () => indexTask(await present(), (format) => format.rebuildIndex()),
+    async *list() {
+      for (const format of await present()) yield* format.list();
+    },
+    describe: (stored) => named(stored.format).describe(stored),
+    async remove(packages) {
+      const byFormat = grouped(packages);
+      let bytes = 0;
+      for (const [name, group] of byFormat) {
+        const hashes = new Set(group.map(({ hash }) => hash));
+        await indexTask([named(name)], (format) => format.changeIndex({ add: [], remove: hashes }));
+        bytes += await named(name).remove(group);
+      }
+      return { bytes };
+    },
+    async *orphans() {
+      for (const format of await present()) yield* format.orphans();
+    },
+    async removeOrphans(orphans) {
+      let bytes = 0;
+      for (const [name, group] of grouped(orphans)) bytes += await named(name).removeOrphans(group);
+      return { bytes };
+    },
+    close,
+  };
+
+  async function indexTask(
+    which: readonly FormatWriter[],
+    work: (format: FormatWriter) => ReturnType<FormatWriter["changeIndex"]>,
+  ): Promise<IndexUpdate> {
+    const indexes: IndexUpdate["indexes"][number][] = [];
+    for (const format of which) {
+      const task = { kind: "index", label: url, subject: `write ${id} ${format.name}`, signal } as const;
+      indexes.push({ format: format.name, ...(await runTask(emit, task, () => work(format))) });
+    }
+    return { indexes };
+  }
+}
+
+function grouped<T extends Pick<StoredPackage, "format">>(
+  all: readonly T[],
+): ReadonlyMap<FormatName, readonly T[]> {
+  const groups = new Map<FormatName, T[]>();
+  for (const one of all) {
+    const group = groups.get(one.format);
+    if (group === undefined) groups.set(one.format, [one]);
+    else group.push(one);
+  }
+  return groups;
+}
+
+/** What is signed must be what is there. */
+async function checkArchive({ archive: { path, digest } }: NewPackage): Promise<void> {
+  const actual = await digestOfFile(path).catch((thrown: unknown) => {
+    throw asSpacktainersError(thrown, { file: path });
+  });
+  if (actual !== digest)
+    throw new SpacktainersError("CHECKSUM_MISMATCH", `the archive has ${actual}, not ${digest}`, {
+      place: { file: path },
+      hint: "it changed after it was made; nothing was pushed",
+    });
+}
+
+function explainUntrusted({ fingerprint }: Signer, place: Place): (thrown: unknown) => never {
+  return (thrown) => {
+    if (!(thrown instanceof SpacktainersError) || thrown.code !== "KEY_UNKNOWN") throw thrown;
+    throw new SpacktainersError(
+      "KEY_UNKNOWN",
+      `the key ${fingerprint}, which signs what is written into this cache, is not among those that it trusts`,
+      {
+        place,
+        hint: "add the public key to the cache's `trust`, else nobody could use what was pushed",
+        cause: thrown,
+      },
+    );
+  };
+}

@@ -1,0 +1,31 @@
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addCacheOptions, type CacheOptions } from "../options.ts";
+import { cacheRequest } from "../requests.ts";
+
+/** `cache index`: what a cache's index says, made from what is there. */
+export function cacheIndexVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("index")
+    .summary("make the index again from the packages that are there")
+    .description(
+      "Makes the index of a cache from all packages that it has: where it is missing or damaged, or where others have pushed without it. Pushing and copying keep it up to date by themselves. Without --cache, of the caches of the configuration that say `push: true`.",
+    );
+  return addCacheOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers cache index
+  $ spacktainers cache index --cache s3://group-cache`,
+    )
+    .action(
+      verbAction<CacheOptions>(program, outcome, async (context, options) => {
+        const { rebuildIndexes } = await import("../../commands/cache/rebuildIndexes.ts");
+        const { indexText } = await import("../cacheText.ts");
+        const caches = await rebuildIndexes(cacheRequest(context, options));
+        context.reporter.close();
+        context.print(context.json ? JSON.stringify({ type: "result", caches }) : indexText(caches));
+        return 0;
+      }),
+    );
+}

@@ -1,0 +1,48 @@
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addCacheOptions, type CacheOptions, collect } from "../options.ts";
+import { cacheRequest } from "../requests.ts";
+
+interface KeysOptions extends CacheOptions {
+  readonly publish?: readonly string[];
+  readonly withdraw?: readonly string[];
+}
+
+/** `cache keys`: whose packages a cache has. */
+export function cacheKeysVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("keys")
+    .summary("list or change the keys that caches publish; tell whether they are trusted here")
+    .description(
+      "Lists the OpenPGP keys that the caches publish and those that are trusted for them. That a cache publishes a key proves nothing: compare the fingerprint with what its owner tells you by another way before you trust it. With --publish or --withdraw it changes what is published: in the caches named by --cache, else in those of the configuration that say `push: true`.",
+    )
+    .option("--publish <keyfile>", "publish the public keys in a file (repeatable)", collect)
+    .option("--withdraw <fingerprint>", "publish a key no longer (repeatable)", collect);
+  return addCacheOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers cache keys
+  $ spacktainers cache keys --cache https://cache.example.org/public --json
+  $ spacktainers cache keys --publish keys/cache.pub`,
+    )
+    .action(
+      verbAction<KeysOptions>(program, outcome, async (context, options) => {
+        const { publish = [], withdraw = [] } = options;
+        if (publish.length + withdraw.length > 0) {
+          const { publishKeys } = await import("../../commands/cache/publishKeys.ts");
+          const keys = await publishKeys({ ...cacheRequest(context, options), publish, withdraw });
+          context.reporter.close();
+          if (context.json) context.print(JSON.stringify({ type: "result", keys }));
+          else for (const one of keys) context.print(`${one.fingerprint}  ${one.outcome}  ${one.cache}`);
+          return 0;
+        }
+        const { listKeys } = await import("../../commands/cache/listKeys.ts");
+        const { keysText } = await import("../cacheText.ts");
+        const keys = await listKeys(cacheRequest(context, options));
+        context.reporter.close();
+        context.print(context.json ? JSON.stringify({ type: "result", keys }) : keysText(keys));
+        return 0;
+      }),
+    );
+}

@@ -1,0 +1,47 @@
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addCacheOptions, type CacheOptions } from "../options.ts";
+import { cacheRequest } from "../requests.ts";
+
+interface ListOptions extends CacheOptions {
+  readonly long?: boolean;
+  readonly size?: boolean;
+}
+
+/** `cache list`: what caches have. */
+export function cacheListVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("list")
+    .summary("list packages: version, compiler, target, size, variants")
+    .description(
+      "Lists the packages of the caches that satisfy any of SPECs, by name and the newest version first. It reads indexes alone, which are not signed and do not know sizes: those are asked for when at most 100 packages are listed, or with --size.",
+    )
+    .argument("[specs...]", "specs, names of virtual packages, or hashes; none: everything");
+  return addCacheOptions(command.option("-l, --long", "whole hashes, and the caches that have it"))
+    .option("--size", "ask for the size of every package, however many")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers cache list
+  $ spacktainers cache list 'hdf5@1.14: +mpi' --long
+  $ spacktainers cache list mpi target=x86_64_v3 --cache s3://group-cache --json`,
+    )
+    .action(
+      verbAction<ListOptions>(program, outcome, async (context, options, specs) => {
+        const { listPackages } = await import("../../commands/cache/listPackages.ts");
+        const { packageColumns, totalsText } = await import("../cacheText.ts");
+        const columns = packageColumns(options.long === true);
+        const totals = await listPackages(
+          { ...cacheRequest(context, options), specs, sizes: options.size === true },
+          (packages) => {
+            if (context.json)
+              for (const one of packages) context.print(JSON.stringify({ type: "package", ...one }));
+            else if (packages.length > 0) context.print(columns(packages));
+          },
+        );
+        context.reporter.close();
+        context.print(context.json ? JSON.stringify({ type: "result", ...totals }) : totalsText(totals));
+        return 0;
+      }),
+    );
+}

@@ -1,0 +1,90 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addCacheOptions, type CacheOptions, collect } from "../options.ts";
+import { cacheRequest } from "../requests.ts";
+
+interface PruneOptions extends CacheOptions {
+  readonly keep?: readonly string[];
+  readonly keepSpec?: readonly string[];
+  readonly images: boolean;
+  readonly grace: number;
+  readonly runtimeOnly?: boolean;
+  readonly allowEmpty?: boolean;
+  readonly delete?: boolean;
+}
+
+/** Parses hours; a part of one is allowed. */
+function hours(value: string): number {
+  const number = Number(value);
+  if (value.trim() === "" || !Number.isFinite(number) || number < 0)
+    throw new InvalidArgumentError("not a number of hours");
+  return number;
+}
+
+/** `cache prune`: what nothing needs any more. */
+export function cachePruneVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("prune")
+    .summary("remove packages that nothing named needs any more")
+    .description(
+      "Says which packages of the caches nothing needs that is named, and with --delete removes them. What is needed: what the locks of this repository name (without a lock: what would be chosen now), what its published images have inside, what --keep and --keep-spec name, what is younger than --grace, and whatever any of that depends on. Without --cache, the caches of the configuration that say `push: true`.",
+    )
+    .option(
+      "--keep <what>",
+      "another repository's folder, a spack.lock, or an image whose packages stay (repeatable)",
+      collect,
+    )
+    .option("--keep-spec <spec>", "packages that satisfy it stay, with what they need (repeatable)", collect)
+    .option("--no-images", "do not ask the registries which images are published")
+    .option("--grace <hours>", "what is younger stays: it may be part of a push that is under way", hours, 24)
+    .option("--runtime-only", "let go of what was only needed to build")
+    .option("--allow-empty", "go on though nothing is named that needs packages")
+    .option("--delete", "remove what is listed")
+    .addOption(new Option("-n, --dry-run", "say what would be removed (the default)").conflicts("delete"));
+  return addCacheOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers cache prune
+  $ spacktainers cache prune --keep ../other-containers --keep docker://ghcr.io/my-org/tool:1.0 --delete
+  $ spacktainers cache prune --cache s3://group-cache --keep-spec 'hdf5@1.14:' --grace 72 --json`,
+    )
+    .action(
+      verbAction<PruneOptions>(program, outcome, async (context, options) => {
+        const { pruneCaches } = await import("../../commands/cache/pruneCaches.ts");
+        const { pruneOutcomeText, prunePlanText } = await import("../cacheText.ts");
+        const { errorJson, errorLines } = await import("../errorText.ts");
+        const remove = options.delete === true;
+        const outcomes = await pruneCaches(
+          {
+            ...cacheRequest(context, options),
+            keep: options.keep ?? [],
+            keepSpecs: options.keepSpec ?? [],
+            images: options.images,
+            grace: options.grace,
+            runtimeOnly: options.runtimeOnly === true,
+            allowEmpty: options.allowEmpty === true,
+            remove,
+          },
+          (plan) => {
+            context.reporter.close();
+            if (context.json) {
+              const problems = plan.problems.flatMap((problem) => errorJson(problem).errors);
+              context.print(JSON.stringify({ type: "plan", ...plan, problems }));
+            } else {
+              context.print(prunePlanText(plan));
+              if (!remove) for (const problem of plan.problems) context.print(errorLines(problem, false));
+            }
+          },
+        );
+        context.reporter.close();
+        if (context.json)
+          context.print(JSON.stringify({ type: "result", removed: remove, caches: outcomes }));
+        else
+          context.print(
+            remove ? pruneOutcomeText(outcomes) : "nothing was removed; --delete removes what is listed",
+          );
+        return 0;
+      }),
+    );
+}

@@ -1,0 +1,71 @@
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addTargetOptions, collect, type TargetCacheOptions } from "../options.ts";
+import { cacheRequest, targetRequest } from "../requests.ts";
+
+interface PushOptions extends TargetCacheOptions {
+  readonly to?: string;
+  readonly store?: string;
+  readonly trust?: readonly string[];
+  readonly closure: boolean;
+  readonly withBuild?: boolean;
+  readonly replace?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** `cache push`: installed packages into a cache. */
+export function cachePushVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("push")
+    .summary("push packages that Spack has installed, with what they need")
+    .description(
+      "Pushes packages of an install tree into a cache, with everything that they need at run time. Real Spack (that of the configuration) packs them; they are signed and sent by us. The install tree is not changed. What the cache has already is left alone.",
+    )
+    .argument(
+      "[packages...]",
+      "prefixes of packages; with --store, specs of what is installed there; none: everything",
+    )
+    .option("--store <dir>", "an install tree of Spack's (config: install_tree: root)")
+    .option("--to <url>", "the cache (default: the first of the configuration that says `push: true`)");
+  return addTargetOptions(command)
+    .option(
+      "--trust <keyfile>",
+      "OpenPGP public key whose signatures are trusted, besides those configured for the cache (repeatable)",
+      collect,
+    )
+    .option("--no-closure", "these packages alone, without what they need")
+    .option("--with-build", "with what they were built with, as far as it is installed")
+    .option("--replace", "replace what the cache has already")
+    .option("-n, --dry-run", "say what would be pushed")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers cache push $(spack location -i hdf5) --to s3://group-cache --sign gpg://FINGERPRINT
+  $ spacktainers cache push --store ~/spack/opt/spack 'hdf5+mpi' --dry-run`,
+    )
+    .action(
+      verbAction<PushOptions>(program, outcome, async (context, options, packages) => {
+        const { pushInstalled } = await import("../../commands/cache/pushInstalled.ts");
+        const { copyText } = await import("../cacheText.ts");
+        const report = await pushInstalled({
+          ...cacheRequest(context, options),
+          ...targetRequest(options),
+          to: options.to,
+          store: options.store,
+          packages,
+          closure: options.closure,
+          withBuild: options.withBuild === true,
+          replace: options.replace === true,
+          dryRun: options.dryRun === true,
+        });
+        context.reporter.close();
+        const from = options.store ?? "the install tree";
+        context.print(
+          context.json
+            ? JSON.stringify({ type: "result", ...report })
+            : copyText({ ...report, from, missing: [] }),
+        );
+        return 0;
+      }),
+    );
+}

@@ -1,0 +1,50 @@
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addCacheOptions, type CacheOptions, positiveInteger } from "../options.ts";
+import { cacheRequest } from "../requests.ts";
+
+interface VerifyOptions extends CacheOptions {
+  readonly jobs?: number;
+  readonly archives: boolean;
+}
+
+/** `cache verify`: whether packages are what they say. */
+export function cacheVerifyVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("verify")
+    .summary("verify packages: signatures, checksums, archives, what they need")
+    .description(
+      "Verifies the packages of the caches that satisfy any of SPECs, each cache's copy by itself and as if nothing were known of it: the signature by a trusted key, the archive's length and SHA-256, that the archive can be read, is safe and is the package's own, and that all it needs at run time is in one of the caches. Every finding is an error; there is one exit status other than 0 for all. A run that was interrupted goes on where it was; --refresh begins again.",
+    )
+    .argument("[specs...]", "specs or hashes; none: everything")
+    .option("-j, --jobs <n>", "packages at a time (default: two a core, at most 8)", positiveInteger)
+    .option("--no-archives", "signatures and spec files only: download no archive");
+  return addCacheOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers cache verify
+  $ spacktainers cache verify mpich hdf5+mpi --cache s3://group-cache --trust keys/group.pub
+  $ spacktainers cache verify --no-archives --json`,
+    )
+    .action(
+      verbAction<VerifyOptions>(program, outcome, async (context, options, specs) => {
+        const { verifyPackages } = await import("../../commands/cache/verifyPackages.ts");
+        const { verifiedText } = await import("../cacheText.ts");
+        const { jobs, archives } = options;
+        const { caches, findings } = await verifyPackages({
+          ...cacheRequest(context, options),
+          specs,
+          jobs,
+          archives,
+        });
+        context.reporter.close();
+        if (context.json)
+          context.print(JSON.stringify({ type: "result", caches, findings: findings.length }));
+        else context.print(verifiedText(caches, findings.length));
+        if (findings.length === 0) return 0;
+        const { oneError } = await import("../../util/errors.ts");
+        throw oneError(findings);
+      }),
+    );
+}

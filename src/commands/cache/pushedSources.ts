@@ -1,0 +1,21 @@
+import type { CacheSource } from "../../buildcache/types.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import type { CacheRequest, NamedCaches } from "./openNamedCaches.ts";
+
+/**
+ * The caches that a subcommand may change: those that the command line names, else those of the configuration that are pushed to.
+ * Others' caches are not ours to change.
+ *
+ * @throws {SpacktainersError} `USAGE` when there are none
+ */
+export function pushedSources(
+  { repository, sources }: Pick<NamedCaches, "repository" | "sources">,
+  { caches }: Pick<CacheRequest, "caches">,
+): readonly CacheSource[] {
+  const pushed = new Set(repository.configuration.caches.filter(({ push }) => push).map(({ url }) => url));
+  const found = caches.length > 0 ? sources : sources.filter(({ url }) => pushed.has(url));
+  if (found.length > 0) return found;
+  throw new SpacktainersError("USAGE", "no cache of the configuration is one that is pushed to", {
+    hint: "say `push: true` of yours, or name it: --cache URL",
+  });
+}
