@@ -97,7 +97,7 @@ function containersWorkflow(pipeline: Pipeline, configuration: Configuration, ve
     },
     permissions: { contents: "read" },
     concurrency: {
-      group: `containers-${expression("github.event.pull_request.number || github.ref")}`,
+      group: `containers-${expression("github.event.pull_request.number || github.run_id")}`,
       "cancel-in-progress": expression(isPullRequest),
     },
     defaults: { run: { shell: "bash" } },
@@ -151,6 +151,15 @@ function jobOf(job: PipelineJob, configuration: Configuration, version: string):
     ...(matrix === undefined
       ? {}
       : { strategy: { "fail-fast": false, matrix: { [matrix.key]: `\${{ fromJSON(${matrix.from}) }}` } } }),
+    // A run that waits is given up for a newer one: of a container that is right, of a whole run it would lose what changed in between.
+    ...(role === "containers"
+      ? {
+          concurrency: {
+            group: `${job.id}-${expression("matrix.container")}-${expression("github.ref")}`,
+            "cancel-in-progress": false,
+          },
+        }
+      : {}),
     ...(role === "plan" ? { outputs: outputsOf(ci) } : {}),
     ...withEnv(variablesOf(job, ci)),
     steps: [
