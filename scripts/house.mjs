@@ -29,6 +29,7 @@ export const modules = [
   "hpc",
   "pipeline",
   "scaffold",
+  "ci",
   "commands",
   "cli",
 ];
@@ -62,6 +63,7 @@ export const innerOrders = {
     "run",
     "test",
     "cache",
+    "ci",
     "init",
     "add",
     "migrate",

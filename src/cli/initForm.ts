@@ -13,13 +13,21 @@ export interface InitAnswers {
   readonly registry: string | undefined;
   readonly architectures: readonly Architecture[];
   readonly builder: boolean;
+  readonly ci: PipelineChoice;
 }
+
+/** Whose pipelines are written. */
+export type PipelineChoice = "github" | "gitlab" | "none";
 
 /** The part that a command line says: it is not asked for. */
 export type GivenAnswers = { readonly [Key in keyof InitAnswers]: InitAnswers[Key] | undefined };
 
-/** Answers without asking. */
-export function initDefaults(given: GivenAnswers): InitAnswers {
+/**
+ * Answers without asking.
+ *
+ * @param host where the repository is kept, as far as that is known
+ */
+export function initDefaults(given: GivenAnswers, host: PipelineChoice): InitAnswers {
   return {
     caches: given.caches ?? [],
     trust: given.trust ?? [],
@@ -28,6 +36,7 @@ export function initDefaults(given: GivenAnswers): InitAnswers {
     registry: given.registry,
     architectures: given.architectures ?? [hostArchitecture()],
     builder: given.builder ?? true,
+    ci: given.ci ?? host,
   };
 }
 
@@ -36,8 +45,12 @@ export function initDefaults(given: GivenAnswers): InitAnswers {
  *
  * @throws {SpacktainersError} `INTERRUPTED` when the answers end too early
  */
-export async function askForRepository(given: GivenAnswers, terminal: FormTerminal): Promise<InitAnswers> {
-  const usual = initDefaults(given);
+export async function askForRepository(
+  given: GivenAnswers,
+  host: PipelineChoice,
+  terminal: FormTerminal,
+): Promise<InitAnswers> {
+  const usual = initDefaults(given, host);
   const form = openConversation(terminal, [
     "the questions were not answered to their end",
     "nothing was written",
@@ -74,7 +87,8 @@ export async function askForRepository(given: GivenAnswers, terminal: FormTermin
     const builder =
       given.builder ??
       (await form.ask("Dockerfiles of builder and runtime images, yes or no", "yes", yesOrNo));
-    return { caches, trust, unsigned, base, architectures, registry, builder };
+    const ci = given.ci ?? (await form.ask("Pipelines: github, gitlab or none", usual.ci, pipelineAnswer));
+    return { caches, trust, unsigned, base, architectures, registry, builder, ci };
   } finally {
     form.close();
   }
@@ -92,6 +106,11 @@ function listAnswer(text: string): readonly string[] {
 function expectYes(text: string): boolean {
   if (yesOrNo(text)) return true;
   throw new SpacktainersError("USAGE", "then there must be a key: press Ctrl-C, and begin again with it");
+}
+
+function pipelineAnswer(text: string): PipelineChoice {
+  if (text === "github" || text === "gitlab" || text === "none") return text;
+  throw new SpacktainersError("USAGE", "the answer is github, gitlab or none");
 }
 
 function architecturesAnswer(text: string): readonly Architecture[] {

@@ -5,6 +5,7 @@ import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { cacheVerb } from "./verbs/cache.ts";
 import { checkVerb } from "./verbs/check.ts";
+import { ciVerb } from "./verbs/ci.ts";
 import { diffVerb } from "./verbs/diff.ts";
 import { dockerfileVerb } from "./verbs/dockerfile.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
@@ -66,4 +67,5 @@ export const verbs: Readonly<Record<string, Verb>> = {
   keys: keysVerb,
   cache: cacheVerb,
   spack: spackVerb,
+  ci: ciVerb,
 };

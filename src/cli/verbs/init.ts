@@ -18,6 +18,7 @@ interface InitOptions {
   readonly example: boolean;
   readonly builder: boolean;
   readonly sites: boolean;
+  readonly ci?: "github" | "gitlab" | "none";
   readonly yes?: boolean;
 }
 
@@ -40,6 +41,11 @@ export function initVerb(program: Command, outcome: VerbOutcome): Command {
     .addOption(
       new Option("--arch <arch>", "architecture of the containers (repeatable)").argParser(architecture),
     )
+    .addOption(
+      new Option("--ci <host>", "pipelines to write (default: as the remote of git says, else none)").choices(
+        ["github", "gitlab", "none"],
+      ),
+    )
     .option("--no-example", "no example container")
     .option("--no-builder", "no Dockerfiles of the builder and runtime images")
     .option("--no-sites", "no example sites")
@@ -54,12 +60,14 @@ Examples:
     )
     .action(
       verbAction<InitOptions>(program, outcome, async (context, options, [folder = "."]) => {
-        const answers = await answersTo(context, options);
+        const root = resolve(context.directory, folder);
+        const answers = await answersTo(context, options, root);
         const { initRepository } = await import("../../commands/init/initRepository.ts");
         const made = await initRepository({
           directory: context.directory,
-          root: resolve(context.directory, folder),
+          root,
           ...answers,
+          ci: answers.ci === "none" ? undefined : answers.ci,
           example: options.example,
           sites: options.sites,
           emit: context.reporter.emit,
@@ -83,8 +91,10 @@ function architecture(value: string, previous: readonly Architecture[] | undefin
 }
 
 /** What was given, what is answered on a terminal, and defaults. */
-async function answersTo(context: VerbContext, options: InitOptions): Promise<InitAnswers> {
+async function answersTo(context: VerbContext, options: InitOptions, root: string): Promise<InitAnswers> {
   const { initDefaults, askForRepository } = await import("../initForm.ts");
+  const { remoteHost } = await import("../../commands/init/remoteHost.ts");
+  const host = await remoteHost(root);
   const given = {
     caches: options.cache,
     trust: options.trust,
@@ -93,9 +103,14 @@ async function answersTo(context: VerbContext, options: InitOptions): Promise<In
     registry: options.registry,
     architectures: options.arch,
     builder: options.builder ? undefined : false,
+    ci: options.ci,
   };
-  if (options.yes === true || context.json || process.stdin.isTTY !== true) return initDefaults(given);
-  return askForRepository(given, { input: process.stdin, output: process.stderr, signal: context.signal });
+  if (options.yes === true || context.json || process.stdin.isTTY !== true) return initDefaults(given, host);
+  return askForRepository(given, host, {
+    input: process.stdin,
+    output: process.stderr,
+    signal: context.signal,
+  });
 }
 
 /** What was made, and what to do next, for people. */

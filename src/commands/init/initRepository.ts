@@ -12,10 +12,11 @@ import { checkConfiguration } from "../../pipeline/workspace/checkConfiguration.
 import { registryAt } from "../../scaffold/configurationText.ts";
 import { ignoredPatterns, repositoryFiles } from "../../scaffold/repositoryFiles.ts";
 import type { ScaffoldAnswers, ScaffoldBase, ScaffoldFile } from "../../scaffold/types.ts";
-import { oneError, SpacktainersError } from "../../util/errors.ts";
+import { errorsOf, oneError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { expectWritable } from "../../util/expectWritable.ts";
 import { readBounded } from "../../util/readBounded.ts";
+import { type PipelineHost, writePipelines } from "../ci/writePipelines.ts";
 import { type AskedCaches, cacheAnswers } from "./cacheAnswers.ts";
 import { createFiles } from "./createFiles.ts";
 import { exampleFromCaches } from "./exampleFromCaches.ts";
@@ -38,6 +39,8 @@ export interface InitRequest extends AskedCaches {
   readonly builder: boolean;
   /** Whether to copy the example sites. */
   readonly sites: boolean;
+  /** Whose pipelines to write; undefined: none. */
+  readonly ci: PipelineHost | undefined;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -109,13 +112,41 @@ export async function initRepository(request: InitRequest): Promise<InitResult> 
   ];
   const { created, kept } = await createFiles(root, needed(files, isConfigured), signal);
   if (kept.includes(".gitignore")) await nameMissingPatterns(root, emit);
+  const pipelines = request.ci === undefined ? undefined : await pipelineFilesOf(root, request.ci, emit);
   const isMade = example !== undefined && created.some((path) => path.includes(`/${example.name}/`));
   return {
     root,
-    created,
+    created: [...created, ...(pipelines ?? [])],
     kept,
     example: isMade ? { name: example.name, command: example.command } : undefined,
   };
+}
+
+/**
+ * Writes the pipelines of the repository that was made. A file of somebody else in their place is no reason to take the repository
+ * back.
+ *
+ * @returns paths of those written
+ */
+async function pipelineFilesOf(
+  root: string,
+  host: PipelineHost,
+  emit: EmitEvent,
+): Promise<readonly string[]> {
+  try {
+    const files = await writePipelines(root, host, { force: false });
+    return files.flatMap(({ path, state }) => (state === "written" ? [path] : []));
+  } catch (thrown) {
+    for (const { code, message, place } of errorsOf(thrown))
+      emit({
+        type: "warning",
+        code,
+        message: `no pipelines were written: ${message}`,
+        place,
+        hint: `\`spacktainers ci ${host}\` writes them`,
+      });
+    return [];
+  }
 }
 
 async function exampleFor(
