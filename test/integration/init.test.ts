@@ -174,6 +174,8 @@ describe("init", () => {
         session.type("ghcr.io/my-org\r");
         await session.until("builder and runtime images");
         session.type("n\r");
+        await session.until("Pipelines: github, gitlab or none");
+        session.type("github\r");
         expect(await session.ended()).toBe(0);
       } finally {
         session.stop();
@@ -183,6 +185,7 @@ describe("init", () => {
       expect(text).toContain('type: ghcr, url: ghcr.io/my-org, repository: "spack-{name}"');
       expect(readdirSync(work.path("asked/container_definitions")).sort()).toEqual(["amd64", "arm64"]);
       expect(existsSync(work.path("asked/builder"))).toBe(false);
+      expect(existsSync(work.path("asked/.github/workflows"))).toBe(true);
       expect(existsSync(work.path("asked/.github/workflows"))).toBe(true);
     },
   );
