@@ -81,7 +81,7 @@ function writeCommand(
           const { childPipeline, writePipelines } = await import("../../commands/ci/writePipelines.ts");
           if (options.child !== undefined) {
             const folder = resolve(context.directory, options.child);
-            context.print((await childPipeline(context.directory, folder)).trimEnd());
+            context.print((await childPipeline(context.directory, folder, process.env)).trimEnd());
             return 0;
           }
           const files = await writePipelines(context.directory, host, { force: options.force === true });
