@@ -214,6 +214,34 @@ describe.skipIf(trouble !== undefined)(
       },
     );
 
+    it("runs GitLab's pipeline and the child that it makes, a job a package", async () => {
+      const gitlab = await makeTrial(["app"], "");
+      const place = gitlab.work;
+      try {
+        configure(place, "{ test: false, environments: { sandbox: { tags: [gitlab] }, production: {} } }");
+        define(place, "other", ["hdf5"]);
+        expect((await place.run(["ci", "gitlab"])).status).toBe(0);
+        commit(place, "first");
+        const run = await place.run(["ci", "run", "--host", "gitlab", "--event", "workflow_dispatch"]);
+        expect(run.status, run.stdout + run.stderr).toBe(0);
+        for (const name of ["app@2.0", "cmake@1.0", "compiler@1.0", "hdf5@1.14", "tool@0.9", "zlib@1.3.1"])
+          expect(run.stdout).toMatch(new RegExp(`^passed {4}package ${name}/\\w{7}$`, "m"));
+        expect(run.stdout).toMatch(/^passed {4}container other$/m);
+        expect(run.stdout).toMatch(/^passed {4}container sim$/m);
+        expect(await published("other")).toContain("gitlab");
+        commit(place, "nothing");
+        const again = await place.run(["ci", "run", "--host", "gitlab", "--event", "push"]);
+        expect(again.status, again.stdout + again.stderr).toBe(0);
+        expect(again.stdout).toContain("Nothing changed for amd64.");
+        expect(again.stdout).not.toMatch(/^\w+ +container /m);
+        const unasked = await place.run(["ci", "run", "--host", "gitlab", "--event", "pull_request"]);
+        expect(unasked.stdout).toMatch(/^skipped {3}plan-amd64$/m);
+        expect(unasked.stdout).toContain("Nothing is built for this merge request yet.");
+      } finally {
+        place.remove();
+      }
+    });
+
     it("goes on without what a failed package was needed for", async () => {
       const failing = await makeTrial(["app"], "");
       const place = failing.work;
