@@ -47,8 +47,12 @@ export function gitlabPipeline(pipeline: Pipeline, configuration: Configuration,
       stage: "build",
       needs: [job.id],
       rules: asked(),
-      variables: { PARENT_PIPELINE: "$CI_PIPELINE_ID", ENVIRONMENT: "$ENVIRONMENT" },
-      trigger: { include: [{ artifact: "plan/pipeline.yml", job: job.id }], strategy: "depend" },
+      // What the child has to know is written in it: defaults of this pipeline would count more there than what was chosen.
+      trigger: {
+        include: [{ artifact: "plan/pipeline.yml", job: job.id }],
+        strategy: "depend",
+        forward: { yaml_variables: false },
+      },
     };
   }
   const { rebase } = pipeline;
@@ -115,18 +119,20 @@ export function gitlabPipeline(pipeline: Pipeline, configuration: Configuration,
  * The child pipeline of one architecture: a job a package, following the graph, then a job a container.
  *
  * @param plan what `ci plan` found out
+ * @param parent the pipeline that has the plan as an artefact, and the environment that it publishes to
  */
 export function gitlabChild(
   pipeline: Pipeline,
   configuration: Configuration,
   plan: CiPlan,
   version: string,
+  parent: { readonly pipeline: string; readonly environment: string },
 ): string {
   const { ci } = configuration;
   const { arch } = plan;
   const jobOf = (role: PipelineJob["role"]): PipelineJob | undefined =>
     pipeline.jobs.find((job) => job.role === role && job.arch === arch);
-  const fromParent = { pipeline: "$PARENT_PIPELINE", job: `plan-${arch}` };
+  const fromParent = { pipeline: parent.pipeline, job: `plan-${arch}` };
   const jobs: Record<string, Entry> = {};
   const bases: string[] = [];
   const baseJob = jobOf("bases");
@@ -162,7 +168,7 @@ export function gitlabChild(
       stage: "containers",
       needs: [fromParent, ...gathered(jobs, title, [...bases, ...before])],
       ...tagsOf(ci, arch),
-      environment: { name: "$ENVIRONMENT", action: "prepare" },
+      environment: { name: parent.environment, action: "prepare" },
       resource_group: `container-${name}-${arch}`,
       ...scriptOf(containerJob, [locks, ...(containerJob?.steps ?? [])], ci, { NAME: name }),
     };
@@ -177,7 +183,7 @@ export function gitlabChild(
     };
   return print({
     stages: ["bases", "packages", "containers"],
-    variables: { GIT_DEPTH: "1" },
+    variables: { GIT_DEPTH: "1", ENVIRONMENT: parent.environment },
     default: defaults(configuration, version),
     ...jobs,
   });

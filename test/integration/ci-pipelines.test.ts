@@ -178,7 +178,7 @@ describe("ci github and ci gitlab", () => {
       COSIGN_PRIVATE_KEY: "-----BEGIN KEY-----\nkey-secret's\n-----END KEY-----",
     };
     const { stdout, stderr, status } = await work.run(["ci", "credentials", "--output", "cred"], {
-      env: { ...secrets, GITHUB_ENV: work.path("github-env") },
+      env: { ...secrets, GITHUB_ENV: work.path("github-env"), GITHUB_ACTIONS: "" },
     });
     expect(status).toBe(0);
     expect(stdout + stderr).not.toMatch(/-secret|KEY1/);
@@ -234,7 +234,8 @@ describe("ci github and ci gitlab", () => {
         locks: [],
       };
       write("plan/plan.json", JSON.stringify(plan));
-      const child = await work.run(["ci", "gitlab", "--child", "plan"]);
+      const env = { CI_PIPELINE_ID: "4711", ENVIRONMENT: "production" };
+      const child = await work.run(["ci", "gitlab", "--child", "plan"], { env });
       expect(child.stderr).toBe("");
       expect(gitlabErrors(schema ?? "", child.stdout)).toEqual([]);
       const jobs = parse(child.stdout) as Record<
@@ -242,6 +243,8 @@ describe("ci github and ci gitlab", () => {
         { readonly needs?: readonly unknown[]; readonly variables?: Record<string, string> }
       >;
       expect(jobs["package p3@1/aaaaaaa"]?.variables?.PACKAGE_JOB).toBe(packages[3]?.hash);
+      expect(jobs["container sim"]?.needs?.[0]).toEqual({ pipeline: "4711", job: "plan-amd64" });
+      expect(jobs["container sim"]).toMatchObject({ environment: { name: "production" } });
       // GitLab lets a job wait for fifty others.
       for (const { needs } of Object.values(jobs)) expect(needs?.length ?? 0).toBeLessThanOrEqual(50);
       const reached = new Set<unknown>();

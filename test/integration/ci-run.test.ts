@@ -1,9 +1,11 @@
 /** The generated workflow, carried out here: a registry, an S3 server, a stand-in for Spack whose command lines are the real one's. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Workplace } from "../support/cli.ts";
 import { dockerRegistryTrouble, type RealRegistry, startDockerRegistry } from "../support/realRegistry.ts";
+import { hasS3Server, startS3Server } from "../support/s3Server.ts";
 import { canStandIn } from "../support/spackStandIn/spackStandIn.ts";
 import { define, makeTrial, type Trial } from "../support/spackStandIn/standInTrial.ts";
 
@@ -165,6 +167,79 @@ describe.skipIf(trouble !== undefined)(
       expect(await published("sim")).toContain("1.3.1");
       writeFileSync(file, sound);
       commit(work, "no typo");
+    });
+
+    it.skipIf(!hasS3Server())(
+      `keeps packages and SIF files in buckets, with the documented keys${hasS3Server() ? "" : " (skipped: moto is not installed)"}`,
+      async () => {
+        const s3 = await startS3Server("pipelines");
+        const bucket = await makeTrial(["zlib@1.3.1"], "");
+        const place = bucket.work;
+        try {
+          const file = place.path("spacktainers.yaml");
+          const cache = `{ url: "s3://pipelines/cache", unsigned: true, push: true, endpoint: "${s3.url}", region: us-east-1 }`;
+          writeFileSync(
+            file,
+            `${readFileSync(file, "utf8")}caches: [${cache}]\nregistries: [{ url: ${registry.host}, repository: "s3-{name}" }]\nci: { test: false, environments: { only: { sif: "s3://pipelines/sif/{name}/{arch}/" } } }\n`,
+          );
+          writeFileSync(place.path(".gitignore"), "cache-home\nstand-in\n");
+          git(place, "init", "--quiet", "--initial-branch=main");
+          expect((await place.run(["ci", "github"])).status).toBe(0);
+          commit(place, "first");
+          const [accessKeyId, secretAccessKey] = ["test", "a-secret-of-the-cache"];
+          const env = {
+            AWS_ENDPOINT_URL: s3.url,
+            AWS_REGION: "us-east-1",
+            AWS_CACHE_ACCESS_KEY_ID: accessKeyId,
+            AWS_CACHE_SECRET_ACCESS_KEY: secretAccessKey,
+            AWS_INFRASTRUCTURE_ACCESS_KEY_ID: accessKeyId,
+            AWS_INFRASTRUCTURE_SECRET_ACCESS_KEY: secretAccessKey,
+            // Whatever the machine has is not what makes it work.
+            AWS_ACCESS_KEY_ID: "",
+            AWS_SECRET_ACCESS_KEY: "",
+          };
+          const run = await place.run(["ci", "run", "--event", "workflow_dispatch"], { env });
+          expect(run.status, run.stdout + run.stderr).toBe(0);
+          expect(run.stdout + run.stderr).not.toContain(secretAccessKey);
+          expect(run.stdout).toContain("s3://pipelines/sif/sim/amd64/sim.sif");
+          expect(run.stdout).not.toContain("is not set");
+          const stored = await s3.client.send(new ListObjectsV2Command({ Bucket: "pipelines" }));
+          const keys = (stored.Contents ?? []).map(({ Key }) => Key ?? "");
+          expect(keys).toContain("sif/sim/amd64/sim.sif");
+          expect(keys.filter((key) => key.startsWith("cache/v3/manifests/spec/zlib/"))).toHaveLength(1);
+        } finally {
+          place.remove();
+          await s3.close();
+        }
+      },
+    );
+
+    it("runs GitLab's pipeline and the child that it makes, a job a package", async () => {
+      const gitlab = await makeTrial(["app"], "");
+      const place = gitlab.work;
+      try {
+        configure(place, "{ test: false, environments: { sandbox: { tags: [gitlab] }, production: {} } }");
+        define(place, "other", ["hdf5"]);
+        expect((await place.run(["ci", "gitlab"])).status).toBe(0);
+        commit(place, "first");
+        const run = await place.run(["ci", "run", "--host", "gitlab", "--event", "workflow_dispatch"]);
+        expect(run.status, run.stdout + run.stderr).toBe(0);
+        for (const name of ["app@2.0", "cmake@1.0", "compiler@1.0", "hdf5@1.14", "tool@0.9", "zlib@1.3.1"])
+          expect(run.stdout).toMatch(new RegExp(`^passed {4}package ${name}/\\w{7}$`, "m"));
+        expect(run.stdout).toMatch(/^passed {4}container other$/m);
+        expect(run.stdout).toMatch(/^passed {4}container sim$/m);
+        expect(await published("other")).toContain("gitlab");
+        commit(place, "nothing");
+        const again = await place.run(["ci", "run", "--host", "gitlab", "--event", "push"]);
+        expect(again.status, again.stdout + again.stderr).toBe(0);
+        expect(again.stdout).toContain("Nothing changed for amd64.");
+        expect(again.stdout).not.toMatch(/^\w+ +container /m);
+        const unasked = await place.run(["ci", "run", "--host", "gitlab", "--event", "pull_request"]);
+        expect(unasked.stdout).toMatch(/^skipped {3}plan-amd64$/m);
+        expect(unasked.stdout).toContain("Nothing is built for this merge request yet.");
+      } finally {
+        place.remove();
+      }
     });
 
     it("goes on without what a failed package was needed for", async () => {

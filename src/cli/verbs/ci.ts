@@ -81,7 +81,7 @@ function writeCommand(
           const { childPipeline, writePipelines } = await import("../../commands/ci/writePipelines.ts");
           if (options.child !== undefined) {
             const folder = resolve(context.directory, options.child);
-            context.print((await childPipeline(context.directory, folder)).trimEnd());
+            context.print((await childPipeline(context.directory, folder, process.env)).trimEnd());
             return 0;
           }
           const files = await writePipelines(context.directory, host, { force: options.force === true });
@@ -355,8 +355,9 @@ function runCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("run")
     .summary("run the committed workflow on this machine")
     .description(
-      "Carries out the jobs of .github/workflows/spacktainers.yml here, in copies of the working tree, as GitHub would for an event: conditions, matrices, outputs and artefacts are worked out; actions that set a runner up are left out. Registries, caches and secrets are those of this machine.",
+      "Carries out the jobs of .github/workflows/spacktainers.yml, or of .gitlab-ci.yml and the pipelines that it makes, in copies of the working tree, as GitHub or GitLab would for an event: conditions, matrices, outputs and artefacts are worked out; actions that set a runner up are left out. Registries, caches and secrets are those of this machine.",
     )
+    .addOption(new Option("--host <name>", "whose pipeline").choices(["github", "gitlab"]).default("github"))
     .addOption(
       new Option("--event <name>", "what happened")
         .choices(["push", "pull_request", "workflow_dispatch", "schedule"])
@@ -379,8 +380,11 @@ Examples:
     )
     .action(
       verbAction<RunOptions>(program, outcome, async (context, options) => {
-        const { runPipeline } = await import("../../commands/ci/runPipeline.ts");
-        const result = await runPipeline({
+        const run =
+          options.host === "gitlab"
+            ? (await import("../../commands/ci/runGitlab.ts")).runGitlab
+            : (await import("../../commands/ci/runPipeline.ts")).runPipeline;
+        const result = await run({
           directory: context.directory,
           event: options.event,
           labels: options.label ?? [],
@@ -405,6 +409,7 @@ Examples:
 }
 
 interface RunOptions {
+  readonly host: "github" | "gitlab";
   readonly event: "push" | "pull_request" | "workflow_dispatch" | "schedule";
   readonly label?: readonly string[];
   readonly base: string;

@@ -162,8 +162,18 @@ async function runScript(
   return status === 0;
 }
 
-/** Runs bash as GitHub does, in a group of its own, of which nothing is left when it ends. */
-function runBash(local: LocalJob, file: string, env: NodeJS.ProcessEnv, cwd: string): Promise<number> {
+/**
+ * Runs a script by bash as GitHub does, in a group of its own, of which nothing is left when it ends.
+ *
+ * @returns its status; -1 when a signal ended it
+ * @throws SpacktainersError INTERRUPTED
+ */
+export function runBash(
+  local: Pick<LocalJob, "signal" | "secrets" | "timeout" | "onLine">,
+  file: string,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<number> {
   const { signal, secrets, timeout } = local;
   return new Promise((done, fail) => {
     const child = spawn("bash", ["--noprofile", "--norc", "-eo", "pipefail", file], {

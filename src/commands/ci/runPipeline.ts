@@ -179,7 +179,7 @@ async function readWorkflow(file: string): Promise<Workflow> {
 }
 
 /** A folder with a program that is this one, to be put on the search path. */
-async function makeProgram(folder: string, self: readonly string[]): Promise<string> {
+export async function makeProgram(folder: string, self: readonly string[]): Promise<string> {
   await mkdir(folder, { recursive: true });
   const program = join(folder, "spacktainers");
   await writeFile(program, `#!/bin/sh\nexec ${self.map(shellWord).join(" ")} "$@"\n`);
@@ -248,7 +248,12 @@ function matrixOf(
 }
 
 /** What is in the working tree, committed or not, as a clone of its own with all of the history. */
-async function copyWorkingTree(top: string, into: string, work: string, signal: AbortSignal): Promise<void> {
+export async function copyWorkingTree(
+  top: string,
+  into: string,
+  work: string,
+  signal: AbortSignal,
+): Promise<void> {
   const clone = await runTool(["git", "clone", "--quiet", "--shared", top, into], { signal });
   if (clone.status !== 0)
     throw new SpacktainersError("PROCESS_FAILED", `git clone failed: ${lastLine(clone.stderr)}`, {

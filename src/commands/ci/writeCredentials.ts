@@ -119,7 +119,7 @@ export async function writeCredentials({
   return {
     folder: output,
     variables: [...variables.keys()],
-    missing: secrets.flatMap(({ name, required }) => (required && given(name) === undefined ? [name] : [])),
+    missing: secrets.flatMap(({ name, required }) => (required && isLacking(env, name) ? [name] : [])),
   };
 }
 
@@ -132,6 +132,11 @@ export function githubVariables(variables: ReadonlyMap<string, string>): string 
       return `${name}<<${end}\n${value}\n${end}\n`;
     })
     .join("");
+}
+
+/** GitHub gives a job the secrets that it names, empty where nobody set them; others are not its own. */
+function isLacking(env: NodeJS.ProcessEnv, name: string): boolean {
+  return env[name] === "" || (env[name] === undefined && env.GITHUB_ACTIONS !== "true");
 }
 
 function pair(id: string | undefined, secret: string | undefined): readonly [string, string] | undefined {

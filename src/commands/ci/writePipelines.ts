@@ -13,6 +13,7 @@ import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { toolVersion } from "../../util/toolVersion.ts";
 import { planFile } from "./planPipeline.ts";
+import { environmentNamed } from "./publishImages.ts";
 
 /** Who runs pipelines. */
 export const pipelineHosts = ["github", "gitlab"] as const;
@@ -64,12 +65,28 @@ export async function writePipelines(
  * The child pipeline of a plan, for GitLab.
  *
  * @param folder the one that `ci plan` wrote
+ * @param env `CI_PIPELINE_ID`: the pipeline that it belongs to; `ENVIRONMENT`: where it publishes; default that of requests
+ * @throws SpacktainersError USAGE for an environment that there is not, or a pipeline that has no number
  */
-export async function childPipeline(directory: string, folder: string): Promise<string> {
+export async function childPipeline(
+  directory: string,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
   const repository = await openSoundRepository(directory);
   const file = join(folder, planFile);
   const plan = parseCiPlan(await readTextFile(file, longestFile * 4), file);
-  return gitlabChild(await pipelineOf(repository), repository.configuration, plan, toolVersion());
+  const { configuration } = repository;
+  const pipeline = env.CI_PIPELINE_ID || "0";
+  if (!/^\d+$/.test(pipeline)) throw new SpacktainersError("USAGE", "CI_PIPELINE_ID is no number");
+  const environment = environmentNamed(
+    configuration.ci,
+    env.ENVIRONMENT || configuration.ci.pullRequests,
+  ).name;
+  return gitlabChild(await pipelineOf(repository), configuration, plan, toolVersion(), {
+    pipeline,
+    environment,
+  });
 }
 
 /** What `ci check` found. */
