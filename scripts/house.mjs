@@ -28,6 +28,8 @@ export const modules = [
   "dockerfile",
   "hpc",
   "pipeline",
+  "scaffold",
+  "ci",
   "commands",
   "cli",
 ];
@@ -63,6 +65,11 @@ export const innerOrders = {
     "run",
     "test",
     "cache",
+    "ci",
+    "init",
+    "add",
+    "migrate",
+    "reproduce",
   ],
 };
 

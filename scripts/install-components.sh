@@ -124,4 +124,21 @@ if command -v go >/dev/null && ! command -v crane >/dev/null && [ ! -x .scratch/
     go install github.com/google/go-containerregistry/cmd/crane@v0.22.1 >/dev/null 2>&1 ||
     echo "components: crane cannot be installed: the tests with a second registry are skipped"
 fi
+
+# Checkers of pipelines: actionlint for GitHub's workflows, where there is Go; GitLab's published schema, which comes with
+# check-jsonschema: fetched, not installed.
+if command -v go >/dev/null && ! command -v actionlint >/dev/null && [ ! -x .scratch/go/bin/actionlint ]; then
+  GOBIN="$PWD/.scratch/go/bin" CGO_ENABLED=0 timeout 240 \
+    go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 >/dev/null 2>&1 ||
+    echo "components: actionlint cannot be installed: the tests with it are skipped"
+fi
+if [ ! -f .scratch/gitlab-ci-schema.json ]; then
+  work=$(mktemp -d)
+  { .scratch/python/bin/python -m pip download --quiet --no-deps --dest "$work" check-jsonschema==0.39.0 ||
+    python3 -m pip download --quiet --no-deps --dest "$work" check-jsonschema==0.39.0; } >/dev/null 2>&1
+  { python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read("check_jsonschema/builtin_schemas/vendor/gitlab-ci.json"))' \
+    "$work"/check_jsonschema-*.whl >.scratch/gitlab-ci-schema.part && mv .scratch/gitlab-ci-schema.part .scratch/gitlab-ci-schema.json; } 2>/dev/null ||
+    echo "components: the schema of GitLab's pipelines cannot be fetched: the test with it is skipped"
+  rm -rf "$work" .scratch/gitlab-ci-schema.part
+fi
 exit 0

@@ -1,16 +1,9 @@
 /** A small form in the terminal: asks for what a job does not say yet. */
-import { createInterface } from "node:readline/promises";
 import { parseResource, resourceFields } from "../hpc/resourceFields.ts";
 import type { JobResources } from "../hpc/site.ts";
-import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { asSpacktainersError } from "../util/errors.ts";
 import { escapeControlsInLine } from "../util/escapeControls.ts";
-
-/** Where the form is shown. */
-export interface FormTerminal {
-  readonly input: NodeJS.ReadableStream;
-  readonly output: NodeJS.WritableStream;
-  readonly signal?: AbortSignal;
-}
+import { type FormTerminal, openConversation, yesOrNo } from "./conversation.ts";
 
 /** What the form starts with. */
 export interface FormDefaults {
@@ -38,28 +31,10 @@ export interface FormAnswers {
  *   somebody whose connection broke, says nothing; the signal's reason
  */
 export async function askForJob(defaults: FormDefaults, terminal: FormTerminal): Promise<FormAnswers> {
-  const { input, output, signal } = terminal;
-  const form = createInterface({ input, output });
-  // Lines may come before they are asked for.
-  const lines = form[Symbol.asyncIterator]();
-  const close = (): void => form.close();
-  // On a terminal the key comes to us, not a signal.
-  form.once("SIGINT", close);
-  signal?.addEventListener("abort", close, { once: true });
-  const ask = async (question: string): Promise<string> => {
-    // What is deleted on the line is drawn again behind the question.
-    form.setPrompt(question);
-    if (signal?.aborted !== true) form.prompt();
-    const next = await lines.next();
-    if (next.done !== true) return next.value.trim();
-    output.write("\n");
-    throw (
-      signal?.reason ??
-      new SpacktainersError("INTERRUPTED", "the form was not filled in to its end", {
-        hint: "nothing was written and nothing submitted",
-      })
-    );
-  };
+  const form = openConversation(terminal, [
+    "the form was not filled in to its end",
+    "nothing was written and nothing submitted",
+  ]);
   const resources: Record<string, string | number> = {};
   try {
     for (const { field, key, question } of resourceFields) {
@@ -67,41 +42,23 @@ export async function askForJob(defaults: FormDefaults, terminal: FormTerminal):
       const usual = defaults.site[field];
       const shown = usual === undefined ? "none" : escapeControlsInLine(String(usual));
       for (;;) {
-        const answer = await ask(`${question} [${shown}]: `);
+        const answer = await form.line(`${question} [${shown}]: `);
         if (answer === "") break;
         try {
           resources[field] = parseResource(key, answer);
           break;
         } catch (error) {
-          explain(output, asSpacktainersError(error).message);
+          form.explain(asSpacktainersError(error).message);
         }
       }
     }
     let { command } = defaults;
-    while (command.length === 0) command = splitWords(await ask("Command in the container: "));
-    const submit = defaults.offerSubmit && (await askWhether(ask, output, "Submit it now, yes or no [no]: "));
+    while (command.length === 0) command = splitWords(await form.line("Command in the container: "));
+    const submit = defaults.offerSubmit && (await form.ask("Submit it now, yes or no", "no", yesOrNo));
     return { resources: { ...defaults.given, ...resources }, command, submit };
   } finally {
-    signal?.removeEventListener("abort", close);
     form.close();
   }
-}
-
-async function askWhether(
-  ask: (question: string) => Promise<string>,
-  output: NodeJS.WritableStream,
-  question: string,
-): Promise<boolean> {
-  for (;;) {
-    const answer = (await ask(question)).toLowerCase();
-    if (answer === "" || "no".startsWith(answer)) return false;
-    if ("yes".startsWith(answer)) return true;
-    explain(output, "the answer is yes or no");
-  }
-}
-
-function explain(output: NodeJS.WritableStream, message: string): void {
-  output.write(`  ${escapeControlsInLine(message)}\n`);
 }
 
 /** Words as a shell takes them apart at blanks and quotes; nothing is filled in. */

@@ -1,24 +1,29 @@
 import type { Command } from "commander";
 import type { VerbOutcome } from "./context.ts";
+import { addVerb } from "./verbs/add.ts";
 import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { cacheVerb } from "./verbs/cache.ts";
 import { checkVerb } from "./verbs/check.ts";
+import { ciVerb } from "./verbs/ci.ts";
 import { completionVerb } from "./verbs/completion.ts";
 import { diffVerb } from "./verbs/diff.ts";
 import { dockerfileVerb } from "./verbs/dockerfile.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
 import { execVerb } from "./verbs/exec.ts";
 import { explainVerb } from "./verbs/explain.ts";
+import { initVerb } from "./verbs/init.ts";
 import { jobVerb } from "./verbs/job.ts";
 import { keysVerb } from "./verbs/keys.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
+import { migrateVerb } from "./verbs/migrate.ts";
 import { namesVerb } from "./verbs/names.ts";
 import { planVerb } from "./verbs/plan.ts";
 import { pullVerb } from "./verbs/pull.ts";
 import { pushVerb } from "./verbs/push.ts";
 import { rebaseVerb } from "./verbs/rebase.ts";
+import { reproduceVerb } from "./verbs/reproduce.ts";
 import { runVerb } from "./verbs/run.ts";
 import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
@@ -35,6 +40,9 @@ export type Verb = (program: Command, outcome: VerbOutcome) => Command;
 
 /** All verbs by name, in the order `--help` lists them. */
 export const verbs: Readonly<Record<string, Verb>> = {
+  init: initVerb,
+  add: addVerb,
+  migrate: migrateVerb,
   list: listVerb,
   check: checkVerb,
   lock: lockVerb,
@@ -58,9 +66,11 @@ export const verbs: Readonly<Record<string, Verb>> = {
   sbom: sbomVerb,
   sign: signVerb,
   verify: verifyVerb,
+  reproduce: reproduceVerb,
   keys: keysVerb,
   cache: cacheVerb,
   spack: spackVerb,
+  ci: ciVerb,
   completion: completionVerb,
   version: versionVerb,
 };

@@ -4,6 +4,8 @@ import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
 import { checkAddresses } from "./addressProblems.ts";
 import { checkCaches } from "./cacheProblems.ts";
+import { type CiConfiguration, completeCi } from "./ciConfiguration.ts";
+import { checkCi } from "./ciProblems.ts";
 import { checkBase, checkLayers, removeFaulty, reportIssue } from "./configurationProblems.ts";
 import { type ConfigurationFile, configurationSchema } from "./configurationSchema.ts";
 import { parsePositionedYaml, placeOfPath, plainValue } from "./positionedYaml.ts";
@@ -140,6 +142,7 @@ export interface Configuration {
   readonly strip: boolean;
   readonly spack: SpackConfiguration;
   readonly sites: ReadonlyMap<string, SiteConfiguration>;
+  readonly ci: CiConfiguration;
   readonly install: {
     readonly root: string;
     /** In the order of the file: spec (or `all`) to format. Undefined: as the package's Spack generation has it. */
@@ -197,6 +200,7 @@ export function readConfiguration(
   checkCaches(tree, problems);
   checkAddresses(tree, problems);
   checkLayers(tree, problems);
+  checkCi(tree, problems);
   const placeOf = (path: readonly PropertyKey[]) => placeOfPath(tree, path, "value");
   const sound = complete(parsed.data ?? soundParts(value), file, root, placeOf);
   return {
@@ -271,6 +275,7 @@ function complete(
     strip: file.strip ?? true,
     spack: completeSpack(file.spack ?? {}, absolute, (path) => placeOf(["spack", ...path])),
     sites: new Map(Object.entries(file.sites ?? {})),
+    ci: completeCi(file.ci ?? {}),
     install: {
       root: file.install?.root ?? "/opt/software",
       projections: projections === undefined ? undefined : Object.entries(projections),
@@ -297,6 +302,9 @@ function completeCache(
   const given = typeof cache === "string" ? { url: cache } : cache;
   const trust = given.trust === undefined ? [] : many(given.trust);
   const isUrl = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(given.url) || given.url.startsWith("file:");
+  // Pipelines have keys of their own for caches (docs/ci.md).
+  const ofPipeline = given.url.startsWith("s3:") ? process.env.AWS_CACHE_PROFILE || undefined : undefined;
+  const profile = given.profile ?? ofPipeline;
   return {
     url: isUrl ? given.url : absolute(given.url),
     trust: trust.map((path, at) => ({
@@ -310,7 +318,7 @@ function completeCache(
     s3: {
       ...(given.endpoint === undefined ? {} : { endpoint: given.endpoint }),
       ...(given.region === undefined ? {} : { region: given.region }),
-      ...(given.profile === undefined ? {} : { profile: given.profile }),
+      ...(profile === undefined ? {} : { profile }),
       ...(given.anonymous === undefined ? {} : { anonymous: given.anonymous }),
     },
     place: placeOf(["caches", index]),

@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { once } from "../util/once.ts";
+import { ciSchema } from "./ciSchema.ts";
 import { siteSchema } from "./siteSchema.ts";
 import { spackSchema } from "./spackSchema.ts";
 
@@ -201,6 +202,7 @@ export const configurationSchema = once(() => {
       signing: signing.optional(),
       layers: layers.optional(),
       strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
+      ci: z.lazy(ciSchema).optional().describe("Pipelines: what `ci github` and `ci gitlab` write."),
       spack: z.lazy(spackSchema).optional().describe("Only for building what the caches lack."),
       sites: z
         .record(name, z.lazy(siteSchema))

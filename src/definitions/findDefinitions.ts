@@ -232,7 +232,7 @@ async function collectFile(
 function addContainer(found: Found, container: Container): void {
   found.containers.push(container);
   const { name, arch, path } = container;
-  if (namePattern.test(name)) return;
+  if (isContainerName(name)) return;
   addBroken(
     found,
     { name, arch, path, container },
@@ -242,6 +242,24 @@ function addContainer(found: Found, container: Container): void {
       "use lower-case letters and digits, with single `.`, `_` or `-` between them",
     ),
   );
+}
+
+/**
+ * The container's name that is nearest to a name of a file or folder: lower case, `-` for what a name cannot have.
+ *
+ * @returns `container` where nothing is left
+ */
+export function containerNameFrom(text: string): string {
+  const name = text
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[._-]+|[._-]+$/g, "");
+  return name === "" ? "container" : name;
+}
+
+/** True for what can be the name of a container. */
+export function isContainerName(text: string): boolean {
+  return namePattern.test(text);
 }
 
 /** A container that is not part of a repository: a `spack.yaml`, or a folder with one. `undefined` if it is neither. */
@@ -261,7 +279,7 @@ export async function containerAtPath(path: string, arch: Architecture): Promise
   const lock = join(folder, inFolder ? "spack.lock" : `${stem}.lock`);
   const epilogue = join(folder, epilogueName);
   return {
-    name: inFolder ? basename(folder) : stem,
+    name: containerNameFrom(inFolder ? basename(folder) : stem),
     arch,
     kind: file.endsWith(".def") ? "def" : "spack",
     path,

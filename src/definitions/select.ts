@@ -20,7 +20,8 @@ export interface Selection {
  * The definitions that a command line asks for, each once, in the repository's order (then paths outside of it in the
  * order given). A NAME is, in this order: a container's name or `arch/name`, a glob over these (`*`, `?`), a path of a
  * definition file or its folder. Parked containers are selected by `arch/name` with their exact name, when no other has it,
- * or by path only. Broken definitions are selected like others, and concern nobody else.
+ * or by path only. Broken definitions are selected like others, and concern nobody else. Where the repository has no definitions
+ * at all, a `spack.yaml` in `cwd` is the one container.
  *
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, with the nearest names
  */
@@ -29,7 +30,10 @@ export async function selectDefinitions(
   selection: Selection,
 ): Promise<readonly Definition[]> {
   const { names, arch, cwd } = selection;
-  const all = inDefinitionOrder([...repository.containers, ...repository.broken]);
+  const inRepository = inDefinitionOrder([...repository.containers, ...repository.broken]);
+  // A folder with a spack.yaml is a container, and needs no repository.
+  const lone = inRepository.length === 0 ? await loneContainer(cwd, arch) : undefined;
+  const all = lone === undefined ? inRepository : [lone];
   const here = all.filter((one) => arch === undefined || one.arch === undefined || one.arch === arch);
   if (names.length === 0) return here.filter((one) => one.kind === "broken" || !one.parked);
   const chosen = new Set<Definition>();
@@ -68,6 +72,11 @@ export async function selectContainers(
   const broken = selected.flatMap((one) => (one.kind === "broken" ? one.errors : []));
   if (broken.length > 0 && selection.names.length > 0) throw oneError(broken);
   return selected.flatMap((one) => (one.kind === "broken" ? [] : [one]));
+}
+
+/** The container that a folder without definitions is itself, by the `spack.yaml` in it. */
+async function loneContainer(folder: string, arch: Architecture | undefined): Promise<Container | undefined> {
+  return containerAtPath(folder, arch ?? hostArchitecture());
 }
 
 /** In the repository's order: by architecture (unknown ones first), name and path. */
@@ -124,7 +133,7 @@ function unknownContainer(
           (imageWords.test(name)
             ? "that is an image; this takes containers, which have a definition"
             : containers.length === 0
-              ? `no containers were found: definitions belong into container_definitions/${architectures[0]}/<name>/spack.yaml`
+              ? `no containers were found: definitions belong into container_definitions/${architectures[0]}/<name>/spack.yaml; or name the path of a spack.yaml`
               : "`spacktainers list` shows what there is"));
   const what = /[*?]/.test(name) ? `no container matches \`${name}\`` : `there is no container \`${name}\``;
   return new SpacktainersError("UNKNOWN_CONTAINER", arch === undefined ? what : `${what} for ${arch}`, {

@@ -63,7 +63,7 @@ export async function pushContainers(request: PushRequest): Promise<PushOutcome>
     const push = async (container: Container): Promise<PushedContainer> => {
       if (container.kind === "def")
         return pushDefinition(container, registries, configuration, request, workshop);
-      const publish = publisher(configuration, workshop);
+      const publish = workshop.building === undefined ? undefined : publisher(configuration, workshop);
       const provided = await buildMissing(container, configuration, workshop, publish);
       const neighbours = neighboursOf(container, repository);
       return pushContainer(provided.container, neighbours, registries, configuration, request, workshop);

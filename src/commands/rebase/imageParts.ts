@@ -229,8 +229,12 @@ function wordsOf(annotations: Annotations, labels: Annotations): Pick<ImageParts
   };
 }
 
-/** The manifest and the lock, which the top layer has. */
-async function readTopLayer(
+/**
+ * The manifest and the lock, which the top layer has.
+ *
+ * @throws {SpacktainersError} `ARCHIVE_INVALID` without them; of reading the layer
+ */
+export async function readTopLayer(
   { place }: OciImage,
   top: OciLayer | undefined,
 ): Promise<{ readonly manifest: string; readonly lock: string }> {

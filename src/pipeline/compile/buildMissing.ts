@@ -66,7 +66,7 @@ export async function buildMissing(
     const compiled =
       needed.graph.nodes.length === 0
         ? undefined
-        : await compile(chosen, roots, needed, building, await builder(), tools, publish).catch(
+        : await compileChoice(chosen, roots, needed, building, await builder(), tools, publish).catch(
             (thrown: unknown) => {
               throw unpublished.length === 0 ? thrown : oneError([...errorsOf(thrown), ...unpublished]);
             },
@@ -182,7 +182,12 @@ function isLack(error: unknown): boolean {
   );
 }
 
-async function compile(
+/**
+ * Builds what of a choice is needed and in no cache.
+ *
+ * @throws SpacktainersErrors as `compilePackages`; of opening the executor
+ */
+export async function compileChoice(
   { loaded, lock, lockText }: Choice,
   roots: readonly DagHash[],
   needed: NeededPackages,

@@ -135,7 +135,7 @@ export async function decideImage(
       created: plan.created,
       labels,
       annotations: { ...manifestAnnotations(plan.source), ...continued?.annotations },
-      completion: completed.completion,
+      completion: completed.completion ?? plan.completion,
     });
     const contents = [
       ...(baseContents === undefined ? [] : [baseContents]),

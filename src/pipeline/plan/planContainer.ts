@@ -3,6 +3,7 @@
  * `plan` shows it.
  */
 import { imageMtime } from "../../archive/entry.ts";
+import type { Completion } from "../../base/completions.ts";
 import type { BuildBaseOptions, PlannedBase } from "../../base/types.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
@@ -23,6 +24,7 @@ import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
 import type { PlannedEpilogue } from "./planEpilogue.ts";
 import { imageSettings, type PackagePlan, planPackages } from "./planPackages.ts";
 import { sourceFacts } from "./sourceFacts.ts";
+import type { LockUse } from "./useLocks.ts";
 
 /** What a build of a container consists of. */
 export interface ContainerPlan extends OpenedContainer, PackagePlan {
@@ -43,6 +45,13 @@ export interface ContainerPlan extends OpenedContainer, PackagePlan {
   readonly source: SourceFacts | undefined;
   /** Of the base's manifest, when it is an image. */
   readonly baseDigest: Digest | undefined;
+  /** Of an image that is made again: what its base was completed with then. */
+  readonly completion?: Completion | undefined;
+}
+
+/** What an image says of itself that is made again: it takes the place of what the definition's surroundings say now. */
+export interface RemadeImage extends Pick<ContainerPlan, "allow" | "created" | "source" | "completion"> {
+  readonly locks: LockUse;
 }
 
 /** What planning asks, and whom it tells. */
@@ -61,6 +70,7 @@ const layersOnTop = 1;
  * Reads a container's definition and locks, chooses its packages, decides what its base and its layers are. Metadata is asked
  * for, archives are not.
  *
+ * @param remade of an image that is made again
  * @throws {SpacktainersError} as `openContainerForBuild` and `planPackages`; of planning a base; `BASE_INVALID` when the base leaves
  *   no room for layers
  */
@@ -69,8 +79,10 @@ export async function planContainer(
   configured: Configuration,
   request: PlanningRequest,
   tools: PlanningTools,
+  remade?: RemadeImage,
 ): Promise<ContainerPlan> {
-  const opened = await openContainerForBuild(container, configured, request, tools);
+  const read = await openContainerForBuild(container, configured, request, tools);
+  const opened = remade === undefined ? read : { ...read, locks: remade.locks };
   const { configuration, locks } = opened;
   const epilogue =
     container.epilogue === undefined
@@ -92,7 +104,10 @@ export async function planContainer(
   );
   try {
     // Git is asked meanwhile, too.
-    const source = sourceFacts(configuration.root, container.path, decidingFiles(container, configuration));
+    const source =
+      remade === undefined
+        ? sourceFacts(configuration.root, container.path, decidingFiles(container, configuration))
+        : remade.source;
     const packages = await planPackages(opened, imageSettings(configuration, request), tools);
     const underneath = await base.planned;
     return {
@@ -108,8 +123,9 @@ export async function planContainer(
         underneath.layerCount + (epilogue?.layerCount ?? 0),
         tools,
       ),
-      allow: [...configuration.linkage.allowUnresolved, ...request.allowUnresolved],
-      created: createdTime([imageMtime, ...snapshotTime(configuration.base)]),
+      allow: remade?.allow ?? [...configuration.linkage.allowUnresolved, ...request.allowUnresolved],
+      created: remade?.created ?? createdTime([imageMtime, ...snapshotTime(configuration.base)]),
+      completion: remade?.completion,
       source: await source,
       baseDigest: underneath.image?.digest ?? (await baseDigest(configuration.base, container.arch)),
     };

@@ -1,0 +1,48 @@
+/** The page beside the workflows that says which secrets and variables they take. */
+import type { Configuration } from "../definitions/configuration.ts";
+import { buildLabels } from "./githubWorkflow.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+/** Where the page lies, by who runs the pipelines. */
+export const secretsPages = { github: ".github/spacktainers.md", gitlab: ".gitlab/spacktainers.md" } as const;
+
+/** The page, as Markdown. */
+export function secretsPage(
+  host: keyof typeof secretsPages,
+  pipeline: Pipeline,
+  { ci }: Configuration,
+): string {
+  const where =
+    host === "github"
+      ? "Settings, Secrets and variables, Actions; those of one environment belong to the environment."
+      : "Settings, CI/CD, Variables; masked, and protected where only protected branches publish. Keys can be of type file.";
+  const request = host === "github" ? "pull request" : "merge request";
+  const rows = [
+    ...pipeline.secrets.map(
+      ({ name, kind, purpose, required }) =>
+        `| \`${name}\` | ${kind}${required ? "" : ", optional"} | ${purpose} |`,
+    ),
+    ...[...ci.secrets].map(
+      ([name, purpose]) => `| \`${name}\` | secret of other workflows | ${cell(purpose)} |`,
+    ),
+  ];
+  return `<!-- Written by \`spacktainers ci ${host}\`; \`spacktainers ci check\` compares. -->
+# Pipelines
+
+| when | what |
+|---|---|
+| a ${request} is opened | definitions and pipelines are checked; it is said which label builds |
+| it has the label \`${buildLabels.containers}\` | the containers that it changes are built, tested, and published to ${ci.pullRequests} |
+| it has the label \`${buildLabels.withBase}\` | the builder and runtime images are made first |
+| \`${ci.branch}\` changes | what changed is published to ${ci.main}: base images, containers |
+| by hand | one container or all, to ${ci.environments.map(({ name }) => name).join(", ")} |
+${ci.rebase === undefined ? "" : `| ${host === "github" ? `\`${ci.rebase}\` (UTC)` : "on the schedule"} | published images are put on the newest base |\n`}
+## Secrets and variables
+
+${rows.length === 0 ? "None are needed." : `${where}\n\n| name | kind | what it is |\n|---|---|---|\n${rows.join("\n")}`}
+${ci.oidc === undefined ? "" : "\nAWS is used by OpenID Connect: no key of it is stored.\n"}`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}

@@ -1,0 +1,70 @@
+import { Command } from "commander";
+import type { ReproduceResult } from "../../commands/reproduce/reproduceImage.ts";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { addSelectionOptions, addWorkshopOptions, type WorkshopOptions } from "../options.ts";
+import { workshopRequest } from "../requests.ts";
+
+interface ReproduceOptions extends WorkshopOptions {
+  readonly arch?: string;
+  readonly base?: string;
+}
+
+/** `reproduce`: an image made again, and compared. */
+export function reproduceVerb(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("reproduce")
+    .summary("make a published image again, and compare")
+    .description(
+      "Makes an image again from what it says of itself - its environment and lock, its base, how it was put together - and compares: the same digest, or what differs and why it may. Caches and keys are those of the configuration. Exit status 1 when it is not the same.",
+    )
+    .argument("<image>", "a container's name, a layout or an archive, or a name in a registry");
+  addSelectionOptions(command).option(
+    "--base <base>",
+    "the base, where it is a file that the image does not name: rootfs:FILE, oci:DIR",
+  );
+  return addWorkshopOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers reproduce ghcr.io/my-org/spack-hello-mpi:1.0.0
+  $ spacktainers reproduce oci:dist/amd64/hello-mpi --cache s3://my-cache --trust cache.pub`,
+    )
+    .action(
+      verbAction<ReproduceOptions>(program, outcome, async (context, options, [image = ""]) => {
+        const { reproduceImage } = await import("../../commands/reproduce/reproduceImage.ts");
+        const result = await reproduceImage({
+          ...workshopRequest(context, options),
+          image,
+          arch: options.arch,
+          base: options.base,
+        });
+        context.reporter.close();
+        if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+        else context.print(reproduceText(result));
+        return result.reproduced ? 0 : 1;
+      }),
+    );
+}
+
+/** What came of it, for people. */
+function reproduceText({
+  name,
+  version,
+  arch,
+  digest,
+  made,
+  reproduced,
+  differences,
+}: ReproduceResult): string {
+  const head = `${name} ${version} ${arch}`;
+  if (reproduced) return `${head}  reproduced: the same bytes\n  ${digest}`;
+  return [
+    `${head}  ${made === undefined ? "cannot be made again" : "is not the same"}`,
+    `  published  ${digest}`,
+    ...(made === undefined ? [] : [`  made       ${made}`]),
+    ...differences.flatMap(({ subject, message, reason }) => [
+      `  ${subject}: ${message}`,
+      ...(reason === undefined ? [] : [`      ${reason}`]),
+    ]),
+  ].join("\n");
+}

@@ -1,0 +1,105 @@
+/** What an image says of how it was made. */
+import type { Annotations } from "../../archive/oci/types.ts";
+import type { Completion } from "../../base/completions.ts";
+import type { BasePackage } from "../../base/types.ts";
+import type { Architecture } from "../../definitions/configuration.ts";
+import {
+  assemblyAnnotation,
+  baseKeyAnnotation,
+  completionAnnotation,
+  epilogueAnnotation,
+  layerKeysAnnotation,
+} from "../../image/annotations.ts";
+import type { OciImage } from "../../image/image.ts";
+import { isRegistryImage } from "../../image/openRegistryImage.ts";
+import { type AssemblyFacts, parseAssemblyFacts } from "../../pipeline/assemble/assemblyFacts.ts";
+import { factsLeft } from "../../pipeline/describe/describedFacts.ts";
+import type { RecordedPackages } from "../../supply/recordedPackages.ts";
+import { parseDigest } from "../../util/digest.ts";
+import { SpacktainersError } from "../../util/errors.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import { readTopLayer } from "../rebase/imageParts.ts";
+import { registryRecords } from "../rebase/imageRecords.ts";
+
+/** What an image says of itself. */
+export interface ToldImage {
+  readonly name: string;
+  readonly version: string;
+  readonly arch: Architecture;
+  readonly assembly: AssemblyFacts;
+  /** Texts of `spack.yaml` and `spack.lock`. */
+  readonly manifest: string;
+  readonly lock: string;
+  readonly labels: Annotations;
+  readonly annotations: Annotations;
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly completion: Completion | undefined;
+  /** OS packages underneath; undefined where they are not recorded with what identifies them. */
+  readonly basePackages: readonly BasePackage[] | undefined;
+  /** Archives of packages by hash, as far as they are recorded. */
+  readonly archives: RecordedPackages;
+  /** Keys of the fragments in its layers, in their order. */
+  readonly fragments: readonly string[];
+  readonly hasEpilogue: boolean;
+  /** Version of the program that made it; undefined: not recorded. */
+  readonly toolVersion: string | undefined;
+}
+
+/**
+ * Reads what an image says of itself: annotations, the top layer, and what was published or left beside it.
+ *
+ * @throws {SpacktainersError} `NOT_SUPPORTED` for an image that does not say what it was made from; of reading it
+ */
+export async function toldFacts(image: OciImage, emit: EmitEvent): Promise<ToldImage> {
+  const { place } = image;
+  const annotations = image.manifest.value.annotations ?? {};
+  const config = (await image.config()).value;
+  const { architecture: arch } = config;
+  const name = annotations["org.opencontainers.image.title"];
+  const version = annotations["org.opencontainers.image.version"];
+  const said = annotations[assemblyAnnotation];
+  if (
+    said === undefined ||
+    name === undefined ||
+    version === undefined ||
+    (arch !== "amd64" && arch !== "arm64")
+  )
+    throw new SpacktainersError("NOT_SUPPORTED", "the image does not say what it was made from", {
+      place,
+      hint: "only images of `spacktainers build` and `push` do",
+    });
+  const layers = await image.layers();
+  const hasEpilogue = annotations[epilogueAnnotation] !== undefined;
+  // The layers of an epilogue are above it.
+  const top = layers.findLastIndex((layer) => layer.annotations?.[layerKeysAnnotation] !== undefined) + 1;
+  const { manifest, lock } = await readTopLayer(image, layers[hasEpilogue ? top : layers.length - 1]);
+  const facts = await factsLeft(image);
+  const records = isRegistryImage(image) ? registryRecords(image, [], emit) : undefined;
+  const baseKey = parseDigest(layers[0]?.annotations?.[baseKeyAnnotation] ?? "");
+  const published = baseKey === undefined ? undefined : await records?.basePackages(baseKey);
+  const [key, ...libraries] = annotations[completionAnnotation]?.split(" ") ?? [];
+  const completionKey = parseDigest(key ?? "");
+  return {
+    name,
+    version,
+    arch,
+    assembly: parseAssemblyFacts(said, place),
+    manifest,
+    lock,
+    labels: config.config?.Labels ?? {},
+    annotations,
+    created: Math.trunc(Date.parse(config.created ?? "") / 1000) || 0,
+    completion: completionKey === undefined ? undefined : { key: completionKey, libraries },
+    basePackages: facts?.base.packages ?? published,
+    archives:
+      facts === undefined
+        ? ((await records?.recorded()) ?? new Map())
+        : new Map(
+            facts.packages.map(({ spec, archive, license }) => [spec.hash, { archive, license }] as const),
+          ),
+    fragments: layers.flatMap((layer) => layer.annotations?.[layerKeysAnnotation]?.split(" ") ?? []),
+    hasEpilogue,
+    toolVersion: facts?.toolVersion,
+  };
+}

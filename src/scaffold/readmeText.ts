@@ -1,0 +1,53 @@
+import { configurationFileName } from "../definitions/configuration.ts";
+import type { ScaffoldAnswers } from "./types.ts";
+
+/** The text of a new repository's README: for those who use its containers and those who change them. */
+export function readmeText({ title, example, architectures, registries, isDemo }: ScaffoldAnswers): string {
+  const name = example?.name ?? "NAME";
+  const arch = architectures[0] ?? "amd64";
+  const lines = [
+    `# ${title}`,
+    "",
+    "Containers built with Spack packages by Spacktainers.",
+    "",
+    "## Use a container",
+    "",
+    "```sh",
+    "spacktainers list                     # what there is",
+    `spacktainers build ${name}`,
+    `spacktainers run ${name} -- ${example?.command ?? "COMMAND"}`,
+    `spacktainers sif ${name}              # a file for Apptainer`,
+    "```",
+    "",
+    ...(registries[0] === undefined
+      ? []
+      : [`Published images are in \`${registries[0].url}\`; \`spacktainers pull ${name}\` fetches one.`, ""]),
+    "On a cluster: describe it in `sites/` (the files there are examples), then",
+    `\`spacktainers job ${name} --site SITE -- COMMAND\` writes its batch script, and \`spacktainers doctor SITE ${name}\` says whether it can work.`,
+    "",
+    "## Add or change a container",
+    "",
+    "```sh",
+    "spacktainers add simulation 'hdf5+mpi' 'py-numpy@1.26:'",
+    "spacktainers check                    # every mistake, with line and column",
+    "spacktainers plan simulation          # what a build would do",
+    "spacktainers build simulation",
+    "spacktainers lock simulation          # keep to what was chosen",
+    "```",
+    "",
+    "## What is where",
+    "",
+    "| path | what |",
+    "|---|---|",
+    `| \`${configurationFileName}\` | build caches, who may sign, the base, registries |`,
+    `| \`container_definitions/${arch}/NAME/spack.yaml\` | a container: its Spack specs |`,
+    "| `sites/` | clusters |",
+    "| `builder/`, `runtime/` | Dockerfiles of base images, for builds by Podman: `spacktainers base build` |",
+    "| `schema/` | what editors complete and check with |",
+    ...(isDemo
+      ? ["| `demo/` | the demonstration's build cache; delete it when you have a cache of your own |"]
+      : []),
+    "",
+  ];
+  return lines.join("\n");
+}
