@@ -62,7 +62,9 @@ export function buildPlanText({ name, arch, build }: BuildPlanReport): string {
     one.memory === undefined ? "" : formatBytes(one.memory),
     one.buildOnly ? "only to build others" : "",
   ]);
+  const most = Math.max(0, ...packages.map(({ memory }) => memory ?? 0));
   const facts: string[][] = [
+    ...(most === 0 ? [] : [["memory", `at most ${formatBytes(most)} for one package`]]),
     ...(criticalPath.length < 2 ? [] : [["longest", criticalPath.join(" → ")]]),
     ...(fetched === 0 ? [] : [["needs", `${plural(fetched, "package")} of caches to build with`]]),
   ];

@@ -8,7 +8,7 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { binary, demoRepository, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { jsonLines } from "../support/cliChecks.ts";
@@ -182,9 +182,14 @@ registries:
           { tag: "local_builder", id: expect.stringMatching(/^[0-9a-f]{64}$/), tool: "buildah" },
           { tag: "local_runtime", id: expect.stringMatching(/^[0-9a-f]{64}$/) },
         ]);
-        // Compilers found, the target set, nothing left to fetch.
-        expect(inside("local_builder", "spack", "compilers")).toMatch(/gcc@12/);
-        expect(inside("local_builder", "spack", "config", "get", "packages")).toContain("target=x86_64_v3");
+        if (podmanTrouble() !== undefined) return;
+        // Compilers found, the target set. (Buildah would carry out what is ONBUILD in its `from`.)
+        const said = await shell(
+          work.directory,
+          "podman run --rm local_builder bash -ec 'spack compilers; spack config get packages'",
+        );
+        expect(said).toMatch(/gcc@12/);
+        expect(said).toContain("target=x86_64_v3");
       },
       patience,
     );
@@ -271,7 +276,12 @@ registries:
         expect(inside("official:1", "sh", "-c", "command -v spack gcc || echo neither")).toBe("neither");
 
         // The cache: all of it signed, by this key, with an index.
-        const client = s3.client;
+        const client = new S3Client({
+          endpoint: s3.url,
+          region: "us-east-1",
+          forcePathStyle: true,
+          credentials: { accessKeyId, secretAccessKey },
+        });
         const listed = await client.send(new ListObjectsV2Command({ Bucket: "packages", Prefix: "cache/" }));
         const keys = (listed.Contents ?? []).map(({ Key }) => Key ?? "");
         const manifests = keys.filter((key) => key.endsWith(".spec.manifest.json"));
@@ -357,13 +367,14 @@ registries:
     }
 
     /** Runs lines of the page in a shell. */
-    function shell(folder: string, text: string, more: NodeJS.ProcessEnv = {}): string {
+    async function shell(folder: string, text: string, more: NodeJS.ProcessEnv = {}): Promise<string> {
       mkdirSync(folder, { recursive: true });
       mkdirSync(work.path("bin"), { recursive: true });
       writeFileSync(work.path("bin/spacktainers"), `#!/bin/sh\nexec ${process.execPath} ${binary} "$@"\n`, {
         mode: 0o755,
       });
-      const { status, stdout, stderr } = spawnSync("bash", ["-ec", text], {
+      // Servers of this process are asked meanwhile.
+      const child = spawn("bash", ["-ec", text], {
         cwd: folder,
         env: {
           ...podmanEnv(),
@@ -371,9 +382,17 @@ registries:
           XDG_CACHE_HOME: work.cacheHome,
           ...more,
         },
-        encoding: "utf8",
-        maxBuffer: 2 ** 27,
+        stdio: ["ignore", "pipe", "pipe"],
       });
+      let stdout = "";
+      let stderr = "";
+      child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+        stdout += chunk;
+      });
+      child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+        stderr += chunk;
+      });
+      const status = await new Promise((done) => child.once("close", done));
       expect(status, `${text}\n${stdout.slice(-3000)}${stderr.slice(-3000)}`).toBe(0);
       return stdout;
     }
@@ -394,13 +413,13 @@ registries:
         mkdirSync(folder);
         writeFileSync(join(folder, "Dockerfile"), dockerfile?.text ?? "");
         writeFileSync(join(folder, "spack.yaml"), put(yaml?.text ?? ""));
-        shell(folder, build?.text ?? "");
+        await shell(folder, build?.text ?? "");
         expect(inside("mine", "/opt/view/bin/tree", "--version")).toContain("2.1.0");
 
-        shell(folder, key?.text ?? "");
+        await shell(folder, key?.text ?? "");
         expect(readFileSync(join(folder, "key"), "utf8")).toContain("PRIVATE KEY BLOCK");
         mkdirSync(join(folder, "cache"));
-        shell(folder, signed?.text ?? "");
+        await shell(folder, signed?.text ?? "");
         const ring = ["--homedir", work.path("ring"), "--batch"];
         mkdirSync(work.path("ring"), { mode: 0o700 });
         tool("gpg", ...ring, "--import", join(folder, "key.pub"));
@@ -424,7 +443,7 @@ registries:
         const line = put(start?.text ?? "")
           .replace("run -it", "run --rm --tls-verify=false")
           .trim();
-        const said = shell(work.directory, `${line} bash -ec "$SCRIPT"`, { SCRIPT: script });
+        const said = await shell(work.directory, `${line} bash -ec "$SCRIPT"`, { SCRIPT: script });
         expect(said).toContain("Already up to date.");
         expect(said).toMatch(/^tree v2\.1\.0/m);
       },
@@ -444,9 +463,9 @@ registries:
             'FROM localhost/debian-for-tests:1\nRUN cat /src/note > /note\nCMD ["cat", "/note"]\n',
           );
           writeFileSync(join(folder, "note"), "noted\n");
-          shell(folder, direct?.text ?? "");
+          await shell(folder, direct?.text ?? "");
           expect(statSync(join(folder, "td.sif")).size).toBeGreaterThan(1_000_000);
-          shell(
+          await shell(
             folder,
             (byRegistry?.text ?? "")
               .replaceAll("localhost:5000", open.host)
@@ -455,7 +474,7 @@ registries:
           expect(statSync(join(folder, "pulled.sif")).size).toBeGreaterThan(1_000_000);
           const apptainer = findApptainer();
           if (apptainer === undefined) return;
-          shell(
+          await shell(
             folder,
             `${(/^.*apptainer pull.*$/m.exec(byRegistry?.text ?? "")?.[0] ?? "").replace("localhost:5000", open.host)}\n[ "$(apptainer run td_latest.sif)" = noted ]\n[ "$(apptainer run td.sif)" = noted ]`,
             { PATH: `${dirname(apptainer)}:${work.path("bin")}:${process.env.PATH}` },
@@ -498,7 +517,7 @@ registries:
               [`GIT_CONFIG_VALUE_${at}`, value],
             ]),
           );
-          const said = shell(
+          const said = await shell(
             folder,
             `${(lines?.text ?? "").replace("s3://my-cache", `file://${folder}/empty`)}\nspack find --format '{name}@{version} {architecture}'`,
             {

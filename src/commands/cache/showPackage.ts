@@ -7,7 +7,7 @@ import { briefSpec, type ConcreteSpec, type DagHash, type DependencyType } from 
 import { formatConcrete } from "../../spec/format.ts";
 import { generationOf } from "../../spec/generation.ts";
 import type { Digest } from "../../util/digest.ts";
-import { type ErrorCode, SpacktainersError } from "../../util/errors.ts";
+import { asSpacktainersError, type ErrorCode, SpacktainersError } from "../../util/errors.ts";
 import { listedSpecs, namesWanted, wantedSpecs } from "./listedSpecs.ts";
 import { variantText } from "./listPackages.ts";
 import { type CacheRequest, namedCaches, readIndexes, unjudged } from "./openNamedCaches.ts";
@@ -184,11 +184,14 @@ async function copiesOf(
       if (pkg === undefined) return undefined;
       const { cacheUrl: cache, format, archiveUrl: archive, digest, signedBy } = pkg;
       const [size, prefix] = await Promise.all([
-        looker.archiveSize(pkg),
+        looker.archiveSize(pkg).catch(() => undefined),
         looker.archivePrefix(pkg).catch(() => undefined),
       ]);
-      if (size === undefined)
-        problem ??= { code: "NOT_FOUND", message: "the cache does not have the archive, or does not say" };
+      await looker.fetchArchiveHead(pkg, 1).catch((thrown: unknown) => {
+        const { code, message } = asSpacktainersError(thrown);
+        if (code === "INTERRUPTED") throw thrown;
+        problem ??= { code, message: `its archive: ${message}` };
+      });
       return { cache, format, archive, digest, size, signedBy, prefix, problem };
     }),
   );

@@ -24,9 +24,14 @@ export interface PublishTools {
 
 /** A cache that packages go to. */
 export interface PublishTarget {
-  put(content: NewPackage): Promise<void>;
-  /** Lists what was put, publishes the key that signed it, and closes the cache. */
-  finish(): Promise<void>;
+  /** Puts a package that is in the build cache of this machine in `folder`. */
+  put(content: NewPackage, folder: string): Promise<void>;
+  /**
+   * Puts what earlier runs could not, lists what was put, publishes the key that signed it, and closes the cache.
+   *
+   * @param read a package of the build cache of this machine in `folder`; undefined when it is not there any more
+   */
+  finish(read: (specFile: string, folder: string) => Promise<NewPackage | undefined>): Promise<void>;
 }
 
 /**
@@ -45,8 +50,9 @@ export function openPublishTarget(
     readonly source: CacheSource;
   }
   const unlisted = openUnlisted(`${cache.url} ${cache.s3.endpoint ?? ""}`);
-  /** Records of this run, which are of packages that are there. */
+  /** Records of this run: of packages that are there, and of those that could not be put. */
   const own = new Set<string>();
+  const failed = new Set<string>();
   let opened: Promise<Opened> | undefined;
   const open = once(async (): Promise<Opened> => {
     const signer = cache.sign === undefined ? undefined : await openSigningKey(cache.sign, { env, signal });
@@ -82,6 +88,23 @@ export function openPublishTarget(
       await reader.close();
     }
   };
+  /** Puts what is not there. What this machine does not have any more is forgotten: it would have to be built again. */
+  const putLate = async (
+    records: readonly UnlistedPackage[],
+    writer: CacheWriter,
+    read: Parameters<PublishTarget["finish"]>[0],
+  ): Promise<readonly UnlistedPackage[]> => {
+    const done: UnlistedPackage[] = [];
+    for (const one of records) {
+      const content = await read(one.specFile, one.folder);
+      if (content === undefined) await unlisted.done([one]);
+      else {
+        await writer.put(content);
+        done.push(one);
+      }
+    }
+    return done;
+  };
   const named = (thrown: unknown, what: string, hint: string): SpacktainersError => {
     const { code, message, place, hint: given } = asSpacktainersError(thrown, { url: cache.url });
     const advice = given === undefined ? hint : `${given}; ${hint}`;
@@ -93,14 +116,15 @@ export function openPublishTarget(
   };
 
   return {
-    async put(content) {
+    async put(content, folder) {
+      // Whoever is killed, or fails, has left word for the next run.
+      const record = await unlisted.add(content, folder);
       try {
         const { writer } = await use();
-        // Whoever is killed between the package and the index has left word.
-        const record = await unlisted.add(content);
         await writer.put(content);
         own.add(record);
       } catch (thrown) {
+        failed.add(record);
         throw named(
           thrown,
           "it was not pushed to",
@@ -108,23 +132,22 @@ export function openPublishTarget(
         );
       }
     },
-    async finish() {
-      const records = signal.aborted ? [] : await unlisted.all();
+    async finish(read) {
+      const all = signal.aborted ? [] : await unlisted.all();
+      const records = all.filter(({ record }) => !failed.has(record));
       if (opened === undefined && records.length === 0) return;
-      const failed = opened !== undefined;
+      const told = failed.size > 0;
       const parts = await use().catch((thrown: unknown) => {
         // Whoever put a package was told.
-        if (failed) return undefined;
-        throw named(
-          thrown,
-          "what an earlier run pushed is not in the index of",
-          "it is listed by the next run",
-        );
+        if (told) return undefined;
+        throw named(thrown, "what earlier runs built was not pushed to", "the next run tries again");
       });
       if (parts === undefined) return;
       const { writer, signer, source } = parts;
       try {
-        const waiting = await thoseThere(records, source);
+        const there = await thoseThere(records, source);
+        const late = records.filter((one) => !there.includes(one));
+        const waiting = [...there, ...(await putLate(late, writer, read))];
         if (waiting.length === 0) return;
         const specFiles = waiting.map(({ specFile }) => specFile);
         await writer.updateIndex({ add: specFiles, remove: [] });
@@ -134,8 +157,8 @@ export function openPublishTarget(
       } catch (thrown) {
         throw named(
           thrown,
-          "packages were pushed, but they are not in the index of",
-          "the next run that pushes there lists them, or: spacktainers cache index",
+          "not all packages are in the index of",
+          "the next run pushes and lists what is missing; spacktainers cache index lists all that is there",
         );
       } finally {
         await writer.close();

@@ -1,6 +1,7 @@
 /** Bringing packages that were built from this machine's build cache to those that others read. */
 import { type BuildCache, openBuildCache } from "../../buildcache/buildCache.ts";
 import type { NewPackage } from "../../buildcache/formats/writer.ts";
+import { readSpecDocument } from "../../buildcache/specDocument.ts";
 import type { CacheConfiguration, Configuration } from "../../definitions/configuration.ts";
 import { signingKeyVariable } from "../../openpgp/signingKey.ts";
 import type { ConcreteSpec } from "../../spec/concrete.ts";
@@ -14,8 +15,8 @@ import { openPublishTarget, type PublishTarget, type PublishTools } from "./publ
 export interface Publisher {
   readonly publish: Publish;
   /**
-   * Brings the indexes up to date, also with what an earlier run published and did not get to list, and closes the caches. To be
-   * called once, at the end, whatever happened before.
+   * Publishes what earlier runs could not, brings the indexes up to date, also with what an earlier run did not get to list, and
+   * closes the caches. To be called once, at the end, whatever happened before.
    *
    * @throws SpacktainersErrors what the caches throw, each named
    */
@@ -49,12 +50,19 @@ export function publisher(
     async publish(spec, folder) {
       const contents = await builtContents(spec, built(folder));
       await forAll(targets, async (target) => {
-        for (const content of contents) await target.put(content);
+        for (const content of contents) await target.put(content, folder);
       });
     },
     async finish() {
       try {
-        await forAll(targets, (target) => target.finish());
+        await forAll(targets, (target) =>
+          target.finish(async (specFile, folder) => {
+            const { root, graph } = readSpecDocument(specFile, { file: folder });
+            const cache = built(folder);
+            const found = await cache.findPackage(root, (hash) => graph.get(hash)).catch(() => undefined);
+            return found === undefined ? undefined : cache.contentOf(found);
+          }),
+        );
       } finally {
         for (const cache of folders.values()) await cache.close();
       }

@@ -186,6 +186,16 @@ describe("showPackage", () => {
     ]);
   });
 
+  it("says when the archive is missing", async () => {
+    const files = await signed();
+    files.delete(blobPath(digestOf(packedSpec(specs, mpich))));
+    await writeCache(join(folder, "a"), files);
+    const { copies } = await showPackage({ ...request(["a"]), spec: ["mpich"] });
+    expect(copies).toMatchObject([
+      { signedBy: key.fingerprint, prefix: undefined, problem: { code: "NOT_FOUND" } },
+    ]);
+  });
+
   it("asks for a hash where several packages fit, and says which are near where none does", async () => {
     await writeCache(join(folder, "a"), await signed());
     await expect(showPackage({ ...request(["a"]), spec: ["zlib"] })).rejects.toMatchObject({

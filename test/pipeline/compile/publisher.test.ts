@@ -102,6 +102,10 @@ describe("publisher", () => {
       hint: expect.stringContaining("the next run pushes it"),
     });
     expect(await contents(caches[1] as CacheConfiguration)).toEqual({ part1: key.fingerprint });
+    // The next run goes on there, though nothing has to be built for it.
+    rmSync(join(root, `broken${round}`));
+    await withPublisher(publisher({ caches, registries: [] }, tools()), async () => undefined);
+    expect(await contents(caches[0] as CacheConfiguration)).toEqual({ part1: key.fingerprint });
   });
 
   it("lists at last what a run that was killed had pushed, and nothing that it had not", async () => {
@@ -112,7 +116,7 @@ describe("publisher", () => {
     await killed?.publish(specOf(one), built);
     // Killed while the second one was on its way.
     const { openUnlisted } = await import("../../../src/pipeline/compile/unlisted.ts");
-    await openUnlisted(`${to.url} `).add(other.content);
+    await openUnlisted(`${to.url} `).add(other.content, join(root, "nowhere"));
     expect(await contents(to)).toEqual({});
     const next = publisher({ caches: [to], registries: [] }, tools());
     await next?.finish();
@@ -122,6 +126,26 @@ describe("publisher", () => {
     await last?.publish(specOf(other), built);
     await last?.finish();
     expect(await contents(to)).toEqual({ part1: key.fingerprint, part2: key.fingerprint });
+  });
+
+  it("pushes the package that a spliced one was made of, too: Spack installs that one's archive", async () => {
+    const origin = await newPackage(root, "v3", 3);
+    const spliced = await newPackage(root, "v3", 4, [3]);
+    const json = JSON.parse(spliced.content.specFile);
+    json.spec.nodes[0].build_spec = { name: origin.name, hash: origin.hash };
+    const one = { ...spliced, content: { ...spliced.content, specFile: JSON.stringify(json) } };
+    const to = openCacheWriter(
+      { url: built, keys: [], unsigned: true },
+      { signer: undefined },
+      { emit: ignoreEvents },
+    );
+    for (const { content } of [origin, one]) await to.put(content);
+    await to.close();
+    const target = cache("a");
+    await withPublisher(publisher({ caches: [target], registries: [] }, tools()), async (publish) =>
+      publish?.(specOf(one), built),
+    );
+    expect(await contents(target)).toEqual({ part3: key.fingerprint, part4: key.fingerprint });
   });
 
   it("leaves a cache out whose key is not on this machine, and says so", async () => {
