@@ -39,8 +39,9 @@ export async function findMachinePackages(spack: Spack, signal?: AbortSignal): P
     () => undefined,
   );
   const found = known ?? (await askSpack(spack, signal));
-  if (known === undefined) await writeFileAtomically(memory, JSON.stringify(found));
   const chosen = chooseCompilers(found, spack);
+  // An answer without compilers is not remembered: on a busy machine Spack gives up looking at one, and may find it the next time.
+  if (known === undefined) await writeFileAtomically(memory, JSON.stringify(found));
   const packages: Record<string, Json | undefined> = { ...chosen.packages };
   for (const external of settings.externals) addExternal(packages, external, spack);
   return { packages, compilers: chosen.compilers };
