@@ -1,0 +1,255 @@
+/** The verbs of `ci` that jobs of a pipeline call. */
+import { resolve } from "node:path";
+import { Command, Option } from "commander";
+import { hostArchitecture } from "../../definitions/select.ts";
+import { oneError } from "../../util/errors.ts";
+import { formatBytes } from "../../util/formatBytes.ts";
+import { type VerbOutcome, verbAction } from "../context.ts";
+import { errorEntry } from "../errorText.ts";
+import { addSelectionOptions, addWorkshopOptions, type WorkshopOptions } from "../options.ts";
+import { pushEntry, pushTable } from "../pushTable.ts";
+import { buildingRequest, workshopRequest } from "../requests.ts";
+
+interface PlanOptions extends WorkshopOptions {
+  readonly arch?: "amd64" | "arm64";
+  readonly changedSince?: string;
+  readonly bases: "changed" | "always" | "never";
+  readonly output?: string;
+  readonly compile?: boolean;
+}
+
+/** `ci plan`: what has to be done. */
+export function planCommand(program: Command, outcome: VerbOutcome): Command {
+  const command = addSelectionOptions(new Command("plan"))
+    .summary("what a pipeline has to do")
+    .description(
+      "Finds out which containers changed since a commit - their definitions, locks, epilogues, what these include and copy, and the sections of spacktainers.yaml that decide them - and which packages of them no cache has. Where Spack has to choose, its lock is written beside the definition.",
+    )
+    .argument("[names...]", "containers; none means all")
+    .option("--changed-since <commit>", "only what changed since then (default: everything)")
+    .addOption(
+      new Option("--bases <when>", "whether the builder and runtime images are made")
+        .choices(["changed", "always", "never"])
+        .default("changed"),
+    )
+    .option("--output <folder>", "write plan.json there, and the locks that Spack made");
+  return addWorkshopOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ spacktainers ci plan --changed-since origin/main\n  $ spacktainers ci plan simulation --output plan --json",
+    )
+    .action(
+      verbAction<PlanOptions>(program, outcome, async (context, options, names) => {
+        const { planPipeline } = await import("../../commands/ci/planPipeline.ts");
+        const { pipelineReport } = await import("../../ci/report.ts");
+        const { openSoundRepository } = await import("../../pipeline/workspace/workspace.ts");
+        const { configuration } = await openSoundRepository(context.directory);
+        const plan = await planPipeline({
+          ...workshopRequest(context, options),
+          names,
+          arch: options.arch ?? hostArchitecture(),
+          since: options.changedSince || undefined,
+          bases: options.bases,
+          building: buildingRequest({}),
+          stages: configuration.ci.stages,
+          output: options.output === undefined ? undefined : resolve(context.directory, options.output),
+        });
+        const { GITHUB_OUTPUT: outputs } = process.env;
+        if (outputs) {
+          const { appendFile } = await import("node:fs/promises");
+          const { planOutputs } = await import("../../ci/ciPlan.ts");
+          const { githubVariables } = await import("../../commands/ci/writeCredentials.ts");
+          await appendFile(
+            outputs,
+            githubVariables(planOutputs({ version: 1, ...plan }, configuration.ci.stages)),
+          );
+        }
+        context.reporter.close();
+        if (context.json) context.print(JSON.stringify({ type: "result", ...plan }));
+        else
+          for (const line of pipelineReport("", [{ type: "result", ...plan }], context.directory).lines)
+            context.print(line);
+        return 0;
+      }),
+    );
+}
+
+/** `ci packages`: the packages of one job. */
+export function packagesCommand(program: Command, outcome: VerbOutcome): Command {
+  const command = new Command("packages")
+    .summary("build the packages of one job of a plan")
+    .description(
+      "Builds the packages that `ci plan` gave to a job and pushes each before anything that needs it begins. What they need of other jobs must be in a cache.",
+    )
+    .argument("<job>", "a job of the plan, or the hash of one of its packages")
+    .requiredOption("--plan <folder>", "the folder that `ci plan --output` wrote")
+    .option("--keep-going", "when a package fails, still build all that do not need it");
+  return addWorkshopOptions(command)
+    .addHelpText("after", "\nExamples:\n  $ spacktainers ci packages 1-1 --plan plan")
+    .action(
+      verbAction<WorkshopOptions & { readonly plan: string; readonly keepGoing?: boolean }>(
+        program,
+        outcome,
+        async (context, options, [job = ""]) => {
+          const { buildPackages } = await import("../../commands/ci/buildPackages.ts");
+          const result = await buildPackages({
+            ...workshopRequest(context, options),
+            plan: resolve(context.directory, options.plan),
+            job,
+            building: buildingRequest({
+              ...(options.keepGoing === undefined ? {} : { keepGoing: options.keepGoing }),
+              ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
+            }),
+          });
+          context.reporter.close();
+          if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+          else {
+            for (const one of result.built) context.print(`built  ${one}`);
+            for (const one of result.reused) context.print(`there  ${one}`);
+          }
+          return 0;
+        },
+      ),
+    );
+}
+
+/** `ci publish`: containers to an environment. */
+export function publishCommand(program: Command, outcome: VerbOutcome): Command {
+  const command = addSelectionOptions(new Command("publish"))
+    .summary("publish containers to an environment")
+    .description(
+      "As `push`, to the registries and with the tags that `ci: environments:` has for the environment; then a SIF file of each to where it has them.",
+    )
+    .argument("<names...>", "containers")
+    .requiredOption("--environment <name>", "an environment of `ci: environments:`")
+    .option("--no-compile", "refuse what no cache has");
+  return addWorkshopOptions(command)
+    .addHelpText("after", "\nExamples:\n  $ spacktainers ci publish simulation --environment sandbox")
+    .action(
+      verbAction<
+        WorkshopOptions & { readonly arch?: string; readonly environment: string; readonly compile: boolean }
+      >(program, outcome, async (context, options, names) => {
+        const { publishImages } = await import("../../commands/ci/publishImages.ts");
+        const { rows, files, errors } = await publishImages({
+          ...workshopRequest(context, options),
+          names,
+          arch: options.arch,
+          environment: options.environment,
+          strip: undefined,
+          keepMetadata: false,
+          allowUnresolved: [],
+          buildArguments: new Map(),
+          epilogueNetwork: undefined,
+          frozen: false,
+          failFast: false,
+          building: buildingRequest(options.compile ? {} : { compile: false }),
+        });
+        context.reporter.close();
+        if (context.json) {
+          for (const row of rows) context.print(JSON.stringify({ type: "result", ...pushEntry(row) }));
+          for (const file of files) context.print(JSON.stringify({ type: "result", ...file }));
+        } else {
+          if (rows.length > 0) context.print(pushTable(rows));
+          for (const file of files) context.print(`${file.url}  ${formatBytes(file.size)}\n  ${file.digest}`);
+        }
+        if (errors.length > 0) throw oneError(errors);
+        return 0;
+      }),
+    );
+}
+
+/** `ci rebase`: an environment on the newest base. */
+export function rebaseCommand(program: Command, outcome: VerbOutcome): Command {
+  return new Command("rebase")
+    .summary("put the published images of an environment on the newest base")
+    .description(
+      "As `rebase` of all containers, in the registries of the environment; then new SIF files of what changed.",
+    )
+    .requiredOption("--environment <name>", "an environment of `ci: environments:`")
+    .addHelpText("after", "\nExamples:\n  $ spacktainers ci rebase --environment production")
+    .action(
+      verbAction<{ readonly environment: string }>(program, outcome, async (context, options) => {
+        const { rebaseEnvironment } = await import("../../commands/ci/rebaseEnvironment.ts");
+        const { rows, files, errors } = await rebaseEnvironment({
+          directory: context.directory,
+          environment: options.environment,
+          emit: context.reporter.emit,
+          signal: context.signal,
+        });
+        context.reporter.close();
+        if (context.json) {
+          for (const row of rows) context.print(JSON.stringify({ type: "result", ...pushEntry(row) }));
+          for (const file of files) context.print(JSON.stringify({ type: "result", ...file }));
+          for (const error of errors)
+            context.print(JSON.stringify({ type: "result", failed: true, errors: [errorEntry(error)] }));
+        } else {
+          if (rows.length > 0) context.print(pushTable(rows));
+          for (const file of files) context.print(`${file.url}  ${formatBytes(file.size)}\n  ${file.digest}`);
+        }
+        if (errors.length > 0) throw oneError(errors);
+        return 0;
+      }),
+    );
+}
+
+/** `ci credentials`: variables as files. */
+export function credentialsCommand(program: Command, outcome: VerbOutcome): Command {
+  return new Command("credentials")
+    .summary("write the variables of a pipeline to the files that programs look for")
+    .description(
+      "Writes the documented variables (AWS_CACHE_…, AWS_INFRASTRUCTURE_…, GHCR_…, those that spacktainers.yaml names) to files that only this user can read, and tells later steps where they are: by GITHUB_ENV, and by environment.sh in the folder. Prints no value.",
+    )
+    .requiredOption("--output <folder>", "where to, outside of the repository")
+    .addHelpText("after", '\nExamples:\n  $ spacktainers ci credentials --output "$RUNNER_TEMP/credentials"')
+    .action(
+      verbAction<{ readonly output: string }>(program, outcome, async (context, options) => {
+        const { writeCredentials } = await import("../../commands/ci/writeCredentials.ts");
+        const result = await writeCredentials({
+          directory: context.directory,
+          output: resolve(context.directory, options.output),
+          env: process.env,
+        });
+        for (const name of result.missing)
+          context.reporter.emit({
+            type: "warning",
+            code: "NOTICE",
+            message: `${name} is not set: what needs it will be refused`,
+          });
+        if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+        else for (const name of result.variables) context.print(`set  ${name}`);
+        return 0;
+      }),
+    );
+}
+
+/** `ci report`: what a command printed, as a report. */
+export function reportCommand(program: Command, outcome: VerbOutcome): Command {
+  return new Command("report")
+    .summary("turn the JSON lines of a command into the report of a job")
+    .description(
+      "Reads what a command prints with --json. Progress and results go to the log, a summary to GITHUB_STEP_SUMMARY and to report/summary.md, problems to annotations of GitHub at their lines and to report/code-quality.json, which GitLab shows. The exit status of the command is that of the pipe (`set -o pipefail`).",
+    )
+    .option("--title <text>", "what was done", "Spacktainers")
+    .option("--output <folder>", "folder of the report", "report")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ spacktainers --json build simulation | spacktainers ci report --title Build",
+    )
+    .action(
+      verbAction<{ readonly title: string; readonly output: string }>(
+        program,
+        outcome,
+        async (context, options) => {
+          const { reportFromLines } = await import("../ciReport.ts");
+          return reportFromLines({
+            input: process.stdin,
+            title: options.title,
+            directory: context.directory,
+            output: resolve(context.directory, options.output),
+            env: process.env,
+            print: (text) => context.print(text),
+          });
+        },
+      ),
+    );
+}
