@@ -67,7 +67,7 @@ const { output } = await bundle.write({
     groups: [
       {
         name: "util",
-        test: /\/src\/(util\/|archive\/layerCompression\.|cli\/(standardStreams|errorText)\.)/,
+        test: /\/src\/(util\/|archive\/layerCompression\.|cli\/(standardStreams|errorText)\.|definitions\/(builderImage|executorNames|hostArchitecture)\.)/,
       },
       { name: "definitions", test: /\/src\/(definitions|environment|spec)\/|\/node_modules\/(yaml|zod)\// },
       // Verbs' options are checked with it.

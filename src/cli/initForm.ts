@@ -1,6 +1,6 @@
 /** What `init` asks for on the terminal. */
 import type { Architecture } from "../definitions/configuration.ts";
-import { hostArchitecture } from "../definitions/select.ts";
+import { hostArchitecture } from "../definitions/hostArchitecture.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { type FormTerminal, openConversation, yesOrNo } from "./conversation.ts";
 

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { CacheRequest } from "../commands/cache/openNamedCaches.ts";
 import type { TargetOptions } from "../commands/cache/openTarget.ts";
-import { builderImage } from "../definitions/spackConfiguration.ts";
+import { builderImage } from "../definitions/builderImage.ts";
 import type { BuildingRequest } from "../pipeline/workspace/buildingRequest.ts";
 import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
 import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";

@@ -1,8 +1,10 @@
 /** Which containers a command line names. */
+
 import { resolve } from "node:path";
 import { oneError, SpacktainersError } from "../util/errors.ts";
 import { matchesGlob } from "../util/matchesGlob.ts";
 import { type Architecture, architectures } from "./configuration.ts";
+import { hostArchitecture } from "./hostArchitecture.ts";
 import { didYouMean } from "./nearest.ts";
 import { type Container, containerAtPath, type Definition, type Repository } from "./repository.ts";
 
@@ -97,11 +99,6 @@ export function theOneMeant(
   const here = isOneName ? containers.filter(({ arch }) => arch === hostArchitecture()) : [];
   const [one, other] = here.length === 1 ? here : containers;
   return one === undefined || other === undefined ? { one } : { several: [one, other] };
-}
-
-/** The architecture of this machine; amd64 when it is none that we know. */
-export function hostArchitecture(): Architecture {
-  return process.arch === "arm64" ? "arm64" : "amd64";
 }
 
 function matchesName(definition: Definition, name: string): boolean {

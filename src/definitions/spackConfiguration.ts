@@ -1,5 +1,7 @@
 /** `spack:` of `spacktainers.yaml`, with its defaults: which real Spack builds what no cache has. */
+
 import type { Place } from "../util/errors.ts";
+import { builderImage } from "./builderImage.ts";
 import type { BuilderEngine, ExecutorName } from "./executorNames.ts";
 import { completeSlurm, type SlurmConfiguration, type SlurmSection } from "./slurmConfiguration.ts";
 
@@ -186,11 +188,6 @@ export function completeSpack(
 
 /** The builder image that is used when none is named: the one that `base build` makes. */
 export const defaultBuilder = "local_builder";
-
-/** A builder image: what begins as a path does is one, everything else a reference. */
-export function builderImage(text: string, absolute: (path: string) => string): string {
-  return /^\.{0,2}\//.test(text) || text.endsWith(".sif") ? absolute(text) : text;
-}
 
 /** Where packages are built. */
 export function chosenExecutor({

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { builderImage } from "../../src/definitions/builderImage.ts";
 import { readConfiguration } from "../../src/definitions/configuration.ts";
 import { bytesOfMemory, secondsOfLimit } from "../../src/definitions/slurmConfiguration.ts";
-import { builderImage, chosenExecutor } from "../../src/definitions/spackConfiguration.ts";
+import { chosenExecutor } from "../../src/definitions/spackConfiguration.ts";
 
 const read = (text: string) => readConfiguration(text, "/repo/spacktainers.yaml");
 

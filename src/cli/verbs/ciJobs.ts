@@ -1,7 +1,7 @@
 /** The verbs of `ci` that jobs of a pipeline call. */
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { hostArchitecture } from "../../definitions/select.ts";
+import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import { oneError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";

@@ -1,7 +1,7 @@
 import type { Architecture } from "../../definitions/configuration.ts";
 import { containerNameFrom, isContainerName } from "../../definitions/findDefinitions.ts";
+import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import { findRepositoryRoot } from "../../definitions/repository.ts";
-import { hostArchitecture } from "../../definitions/select.ts";
 import { readManifest } from "../../environment/manifest.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { hostArchitecture } from "../../definitions/select.ts";
+import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import { temporaryPath } from "../../util/atomicFile.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";

@@ -1,7 +1,7 @@
 /** `rebase`: from a command line to images on another base. */
 import type { Configuration } from "../../definitions/configuration.ts";
+import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
-import { hostArchitecture } from "../../definitions/select.ts";
 import { isOciImage } from "../../image/image.ts";
 import { openSource } from "../../image/openSource.ts";
 import { platformOf } from "../../image/platform.ts";

@@ -1,6 +1,6 @@
 import type { Architecture } from "../../definitions/configuration.ts";
+import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import type { Repository } from "../../definitions/repository.ts";
-import { hostArchitecture } from "../../definitions/select.ts";
 import { openHttp } from "../../net/http.ts";
 import { type Builder, openBuilder } from "../../pipeline/compile/builder.ts";
 import { buildPlace } from "../../pipeline/compile/openExecutor.ts";

@@ -1,7 +1,7 @@
 /** What building takes: a Spack for the platform, and how the caller wants it done. */
 import { availableParallelism } from "node:os";
 import type { Architecture, Configuration } from "../../definitions/configuration.ts";
-import { hostArchitecture } from "../../definitions/select.ts";
+import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import type { HttpClient } from "../../net/http.ts";
 import { type BuildTimes, openBuildTimes } from "../../spack/buildTimes.ts";
 import { requireBuildTools } from "../../spack/hostTools.ts";

@@ -2,8 +2,9 @@
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { RegistryConfiguration } from "../../definitions/configuration.ts";
+import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
-import { hostArchitecture, selectContainers } from "../../definitions/select.ts";
+import { selectContainers } from "../../definitions/select.ts";
 import { type ImageSource, parseSource } from "../../image/openSource.ts";
 import { isLocalImage } from "../../sif/openLocalImage.ts";
 import { SpacktainersError } from "../../util/errors.ts";

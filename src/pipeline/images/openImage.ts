@@ -1,8 +1,8 @@
 /** Images opened, in whatever form a command line names them. */
 import type { Platform } from "../../archive/oci/types.ts";
 import { architectures, type RegistryConfiguration } from "../../definitions/configuration.ts";
+import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import type { Repository } from "../../definitions/repository.ts";
-import { hostArchitecture } from "../../definitions/select.ts";
 import type { Image } from "../../image/image.ts";
 import { openSource } from "../../image/openSource.ts";
 import { platformOf } from "../../image/platform.ts";

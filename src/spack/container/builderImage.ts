@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuilderEngine } from "../../definitions/executorNames.ts";
-import { hostArchitecture } from "../../definitions/select.ts";
+import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import { openLayout } from "../../image/openLayout.ts";
 import { openOciArchive } from "../../image/openOciArchive.ts";
 import { type ImportContext, importImage } from "../../run/engine.ts";

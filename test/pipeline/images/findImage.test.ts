@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { hostArchitecture } from "../../../src/definitions/select.ts";
+import { hostArchitecture } from "../../../src/definitions/hostArchitecture.ts";
 import {
   findImage,
   formText,
