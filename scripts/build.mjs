@@ -1,16 +1,19 @@
 // Builds the package. `build/` gets every module as plain JavaScript with its types (tests and scripts use it); `dist/`,
 // which is what is published, gets the same code in few files, for a quick start: what a command does not need is not in
-// the files that it loads. Packages in `dependencies` stay packages; what the sources import besides is bundled, and its
-// licences are written beside it.
+// the files that it loads. Every package that the sources import is bundled, and its licence is written beside it; only what
+// is native (`optionalDependencies`) stays a package.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { builtinModules } from "node:module";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import zlib from "node:zlib";
+import { writeLicences } from "./bundledLicences.mjs";
+import { adaptPackages, copyPackageFiles, unbundledPackages } from "./bundledPackages.mjs";
+import { writeTypes } from "./publishedTypes.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
-const { dependencies, engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const { engines, optionalDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 // The bundler cannot be loaded by an old Node: said here, before it is.
 if (!("crc32" in zlib)) {
   console.error(`building needs Node.js ${engines.node}; this is ${process.version} (${process.execPath})`);
@@ -25,27 +28,30 @@ const entries = {
   "cli/start": "src/cli/start.ts",
   index: "src/index.ts",
   "install/installWorker": "src/install/installWorker.ts",
+  // The worker of the pool of threads, which starts the one above.
+  "install/poolWorker": "node_modules/piscina/dist/worker.js",
 };
 
 const isExternal = (id) =>
   id.startsWith("node:") ||
   builtinModules.includes(id) ||
-  Object.keys(dependencies).some((name) => id === name || id.startsWith(`${name}/`));
+  [...Object.keys(optionalDependencies), ...unbundledPackages].some(
+    (name) => id === name || id.startsWith(`${name}/`),
+  );
 
 rmSync(build, { recursive: true, force: true });
 const tsc = join(root, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 
 // Finished images of this repository lie in dist/, too: only what was built here goes.
-for (const name of ["archive", "chunks", "cli", "install", "types"])
+for (const name of ["archive", "chunks", "cli", "install", "man", "types", "vendor"])
   rmSync(join(dist, name), { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: root,
   input: entries,
   platform: "node",
   external: isExternal,
-  // The parser's build for Node is CommonJS, of which nothing unused can be left out; this is the same code.
-  resolve: { alias: { yaml: join(root, "node_modules/yaml/browser/dist/index.js") } },
+  plugins: [adaptPackages(root)],
   // A warning is an import that cannot be resolved, a cycle, or the like: nothing to publish.
   onLog(_level, log) {
     throw new Error(log.message);
@@ -81,10 +87,46 @@ const { output } = await bundle.write({
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
 });
 await bundle.close();
+copyPackageFiles(root, dist);
 await writeMain();
 chmodSync(join(dist, "cli/main.js"), 0o755);
-writeLicences(output.flatMap((chunk) => chunk.moduleIds ?? []));
-writeTypes();
+writeLicences(
+  root,
+  dist,
+  output.flatMap((chunk) => chunk.moduleIds ?? []),
+);
+writeTypes(root, isExternal);
+const { commit, date } = builtFrom();
+writeFileSync(join(dist, "built.json"), `${JSON.stringify({ commit })}\n`);
+await writeManPages();
+
+/** The commit that the sources are of, where they are as it has them, and its day. */
+function builtFrom() {
+  const git = (...words) =>
+    execFileSync("git", ["-C", root, ...words], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  try {
+    // A package that somebody unpacked inside of another repository is not of that one.
+    if (git("rev-parse", "--show-prefix") !== "") return {};
+    const isChanged =
+      git("status", "--porcelain", "--", "src", "scripts", "package.json", "package-lock.json") !== "";
+    return {
+      commit: isChanged ? undefined : git("rev-parse", "HEAD"),
+      date: git("log", "-1", "--format=%cs"),
+    };
+  } catch {
+    return {};
+  }
+}
+
+/** The manual, from what `--help` prints. */
+async function writeManPages() {
+  const { manPages } = await import(join(build, "cli/manual/manPages.js"));
+  mkdirSync(join(dist, "man"), { recursive: true });
+  for (const [name, text] of manPages(date ?? "")) writeFileSync(join(dist, "man", name), text);
+}
 
 /**
  * The program: what every Node reads first, so that an old one can be refused. It shares no file with the rest, and is no module
@@ -102,48 +144,4 @@ async function writeMain() {
   if (output.length !== 1 || /^(import|export)\b[^(]/m.test(code))
     throw new Error(`cli/main.ts is no script:\n${code}`);
   writeFileSync(join(dist, "cli/main.js"), code);
-}
-
-/** The licences of bundled packages, as these ask for. */
-function writeLicences(modules) {
-  const bundled = new Set(
-    modules.flatMap((id) => /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id)?.slice(1) ?? []),
-  );
-  if (bundled.size === 0) throw new Error("no bundled package was found: have the paths of modules changed?");
-  const texts = [...bundled].sort().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const file = readdirSync(folder).find((each) => /^licen[cs]e(\.|$)/i.test(each));
-    if (file === undefined) throw new Error(`${name} is bundled, but has no licence file to go with it`);
-    return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
-  });
-  const head = "The files in this folder contain the following packages, which have licences of their own.\n";
-  writeFileSync(join(dist, "THIRD-PARTY-LICENSES.txt"), [head, ...texts].join(`\n${"-".repeat(100)}\n\n`));
-}
-
-/** The types that the library's own types name, and no others. */
-function writeTypes() {
-  const seen = new Set();
-  const visit = (file) => {
-    if (seen.has(file)) return;
-    seen.add(file);
-    const text = readFileSync(file, "utf8");
-    const written = text.replaceAll(
-      /((?:\bfrom|\bimport\(|^import)\s*)"([^"]+)"/gm,
-      (whole, before, specifier) => {
-        if (specifier.startsWith(".")) {
-          visit(resolve(dirname(file), specifier.replace(/\.[jt]s$/, ".d.ts")));
-          return `${before}"${specifier.replace(/\.ts$/, ".js")}"`;
-        }
-        if (!isExternal(specifier))
-          throw new Error(`${relative(root, file)}: types of ${specifier}, which is bundled, are published`);
-        return whole;
-      },
-    );
-    const target = join(dist, "types", relative(build, file));
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, written);
-  };
-  const index = join(build, "index.d.ts");
-  if (!existsSync(index)) throw new Error("tsc wrote no declarations");
-  visit(index);
 }

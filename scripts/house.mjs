@@ -41,6 +41,8 @@ export const innerOrders = {
   commands: [
     "check",
     "list",
+    "names",
+    "version",
     "lock",
     "unpack",
     "spack",

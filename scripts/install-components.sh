@@ -17,7 +17,8 @@ packages=(
   git                                                                                  # histories
   slurm-wlm munge mpich libpmix-dev gcc libc6-dev                                      # clusters, MPI, a compiler
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
-  qemu-user-static                                                                      # other processors
+  qemu-user-static binutils-aarch64-linux-gnu                                           # other processors
+  zsh fish mandoc man-db                                                                # completions, manual
 )
 apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
 for package in "${packages[@]}"; do
@@ -95,6 +96,27 @@ for version in 10.24.0 12.22.12 18.20.8; do
     tar -xzf "$folder/$file" -C "$folder" --strip-components=1 package/bin/node && rm "$folder/$file"; } >/dev/null 2>&1 ||
     echo "components: Node $version cannot be fetched: the test with it is skipped"
 done
+
+# Nodes that the published package has to work with: the oldest of each line that it supports, and the newest there is.
+for version in 20.19.0 22.12.0 latest; do
+  folder=.scratch/supported-node/$version
+  [ -x "$folder/bin/node" ] && continue
+  { mkdir -p "$folder" && file=$(npm pack --silent --pack-destination "$folder" "node-linux-$architecture@$version") &&
+    tar -xzf "$folder/$file" -C "$folder" --strip-components=1 package/bin/node && rm "$folder/$file"; } >/dev/null 2>&1 ||
+    echo "components: Node $version cannot be fetched: the test with it is skipped"
+done
+
+# What reads recipes of conda (the library of rattler-build), and what knows the form of GitHub actions.
+if [ -x .scratch/python/bin/pip ] && ! .scratch/python/bin/python -c 'import rattler_build' 2>/dev/null; then
+  .scratch/python/bin/pip install --quiet py-rattler-build >/dev/null 2>&1 ||
+    echo "components: py-rattler-build cannot be installed: the test of the conda recipe is skipped"
+fi
+if [ ! -d .scratch/action-validator/node_modules/@action-validator/core ]; then
+  { mkdir -p .scratch/action-validator &&
+    npm install --silent --ignore-scripts --no-audit --no-fund --prefix .scratch/action-validator \
+      @action-validator/core@0.6.0 @action-validator/cli@0.6.0; } >/dev/null 2>&1 ||
+    echo "components: action-validator cannot be installed: the test of action.yml is skipped"
+fi
 
 # A second registry and a checker of images (go-containerregistry's crane), where there is Go.
 if command -v go >/dev/null && ! command -v crane >/dev/null && [ ! -x .scratch/go/bin/crane ]; then

@@ -1,11 +1,11 @@
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { asSpacktainersError, exitStatus, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
-import { toolVersion } from "../util/toolVersion.ts";
 import { type VerbOutcome, wantsColor } from "./context.ts";
 import { errorJson, errorLines } from "./errorText.ts";
-import { addGlobalOptions, type GlobalOptions, globalOptions } from "./options.ts";
+import { type GlobalOptions, globalOptions } from "./options.ts";
+import { makeProgram } from "./program.ts";
 import { readerLeft, standardError, standardOutput } from "./standardStreams.ts";
-import { type Verb, verbs } from "./verbs.ts";
+import { hiddenVerbs, type Verb, verbs, verbsOfAll } from "./verbs.ts";
 
 /**
  * Runs one command line.
@@ -26,24 +26,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 
 async function runVerb(argv: readonly string[]): Promise<number> {
   const outcome: VerbOutcome = { status: 0 };
-  const commands: Command[] = [];
-  const program = new Command("spacktainers")
-    .description("Containers built with Spack packages, from a few lines of YAML, in seconds.")
-    .version(toolVersion())
-    .enablePositionalOptions();
-  addGlobalOptions(program);
-  for (const verb of verbsNamed(argv)) {
-    const command = addGlobalOptions(verb(program, outcome));
-    commands.push(command, ...command.commands);
-    program.addCommand(command);
-  }
-  for (const command of [program, ...commands])
-    command.exitOverride().configureOutput({
-      writeOut: (text) => standardOutput.write(text),
-      writeErr: (text) => standardError.write(text),
-      // It is thrown, too.
-      outputError: () => {},
-    });
+  const { program, commands } = makeProgram(verbsNamed(argv), outcome);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return outcome.status;
@@ -61,7 +44,8 @@ function verbsNamed(argv: readonly string[]): readonly Verb[] {
     (word, at) => !word.startsWith("-") && !["-C", "--directory"].includes(argv[at - 1] ?? ""),
   );
   const name = argv[first];
-  const verb = name !== undefined && Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (name === undefined || verbsOfAll.includes(name)) return Object.values(verbs);
+  const verb = [verbs, hiddenVerbs].find((some) => Object.hasOwn(some, name))?.[name];
   return verb === undefined ? Object.values(verbs) : [verb];
 }
 

@@ -5,6 +5,7 @@ import { buildVerb } from "./verbs/build.ts";
 import { cacheVerb } from "./verbs/cache.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { ciVerb } from "./verbs/ci.ts";
+import { completionVerb } from "./verbs/completion.ts";
 import { diffVerb } from "./verbs/diff.ts";
 import { dockerfileVerb } from "./verbs/dockerfile.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
@@ -14,6 +15,7 @@ import { jobVerb } from "./verbs/job.ts";
 import { keysVerb } from "./verbs/keys.ts";
 import { listVerb } from "./verbs/list.ts";
 import { lockVerb } from "./verbs/lock.ts";
+import { namesVerb } from "./verbs/names.ts";
 import { planVerb } from "./verbs/plan.ts";
 import { pullVerb } from "./verbs/pull.ts";
 import { pushVerb } from "./verbs/push.ts";
@@ -27,6 +29,7 @@ import { spackVerb } from "./verbs/spack.ts";
 import { testVerb } from "./verbs/test.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 import { verifyVerb } from "./verbs/verify.ts";
+import { versionVerb } from "./verbs/version.ts";
 
 /** Makes the command of one verb. Loading a verb must be cheap: its work is imported when it runs. */
 export type Verb = (program: Command, outcome: VerbOutcome) => Command;
@@ -60,4 +63,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
   cache: cacheVerb,
   spack: spackVerb,
   ci: ciVerb,
+  completion: completionVerb,
+  version: versionVerb,
 };
+
+/** Verbs that `--help` does not list: shells ask them. */
+export const hiddenVerbs: Readonly<Record<string, Verb>> = { names: namesVerb };
+
+/** Verbs whose work is about all of them: they are given a program that has them. */
+export const verbsOfAll: readonly string[] = ["completion", "help"];

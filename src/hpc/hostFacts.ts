@@ -11,6 +11,7 @@ import { processorOf } from "../spec/hostProcessor.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { type Finding, ok } from "./finding.ts";
+import { hostGlibc } from "./hostGlibc.ts";
 
 /** A container runtime of this machine. */
 export interface HostRuntime {
@@ -78,12 +79,6 @@ export async function readHostFacts(): Promise<HostFacts> {
     },
     slurm: await readSlurm(),
   };
-}
-
-/** The C library that this process runs with is the machine's. */
-function hostGlibc(): string | undefined {
-  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: unknown } };
-  return typeof header?.glibcVersionRuntime === "string" ? header.glibcVersionRuntime : undefined;
 }
 
 async function readRuntime(name: string): Promise<HostRuntime | undefined> {

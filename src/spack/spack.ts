@@ -1,5 +1,5 @@
 /** A real Spack, at hand: at a pinned commit, with pinned recipes and its solver, apart from any other Spack of the user's. */
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import {
@@ -109,7 +109,8 @@ const oldest = [0, 23] as const;
  * Gets the Spack that a configuration names, with its recipes and its solver. What was fetched before is used without asking
  * anybody; several runs may do this at once.
  *
- * @throws SpacktainersError RUNTIME_MISSING without git or Python; CONFIG_INVALID, with its place, for what is not there;
+ * @throws SpacktainersError RUNTIME_MISSING without git or Python; CONFIG_INVALID, with its place, for what is not there, and for
+ *   a folder of Spack with configuration of its own;
  *   NOT_SUPPORTED for a Spack that is too old; NETWORK
  */
 export async function openSpack(settings: SpackConfiguration, options: SpackOptions): Promise<Spack> {
@@ -119,6 +120,7 @@ export async function openSpack(settings: SpackConfiguration, options: SpackOpti
   const checkouts = { directory: join(home, "git"), emit, signal };
   const checkout = await openCheckout(await spackSource(settings.source), "Spack", checkouts);
   const version = await versionOf(checkout, settings.source?.place ?? {});
+  await refuseOwnConfiguration(checkout, settings.source?.place ?? {});
   const dialect: Dialect = version.startsWith("0.") ? "0.x" : "1.x";
   const repositories: RecipeRepository[] = [];
   for (const source of settings.repos) repositories.unshift(...(await openRecipes(source, checkouts)));
@@ -240,6 +242,24 @@ export async function spackSource(source: GitSource | undefined): Promise<GitSou
     () => false,
   );
   return usable ? source : { ...source, ref: defaultSpack.ref, commit: defaultSpack.commit };
+}
+
+/** A folder that is used as it is may have configuration of its own, which no scope of another place keeps out. */
+async function refuseOwnConfiguration({ folder, commit }: Checkout, place: Place): Promise<void> {
+  const etc = join(folder, "etc/spack");
+  const names = await readdir(etc, { recursive: true }).catch(() => []);
+  const [file] = names
+    .filter((name) => name.endsWith(".yaml") && name !== "include.yaml" && !name.startsWith("defaults/"))
+    .sort();
+  if (file === undefined) return;
+  throw new SpacktainersError(
+    "CONFIG_INVALID",
+    `the Spack in ${folder} has configuration of its own, etc/spack/${file}, which would decide what is built`,
+    {
+      place,
+      hint: `${commit === undefined ? "" : `with \`commit: ${commit}\` a copy without it is used; or `}move that file away`,
+    },
+  );
 }
 
 async function versionOf(checkout: Checkout, place: Place): Promise<string> {

@@ -33,8 +33,11 @@ const system = {
   fileTooLarge: 25,
 } as const;
 
-/** An optional dependency, which whoever puts the program into few files must not look for. */
-const foreignFunctions: string = "koffi";
+/**
+ * An optional dependency: what koffi is on this processor, without koffi's own package, which would run a script when it is
+ * installed.
+ */
+const foreignFunctions = `@koromix/koffi-linux-${process.arch}`;
 
 /** Files are moved above this number before they get the number that they are to have. */
 const spareNumbers = 100;
@@ -46,22 +49,20 @@ const spareNumbers = 100;
 export async function processReplacer(): Promise<ProcessReplacer | undefined> {
   if (process.platform !== "linux") return undefined;
   const koffi = await import(foreignFunctions).then(
-    (found) => found as typeof import("koffi"),
+    (found: { default: typeof import("koffi") }) => found.default,
     () => undefined,
   );
   if (koffi === undefined) return undefined;
   try {
-    const libc = koffi.default.load(null);
+    const libc = koffi.load(null);
     const execve = libc.func("int execve(const char *path, const char **argv, const char **env)");
     const control = libc.func("int fcntl(int descriptor, int command, int argument)");
     const duplicate = libc.func("int dup2(int from, int to)");
     const signal = libc.func("void *signal(int number, intptr_t handler)");
     const memory = libc.func("int memfd_create(const char *name, uint32_t flags)");
     const errno = (): string => {
-      const number = koffi.default.errno();
-      return (
-        Object.entries(koffi.default.os.errno).find(([, value]) => value === number)?.[0] ?? String(number)
-      );
+      const number = koffi.errno();
+      return Object.entries(koffi.os.errno).find(([, value]) => value === number)?.[0] ?? String(number);
     };
     return {
       memoryFile(text) {

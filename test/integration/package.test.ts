@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -18,11 +19,12 @@ const root = resolve(import.meta.dirname, "../..");
 const isBuilt = existsSync(join(root, "dist/index.js"));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   readonly version: string;
-  readonly dependencies: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly scripts: Readonly<Record<string, string>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
 };
 
-/** The published package, unpacked into the `node_modules` of somebody's project, with its dependencies and no others. */
+/** The published package, unpacked into the `node_modules` of somebody's project, with nothing beside it. */
 describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run build first)"}`, () => {
   let project: string;
   let installed: string;
@@ -41,7 +43,7 @@ describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run b
     );
     const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
     execFileSync("tar", ["-xzf", join(project, filename), "-C", installed, "--strip-components=1"]);
-    for (const name of [...Object.keys(manifest.dependencies), "@types/node", "undici-types"]) {
+    for (const name of ["@types/node", "undici-types"]) {
       mkdirSync(dirname(join(modules, name)), { recursive: true });
       symlinkSync(join(root, "node_modules", name), join(modules, name));
     }
@@ -60,11 +62,31 @@ describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run b
     expect(run(join(installed, "dist/cli/main.js"), ["list"])).toContain("no containers here");
   });
 
-  it("imports nothing but what it brings, its dependencies and Node", () => {
+  it("needs no other package, and runs nothing when it is installed", () => {
+    expect(manifest.dependencies ?? {}).toEqual({});
+    expect(Object.keys(manifest.scripts)).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(pre|post)?install$/)]),
+    );
+    // What npm adds by itself comes without scripts, too.
+    const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+      readonly packages: Readonly<Record<string, { readonly hasInstallScript?: boolean }>>;
+    };
+    for (const name of Object.keys(manifest.optionalDependencies))
+      expect(packages[`node_modules/${name}`]).toMatchObject({ os: ["linux"], optional: true });
+    for (const name of Object.keys(manifest.optionalDependencies))
+      expect(packages[`node_modules/${name}`]?.hasInstallScript).toBeUndefined();
+  });
+
+  it("is small", () => {
+    const sizes = filesBelow(".", "").map((path) => statSync(path));
+    const size = sizes.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
+    expect(size).toBeGreaterThan(2e6);
+    expect(size).toBeLessThan(12e6);
+  });
+
+  it("imports nothing but what it brings and Node", () => {
     const scripts = filesBelow("dist", ".js");
     expect(scripts.length).toBeGreaterThan(3);
-    const packages = { ...manifest.dependencies, ...manifest.optionalDependencies };
-    const known = [...builtinModules, ...Object.keys(packages)];
     for (const script of scripts) {
       const imports = readFileSync(script, "utf8").matchAll(
         /(?:^|[;}])(?:import|export)[^"`';()]*?from["`']([^"`']+)["`']|\bimport\(["`']([^"`']+)["`']\)|(?:^|[;}])import["`']([^"`']+)["`']/g,
@@ -73,7 +95,7 @@ describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run b
         const specifier = found[1] ?? found[2] ?? found[3] ?? "";
         if (specifier.startsWith("."))
           expect(existsSync(resolve(dirname(script), specifier)), specifier).toBe(true);
-        else if (!specifier.startsWith("node:")) expect(known).toContain(specifier);
+        else if (!specifier.startsWith("node:")) expect(builtinModules).toContain(specifier);
       }
     }
   });
@@ -107,7 +129,10 @@ describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run b
 
   it("has the licences of what is bundled", () => {
     const text = readFileSync(join(installed, "dist/THIRD-PARTY-LICENSES.txt"), "utf8");
-    for (const name of ["commander", "yaml", "zod"])
-      expect(text).toMatch(new RegExp(`^${name} \\d.*\\((MIT|ISC)\\)$`, "m"));
+    for (const name of ["commander", "yaml", "zod", "undici", "piscina", "@sigstore/sign"])
+      expect(text).toMatch(new RegExp(`^${name} \\d.*\\((MIT|ISC|Apache-2.0)\\)$`, "m"));
+    expect(text).toMatch(/^openpgp \d.*\(LGPL-3.0\+\)$/m);
+    for (const title of ["GNU LESSER GENERAL PUBLIC LICENSE", "GNU GENERAL PUBLIC LICENSE", "Apache License"])
+      expect(text).toContain(title);
   });
 });

@@ -87,6 +87,20 @@ describe.skipIf(!canStandIn)("openSpack (needs python3, git and what compiles)",
     expect(other.folders.sources).toBe(one.folders.sources);
   });
 
+  it("refuses a folder of Spack with configuration of its own, which would leak into what is built", async () => {
+    const file = join(folder, "spack/etc/spack/site/packages.yaml");
+    mkdirSync(join(file, ".."), { recursive: true });
+    writeFileSync(file, "packages: {all: {require: '%gcc@12'}}\n");
+    await expect(open(`{${standard}, repos: [recipes]}`)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining("etc/spack/site/packages.yaml"),
+      hint: expect.stringContaining("move that file away"),
+      place: { line: 1 },
+    });
+    rmSync(file);
+    await open(`{${standard}, repos: [recipes]}`);
+  });
+
   it("says what is wrong, with its place in the configuration", async () => {
     const wrong = [
       [

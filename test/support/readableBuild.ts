@@ -3,7 +3,7 @@
  * that nobody else may enter (root's home, one made by `mktemp -d`), they get a copy that everybody can read.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -28,18 +28,31 @@ export default function setup(): (() => void) | undefined {
   return () => rmSync(copy, { recursive: true, force: true });
 }
 
-/** Packages that the published program has in it, and its modules one by one have not. */
-const bundled: ReadonlySet<string> = new Set(["commander", "libdeflate", "yaml", "zod"]);
+/** What `package-lock.json` says of a package. */
+interface LockedPackage {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
 
-/** Folders of the packages that the program and its modules need. */
+/** Folders of the packages that the modules in `build/` import, and of those that these need. */
 function packagesNeeded(): readonly string[] {
   const { packages } = JSON.parse(readFileSync(join(project, "package-lock.json"), "utf8")) as {
-    readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>;
+    readonly packages: Readonly<Record<string, LockedPackage>>;
   };
-  return Object.entries(packages)
-    .filter(
-      ([path, { dev }]) => path !== "" && (dev !== true || bundled.has(path.replace("node_modules/", ""))),
-    )
-    .filter(([path]) => existsSync(join(project, path)))
-    .map(([path]) => path);
+  const names = new Set<string>();
+  const visit = (name: string): void => {
+    if (names.has(name)) return;
+    names.add(name);
+    for (const [path, { dependencies, optionalDependencies }] of Object.entries(packages))
+      if (path === `node_modules/${name}` || path.endsWith(`/node_modules/${name}`))
+        for (const needed of Object.keys({ ...dependencies, ...optionalDependencies })) visit(needed);
+  };
+  for (const file of readdirSync(join(project, "build"), { recursive: true, encoding: "utf8" }))
+    if (file.endsWith(".js"))
+      for (const [, name] of readFileSync(join(project, "build", file), "utf8").matchAll(
+        /\b(?:from|import\()\s*"((?:@[a-z][^/"]*\/)?[a-z][^/":]*)[/"]/g,
+      ))
+        if (name !== undefined) visit(name);
+  for (const name of Object.keys(packages[""]?.optionalDependencies ?? {})) visit(name);
+  return [...names].map((name) => `node_modules/${name}`).filter((path) => existsSync(join(project, path)));
 }

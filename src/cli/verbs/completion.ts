@@ -1,0 +1,29 @@
+import { Argument, Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+
+/** `completion`: what makes a shell complete command lines of the program. */
+export function completionVerb(program: Command, outcome: VerbOutcome): Command {
+  return new Command("completion")
+    .summary("completion of command lines, for a shell")
+    .description(
+      "Prints a script that makes a shell complete verbs, options, their values, and the names of containers, sites and build caches of the repository.",
+    )
+    .addArgument(new Argument("<shell>", "the shell that reads it").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ spacktainers completion bash > ~/.local/share/bash-completion/completions/spacktainers
+  $ spacktainers completion zsh > ~/.zfunc/_spacktainers      # a folder in fpath
+  $ spacktainers completion fish > ~/.config/fish/completions/spacktainers.fish`,
+    )
+    .action(
+      verbAction<object>(program, outcome, async (context, _options, [shell]) => {
+        const { completionScript } = await import("../completion/completionScript.ts");
+        const script = completionScript(program, shell ?? "bash");
+        if (context.json) context.print(JSON.stringify({ type: "result", shell, script }));
+        else context.output.write(script);
+        return 0;
+      }),
+    );
+}

@@ -1,0 +1,26 @@
+import { Command } from "commander";
+import { type VerbOutcome, verbAction } from "../context.ts";
+
+/** `version`: which program this is, and what it runs on. */
+export function versionVerb(program: Command, outcome: VerbOutcome): Command {
+  return new Command("version")
+    .summary("which program this is, and what it runs on")
+    .description(
+      "Prints the version of the program, the commit it was made of (where that is known), Node.js and the platform. A report of a fault should have it.",
+    )
+    .addHelpText("after", "\nExamples:\n  $ spacktainers version\n  $ spacktainers version --json")
+    .action(
+      verbAction<object>(program, outcome, async (context) => {
+        const { versionFacts } = await import("../../commands/version/versionFacts.ts");
+        const facts = versionFacts();
+        if (context.json) context.print(JSON.stringify({ type: "result", ...facts }));
+        else {
+          const { version, commit, node, platform, arch, libc } = facts;
+          const made = commit === undefined ? "" : ` (${commit.slice(0, 12)})`;
+          context.print(`spacktainers ${version}${made}`);
+          context.print(`Node.js ${node}, ${platform} ${arch}${libc === undefined ? "" : `, ${libc}`}`);
+        }
+        return 0;
+      }),
+    );
+}
