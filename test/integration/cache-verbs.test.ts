@@ -313,7 +313,8 @@ describe.skipIf(!hasCorpusCaches)("pruning (skipped without ../shared/corpus)", 
       place.path("config/mirrors.yaml"),
       `mirrors:: {group: {url: "file://${place.path("group")}", source: false}}\n`,
     );
-    const named = (realSpack?.recipes ?? []).map((path) => {
+    const recipes = [join(corpusPath, "recipes"), ...(realSpack?.recipes ?? [])];
+    const named = recipes.map((path) => {
       const name = /namespace: *(\S+)/.exec(readFileSync(join(path, "repo.yaml"), "utf8"))?.[1];
       return `  ${name}: ${path}`;
     });
