@@ -70,6 +70,7 @@ describe.skipIf(trouble !== undefined)(
       done("spacktainers", [
         "build",
         "hello-mpi",
+        ...["--arch", process.arch === "arm64" ? "arm64" : "amd64"],
         "-o",
         "oci-archive:hello.tar",
         "-o",

@@ -260,10 +260,14 @@ const faults: readonly Fault[] = [
     make: (cache) =>
       cache.changeIndex((installs) => {
         const specs = Object.values(installs).map(({ spec }) => spec);
-        const ring = specs.find(({ name }) => name === "ring");
-        const mpich = specs.find(({ name }) => name === "mpich");
-        const edge = { name: "ring", hash: ring?.hash, parameters: { deptypes: ["link"], virtuals: [] } };
-        if (mpich !== undefined) mpich.dependencies = [...((mpich.dependencies as object[]) ?? []), edge];
+        for (const ring of specs.filter(({ name }) => name === "ring")) {
+          const edge = { name: "ring", hash: ring.hash, parameters: { deptypes: ["link"], virtuals: [] } };
+          const needed = ring.dependencies as readonly { readonly hash: string }[];
+          for (const mpich of specs.filter(
+            ({ name, hash }) => name === "mpich" && needed.some((one) => one.hash === hash),
+          ))
+            mpich.dependencies = [...((mpich.dependencies as object[]) ?? []), edge];
+        }
       }),
   },
   {
