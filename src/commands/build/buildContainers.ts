@@ -1,3 +1,5 @@
+import type { Container, Definition } from "../../definitions/container.ts";
+import { theOneMeant } from "../../definitions/select.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type ContainerOutcome, forEachContainer, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { parseOutput } from "../../pipeline/workspace/outputs.ts";
@@ -22,16 +24,7 @@ export async function buildContainers(
   // A slip in an output's name is told now, not when all is ready to be written.
   for (const output of request.outputs) parseOutput(output, directory, { name: "", arch: "", version: "" });
   const repository = await openSoundRepository(directory);
-  const definitions = await selectAsked(repository, request, "build");
-  const fixedPlace = request.outputs.find((output) => !/\{name\}/.test(output));
-  if (definitions.length > 1 && fixedPlace !== undefined)
-    throw new SpacktainersError(
-      "USAGE",
-      `--output ${fixedPlace} is one place for ${definitions.length} containers`,
-      {
-        hint: "write {name} (and {arch}) in the path",
-      },
-    );
+  const definitions = onePlaceEach(await selectAsked(repository, request, "build"), request);
   const { configuration } = repository;
   const events = nameEvents(request.emit);
   return inWorkshop(configuration, { ...request, emit: events.emit }, async (workshop) => {
@@ -43,4 +36,33 @@ export async function buildContainers(
     if (resultsOf(outcomes).some(({ upToDate }) => !upToDate)) await tidyWorkshop(workshop);
     return outcomes;
   });
+}
+
+/**
+ * The containers, each with outputs in places of its own. Of one for each architecture whose outputs would be in one place, the one
+ * for this machine is meant.
+ *
+ * @throws SpacktainersError USAGE when several would be written to one place
+ */
+function onePlaceEach(
+  definitions: readonly Definition[],
+  { outputs, directory }: Pick<BuildRequest, "outputs" | "directory">,
+): readonly Definition[] {
+  const shared = outputs.find((output) => {
+    const places = definitions.map(
+      ({ name, arch = "" }) => parseOutput(output, directory, { name, arch, version: "" }).path,
+    );
+    return new Set(places).size < places.length;
+  });
+  if (shared === undefined) return definitions;
+  const containers = definitions.filter((one): one is Container => one.kind !== "broken");
+  const meant = containers.length === definitions.length ? theOneMeant(containers) : undefined;
+  if (meant !== undefined && "one" in meant && meant.one !== undefined) return [meant.one];
+  throw new SpacktainersError(
+    "USAGE",
+    `--output ${shared} is one place for ${definitions.length} containers`,
+    {
+      hint: "write {name} (and {arch}) in the path",
+    },
+  );
 }
