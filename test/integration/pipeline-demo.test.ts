@@ -58,6 +58,20 @@ describe.skipIf(trouble !== undefined)(
         expect(readFileSync(join(root, path)).readUInt16LE(18)).toBe(183);
     });
 
+    it("writes one image, for this machine, where both would be in one place", async () => {
+      const one = await work.run(["build", "hello-mpi", "-o", "oci-archive:{name}.tar", "--json"]);
+      const results = one.stdout.split("\n").filter((line) => line.includes('"type":"result"'));
+      expect(results, one.stderr).toHaveLength(1);
+      expect(results[0]).toContain(`"arch":"${process.arch === "arm64" ? "arm64" : "amd64"}"`);
+      const both = await work.run(["build", "hello-mpi", "-o", "oci-archive:{name}-{arch}.tar"]);
+      expect(both.status, both.stderr).toBe(0);
+      for (const arch of ["amd64", "arm64"])
+        expect(existsSync(work.path(`hello-mpi-${arch}.tar`))).toBe(true);
+      const several = await work.run(["build", "-o", "oci-archive:all.tar"]);
+      expect(several.stderr).toContain("is one place for");
+      expect(several.status).toBe(2);
+    });
+
     it.skipIf(lacking !== undefined)(
       `runs the image for the other architecture in an emulator${lacking === undefined ? "" : ` (skipped: ${lacking})`}`,
       () => {
