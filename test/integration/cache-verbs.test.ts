@@ -313,7 +313,24 @@ describe.skipIf(!hasCorpusCaches)("pruning (skipped without ../shared/corpus)", 
       place.path("config/mirrors.yaml"),
       `mirrors:: {group: {url: "file://${place.path("group")}", source: false}}\n`,
     );
-    const recipes = [join(corpusPath, "recipes"), ...(realSpack?.recipes ?? [])];
+    // Spack asks for a recipe of whatever it installs, even from a cache.
+    const own = place.path("recipes");
+    const { concrete_specs } = JSON.parse(readFileSync(join(definition, "spack.lock"), "utf8")) as {
+      readonly concrete_specs: Readonly<
+        Record<string, { readonly name: string; readonly namespace: string }>
+      >;
+    };
+    for (const { name, namespace } of Object.values(concrete_specs)) {
+      if (namespace !== "spacktainers") continue;
+      mkdirSync(join(own, "packages", name), { recursive: true });
+      const className = name.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase());
+      writeFileSync(
+        join(own, "packages", name, "package.py"),
+        `from spack.package import *\n\nclass ${className}(Package):\n    has_code = False\n`,
+      );
+    }
+    writeFileSync(join(own, "repo.yaml"), "repo:\n  namespace: spacktainers\n");
+    const recipes = [own, ...(realSpack?.recipes ?? [])];
     const named = recipes.map((path) => {
       const name = /namespace: *(\S+)/.exec(readFileSync(join(path, "repo.yaml"), "utf8"))?.[1];
       return `  ${name}: ${path}`;
