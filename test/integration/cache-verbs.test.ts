@@ -362,7 +362,7 @@ describe.skipIf(!hasCorpusCaches)("pruning (skipped without ../shared/corpus)", 
     // What Spack has installed is packed by Spack and pushed by us.
     writeFileSync(
       place.path("spacktainers.yaml"),
-      `spack: { url: ${realSpack?.checkout}, repos: [${(realSpack?.recipes ?? []).join(", ")}], wheels: ${realSpack?.wheels} }\n`,
+      `spack: { url: ${realSpack?.checkout}, repos: [${recipes.join(", ")}], wheels: ${realSpack?.wheels} }\n`,
     );
     const report = await cache(["push", "--store", "tree", "ring", "--to", "pushed", "--sign", "key.asc"]);
     expect(outcomes(report)).toEqual({ copied: 7 });
