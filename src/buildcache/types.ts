@@ -2,7 +2,7 @@
  * The interface of build caches: what the rest of the program sees of them, whatever their format and place.
  */
 import type { KeyFile } from "../openpgp/keyFile.ts";
-import type { RegistrySettings } from "../registry/openRegistries.ts";
+import type { RegistrySettings } from "../registry/registrySettings.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import type { Dialect } from "../spec/dialect.ts";
 import type { StoreSource } from "../store/store.ts";

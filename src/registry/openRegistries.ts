@@ -4,17 +4,8 @@ import type { EmitEvent } from "../util/events.ts";
 import { parseRegistryEndpoint, registryOrigin } from "./address.ts";
 import type { RegistryHost, RepositoryName } from "./reference.ts";
 import { openRegistry, type Registry, type RegistryOptions, type Repository } from "./registry.ts";
+import { type RegistrySettings, settingsOf } from "./registrySettings.ts";
 import type { UserCredentials } from "./types.ts";
-
-/** What is configured of a registry. */
-export interface RegistrySettings {
-  readonly type: RegistryOptions["type"];
-  /** Host, with a scheme perhaps. */
-  readonly url: string;
-  /** The variables of the environment that have user name and password; both or none. */
-  readonly username: { readonly environmentVariable: string } | undefined;
-  readonly password: { readonly environmentVariable: string } | undefined;
-}
 
 /** Registries, each opened once. */
 export interface Registries {
@@ -78,14 +69,6 @@ export function openRegistries({
       await Promise.all([...opened.values()].map((registry) => registry.close()));
     },
   };
-}
-
-/** What is configured of the registry at a host; undefined when it is not configured. */
-export function settingsOf<T extends Pick<RegistrySettings, "url">>(
-  host: RegistryHost,
-  configured: readonly T[],
-): T | undefined {
-  return configured.find(({ url }) => parseRegistryEndpoint(url).host === host);
 }
 
 /**

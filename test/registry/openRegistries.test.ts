@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from "vitest";
-import { openRegistries, type RegistrySettings, usesPlainHttp } from "../../src/registry/openRegistries.ts";
+import { openRegistries, usesPlainHttp } from "../../src/registry/openRegistries.ts";
 import { parseReference, parseRepository } from "../../src/registry/reference.ts";
+import type { RegistrySettings } from "../../src/registry/registrySettings.ts";
 import { ignoreEvents, type WorkEvent } from "../../src/util/events.ts";
 
 const closing: { close(): Promise<void> }[] = [];

@@ -18,8 +18,9 @@ import { findForm, formText, imageName, pulledFile } from "../../pipeline/images
 import { registryReference } from "../../pipeline/images/imageLocation.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
-import { settingsOf, usesPlainHttp } from "../../registry/openRegistries.ts";
+import { usesPlainHttp } from "../../registry/openRegistries.ts";
 import { parseReference } from "../../registry/reference.ts";
+import { settingsOf } from "../../registry/registrySettings.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";

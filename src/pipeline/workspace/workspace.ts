@@ -1,11 +1,11 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { isOciUrl, parseOciUrl } from "../../buildcache/formats/oci/ociPlace.ts";
+import { isOciUrl, parseOciUrl } from "../../buildcache/formats/oci/ociUrl.ts";
 import type { CacheSource } from "../../buildcache/types.ts";
 import type { CacheConfiguration, Configuration } from "../../definitions/configuration.ts";
 import { findRepositoryRoot, loadRepository, type Repository } from "../../definitions/repository.ts";
 import { type KeyFile, readKeyFile } from "../../openpgp/keyFile.ts";
-import { settingsOf } from "../../registry/openRegistries.ts";
+import { settingsOf } from "../../registry/registrySettings.ts";
 import { builtCaches } from "../../spack/folders.ts";
 import { digestOf } from "../../util/digest.ts";
 import { SpacktainersErrors } from "../../util/errors.ts";

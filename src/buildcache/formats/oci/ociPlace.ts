@@ -1,11 +1,11 @@
-/** Caches in registries: what their URLs mean. */
-import { isLoopback } from "../../../registry/address.ts";
-import { openRegistries, type RegistrySettings } from "../../../registry/openRegistries.ts";
-import { formatRepository, parseRepository, type RepositoryName } from "../../../registry/reference.ts";
+/** Caches in registries, opened. */
+
+import { openRegistries } from "../../../registry/openRegistries.ts";
+import { formatRepository } from "../../../registry/reference.ts";
 import type { Repository } from "../../../registry/registry.ts";
+import type { RegistrySettings } from "../../../registry/registrySettings.ts";
 import type { StoreOptions } from "../../../store/store.ts";
-import { asSpacktainersError, SpacktainersError } from "../../../util/errors.ts";
-import { redactUrl } from "../../../util/redact.ts";
+import { parseOciUrl } from "./ociUrl.ts";
 
 /** A repository that is a cache. */
 export interface OciPlace {
@@ -13,43 +13,6 @@ export interface OciPlace {
   /** `oci://HOST/PATH`, or `oci+http://…`. */
   readonly url: string;
   close(): Promise<void>;
-}
-
-/** Whether a URL is that of a cache in a registry. */
-export function isOciUrl(url: string): boolean {
-  return /^oci(\+http)?:\/\//i.test(url);
-}
-
-/**
- * Reads `oci://[HOST[:PORT]/]PATH`, or `oci+http://…` for a registry of this machine that speaks plain HTTP. Without a host it is
- * Docker Hub's. Capital letters in the path become small ones, as Spack has it.
- *
- * @throws SpacktainersError CACHE_UNAVAILABLE for a URL that is none, and for plain HTTP to another machine
- */
-export function parseOciUrl(url: string): {
-  readonly name: RepositoryName;
-  readonly scheme: "http" | "https";
-} {
-  const place = { url: redactUrl(url) };
-  const [, plain, rest = ""] = /^oci(\+http)?:\/\/(.*?)\/*$/i.exec(url) ?? [];
-  const scheme = plain === undefined ? "https" : "http";
-  let name: RepositoryName;
-  try {
-    name = parseRepository(rest.toLowerCase(), place);
-  } catch (cause) {
-    throw new SpacktainersError(
-      "CACHE_UNAVAILABLE",
-      `the URL is not that of a repository: ${asSpacktainersError(cause).message}`,
-      { place, hint: "write it as oci://HOST/PATH, without a tag", cause },
-    );
-  }
-  if (scheme === "http" && !isLoopback(new URL(`http://${name.host}`).hostname))
-    throw new SpacktainersError(
-      "CACHE_UNAVAILABLE",
-      "plain HTTP is allowed to registries of this machine only: anybody on the way could change packages",
-      { place, hint: "use oci://, and give the registry a certificate" },
-    );
-  return { name, scheme };
 }
 
 /**

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hashOfTag, packageTag } from "../../../../src/buildcache/formats/oci/ociPackage.ts";
-import { parseOciUrl } from "../../../../src/buildcache/formats/oci/ociPlace.ts";
+import { parseOciUrl } from "../../../../src/buildcache/formats/oci/ociUrl.ts";
 import { isTag } from "../../../../src/registry/reference.ts";
 import { parseDagHash } from "../../../../src/spec/concrete.ts";
 import { syntheticHash } from "../../../support/syntheticIndex.ts";
