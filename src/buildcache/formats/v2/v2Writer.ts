@@ -117,7 +117,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
         } else onBytes?.(archive.size);
         const result = await writerOf(store).put(path, Buffer.from(text), { condition: conditionOf(before) });
         if (!result.written) return undefined;
-        // Another one may have put its archive in the place of ours, before its spec file was refused.
+        // Another writer may have replaced our archive before its own spec file was refused.
         const now = await store.stat(paths.archive);
         if (now?.version !== version && (await archiveDigest(paths.archive)) !== archive.digest) {
           force = true;
