@@ -18,7 +18,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          globalSetup: ["./test/support/readableBuild.ts"],
+          globalSetup: ["./test/support/readableBuild.ts", "./test/support/stopHanging.ts"],
           include: ["test/integration/**/*.test.ts"],
           setupFiles: ["./test/support/propertySeed.ts"],
           testTimeout: 300_000,

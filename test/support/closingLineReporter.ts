@@ -18,7 +18,10 @@ export default class ClosingLineReporter implements Reporter {
         const { state, errors } = test.result();
         if (state === "failed")
           failures.push(`${module.relativeModuleId} > ${test.fullName}: ${firstLine(errors[0])}`);
-        if (state === "passed") count.passed++;
+        // The process of its file was ended.
+        if (state === "pending")
+          failures.push(`${module.relativeModuleId} > ${test.fullName}: it did not end`);
+        else if (state === "passed") count.passed++;
         else if (state !== "failed") count.skipped++;
       }
     }
