@@ -170,7 +170,7 @@ describe("init", () => {
       try {
         await session.until("Build cache with your packages");
         session.type("\r");
-        await session.until("What lies underneath");
+        await session.until("Base of the images");
         session.type("noble\r");
         await session.until("Architectures");
         session.type("sparc\r");
