@@ -81,6 +81,9 @@ export const strangers = {
   base: ["spec", "environment", "buildcache", "concretize", "install", "view"],
 };
 
+/** The one file below `cli` that may read the environment variables of the process. */
+export const variableReader = "util/surroundings.ts";
+
 /** The one file that may know where it lies. */
 export const packageFinder = "util/packageFile.ts";
 
