@@ -31,6 +31,7 @@ export const modules = [
   "scaffold",
   "ci",
   "commands",
+  "library",
   "cli",
 ];
 
