@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import zlib from "node:zlib";
 import { writeLicences } from "./bundledLicences.mjs";
 import { adaptPackages, copyPackageFiles, unbundledPackages } from "./bundledPackages.mjs";
-import { writeTypes } from "./publishedTypes.mjs";
+import { libraryEntries, writeTypes } from "./publishedTypes.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const { engines, optionalDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -26,7 +26,8 @@ const dist = join(root, "dist");
 const entries = {
   "archive/compressionWorker": "src/archive/compressionWorker.ts",
   "cli/start": "src/cli/start.ts",
-  index: "src/index.ts",
+  // The library.
+  ...libraryEntries,
   "install/installWorker": "src/install/installWorker.ts",
   // The worker of the pool of threads, which starts the one above.
   "install/poolWorker": "node_modules/piscina/dist/worker.js",
@@ -44,7 +45,7 @@ const tsc = join(root, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 
 // Finished images of this repository lie in dist/, too: only what was built here goes.
-for (const name of ["archive", "chunks", "cli", "install", "man", "types", "vendor"])
+for (const name of ["archive", "chunks", "cli", "install", "library", "man", "types", "vendor"])
   rmSync(join(dist, name), { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: root,

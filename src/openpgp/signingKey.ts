@@ -1,5 +1,6 @@
 /** Where a key is that signs packages: a file, a variable of the environment, GnuPG's agent. The key itself is never in a text of ours. */
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { openGpgSigner } from "./gpgSigner.ts";
 import { openSigner, type Signer, signerFrom } from "./signer.ts";
 
@@ -30,7 +31,7 @@ export function signingKeyVariable(where: string): string | undefined {
 export async function openSigningKey(
   where: string,
   {
-    env = process.env,
+    env = hostEnvironment(),
     signal,
   }: { readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Signer> {

@@ -10,6 +10,7 @@ import { hostPath } from "../util/hostPath.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { redactUrl } from "../util/redact.ts";
 import { removeIfPossible } from "../util/removeIfPossible.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { findProgram, lastLine, runTool, type ToolResult } from "../util/tool.ts";
 
 /** Files of a source, on this machine. */
@@ -92,7 +93,7 @@ const gitSettings = [
 
 function gitEnvironment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {
-    ...process.env,
+    ...hostEnvironment(),
     PATH: hostPath(),
     LC_ALL: "C",
     GIT_TERMINAL_PROMPT: "0",

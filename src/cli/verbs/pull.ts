@@ -1,9 +1,9 @@
 import { relative } from "node:path";
 import { Command, Option } from "commander";
+import { registryCredentials } from "../../commands/pull/registryCredentials.ts";
 import { type PullRuntime, pullRuntimes } from "../../hpc/pull.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
-import { registryCredentials } from "../registryCredentials.ts";
 
 interface PullOptions {
   readonly arch?: string;

@@ -25,6 +25,7 @@ import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { shellLine } from "../../util/shellQuote.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 
 /** Finds the name and password for an image's repository; undefined when it needs none or none is known. */
@@ -187,7 +188,7 @@ async function credentialsFor(
   const configured = settingsOf(host, registries);
   if (configured?.username !== undefined && configured.password !== undefined) {
     const read = (variable: string): string => {
-      const value = process.env[variable];
+      const value = hostEnvironment()[variable];
       if (value === undefined || value === "")
         throw new SpacktainersError(
           "ACCESS_DENIED",
@@ -219,7 +220,7 @@ async function perform(
     const { secretFile } = command;
     let folder: string | undefined;
     try {
-      const env: NodeJS.ProcessEnv = { ...process.env, ...command.env };
+      const env: NodeJS.ProcessEnv = { ...hostEnvironment(), ...command.env };
       if (secretFile !== undefined) {
         // Memory, where there is some, so that the secret never reaches a disk.
         folder = await mkdtemp(join(await secretPlace(), "spacktainers-"));
@@ -251,7 +252,7 @@ async function perform(
 
 /** Docker's configuration also says which daemon is asked: that is the user's choice and stays. */
 async function withDockerContext(text: string, folder: string): Promise<string> {
-  const own = process.env.DOCKER_CONFIG ?? join(homedir(), ".docker");
+  const own = hostEnvironment().DOCKER_CONFIG ?? join(homedir(), ".docker");
   const written = await readFile(join(own, "config.json"), "utf8").catch(() => "{}");
   await symlink(join(own, "contexts"), join(folder, "contexts"));
   try {
@@ -265,7 +266,7 @@ async function withDockerContext(text: string, folder: string): Promise<string> 
 }
 
 async function secretPlace(): Promise<string> {
-  const memory = process.env.XDG_RUNTIME_DIR;
+  const memory = hostEnvironment().XDG_RUNTIME_DIR;
   if (
     memory !== undefined &&
     (await mkdir(memory, { recursive: true }).then(
