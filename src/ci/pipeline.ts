@@ -60,7 +60,7 @@ export const stepVariables = {
   credentials: "CREDENTIALS",
 } as const;
 
-/** What of a repository decides its pipelines. */
+/** The part of a repository that decides its pipelines. */
 export interface PipelineFacts {
   readonly configuration: Configuration;
   readonly definitions: readonly Definition[];

@@ -25,7 +25,7 @@ export interface CheckOptions extends ContentOptions, RankOptions {
   readonly isHere?: boolean | undefined;
 }
 
-/** Checks an image's facts against a site. In a fixed order; what is right is told too. */
+/** Checks an image's facts against a site. The findings have a fixed order and include what is right. */
 export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions = {}): readonly Finding[] {
   const library = mainMpi(
     facts.mpi,

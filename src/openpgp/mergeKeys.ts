@@ -151,7 +151,7 @@ function isDesignated(key: MergedKey, issuer: string): boolean {
     });
 }
 
-/** Revocations of sub-keys and of names by the key itself, which the library passes over when they do not hold. */
+/** Revocations of sub-keys and of names by the key itself, which the library ignores when they do not hold. */
 async function checkPartRevocations(openpgp: OpenPgp, key: MergedKey): Promise<void> {
   const { subkeyRevocation, certRevocation } = openpgp.enums.signature;
   const own = key.packet.getKeyID().toHex();

@@ -25,7 +25,7 @@ export interface NamespaceTask {
 
 /** A task that runs. */
 export interface StartedTask {
-  /** Its standard output, where nobody else takes it. */
+  /** Its standard output, if nothing else receives it. */
   readonly output: AsyncIterable<Uint8Array>;
   /** Waits for its end. */
   finished(): Promise<TaskOutcome>;

@@ -103,7 +103,7 @@ export interface ContainerProcess {
   readonly user: Identity;
   /** Root was asked for, whoever runs us. */
   readonly fakeroot: boolean;
-  /** An MPI launcher started us, whether or not the program is told of it; it watches what it started. */
+  /** An MPI launcher started us, whether or not the program learns of it; it watches what it started. */
   readonly isWatched: boolean;
   /** What the program is given of an MPI launcher. */
   readonly launch:

@@ -102,7 +102,7 @@ async function partsOf(image: Image): Promise<readonly Part[] | undefined> {
   return parts;
 }
 
-/** A directory of ours that leads to an unpacked image. */
+/** A directory in our store that leads to an unpacked image. */
 async function linkToDirectory({ apptainerPath }: Image, { directory }: UnpackContext): Promise<string> {
   if (apptainerPath === undefined) throw new Error("the image is no directory");
   const id = `d${hexOfDigest(digestOf(apptainerPath)).slice(0, 32)}`;

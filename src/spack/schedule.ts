@@ -5,7 +5,7 @@ import type { BuildTask, Executor, TaskEnd, TaskHandle } from "./executors/execu
 import type { WorkEstimate } from "./workEstimate.ts";
 
 /**
- * What a failure means for the rest. `finish`: what runs goes on, nothing else begins. `keep-going`: everything that does not
+ * What a failure means for the rest. `finish`: what runs continues, nothing else starts. `keep-going`: everything that does not
  * depend on it is still built. `stop`: what runs is stopped.
  */
 export type FailurePolicy = "finish" | "keep-going" | "stop";

@@ -18,7 +18,7 @@ export type SpackContext = { readonly environment: string } | { readonly scope: 
 const passed =
   /^(?:HOME|USER|LOGNAME|TZ|TMPDIR|TERM|SSL_CERT_FILE|SSL_CERT_DIR|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|(?:https?|ftp|no|all)_proxy|(?:HTTPS?|FTP|NO|ALL)_PROXY|SSH_AUTH_SOCK)$/;
 
-/** The same for a builder image, which has certificates, users and temporary files of its own, and gets at no agent of ours. */
+/** The same for a builder image, which has certificates, users and temporary files of its own, and cannot reach an agent of this user. */
 const passedInside = /^(?:TZ|TERM|(?:https?|ftp|no|all)_proxy|(?:HTTPS?|FTP|NO|ALL)_PROXY)$/;
 
 /** The environment of Spack's processes. */

@@ -33,7 +33,7 @@ export interface PipelineFile {
 /**
  * Writes the files of a repository's pipelines.
  *
- * @throws SpacktainersError OUTPUT_EXISTS for a file there that is not one of ours; of the configuration
+ * @throws SpacktainersError OUTPUT_EXISTS for an existing file that spacktainers did not write; errors of the configuration
  */
 export async function writePipelines(
   directory: string,

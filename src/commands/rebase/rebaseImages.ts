@@ -86,7 +86,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
   const subjects = await rebaseSubjects(request, repository);
   const publishes = subjects.some(({ kind }) => kind !== "source");
   const dryRun = request.dryRun || request.outputs.length > 0;
-  // A key that cannot be read is told before anything is made.
+  // A key that cannot be read is reported before anything is made.
   const signing = publishes && !dryRun ? await signingOf(configuration, directory) : unsigned;
   const trusted = publishes ? await loadVerificationKeys(configuration.signing.public, directory) : [];
   const options: RebaseOptions & { readonly signing: Signing } = {

@@ -137,7 +137,7 @@ class Evaluation {
       : new PythonProblem("python", `\`${name}\` is not a name that conditions know`, at);
   }
 
-  /** As Python, what does not matter any more is not looked at. */
+  /** As in Python, what no longer matters is not evaluated. */
   private joined(kind: "and" | "or", parts: readonly Expression[], names: Names): PythonValue {
     let value: PythonValue = null;
     for (const part of parts) {

@@ -144,7 +144,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
       await runTask(emit, { kind: "push", label: briefSpec(spec), subject: spec.hash, signal }, () =>
         publish(spec, spack.folders.built),
       ).catch((error: unknown) => {
-        // It is built and kept: what needs it can go on, and the next run publishes it.
+        // It is built and kept: what needs it can continue, and the next run publishes it.
         unpublished.push(...errorsOf(error, { spec: briefSpec(spec) }));
       });
     },
