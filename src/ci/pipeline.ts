@@ -30,7 +30,7 @@ export interface PipelineJob {
   readonly secrets: readonly PipelineSecret[];
   /** Whether it takes the plan of its architecture. */
   readonly takesPlan: boolean;
-  /** What of the cache home is kept from run to run, as patterns below it; empty: nothing. */
+  /** The parts of the cache home that are kept from run to run, as patterns below it; empty: nothing. */
   readonly keeps: readonly string[];
   /** Files that are kept with the run: shell patterns below the repository. */
   readonly artefacts: readonly string[];

@@ -10,7 +10,7 @@ import type { ImageFacts } from "./imageFacts.ts";
 import type { MpiLibrary } from "./mpiLibrary.ts";
 import { type JobResources, type Site, targetsFor } from "./site.ts";
 
-/** What of the job matters. */
+/** The facts of the job that matter. */
 export interface CheckOptions extends ContentOptions, RankOptions {
   readonly resources?: JobResources;
   /** The plug-in asked for with `--mpi`; default the one that would be chosen. */

@@ -117,7 +117,7 @@ function namesInDev(): readonly string[] {
 }
 
 /**
- * What of the launch is to be passed on, by what was asked for.
+ * The part of the launch to pass on, according to the options.
  *
  * @throws SpacktainersError USAGE: `launcher` was asked for and no launcher started us
  */

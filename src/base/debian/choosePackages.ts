@@ -1,4 +1,4 @@
-/** From a request to exact packages: remembered, revalidated, or resolved again. */
+/** Turns a request into exact packages: remembered, revalidated, or resolved again. */
 import { SpacktainersError } from "../../util/errors.ts";
 import { keyOf } from "../baseStore.ts";
 import type { BaseArchitecture, BasePackage, DebianBaseSpec } from "../types.ts";

@@ -69,7 +69,7 @@ Examples:
         );
         context.reporter.close();
         const failed = results.filter(({ passed }) => !passed).length;
-        // Of a single container that cannot be tested there is nothing to say but why.
+        // If a single container cannot be tested, there is nothing to say but why.
         if (results.length > 0 || errors.length === 0) {
           if (context.json) context.print(JSON.stringify({ type: "result", passed: status === 0, results }));
           else context.print(`${results.length - failed} of ${results.length} passed`);

@@ -94,7 +94,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
     base:
       request.base === undefined ? undefined : parseBaseOption(request.base, configuration.base, directory),
     dryRun,
-    anew: request.outputs.length > 0,
+    makeAgain: request.outputs.length > 0,
     believed: signing.key === undefined ? trusted : [...trusted, signing.key.publicKey],
     signing,
   };

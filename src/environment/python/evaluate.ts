@@ -83,7 +83,7 @@ class Evaluation {
               requireHashable(name, key.at);
               return [name, this.valueOf(value, names)] as const;
             })
-            // Of equal keys the last one counts.
+            // If keys are equal, the last one applies.
             .filter(([key], index, all) => !all.slice(index + 1).some(([other]) => areEqual(other, key))),
         };
       case "attribute":

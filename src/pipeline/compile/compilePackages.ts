@@ -258,7 +258,7 @@ async function reportFailures(
   return errors;
 }
 
-/** What of the rest waits for a package, directly or not. */
+/** The remaining packages that wait for a package, directly or not. */
 function dependentsOf({ spec }: BuildNode, left: readonly BuildNode[]): readonly BuildNode[] {
   const waiting = new Set([spec.hash]);
   return left.filter((node) => {

@@ -220,7 +220,7 @@ export function imageName(text: string): string {
   );
 }
 
-/** Of a directory that holds files, and says nothing of how they are run. */
+/** Hint for a directory that holds files but does not say how to run them. */
 function noImage(file: string, text: string): SpacktainersError {
   return new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
     place: { file },

@@ -87,7 +87,7 @@ export async function planContainer(
   const epilogue =
     container.epilogue === undefined
       ? undefined
-      : // By code that most builds do without.
+      : // In code that most builds do not need.
         await (await import("./planEpilogue.ts")).planEpilogue(container.epilogue, container, {
           epilogue: configuration.epilogue,
           buildArguments: request.buildArguments,

@@ -31,7 +31,7 @@ export interface LockUse {
   checkBase(base: Base): void;
 }
 
-/** Of a container whose locks are not asked: everything is as configured. */
+/** For a container whose locks are not read: everything is as configured. */
 export const noLocks: LockUse = {
   inUse: false,
   base: undefined,
