@@ -186,7 +186,7 @@ async function copyBeside(
   const source = join(folder, path);
   const inner = relative(folder, source);
   const cannot = (reason: string): void => list.todo(`${path} is not copied: ${reason}; ${why}`, place);
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) || /[*?$]/.test(path)) return cannot("it is no plain path");
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) || /[*?$]/.test(path)) return cannot("it is not a plain path");
   if (inner.startsWith("..")) return cannot("it is outside of the folder");
   if (inner === "") return cannot("that is the whole folder");
   const before = files.length;
