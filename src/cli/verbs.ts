@@ -26,6 +26,7 @@ import { rebaseVerb } from "./verbs/rebase.ts";
 import { reproduceVerb } from "./verbs/reproduce.ts";
 import { runVerb } from "./verbs/run.ts";
 import { sbomVerb } from "./verbs/sbom.ts";
+import { schemaVerb } from "./verbs/schema.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
 import { signVerb } from "./verbs/sign.ts";
@@ -71,6 +72,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   cache: cacheVerb,
   spack: spackVerb,
   ci: ciVerb,
+  schema: schemaVerb,
   completion: completionVerb,
   version: versionVerb,
 };

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { schemaNames } from "../../src/definitions/schemaNames.ts";
+import { makeWorkplace, type Workplace } from "../support/cli.ts";
+
+let work: Workplace;
+beforeAll(() => {
+  work = makeWorkplace("base: { scratch: true }\n");
+});
+afterAll(() => work.remove());
+
+describe("a command line that cannot be read", () => {
+  it.each([
+    ["buidl", "unknown command 'buidl'", "did you mean build?"],
+    ["list --nosuch", "unknown option '--nosuch'", "--help shows how it is used"],
+    ["build --arch riscv", "option '--arch <arch>' argument 'riscv' is invalid", undefined],
+    ["build --jobs x", "not a whole number of at least 1", undefined],
+    ["job image", "required option '-s, --site <name>' not specified", undefined],
+    ["unpack --into x", "missing required argument 'path'", undefined],
+    ["cache lsit", "unknown command 'lsit'", "did you mean list?"],
+    ["schema nosuch", "is invalid", undefined],
+    ["", "the command is missing", "--help lists them"],
+    ["cache", "the command is missing", "--help lists them"],
+  ])(
+    "is an error in JSON where that is asked for, wherever the option stands: %s",
+    async (line, said, hint) => {
+      const words = line.split(" ").filter((word) => word !== "");
+      for (const args of [
+        ["--json", ...words],
+        [...words, "--json"],
+      ]) {
+        const { status, stdout } = await work.run(args);
+        expect(status).toBe(2);
+        const [error] = (
+          JSON.parse(stdout) as { errors: readonly [{ code: string; message: string; hint: string }] }
+        ).errors;
+        expect(error).toMatchObject({ code: "USAGE", message: expect.stringContaining(said) });
+        if (hint !== undefined) expect(error.hint).toBe(hint);
+      }
+      const plain = await work.run(words);
+      expect(plain).toMatchObject({ status: 2, stdout: "" });
+      expect(plain.stderr).not.toMatch(/^\{/);
+    },
+  );
+});
+
+describe("schema", () => {
+  it.each(schemaNames)("prints what editors need: %s", async (name) => {
+    const { status, stdout } = await work.run(["schema", name]);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout).$id).toContain(`${name}.json`);
+  });
+
+  it("is that of spacktainers.yaml by default", async () => {
+    expect((await work.run(["schema"])).stdout).toBe((await work.run(["schema", "spacktainers"])).stdout);
+  });
+});
