@@ -65,6 +65,7 @@ export const innerOrders = {
     "run",
     "test",
     "cache",
+    "storage",
     "ci",
     "init",
     "add",

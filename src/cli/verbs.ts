@@ -31,6 +31,7 @@ import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
 import { signVerb } from "./verbs/sign.ts";
 import { spackVerb } from "./verbs/spack.ts";
+import { storageVerb } from "./verbs/storage.ts";
 import { testVerb } from "./verbs/test.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 import { verifyVerb } from "./verbs/verify.ts";
@@ -70,6 +71,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   reproduce: reproduceVerb,
   keys: keysVerb,
   cache: cacheVerb,
+  storage: storageVerb,
   spack: spackVerb,
   ci: ciVerb,
   schema: schemaVerb,

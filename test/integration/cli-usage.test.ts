@@ -1,3 +1,5 @@
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { schemaNames } from "../../src/definitions/schemaNames.ts";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
@@ -41,6 +43,39 @@ describe("a command line that cannot be read", () => {
       expect(plain.stderr).not.toMatch(/^\{/);
     },
   );
+});
+
+describe("storage", () => {
+  it("shows what is kept, and removes what is not in use when that is asked for", async () => {
+    const folder = join(work.cacheHome, "spacktainers/facts");
+    mkdirSync(folder, { recursive: true });
+    const [old, young] = [join(folder, "old.json"), join(folder, "young.json")];
+    for (const path of [old, young]) writeFileSync(path, "{}");
+    const then = new Date(Date.now() - 40 * 86_400_000);
+    utimesSync(old, then, then);
+    const facts = async (...args: readonly string[]) => {
+      const { status, stdout } = await work.run(["storage", ...args, "--json"]);
+      expect(status).toBe(0);
+      const result = JSON.parse(stdout) as { parts: readonly { name: string }[]; removed?: object };
+      return { part: result.parts.find(({ name }) => name === "facts"), removed: result.removed };
+    };
+    expect(await facts()).toMatchObject({ part: { items: 2, bytes: 4, unused: { items: 0 } } });
+    expect(await facts("--unused", "30")).toMatchObject({ part: { unused: { items: 1, bytes: 2 } } });
+    expect(existsSync(old)).toBe(true);
+    expect(await facts("facts", "--unused", "30", "--delete")).toMatchObject({
+      removed: { items: 1, bytes: 2 },
+    });
+    expect([old, young].map((path) => existsSync(path))).toEqual([false, true]);
+  });
+
+  it.each([
+    [["--delete"], "--delete needs --unused"],
+    [["rotfs"], "nothing is kept that is called `rotfs`"],
+    [["--unused", "-1"], "Not a number of days"],
+  ])("refuses what makes no sense: %j", async (args, said) => {
+    const { status, stderr } = await work.run(["storage", ...args]);
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(said) });
+  });
 });
 
 describe("schema", () => {
