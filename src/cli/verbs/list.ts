@@ -8,13 +8,13 @@ import { table } from "../table.ts";
 /** `list`: the containers of the repository. */
 export function listVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("list")
-    .summary("containers by architecture")
+    .summary("list containers by architecture")
     .description(
-      "Shows the containers of the repository: what they hold, and whether an image of them is there. With --remote the build caches are asked which version a build would have now, and the registries what is published.",
+      "Lists the containers of the repository: what they contain, and whether an image of them is built. With --remote it also asks the build caches which version a build would have now, and the registries what is published.",
     )
-    .argument("[names...]", "containers to list; none means all");
+    .argument("[names...]", "containers to list (default: all)");
   return addSelectionOptions(command)
-    .option("--remote", "ask the build caches and the registries, too")
+    .option("--remote", "also ask the build caches and the registries")
     .addHelpText(
       "after",
       "\nExamples:\n  $ spacktainers list\n  $ spacktainers list 'neuro*' --arch amd64 --json\n  $ spacktainers list --remote",
