@@ -42,9 +42,10 @@ export function initVerb(program: Command, outcome: VerbOutcome): Command {
       new Option("--arch <arch>", "architecture of the containers (repeatable)").argParser(architecture),
     )
     .addOption(
-      new Option("--ci <host>", "pipelines to write (default: as the remote of git says, else none)").choices(
-        ["github", "gitlab", "none"],
-      ),
+      new Option(
+        "--ci <host>",
+        "pipelines to write (default: those of the host that the remote of git names; without a remote github)",
+      ).choices(["github", "gitlab", "none"]),
     )
     .option("--no-example", "no example container")
     .option("--no-builder", "no Dockerfiles of the builder and runtime images")

@@ -134,6 +134,7 @@ function answersOf(
     title: basename(root) === "" ? "Containers" : basename(root),
     caches,
     isDemo: false,
+    pipelines: undefined,
     base: { ...base, packages },
     registries: settings.registries,
     labels: settings.labels,
