@@ -74,7 +74,7 @@ export function dockerfileStages(text: string, file: string): readonly DockerSta
 }
 
 /** `NAME=value` pairs of an ARG or ENV; `ENV NAME value` too. */
-function assignments(text: string): readonly (readonly [string, string])[] {
+export function assignments(text: string): readonly (readonly [string, string])[] {
   const old = /^([A-Za-z_]\w*)\s+([^=]*)$/.exec(text.trim());
   if (old !== null) return [[old[1] ?? "", (old[2] ?? "").trim()]];
   return [...text.matchAll(/([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|'[^']*'|\S*)/g)].map(
