@@ -121,11 +121,8 @@ function readEnvironment(one: StageInstruction, draft: DockerfileDraft): void {
     "ENV about Spack or its view is not needed: images have the view's variables",
     one.place,
   );
-  const others = assignments(one.text).filter(([name, value]) => !isSpack(`${name}=${value}`));
-  if (others.length > 0)
-    keep(one, draft, {
-      source: others.map(([name, value]) => `ENV ${name}="${value.replace(/(["\\])/g, "\\$1")}"`),
-    });
+  const others = assignments(one.text).filter(({ source }) => !isSpack(source));
+  if (others.length > 0) keep(one, draft, { source: others.map(({ source }) => `ENV ${source}`) });
 }
 
 /** A RUN of a stage in which Spack is run, before it is done: packages of the OS may be for building or for the image. */

@@ -1,5 +1,5 @@
 import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { defaultBasePackages } from "../../base/debian/defaultPackages.ts";
 import { type Architecture, configurationFileName } from "../../definitions/configuration.ts";
 import { isContainerName } from "../../definitions/findDefinitions.ts";
@@ -43,6 +43,8 @@ export interface MigratedDefinition {
   readonly path: string;
   /** Undefined where there is nothing to ask: no cache is configured, or it is a definition file. */
   readonly caches: CacheAnswer | undefined;
+  /** Mistakes in it that are to be repaired first. */
+  readonly errors: number;
 }
 
 /** What `migrate` did. */
@@ -260,7 +262,12 @@ async function judge(
             emit: request.emit,
             signal: request.signal,
           });
-    answered.push({ name, arch, path, caches });
+    const beside = `${dirname(path)}/`;
+    const mistakes = errors.filter(
+      ({ place }) =>
+        place.file === path || (basename(path) === "spack.yaml" && place.file?.startsWith(beside)),
+    );
+    answered.push({ name, arch, path, caches, errors: mistakes.length });
   }
   return answered;
 }

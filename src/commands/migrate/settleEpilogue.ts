@@ -1,5 +1,6 @@
 /** What is left of a Dockerfile for the finished image, once it is known which files there are: each command is kept with what it needs, or left out. */
 import { posix } from "node:path";
+import { readMount } from "../../dockerfile/mounts.ts";
 import { parseDockerfile } from "../../dockerfile/parseDockerfile.ts";
 import { errorsOf, type Place } from "../../util/errors.ts";
 import type { DockerfileDraft, EpiloguePart } from "./dockerfileDraft.ts";
@@ -89,7 +90,16 @@ function whyNot(
 /** What an epilogue cannot say. */
 function refusal({ source, place }: EpiloguePart): string | undefined {
   try {
-    parseDockerfile(`${source.join("\n")}\n`, place.file ?? "");
+    const { instructions } = parseDockerfile(`${source.join("\n")}\n`, place.file ?? "");
+    for (const one of instructions)
+      for (const mount of one.kind === "run" ? one.mounts : []) {
+        const read = readMount(
+          mount,
+          (text) => text,
+          (path) => path,
+        );
+        if ("problem" in read) return `since an epilogue cannot have it: ${read.problem}`;
+      }
     return undefined;
   } catch (thrown) {
     const [error] = errorsOf(thrown);
