@@ -31,6 +31,7 @@ export const modules = [
   "scaffold",
   "ci",
   "commands",
+  "library",
   "cli",
 ];
 
@@ -80,6 +81,9 @@ export const strangers = {
   registry: ["elf"],
   base: ["spec", "environment", "buildcache", "concretize", "install", "view"],
 };
+
+/** The one file below `cli` that may read the environment variables of the process. */
+export const variableReader = "util/surroundings.ts";
 
 /** The one file that may know where it lies. */
 export const packageFinder = "util/packageFile.ts";

@@ -60,8 +60,8 @@ function reportUsage({ code, exitCode, message }: CommanderError, argv: readonly
       suggestion !== undefined
         ? `did you mean ${suggestion}?`
         : code === "commander.unknownOption" && argv.includes("job")
-          ? "options of the job's program come after --"
-          : "--help shows how it is used",
+          ? "put options of the job's program after --"
+          : "run it with --help to see how to use it",
   });
   // It was not read to its end.
   const end = argv.indexOf("--");

@@ -214,14 +214,14 @@ export function checkBase(tree: YamlNode, problems: ProblemList): void {
   if (kinds.length === 0)
     problems.error(
       "CONFIG_INVALID",
-      "`base` does not say what lies underneath",
+      "`base` does not name a base",
       entry.keyPlace,
       `add one of ${baseKinds.join(", ")}`,
     );
   for (const extra of kinds.slice(1))
     problems.error(
       "CONFIG_INVALID",
-      `\`base\` has both \`${kinds[0]?.key}\` and \`${extra.key}\`: only one can lie underneath`,
+      `\`base\` has both \`${kinds[0]?.key}\` and \`${extra.key}\`: give only one`,
       extra.keyPlace,
     );
   const kind = kinds[0]?.key;

@@ -20,7 +20,7 @@ export function readmeText({
     "## Use a container",
     "",
     "```sh",
-    "spacktainers list                     # what there is",
+    "spacktainers list                     # list the containers",
     `spacktainers build ${name}`,
     `spacktainers run ${name} -- ${example?.command ?? "COMMAND"}`,
     `spacktainers sif ${name}              # a file for Apptainer`,
@@ -36,10 +36,10 @@ export function readmeText({
     "",
     "```sh",
     "spacktainers add simulation 'hdf5+mpi' 'py-numpy@1.26:'",
-    "spacktainers check                    # every mistake, with line and column",
-    "spacktainers plan simulation          # what a build would do",
+    "spacktainers check                    # report every mistake, with line and column",
+    "spacktainers plan simulation          # show what a build would do",
     "spacktainers build simulation",
-    "spacktainers lock simulation          # keep to what was chosen",
+    "spacktainers lock simulation          # record what was chosen, and keep to it",
     "```",
     "",
     "## What is where",
@@ -52,9 +52,7 @@ export function readmeText({
     "| `builder/`, `runtime/` | Dockerfiles of base images, for builds by Podman: `spacktainers base build` |",
     "| `schema/` | what editors complete and check with |",
     ...(pipelines === undefined ? [] : [pipelinesRow(pipelines)]),
-    ...(isDemo
-      ? ["| `demo/` | the demonstration's build cache; delete it when you have a cache of your own |"]
-      : []),
+    ...(isDemo ? ["| `demo/` | the demo's build cache; delete it when you have a cache of your own |"] : []),
     "",
   ];
   return lines.join("\n");

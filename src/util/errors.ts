@@ -218,7 +218,7 @@ export function asSpacktainersError(thrown: unknown, place: Place = {}): Spackta
     if (isOutOfMemory(thrown, code))
       return new SpacktainersError("OUT_OF_MEMORY", `there is not enough memory (${thrown.message})`, {
         place,
-        hint: "--jobs 1 needs less; look at the limits of the shell (ulimit -v) or of the job",
+        hint: "--jobs 1 needs less; check the limits of the shell (ulimit -v) or of the job",
         cause: thrown,
       });
     if (code === "ENOENT")

@@ -90,9 +90,9 @@ describe("init", () => {
 
   it("writes nothing for answers that make no configuration, or no sense", async () => {
     const cases: readonly (readonly [readonly string[], number, string])[] = [
-      [["--cache", "s3://x"], 2, "who may sign the packages of the cache is not said"],
+      [["--cache", "s3://x"], 2, "nothing says who may sign the packages of the cache"],
       [["--cache", "https://user:word@host/x", "--unsigned", "--no-example"], 3, "must not carry a password"],
-      [["--trust", key], 2, "--trust is about a cache"],
+      [["--trust", key], 2, "--trust needs a cache"],
       [["--base", "debian:Book worm"], 3, "is not the name of a suite"],
       [["--base", "nonsense"], 2, "--base nonsense is not a base"],
       [["--arch", "riscv"], 2, "not an architecture"],
@@ -197,7 +197,7 @@ describe("init", () => {
       try {
         await session.until("Build cache with your packages");
         session.type("\r");
-        await session.until("What lies underneath");
+        await session.until("Base of the images");
         session.type("noble\r");
         await session.until("Architectures");
         session.type("sparc\r");

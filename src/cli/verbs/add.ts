@@ -13,10 +13,10 @@ export function addVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("add")
     .summary("add a container to the repository")
     .description(
-      "Writes the definition of a container with these Spack specs, and says whether the build caches have it. The first spec gives the container its version. Nothing is overwritten.",
+      "Writes the definition of a container with these Spack specs, and says whether the build caches have its packages. The container takes its version from the first spec. Overwrites nothing.",
     )
     .argument("<name>", "name of the container, or arch/name")
-    .argument("<specs...>", "Spack specs, in quotes where the shell would read them");
+    .argument("<specs...>", "Spack specs, in quotes if the shell would interpret them");
   return addCacheOptions(addSelectionOptions(command))
     .addHelpText(
       "after",

@@ -8,11 +8,11 @@ import { table } from "../table.ts";
 /** `list`: the containers of the repository. */
 export function listVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("list")
-    .summary("containers by architecture")
+    .summary("list containers by architecture")
     .description(
-      "Shows the containers of the repository: what they hold, and whether an image of them is there.",
+      "Lists the containers of the repository: what they contain, and whether an image of them is built.",
     )
-    .argument("[names...]", "containers to list; none means all");
+    .argument("[names...]", "containers to list (default: all)");
   return addSelectionOptions(command)
     .addHelpText(
       "after",

@@ -111,12 +111,8 @@ function whichContainer({ name: given, arch: asked }: AddRequest): { name: strin
 }
 
 function exists(path: string, parked: boolean): SpacktainersError {
-  return new SpacktainersError(
-    "OUTPUT_EXISTS",
-    `there is such a container already${parked ? ", parked" : ""}`,
-    {
-      place: { file: path },
-      hint: "edit that file, or choose another name",
-    },
-  );
+  return new SpacktainersError("OUTPUT_EXISTS", `the container exists already${parked ? ", parked" : ""}`, {
+    place: { file: path },
+    hint: "edit that file, or choose another name",
+  });
 }

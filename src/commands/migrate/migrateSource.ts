@@ -220,7 +220,7 @@ async function refuseExisting(files: readonly ScaffoldFile[], root: string): Pro
     if (!path.endsWith("/spack.yaml")) continue;
     const found = await readBounded(join(root, path), 1).catch((error: NodeJS.ErrnoException) => error);
     if (found instanceof Error && (found as NodeJS.ErrnoException).code === "ENOENT") continue;
-    throw new SpacktainersError("OUTPUT_EXISTS", "there is such a container already", {
+    throw new SpacktainersError("OUTPUT_EXISTS", "the container exists already", {
       place: { file: join(root, path) },
       hint: "--name gives the new one another name",
     });

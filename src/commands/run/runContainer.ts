@@ -10,6 +10,7 @@ import { cacheHome } from "../../util/cacheHome.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 
 /** A command line of `run`. */
 export interface RunRequest {
@@ -96,7 +97,7 @@ async function warnOfLonelyRanks(step: StepPmi, image: Image, { emit, signal }: 
  */
 export function parseEnvironment(
   words: readonly string[],
-  own: NodeJS.ProcessEnv = process.env,
+  own: NodeJS.ProcessEnv = hostEnvironment(),
 ): Readonly<Record<string, string>> {
   const env: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const word of words) {

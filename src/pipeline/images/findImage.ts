@@ -110,7 +110,7 @@ async function containerOf(
     if (await isFile(resolve(directory, text)))
       throw new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
         place: { file: resolve(directory, text) },
-        hint: `an archive is named by its kind: oci-archive:${text} or docker-archive:${text}`,
+        hint: `name an archive with its kind: oci-archive:${text} or docker-archive:${text}`,
       });
     if ((await isDirectory(resolve(directory, text))) && error.hint?.startsWith("did you mean") !== true)
       throw noImage(resolve(directory, text), text);
@@ -224,7 +224,7 @@ export function imageName(text: string): string {
 function noImage(file: string, text: string): SpacktainersError {
   return new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
     place: { file },
-    hint: "a directory is an image when it is an OCI layout, or has Apptainer's .singularity.d in it; any other is used as it is, with chroot",
+    hint: "a directory is an image if it is an OCI layout, or has Apptainer's .singularity.d in it; use any other as it is, with chroot",
   });
 }
 
