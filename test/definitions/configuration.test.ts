@@ -177,9 +177,7 @@ linkage: { allow-unresolved: [libcuda.so.1] }
         ].join("\n"),
       ),
     ).toEqual([
-      expect.stringMatching(
-        /^2:\d+ packages in registries are not signed, so `trust` has no effect there/,
-      ),
+      expect.stringMatching(/^2:\d+ packages in registries are not signed, so `trust` has no effect there/),
       expect.stringMatching(
         /^3:5 this cache has neither keys to trust nor `unsigned: true` \| packages in registries/,
       ),

@@ -41,11 +41,7 @@ export function initVerb(program: Command, outcome: VerbOutcome): Command {
     .addOption(
       new Option(
         "--ci <host>",
-<<<<<<< HEAD
-        "pipelines to write (default: those of the host that the remote of git names; without a remote github)",
-=======
-        "pipelines to write (default: those for the host of git's remote, else none)",
->>>>>>> main
+        "pipelines to write (default: those for the host of git's remote; without a remote: github)",
       ).choices(["github", "gitlab", "none"]),
     )
     .option("--no-example", "no example container")
