@@ -7,8 +7,10 @@ import { didYouMean, nearestNames } from "./nearest.ts";
 import { placeOfPath, type YamlNode, yamlEntry } from "./positionedYaml.ts";
 import type { ProblemList } from "./problems.ts";
 
-const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as const;
-const archiveKeys = [
+/** Keys of `base` of which there must be exactly one. */
+export const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as const;
+/** Keys of `base` that belong to `debian` and `ubuntu`. */
+export const archiveKeys = [
   "packages",
   "complete",
   "mirror",

@@ -82,8 +82,10 @@ function migrateText(result: MigrateResult, directory: string): string {
   return lines.join("\n");
 }
 
-function containerLine({ name, arch, caches }: MigratedDefinition): string {
+function containerLine({ name, arch, caches, errors }: MigratedDefinition): string {
   const start = `  ${arch}/${name}`;
+  if (errors > 0)
+    return `${start}  ${errors === 1 ? "a mistake is" : `${errors} mistakes are`} to be repaired first`;
   if (caches === undefined) return `${start}  next: spacktainers check, then spacktainers build ${name}`;
   switch (caches.state) {
     case "complete":

@@ -89,6 +89,22 @@ export async function childPipeline(
   });
 }
 
+/** The pipelines that a repository has, and whether they are as they would be written now. */
+export async function presentPipelines(
+  directory: string,
+): Promise<readonly { readonly host: PipelineHost; readonly isCurrent: boolean }[]> {
+  const repository = await openSoundRepository(directory);
+  const present: { readonly host: PipelineHost; readonly isCurrent: boolean }[] = [];
+  for (const host of pipelineHosts) {
+    if (!(await hasPipelines(repository.root, host))) continue;
+    let isCurrent = true;
+    for (const [path, text] of await pipelineFiles(repository, host))
+      isCurrent &&= (await textOf(join(repository.root, path))) === text;
+    present.push({ host, isCurrent });
+  }
+  return present;
+}
+
 /** What `ci check` found. */
 export interface PipelineCheck {
   /** Whose pipelines are there. */

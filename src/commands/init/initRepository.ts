@@ -91,6 +91,7 @@ export async function initRepository(request: InitRequest): Promise<InitResult> 
   const answers: ScaffoldAnswers = {
     title: basename(root) === "" ? "Containers" : basename(root),
     caches: isDemo ? [{ url: "demo/cache", trust: ["demo/cache.pub"] }] : asked.caches,
+    pipelines: request.ci,
     isDemo,
     base: baseAnswer(request.base, directory),
     registries: request.registry === undefined ? [] : [registryAt(request.registry)],

@@ -9,6 +9,7 @@ import { type ImageSource, parseSource } from "../../image/openSource.ts";
 import { isLocalImage } from "../../sif/openLocalImage.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { asArchitecture } from "../workspace/architecture.ts";
+import { definitionName } from "../workspace/outcomes.ts";
 import { expectOne } from "../workspace/selectOne.ts";
 import { builtImage, defaultOutput, summaryOf } from "./builtImages.ts";
 import { registryReference } from "./imageLocation.ts";
@@ -81,6 +82,21 @@ export async function findImage(
     found: "said",
     version: undefined,
   };
+}
+
+/** Names (`arch/name`) of the containers whose images are built, in the output folder. */
+export async function builtNames(
+  { containers, configuration }: Repository,
+  { arch }: Pick<ImageQuestion, "arch">,
+): Promise<readonly string[]> {
+  const found = [];
+  for (const container of containers) {
+    if (container.parked || container.kind === "def" || (arch !== undefined && container.arch !== arch))
+      continue;
+    const path = defaultOutput(configuration.output, container);
+    if (await isFile(join(path, "oci-layout"))) found.push(definitionName(container));
+  }
+  return found;
 }
 
 /** Where `pull` puts a SIF file when nothing else is asked for. */
