@@ -177,9 +177,7 @@ linkage: { allow-unresolved: [libcuda.so.1] }
         ].join("\n"),
       ),
     ).toEqual([
-      expect.stringMatching(
-        /^2:\d+ packages in registries are not signed, so `trust` has no effect there/,
-      ),
+      expect.stringMatching(/^2:\d+ packages in registries are not signed, so `trust` has no effect there/),
       expect.stringMatching(
         /^3:5 this cache has neither keys to trust nor `unsigned: true` \| packages in registries/,
       ),
@@ -200,7 +198,7 @@ linkage: { allow-unresolved: [libcuda.so.1] }
     ).toEqual([
       "2:5 this cache has neither keys to trust nor `unsigned: true` | add `trust:` with the files of the public keys that sign it",
       "3:5 this cache has neither keys to trust nor `unsigned: true` | write { url: https://cache.example.org, trust: [key-file] }",
-      "4:12 `ftp:` is not a kind of cache | known are file:, http:, https:, s3:, oci: and, for a registry of this machine, oci+http:",
+      "4:12 `ftp:` is not a kind of cache | use file:, http:, https:, s3:, oci: or, for a registry of this machine, oci+http:",
       "5:15 `unsigned: true` contradicts `trust` | remove one of them",
       "6:31 `region` belongs to s3: caches only",
     ]);
