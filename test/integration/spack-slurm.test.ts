@@ -62,7 +62,7 @@ describe.skipIf(trouble !== undefined)(
     logged("builds a job a package, each after what it needs, and makes the image", async () => {
       const { work, commands } = await slurm(["app"]);
       const planned = await work.run(["-q", "plan", "sim", "--solve"], env());
-      expect(planned.stdout).toMatch(/by +slurm, a job each/);
+      expect(planned.stdout).toMatch(/by +slurm, one job per package/);
       const built = await work.run(["--json", "build", "sim"], env());
       expect(built.stderr, built.stdout.slice(-2000)).toBe("");
       const events = jsonLines(built);
