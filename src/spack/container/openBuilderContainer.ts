@@ -124,6 +124,7 @@ async function openWith(
       engine,
       image,
       id: found.id,
+      digest: found.digest,
       python,
       isBelow: behind !== "docker",
       isShared: isApptainer,
