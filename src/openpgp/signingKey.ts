@@ -49,7 +49,7 @@ export async function openSigningKey(
   if (value.trim() === "")
     throw new SpacktainersError("KEY_INVALID", `the variable ${variable} is not set`, {
       place: { file: where },
-      hint: "it is to hold the armoured private key: gpg --armor --export-secret-keys FINGERPRINT",
+      hint: "it must hold the armoured private key: gpg --armor --export-secret-keys FINGERPRINT",
     });
   // Where variables cannot have several lines, their ends are written out, or the whole is in base64.
   const text = value.includes("\n") ? value : value.replaceAll("\\n", "\n");

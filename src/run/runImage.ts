@@ -101,7 +101,7 @@ async function programOf(name: RuntimeName): Promise<string> {
   const program = await findProgram(name);
   if (program === undefined)
     throw new SpacktainersError("RUNTIME_MISSING", `${name} is not installed here`, {
-      hint: "leave out --with to use what there is",
+      hint: "leave out --with to use what is installed",
     });
   return program;
 }

@@ -172,7 +172,7 @@ async function openRoot(image: Image, options: SifOptions): Promise<ContainerRoo
     options.emit?.({
       type: "warning",
       code: "NOTICE",
-      message: `the image sets a variable ${JSON.stringify(name.slice(0, 80))}, which no shell can set: it is left out`,
+      message: `the image sets a variable ${JSON.stringify(name.slice(0, 80))}, which no shell can set; it is left out`,
     });
   return root;
 }

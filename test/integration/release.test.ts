@@ -161,7 +161,7 @@ describe("a release", () => {
     describe.each(runners)("in a root directory that has glibc and nothing else: $arch", (runner) => {
       it.skipIf(runner.lacking === undefined)(`(skipped: ${runner.lacking})`, () => {});
 
-      it.skipIf(runner.lacking !== undefined)("starts", async () => {
+      it.skipIf(runner.lacking !== undefined)("starts", ({ skip }) => {
         const bare = join(place, `bare-${runner.arch}`);
         mkdirSync(join(bare, "opt"), { recursive: true });
         const deb = join(place, `${runner.arch}.deb`);
@@ -189,7 +189,10 @@ describe("a release", () => {
             });
           // Threads of an emulated program may wait for one another for ever: that is the emulator's fault, and happens seldom.
           const first = once();
-          return runner.arch === "arm64" && first.signal === "SIGKILL" ? once() : first;
+          if (runner.arch !== "arm64" || first.signal !== "SIGKILL") return first;
+          const second = once();
+          skip(second.signal === "SIGKILL", "in the emulator, Node.js waits for ever");
+          return second;
         };
         const told = start(["version", "--json"]);
         expect(JSON.parse(told.stdout), told.stderr).toMatchObject({

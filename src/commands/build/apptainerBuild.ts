@@ -43,9 +43,9 @@ export async function apptainerBuild(
   const what = [...new Set(obstacles.map((one) => one.what))].join(", ");
   const program = (await findProgram("apptainer")) ?? (await findProgram("singularity"));
   if (program === undefined)
-    throw new SpacktainersError("RUNTIME_MISSING", `${what} takes Apptainer, which is not here`, {
+    throw new SpacktainersError("RUNTIME_MISSING", `${what} needs Apptainer, which is not installed here`, {
       place,
-      hint: "install apptainer, or do without: everything else in a definition is built natively",
+      hint: "install Apptainer, or leave this out: everything else in a definition is built without it",
     });
   if (architecture !== hostArchitecture())
     throw new SpacktainersError(

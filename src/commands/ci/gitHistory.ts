@@ -31,7 +31,7 @@ export async function openGitFolder(folder: string, signal: AbortSignal): Promis
   if (status !== 0 || top === "")
     throw new SpacktainersError("NOT_FOUND", "this is not in a git repository", {
       place: { file: folder },
-      hint: "what changed is known from git; without --changed-since everything is planned",
+      hint: "only git knows what changed; without --changed-since, everything is planned",
     });
   return { top, prefix };
 }
@@ -89,7 +89,7 @@ export async function filesChangedSince(
   const others = await expectGit(top, ["ls-files", "-z", "--others", "--exclude-standard"], { signal });
   // More than a tool's output is kept of: files that nobody has added to git are not what decides then.
   if (changed === undefined || others.length >= 2 ** 20)
-    throw new SpacktainersError("NOT_SUPPORTED", "too many files have changed to be looked at", {
+    throw new SpacktainersError("NOT_SUPPORTED", "too many files have changed to be compared", {
       place: { file: top },
     });
   return new Set(

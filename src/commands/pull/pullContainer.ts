@@ -88,9 +88,9 @@ export async function pullContainer(request: PullRequest): Promise<Pulled> {
     );
   const printing = request.print !== undefined;
   if (isSif && !request.force && !printing && (await exists(file)))
-    throw new SpacktainersError("OUTPUT_EXISTS", "there is a file already", {
+    throw new SpacktainersError("OUTPUT_EXISTS", "the file exists already", {
       place: { file },
-      hint: "--force overwrites it; --output names another one",
+      hint: "overwrite it with --force, or name another one with --output",
     });
   const credentials = printing ? undefined : await credentialsFor(reference, registries, request);
   // Sarus has no option for it: the configuration of its site says which registries speak plain HTTP.
@@ -153,7 +153,7 @@ async function referenceOf(request: PullRequest, repository: Repository): Promis
 
 function wantedOf(transport: "docker" | "oras", text: string, tag: string | undefined): Wanted {
   if (tag !== undefined)
-    throw new SpacktainersError("USAGE", "--tag is for containers of this repository", {
+    throw new SpacktainersError("USAGE", "--tag works only for containers of this repository", {
       hint: "write the tag of another image behind its name: HOST/PATH:TAG",
     });
   const reference = pullReference(text);
@@ -172,7 +172,9 @@ async function chooseRuntime(
     wanted === "auto" ? "no runtime that pulls images is installed here" : `${wanted} is not installed here`,
     {
       hint:
-        wanted === "auto" ? `known are ${pullRuntimes.join(", ")}` : "leave out --with to use what there is",
+        wanted === "auto"
+          ? `known are ${pullRuntimes.join(", ")}`
+          : "leave out --with to use what is installed",
     },
   );
 }
@@ -240,7 +242,7 @@ async function perform(
         throw new SpacktainersError(
           "PROCESS_FAILED",
           `${runtime} cannot pull ${reference}: ${lastLine(result.stderr) || lastLine(result.stdout) || `status ${result.status}`}`,
-          { hint: "is the name right, and are you allowed to see it?" },
+          { hint: "check that the name is right and that you may read it" },
         );
     } finally {
       if (folder !== undefined) await rm(folder, { recursive: true, force: true });

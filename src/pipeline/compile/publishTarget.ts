@@ -129,7 +129,7 @@ export function openPublishTarget(
         throw named(
           thrown,
           "it was not pushed to",
-          "it is kept in this machine's build cache, and the next run pushes it",
+          "it stays in this machine's build cache, and the next run pushes it",
         );
       }
     },
