@@ -70,7 +70,7 @@ describe("storage", () => {
 
   it.each([
     [["--delete"], "--delete needs --unused"],
-    [["rotfs"], "nothing is kept that is called `rotfs`"],
+    [["rotfs"], "there is no part `rotfs`"],
     [["--unused", "-1"], "Not a number of days"],
   ])("refuses what makes no sense: %j", async (args, said) => {
     const { status, stderr } = await work.run(["storage", ...args]);

@@ -69,7 +69,7 @@ const problems = [
   `${amd64}/two/spack.yaml:3:5  error  SPEC_CONTRADICTION  \`zlib@1.3\` contradicts what \`packages: zlib\` requires`,
   "    hint: it is required in line 6",
   "container_definitions/x86  error  DEFINITION_INVALID  `x86` is not an architecture",
-  "    hint: known are amd64 and arm64",
+  "    hint: use amd64 or arm64",
   "spacktainers.yaml:1:1  error  CONFIG_INVALID  unknown key `cache`",
   "    hint: did you mean `caches`?",
   "spacktainers.yaml:3:9  error  CONFIG_INVALID  `ftp:` is not a kind of cache",
