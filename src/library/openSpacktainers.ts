@@ -5,7 +5,7 @@ import type { PushBasesCommand } from "../commands/base/pushBases.ts";
 import type { CheckRequest } from "../commands/check/checkDefinitions.ts";
 import type { DiffRequest } from "../commands/diff/diffImages.ts";
 import type { DockerfileCommand } from "../commands/dockerfile/writeDockerfile.ts";
-import type { ExamineRequest } from "../commands/doctor/examine.ts";
+import type { ExamineRequest } from "../commands/doctor/examineImages.ts";
 import type { InitRequest } from "../commands/init/initRepository.ts";
 import type { LockRequest } from "../commands/lock/lockContainers.ts";
 import type { MigrateRequest } from "../commands/migrate/migrateSource.ts";
@@ -125,9 +125,9 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
       }),
     doctor: (given = {}) =>
       work(given, async (session) => {
-        const { examine } = await import("../commands/doctor/examine.ts");
+        const { examineImages } = await import("../commands/doctor/examineImages.ts");
         const usual = { subjects: [], arch: undefined, resources: {}, mpi: undefined, hostMpi: undefined };
-        return examine(complete<ExamineRequest>(session, usual, given));
+        return examineImages(complete<ExamineRequest>(session, usual, given));
       }),
     init: (given = {}) =>
       work(given, async (session) => {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Examination } from "../../commands/doctor/examine.ts";
+import type { Examination } from "../../commands/doctor/examineImages.ts";
 import type { Finding } from "../../hpc/finding.ts";
 import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { oneError } from "../../util/errors.ts";
@@ -41,8 +41,8 @@ Examples:
     )
     .action(
       verbAction<DoctorOptions>(program, outcome, async (context, options, subjects) => {
-        const { examine } = await import("../../commands/doctor/examine.ts");
-        const { examinations, errors } = await examine({
+        const { examineImages } = await import("../../commands/doctor/examineImages.ts");
+        const { examinations, errors } = await examineImages({
           directory: context.directory,
           subjects,
           arch: options.arch,
