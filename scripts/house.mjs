@@ -66,6 +66,7 @@ export const innerOrders = {
     "run",
     "test",
     "cache",
+    "storage",
     "ci",
     "init",
     "add",
