@@ -2,7 +2,14 @@ import { configurationFileName } from "../definitions/configuration.ts";
 import type { ScaffoldAnswers } from "./types.ts";
 
 /** The text of a new repository's README: for those who use its containers and those who change them. */
-export function readmeText({ title, example, architectures, registries, isDemo }: ScaffoldAnswers): string {
+export function readmeText({
+  title,
+  example,
+  architectures,
+  registries,
+  isDemo,
+  pipelines,
+}: ScaffoldAnswers): string {
   const name = example?.name ?? "NAME";
   const arch = architectures[0] ?? "amd64";
   const lines = [
@@ -44,8 +51,15 @@ export function readmeText({ title, example, architectures, registries, isDemo }
     "| `sites/` | clusters |",
     "| `builder/`, `runtime/` | Dockerfiles of base images, for builds by Podman: `spacktainers base build` |",
     "| `schema/` | what editors complete and check with |",
+    ...(pipelines === undefined ? [] : [pipelinesRow(pipelines)]),
     ...(isDemo ? ["| `demo/` | the demo's build cache; delete it when you have a cache of your own |"] : []),
     "",
   ];
   return lines.join("\n");
+}
+
+/** Where the pipelines are, and what keeps them true. */
+function pipelinesRow(host: "github" | "gitlab"): string {
+  const files = host === "github" ? "`.github/`" : "`.gitlab-ci.yml`, `.gitlab/`";
+  return `| ${files} | pipelines: what changed is built, tested and published. \`spacktainers ci ${host}\` writes them again after a change of \`${configurationFileName}\` or of a container's name (\`add\` does so by itself), \`spacktainers ci check\` compares |`;
 }

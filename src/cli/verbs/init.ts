@@ -41,7 +41,7 @@ export function initVerb(program: Command, outcome: VerbOutcome): Command {
     .addOption(
       new Option(
         "--ci <host>",
-        "pipelines to write (default: those for the host of git's remote, else none)",
+        "pipelines to write (default: those for the host of git's remote; without a remote: github)",
       ).choices(["github", "gitlab", "none"]),
     )
     .option("--no-example", "no example container")

@@ -14,7 +14,7 @@ interface MigrateOptions {
   readonly unsigned?: boolean;
 }
 
-/** `migrate`: what exists, taken over. */
+/** `migrate`: converts a repository, a manifest or a Dockerfile. */
 export function migrateVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("migrate")
     .summary("convert a repository, a spack containerize manifest or a Dockerfile")
@@ -82,8 +82,10 @@ function migrateText(result: MigrateResult, directory: string): string {
   return lines.join("\n");
 }
 
-function containerLine({ name, arch, caches }: MigratedDefinition): string {
+function containerLine({ name, arch, caches, errors }: MigratedDefinition): string {
   const start = `  ${arch}/${name}`;
+  if (errors > 0)
+    return `${start}  ${errors === 1 ? "a mistake is" : `${errors} mistakes are`} to be repaired first`;
   if (caches === undefined) return `${start}  next: spacktainers check, then spacktainers build ${name}`;
   switch (caches.state) {
     case "complete":

@@ -33,7 +33,7 @@ export interface PipelineFile {
 /**
  * Writes the files of a repository's pipelines.
  *
- * @throws SpacktainersError OUTPUT_EXISTS for a file there that is not one of ours; of the configuration
+ * @throws SpacktainersError OUTPUT_EXISTS for an existing file that spacktainers did not write; errors of the configuration
  */
 export async function writePipelines(
   directory: string,
@@ -78,7 +78,7 @@ export async function childPipeline(
   const plan = parseCiPlan(await readTextFile(file, longestFile * 4), file);
   const { configuration } = repository;
   const pipeline = env.CI_PIPELINE_ID || "0";
-  if (!/^\d+$/.test(pipeline)) throw new SpacktainersError("USAGE", "CI_PIPELINE_ID is no number");
+  if (!/^\d+$/.test(pipeline)) throw new SpacktainersError("USAGE", "CI_PIPELINE_ID is not a number");
   const environment = environmentNamed(
     configuration.ci,
     env.ENVIRONMENT || configuration.ci.pullRequests,
@@ -87,6 +87,22 @@ export async function childPipeline(
     pipeline,
     environment,
   });
+}
+
+/** The pipelines that a repository has, and whether they are as they would be written now. */
+export async function presentPipelines(
+  directory: string,
+): Promise<readonly { readonly host: PipelineHost; readonly isCurrent: boolean }[]> {
+  const repository = await openSoundRepository(directory);
+  const present: { readonly host: PipelineHost; readonly isCurrent: boolean }[] = [];
+  for (const host of pipelineHosts) {
+    if (!(await hasPipelines(repository.root, host))) continue;
+    let isCurrent = true;
+    for (const [path, text] of await pipelineFiles(repository, host))
+      isCurrent &&= (await textOf(join(repository.root, path))) === text;
+    present.push({ host, isCurrent });
+  }
+  return present;
 }
 
 /** What `ci check` found. */
