@@ -44,7 +44,7 @@ export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions 
       options,
     ),
     ...(replaced ? checkReplacement(facts, library, site) : []),
-    ...checkCache(facts, library, replaced),
+    ...checkCache(facts, library, replaced && site.runtime !== "podman-hpc" && site.runtime !== "shifter"),
     ...checkEnvironment(facts, site),
     ...checkContents(facts, site, options),
   ];

@@ -203,6 +203,7 @@ async function runAsJob(test: PlannedTest, image: string, request: TestRequest):
       hostMpi: undefined,
       gpu: undefined,
       log: undefined,
+      sbatch: [],
       emit: request.emit,
       signal: request.signal,
     });
