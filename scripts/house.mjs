@@ -61,6 +61,7 @@ export const innerOrders = {
     "sif",
     "doctor",
     "job",
+    "shims",
     "pull",
     "run",
     "test",

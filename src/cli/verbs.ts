@@ -28,6 +28,7 @@ import { runVerb } from "./verbs/run.ts";
 import { sbomVerb } from "./verbs/sbom.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
+import { shimsVerb } from "./verbs/shims.ts";
 import { signVerb } from "./verbs/sign.ts";
 import { spackVerb } from "./verbs/spack.ts";
 import { testVerb } from "./verbs/test.ts";
@@ -57,6 +58,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   shell: shellVerb,
   sif: sifVerb,
   job: jobVerb,
+  shims: shimsVerb,
   doctor: doctorVerb,
   unpack: unpackVerb,
   explain: explainVerb,

@@ -8,7 +8,7 @@ import type { ContainerCommand } from "./runtimes/types.ts";
 import { asksForGpus, isSeparator } from "./sbatchOptions.ts";
 
 /** Variables by which the machine's own settings would lead the container's programs to the machine's libraries. */
-const misleading = ["PYTHONPATH", "PYTHONHOME", "PERL5LIB", "R_LIBS"] as const;
+export const misleadingVariables = ["PYTHONPATH", "PYTHONHOME", "PERL5LIB", "R_LIBS"] as const;
 
 /**
  * Writes the script: options for `sbatch`, modules, variables, and the program under `srun`. The same for the same job.
@@ -36,7 +36,7 @@ export function batchScript(job: Job): string {
     ...job.prologue,
     "set -eu",
     ...Object.entries(job.environment).map(([name, value]) => `export ${name}=${shellWord(value)}`),
-    `unset ${misleading.filter((name) => job.environment[name] === undefined && !job.inherited.includes(name)).join(" ")}`,
+    `unset ${misleadingVariables.filter((name) => job.environment[name] === undefined && !job.inherited.includes(name)).join(" ")}`,
     ...(before.length > 0 ? ["", ...before] : []),
     "",
     `${srun.join(" ")} \\`,

@@ -40,6 +40,8 @@ export interface Job {
   readonly shareNamespaces: boolean;
   /** As the site has them, for the Container Engine. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** Started by somebody at a terminal, or in a pipe: standard input is the program's, and so is the terminal. Default no. */
+  readonly interactive?: boolean;
   /** File for what the job says, as `sbatch --output` takes it. */
   readonly log: string | undefined;
 }

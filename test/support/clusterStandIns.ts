@@ -60,6 +60,7 @@ const tables = {
 // Options whose value must stand after an equals sign, or may be left out.
 const optional = new Set(["set-env", "write-fake"]);
 const table = tables[program];
+if (process.argv[2] === "--help") { console.log(Object.keys(table).map((name) => "  --" + name).join("\n")); process.exit(0); }
 let args = process.argv.slice(2);
 const verb = ["podman-hpc", "enroot", "shifterimg", "ch-image"].includes(program) ? args.shift() : undefined;
 if (verb !== undefined && !["run", "import", "start", "pull", "create", "load"].includes(verb)) refuse("no command " + verb);

@@ -33,7 +33,8 @@ export interface JobRequest {
   /** A container's name, an image in any form that `findImage` knows, or the image as the site's runtime knows it. */
   readonly image: string;
   readonly arch: string | undefined;
-  readonly site: string;
+  /** By its name, or as it is. */
+  readonly site: string | Site;
   readonly command: readonly string[];
   /** Over the site's. */
   readonly resources: JobResources;
@@ -78,7 +79,8 @@ const submitDirectory = "$SLURM_SUBMIT_DIR";
  */
 export async function makeJob(request: JobRequest): Promise<MadeJob> {
   const repository = await openSoundRepository(request.directory);
-  const site = findSite(repository.configuration, request.site);
+  const site =
+    typeof request.site === "string" ? findSite(repository.configuration, request.site) : request.site;
   const image = await findImage(request.image, repository, request);
   const facts = await factsFor(image, site, request, repository);
   const given = Object.fromEntries(

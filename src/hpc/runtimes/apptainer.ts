@@ -8,7 +8,8 @@ import type { ContainerCommand } from "./types.ts";
 /** Apptainer, and Singularity. */
 export function apptainer(runtime: "apptainer" | "singularity", job: Job): ContainerCommand {
   return withPmix(job, "--bind=$place", [
-    `${runtime} exec`,
+    // Binds that the machine's configuration has as well are no news to whoever starts a program by hand.
+    job.interactive === true ? `${runtime} --silent exec` : `${runtime} exec`,
     ...(job.shareNamespaces && runtime === "apptainer" ? ["--sharens"] : []),
     ...(job.plainHttp ? ["--no-https"] : []),
     ...(job.gpu === undefined ? [] : [job.gpu === "nvidia" ? "--nv" : "--rocm"]),

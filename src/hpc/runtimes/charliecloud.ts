@@ -23,7 +23,7 @@ export function charliecloud(job: Job): ContainerCommand {
   return {
     ...wordsOnly([
       'sh -c "$rank" rank',
-      "--write-fake",
+      "$above",
       ...(job.shareNamespaces ? ["--join"] : []),
       ...job.binds.map((bind) => {
         refusePaths(bind, /:/, "ch-run --bind cannot take", "a colon");
@@ -44,6 +44,8 @@ export function charliecloud(job: Job): ContainerCommand {
       shellLine(job.command),
     ]),
     before: [
+      "# Before release 0.36 Charliecloud has no layer above an image, and places for binds must be in it.",
+      'case "$(ch-run --help 2>&1)" in *--write-fake*) above=--write-fake ;; *) above= ;; esac',
       `export CONTAINER_ROOT=${isPath(job.image) ? image : "''"}`,
       "rank='",
       ...(usesPmix(job) ? [pmixBind("--bind=$place")] : []),

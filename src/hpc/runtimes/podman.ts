@@ -50,6 +50,10 @@ function commonOptions(job: Job): readonly string[] {
     }),
     ...(job.binds.length > 0 ? ["--security-opt=label=disable"] : []),
     "--env='PMI*' --env='SLURM*' --env='PALS*'",
+    // Whoever starts a program by hand sets these beforehand, and other runtimes pass on everything.
+    ...(job.interactive === true
+      ? ["--interactive --env='OMP*' --env='MPI*' --env='FI_*' --env='UCX*'"]
+      : []),
     ...jobVariables(job).map((name) => `--env=${name}`),
     `--workdir=${shellPath(job.workdir)}`,
     "--entrypoint=''",
@@ -71,6 +75,7 @@ function ranks(program: "podman" | "podman-hpc", job: Job, options: readonly str
       // Podman wants the message queues as well for the one option, and some machines have none.
       '  if [ -e /dev/mqueue ]; then keep="$keep --ipc=host"; else set -- --volume=/dev/shm:/dev/shm "$@"; fi',
       '  [ "$(id -u)" = 0 ] || keep="$keep --userns=keep-id"',
+      ...(job.interactive === true ? ['  [ ! -t 0 ] || [ ! -t 1 ] || keep="$keep --tty"'] : []),
       ...(usesPmix(job) ? [pmixBind("--volume=$place:$place")] : []),
       `  exec ${program} run $keep "$@"`,
       "'",

@@ -24,7 +24,9 @@ export function shifter(job: Job): ContainerCommand {
     refusePaths(bind, /[:;,]/, "shifter --volume cannot take", "a colon, comma or semicolon");
   const flags = ({ readOnly }: JobBind): string => (readOnly ? ":ro" : "");
   const modules = [...(job.hostMpi ? ["mpich"] : []), ...(job.gpu === "nvidia" ? ["gpu"] : [])];
-  const isFixed = volumes.every(({ source, target }) => !/\$[A-Za-z_{]/.test(source + target));
+  // Who starts a program by hand has no job that could say it.
+  const isFixed =
+    job.interactive !== true && volumes.every(({ source, target }) => !/\$[A-Za-z_{]/.test(source + target));
   return {
     ...wordsOnly([
       "shifter",
