@@ -32,7 +32,7 @@ const mount = (value) => /^type=bind,source=\/[^,]*,target=\/[^,]*(?:,readonly)?
 const tables = {
   srun: {
     mpi: any, "cpus-per-task": (v) => /^\d+$/.test(v), "het-group": (v) => /^[\d,-]+$/.test(v), "gpus-per-node": any,
-    "container-image": (v) => path.test(v) || /^(?:docker:\/\/)?(?:[^@#\s]+@)?(?:[\w.-]+(?::\d+)?#)?[a-z0-9._\/-]+(?::[\w.-]+)?$/.test(v),
+    "container-image": (v) => path.test(v) || /^(?:docker:\/\/)?(?:[^@#\s]+@)?(?:[\w.-]+(?::\d+)?#)?[a-z0-9._\/-]+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?$/.test(v),
     "container-mounts": bind(","), "container-workdir": (v) => path.test(v), "container-name": any, "container-save": any,
     "container-mount-home": flag, "no-container-mount-home": flag, "container-remap-root": flag, "no-container-remap-root": flag,
     "container-entrypoint": flag, "no-container-entrypoint": flag, "container-entrypoint-log": flag, "container-writable": flag,

@@ -20,7 +20,7 @@ export function pullVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("pull")
     .summary("a published image to this machine's runtime")
     .description(
-      "Lets the runtime here (Sarus, Apptainer, Singularity, Podman or Docker) pull an image from the configured registry, or from any. Apptainer and Singularity write a SIF file. Passwords never stand on a command line.",
+      "Lets the runtime here (Sarus, Apptainer, Singularity, podman-hpc, Podman, Docker, enroot, Shifter or Charliecloud) pull an image from the configured registry, or from any. Apptainer and Singularity write a SIF file, enroot a squashfs file. Passwords never stand on a command line.",
     )
     .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
@@ -28,8 +28,8 @@ export function pullVerb(program: Command, outcome: VerbOutcome): Command {
       new Option("--with <runtime>", "what pulls").choices(["auto", ...pullRuntimes]).default("auto"),
     )
     .option("--tag <tag>", "tag of a container's image (default: the version built here, else latest)")
-    .option("-o, --output <file>", "Apptainer, Singularity: the SIF file (default: NAME.sif)")
-    .option("-f, --force", "overwrite the SIF file")
+    .option("-o, --output <file>", "Apptainer, Singularity, enroot: the file (default: NAME.sif, NAME.sqsh)")
+    .option("-f, --force", "overwrite the file")
     .option(
       "--plain-http",
       "the registry speaks no TLS (default: when its URL says so, or it is on this machine)",

@@ -1,4 +1,4 @@
-import { parseReference } from "../../registry/reference.ts";
+import { dockerHub, parseReference } from "../../registry/reference.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 
 /** Squashfs files, by the ends of names that enroot and CSCS use. */
@@ -10,17 +10,16 @@ export function isPath(image: string): boolean {
 }
 
 /**
- * A name in a registry as enroot writes it: `HOST#PATH[:TAG]`, without a transport.
- * @param reference `[docker://]HOST/PATH[:TAG]`
- * @throws SpacktainersError REFERENCE_INVALID, NOT_SUPPORTED: a digest, which enroot does not take
+ * A name in a registry as enroot writes it, without a transport: `HOST#PATH[:TAG]`; of Docker Hub, its default, the path alone.
+ * A digest is for enroot of 2025 and later.
+ *
+ * @param reference `[docker://]HOST/PATH[:TAG][@DIGEST]`
+ * @throws SpacktainersError REFERENCE_INVALID
  */
 export function enrootReference(reference: string): string {
   const { host, path, tag, digest } = parseReference(reference.replace(/^docker:\/\//, ""));
-  if (digest !== undefined)
-    throw new SpacktainersError("NOT_SUPPORTED", `enroot takes images by their tags: ${reference}`, {
-      hint: "name a tag, or import the image to a squashfs file",
-    });
-  return `${host}#${path}:${tag ?? "latest"}`;
+  const version = digest === undefined ? `:${tag ?? "latest"}` : `@${digest}`;
+  return `${host === dockerHub ? "" : `${host}#`}${path}${version}`;
 }
 
 /**
