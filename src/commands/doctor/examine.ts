@@ -189,9 +189,9 @@ function pluginsOf(host: HostFacts): readonly string[] | undefined {
 /** This machine as a site. */
 function siteOfHost(host: HostFacts): Site {
   const works = host.runtimes.filter(({ trouble }) => trouble === undefined).map(({ name }) => name);
-  const runtime = (["apptainer", "singularity", "sarus", "podman", "docker"] as const).find((name) =>
-    works.includes(name),
-  );
+  const runtime = (
+    ["apptainer", "singularity", "sarus", "podman-hpc", "podman", "docker", "charliecloud"] as const
+  ).find((name) => works.includes(name));
   const plugins = pluginsOf(host);
   return completeSite("this machine", {
     runtime: runtime ?? "native",
@@ -223,6 +223,17 @@ function checkSiteHere(site: Site, host: HostFacts): readonly Finding[] {
           remedy: `correct \`mpi:\` of the site, if this is it`,
         },
   ];
+  const fromSrun: readonly string[] = ["pyxis", "container-engine", "slurm"];
+  if (fromSrun.includes(site.runtime)) {
+    if (host.slurm?.containers.some((name) => name === site.runtime) !== true)
+      findings.push({
+        severity: "warning",
+        check: "runtime",
+        message: `srun here has no option for ${site.runtime}, which ${site.name} names`,
+        evidence: ["srun --help"],
+      });
+    return findings;
+  }
   const runtime = host.runtimes.find(({ name }) => name === site.runtime);
   if (site.runtime !== "native" && runtime === undefined)
     findings.push({
