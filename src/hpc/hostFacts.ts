@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { architectures } from "../definitions/configuration.ts";
 import { couldShare } from "../run/apptainerSharing.ts";
 import { executionOf } from "../run/emulator.ts";
+import { ownIdentity } from "../run/identity.ts";
 import { machinePlatform } from "../run/machinePlatform.ts";
 import { namespaceAbilities } from "../run/namespaceAbilities.ts";
 import { parseMpiList } from "../slurm/slurm.ts";
@@ -107,8 +108,10 @@ async function readRuntime(name: string): Promise<HostRuntime | undefined> {
   const path = await findProgram(programs[name] ?? name);
   if (path === undefined) return undefined;
   // Shifter says none, and enroot has a command for it.
-  const said = await runTool([path, name === "enroot" ? "version" : "--version"], { timeout: 30_000 });
-  const answer = await runTool([path, ...(questions[name] ?? [])], { timeout: 30_000 });
+  // Charliecloud wants to know who asks.
+  const options = { timeout: 30_000, env: { USER: ownIdentity().name, ...process.env } };
+  const said = await runTool([path, name === "enroot" ? "version" : "--version"], options);
+  const answer = await runTool([path, ...(questions[name] ?? [])], options);
   return {
     name,
     path,

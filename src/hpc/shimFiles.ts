@@ -1,11 +1,12 @@
 /** Programs of a container as commands of the machine: small shell scripts, and modules that put them on the search path. */
+import { enrootScript } from "../run/enroot.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { shellLine, shellWord } from "../util/shellQuote.ts";
 import { misleadingVariables } from "./batchScript.ts";
 import { containerCommand } from "./containerCommand.ts";
 import type { Job } from "./job.ts";
 import { luaModule, tclModule } from "./moduleFiles.ts";
-import { enrootStart, enrootStartScript } from "./runtimes/enroot.ts";
+import { enrootStart } from "./runtimes/enroot.ts";
 import { isPath } from "./runtimes/enrootImage.ts";
 import { rootDirectory, rootDirectoryScript } from "./runtimes/rootDirectory.ts";
 import type { ContainerCommand } from "./runtimes/types.ts";
@@ -68,7 +69,7 @@ export function shimFiles(shims: Shims): readonly ShimFile[] {
   const mark = shimMark(name);
   const files: ShimFile[] = [];
   if (usesEnroot(shims.job))
-    files.push({ path: `${launcher}.rc`, text: `#!/bin/sh\n# ${mark}\n${enrootStartScript}`, mode: 0o755 });
+    files.push({ path: `${launcher}.rc`, text: `#!/bin/sh\n# ${mark}\n${enrootScript}`, mode: 0o755 });
   if (shims.job.runtime === "native")
     files.push({ path: `${launcher}.root`, text: `# ${mark}\n${rootDirectoryScript}`, mode: 0o644 });
   files.push({ path: launcher, text: launcherScript(shims, mark), mode: 0o755 });

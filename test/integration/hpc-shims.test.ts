@@ -44,6 +44,9 @@ describe.skipIf(trouble !== undefined)(`shims${because(trouble)}`, () => {
       timeout: 60_000,
     });
 
+  const imageFor = (runtime: string): string =>
+    runtime === "podman" ? "localhost/hello:1" : runtime === "apptainer" ? path("hello.sif") : path("root");
+
   beforeAll(async () => {
     place = await makeDemoSite();
     mkdirSync(path("work dir"));
@@ -77,9 +80,7 @@ describe.skipIf(trouble !== undefined)(`shims${because(trouble)}`, () => {
             timeout: 60_000,
           });
         }
-        const image = { apptainer: path("hello.sif"), native: path("root"), podman: "localhost/hello:1" }[
-          runtime
-        ];
+        const image = imageFor(runtime);
         const made = await place.work.run([
           "shims",
           "hello-mpi",
@@ -171,9 +172,7 @@ describe.skipIf(trouble !== undefined)(`shims${because(trouble)}`, () => {
               statSync(join(folder, name)).mode,
             ]);
         const before = state();
-        const image = { apptainer: path("hello.sif"), native: path("root"), podman: "localhost/hello:1" }[
-          runtime
-        ];
+        const image = imageFor(runtime);
         const words = ["shims", "hello-mpi", "--with", runtime, "--image", image, "--into", folder, "--lmod"];
         const again = await place.work.run([...words, "--bind", `${path("demo")}:/shown:ro`]);
         expect(again.status, again.stderr).toBe(0);

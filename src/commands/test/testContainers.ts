@@ -11,7 +11,7 @@ import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline
 import { openSubject } from "../../pipeline/images/openImage.ts";
 import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
-import { type RuntimeName, runtimeNames } from "../../run/types.ts";
+import { type RuntimeName, triedRuntimes } from "../../run/types.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import {
   asSpacktainersError,
@@ -170,7 +170,7 @@ async function runtimesOf(request: TestRequest): Promise<readonly RuntimeName[]>
   if (request.runtimes.length > 0) return request.runtimes;
   const host = await readHostFacts();
   const works = host.runtimes.flatMap(({ name, trouble }) =>
-    trouble === undefined ? runtimeNames.filter((one) => one === name) : [],
+    trouble === undefined ? triedRuntimes.filter((one) => one === name) : [],
   );
   return host.namespaces.trouble === undefined ? [...works, "namespace"] : works;
 }

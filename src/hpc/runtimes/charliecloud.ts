@@ -50,6 +50,7 @@ export function charliecloud(job: Job): ContainerCommand {
       "rank='",
       ...(usesPmix(job) ? [pmixBind("--bind=$place")] : []),
       '  if [ -d "$CONTAINER_ROOT" ] && [ ! -e "$CONTAINER_ROOT/ch/environment" ]; then :; else set -- --set-env "$@"; fi',
+      '  [ -n "$USER" ] || export USER="$(id -un)"',
       '  exec ch-run "$@"',
       "'",
     ],

@@ -5,13 +5,10 @@ import { shellPath } from "../shellPath.ts";
 import { refusePaths } from "./bindPaths.ts";
 import { type ContainerCommand, wordsOnly } from "./types.ts";
 
-/** What enroot is to run in the container in place of the image's entrypoint, which takes arguments apart. */
-export const enrootStartScript = 'cd "$SPACKTAINERS_WORKDIR" || exit\nexec "$@"\n';
-
 /**
  * enroot without pyxis, for a program that `srun` or somebody by hand starts: a squashfs file is mounted, not unpacked. Source: enroot's doc/cmd/start.md.
  *
- * @param startFile file with {@link enrootStartScript}, on this machine
+ * @param startFile file with {@link enrootScript}, on this machine
  */
 export function enrootStart(job: Job, startFile: string): ContainerCommand {
   if (!/^[/.$~]/.test(job.image))
