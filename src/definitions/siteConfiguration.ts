@@ -67,6 +67,7 @@ export interface SiteConfiguration {
   readonly memory?: string | undefined;
   readonly exclusive?: boolean | undefined;
   readonly "gpus-per-node"?: number | string | undefined;
+  readonly "gpu-driver"?: string | undefined;
   readonly sbatch?: string | readonly string[] | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly "share-namespaces"?: boolean | undefined;

@@ -158,6 +158,11 @@ export const siteSchema = once(() => {
         ])
         .optional()
         .describe("GPUs on each node, for jobs with `--gpu`; default 1."),
+      "gpu-driver": z
+        .string()
+        .regex(/^\d{1,4}(?:\.\d{1,4}){0,2}$/, 'must be a version such as "535.104.05", in quotes')
+        .optional()
+        .describe("Version of NVIDIA's driver on the nodes."),
       sbatch: oneOrMore(text)
         .optional()
         .describe(

@@ -12,7 +12,9 @@ import { parseMpiList } from "../slurm/slurm.ts";
 import { processorOf } from "../spec/hostProcessor.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
+import { checkGpuHost, type GpuFacts } from "./checkGpu.ts";
 import { type Finding, ok } from "./finding.ts";
+import { readGpuFacts } from "./gpuFacts.ts";
 import { hostGlibc } from "./hostGlibc.ts";
 
 /** A container runtime of this machine. */
@@ -42,6 +44,7 @@ export interface HostFacts {
   };
   /** Mounting SIF files without rights of root. */
   readonly squashfuse: { readonly path: string | undefined; readonly fuse: boolean };
+  readonly gpu: GpuFacts;
   /** Undefined: this is no machine of a cluster. */
   readonly slurm:
     | {
@@ -100,6 +103,7 @@ export async function readHostFacts(): Promise<HostFacts> {
         () => false,
       ),
     },
+    gpu: await readGpuFacts(),
     slurm: await readSlurm(),
   };
 }
@@ -237,6 +241,7 @@ export function checkHost(facts: HostFacts): readonly Finding[] {
     );
   for (const name of facts.slurm?.containers ?? [])
     findings.push(ok("runtime", `srun has ${srunOptions[name]}: \`runtime: ${name}\` of a site`));
+  findings.push(...checkGpuHost(facts.gpu));
   if (facts.processor !== undefined) findings.push(ok("processor", `the processor is ${facts.processor}`));
   for (const one of facts.emulated) findings.push(ok("emulator", `programs for ${one} run in an emulator`));
   if (facts.glibc !== undefined) findings.push(ok("glibc", `the machine has glibc ${facts.glibc}`));

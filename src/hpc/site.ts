@@ -66,6 +66,8 @@ export interface Site {
   readonly resources: JobResources;
   /** Other options of `sbatch`. */
   readonly sbatch: readonly SbatchOption[];
+  /** Version of NVIDIA's driver on the nodes. */
+  readonly gpuDriver: string | undefined;
   /** Annotations for the Container Engine. */
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -123,6 +125,7 @@ export function completeSite(name: string, site: SiteConfiguration): Site {
       gpusPerNode: site["gpus-per-node"] === undefined ? undefined : String(site["gpus-per-node"]),
     },
     sbatch: asList(site.sbatch).map(parseSbatchOption),
+    gpuDriver: site["gpu-driver"],
     annotations: site.annotations ?? {},
   };
 }

@@ -24,6 +24,8 @@ export interface ExamineRequest {
   readonly resources: JobResources;
   readonly mpi: string | undefined;
   readonly hostMpi: boolean | undefined;
+  /** Check that graphics processors will be found. */
+  readonly gpu?: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -110,6 +112,7 @@ function examinationsOf(
           resources: request.resources,
           mpi: request.mpi,
           allow: request.allow,
+          gpu: request.gpu,
           hostMpi: false,
           emulated: host.emulated,
           plugins: pluginsOf(host),
@@ -127,6 +130,7 @@ function examinationsOf(
           resources: request.resources,
           mpi: request.mpi,
           allow: request.allow,
+          gpu: request.gpu,
           hostMpi: request.hostMpi,
           plugins: pluginsOf(host),
           isHere: false,
@@ -198,6 +202,7 @@ function siteOfHost(host: HostFacts): Site {
     ...(plugins === undefined ? {} : { mpi: plugins.filter((name) => name !== "none") }),
     ...(host.processor === undefined ? {} : { target: host.processor }),
     ...(host.glibc === undefined ? {} : { glibc: host.glibc }),
+    ...(host.gpu.nvidia === undefined ? {} : { "gpu-driver": host.gpu.nvidia }),
   });
 }
 

@@ -122,6 +122,7 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
           resources,
           mpi: request.mpi,
           hostMpi,
+          gpu: request.gpu !== undefined,
           allow: repository.configuration.linkage.allowUnresolved,
           skipsEntrypoint: true,
           separatesRanks: site.runtime === "apptainer" && (await separatesRanksHere()),
