@@ -320,7 +320,7 @@ function listedOnly(url: string, spec: PackageId): SpacktainersError {
   return new SpacktainersError(
     "PACKAGE_NOT_CACHED",
     `the index of ${url} lists ${briefSpec(spec)}, which is not there`,
-    { hint: "try again in a minute; if it stays, the index needs: spack buildcache update-index" },
+    { hint: "try again in a minute; if the error stays, the index needs: spack buildcache update-index" },
   );
 }
 

@@ -193,7 +193,7 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
 
 /** What to do where no cache is named. */
 const howToNameCaches = {
-  hint: "name one by --cache URL --trust KEYFILE, or in spacktainers.yaml (a path, or a URL with file:, https: or s3:):",
+  hint: "name one with --cache URL --trust KEYFILE, or in spacktainers.yaml (a path, or a URL with file:, https: or s3:):",
   example: ["caches:", "- { url: s3://my-build-cache, trust: [keys/my-build-cache.pub] }"],
 };
 
@@ -231,7 +231,7 @@ function withoutIndex(url: string): Parameters<BuildCacheOptions["emit"]>[0] {
     type: "warning",
     code: "CACHE_INVALID",
     message: `the build cache ${url} has no index, so nothing can be chosen from it`,
-    hint: "a cache's URL is that of the directory that has `v3` or `build_cache` in it; an index is made by: spack buildcache update-index",
+    hint: "a cache's URL is that of the directory that contains `v3` or `build_cache`; to make an index: spack buildcache update-index",
   };
 }
 

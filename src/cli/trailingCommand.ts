@@ -18,7 +18,7 @@ export function takesTrailingCommand(command: Command): Command {
       throw new SpacktainersError("USAGE", `unknown option '${option}'`, {
         hint:
           didYouMean(option, known) ??
-          `what belongs to the program comes after it: spacktainers ${verb.name()} ${image} -- PROGRAM ${option}`,
+          `put what belongs to the program after --: spacktainers ${verb.name()} ${image} -- PROGRAM ${option}`,
       });
     }
     verb.args = [image, ...operands];

@@ -7,8 +7,10 @@ import { didYouMean, nearestNames } from "./nearest.ts";
 import { placeOfPath, type YamlNode, yamlEntry } from "./positionedYaml.ts";
 import type { ProblemList } from "./problems.ts";
 
-const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as const;
-const archiveKeys = [
+/** Keys of `base` of which there must be exactly one. */
+export const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as const;
+/** Keys of `base` that belong to `debian` and `ubuntu`. */
+export const archiveKeys = [
   "packages",
   "complete",
   "mirror",
@@ -214,14 +216,14 @@ export function checkBase(tree: YamlNode, problems: ProblemList): void {
   if (kinds.length === 0)
     problems.error(
       "CONFIG_INVALID",
-      "`base` does not say what lies underneath",
+      "`base` does not name a base",
       entry.keyPlace,
       `add one of ${baseKinds.join(", ")}`,
     );
   for (const extra of kinds.slice(1))
     problems.error(
       "CONFIG_INVALID",
-      `\`base\` has both \`${kinds[0]?.key}\` and \`${extra.key}\`: only one can lie underneath`,
+      `\`base\` has both \`${kinds[0]?.key}\` and \`${extra.key}\`: give only one`,
       extra.keyPlace,
     );
   const kind = kinds[0]?.key;

@@ -128,10 +128,10 @@ function unknownContainer(
         ? `there is one for ${elsewhere.arch}`
         : (didYouMean(name, new Set(containers.map((container) => container.name))) ??
           (imageWords.test(name)
-            ? "that is an image; this takes containers, which have a definition"
+            ? "that is an image; this verb takes containers, which have a definition"
             : containers.length === 0
-              ? `no containers were found: definitions belong into container_definitions/${architectures[0]}/<name>/spack.yaml; or name the path of a spack.yaml`
-              : "`spacktainers list` shows what there is"));
+              ? `no containers were found: definitions belong in container_definitions/${architectures[0]}/<name>/spack.yaml; or name the path of a spack.yaml`
+              : "to see what there is: spacktainers list"));
   const what = /[*?]/.test(name) ? `no container matches \`${name}\`` : `there is no container \`${name}\``;
   return new SpacktainersError("UNKNOWN_CONTAINER", arch === undefined ? what : `${what} for ${arch}`, {
     hint,

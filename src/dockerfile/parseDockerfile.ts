@@ -327,7 +327,7 @@ class InstructionReader {
     const [security] = flags.get("security") ?? [];
     if (security !== undefined && security.value !== "sandbox")
       throw this.#refused(
-        `--security=${security.value ?? ""} cannot be had`,
+        `--security=${security.value ?? ""} is not available`,
         "commands run with the rights of the user who builds",
         security.at,
       );

@@ -130,7 +130,7 @@ function sectionsOf(root: YamlNode, problems: ProblemList): YamlMap | undefined 
       "MANIFEST_INVALID",
       old === undefined
         ? "the manifest does not begin with `spack:`"
-        : "`env:` was the name of old: write `spack:`",
+        : "`env:` is the old name: write `spack:`",
       old?.keyPlace ?? first?.keyPlace ?? root.place,
     );
     return undefined;

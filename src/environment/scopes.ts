@@ -138,6 +138,6 @@ function hintFor(
     return "a manifest cannot be included, only files with its sections";
   if (name === "include" && dialect === "0.x")
     return "what is included cannot include: Spack 1.0 and newer can";
-  if (ofManifests.includes(name)) return "it belongs into the manifest";
+  if (ofManifests.includes(name)) return "it belongs in the manifest";
   return unknownKeyHint(name, known);
 }

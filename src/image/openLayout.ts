@@ -90,7 +90,7 @@ async function expectLayout(files: LayoutFiles, place: Place): Promise<void> {
     version = undefined;
   }
   if (typeof version !== "string" || !/^1\.\d{1,6}\.\d{1,6}$/.test(version))
-    throw new SpacktainersError("ARCHIVE_INVALID", "the file oci-layout does not name a version we know", {
+    throw new SpacktainersError("ARCHIVE_INVALID", "the file oci-layout does not name a known version", {
       place,
     });
 }

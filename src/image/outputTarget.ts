@@ -19,7 +19,7 @@ export interface OutputOptions {
 
 /** The refusal to overwrite something that we did not make. */
 export function outputExists(path: string, what: string): SpacktainersError {
-  return new SpacktainersError("OUTPUT_EXISTS", `${what} is there already and was not made by spacktainers`, {
+  return new SpacktainersError("OUTPUT_EXISTS", `${what} exists already and was not made by spacktainers`, {
     place: { file: path },
     hint: "choose another place, remove it, or overwrite it with --force",
   });

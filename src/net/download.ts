@@ -73,7 +73,7 @@ export async function downloadBytes(
             ? thrown
             : new SpacktainersError("NETWORK", message, {
                 place: { url: redactUrl(url) },
-                hint: "run again; if it stays, ask who keeps the server",
+                hint: "run again; if the error stays, ask whoever runs the server",
               });
         }
         partial = partials.fresh();

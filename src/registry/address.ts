@@ -81,7 +81,7 @@ export function acceptUrl(text: string, base: string, what: string): string {
       `the registry names ${what}, ${redactUrl(url.href)}, that is less secure than itself`,
       {
         place,
-        hint: "a registry behind a proxy must know that it is reached by HTTPS (X-Forwarded-Proto)",
+        hint: "tell a registry behind a proxy that it is reached by HTTPS (X-Forwarded-Proto)",
       },
     );
   url.username = "";

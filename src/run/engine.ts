@@ -13,6 +13,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { hostTag } from "../util/processes.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { engineBehind, engineUserOptions } from "./engineUser.ts";
@@ -179,7 +180,7 @@ export async function engineInvocation(
   // SELinux would otherwise keep the container from files of ours.
   if (engine !== "docker" && container.binds.length > 0) options.push("--security-opt=label=disable");
   options.push(...container.binds.map((bind) => `--mount=${mountOption(bind, "target", "readonly")}`));
-  const env: NodeJS.ProcessEnv = { ...process.env };
+  const env: NodeJS.ProcessEnv = { ...hostEnvironment() };
   const lines: string[] = [];
   for (const [name, value] of withDescriptor(container, firstDescriptor).extraEnv) {
     if (!engineVariable.test(name)) {

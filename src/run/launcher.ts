@@ -9,6 +9,7 @@
  */
 import { fstatSync, readdirSync } from "node:fs";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import type { MpiMode } from "./types.ts";
 
 /** What a launcher gave us. */
@@ -65,7 +66,7 @@ const fabricDevice = /^(?:infiniband|cxi\d+|hfi1_\d+|kgni\d+|kdreg2?|xpmem|knem)
  * @returns undefined when no launcher did
  */
 export function detectLaunch(
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = hostEnvironment(),
   isSocket: (descriptor: number) => boolean = isOpenSocket,
   deviceNames: () => readonly string[] = namesInDev,
 ): Launch | undefined {

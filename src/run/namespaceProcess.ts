@@ -131,7 +131,7 @@ export async function startInNamespace(task: NamespaceTask): Promise<StartedTask
       if (task.signal?.aborted === true) throw interrupted();
       throw new SpacktainersError(
         "RUNTIME_MISSING",
-        `this user cannot make the namespaces that it takes (${trouble})`,
+        `this user cannot make the namespaces that are needed (${trouble})`,
         {
           hint: "ask for user namespaces to be allowed, or install Podman",
         },

@@ -103,7 +103,7 @@ async function programOf(name: RuntimeName): Promise<string> {
   const program = await findProgram(name === "charliecloud" ? "ch-run" : name);
   if (program === undefined)
     throw new SpacktainersError("RUNTIME_MISSING", `${name} is not installed here`, {
-      hint: "leave out --with to use what there is",
+      hint: "leave out --with to use what is installed",
     });
   return program;
 }

@@ -68,7 +68,7 @@ export async function mergedLayers(image: Image, context: UnpackContext): Promis
   if (parts === undefined)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "an unpacked image cannot be started here: the kernel lets users stack no directories (Linux 5.11 and later do)",
+      "an unpacked image cannot be started here: the kernel does not let users stack directories (Linux 5.11 and later do)",
       { place: image.place, hint: "use --with apptainer, or pack it with spacktainers sif" },
     );
   return unpackMerged(parts, context);

@@ -145,7 +145,7 @@ async function checkFacts(
       },
     );
   const facts = parseSignedFacts(text);
-  if (facts === undefined) throw changed("it does not say what it covers in a way known here");
+  if (facts === undefined) throw changed("it says what it covers in an unknown way");
   if (facts.headerDigest !== headerDigest(sif.rawHeader)) throw changed("the header is another one");
   const { link } = signature;
   const group =

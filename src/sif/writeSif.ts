@@ -13,6 +13,7 @@ import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { isJsonObject } from "../util/json.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { type ContainerRoot, containerRoot, type DefinitionAdditions, writeRoot } from "./containerRoot.ts";
 import { markName } from "./markSif.ts";
 import { openSif, readObject } from "./openSif.ts";
@@ -171,7 +172,7 @@ async function openRoot(image: Image, options: SifOptions): Promise<ContainerRoo
     options.emit?.({
       type: "warning",
       code: "NOTICE",
-      message: `the image sets a variable ${JSON.stringify(name.slice(0, 80))}, which no shell can set: it is left out`,
+      message: `the image sets a variable ${JSON.stringify(name.slice(0, 80))}, which no shell can set; it is left out`,
     });
   return root;
 }
@@ -343,7 +344,7 @@ function contentId(
 /** A signature says when it was made, and a key is not valid before its own time: the clock, unless `SOURCE_DATE_EPOCH` is set. */
 function signatureTime(): number {
   const now = Math.floor(Date.now() / 1000);
-  const { SOURCE_DATE_EPOCH: wanted } = process.env;
+  const { SOURCE_DATE_EPOCH: wanted } = hostEnvironment();
   return wanted === undefined || !/^[0-9]{1,11}$/.test(wanted) ? now : Number(wanted);
 }
 

@@ -14,6 +14,7 @@ import type { Dialect } from "../spec/abstract.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { runTool } from "../util/tool.ts";
 import type { BuilderContainer } from "./container/builderContainer.ts";
 import { type BuilderChoice, openBuilderContainer } from "./container/openBuilderContainer.ts";
@@ -203,7 +204,7 @@ function pythonRunner(
   return (args, env) => {
     const paths = args.filter((arg) => arg.startsWith("/"));
     const { argv, variables } = container.wrap({ argv: [python.executable, ...args], env, cwd: home, paths });
-    return runTool(argv, { env: { ...process.env, ...variables } });
+    return runTool(argv, { env: { ...hostEnvironment(), ...variables } });
   };
 }
 

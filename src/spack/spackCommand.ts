@@ -1,6 +1,7 @@
 /** Command lines of Spack, and the environment they run in: nothing of the user's or the site's configuration gets in. */
 import { join } from "node:path";
 import { hostPath } from "../util/hostPath.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { innerPath } from "./container/engineCommands.ts";
 import type { Spack } from "./spack.ts";
 
@@ -29,7 +30,7 @@ export function spackEnvironment(
     folders,
     container,
   }: Pick<Spack, "checkout" | "python" | "solver" | "folders" | "container">,
-  ours: NodeJS.ProcessEnv = process.env,
+  ours: NodeJS.ProcessEnv = hostEnvironment(),
 ): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {};
   const names = container === undefined ? passed : passedInside;

@@ -56,7 +56,7 @@ describe.skipIf(trouble !== undefined)(
     it("builds a job a package, each after what it needs, and makes the image", async () => {
       const { work, commands } = await slurm(["app"]);
       const planned = await work.run(["-q", "plan", "sim", "--solve"], env());
-      expect(planned.stdout).toMatch(/by +slurm, a job each/);
+      expect(planned.stdout).toMatch(/by +slurm, one job per package/);
       const built = await work.run(["--json", "build", "sim"], env());
       expect(built.stderr).toBe("");
       const events = jsonLines(built);

@@ -132,7 +132,7 @@ async function fetchRelease(
     emit({
       type: "warning",
       code: "INDEX_EXPIRED",
-      message: `the index of ${folder.name} is out of date; it is used because apt on this machine does not mind either`,
+      message: `the index of ${folder.name} is out of date; it is used because apt on this machine accepts it too`,
       place: where,
     });
   }

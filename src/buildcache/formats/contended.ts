@@ -24,8 +24,8 @@ export async function untilAlone<T>(
     // Those who came at the same time do not come back at the same time.
     await sleep(Math.random() * Math.min(longestPause, 20 * 1.5 ** attempts));
   }
-  throw new SpacktainersError("LOCK_BUSY", "others change this all the time", {
+  throw new SpacktainersError("LOCK_BUSY", "others keep changing this", {
     place,
-    hint: "try again when fewer write into the cache",
+    hint: "try again when fewer others write to the cache",
   });
 }

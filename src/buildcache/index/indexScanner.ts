@@ -112,7 +112,7 @@ class IndexScanner {
   invalid(what: string): SpacktainersError {
     return new SpacktainersError("CACHE_INVALID", `the cache's index cannot be read: ${what}`, {
       place: this.place,
-      hint: "whoever maintains the cache can make it anew with: spack buildcache update-index",
+      hint: "whoever maintains the cache can make it again with: spack buildcache update-index",
     });
   }
 

@@ -18,7 +18,7 @@ export function verifyVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("verify")
     .summary("verify a published image: signatures, statements, layers")
     .description(
-      "Verifies an image in a registry from its tag down: signatures by the keys named for this digest and this repository, statements on this image, bills of materials that describe it, layers that are there. Exit status 5 when something is wrong.",
+      "Verifies an image in a registry from its tag down: signatures by the given keys for this digest and this repository, statements on this image, bills of materials that describe it, and whether its layers are there. The exit status is 5 if something is wrong.",
     )
     .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)

@@ -77,7 +77,7 @@ export function builderSources(
   if (spack.compilers.length > 0)
     left.push({
       key: "compilers",
-      reason: "they are chosen from this machine's: those of the builder are its argument COMPILERS",
+      reason: "they name compilers of this machine; those of the builder are its argument COMPILERS",
     });
   return { arguments: values, handed, wheels: hasWheels ? spack.wheels : undefined, left };
 }

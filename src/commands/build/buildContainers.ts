@@ -60,7 +60,7 @@ function onePlaceEach(
   if (meant !== undefined && "one" in meant && meant.one !== undefined) return [meant.one];
   throw new SpacktainersError(
     "USAGE",
-    `--output ${shared} is one place for ${definitions.length} containers`,
+    `--output ${shared} is the same place for ${definitions.length} containers`,
     {
       hint: "write {name} (and {arch}) in the path",
     },

@@ -89,7 +89,7 @@ export async function copyPackages(request: CopyRequest): Promise<CopyReport> {
       throw new SpacktainersError(
         "PACKAGE_NOT_CACHED",
         `${request.from} lists no package that satisfies \`${specs.join(" ")}\``,
-        { hint: `see what there is: spacktainers cache list --cache ${request.from}` },
+        { hint: `to see what there is: spacktainers cache list --cache ${request.from}` },
       );
     const closure = request.closure
       ? closureToCopy(chosen.values(), indexes, there, request.withBuild)

@@ -165,8 +165,8 @@ async function keptThing(text: string, directory: string): Promise<KeptThing> {
       place: { file: path },
     });
   }
-  throw new SpacktainersError("NOT_FOUND", `${text} is no repository, lock or image`, {
-    hint: "an image in a registry is docker://NAME",
+  throw new SpacktainersError("NOT_FOUND", `${text} is not a repository, a lock or an image`, {
+    hint: "name an image in a registry with docker://NAME",
   });
 }
 

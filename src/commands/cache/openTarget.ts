@@ -45,7 +45,7 @@ export async function openTarget(
 ): Promise<CacheTarget> {
   const { directory, trust, emit, signal } = request;
   const [found] = await cacheSources(configuration, { caches: [text], trust }, directory);
-  if (found === undefined) throw new SpacktainersError("INTERNAL", `${text} is no cache`);
+  if (found === undefined) throw new SpacktainersError("INTERNAL", `${text} is not a cache`);
   const configured = configuration.caches.find(({ url }) => url === found.url);
   const asked = options.sign;
   const given = asked !== undefined && isSigningKeyFile(asked) ? resolve(directory, asked) : asked;

@@ -15,7 +15,7 @@ export function pushedSources(
   const pushed = new Set(repository.configuration.caches.filter(({ push }) => push).map(({ url }) => url));
   const found = caches.length > 0 ? sources : sources.filter(({ url }) => pushed.has(url));
   if (found.length > 0) return found;
-  throw new SpacktainersError("USAGE", "no cache of the configuration is one that is pushed to", {
-    hint: "say `push: true` of yours, or name it: --cache URL",
+  throw new SpacktainersError("USAGE", "no configured cache says `push: true`", {
+    hint: "add `push: true` to yours, or name it: --cache URL",
   });
 }

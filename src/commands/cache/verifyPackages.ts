@@ -73,7 +73,7 @@ export async function verifyPackages(request: VerifyRequest): Promise<VerifiedCa
       throw new SpacktainersError(
         "PACKAGE_NOT_CACHED",
         `no cache lists a package that satisfies \`${request.specs.join(" ")}\``,
-        { hint: "see what there is: spacktainers cache list" },
+        { hint: "to see what there is: spacktainers cache list" },
       );
     emit({ type: "stage", stage: "verify-packages", total, counts: "check" });
     const needs = closureNeeds(everything);

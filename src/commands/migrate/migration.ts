@@ -15,6 +15,8 @@ export interface BesideFile {
   /** Relative to the definition's folder. */
   readonly path: string;
   readonly content: string | Uint8Array;
+  /** Whether it is a program. */
+  readonly executable?: boolean;
 }
 
 /** A container that was found. */

@@ -104,8 +104,8 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
   if (annotations[epilogueAnnotation] !== undefined)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "the image has an epilogue, which was carried out on the base that it stands on",
-      { place, hint: "`spacktainers push` carries it out on the new one" },
+      "the image has an epilogue, which ran on the base that the image has",
+      { place, hint: "`spacktainers push` runs it on the new base" },
     );
   if (
     assembly === undefined ||
@@ -117,7 +117,7 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
   )
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "the image does not tell what it was put together from: it is not one of `spacktainers`, or one of an older version",
+      "the image does not say what it was made from: spacktainers did not make it, or an older version did",
       { place, hint: "`spacktainers push` makes it from its definition" },
     );
   const facts = parseAssemblyFacts(assembly, place);
@@ -199,7 +199,7 @@ async function contentsOfLayer(
     });
   const found = await records.contents(keys);
   if (found === undefined || formatContentsId(found.contents) !== annotations[layerContentsAnnotation])
-    throw new SpacktainersError("NOT_FOUND", "it is not known any more what is in a layer of the image", {
+    throw new SpacktainersError("NOT_FOUND", "it is no longer known what is in a layer of the image", {
       place,
       hint: "make it from its definition, with `spacktainers push` or `spacktainers build`",
     });

@@ -84,9 +84,9 @@ async function recordedOf(
     case "none":
       tell(
         believed.length > 0
-          ? "no trusted key has stated where the image's packages came from: its bill of materials will not say"
-          : "nothing says where the image's packages came from: its bill of materials will not say",
-        "`spacktainers push --force` makes the image anew, with all that is known of it",
+          ? "no trusted key has stated where the image's packages came from, so its bill of materials will not say"
+          : "nothing says where the image's packages came from, so its bill of materials will not say either",
+        "`spacktainers push --force` makes the image again, with everything that is known about it",
       );
       return new Map();
   }

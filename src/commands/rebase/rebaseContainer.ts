@@ -118,8 +118,8 @@ export async function wantedBase(
       : "the configuration of the base has changed since the lock was made",
     place: { file },
     hint: isSame
-      ? "`spacktainers lock --keep` takes the newest one into the lock; --base chooses one for this time"
-      : "the configured base is taken; `spacktainers lock` writes the lock anew",
+      ? "`spacktainers lock --keep` puts the newest one into the lock; --base chooses one for this time"
+      : "the configured base is used; run `spacktainers lock` to write the lock again",
   });
   return { configured, lock: isSame ? baseLock(lock.base) : undefined };
 }

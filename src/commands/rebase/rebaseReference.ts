@@ -92,7 +92,7 @@ async function makeOne(
   if (image === undefined)
     throw new SpacktainersError("NOT_FOUND", `there is no such image for ${arch}`, {
       place: { url: `${formatRepository(name)} ${manifestReference(name)}` },
-      hint: "without --arch, those that there are are rebased",
+      hint: "without --arch, the existing ones are rebased",
     });
   const before = await readImageParts(image, registryRecords(image, options.believed, emit));
   const published = openPublishedLayers([image], emit);

@@ -250,7 +250,7 @@ async function reportFailures(
         `${briefSpec(spec)} was not built: ${failure.phase === undefined ? "" : `${failure.phase} failed: `}${why.slice(0, 300)}`,
         {
           place: { spec: briefSpec(spec) },
-          hint: `the whole log is ${log}; what was built before is kept, and the next run goes on from there (its files are in ${stage})`,
+          hint: `the whole log is ${log}; what was built before is kept, and the next run continues from there (its files are in ${stage})`,
         },
       ),
     );

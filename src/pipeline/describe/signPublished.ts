@@ -78,7 +78,7 @@ export async function signPublished(request: PublishedRequest): Promise<readonly
       emit({
         type: "warning",
         code: "NOTICE",
-        message: "what is in the image is not known here: nothing is stated of it",
+        message: "what is in the image is not known here, so nothing is stated about it",
       });
     const missing = await missingArtifacts(subject, facts, request);
     // Together, since where the registry does not keep the list of them each change of it takes a while.

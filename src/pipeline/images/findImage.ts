@@ -9,6 +9,7 @@ import { type ImageSource, parseSource } from "../../image/openSource.ts";
 import { isLocalImage } from "../../sif/openLocalImage.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { asArchitecture } from "../workspace/architecture.ts";
+import { definitionName } from "../workspace/outcomes.ts";
 import { expectOne } from "../workspace/selectOne.ts";
 import { builtImage, defaultOutput, summaryOf } from "./builtImages.ts";
 import { registryReference } from "./imageLocation.ts";
@@ -83,6 +84,21 @@ export async function findImage(
   };
 }
 
+/** Names (`arch/name`) of the containers whose images are built, in the output folder. */
+export async function builtNames(
+  { containers, configuration }: Repository,
+  { arch }: Pick<ImageQuestion, "arch">,
+): Promise<readonly string[]> {
+  const found = [];
+  for (const container of containers) {
+    if (container.parked || container.kind === "def" || (arch !== undefined && container.arch !== arch))
+      continue;
+    const path = defaultOutput(configuration.output, container);
+    if (await isFile(join(path, "oci-layout"))) found.push(definitionName(container));
+  }
+  return found;
+}
+
 /** Where `pull` puts a SIF file when nothing else is asked for. */
 export function pulledFile(directory: string, name: string): string {
   return resolve(directory, `${name}.sif`);
@@ -110,7 +126,7 @@ async function containerOf(
     if (await isFile(resolve(directory, text)))
       throw new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
         place: { file: resolve(directory, text) },
-        hint: `an archive is named by its kind: oci-archive:${text} or docker-archive:${text}`,
+        hint: `name an archive with its kind: oci-archive:${text} or docker-archive:${text}`,
       });
     if ((await isDirectory(resolve(directory, text))) && error.hint?.startsWith("did you mean") !== true)
       throw noImage(resolve(directory, text), text);
@@ -224,7 +240,7 @@ export function imageName(text: string): string {
 function noImage(file: string, text: string): SpacktainersError {
   return new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
     place: { file },
-    hint: "a directory is an image when it is an OCI layout, or has Apptainer's .singularity.d in it; any other is used as it is, with chroot",
+    hint: "a directory is an image if it is an OCI layout, or has Apptainer's .singularity.d in it; use any other as it is, with chroot",
   });
 }
 

@@ -11,6 +11,7 @@ import { makeBuiltCaches, makeEmptyCache } from "../../spack/folders.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import type { BuildingRequest } from "./buildingRequest.ts";
+import { tidyKept } from "./keptParts.ts";
 import { cacheSources, trustOf } from "./workspace.ts";
 
 /** Finished fragments kept on this machine, in bytes. */
@@ -102,4 +103,5 @@ export async function inWorkshop<T>(
 export async function tidyWorkshop({ caches, store }: Workshop): Promise<void> {
   await caches.prune();
   await store.prune(fragmentStoreBytes);
+  await tidyKept(cacheHome());
 }

@@ -8,6 +8,7 @@ import { type Place, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { processIsAlive } from "../../util/processes.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 import { missingTools, toolsScript } from "../hostTools.ts";
 import { isTooOld, type Python, pythonQuestion, readPython } from "../python.ts";
@@ -152,7 +153,7 @@ exit 0`;
     cwd: home,
   });
   const answer = await runTool(argv, {
-    env: { ...process.env, ...variables },
+    env: { ...hostEnvironment(), ...variables },
     timeout: 300_000,
     ...(signal === undefined ? {} : { signal }),
   });
