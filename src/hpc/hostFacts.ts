@@ -11,6 +11,7 @@ import { namespaceAbilities } from "../run/namespaceAbilities.ts";
 import { parseMpiList } from "../slurm/slurm.ts";
 import { processorOf } from "../spec/hostProcessor.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { checkGpuHost, type GpuFacts } from "./checkGpu.ts";
 import { type Finding, ok } from "./finding.ts";
@@ -113,7 +114,7 @@ async function readRuntime(name: string): Promise<HostRuntime | undefined> {
   if (path === undefined) return undefined;
   // Shifter says none, and enroot has a command for it.
   // Charliecloud wants to know who asks.
-  const options = { timeout: 30_000, env: { USER: ownIdentity().name, ...process.env } };
+  const options = { timeout: 30_000, env: { USER: ownIdentity().name, ...hostEnvironment() } };
   const said = await runTool([path, name === "enroot" ? "version" : "--version"], options);
   const answer = await runTool([path, ...(questions[name] ?? [])], options);
   return {
@@ -150,7 +151,7 @@ async function readSlurm(): Promise<HostFacts["slurm"]> {
   const version = await runTool([srun, "--version"], { timeout: 30_000 });
   const list = await runTool([srun, "--mpi=list"], { timeout: 30_000 });
   const help = await runTool([srun, "--help"], { timeout: 30_000 });
-  const configuration = process.env.SLURM_CONF ?? "/etc/slurm/slurm.conf";
+  const configuration = hostEnvironment().SLURM_CONF ?? "/etc/slurm/slurm.conf";
   const hasOci = await access(join(dirname(configuration), "oci.conf")).then(
     () => true,
     () => false,

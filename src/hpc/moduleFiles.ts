@@ -1,5 +1,5 @@
 /** Module files, for Lmod (Lua) and Environment Modules (Tcl), that put shims on the search path. */
-import type { Shims } from "./shimFiles.ts";
+import type { Shims } from "./shims.ts";
 
 /** For Lmod. */
 export function luaModule(shims: Shims, mark: string): string {

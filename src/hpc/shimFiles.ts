@@ -1,7 +1,7 @@
 /** Programs of a container as commands of the machine: small shell scripts, and modules that put them on the search path. */
 import { enrootScript } from "../run/enroot.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import { shellLine, shellWord } from "../util/shellQuote.ts";
+import { shellWord } from "../util/shellQuote.ts";
 import { misleadingVariables } from "./batchScript.ts";
 import { containerCommand } from "./containerCommand.ts";
 import type { Job } from "./job.ts";
@@ -11,24 +11,7 @@ import { isPath } from "./runtimes/enrootImage.ts";
 import { rootDirectory, rootDirectoryScript } from "./runtimes/rootDirectory.ts";
 import type { ContainerCommand } from "./runtimes/types.ts";
 import { shellPath } from "./shellPath.ts";
-
-/** What to make. */
-export interface Shims {
-  /** The container's name: that of its module. */
-  readonly name: string;
-  readonly version: string;
-  /** One line for people. */
-  readonly description: string;
-  /** How the programs are started: image, binds and variables are those of all of them; its command is none. */
-  readonly job: Job;
-  /** The image's own variables, for runtimes that do not know them. */
-  readonly imageEnvironment: readonly (readonly [name: string, value: string])[];
-  readonly programs: readonly string[];
-  /** Absolute. */
-  readonly folder: string;
-  /** A module in Lua as well. */
-  readonly lmod: boolean;
-}
+import type { Shims } from "./shims.ts";
 
 /** A file to write. */
 export interface ShimFile {
@@ -172,9 +155,4 @@ function variablesIn(text: string): readonly string[] {
   return [...text.matchAll(/\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})/g)].map(
     ([, bare, braced]) => bare ?? braced ?? "",
   );
-}
-
-/** A line that starts a program, for people. */
-export function exampleLine({ folder, programs }: Pick<Shims, "folder" | "programs">): string {
-  return shellLine([`${folder}/bin/${programs[0] ?? ""}`]);
 }

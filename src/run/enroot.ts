@@ -1,5 +1,6 @@
 import { basename, dirname } from "node:path";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
 import type { ContainerProcess } from "./types.ts";
@@ -43,7 +44,7 @@ export function enrootInvocation(
       );
     options.push(`--mount=${source}:${target}:none:x-create=auto,rbind${readOnly ? ",ro" : ""}`);
   }
-  const env: NodeJS.ProcessEnv = { ...process.env, ENROOT_DATA_PATH: dirname(root) };
+  const env: NodeJS.ProcessEnv = { ...hostEnvironment(), ENROOT_DATA_PATH: dirname(root) };
   const { env: all, extraEnv } = withDescriptor(container, firstDescriptor);
   const given = new Map(extraEnv);
   if (container.gpu === "nvidia") {

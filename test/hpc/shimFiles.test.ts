@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Job } from "../../src/hpc/job.ts";
-import { type Shims, shimFiles, shimMark, shimOwner } from "../../src/hpc/shimFiles.ts";
+import { shimFiles, shimMark, shimOwner } from "../../src/hpc/shimFiles.ts";
+import type { Shims } from "../../src/hpc/shims.ts";
 import { readCalls, type StandInCall, writeClusterStandIns } from "../support/clusterStandIns.ts";
 import { plainJob } from "./job.ts";
 
