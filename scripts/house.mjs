@@ -62,6 +62,7 @@ export const innerOrders = {
     "sif",
     "doctor",
     "job",
+    "shims",
     "pull",
     "run",
     "test",
