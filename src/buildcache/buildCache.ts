@@ -157,7 +157,7 @@ export function openBuildCache(
     const format = opened.formats.find(({ name }) => name === known?.format);
     if (known === undefined || format === undefined) return undefined;
     const { files } = format;
-    // Of a file on this machine it costs nothing to ask.
+    // Asking for a file on this machine costs nothing.
     const near = files.localFile(known.path) !== undefined;
     if (!near && !options.refresh && (await downloads.find(files, known)) !== undefined) return known;
     try {

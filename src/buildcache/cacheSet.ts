@@ -175,7 +175,7 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
       return value;
     },
     contentOf: (pkg) => cacheOf(pkg).contentOf(pkg),
-    // What is wrong with a copy is said when its archive is fetched.
+    // What is wrong with a copy is reported when its archive is fetched.
     fetchArchiveHead: async (pkg, bytes) =>
       (await fromAnyCopy(pkg, (cache, copy) => cache.fetchArchiveHead(copy, bytes))).value,
     archivePrefix: async (pkg) => (await fromAnyCopy(pkg, (cache, copy) => cache.archivePrefix(copy))).value,

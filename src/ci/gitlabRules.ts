@@ -72,7 +72,7 @@ function operandOf(word: string | undefined, variables: RuleVariables): Operand 
   try {
     return { kind: "pattern", pattern: new RegExp(source, flags) };
   } catch {
-    throw invalid(`\`${word}\` is no pattern`);
+    throw invalid(`\`${word}\` is not a pattern`);
   }
 }
 

@@ -1,4 +1,4 @@
-/** From the options of verbs to what work takes. */
+/** Turns the options of verbs into requests. */
 import { resolve } from "node:path";
 import type { CacheRequest } from "../commands/cache/openNamedCaches.ts";
 import type { TargetOptions } from "../commands/cache/openTarget.ts";

@@ -163,7 +163,7 @@ export const configurationFileName = "spacktainers.yaml";
 export interface ConfigurationReading {
   /** Undefined when there are errors. */
   readonly configuration: Configuration | undefined;
-  /** Of a file with errors, the parts without, the others by default: enough to look for further problems elsewhere. */
+  /** The parts of a faulty file that have no errors, with defaults for the others: enough to look for further problems elsewhere. */
   readonly sound: Configuration;
   /** In order of place. */
   readonly problems: Problems;

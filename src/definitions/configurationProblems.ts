@@ -104,7 +104,7 @@ export function reportIssue(
   problems.error(code, `${where} ${issue.message}`, place);
 }
 
-/** Of a value that may be one of several things, the findings of what fits best: what does not complain about its type. */
+/** The findings for a value that may be one of several things: those of the alternative that fits best, which does not complain about its type. */
 function fittingAlternative(issue: Extract<Issue, { code: "invalid_union" }>): readonly Issue[] {
   return (
     issue.errors.find((issues) => issues.every((i) => i.code !== "invalid_type" || i.path.length > 0)) ?? []

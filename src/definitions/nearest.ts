@@ -1,6 +1,6 @@
 /** "Did you mean": which known names are close to one that is not known. */
 
-/** Longest name that is compared; anything longer is no misspelling of ours. */
+/** Longest name that is compared; anything longer is not a misspelling of a known name. */
 const longestName = 100;
 
 /**

@@ -22,7 +22,7 @@ export interface Selection {
  * The definitions that a command line asks for, each once, in the repository's order (then paths outside of it in the
  * order given). A NAME is, in this order: a container's name or `arch/name`, a glob over these (`*`, `?`), a path of a
  * definition file or its folder. Parked containers are selected by `arch/name` with their exact name, when no other has it,
- * or by path only. Broken definitions are selected like others, and concern nobody else. Where the repository has no definitions
+ * or by path only. Broken definitions are selected like others, and do not affect others. Where the repository has no definitions
  * at all, a `spack.yaml` in `cwd` is the one container.
  *
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, with the nearest names

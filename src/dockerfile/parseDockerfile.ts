@@ -440,7 +440,7 @@ class InstructionReader {
     }
     throw this.#refused(
       "images in OCI format have no HEALTHCHECK",
-      "whoever starts the container says how it is watched; leave it out, or write HEALTHCHECK NONE",
+      "whoever starts the container decides how to watch it; leave this out, or write HEALTHCHECK NONE",
     );
   }
 }

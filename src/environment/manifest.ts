@@ -75,7 +75,7 @@ export function machineOf({ machine, platform }: ManifestOptions, dialect: Diale
   return machine === undefined ? thisMachine(dialect, platform) : machine(dialect);
 }
 
-/** Of a reading in 1.x and one in 0.x the one with fewer errors. */
+/** Reads in 1.x and in 0.x, and returns the reading with fewer errors. */
 export function better(first: Reading, second: Reading): Reading {
   return second.list.errors.length < first.list.errors.length ? second : first;
 }

@@ -76,7 +76,7 @@ export async function readFileScope(
 }
 
 /**
- * Reads an included folder: a file called like a section has that section; no other files are looked at, and no folders in it.
+ * Reads an included folder: a file called like a section has that section; other files, and folders inside, are not read.
  *
  * @throws errors of the system
  */

@@ -15,7 +15,7 @@ import { platformText } from "./platform.ts";
 
 /** Documents are small; a larger one is an attack or a mistake. */
 const maxDocumentBytes = 8 * 2 ** 20;
-/** A layout of ours has one document of facts for each image in it. */
+/** A layout of spacktainers has one document of facts for each image in it. */
 const maxFacts = 100;
 
 /**

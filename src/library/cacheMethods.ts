@@ -15,7 +15,7 @@ import type { DoWork } from "./work.ts";
 export interface CacheMethods {
   /** Copies packages from a cache to another one, verified. */
   copy(request: Given<CopyRequest, "from" | "to">): Promise<CopyReport>;
-  /** Writes the indexes anew from the packages that are there. */
+  /** Writes the indexes again from the packages that are there. */
   index(request?: Given<CacheRequest>): Promise<readonly RebuiltIndexes[]>;
   /** The keys that caches publish, and those that are trusted; with `publish` or `withdraw`, of which these are changed first. */
   readonly keys: {
@@ -39,9 +39,9 @@ export interface CacheMethods {
   verify(request?: Given<VerifyRequest>): Promise<VerifiedCaches>;
 }
 
-/** How packages are written where nothing else is said. */
+/** How packages are written by default. */
 const ordinaryTarget = { sign: undefined, unsigned: false, layout: undefined } as const;
-/** Which packages are copied where nothing else is said. */
+/** Which packages are copied by default. */
 const ordinaryCopy = { closure: true, withBuild: false, replace: false, dryRun: false } as const;
 
 /** The methods of one session. */

@@ -6,7 +6,7 @@ export interface CiMethods {
   /** Writes the files of GitHub's or GitLab's pipelines. */
   write(request: {
     readonly host: PipelineHost;
-    /** Replace files that are not ours. */
+    /** Replace files that spacktainers did not write. */
     readonly force?: boolean | undefined;
   }): Promise<readonly PipelineFile[]>;
   /** Whether the files are what would be written. */

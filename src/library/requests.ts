@@ -1,4 +1,4 @@
-/** From what a program says to what a verb takes: everything that has a default may be left out. */
+/** Turns the options of a program into requests of verbs: everything that has a default may be left out. */
 import {
   type BuildingRequest,
   completeBuilding,

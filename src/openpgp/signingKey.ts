@@ -1,4 +1,4 @@
-/** Where a key is that signs packages: a file, a variable of the environment, GnuPG's agent. The key itself is never in a text of ours. */
+/** Where a key is that signs packages: a file, a variable of the environment, GnuPG's agent. The key itself is never in a text that spacktainers writes. */
 import { SpacktainersError } from "../util/errors.ts";
 import { hostEnvironment } from "../util/surroundings.ts";
 import { openGpgSigner } from "./gpgSigner.ts";

@@ -189,7 +189,7 @@ function ecrFailure(thrown: unknown, host: string, what: string, signal: AbortSi
     $metadata?: { httpStatusCode?: number };
   };
   const place = { url: host };
-  // The SDK's exceptions carry the whole exchange, signed headers and tokens included: none of that may get into ours.
+  // The SDK's exceptions carry the whole exchange, signed headers and tokens included: none of that may get into our errors.
   const cause = Object.assign(new Error(`${name}: ${message}`), code === undefined ? {} : { code });
   const status = $metadata?.httpStatusCode;
   if (status === undefined) return transportFailure(cause, `https://${host}`, signal);

@@ -130,7 +130,7 @@ export async function runInSandbox(
       arguments: [
         names.reverse().join(":"),
         pretend,
-        // Who can be nobody else stays root.
+        // A user who cannot become anybody else stays root.
         ...(isSingle ? ["0", "0"] : [String(user.uid), String(user.gid)]),
         request.workingDirectory,
         ...counted(request.directories),

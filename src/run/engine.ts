@@ -132,7 +132,7 @@ const engineVariable =
  * The command that runs a container. Values of variables are not on it, where everybody on the machine could read them: they are
  * inherited, or, where that would change the engine's own behaviour, read from a file.
  *
- * @param writeEnvFile keeps text in a file of ours; returns its path
+ * @param writeEnvFile keeps text in a private file; returns its path
  */
 export async function engineInvocation(
   engine: EngineName,
@@ -165,7 +165,7 @@ export async function engineInvocation(
   options.push(...(await engineUserOptions(await engineBehind(engine, program), program, container)));
   if (container.readOnly)
     options.push("--read-only", ...(engine === "docker" ? ["--tmpfs=/tmp", "--tmpfs=/run"] : []));
-  // SELinux would otherwise keep the container from files of ours.
+  // SELinux would otherwise keep the container from our files.
   if (engine === "podman" && container.binds.length > 0) options.push("--security-opt=label=disable");
   options.push(...container.binds.map((bind) => `--mount=${mountOption(bind, "target", "readonly")}`));
   const env: NodeJS.ProcessEnv = { ...hostEnvironment() };

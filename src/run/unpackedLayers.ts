@@ -102,9 +102,9 @@ async function partsOf(image: Image): Promise<readonly Part[] | undefined> {
   return parts;
 }
 
-/** A directory of ours that leads to an unpacked image. */
+/** A directory in our store that leads to an unpacked image. */
 async function linkToDirectory({ apptainerPath }: Image, { directory }: UnpackContext): Promise<string> {
-  if (apptainerPath === undefined) throw new Error("the image is no directory");
+  if (apptainerPath === undefined) throw new Error("the image is not a directory");
   const id = `d${hexOfDigest(digestOf(apptainerPath)).slice(0, 32)}`;
   if (await exists(join(directory, id))) return id;
   await writeAtomically(join(directory, id), async (temporary) => {

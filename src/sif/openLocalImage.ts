@@ -176,7 +176,7 @@ async function partitionCopy(
   };
 }
 
-/** Of the file system's bytes and of what is said beside them; remembered as long as the file stays as it is. */
+/** Digest of the file system's bytes and of the data beside them; remembered as long as the file stays as it is. */
 async function contentDigest(
   path: string,
   { key, isSettled }: FileState,

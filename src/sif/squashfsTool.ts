@@ -50,7 +50,7 @@ export async function findSquashfsTool(): Promise<SquashfsTool> {
   throw new SpacktainersError(
     "RUNTIME_MISSING",
     old === undefined
-      ? "there is no program here that writes squashfs"
+      ? "no program that writes squashfs is installed here"
       : `${old} is too old to read a tar stream`,
     { hint: "install squashfs-tools (4.5 or later) or squashfs-tools-ng" },
   );

@@ -11,7 +11,7 @@ import { descriptorDigest, headerDigest, parseSignedFacts } from "./sifIntegrity
 
 /** A signature is a few kilobytes. */
 const largestSignature = 2 ** 20;
-/** Signatures that are looked at; no honest file has more. */
+/** Most signatures that are examined; no honest file has more. */
 const mostSignatures = 64;
 
 /** One signature in a file, and what it is worth. */

@@ -79,7 +79,7 @@ const group = 1;
 /** Named so in Apptainer's files; it finds them by these names. */
 const inspectionName = "inspect-metadata.json";
 const configurationName = "oci-config.json";
-/** Documents of ours are small. */
+/** Documents that spacktainers writes are small. */
 const maxDocument = 8 * 2 ** 20;
 
 /**
@@ -117,7 +117,7 @@ export async function writeSquashfs(
     const file = await open(temporary, "r+");
     try {
       const { size } = await file.stat();
-      // What follows the file system is not read by anything; it tells the next run that the file is ours.
+      // What follows the file system is not read by anything; it tells the next run that spacktainers made the file.
       await writeAll(file, squashfsMark, align(size));
     } finally {
       await file.close();
@@ -129,7 +129,7 @@ export async function writeSquashfs(
 /** Where data begin in a file with our table of descriptors. */
 const dataOffset = alignment + descriptorCount * descriptorSize;
 
-/** The last block of a squashfs of ours. */
+/** The last block of a squashfs that spacktainers made. */
 const squashfsMark = Buffer.alloc(alignment);
 squashfsMark.write("\nsquashfs made by spacktainers\n", "latin1");
 
@@ -238,7 +238,7 @@ function executionJson(configBytes: Uint8Array): string | undefined {
   return isJsonObject(execution) ? canonicalJson(execution) : undefined;
 }
 
-/** Marks a file as ours beside what Apptainer reads. */
+/** Marks a file as made by spacktainers, beside what Apptainer reads. */
 function withMark(inspection: object): object {
   return { ...inspection, [madeByAnnotation]: "spacktainers" };
 }
@@ -385,7 +385,7 @@ function align(offset: number): number {
   return Math.ceil(offset / alignment) * alignment;
 }
 
-/** An earlier SIF of ours says so in the document that `apptainer inspect` reads. */
+/** An earlier SIF of spacktainers says so in the document that `apptainer inspect` reads. */
 export async function isOurSif(path: string): Promise<boolean> {
   const sif = await openSif(path).catch(() => undefined);
   if (sif === undefined) return false;

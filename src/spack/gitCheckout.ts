@@ -179,7 +179,7 @@ async function commitOf(
       {
         place: source.place,
         hint: /^[0-9a-f]{6,39}$/.test(ref)
-          ? "a commit is written with all of its 40 digits"
+          ? "write a commit with all of its 40 digits"
           : "see: git ls-remote",
       },
     );

@@ -1,4 +1,4 @@
-/** What of this machine Spack needs, and what of it is not there. */
+/** The tools of this machine that Spack needs, and those that are missing. */
 import { SpacktainersError } from "../util/errors.ts";
 import { hostPath } from "../util/hostPath.ts";
 import { hostEnvironment } from "../util/surroundings.ts";

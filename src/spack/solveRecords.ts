@@ -9,7 +9,7 @@ import { redactUrl } from "../util/redact.ts";
 import { spackHome } from "./folders.ts";
 import type { SpackRecord } from "./spack.ts";
 
-/** What of a Spack is worth publishing: no paths of this machine. */
+/** The part of a Spack's record that is worth publishing: no paths of this machine. */
 export interface PublicSpackRecord {
   readonly version: string;
   /** Undefined for a repository on this machine. */
@@ -88,7 +88,7 @@ function fileOf(lockText: string): string {
   return join(spackHome(), "records", `${hexOfDigest(digestOf(lockText))}.json`);
 }
 
-/** Remembers with which Spack a lock was made, or its packages were built. Never fails: it is told, not needed. */
+/** Remembers with which Spack a lock was made, or its packages were built. Never fails: the record is informative, not needed. */
 export async function rememberSpack(lockText: string, record: SpackRecord): Promise<void> {
   await writeFileAtomically(fileOf(lockText), JSON.stringify(publicRecord(record))).catch(() => {});
 }

@@ -1,4 +1,4 @@
-/** A real Spack, at hand: at a pinned commit, with pinned recipes and its solver, apart from any other Spack of the user's. */
+/** A real Spack, ready to use: at a pinned commit, with pinned recipes and its solver, apart from any other Spack of the user's. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";

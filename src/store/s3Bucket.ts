@@ -174,7 +174,7 @@ function s3Failure(thrown: unknown, url: string, bucket: string, signal: AbortSi
     code?: string;
     $metadata?: { httpStatusCode?: number };
   };
-  // The SDK's exceptions carry the whole exchange, signed headers included: none of that may get into ours.
+  // The SDK's exceptions carry the whole exchange, signed headers included: none of that may get into our errors.
   const cause = Object.assign(new Error(`${name}: ${message}`), code === undefined ? {} : { code });
   const status = $metadata?.httpStatusCode;
   const place = { url };

@@ -81,7 +81,7 @@ export async function openKeylessSigning(
       });
     }
     const json: unknown = bundleToJSON(bundle);
-    if (!isJsonObject(json)) throw new SpacktainersError("INTERNAL", "a bundle is no JSON object");
+    if (!isJsonObject(json)) throw new SpacktainersError("INTERNAL", "a bundle is not a JSON object");
     return json;
   };
 }

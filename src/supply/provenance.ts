@@ -27,7 +27,7 @@ interface Resource {
  * The statement on how an image was made: what was asked for, and everything that was used, by digest. The same facts give
  * the same statement: it has no times, which would say nothing that can be checked.
  *
- * Of a rebased image it is the rebasing: from that image and this base. Where the packages are from is told by the provenance
+ * Of a rebased image it is the rebasing: from that image and this base. The origin of the packages is in the provenance
  * of that image, which its builder vouches for.
  *
  * @returns undefined when nothing says who built the image: then nobody can vouch for it

@@ -149,7 +149,7 @@ export function oneError(errors: readonly SpacktainersError[]): SpacktainersErro
   return first !== undefined && errors.length === 1 ? first : new SpacktainersErrors(errors);
 }
 
-/** Everything that something thrown says is wrong, at least one error; what is no error of ours as {@link asSpacktainersError}. */
+/** All errors in something thrown, at least one; anything but a SpacktainersError goes through {@link asSpacktainersError}. */
 export function errorsOf(thrown: unknown, place: Place = {}): readonly SpacktainersError[] {
   if (thrown instanceof SpacktainersErrors && thrown.errors.length > 0) return thrown.errors;
   return [asSpacktainersError(thrown, place)];

@@ -1,7 +1,7 @@
 /**
  * What recipes of Spack's builtin repository do to the environment of people who run their packages.
  *
- * Recipes are not at hand when an image is assembled, so the facts are kept here: one line a recipe, written down from the
+ * Recipes are not available when an image is assembled, so the facts are kept here: one line a recipe, written down from the
  * recipes of 2024 (Spack 0.23) and 2025 (packages 2025.11). Language of a line: rules separated by ` ; `, each
  * `[*] NAME op VALUE [exists PATH] [when SPEC & …]` or `[*] unset NAME`, where
  *

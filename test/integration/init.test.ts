@@ -312,7 +312,7 @@ describe("add", () => {
     mkdirSync(work.path("nowhere"));
     const ran = await work.run(["add", "-C", "nowhere", "x", "zlib"]);
     expect(ran.status).toBe(2);
-    expect(ran.stderr).toContain("`spacktainers init` makes one");
+    expect(ran.stderr).toContain("to create one: `spacktainers init`");
   });
 });
 

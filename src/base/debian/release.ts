@@ -45,7 +45,7 @@ export const signatureHints: TrustOptions = {
 };
 
 /**
- * Verifies and parses an `InRelease` file. Only the signed text is looked at; one good signature by a trusted key is
+ * Verifies and parses an `InRelease` file. Only the signed text is read; one good signature by a trusted key is
  * enough, since archives sign with the keys of several releases. As with apt, a key that has expired or was revoked is no
  * longer good for anything, and a false signature spoils the good ones beside it.
  *

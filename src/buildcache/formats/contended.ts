@@ -7,7 +7,7 @@ const mostAttempts = 200;
 const longestPause = 2000;
 
 /**
- * Does something again and again until nobody else came between: what reads, changes and writes if unchanged.
+ * Repeats something until nobody else interfered: an action that reads, changes, and writes if unchanged.
  *
  * @param attempt gives undefined when another was first
  * @throws SpacktainersError LOCK_BUSY when others are first all the time; what `attempt` throws

@@ -211,7 +211,7 @@ function refuseMismatch(findings: readonly Finding[], isStrict: boolean): void {
     .map(
       ({ message, remedy }) =>
         new SpacktainersError("SITE_MISMATCH", message, {
-          hint: remedy ?? "`spacktainers doctor` says more; --no-check writes the script all the same",
+          hint: remedy ?? "`spacktainers doctor` says more; --no-check writes the script anyway",
         }),
     );
   if (errors.length > 0) throw new SpacktainersErrors(errors);

@@ -14,7 +14,7 @@ interface MigrateOptions {
   readonly unsigned?: boolean;
 }
 
-/** `migrate`: what exists, taken over. */
+/** `migrate`: converts a repository, a manifest or a Dockerfile. */
 export function migrateVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("migrate")
     .summary("convert a repository, a spack containerize manifest or a Dockerfile")

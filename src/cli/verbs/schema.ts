@@ -5,11 +5,11 @@ import { type VerbOutcome, verbAction } from "../context.ts";
 /** `schema`: the JSON Schemas that editors complete and check with. */
 export function schemaVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("schema")
-    .summary("the JSON Schema of a configuration file, for editors")
+    .summary("print the JSON Schema of a configuration file, for editors")
     .description(
-      "Prints the JSON Schema of spacktainers.yaml, of the files in sites/, or of test.yaml. An editor that is given it completes these files and marks mistakes.",
+      "Prints the JSON Schema of spacktainers.yaml, of the files in sites/, or of test.yaml. With it, an editor completes these files and marks mistakes.",
     )
-    .addArgument(new Argument("[which]", "file that it is for").choices(schemaNames).default("spacktainers"))
+    .addArgument(new Argument("[which]", "file to describe").choices(schemaNames).default("spacktainers"))
     .addHelpText(
       "after",
       "\nExamples:\n  $ spacktainers schema > schema/spacktainers.json\n  $ spacktainers schema site > schema/site.json",

@@ -12,13 +12,13 @@ interface StorageOptions {
 /** `storage`: what is kept on this machine. */
 export function storageVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("storage")
-    .summary("what is kept on this machine: look, tidy")
+    .summary("show and tidy what is kept on this machine")
     .description(
-      "Shows what Spacktainers keeps below $XDG_CACHE_HOME/spacktainers (by default ~/.cache/spacktainers), part by part. All of it can be made again. With --unused says what was not used for so many days, and with --delete removes that. What somebody uses now stays. `spack`, `epilogue`, `outputs` and `run` are left alone unless they are named.",
+      "Shows what Spacktainers keeps below $XDG_CACHE_HOME/spacktainers (by default ~/.cache/spacktainers), part by part. All of it can be made again. With --unused, shows what was not used for that many days; with --delete, removes it. Keeps what somebody uses now. Leaves `spack`, `epilogue`, `outputs` and `run` alone unless you name them.",
     )
-    .argument("[parts...]", "parts, as they are listed; none means all")
-    .option("--unused <days>", "what was not used for so many days; 0: all that is not in use", days)
-    .option("--delete", "with --unused: remove it")
+    .argument("[parts...]", "parts, as they are listed (default: all)")
+    .option("--unused <days>", "show what was not used for this many days; 0: all that is not in use", days)
+    .option("--delete", "with --unused: remove what it shows")
     .addHelpText(
       "after",
       "\nExamples:\n  $ spacktainers storage\n  $ spacktainers storage --unused 30 --delete\n  $ spacktainers storage rootfs --unused 0 --delete",
@@ -27,7 +27,7 @@ export function storageVerb(program: Command, outcome: VerbOutcome): Command {
       verbAction<StorageOptions>(program, outcome, async (context, options, parts) => {
         const { SpacktainersError } = await import("../../util/errors.ts");
         if (options.delete === true && options.unused === undefined)
-          throw new SpacktainersError("USAGE", "--delete needs --unused: what is to be removed", {
+          throw new SpacktainersError("USAGE", "--delete needs --unused, which says what to remove", {
             hint: "--unused 30 --delete removes what was not used for a month",
           });
         const { tidyStorage } = await import("../../commands/storage/tidyStorage.ts");
@@ -65,7 +65,7 @@ function storageLines({ directory, parts, removed }: Storage, isAsked: boolean):
     removed !== undefined
       ? [`removed ${formatBytes(removed.bytes)}`]
       : isAsked
-        ? [`${formatBytes(unused)} would be removed: --delete does it`]
+        ? [`${formatBytes(unused)} would be removed; remove it with --delete`]
         : [];
   return [table(head, rows), `${formatBytes(total)} in ${directory}`, ...last];
 }

@@ -22,7 +22,7 @@ export function testVerb(program: Command, outcome: VerbOutcome): Command {
     .description(
       "Runs a container's smoke tests on every runtime that works here, or as Slurm jobs. Tests that all libraries of its programs are found and that mpiexec starts ranks, and runs %test of a definition file and the tests in test.yaml beside the definition. The exit status is 1 if one fails.",
     )
-    .argument("[names...]", `images, each ${imageForms}; none means all containers that are built here`);
+    .argument("[names...]", `images, each ${imageForms} (default: all containers that are built here)`);
   return addFailFastOption(addSelectionOptions(command))
     .addOption(
       new Option("--with <runtime>", "use only this runtime (repeatable; default: all that work)").argParser(
@@ -69,7 +69,7 @@ Examples:
         );
         context.reporter.close();
         const failed = results.filter(({ passed }) => !passed).length;
-        // Of a single container that cannot be tested there is nothing to say but why.
+        // If a single container cannot be tested, there is nothing to say but why.
         if (results.length === 0 && errors.length === 0 && names.length === 0 && !context.json)
           context.print("nothing is built here yet");
         else if (results.length > 0 || errors.length === 0) {

@@ -80,7 +80,7 @@ function certificateOf(options: VerifyOptions) {
 
 function reportLines(name: string, report: VerificationReport): readonly string[] {
   const { signatures, attestations, documents, blobs, images } = report;
-  // What is signed in two forms is told once.
+  // What is signed in two forms is reported once.
   const lines = [
     `${name}  ${report.image}${report.platform === undefined ? "" : `  ${report.platform}`}`,
     ...signatures.map(({ signer }) => `  signed by ${signerText(signer)}`),

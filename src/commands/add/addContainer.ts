@@ -46,7 +46,7 @@ export async function addContainer(request: AddRequest): Promise<AddResult> {
   const root = await findRepositoryRoot(directory);
   if (root === undefined)
     throw new SpacktainersError("USAGE", "there is no repository here", {
-      hint: "`spacktainers init` makes one",
+      hint: "to create one: `spacktainers init`",
     });
   const { configuration, containers } = await openSoundRepository(directory);
   const { name, arch } = whichContainer(request);

@@ -25,7 +25,7 @@ export interface BuilderSources {
   readonly handed: readonly HandedSource[];
   /** A folder of wheels. */
   readonly wheels: string | undefined;
-  /** What of the configuration cannot be in an image. */
+  /** The parts of the configuration that cannot be in an image. */
   readonly left: readonly { readonly key: string; readonly reason: string }[];
 }
 

@@ -54,7 +54,7 @@ export async function openTarget(
   const own =
     signer === undefined || found.keys.length > 0
       ? found.keys
-      : // What nobody else is trusted for is read by who wrote it.
+      : // If no other key is trusted, the writer's own key is.
         [{ name: `the key ${signer.fingerprint}`, content: Buffer.from(await signer.publicKey()) }];
   const unsigned = found.unsigned || options.unsigned;
   if (options.unsigned && configured !== undefined && !configured.unsigned)

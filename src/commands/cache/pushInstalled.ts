@@ -50,7 +50,7 @@ const packedAtOnce = 16;
 /** After so many packages the index is written. */
 const indexEvery = 128;
 
-/** How often what was there is looked at again. */
+/** How often what was there is checked again. */
 const rounds = 3;
 
 /** Largest spec file in a prefix, in bytes. */

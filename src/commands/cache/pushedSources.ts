@@ -4,7 +4,7 @@ import type { CacheRequest, NamedCaches } from "./openNamedCaches.ts";
 
 /**
  * The caches that a subcommand may change: those that the command line names, else those of the configuration that are pushed to.
- * Others' caches are not ours to change.
+ * It does not change the caches of others.
  *
  * @throws {SpacktainersError} `USAGE` when there are none
  */

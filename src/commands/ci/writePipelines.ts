@@ -33,7 +33,7 @@ export interface PipelineFile {
 /**
  * Writes the files of a repository's pipelines.
  *
- * @throws SpacktainersError OUTPUT_EXISTS for a file there that is not one of ours; of the configuration
+ * @throws SpacktainersError OUTPUT_EXISTS for an existing file that spacktainers did not write; errors of the configuration
  */
 export async function writePipelines(
   directory: string,
@@ -78,7 +78,7 @@ export async function childPipeline(
   const plan = parseCiPlan(await readTextFile(file, longestFile * 4), file);
   const { configuration } = repository;
   const pipeline = env.CI_PIPELINE_ID || "0";
-  if (!/^\d+$/.test(pipeline)) throw new SpacktainersError("USAGE", "CI_PIPELINE_ID is no number");
+  if (!/^\d+$/.test(pipeline)) throw new SpacktainersError("USAGE", "CI_PIPELINE_ID is not a number");
   const environment = environmentNamed(
     configuration.ci,
     env.ENVIRONMENT || configuration.ci.pullRequests,

@@ -190,7 +190,7 @@ function siteOfHost(host: HostFacts): Site {
   });
 }
 
-/** What of a site can be seen on this machine; only where it is part of a cluster. */
+/** The facts of a site that can be seen on this machine, if it is part of a cluster. */
 function checkSiteHere(site: Site, host: HostFacts): readonly Finding[] {
   const plugins = pluginsOf(host);
   if (plugins === undefined) return [];

@@ -124,7 +124,7 @@ export async function initRepository(request: InitRequest): Promise<InitResult> 
 }
 
 /**
- * Writes the pipelines of the repository that was made. A file of somebody else in their place is no reason to take the repository
+ * Writes the pipelines of the repository that was made. An existing file in their place is no reason to take the repository
  * back.
  *
  * @returns paths of those written
@@ -206,7 +206,7 @@ export function expectSound(answers: ScaffoldAnswers, root: string): void {
   if (errors.length > 0) throw oneError(errors);
 }
 
-/** A `.gitignore` of somebody else's: what it should have, too. */
+/** What an existing `.gitignore` should have, too. */
 async function nameMissingPatterns(root: string, emit: EmitEvent): Promise<void> {
   const file = join(root, ".gitignore");
   const bytes = await readBounded(file, 1 << 20).catch(() => undefined);

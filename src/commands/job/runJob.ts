@@ -6,7 +6,7 @@ export interface JobRun {
   readonly script: string;
   /** Where the job starts. */
   readonly directory: string;
-  /** End the job when we are interrupted; otherwise it goes on. */
+  /** End the job when we are interrupted; otherwise it continues. */
   readonly cancelOnInterrupt: boolean;
   readonly output: (bytes: Uint8Array) => void;
   readonly emit: EmitEvent;

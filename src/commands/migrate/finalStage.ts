@@ -219,7 +219,7 @@ function takePackages(names: readonly string[], place: Place, draft: DockerfileD
   const unknown = names.filter((name) => !known.includes(name));
   draft.osPackages.push(...known);
   if (known.length > 0) draft.list.taken(`OS packages of the image: ${known.join(", ")}`, place);
-  if (unknown.length > 0) draft.list.todo(`these are no names of OS packages: ${unknown.join(", ")}`, place);
+  if (unknown.length > 0) draft.list.todo(`these are not names of OS packages: ${unknown.join(", ")}`, place);
 }
 
 /** COPY into the image. */

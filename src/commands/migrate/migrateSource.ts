@@ -115,7 +115,7 @@ export async function migrateSource(request: MigrateRequest): Promise<MigrateRes
   return { kind: source.kind, root, created, kept, containers, findings };
 }
 
-/** Mirrors of the source are caches where it is said who signs them. */
+/** Mirrors of the source become caches if the request names who signs them. */
 function withMirrors(request: AskedCaches, { mirrors }: SourceReading): AskedCaches {
   if (request.caches.length > 0 || (request.trust.length === 0 && !request.unsigned)) return request;
   return { ...request, caches: [...new Set(mirrors.map(({ url }) => url))] };

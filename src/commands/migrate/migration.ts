@@ -1,4 +1,4 @@
-/** What a migration takes over, and what it says of it. */
+/** What a migration converts, and what it reports about it. */
 import type { ScaffoldBase, ScaffoldRegistry, ScaffoldSpack } from "../../scaffold/types.ts";
 import type { Place } from "../../util/errors.ts";
 

@@ -180,16 +180,15 @@ async function stagedManifest(
 }
 
 /**
- * Copies a file or a folder beside the definition, at the same path; of a pattern, what matches.
+ * Copies a file or a folder beside the definition, at the same path; for a pattern, what matches.
  *
  * @returns why not; undefined: it is there
  */
 async function copyBeside(folder: string, path: string, files: BesideFile[]): Promise<string | undefined> {
   const inner = relative(folder, join(folder, path));
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) || path.includes("$")) return "it is no plain path";
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) || path.includes("$")) return "it is not a plain path";
   if (inner.startsWith("..")) return "it is outside of the folder";
-  if (inner === "")
-    return "it is the whole folder, of which what the image needs belongs beside the definition";
+  if (inner === "") return "it is the whole folder: put what the image needs of it beside the definition";
   const before = files.length;
   const add = async (at: string): Promise<string | undefined> => {
     if (files.length - before > mostFiles) return "there are too many files in it";

@@ -1,4 +1,4 @@
-/** An image of ours taken apart again: what it was put together from, told by the image alone. */
+/** An image of spacktainers taken apart again: what it was made from, according to the image alone. */
 import { readContent } from "../../archive/content.ts";
 import type { Inventory } from "../../archive/inventory.ts";
 import type { Annotations } from "../../archive/oci/types.ts";
@@ -219,7 +219,7 @@ function prefixOf({ entries }: Inventory, { place }: OciImage): string {
   });
 }
 
-/** The image's own labels, which are annotations too, and what else its manifest says; what is worked out anew left out. */
+/** The image's own labels, which are annotations too, and what else its manifest says; without what is computed again. */
 function wordsOf(annotations: Annotations, labels: Annotations): Pick<ImageParts, "labels" | "annotations"> {
   const derived = new Set<string>([inputsAnnotation, assemblyAnnotation, completionAnnotation]);
   const words = Object.entries(annotations).filter(([key]) => !derived.has(key));

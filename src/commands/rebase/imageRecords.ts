@@ -1,4 +1,4 @@
-/** What is known of an image of ours beside the image itself: in its registry, or on this machine. */
+/** What is known about an image of spacktainers beside the image itself: in its registry, or on this machine. */
 import type { Inventory } from "../../archive/inventory.ts";
 import type { BaseRecord } from "../../base/baseRecord.ts";
 import { openBaseStore } from "../../base/baseStore.ts";

@@ -30,7 +30,7 @@ export interface RebaseOptions {
   /** Check, and publish nothing. */
   readonly dryRun: boolean;
   /** Make it even when it stands on that base already: it is to be written somewhere. */
-  readonly anew: boolean;
+  readonly makeAgain: boolean;
   /** Keys whose statements count on where the packages of an image came from; none: what is attached to it counts. */
   readonly believed: readonly VerificationKey[];
 }
@@ -85,7 +85,7 @@ export async function rebaseContainer(
     };
   });
   const isMissing = asked.some(({ there, error }) => there === undefined && error === undefined);
-  const made = isMissing || options.anew ? await decided.make() : undefined;
+  const made = isMissing || options.makeAgain ? await decided.make() : undefined;
   const rebased = { before, made };
   const { version } = before.names;
   if (options.dryRun) return { rebased, pushed: { container, version, targets: [] } };

@@ -86,7 +86,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
   const subjects = await rebaseSubjects(request, repository);
   const publishes = subjects.some(({ kind }) => kind !== "source");
   const dryRun = request.dryRun || request.outputs.length > 0;
-  // A key that cannot be read is told before anything is made.
+  // A key that cannot be read is reported before anything is made.
   const signing = publishes && !dryRun ? await signingOf(configuration, directory) : unsigned;
   const trusted = publishes ? await loadVerificationKeys(configuration.signing.public, directory) : [];
   const options: RebaseOptions & { readonly signing: Signing } = {
@@ -94,7 +94,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
     base:
       request.base === undefined ? undefined : parseBaseOption(request.base, configuration.base, directory),
     dryRun,
-    anew: request.outputs.length > 0,
+    makeAgain: request.outputs.length > 0,
     believed: signing.key === undefined ? trusted : [...trusted, signing.key.publicKey],
     signing,
   };

@@ -99,7 +99,7 @@ async function makeOne(
   const wanted: WantedBase = { configured: options.base, lock: undefined };
   const decided = await decideRebase(before, wanted, workshop, { published, refresh: options.refresh });
   const isSame = inputsOf(image) === decided.inputs;
-  const made = isSame && !options.anew ? undefined : await decided.make();
+  const made = isSame && !options.makeAgain ? undefined : await decided.make();
   return { arch, image, isSame, before, made };
 }
 

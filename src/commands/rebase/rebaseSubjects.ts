@@ -31,7 +31,7 @@ export type RebaseSubject =
       readonly errors: readonly SpacktainersError[];
     };
 
-/** References are told from paths and names by their registry's host. */
+/** References differ from paths and names by their registry's host. */
 const hasRegistry = /^(?:docker:\/\/)?(?:localhost|[^/]*[.:][^/]*)\/[^/]/;
 
 /**
@@ -82,7 +82,7 @@ export async function rebaseSubjects(
   return subjects;
 }
 
-/** An image that is said to be somewhere. */
+/** An image and the place that was named for it. */
 function ofForm(form: ImageForm, { containers, configuration }: Repository): RebaseSubject {
   if (form.kind === "reference" && form.transport === "docker")
     return { kind: "reference", name: parseReference(form.name) };

@@ -88,7 +88,7 @@ export async function billOfMaterials(request: BillRequest): Promise<BillOfMater
   }
 }
 
-/** The bill of materials that is attached to an image in a registry; of an image of ours without one, what it says of itself. */
+/** The bill of materials that is attached to an image in a registry; for an image of spacktainers without one, what it says about itself. */
 async function ofRegistryImage(
   image: RegistryImage,
   { configuration }: Repository,

@@ -53,8 +53,8 @@ export async function tidyStorage(request: StorageRequest): Promise<Storage> {
   const kept = await readKeptParts(directory, { names: request.parts });
   for (const name of request.parts)
     if (!kept.some((part) => part.name === name) && !keptPartNames.includes(name))
-      throw new SpacktainersError("USAGE", `nothing is kept that is called \`${name}\``, {
-        hint: didYouMean(name, keptPartNames) ?? `known are ${keptPartNames.join(", ")}`,
+      throw new SpacktainersError("USAGE", `there is no part \`${name}\``, {
+        hint: didYouMean(name, keptPartNames) ?? `use one of ${keptPartNames.join(", ")}`,
       });
   const { unusedDays } = request;
   const unused = await Promise.all(

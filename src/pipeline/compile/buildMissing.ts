@@ -1,4 +1,4 @@
-/** From a container's definition to packages that are all in caches: chosen, where need be by Spack, and built where none has them. */
+/** Turns a container's definition into packages that are all in caches: chosen, if need be by Spack, and built if no cache has them. */
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import type { Lock } from "../../environment/types.ts";

@@ -149,7 +149,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
       await runTask(emit, { kind: "push", label: briefSpec(spec), subject: spec.hash, signal }, () =>
         publish(spec, spack.folders.built),
       ).catch((error: unknown) => {
-        // It is built and kept: what needs it can go on, and the next run publishes it.
+        // It is built and kept: what needs it can continue, and the next run publishes it.
         unpublished.push(...errorsOf(error, { spec: briefSpec(spec) }));
       });
     },
@@ -263,7 +263,7 @@ async function reportFailures(
   return errors;
 }
 
-/** What of the rest waits for a package, directly or not. */
+/** The remaining packages that wait for a package, directly or not. */
 function dependentsOf({ spec }: BuildNode, left: readonly BuildNode[]): readonly BuildNode[] {
   const waiting = new Set([spec.hash]);
   return left.filter((node) => {

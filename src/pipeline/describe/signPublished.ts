@@ -31,7 +31,7 @@ export interface PublishedRequest {
   readonly repository: ArtifactSource & ArtifactSink;
   /** Facts of the images, where known: without, an image is signed and nothing is stated of it. */
   readonly factsOf: (image: Digest) => BuiltImageFacts | undefined;
-  /** Without a key and without a certificate nothing is signed; bills of materials are attached all the same. */
+  /** Without a key and without a certificate nothing is signed; bills of materials are attached anyway. */
   readonly key: SigningKey | undefined;
   /** Signs with a certificate, see `openKeylessSigning`. */
   readonly certify?: (statement: Statement) => Promise<object>;
@@ -54,7 +54,7 @@ export interface AttachedArtifact {
 
 /**
  * Attaches bills of materials to an image in a repository, and signs it and what is known of it. An index is signed, and
- * each image in it. What is there already is left alone; so is what is there of an image that a rebasing made anew.
+ * each image in it. What is there already is left alone; so is what is there for an image that a rebase made again.
  *
  * @returns what was pushed; empty when everything was there
  * @throws {SpacktainersError} `NOT_FOUND`; of the repository

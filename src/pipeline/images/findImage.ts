@@ -31,7 +31,7 @@ export interface ImageSubject {
   /** Undefined: nothing that can be read was found; what was said may have a meaning elsewhere. */
   readonly form: ImageForm | undefined;
   /**
-   * What of a container the form is: its output, the SIF file that `pull` wrote, or what is published of it. `said`: the form
+   * Which image of a container the form is: its output, the SIF file that `pull` wrote, or the published one. `said`: the form
    * is what the command line says.
    */
   readonly found: "said" | "built" | "pulled" | "published";
@@ -185,7 +185,7 @@ export async function findForm(text: string, directory: string): Promise<ImageFo
   const path = resolve(directory, text);
   if (await isFile(join(path, "oci-layout")))
     return { kind: "source", source: { kind: "oci", path, reference: undefined } };
-  // What is called SIF and is none is told so.
+  // A file with a SIF's name that is none gets an error.
   if ((await isLocalImage(path)) || (text.endsWith(".sif") && (await isFile(path))))
     return { kind: "local", path };
   return undefined;
@@ -236,7 +236,7 @@ export function imageName(text: string): string {
   );
 }
 
-/** Of a directory that holds files, and says nothing of how they are run. */
+/** Hint for a directory that holds files but does not say how to run them. */
 function noImage(file: string, text: string): SpacktainersError {
   return new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
     place: { file },

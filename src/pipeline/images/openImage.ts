@@ -97,8 +97,8 @@ export interface FoundImage {
 }
 
 /**
- * Finds what a command line means, opens it, and closes it when it was used. That something else than the container's output
- * is used is told.
+ * Finds what a command line means, opens it, and closes it after use. Reports it when something other than the container's
+ * output is used.
  *
  * @param text any form that `findImage` knows
  * @throws {SpacktainersError} of finding and opening images; what `use` throws

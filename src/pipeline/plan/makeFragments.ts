@@ -14,7 +14,7 @@ import { packageTask } from "../../spec/packageTask.ts";
 import { spliceAnalogs } from "../../spec/spliceAnalogs.ts";
 import { type EmitEvent, reportReused } from "../../util/events.ts";
 
-/** To be raised whenever the same archive and options give other bytes: finished fragments are then made anew. */
+/** To be raised whenever the same archive and options give other bytes: finished fragments are then made again. */
 export const installVersion = 3;
 
 /** A package that is to be installed. */

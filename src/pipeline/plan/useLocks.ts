@@ -31,7 +31,7 @@ export interface LockUse {
   checkBase(base: Base): void;
 }
 
-/** Of a container whose locks are not asked: everything is as configured. */
+/** For a container whose locks are not read: everything is as configured. */
 export const noLocks: LockUse = {
   inUse: false,
   base: undefined,
@@ -110,7 +110,7 @@ export async function openLocks(
       emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
   };
   if (frozen) say(problems);
-  // A stale spack.lock has been warned of when it was read; nothing is asked of containers that have no lock of ours.
+  // A stale spack.lock has been warned of when it was read; containers without a spacktainers.lock have nothing to fulfil.
   else if (lock !== undefined) say(problems.filter((problem) => !loaded.stale.includes(problem)));
   if (lock === undefined || !usable) return noLocks;
   const locked = new Map(lock.packages.map((one) => [one.hash, one]));

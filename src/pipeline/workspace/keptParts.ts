@@ -29,7 +29,7 @@ const parts: Readonly<Record<string, PartFacts>> = {
   facts: { what: "what was found in images", unit: "file" },
   fragments: { what: "packages as layers", unit: "file" },
   index: { what: "copies of caches' indexes, and what was verified", unit: "file" },
-  outputs: { what: "which directories are outputs of ours", unit: "file", precious: true },
+  outputs: { what: "which directories are outputs of spacktainers", unit: "file", precious: true },
   rootfs: { what: "unpacked images", unit: "folder" },
   run: { what: "which runtimes work here, and work of runs", unit: "folder", precious: true },
   spack: { what: "real Spack, and the packages that it built", unit: "folder", precious: true },

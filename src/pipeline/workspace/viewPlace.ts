@@ -43,7 +43,7 @@ const hashed = /-[a-z2-7]{32}(?:\/|$)/;
 export async function refuseReplacingOthers(directory: string, root: string): Promise<void> {
   const kept = await foreignFile(directory, "", root);
   if (kept === undefined) return;
-  throw new SpacktainersError("OUTPUT_EXISTS", `there is a directory that is no view: it has ${kept}`, {
+  throw new SpacktainersError("OUTPUT_EXISTS", `there is a directory that is not a view: it has ${kept}`, {
     place: { file: directory },
     hint: "remove it, or choose another place with --view",
   });

@@ -36,7 +36,7 @@ export interface Building extends BuildingRequest {
   readonly trust: string;
 }
 
-/** What of a command line decides a workshop: the part that all have that choose packages. */
+/** The part of a command line that decides a workshop: shared by all verbs that choose packages. */
 export interface WorkshopRequest {
   readonly directory: string;
   readonly caches: readonly string[];

@@ -86,7 +86,7 @@ async function buildahImage(
   { temporary, signal }: FindImageOptions,
 ): Promise<FoundImage> {
   const name = containerName();
-  // Of a path Buildah makes a name, which must be in small letters: it gets one of ours.
+  // Buildah turns a path into a name, which must be in lower case: it gets a name made here.
   const folder = temporaryPath(temporary);
   await mkdir(folder);
   try {
@@ -188,7 +188,7 @@ async function inStore(
     timeout: 60_000,
   });
   if (known.status === 0) return image;
-  // A name without a registry is one of ours: nobody else's of that name is meant.
+  // A name without a registry means a local image, never one of a public registry.
   if (!image.includes("/")) throw new EngineTrouble(`it has no image ${image}`);
   const pulled = await runTask(emit, { kind: "pull", label: image, subject: image, signal }, () =>
     runTool([program, "pull", "--quiet", image], signal === undefined ? {} : { signal }),

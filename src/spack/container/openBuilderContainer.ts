@@ -177,7 +177,7 @@ exit 0`;
   return python;
 }
 
-/** Removes containers of ours whose process is gone: it was killed. */
+/** Removes containers that spacktainers started and whose process is gone: it was killed. */
 async function removeLeftovers(engine: BuilderEngine, program: string): Promise<void> {
   if (engine === "apptainer" || engine === "singularity") return;
   const list =
