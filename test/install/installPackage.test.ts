@@ -60,6 +60,7 @@ function requestFor(pack: Package): InstallRequest {
     root: "/sw",
     prefixes: { [hash]: prefix, [depHash]: dep },
     relocationOrder: [hash, depHash],
+    externals: [],
     generation: pack.generation ?? "1.x",
     options: { strip: false, sbang: "undo", metadata: false, ...pack.options },
     ...pack.request,
