@@ -9,7 +9,7 @@ export interface RecipeFile {
 }
 
 /** Longest recipe that is kept, in bytes; the longest of Spack's builtin repository has a quarter of it. */
-export const maxRecipeBytes = 512 * 1024;
+export const maxRecipeBytes = 256 * 1024;
 /** Most recipes that one archive is looked through for. */
 export const maxRecipes = 5000;
 /** Most recipes that are kept of one archive. */

@@ -54,8 +54,9 @@ export abstract class ExpressionEvaluator implements FieldAccess {
   }
 
   /** Counts a step. @throws NotUnderstood when there were too many */
-  step(line: number): void {
-    if (++this.steps > mostSteps) throw new NotUnderstood("it takes too many steps", line);
+  step(line: number, count = 1): void {
+    this.steps += count;
+    if (this.steps > mostSteps) throw new NotUnderstood("it takes too many steps", line);
   }
 
   /** The value of an expression. @throws NotUnderstood, PythonException */

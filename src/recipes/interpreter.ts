@@ -24,6 +24,8 @@ import {
   valuesOf,
 } from "./values.ts";
 
+/** Steps that a statement counts for that is not understood: it takes longer than others. */
+const costOfProblem = 200;
 /** Deepest nesting of calls. */
 const deepest = 40;
 
@@ -188,6 +190,7 @@ export class Interpreter extends ExpressionEvaluator {
 
   /** Goes on after a statement that was not understood. @throws NotUnderstood where the statement could end what runs */
   private goOn(statement: Statement, problem: NotUnderstood, scope: Scope): void {
+    this.step(statement.line, costOfProblem);
     const { assigned, used, ends } = mentionsOf([statement]);
     const declares = isDeclaring(scope);
     if (ends && !declares) throw problem;

@@ -94,6 +94,7 @@ export class PackageValue implements ObjectValue {
         ? description.members[name]
         : undefined;
     if (make !== undefined) return make(this.prefix());
+    if (each.name === "CompilerPackage" && /^(?:cc|cxx|fortran)$/.test(name)) return this.compiler(name);
     if (name === "setup_run_environment" && description?.environmentWhen !== undefined) {
       const condition = description.environmentWhen;
       return native(name, () => {
@@ -103,6 +104,15 @@ export class PackageValue implements ObjectValue {
       });
     }
     return undefined;
+  }
+
+  /** The path of a compiler: of one that Spack built, its recipe says it. */
+  private compiler(language: string): Value {
+    if (this.spec.external !== undefined) throw new NotUnderstood(`\`${language}\` of an external compiler`);
+    const path = this.attribute(`_${language}_path`);
+    if (path === undefined || !isObject(path) || path.call === undefined)
+      throw new NotUnderstood(`\`${language}\` of a compiler`);
+    return path.call({ values: [], named: new Map() });
   }
 
   private chosen(variants: readonly Variant[]): Variant | undefined {

@@ -283,24 +283,12 @@ export class SpecValue implements ObjectValue {
           const root = isTrue(named.get("root") ?? true);
           return list((root ? nodes : nodes.slice(1)).map((one) => this.of(one)));
         });
-      case "dependents":
-        throw new NotUnderstood("what depends on a package");
-      case "extra_attributes":
-      case "compiler_flags":
-      case "edges_to_dependencies":
-      case "edges_from_dependents":
-      case "traverse_edges":
-      case "build_spec":
-      case "root":
-      case "short_spec":
-      case "cshort_spec":
-      case "installed":
-      case "versions":
-      case "to_dict":
-      case "external_modules":
-        throw new NotUnderstood(`\`${name}\` of a spec`);
+      case "has_virtual_dependency":
+        return plain(name, 1, 1, (virtual) =>
+          node.dependencies.some((edge) => edge.virtuals.includes(word(virtual))),
+        );
       default:
-        return undefined;
+        throw new NotUnderstood(`\`${name}\` of a spec`);
     }
   }
 

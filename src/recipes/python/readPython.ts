@@ -1,15 +1,20 @@
 /** Reads Python files: the text of a recipe in, its statements out. Nothing is executed. */
 import type { SyntaxNode, Tree } from "@lezer/common";
+import type { LRParser } from "@lezer/lr";
 import { parser } from "@lezer/python";
 import { NotUnderstood } from "../problem.ts";
 import { ExpressionReader, readableName, splitAt } from "./readExpression.ts";
 import { SourceText } from "./sourceText.ts";
 import type { BinaryOperator, Expression, FunctionTree, Handler, ImportedName, Statement } from "./tree.ts";
 
-/** Longest file, in characters. The longest recipe of Spack's builtin repository has 200 000. */
-export const longestRecipe = 1_000_000;
-/** Most steps of the grammar for one file; a file of the greatest length takes a third of it. */
-const mostSteps = 2_000_000;
+/** Longest file, in characters. The longest recipe of Spack's builtin repository has 62 000. */
+export const longestRecipe = 256 * 1024;
+/** Longest file with errors in it: reading on after an error takes longer. */
+const longestWithErrors = 64_000;
+/** Deepest nesting of brackets; Spack's recipes have 9. */
+const deepestBrackets = 100;
+/** Most steps of the grammar for one character, without errors and with them; Spack's recipes take 0.37. */
+const stepsPerCharacter = { right: 1.2, wrong: 0.5 } as const;
 /** Deepest nesting of statements. */
 const deepest = 50;
 
@@ -21,13 +26,38 @@ const deepest = 50;
  */
 export function readPython(text: string): readonly Statement[] {
   if (text.length > longestRecipe) throw new NotUnderstood("a file that is too long");
-  const parse = parser.startParse(text.replaceAll("\r\n", "\n"));
-  let tree: Tree | null = null;
-  for (let step = 0; tree === null; step++) {
-    if (step > mostSteps) throw new NotUnderstood("a file that takes too long to read");
-    tree = parse.advance();
+  const unix = text.replaceAll("\r\n", "\n");
+  refuseDeepBrackets(unix);
+  return new StatementReader(unix).block(treeOf(unix).topNode, true, 0);
+}
+
+/** The grammar's tree; errors are nodes in it. @throws NotUnderstood for a file that takes too long */
+function treeOf(text: string): Tree {
+  try {
+    return grow(parser.configure({ strict: true }), text, stepsPerCharacter.right);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    if (text.length > longestWithErrors) throw new NotUnderstood("a long file with a syntax error");
+    return grow(parser, text, stepsPerCharacter.wrong);
   }
-  return new StatementReader(text.replaceAll("\r\n", "\n")).block(tree.topNode, true, 0);
+}
+
+function grow(grammar: LRParser, text: string, perCharacter: number): Tree {
+  const parse = grammar.startParse(text);
+  const most = 1000 + perCharacter * text.length;
+  for (let step = 0; step < most; step++) {
+    const tree = parse.advance();
+    if (tree !== null) return tree;
+  }
+  throw new NotUnderstood("a file that takes too long to read");
+}
+
+function refuseDeepBrackets(text: string): void {
+  let depth = 0;
+  for (const [bracket] of text.matchAll(/[()[\]{}]/g)) {
+    if (!"([{".includes(bracket)) depth = Math.max(0, depth - 1);
+    else if (++depth > deepestBrackets) throw new NotUnderstood("brackets that are nested too deeply");
+  }
 }
 
 const directives: ReadonlySet<string> = new Set(["extends", "build_system"]);
