@@ -9,7 +9,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/integration/**"],
-          setupFiles: ["./test/support/propertySeed.ts"],
+          setupFiles: ["./test/support/propertySeed.ts", "./test/support/limitedWaiting.ts"],
           // Nothing is timed by tests: a limit only ends what hangs, on a machine that does other work as well.
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -20,7 +20,7 @@ export default defineConfig({
           name: "integration",
           globalSetup: ["./test/support/readableBuild.ts", "./test/support/stopHanging.ts"],
           include: ["test/integration/**/*.test.ts"],
-          setupFiles: ["./test/support/propertySeed.ts"],
+          setupFiles: ["./test/support/propertySeed.ts", "./test/support/limitedWaiting.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import zlib from "node:zlib";
 import { writeLicences } from "./bundledLicences.mjs";
 import { adaptPackages, copyPackageFiles, unbundledPackages } from "./bundledPackages.mjs";
-import { writeTypes } from "./publishedTypes.mjs";
+import { libraryEntries, writeTypes } from "./publishedTypes.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const { engines, optionalDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -26,7 +26,8 @@ const dist = join(root, "dist");
 const entries = {
   "archive/compressionWorker": "src/archive/compressionWorker.ts",
   "cli/start": "src/cli/start.ts",
-  index: "src/index.ts",
+  // The library.
+  ...libraryEntries,
   "install/installWorker": "src/install/installWorker.ts",
   // The worker of the pool of threads, which starts the one above.
   "install/poolWorker": "node_modules/piscina/dist/worker.js",
@@ -44,7 +45,7 @@ const tsc = join(root, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 
 // Finished images of this repository lie in dist/, too: only what was built here goes.
-for (const name of ["archive", "chunks", "cli", "install", "man", "types", "vendor"])
+for (const name of ["archive", "chunks", "cli", "install", "library", "man", "types", "vendor"])
   rmSync(join(dist, name), { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: root,
@@ -81,10 +82,17 @@ const { output } = await bundle.write({
         name: "workspace",
         test: /\/src\/(pipeline\/(workspace\/(architecture|workspace)\.|choose\/(configuredReading|machineSystem)\.)|base\/debian\/suites\.)/,
       },
+      ...loadedTogether({
+        start: ["src/cli/runCli.ts"],
+        compression: ["src/archive/compressionWorker.ts"],
+        installation: ["src/install/installWorker.ts"],
+        list: ["src/commands/list/listContainers.ts"],
+        build: ["src/commands/build/buildContainers.ts"],
+      }),
     ],
   },
-  // Names stay, so that a stack trace in a bug report can be read.
-  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+  // Names of functions stay, so that a stack trace in a bug report can be read.
+  minify: { compress: false, mangle: { keepNames: true }, codegen: { removeWhitespace: true } },
 });
 await bundle.close();
 copyPackageFiles(root, dist);
@@ -99,6 +107,30 @@ writeTypes(root, isExternal);
 const { commit, date } = builtFrom();
 writeFileSync(join(dist, "built.json"), `${JSON.stringify({ commit })}\n`);
 await writeManPages();
+
+/**
+ * Groups of modules that are always loaded together: those that the given ones import, those that these import, and so on, but for what
+ * an earlier group has, and for files that are started by their name.
+ */
+function loadedTogether(starts) {
+  const groups = new Map();
+  const ownFiles = new Set(Object.values(entries).map((file) => join(root, file)));
+  const groupOf = (id, context) => {
+    if (groups.size === 0)
+      for (const [name, files] of Object.entries(starts)) {
+        const reached = new Set(files.map((file) => join(root, file)));
+        for (const each of reached) {
+          for (const next of context.getModuleInfo(each)?.importedIds ?? []) reached.add(next);
+          if (!groups.has(each) && !ownFiles.has(each)) groups.set(each, name);
+        }
+      }
+    return groups.get(id);
+  };
+  return Object.keys(starts).map((name) => ({
+    name: (id, context) => (groupOf(id, context) === name ? name : null),
+    debugName: name,
+  }));
+}
 
 /** The commit that the sources are of, where they are as it has them, and its day. */
 function builtFrom() {

@@ -32,6 +32,7 @@ export const modules = [
   "scaffold",
   "ci",
   "commands",
+  "library",
   "cli",
 ];
 
@@ -66,6 +67,7 @@ export const innerOrders = {
     "run",
     "test",
     "cache",
+    "storage",
     "ci",
     "init",
     "add",
@@ -81,6 +83,9 @@ export const strangers = {
   registry: ["elf"],
   base: ["spec", "environment", "buildcache", "concretize", "install", "view"],
 };
+
+/** The one file below `cli` that may read the environment variables of the process. */
+export const variableReader = "util/surroundings.ts";
 
 /** The one file that may know where it lies. */
 export const packageFinder = "util/packageFile.ts";

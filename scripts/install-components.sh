@@ -20,27 +20,37 @@ packages=(
   qemu-user-static binutils-aarch64-linux-gnu                                           # other processors
   zsh fish mandoc man-db                                                                # completions, manual
 )
-apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
+# A registry that does not answer costs minutes, not hours.
+brief() { timeout -k 10 240 "$@"; }
+
+brief apt-get update -qq || { echo "components: the package archive cannot be reached"; exit 0; }
+missing=()
 for package in "${packages[@]}"; do
-  dpkg-query -W -f='${Status}\n' "$package" 2>/dev/null | grep -q 'install ok installed' && continue
-  apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 || echo "components: $package cannot be installed"
+  dpkg-query -W -f='${Status}\n' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
+install_packages() { apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null 2>&1; }
+# All at once, or, where one of them is not to be had, each by itself.
+if [ ${#missing[@]} -gt 0 ] && ! install_packages "${missing[@]}"; then
+  for package in "${missing[@]}"; do
+    install_packages "$package" || echo "components: $package cannot be installed"
+  done
+fi
 
 # An S3 server (moto) in an environment of its own, below the project and out of git.
 if ! command -v moto_server >/dev/null && [ ! -x .scratch/python/bin/moto_server ]; then
-  { python3 -m venv .scratch/python && .scratch/python/bin/pip install --quiet 'moto[server,s3]'; } >/dev/null 2>&1 ||
+  { python3 -m venv .scratch/python && brief .scratch/python/bin/pip install --quiet 'moto[server,s3]'; } >/dev/null 2>&1 ||
     echo "components: moto cannot be installed: the tests with an S3 server are skipped"
 fi
 
 # The reference implementation of SPDX, in the same place, to read our bills of materials.
 if ! command -v pyspdxtools >/dev/null && [ ! -x .scratch/python/bin/pyspdxtools ]; then
-  { python3 -m venv .scratch/python && .scratch/python/bin/pip install --quiet spdx-tools; } >/dev/null 2>&1 ||
+  { python3 -m venv .scratch/python && brief .scratch/python/bin/pip install --quiet spdx-tools; } >/dev/null 2>&1 ||
     echo "components: spdx-tools cannot be installed: the test with it is skipped"
 fi
 
 # The published JSON schema of SPDX 2.3 comes with the sources of syft, which are a Go module: fetched, not built.
 if command -v go >/dev/null && [ ! -f .scratch/spdx-schema-2.3.json ]; then
-  sources=$(go mod download -json github.com/anchore/syft@v1.57.1 2>/dev/null | sed -n 's/.*"Dir": "\(.*\)",*/\1/p')
+  sources=$(brief go mod download -json github.com/anchore/syft@v1.57.1 2>/dev/null | sed -n 's/.*"Dir": "\(.*\)",*/\1/p')
   { mkdir -p .scratch && cat "$sources/schema/spdx-json/spdx-schema-2.3.json" >.scratch/spdx-schema.part &&
     mv .scratch/spdx-schema.part .scratch/spdx-schema-2.3.json; } 2>/dev/null ||
     echo "components: the schema of SPDX cannot be fetched: the test with it is skipped"
@@ -62,7 +72,7 @@ install_apptainer() {
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} sid main" >"$work/etc/sources.list"
   local apt=(apt-get -o "Dir::Etc::sourcelist=$work/etc/sources.list" -o Dir::Etc::sourceparts=/dev/null
     -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
-  "${apt[@]}" update -qq && (cd "$work" && "${apt[@]}" download -qq apptainer) &&
+  brief "${apt[@]}" update -qq && (cd "$work" && brief "${apt[@]}" download -qq apptainer) &&
     dpkg -x "$work"/apptainer_*.deb "$work/root" || { rm -rf "$work"; return 1; }
   for file in usr/bin/apptainer usr/lib/*/apptainer/bin/starter usr/lib/*/apptainer/lib/offsetpreload.so; do
     for file in "$work/root/"$file; do node scripts/lower-glibc.mjs "$file" || { rm -rf "$work"; return 1; }; done
@@ -92,7 +102,7 @@ case $(uname -m) in aarch64) architecture=arm64 ;; *) architecture=x64 ;; esac
 for version in 10.24.0 12.22.12 18.20.8; do
   folder=.scratch/node/$version
   [ -x "$folder/bin/node" ] && continue
-  { mkdir -p "$folder" && file=$(npm pack --silent --pack-destination "$folder" "node-linux-$architecture@$version") &&
+  { mkdir -p "$folder" && file=$(brief npm pack --silent --pack-destination "$folder" "node-linux-$architecture@$version") &&
     tar -xzf "$folder/$file" -C "$folder" --strip-components=1 package/bin/node && rm "$folder/$file"; } >/dev/null 2>&1 ||
     echo "components: Node $version cannot be fetched: the test with it is skipped"
 done
@@ -101,26 +111,26 @@ done
 for version in 20.19.0 22.12.0 latest; do
   folder=.scratch/supported-node/$version
   [ -x "$folder/bin/node" ] && continue
-  { mkdir -p "$folder" && file=$(npm pack --silent --pack-destination "$folder" "node-linux-$architecture@$version") &&
+  { mkdir -p "$folder" && file=$(brief npm pack --silent --pack-destination "$folder" "node-linux-$architecture@$version") &&
     tar -xzf "$folder/$file" -C "$folder" --strip-components=1 package/bin/node && rm "$folder/$file"; } >/dev/null 2>&1 ||
     echo "components: Node $version cannot be fetched: the test with it is skipped"
 done
 
 # What reads recipes of conda (the library of rattler-build), and what knows the form of GitHub actions.
 if [ -x .scratch/python/bin/pip ] && ! .scratch/python/bin/python -c 'import rattler_build' 2>/dev/null; then
-  .scratch/python/bin/pip install --quiet py-rattler-build >/dev/null 2>&1 ||
+  brief .scratch/python/bin/pip install --quiet py-rattler-build >/dev/null 2>&1 ||
     echo "components: py-rattler-build cannot be installed: the test of the conda recipe is skipped"
 fi
 if [ ! -d .scratch/action-validator/node_modules/@action-validator/core ]; then
   { mkdir -p .scratch/action-validator &&
-    npm install --silent --ignore-scripts --no-audit --no-fund --prefix .scratch/action-validator \
+    brief npm install --silent --ignore-scripts --no-audit --no-fund --prefix .scratch/action-validator \
       @action-validator/core@0.6.0 @action-validator/cli@0.6.0; } >/dev/null 2>&1 ||
     echo "components: action-validator cannot be installed: the test of action.yml is skipped"
 fi
 
 # A second registry and a checker of images (go-containerregistry's crane), where there is Go.
 if command -v go >/dev/null && ! command -v crane >/dev/null && [ ! -x .scratch/go/bin/crane ]; then
-  GOBIN="$PWD/.scratch/go/bin" CGO_ENABLED=0 timeout 240 \
+  GOBIN="$PWD/.scratch/go/bin" CGO_ENABLED=0 brief \
     go install github.com/google/go-containerregistry/cmd/crane@v0.22.1 >/dev/null 2>&1 ||
     echo "components: crane cannot be installed: the tests with a second registry are skipped"
 fi
@@ -128,14 +138,14 @@ fi
 # Checkers of pipelines: actionlint for GitHub's workflows, where there is Go; GitLab's published schema, which comes with
 # check-jsonschema: fetched, not installed.
 if command -v go >/dev/null && ! command -v actionlint >/dev/null && [ ! -x .scratch/go/bin/actionlint ]; then
-  GOBIN="$PWD/.scratch/go/bin" CGO_ENABLED=0 timeout 240 \
+  GOBIN="$PWD/.scratch/go/bin" CGO_ENABLED=0 brief \
     go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 >/dev/null 2>&1 ||
     echo "components: actionlint cannot be installed: the tests with it are skipped"
 fi
 if [ ! -f .scratch/gitlab-ci-schema.json ]; then
   work=$(mktemp -d)
-  { .scratch/python/bin/python -m pip download --quiet --no-deps --dest "$work" check-jsonschema==0.39.0 ||
-    python3 -m pip download --quiet --no-deps --dest "$work" check-jsonschema==0.39.0; } >/dev/null 2>&1
+  { brief .scratch/python/bin/python -m pip download --quiet --no-deps --dest "$work" check-jsonschema==0.39.0 ||
+    brief python3 -m pip download --quiet --no-deps --dest "$work" check-jsonschema==0.39.0; } >/dev/null 2>&1
   { python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read("check_jsonschema/builtin_schemas/vendor/gitlab-ci.json"))' \
     "$work"/check_jsonschema-*.whl >.scratch/gitlab-ci-schema.part && mv .scratch/gitlab-ci-schema.part .scratch/gitlab-ci-schema.json; } 2>/dev/null ||
     echo "components: the schema of GitLab's pipelines cannot be fetched: the test with it is skipped"

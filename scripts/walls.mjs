@@ -1,6 +1,6 @@
 // The import lint: data flows one way through the house (scripts/house.mjs), modules and the folders inside of them that have
-// an order alike. Also refuses import cycles between files, and two things that only one file may do.
-import { innerOrders, modules, packageFinder, roomOf, strangers } from "./house.mjs";
+// an order alike. Also refuses import cycles between files, and three things that only one file may do.
+import { innerOrders, modules, packageFinder, roomOf, strangers, variableReader } from "./house.mjs";
 import { readImportGraph } from "./importGraph.mjs";
 
 /** The one file that begins and ends tasks; renderers end what is left. */
@@ -15,6 +15,14 @@ for (const [file, { text, imports }] of graph) {
   if (/\bimport\.meta\b/.test(text) && file !== packageFinder)
     problems.push(
       `src/${file}: import.meta is for src/${packageFinder} alone: bundling moves code (use packageFile)`,
+    );
+  if (
+    /\bprocess\.env\b|\benv\b[^;]*\} = process\b/.test(text) &&
+    here.module !== "cli" &&
+    file !== variableReader
+  )
+    problems.push(
+      `src/${file}: process.env is for src/cli and src/${variableReader} alone: take variables as a parameter (default: hostEnvironment())`,
     );
   if (/type: "task-(start|progress|end)"/.test(text) && !reportsTasks(file))
     problems.push(

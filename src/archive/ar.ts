@@ -37,7 +37,7 @@ export async function listAr(readAt: ReadAt, size: number, where: Place = {}): P
     if (header.length !== headerSize) throw invalid("it is cut off");
     if (header.slice(58) !== "`\n") throw invalid(`there is no member at byte ${at}`);
     const length = /^(\d{1,10}) *$/.exec(header.slice(48, 58))?.[1];
-    if (length === undefined) throw invalid(`a member's size is no number at byte ${at}`);
+    if (length === undefined) throw invalid(`a member's size is not a number at byte ${at}`);
     const bytes = Number(length);
     const content = at + headerSize;
     if (content + bytes > size) throw invalid("it is cut off");

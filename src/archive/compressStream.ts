@@ -21,7 +21,7 @@ export interface CompressOptions {
   readonly concurrency?: number;
 }
 
-/** From how many bytes on a stream is worth the start of threads. */
+/** Least size, in bytes, of a stream that is worth starting threads for. */
 const longStream = 16 * 2 ** 20;
 
 /**

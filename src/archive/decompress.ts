@@ -206,7 +206,7 @@ class XzSource {
     return this.#take(this.#pending.length - keep);
   }
 
-  /** After a stream: whether another one follows. Padding of zeros is passed over. */
+  /** After a stream: whether another one follows. Padding of zeros is skipped. */
   async startsStream(place: Place): Promise<boolean> {
     for (;;) {
       await this.#fill(xzMagic.length);

@@ -51,7 +51,7 @@ const maxLinks = 40;
 const isRoot = process.geteuid?.() === 0;
 
 /**
- * Creates entries below a directory without ever leaving it: every directory of a path is looked at (once) before it is
+ * Creates entries below a directory without ever leaving it: every directory of a path is examined (once) before it is
  * used, files are created new and never opened through a link. Not safe against other processes of the same user that
  * change the tree at the same time.
  *
@@ -65,7 +65,7 @@ export class DirectoryWriter {
   bytes = 0;
   readonly #root: string;
   readonly #options: DirectoryWriterOptions;
-  /** Directories that were looked at: path as asked → real path below the root. */
+  /** Directories that were examined: path as asked → real path below the root. */
   readonly #directories = new Map<string, string>([["", ""]]);
   readonly #finish = new Map<string, Finish>();
 
@@ -176,7 +176,7 @@ export class DirectoryWriter {
     return real;
   }
 
-  /** Looks at one directory whose parents were looked at. @returns its real path */
+  /** Examines one directory whose parents were examined. @returns its real path */
   #enter(path: string, facts: Stats | undefined, links: number): string {
     if (facts === undefined) {
       mkdirSync(this.#at(path), 0o755);

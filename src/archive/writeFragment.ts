@@ -37,7 +37,7 @@ export interface FragmentFacts {
   readonly parents: readonly string[];
 }
 
-/** Directories on the way to something: `rwxr-xr-x`, root's, with the time of all that is ours. */
+/** Directories on the way to something: `rwxr-xr-x`, root's, with the time of everything that spacktainers writes. */
 export function parentDirectory(path: string): DirectoryEntry {
   return { type: "directory", path, mode: 0o755, uid: 0, gid: 0, mtime: imageMtime };
 }
@@ -73,7 +73,7 @@ export async function layerTrailer(
  * @param path of the new file; must not exist. It becomes read-only: it will be shared by hard links.
  * @param entries parents before children; the directories above the first entry, and others that are missing, are added
  *   (mode 0755, owner 0:0, time {@link imageMtime})
- * @param options how to compress; `onBytes` is told of uncompressed bytes as they are done; `whiteouts`: what to do with
+ * @param options how to compress; `onBytes` receives uncompressed bytes as they are done; `whiteouts`: what to do with
  *   names that mean deletion in a layer (default `refuse`)
  * @throws SpacktainersError ARCHIVE_UNSAFE for a name that would delete files of lower layers; whatever `entries` throws;
  *   errors of the system

@@ -138,7 +138,7 @@ function damaged(place: Place, cause?: unknown): SpacktainersError {
   return new SpacktainersError("ARCHIVE_INVALID", "the zstd data is damaged or cut off", { place, cause });
 }
 
-/** A stream whose next bytes can be looked at before they are taken. */
+/** A stream whose next bytes can be peeked at before they are taken. */
 class FrameSource {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #pending: Buffer = Buffer.alloc(0);

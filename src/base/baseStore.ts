@@ -16,7 +16,7 @@ import { isJsonObject, type Json } from "../util/json.ts";
 import { removeIfPossible } from "../util/removeIfPossible.ts";
 
 /** The usual place of what bases leave on disk. */
-export function baseCacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
+export function baseCacheDirectory(env?: NodeJS.ProcessEnv): string {
   return join(cacheHome(env), "base");
 }
 

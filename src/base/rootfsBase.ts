@@ -101,8 +101,8 @@ async function* noImageArchive(entries: EntryStream, where: Place): EntryStream 
       {
         place: where,
         hint: isLayout
-          ? "`base: oci:` takes it"
-          : `\`base: oci:\` takes it as a layout: skopeo copy docker-archive:${where.file ?? ""} oci:DIR`,
+          ? "name it with `base: oci:`"
+          : `convert it to a layout for \`base: oci:\`: skopeo copy docker-archive:${where.file ?? ""} oci:DIR`,
       },
     );
 }
@@ -138,7 +138,7 @@ async function* settled(entries: EntryStream, where: Place, emit: EmitEvent): En
     emit({
       type: "warning",
       code: "NOTICE",
-      message: `${dropped} hard links of the root file system lead to devices or to nothing; they were left out`,
+      message: `left out ${dropped} hard links of the root file system that lead to devices or to nothing`,
       place: where,
     });
 }

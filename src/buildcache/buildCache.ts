@@ -157,7 +157,7 @@ export function openBuildCache(
     const format = opened.formats.find(({ name }) => name === known?.format);
     if (known === undefined || format === undefined) return undefined;
     const { files } = format;
-    // Of a file on this machine it costs nothing to ask.
+    // Asking for a file on this machine costs nothing.
     const near = files.localFile(known.path) !== undefined;
     if (!near && !options.refresh && (await downloads.find(files, known)) !== undefined) return known;
     try {
@@ -320,7 +320,7 @@ function listedOnly(url: string, spec: PackageId): SpacktainersError {
   return new SpacktainersError(
     "PACKAGE_NOT_CACHED",
     `the index of ${url} lists ${briefSpec(spec)}, which is not there`,
-    { hint: "try again in a minute; if it stays, the index needs: spack buildcache update-index" },
+    { hint: "try again in a minute; if the error stays, make the index again: spacktainers cache index" },
   );
 }
 

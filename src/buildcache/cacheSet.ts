@@ -175,7 +175,7 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
       return value;
     },
     contentOf: (pkg) => cacheOf(pkg).contentOf(pkg),
-    // What is wrong with a copy is said when its archive is fetched.
+    // What is wrong with a copy is reported when its archive is fetched.
     fetchArchiveHead: async (pkg, bytes) =>
       (await fromAnyCopy(pkg, (cache, copy) => cache.fetchArchiveHead(copy, bytes))).value,
     archivePrefix: async (pkg) => (await fromAnyCopy(pkg, (cache, copy) => cache.archivePrefix(copy))).value,
@@ -193,7 +193,7 @@ export function openCaches(sources: readonly CacheSource[], options: BuildCacheO
 
 /** What to do where no cache is named. */
 const howToNameCaches = {
-  hint: "name one by --cache URL --trust KEYFILE, or in spacktainers.yaml (a path, or a URL with file:, https: or s3:):",
+  hint: "name one with --cache URL --trust KEYFILE, or in spacktainers.yaml (a path, or a URL with file:, https: or s3:):",
   example: ["caches:", "- { url: s3://my-build-cache, trust: [keys/my-build-cache.pub] }"],
 };
 
@@ -217,7 +217,9 @@ function nothingCached(
       : caches.length === 1
         ? `there is no package in the build cache ${urls}`
         : `there is no package in any of the build caches (${urls})`,
-    { hint: "push some (spack buildcache push), then: spack buildcache update-index" },
+    {
+      hint: "spacktainers cache push puts packages into one; spacktainers cache index lists what is in one already",
+    },
   );
 }
 
@@ -231,7 +233,7 @@ function withoutIndex(url: string): Parameters<BuildCacheOptions["emit"]>[0] {
     type: "warning",
     code: "CACHE_INVALID",
     message: `the build cache ${url} has no index, so nothing can be chosen from it`,
-    hint: "a cache's URL is that of the directory that has `v3` or `build_cache` in it; an index is made by: spack buildcache update-index",
+    hint: "a cache's URL is that of the directory that contains `v3` or `build_cache`; to make an index: spacktainers cache index",
   };
 }
 
@@ -320,6 +322,6 @@ function notFound(
   const asked = caches.map((cache) => cache.url).join(", ");
   return new SpacktainersError("PACKAGE_NOT_CACHED", `${name} is in no build cache`, {
     place: { spec: name },
-    hint: `asked: ${asked}; push it with: spack buildcache push`,
+    hint: `asked: ${asked}; spacktainers cache push puts packages into a cache`,
   });
 }

@@ -64,7 +64,7 @@ export function parseCiPlan(text: string, file: string): CiPlan {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new SpacktainersError("DEFINITION_INVALID", "this is not a plan of a pipeline", {
+    throw new SpacktainersError("DEFINITION_INVALID", "this is not the plan of a pipeline", {
       place: { file },
       hint: "`spacktainers ci plan --output FOLDER` writes one",
       cause,

@@ -74,7 +74,7 @@ function tokens(text: string): readonly Token[] {
     const at = pattern.lastIndex;
     const groups = pattern.exec(text)?.groups;
     if (groups === undefined && pattern.lastIndex === 0)
-      throw invalid(`\`${text.slice(at, at + 20)}\` is no part of an expression`);
+      throw invalid(`\`${text.slice(at, at + 20)}\` does not belong in an expression`);
     const { string, number, name, sign } = groups ?? {};
     if (string !== undefined) found.push({ kind: "string", text: string.slice(1, -1).replaceAll("''", "'") });
     else if (number !== undefined) found.push({ kind: "number", text: number });
@@ -279,7 +279,7 @@ function parsedJson(text: string): ExpressionValue {
   try {
     return JSON.parse(text) as ExpressionValue;
   } catch (cause) {
-    throw new SpacktainersError("DEFINITION_INVALID", "what fromJSON is given is no JSON", { cause });
+    throw new SpacktainersError("DEFINITION_INVALID", "the argument of fromJSON is not JSON", { cause });
   }
 }
 

@@ -55,7 +55,7 @@ export function parseGitlabFile(text: string, file: string): GitlabFile {
     const [issue] = result.error.issues;
     throw new SpacktainersError(
       "DEFINITION_INVALID",
-      `this is no pipeline that can be run here: ${[what, ...(issue?.path ?? [])].map(String).join(".")}: ${issue?.message}`,
+      `this pipeline cannot be run here: ${[what, ...(issue?.path ?? [])].map(String).join(".")}: ${issue?.message}`,
       { place: { file } },
     );
   };

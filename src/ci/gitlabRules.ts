@@ -24,7 +24,7 @@ export function ruleHolds(condition: string, variables: RuleVariables): boolean 
   while (pattern.lastIndex < condition.length) {
     const at = pattern.lastIndex;
     const match = pattern.exec(condition);
-    if (match === null) throw invalid(`\`${condition.slice(at, at + 20)}\` is no part of a condition`);
+    if (match === null) throw invalid(`\`${condition.slice(at, at + 20)}\` does not belong in a condition`);
     if (match[1] !== undefined) words.push(match[1]);
   }
   let at = 0;
@@ -72,7 +72,7 @@ function operandOf(word: string | undefined, variables: RuleVariables): Operand 
   try {
     return { kind: "pattern", pattern: new RegExp(source, flags) };
   } catch {
-    throw invalid(`\`${word}\` is no pattern`);
+    throw invalid(`\`${word}\` is not a pattern`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Which lines differ between two texts. */
 
-/** Longest texts that are compared line by line, in lines; others are told to differ, and from where. */
+/** Longest texts that are compared line by line, in lines; for longer ones, only the first difference is reported. */
 const mostLines = 5000;
 
 /**

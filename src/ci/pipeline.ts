@@ -30,7 +30,7 @@ export interface PipelineJob {
   readonly secrets: readonly PipelineSecret[];
   /** Whether it takes the plan of its architecture. */
   readonly takesPlan: boolean;
-  /** What of the cache home is kept from run to run, as patterns below it; empty: nothing. */
+  /** The parts of the cache home that are kept from run to run, as patterns below it; empty: nothing. */
   readonly keeps: readonly string[];
   /** Files that are kept with the run: shell patterns below the repository. */
   readonly artefacts: readonly string[];
@@ -60,7 +60,7 @@ export const stepVariables = {
   credentials: "CREDENTIALS",
 } as const;
 
-/** What of a repository decides its pipelines. */
+/** The part of a repository that decides its pipelines. */
 export interface PipelineFacts {
   readonly configuration: Configuration;
   readonly definitions: readonly Definition[];

@@ -32,7 +32,7 @@ const longestSummary = 200_000;
  * Makes the report of what a command printed with `--json`.
  *
  * @param title what was done, for people
- * @param documents its lines, parsed; what is no document of ours is left out
+ * @param documents its lines, parsed; documents that spacktainers did not write are left out
  * @param root absolute folder that paths are made relative to
  */
 export function pipelineReport(title: string, documents: readonly unknown[], root: string): PipelineReport {

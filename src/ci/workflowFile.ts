@@ -51,7 +51,7 @@ export function parseWorkflow(text: string, file: string): Workflow {
   const [issue] = read.error.issues;
   throw new SpacktainersError(
     "DEFINITION_INVALID",
-    `this is no workflow that can be run here: ${issue?.path.map(String).join(".")}: ${issue?.message}`,
+    `this workflow cannot be run here: ${issue?.path.map(String).join(".")}: ${issue?.message}`,
     { place: { file } },
   );
 }

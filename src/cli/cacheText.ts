@@ -196,8 +196,8 @@ export function prunePlanText({ needs, caches }: PruneAnnouncement): string {
     for (const { reason } of keep) if (reason !== undefined) why[reason.kind]++;
     lines.push(
       remove.length + orphans.length === 0
-        ? "nothing goes"
-        : `${remove.length} packages that nothing named needs and ${orphans.length} stray files go: ${formatBytes(bytes)}`,
+        ? "nothing to remove"
+        : `${remove.length} packages that nothing named needs and ${orphans.length} stray files can go: ${formatBytes(bytes)}`,
       `${keep.length} packages stay: ${why.named} are named, ${why.dependency} are needed by what stays, ${why.young} are young, ${why["age-unknown"]} have no age`,
     );
   }
@@ -212,7 +212,7 @@ function packageName({ name, version, hash }: PrunedPackage): string {
 export function pruneOutcomeText(outcomes: readonly PruneOutcome[]): string {
   return outcomes
     .map(({ cache, removed, spared, orphans, bytes }) => {
-      const kept = spared === 0 ? "" : `; ${spared} were spared, since something came to need them`;
+      const kept = spared === 0 ? "" : `; ${spared} were spared, because something needs them now`;
       return `${removed} packages and ${orphans} files removed from ${cache}, ${formatBytes(bytes)}${kept}`;
     })
     .join("\n");

@@ -96,7 +96,7 @@ export function verbAction<Options>(
       process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
     };
     const interruption = new SpacktainersError("INTERRUPTED", "interrupted", {
-      hint: "finished work is kept; run the same command to go on",
+      hint: "finished work is kept; run the same command again to continue",
     });
     const end = (): void => {
       release();

@@ -25,7 +25,7 @@ export function diffText(differences: PackageDifferences): string {
       ...changeTexts(all),
     ];
     for (const text of texts) lines.push(`    ${text}`);
-    if (texts.length === 0) lines.push("    in nothing that is known but the hash");
+    if (texts.length === 0) lines.push("    only the hash differs, as far as is known");
   }
   for (const { name, before: old, after: fresh } of base ?? [])
     lines.push(

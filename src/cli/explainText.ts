@@ -48,7 +48,7 @@ export function overviewText(container: ContainerExplanation): string {
       : ["", `only needed to build, not in the image: ${container.buildOnly.join(", ")}`]),
     ...container.problems.flatMap(({ code, message, hint }) => [
       "",
-      `chosen anew, this could not be had: ${code}  ${message}${hint === undefined ? "" : `\n  hint: ${hint}`}`,
+      `if chosen now, this would not be available: ${code}  ${message}${hint === undefined ? "" : `\n  hint: ${hint}`}`,
     ]),
   ].join("\n");
 }
@@ -90,19 +90,19 @@ function pathText(path: readonly PathStep[]): string {
 function originLines({ cache, missing, nearest, chosenNow, inImage, name }: PackageExplanation): string[] {
   const lines: string[] = [];
   if (cache !== undefined) lines.push(cache);
-  if (missing !== undefined) lines.push(`it cannot be had: ${missing.code}  ${missing.message}`);
+  if (missing !== undefined) lines.push(`it is not available: ${missing.code}  ${missing.message}`);
   if (nearest !== undefined)
     lines.push(
-      `the most similar one that can is ${name}@${nearest.version}/${short(nearest.hash)}: ${nearest.text}`,
+      `the most similar one that is available is ${name}@${nearest.version}/${short(nearest.hash)}: ${nearest.text}`,
     );
-  else if (missing !== undefined) lines.push("no other configuration of it can");
+  else if (missing !== undefined) lines.push("no other configuration of it is available");
   if (chosenNow !== undefined)
     lines.push(
-      `chosen anew, it would be ${name}@${chosenNow.version}/${short(chosenNow.hash)}: ${chosenNow.text}`,
+      `if chosen now, it would be ${name}@${chosenNow.version}/${short(chosenNow.hash)}: ${chosenNow.text}`,
     );
   if (inImage !== undefined)
     lines.push(
-      `the image built before has ${name}@${inImage.version}/${short(inImage.hash)}, so it is made anew: ${inImage.text}`,
+      `the image built before has ${name}@${inImage.version}/${short(inImage.hash)}, so it is made again: ${inImage.text}`,
     );
   return lines;
 }

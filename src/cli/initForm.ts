@@ -51,10 +51,7 @@ export async function askForRepository(
   terminal: FormTerminal,
 ): Promise<InitAnswers> {
   const usual = initDefaults(given, host);
-  const form = openConversation(terminal, [
-    "the questions were not answered to their end",
-    "nothing was written",
-  ]);
+  const form = openConversation(terminal, ["the questions were not all answered", "nothing was written"]);
   try {
     const caches =
       given.caches ??
@@ -69,7 +66,7 @@ export async function askForRepository(
         : usual.unsigned;
     const base =
       given.base ??
-      (await form.ask("What lies underneath: a suite of Debian or Ubuntu", usual.base, (text) => text));
+      (await form.ask("Base of the images: a suite of Debian or Ubuntu", usual.base, (text) => text));
     const architectures =
       given.architectures ??
       (await form.ask(
@@ -105,7 +102,7 @@ function listAnswer(text: string): readonly string[] {
 /** Without a key and without this, nothing of the cache can be used. */
 function expectYes(text: string): boolean {
   if (yesOrNo(text)) return true;
-  throw new SpacktainersError("USAGE", "then there must be a key: press Ctrl-C, and begin again with it");
+  throw new SpacktainersError("USAGE", "then you need a key: press Ctrl-C, and start again with it");
 }
 
 function pipelineAnswer(text: string): PipelineChoice {

@@ -32,8 +32,8 @@ export interface FormAnswers {
  */
 export async function askForJob(defaults: FormDefaults, terminal: FormTerminal): Promise<FormAnswers> {
   const form = openConversation(terminal, [
-    "the form was not filled in to its end",
-    "nothing was written and nothing submitted",
+    "the form was not filled in completely",
+    "nothing was written or submitted",
   ]);
   const resources: Record<string, string | number> = {};
   try {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The program. A module's imports are linked before any of it runs, and an old Node cannot link ours: so this file, which is
+ * The program. A module's imports are linked before any of it runs, and an old Node cannot link those of the program: so this file, which is
  * published by itself, imports the rest only when the Node will do.
  */
 import { nodeTrouble } from "../util/nodeTrouble.ts";

@@ -39,11 +39,11 @@ export function positiveInteger(value: string): number {
 /** Options every verb has; they are accepted before and after the verb. */
 export function addGlobalOptions(command: Command): Command {
   command
-    .option("-C, --directory <dir>", "work as if started in DIR")
-    .option("--json", "one JSON document, or JSON lines for long work, on standard output")
-    .option("-q, --quiet", "print results, warnings and errors only")
-    .addOption(new Option("--color", "colour and live display (default: when on a terminal)"))
-    .addOption(new Option("--no-color", "neither"));
+    .option("-C, --directory <dir>", "work as if started in this directory")
+    .option("--json", "print one JSON document, or JSON lines for long work, on standard output")
+    .option("-q, --quiet", "print only results, warnings and errors")
+    .addOption(new Option("--color", "use colour and the live display (default: on a terminal)"))
+    .addOption(new Option("--no-color", "use neither colour nor the live display"));
   // Commander makes `--color` default to true when `--no-color` exists; undefined means "decide by the terminal".
   command.setOptionValue("color", undefined);
   return command;
@@ -67,7 +67,9 @@ export function globalOptions(...commands: readonly Command[]): GlobalOptions {
 
 /** `--arch`, on every verb that selects containers. */
 export function addSelectionOptions(command: Command): Command {
-  return command.addOption(new Option("--arch <arch>", "only this architecture").choices(["amd64", "arm64"]));
+  return command.addOption(
+    new Option("--arch <arch>", "use only this architecture").choices(["amd64", "arm64"]),
+  );
 }
 
 /** Options of {@link addCacheOptions}. */
@@ -82,15 +84,15 @@ export function addCacheOptions(command: Command): Command {
   return command
     .option(
       "--cache <url>",
-      "build cache to use instead of the configured ones (repeatable, in order)",
+      "use this build cache instead of the configured ones (repeatable, in order)",
       collect,
     )
     .option(
       "--trust <keyfile>",
-      "OpenPGP public key whose signatures are trusted, besides those configured for a cache (repeatable)",
+      "trust this OpenPGP public key, besides those configured for a cache (repeatable)",
       collect,
     )
-    .option("--refresh", "ask the caches and the base's archive again, whatever is known already");
+    .option("--refresh", "ask the caches and the base's archive again, even for what is already known");
 }
 
 /** Options of {@link addTargetOptions}. */
@@ -107,7 +109,7 @@ export function addTargetOptions(command: Command): Command {
       "--sign <key>",
       "OpenPGP key that signs: a file, env://NAME, or gpg://FINGERPRINT (default: as configured for the cache)",
     )
-    .option("--unsigned", "the cache is one without signatures")
+    .option("--unsigned", "write a cache without signatures")
     .addOption(
       new Option(
         "--layout <layout>",
@@ -124,7 +126,7 @@ export interface WorkshopOptions extends CacheOptions {
 /** `--jobs` and {@link addCacheOptions}, on every verb that works on packages. */
 export function addWorkshopOptions(command: Command): Command {
   return addCacheOptions(
-    command.option("-j, --jobs <n>", "packages at a time (default: one a core)", positiveInteger),
+    command.option("-j, --jobs <n>", "packages at a time (default: one per core)", positiveInteger),
   );
 }
 
@@ -150,7 +152,7 @@ export interface FailFastOptions {
 export function addFailFastOption(command: Command): Command {
   return command.option(
     "--fail-fast",
-    "stop at the first container that fails (default: go on with the others)",
+    "stop at the first container that fails (default: continue with the others)",
   );
 }
 
@@ -172,7 +174,7 @@ export function addImageOptions(command: Command, refused: string): Command {
   return addFailFastOption(addInstallOptions(addSelectionOptions(command)))
     .option(
       "--allow-unresolved <name>",
-      "library or interpreter that may be missing in the image (repeatable)",
+      "allow this library or interpreter to be missing in the image (repeatable)",
       collect,
     )
     .option(
@@ -181,7 +183,7 @@ export function addImageOptions(command: Command, refused: string): Command {
       collectAssignment,
     )
     .option("--epilogue-network", "let the commands of a Dockerfile.epilogue use the network")
-    .option("--frozen", `refuse to ${refused} anything else than what the locks beside the definition say`);
+    .option("--frozen", `refuse to ${refused} anything other than what the locks beside the definition say`);
 }
 
 /** Options of {@link addBuildingOptions}. */
@@ -209,9 +211,9 @@ export function addBuildingOptions(command: Command): Command {
   // Commander makes `--compile` default to true when `--no-compile` exists; undefined means "as configured".
   command.setOptionValue("compile", undefined);
   return addSolveOptions(command)
-    .option("--keep-going", "when a package fails, still build all that do not need it")
-    .option("--only-dependencies", "build what the specs need, but not them, and no image")
-    .option("--until <phase>", "build the specs up to this phase only, such as `configure`, and no image");
+    .option("--keep-going", "when a package fails, still build everything that does not need it")
+    .option("--only-dependencies", "build what the specs need, but not the specs themselves, and no image")
+    .option("--until <phase>", "build the specs only up to this phase, such as `configure`, and no image");
 }
 
 /** `--executor` and `--builder`, on every verb that may run Spack. */
@@ -233,5 +235,5 @@ export function addExecutorOptions(command: Command): Command {
 export function addSolveOptions(command: Command): Command {
   return addExecutorOptions(command)
     .option("--solve", "let Spack choose the packages, whatever the caches or a lock could answer")
-    .option("--fresh", "let Spack choose the newest of everything, whatever there is");
+    .option("--fresh", "let Spack choose the newest of everything, whatever the caches have");
 }

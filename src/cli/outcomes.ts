@@ -5,7 +5,7 @@ import { oneError, type SpacktainersError } from "../util/errors.ts";
 import type { VerbContext } from "./context.ts";
 import { errorEntry } from "./errorText.ts";
 
-/** How one outcome is said. */
+/** How one outcome is printed. */
 export interface OutcomePrinter<Subject, Result> {
   /** For programs: what names the subject in a line about it. */
   subject(subject: Subject, name: string): object;

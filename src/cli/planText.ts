@@ -52,8 +52,8 @@ export function buildPlanText({ name, arch, build }: BuildPlanReport): string {
   const time =
     seconds === undefined
       ? known === 0
-        ? "how long is not known yet"
-        : `how long is known of ${known} only`
+        ? "the time is not known yet"
+        : `the time is known of only ${known}`
       : `about ${formatDuration(seconds * 1000)}${known < packages.length ? ` (known of ${known})` : ""}`;
   const rows = packages.map((one) => [
     "+",
@@ -75,7 +75,7 @@ export function buildPlanText({ name, arch, build }: BuildPlanReport): string {
         [
           "by",
           executor === "slurm" && atOnce >= packages.length
-            ? "slurm, a job each"
+            ? "slurm, one job per package"
             : `${executor}, at most ${atOnce} at a time`,
         ],
         facts,

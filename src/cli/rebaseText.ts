@@ -16,7 +16,7 @@ export function rebaseText(result: RebaseResult, directory: string): string {
   return [
     `${head}  ${bases}  ${kept}`,
     ...(changes === undefined
-      ? ["  which OS packages it had is not known any more"]
+      ? ["  it is no longer known which OS packages it had"]
       : changes.length === 0
         ? ["  the same OS packages"]
         : changes.map(changeText)),

@@ -1,9 +1,9 @@
-/** From the options of verbs to what work takes. */
+/** Turns the options of verbs into requests. */
 import { resolve } from "node:path";
 import type { CacheRequest } from "../commands/cache/openNamedCaches.ts";
 import type { TargetOptions } from "../commands/cache/openTarget.ts";
 import { builderImage } from "../definitions/builderImage.ts";
-import type { BuildingRequest } from "../pipeline/workspace/buildingRequest.ts";
+import { type BuildingRequest, completeBuilding } from "../pipeline/workspace/buildingRequest.ts";
 import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
 import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";
 import type { VerbContext } from "./context.ts";
@@ -81,19 +81,19 @@ export function imageRequest(
 export function buildingRequest(
   options: BuildingOptions & FailFastOptions & Pick<WorkshopOptions, "jobs"> & { readonly frozen?: boolean },
 ): BuildingRequest {
-  const solve = options.solve === true || options.fresh === true;
-  const asked = options.onlyDependencies === true || options.until !== undefined;
-  return {
-    // What the locks say is what there is to be, not what might be made.
-    allowed: options.frozen === true ? false : (options.compile ?? (solve || asked ? true : undefined)),
-    solve,
-    fresh: options.fresh === true,
-    onFailure: options.keepGoing === true ? "keep-going" : options.failFast === true ? "stop" : "finish",
-    executor: options.executor,
-    builder:
-      options.builder === undefined ? undefined : builderImage(options.builder, (path) => resolve(path)),
-    atOnce: options.jobs,
-    onlyDependencies: options.onlyDependencies === true,
-    until: options.until,
-  };
+  return completeBuilding(
+    {
+      allowed: options.compile,
+      solve: options.solve === true,
+      fresh: options.fresh === true,
+      onFailure: options.keepGoing === true ? "keep-going" : options.failFast === true ? "stop" : "finish",
+      executor: options.executor,
+      builder:
+        options.builder === undefined ? undefined : builderImage(options.builder, (path) => resolve(path)),
+      atOnce: options.jobs,
+      onlyDependencies: options.onlyDependencies === true,
+      until: options.until,
+    },
+    options.frozen === true,
+  );
 }

@@ -52,7 +52,17 @@ function verbsNamed(argv: readonly string[]): readonly Verb[] {
 /** A command line that cannot be read; or help, or the version, which are printed already. */
 function reportUsage({ code, exitCode, message }: CommanderError, argv: readonly string[]): number {
   if (exitCode === 0) return 0;
-  if (code === "commander.help") return exitStatus.usage;
+  // It was not read to its end.
+  const end = argv.indexOf("--");
+  const json = argv.slice(0, end < 0 ? undefined : end).includes("--json");
+  // The help is printed: to people it says what is missing.
+  if (code === "commander.help")
+    return json
+      ? reportFailure(
+          new SpacktainersError("USAGE", "the command is missing", { hint: "--help lists them" }),
+          { json },
+        )
+      : exitStatus.usage;
   const [, text = message, suggestion] =
     /^(?:error: )?(.*?)\.?(?:\n\(Did you mean (.*)\?\))?$/s.exec(message) ?? [];
   const error = new SpacktainersError("USAGE", text.replace(" is invalid. ", " is invalid: "), {
@@ -60,12 +70,9 @@ function reportUsage({ code, exitCode, message }: CommanderError, argv: readonly
       suggestion !== undefined
         ? `did you mean ${suggestion}?`
         : code === "commander.unknownOption" && argv.includes("job")
-          ? "options of the job's program come after --"
-          : "--help shows how it is used",
+          ? "put options of the job's program after --"
+          : "run it with --help to see how to use it",
   });
-  // It was not read to its end.
-  const end = argv.indexOf("--");
-  const json = argv.slice(0, end < 0 ? undefined : end).includes("--json");
   return reportFailure(error, { json });
 }
 

@@ -19,7 +19,7 @@ export interface StandardStream {
   settled(): Promise<void>;
 }
 
-/** Whether what was written is lost because nobody reads it any more (`| head`): no failure of ours. */
+/** Whether what was written is lost because nobody reads it any more (`| head`), which is not a failure. */
 export function readerLeft(lost: NodeJS.ErrnoException | undefined): boolean {
   return lost?.code === "EPIPE" || lost?.code === "ECONNRESET";
 }

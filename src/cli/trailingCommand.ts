@@ -3,7 +3,7 @@ import { SpacktainersError } from "../util/errors.ts";
 
 /**
  * Makes a verb take a command line after its first argument (`run IMAGE PROGRAM ARGUMENTS`, or `run IMAGE -- PROGRAM ARGUMENTS`).
- * Options are ours before the image, and behind it until `--` or a word that is no option; all that follows is the command.
+ * Options belong to spacktainers before the image, and behind it until `--` or a word that is no option; all that follows is the command.
  */
 export function takesTrailingCommand(command: Command): Command {
   return command.passThroughOptions().hook("preAction", async (_program, verb) => {
@@ -18,7 +18,7 @@ export function takesTrailingCommand(command: Command): Command {
       throw new SpacktainersError("USAGE", `unknown option '${option}'`, {
         hint:
           didYouMean(option, known) ??
-          `what belongs to the program comes after it: spacktainers ${verb.name()} ${image} -- PROGRAM ${option}`,
+          `put what belongs to the program after --: spacktainers ${verb.name()} ${image} -- PROGRAM ${option}`,
       });
     }
     verb.args = [image, ...operands];

@@ -26,10 +26,12 @@ import { rebaseVerb } from "./verbs/rebase.ts";
 import { reproduceVerb } from "./verbs/reproduce.ts";
 import { runVerb } from "./verbs/run.ts";
 import { sbomVerb } from "./verbs/sbom.ts";
+import { schemaVerb } from "./verbs/schema.ts";
 import { shellVerb } from "./verbs/shell.ts";
 import { sifVerb } from "./verbs/sif.ts";
 import { signVerb } from "./verbs/sign.ts";
 import { spackVerb } from "./verbs/spack.ts";
+import { storageVerb } from "./verbs/storage.ts";
 import { testVerb } from "./verbs/test.ts";
 import { unpackVerb } from "./verbs/unpack.ts";
 import { verifyVerb } from "./verbs/verify.ts";
@@ -69,8 +71,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
   reproduce: reproduceVerb,
   keys: keysVerb,
   cache: cacheVerb,
+  storage: storageVerb,
   spack: spackVerb,
   ci: ciVerb,
+  schema: schemaVerb,
   completion: completionVerb,
   version: versionVerb,
 };

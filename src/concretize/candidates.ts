@@ -88,7 +88,7 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
   const judged = new Map<DagHash, Candidate | undefined>();
   const sorted = [...hashes].sort();
 
-  /** The candidate with this hash, if it is one. Closures are looked at last: they are the costly part. */
+  /** The candidate with this hash, if it is one. Closures are examined last: they are the costly part. */
   function candidateOf(hash: DagHash): Candidate | undefined {
     if (judged.has(hash)) return judged.get(hash);
     const spec = source.spec(hash);

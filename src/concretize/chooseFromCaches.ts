@@ -18,7 +18,7 @@ import { unmetPreferences } from "./unmetPreferences.ts";
 export interface ChoiceOptions {
   /** Default values of variants, from recipes. */
   readonly facts?: RecipeFacts;
-  /** How long a search goes on ({@link mostComparisons}). */
+  /** How long a search may take ({@link mostComparisons}). */
   readonly comparisons?: number;
 }
 
@@ -30,7 +30,7 @@ export interface ChoiceContext {
   readonly platform: TargetPlatform;
   readonly model: CostModel;
   readonly candidates: readonly Candidates[];
-  /** How long a search goes on; default {@link mostComparisons}. */
+  /** How long a search may take; default {@link mostComparisons}. */
   readonly comparisons: number | undefined;
 }
 
@@ -129,7 +129,7 @@ function raise(errors: readonly SpacktainersError[]): never {
 }
 
 /**
- * The best choice for roots that must fit together. Only the newest versions of the roots are looked at first: nothing can
+ * The best choice for roots that must fit together. Only the newest versions of the roots are tried first: nothing can
  * be better than a choice among them in which every requirement is kept by its first option.
  */
 function chooseRound(

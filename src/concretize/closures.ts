@@ -63,7 +63,7 @@ function computeClosure(source: PackageSource, root: DagHash): RunClosure | unde
       for (const virtual of edge.virtuals) providers.set(`${virtual} ${edge.hash}`, edge.hash);
     }
   }
-  if (hasCircle(nodes)) problem ??= "its dependencies go round in a circle";
+  if (hasCircle(nodes)) problem ??= "its dependencies form a circle";
   const byName = new Map<string, DagHash>();
   const unified = new Set([root]);
   for (const hash of unified) {

@@ -159,7 +159,7 @@ function judgeAlternative(
   return { kind: "worse", criterion, because, guessed: guessedVariants(context, criterion, because) };
 }
 
-/** The best choice with a package. As in choosing, the newest versions of the other roots are looked at first. */
+/** The best choice with a package. As in choosing, the newest versions of the other roots are tried first. */
 function searchWith(
   context: ChoiceContext,
   round: Round,

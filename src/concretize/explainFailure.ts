@@ -125,7 +125,7 @@ export function explainConflict(conflicting: readonly Candidates[]): readonly Sp
   return [
     new SpacktainersError("NO_SOLUTION", `${all} cannot be had together from the caches${because}`, {
       place: first?.request.place ?? {},
-      hint: "`concretizer: unify: false` allows a configuration of its own for each; or build one of them anew against the other's dependencies",
+      hint: "`concretizer: unify: false` allows each its own configuration; or build one of them again against the other's dependencies",
     }),
   ];
 }

@@ -57,7 +57,7 @@ export function readRecipeFacts(text: string, file: string): RecipeFile {
   const invalid = (message: string, cause?: unknown): SpacktainersError =>
     new SpacktainersError("CONFIG_INVALID", message, {
       place,
-      hint: "write it anew: spack python scripts/export-recipe-facts.py > FILE",
+      hint: "write it again: spack python scripts/export-recipe-facts.py > FILE",
       cause,
     });
   let json: unknown;

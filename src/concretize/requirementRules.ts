@@ -47,7 +47,7 @@ export type Satisfied = (spec: ConcreteSpec, constraint: AbstractSpec) => boolea
 type Section = "require" | "prefer" | "conflict";
 
 /**
- * Judges packages. What is said of a package replaces, section by section, what is said of all.
+ * Judges packages. The settings of a package replace, section by section, those of all packages.
  *
  * @returns the verdict on a package, and that on a package as the provider of a virtual
  */
@@ -60,7 +60,7 @@ export function requirementRules(environment: Environment, satisfied: Satisfied)
     return own !== undefined && own[section].length > 0 ? own : environment.all;
   }
 
-  /** What is said of all packages is left out where it makes no sense for a package. */
+  /** Settings of all packages are left out where they make no sense for a package. */
   function optionsFor(spec: ConcreteSpec, { options }: Requirement, settings: PackageSettings) {
     if (settings !== environment.all) return options;
     // Compilers and run-time libraries are not built with what others are built with.

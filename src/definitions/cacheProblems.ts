@@ -20,7 +20,7 @@ export function checkCaches(tree: YamlNode, problems: ProblemList): void {
         "CONFIG_INVALID",
         `\`${scheme}:\` is not a kind of cache`,
         urlNode.place,
-        "known are file:, http:, https:, s3:, oci: and, for a registry of this machine, oci+http:",
+        "use file:, http:, https:, s3:, oci: or, for a registry of this machine, oci+http:",
       );
     if (item.kind !== "map") {
       problems.error(
@@ -47,7 +47,7 @@ export function checkCaches(tree: YamlNode, problems: ProblemList): void {
     if (trust !== undefined && inRegistry)
       problems.error(
         "CONFIG_INVALID",
-        "packages in registries are not signed, so `trust` has nothing to do there",
+        "packages in registries are not signed, so `trust` has no effect there",
         trust.keyPlace,
         "write `unsigned: true` if you trust everybody who may push there",
       );
@@ -103,7 +103,7 @@ function checkPushing(cache: YamlNode, problems: ProblemList, scheme: string | u
       "CONFIG_INVALID",
       "`sign` names a key, it does not hold it",
       sign?.value.place ?? cache.place,
-      "put the key into a variable, and write env://NAME; and replace the key, since it was in a file that others read",
+      "put the key into a variable, and write env://NAME; then replace the key, because it was in a file that others read",
     );
   const layout = yamlEntry(cache, "layout");
   if (layout !== undefined && inRegistry)

@@ -77,12 +77,12 @@ export const ciSchema = once(() => {
           region: word.optional().describe("Default the variable AWS_REGION."),
         })
         .optional()
-        .describe("AWS by OpenID Connect in place of stored keys."),
+        .describe("AWS by OpenID Connect instead of stored keys."),
       secrets: z
         .record(variable, line)
         .optional()
         .describe(
-          "Secrets of your own workflows, each with what it is for: documented, and given to no generated job.",
+          "Secrets of your own workflows, each with its purpose: documented, and given to no generated job.",
         ),
       gitlab: z
         .strictObject({

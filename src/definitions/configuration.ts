@@ -2,6 +2,7 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { CompressionFormat } from "../archive/layerCompression.ts";
 import type { Place } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { checkAddresses } from "./addressProblems.ts";
 import { checkCaches } from "./cacheProblems.ts";
 import { type CiConfiguration, completeCi } from "./ciConfiguration.ts";
@@ -162,7 +163,7 @@ export const configurationFileName = "spacktainers.yaml";
 export interface ConfigurationReading {
   /** Undefined when there are errors. */
   readonly configuration: Configuration | undefined;
-  /** Of a file with errors, the parts without, the others by default: enough to look for further problems elsewhere. */
+  /** The parts of a faulty file that have no errors, with defaults for the others: enough to look for further problems elsewhere. */
   readonly sound: Configuration;
   /** In order of place. */
   readonly problems: Problems;
@@ -303,7 +304,9 @@ function completeCache(
   const trust = given.trust === undefined ? [] : many(given.trust);
   const isUrl = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(given.url) || given.url.startsWith("file:");
   // Pipelines have keys of their own for caches (docs/ci.md).
-  const ofPipeline = given.url.startsWith("s3:") ? process.env.AWS_CACHE_PROFILE || undefined : undefined;
+  const ofPipeline = given.url.startsWith("s3:")
+    ? hostEnvironment().AWS_CACHE_PROFILE || undefined
+    : undefined;
   const profile = given.profile ?? ofPipeline;
   return {
     url: isUrl ? given.url : absolute(given.url),

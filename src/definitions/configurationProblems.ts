@@ -7,8 +7,10 @@ import { didYouMean, nearestNames } from "./nearest.ts";
 import { placeOfPath, type YamlNode, yamlEntry } from "./positionedYaml.ts";
 import type { ProblemList } from "./problems.ts";
 
-const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as const;
-const archiveKeys = [
+/** Keys of `base` of which there must be exactly one. */
+export const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as const;
+/** Keys of `base` that belong to `debian` and `ubuntu`. */
+export const archiveKeys = [
   "packages",
   "complete",
   "mirror",
@@ -102,7 +104,7 @@ export function reportIssue(
   problems.error(code, `${where} ${issue.message}`, place);
 }
 
-/** Of a value that may be one of several things, the findings of what fits best: what does not complain about its type. */
+/** The findings for a value that may be one of several things: those of the alternative that fits best, which does not complain about its type. */
 function fittingAlternative(issue: Extract<Issue, { code: "invalid_union" }>): readonly Issue[] {
   return (
     issue.errors.find((issues) => issues.every((i) => i.code !== "invalid_type" || i.path.length > 0)) ?? []
@@ -214,14 +216,14 @@ export function checkBase(tree: YamlNode, problems: ProblemList): void {
   if (kinds.length === 0)
     problems.error(
       "CONFIG_INVALID",
-      "`base` does not say what lies underneath",
+      "`base` does not name a base",
       entry.keyPlace,
       `add one of ${baseKinds.join(", ")}`,
     );
   for (const extra of kinds.slice(1))
     problems.error(
       "CONFIG_INVALID",
-      `\`base\` has both \`${kinds[0]?.key}\` and \`${extra.key}\`: only one can lie underneath`,
+      `\`base\` has both \`${kinds[0]?.key}\` and \`${extra.key}\`: give only one`,
       extra.keyPlace,
     );
   const kind = kinds[0]?.key;

@@ -51,11 +51,8 @@ export const configurationSchema = once(() => {
     trust: oneOrMore(text)
       .optional()
       .describe("Files with the OpenPGP public keys that may sign, relative to this file."),
-    unsigned: z
-      .boolean()
-      .optional()
-      .describe("True when this cache has no signatures and is to be used all the same."),
-    push: z.boolean().optional().describe("Packages that are built go here."),
+    unsigned: z.boolean().optional().describe("True if this cache has no signatures and is used anyway."),
+    push: z.boolean().optional().describe("Push the packages that are built to this cache."),
     sign: text
       .optional()
       .describe(
@@ -162,7 +159,7 @@ export const configurationSchema = once(() => {
         .optional()
         .describe("Further labels."),
     })
-    .describe("What images say of themselves. `{name}` and `{version}` stand for the container's.");
+    .describe("What images say about themselves. `{name}` and `{version}` stand for the container's.");
 
   const signing = z
     .strictObject({
@@ -180,7 +177,7 @@ export const configurationSchema = once(() => {
         .max(2)
         .optional()
         .describe(
-          "How signatures are written: `tags`, which cosign of all versions reads (default), `bundles`, which cosign 3 writes, or both.",
+          "How signatures are written: `tags`, which all versions of cosign read (default), `bundles`, which cosign 3 writes, or both.",
         ),
     })
     .describe("Signatures of images.");
@@ -207,7 +204,7 @@ export const configurationSchema = once(() => {
       sites: z
         .record(name, z.lazy(siteSchema))
         .optional()
-        .describe("Clusters by name; also one a file in the folder `sites`."),
+        .describe("Clusters by name; they may also be files in the folder `sites`."),
       install: z
         .strictObject({
           root: absolutePath.optional().describe("Install tree in the image; default `/opt/software`."),
@@ -241,7 +238,7 @@ export const configurationSchema = once(() => {
             .enum(epilogueRunners)
             .optional()
             .describe(
-              "What runs them; default `auto`: our own sandbox where the machine lets us, else Buildah or Podman.",
+              "What runs them; default `auto`: the built-in sandbox if the machine allows it, else Buildah or Podman.",
             ),
           args: z
             .record(

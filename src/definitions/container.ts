@@ -30,7 +30,7 @@ export interface BrokenDefinition {
   readonly arch: Architecture | undefined;
   /** Absolute path of the file, or of the folder. */
   readonly path: string;
-  /** What could be read there all the same. */
+  /** What could be read there nevertheless. */
   readonly container: Container | undefined;
   /** At least one. */
   readonly errors: readonly SpacktainersError[];

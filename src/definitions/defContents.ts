@@ -146,7 +146,7 @@ function copiesOf(section: DefSection, problems: ProblemList): readonly DefFileC
         "DEFINITION_INVALID",
         `a line of %${section.name} is a source and where it goes`,
         place,
-        "names with blanks stand between double quotes",
+        "put names with blanks between double quotes",
       );
     else copies.push({ source, target, place });
   }

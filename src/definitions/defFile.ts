@@ -153,7 +153,7 @@ function readStages(text: string, file: string, problems: ProblemList): readonly
           "DEFINITION_INVALID",
           "an indented % begins a section for Apptainer, which then does not know it",
           at(indent + 1),
-          "let the line begin with something else, or take away the blanks before it",
+          "start the line with something else, or remove the blanks before it",
         );
       stage ??= open(stages);
       section = startSection(stage, content.slice(indent), at(indent + 1), problems);

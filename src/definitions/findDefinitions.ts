@@ -110,7 +110,7 @@ async function collectArchitecture(folder: string, entry: Dirent, found: Found):
     addBroken(
       found,
       { name: entry.name.replace(/\.\w+$/, ""), arch: undefined, path, container: undefined },
-      invalid(`\`${entry.name}\` belongs into the folder of an architecture`, path, `move it to ${where}`),
+      invalid(`\`${entry.name}\` belongs in the folder of an architecture`, path, `move it to ${where}`),
     );
     return;
   }
@@ -126,7 +126,7 @@ async function collectArchitecture(folder: string, entry: Dirent, found: Found):
     invalid(
       `\`${entry.name}\` is not an architecture`,
       path,
-      hint ?? `known are ${architectures.join(" and ")}; a folder that is to be left alone starts with _`,
+      hint ?? `use ${architectures.join(" or ")}; start the name with _ to leave the folder alone`,
     ),
   );
 }
@@ -212,7 +212,7 @@ async function collectFile(
   const match = /^(_*)(.+)\.(yaml|yml|def)$/.exec(entry.name);
   if (match === null) {
     if (entry.name === epilogueName)
-      found.warnings.push(invalid("this belongs into the folder of a container", path));
+      found.warnings.push(invalid("this belongs in the folder of a container", path));
     return;
   }
   const name = match[2] ?? entry.name;

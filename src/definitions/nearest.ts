@@ -1,6 +1,6 @@
 /** "Did you mean": which known names are close to one that is not known. */
 
-/** Longest name that is compared; anything longer is no misspelling of ours. */
+/** Longest name that is compared; anything longer is not a misspelling of a known name. */
 const longestName = 100;
 
 /**
@@ -34,29 +34,51 @@ export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFIN
   return last[b.length] ?? 0;
 }
 
+/** How many characters may differ. */
+function tolerance({ length }: string): number {
+  if (length < 5) return 1;
+  return Math.min(4, Math.max(2, Math.floor(length / 3)));
+}
+
 /**
- * The known names closest to an unknown one, best first (ties in alphabetical order). A name qualifies when at most a
- * third of its characters (at least one, at most four) differ, or when one contains the other.
+ * The known names closest to an unknown one, each once, best first (ties in alphabetical order). A name qualifies when few
+ * characters differ (one of up to four, two of up to eight, a third of longer ones, at most four), in all of it or in one of the parts
+ * between its hyphens, or when one contains the other.
  *
  * @param most how many to return
  */
 export function nearestNames(unknown: string, known: Iterable<string>, most = 3): string[] {
   if (unknown.length === 0 || unknown.length > longestName) return [];
   const wanted = unknown.toLowerCase();
-  const limit = Math.min(4, Math.max(1, Math.floor(unknown.length / 3)));
+  const limit = tolerance(wanted);
   const found: { readonly name: string; readonly distance: number }[] = [];
-  for (const name of known) {
+  for (const name of new Set(known)) {
     if (name.length === 0 || name.length > longestName) continue;
     const lower = name.toLowerCase();
     const distance = editDistance(wanted, lower, limit);
     if (distance <= limit) found.push({ name, distance });
     else if (wanted.length >= 3 && (lower.includes(wanted) || (lower.length >= 3 && wanted.includes(lower))))
       found.push({ name, distance: limit + 1 });
+    else if (isNearPart(wanted, lower)) found.push({ name, distance: limit + 2 });
   }
+  // What differs in nothing but capitals is what is meant.
+  const isMeant = found.some(({ distance }) => distance === 0);
   return found
+    .filter(({ distance }) => !isMeant || distance === 0)
     .sort((x, y) => x.distance - y.distance || (x.name < y.name ? -1 : 1))
     .slice(0, most)
     .map(({ name }) => name);
+}
+
+/** Short parts are near to too much. */
+const shortestPart = 5;
+
+function isNearPart(wanted: string, name: string): boolean {
+  if (wanted.length < shortestPart || !name.includes("-")) return false;
+  return name.split("-").some((part) => {
+    const limit = Math.floor(part.length / 4);
+    return part.length >= shortestPart && editDistance(wanted, part, limit) <= limit;
+  });
 }
 
 /** A hint that names the nearest known names, or undefined when nothing is near. */

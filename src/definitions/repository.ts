@@ -111,7 +111,7 @@ async function loadConfiguration(
   const reading = readConfiguration(text, file, root);
   problems.add(reading.problems);
   const configuration = reading.configuration ?? reading.sound;
-  const hint = "it is looked for relative to the folder of this file";
+  const hint = "the path starts from the folder of this file";
   for (const { what, path, place } of namedFiles(configuration))
     if (!(await isFile(path)))
       problems.error("CONFIG_INVALID", `${what} \`${relative(root, path)}\` does not exist`, place, hint);

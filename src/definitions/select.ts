@@ -22,7 +22,7 @@ export interface Selection {
  * The definitions that a command line asks for, each once, in the repository's order (then paths outside of it in the
  * order given). A NAME is, in this order: a container's name or `arch/name`, a glob over these (`*`, `?`), a path of a
  * definition file or its folder. Parked containers are selected by `arch/name` with their exact name, when no other has it,
- * or by path only. Broken definitions are selected like others, and concern nobody else. Where the repository has no definitions
+ * or by path only. Broken definitions are selected like others, and do not affect others. Where the repository has no definitions
  * at all, a `spack.yaml` in `cwd` is the one container.
  *
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, with the nearest names
@@ -128,10 +128,10 @@ function unknownContainer(
         ? `there is one for ${elsewhere.arch}`
         : (didYouMean(name, new Set(containers.map((container) => container.name))) ??
           (imageWords.test(name)
-            ? "that is an image; this takes containers, which have a definition"
+            ? "that is an image; this verb takes containers, which have a definition"
             : containers.length === 0
-              ? `no containers were found: definitions belong into container_definitions/${architectures[0]}/<name>/spack.yaml; or name the path of a spack.yaml`
-              : "`spacktainers list` shows what there is"));
+              ? `no containers were found: definitions belong in container_definitions/${architectures[0]}/<name>/spack.yaml; or name the path of a spack.yaml`
+              : "to see what there is: spacktainers list"));
   const what = /[*?]/.test(name) ? `no container matches \`${name}\`` : `there is no container \`${name}\``;
   return new SpacktainersError("UNKNOWN_CONTAINER", arch === undefined ? what : `${what} for ${arch}`, {
     hint,

@@ -71,7 +71,7 @@ export const siteSchema = once(() => {
       "not-versions": versions
         .optional()
         .describe(
-          "Versions of the container's MPI that are known not to work; of those that neither key names it is said that nobody knows.",
+          "Versions of the container's MPI that are known not to work. Versions that neither key names give a warning.",
         ),
       libfabric: versions
         .optional()
@@ -83,9 +83,9 @@ export const siteSchema = once(() => {
         z.string().regex(/^lib[\w+.-]+$/, "must be the name of a library, such as libfabric"),
       )
         .optional()
-        .describe("Libraries that the container must not bring, since the host's take their place."),
+        .describe("Libraries that the container must not have, because the host's replace them."),
     })
-    .describe("Rule by which the host's MPI takes the place of the container's (`sarus run --mpi`).");
+    .describe("Rule by which the host's MPI replaces the container's (`sarus run --mpi`).");
 
   const processor = z.strictObject({
     target: name.describe("Microarchitecture, by Spack's names."),
@@ -100,7 +100,7 @@ export const siteSchema = once(() => {
       mpi: z
         .union([name, z.array(name).min(1).max(20)])
         .optional()
-        .describe("What `srun --mpi=list` has, the preferred first; default `pmi2`."),
+        .describe("Plug-ins of `srun --mpi=list`, the preferred one first; default `pmi2`."),
       "replace-mpi": replaceMpi.optional(),
       target: name.optional().describe("Microarchitecture of all nodes; `targets` where they differ."),
       targets: list(processor).optional(),
@@ -146,7 +146,7 @@ export const siteSchema = once(() => {
         .optional(),
       memory: z
         .string()
-        .regex(/^\d+[KMGT]?$/, "must be an amount of memory a node, such as 64G")
+        .regex(/^\d+[KMGT]?$/, "must be an amount of memory per node, such as 64G")
         .optional(),
       exclusive: z.boolean().optional(),
       "share-namespaces": z

@@ -111,7 +111,7 @@ export interface SpackConfiguration {
   readonly builder: { readonly image: string; readonly place: Place } | undefined;
   readonly engine: BuilderEngine | undefined;
   readonly slurm: SlurmConfiguration;
-  /** Of the machine's compilers, those to use; all when there is none. */
+  /** Which of the machine's compilers to use; all when empty. */
   readonly compilers: readonly ConfiguredSpec[];
   readonly externals: readonly ConfiguredExternal[];
 }

@@ -30,7 +30,9 @@ export const spackSchema = once(() => {
     z.strictObject({
       url: gitUrl.describe("Git repository, or a folder relative to this file, which is used as it is."),
       ref: ref.optional().describe("Branch, tag or commit."),
-      commit: commit.optional().describe("Commit: fetched without asking what it is called today."),
+      commit: commit
+        .optional()
+        .describe("Commit: fetched without a request for what a name points to today."),
       path: folder.optional().describe("Folder of the recipe repository inside: the one with `repo.yaml`."),
       paths: list(folder).min(1).optional().describe("Several such folders, the last preferred."),
     }),
@@ -54,13 +56,13 @@ export const spackSchema = once(() => {
       .boolean()
       .optional()
       .describe(
-        "Whether `build` may compile what no cache has; default true when something besides `dialect` and `facts` is said here.",
+        "Whether `build` may compile what no cache has; default true if there is any key besides `dialect` and `facts` here.",
       ),
     url: gitUrl
       .optional()
       .describe("Git repository of Spack, or a folder relative to this file; default Spack's own on GitHub."),
     ref: ref.optional().describe("Branch, tag or commit; default the commit of v1.1.0."),
-    commit: commit.optional().describe("Commit: fetched without asking what it is called today."),
+    commit: commit.optional().describe("Commit: fetched without a request for what a name points to today."),
     dialect: z
       .enum(["0.x", "1.x"])
       .optional()
@@ -103,7 +105,7 @@ export const spackSchema = once(() => {
       .enum(executorNames)
       .optional()
       .describe(
-        "Where packages are built: `host`, on this machine; `container`, in the builder image; `slurm`, as jobs. Default `container` where `builder` names an image, else `host`.",
+        "Where packages are built: `host`, on this machine; `container`, in the builder image; `slurm`, as jobs. Default `container` if `builder` names an image, else `host`.",
       ),
     builder: text
       .optional()
@@ -113,7 +115,7 @@ export const spackSchema = once(() => {
     engine: z
       .enum(builderEngines)
       .optional()
-      .describe("What runs the builder image; default the first that is here and works."),
+      .describe("What runs the builder image; default the first one that is installed and works."),
     slurm: z
       .strictObject({
         partition: jobText.optional().describe("Partition of jobs."),
@@ -121,7 +123,7 @@ export const spackSchema = once(() => {
         qos: jobText.optional().describe("Quality of service."),
         constraint: jobText.optional().describe("Feature that nodes must have."),
         time: siteSchema().shape.time.describe(
-          "Least time limit of a job; what earlier builds of a package took is known may ask for more.",
+          "Least time limit of a job; a job asks for more if earlier builds of its package took longer.",
         ),
         memory: siteSchema().shape.memory.describe(
           "Least memory of a job; what earlier builds took may ask for more.",
@@ -146,7 +148,7 @@ export const spackSchema = once(() => {
       .describe("Jobs of the executor `slurm`."),
     compilers: list(text)
       .optional()
-      .describe("Of the compilers that the machine has, those to use, such as `gcc@12`; default all."),
+      .describe("Which of the machine's compilers to use, such as `gcc@12`; default all."),
     externals: list(external)
       .optional()
       .describe(

@@ -28,7 +28,7 @@ export const testsSchema = once(() => {
       .array(z.string().max(65_536))
       .min(1)
       .max(1000)
-      .describe("Program and arguments, a word an item."),
+      .describe("Program and arguments, one word per item."),
     ranks: count
       .optional()
       .describe("Ranks of an MPI program; without it, the program is started once and alone."),
@@ -47,7 +47,9 @@ export const testsSchema = once(() => {
     stderr: pattern.optional(),
     transport: pattern
       .optional()
-      .describe("Regular expression for the line in which MPI says how it talks. MPICH is asked to say it."),
+      .describe(
+        "Regular expression for the line in which MPI names its transport. MPICH is asked to print it.",
+      ),
   });
 
   return z

@@ -47,7 +47,7 @@ export function readMount(
   if (type === "secret" || type === "ssh")
     return refused(`an epilogue gets no ${type}`, "what an epilogue installs must be readable without one");
   const known = fieldsOf[type];
-  if (known === undefined) return wrong(`${type} is no type of mount`, "bind, cache and tmpfs are");
+  if (known === undefined) return wrong(`${type} is not a type of mount`, "use bind, cache or tmpfs");
   for (const name of values.keys())
     if (!known.includes(name)) return wrong(`a ${type} mount has no ${name}`, `it has ${known.join(", ")}`);
   if (values.has("from") || (type === "cache" && values.has("source")))

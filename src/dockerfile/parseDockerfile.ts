@@ -327,7 +327,7 @@ class InstructionReader {
     const [security] = flags.get("security") ?? [];
     if (security !== undefined && security.value !== "sandbox")
       throw this.#refused(
-        `--security=${security.value ?? ""} cannot be had`,
+        `--security=${security.value ?? ""} is not available`,
         "commands run with the rights of the user who builds",
         security.at,
       );
@@ -440,7 +440,7 @@ class InstructionReader {
     }
     throw this.#refused(
       "images in OCI format have no HEALTHCHECK",
-      "whoever starts the container says how it is watched; leave it out, or write HEALTHCHECK NONE",
+      "whoever starts the container decides how to watch it; leave this out, or write HEALTHCHECK NONE",
     );
   }
 }

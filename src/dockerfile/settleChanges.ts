@@ -1,5 +1,5 @@
 /**
- * What a command changed, as it goes into a layer: the same commands give the same layer. Times are those that everything of ours has;
+ * What a command changed, as it goes into a layer: the same commands give the same layer. Times are those of everything that spacktainers writes;
  * what package managers leave behind for their own use, and what is of one machine, stays out.
  */
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 
 /**
  * Runs a program and passes on what it says.
@@ -18,6 +19,7 @@ export function streamTool(
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
+      env: hostEnvironment(),
       ...(signal === undefined ? {} : { signal }),
     });
     child.stdout.on("data", onOutput);

@@ -43,7 +43,7 @@ export function readDynamicEntries(frame: ElfFrame): DynamicEntry[] | undefined 
   return entries;
 }
 
-/** Bytes looked at for the strings of one file together: strings may overlap, and so multiply a hostile file's size. */
+/** Bytes read for the strings of one file together: strings may overlap, and so multiply a hostile file's size. */
 const maxSearchedBytes = 16 * 1024 * 1024;
 
 /**

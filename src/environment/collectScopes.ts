@@ -64,7 +64,7 @@ async function treeOf(
     if (above.has(included.scope.path))
       problems.error(
         "MANIFEST_INVALID",
-        `\`${include.path}\` includes this file, too: the includes go round in a circle`,
+        `\`${include.path}\` includes this file too: the includes form a circle`,
         include.place,
       );
     else found.push({ ...included, include });

@@ -29,7 +29,7 @@ function checkNode(
   const own = environment.packages.get(name);
   const { dialect } = environment;
   const what = node === request.spec ? `\`${request.text}\`` : `\`${name}\` in \`${request.text}\``;
-  // What is said of a package replaces, section by section, what is said of all.
+  // The settings of a package replace, section by section, those of all packages.
   const settings = (key: "require" | "conflict"): PackageSettings =>
     own !== undefined && own[key].length > 0 ? own : environment.all;
   const whole = { ...node, dependencies: [] };

@@ -152,7 +152,10 @@ export function lockStaleness(lock: Lock, environment: Environment): readonly Sp
   const stale: SpacktainersError[] = [];
   const tell = (message: string, place: Place) =>
     stale.push(
-      new SpacktainersError("LOCK_STALE", message, { place, hint: "`spacktainers lock` writes it anew" }),
+      new SpacktainersError("LOCK_STALE", message, {
+        place,
+        hint: "run `spacktainers lock` to write it again",
+      }),
     );
   const locked = new Set(lock.roots.map(({ request }) => canonical(request, lock.dialect)));
   const wanted = new Set<string>();

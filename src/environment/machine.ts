@@ -1,6 +1,7 @@
 /** The machine that an environment is read for and on: what conditions and paths may ask about. */
 import { homedir, hostname, userInfo } from "node:os";
 import type { Dialect } from "../spec/abstract.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 
 /** Facts that a manifest may ask for. */
 export interface Machine {
@@ -36,9 +37,9 @@ export function thisMachine(dialect: Dialect, { target = "x86_64", os }: Machine
     target,
     dialect,
     hostname: hostname(),
-    environment: process.env,
+    environment: hostEnvironment(),
     user: userName(),
-    home: process.env.HOME ?? homedir(),
+    home: hostEnvironment().HOME ?? homedir(),
     date: `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`,
   };
 }
@@ -48,6 +49,6 @@ function userName(): string {
   try {
     return userInfo().username;
   } catch {
-    return process.env.USER ?? "";
+    return hostEnvironment().USER ?? "";
   }
 }

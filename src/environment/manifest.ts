@@ -75,7 +75,7 @@ export function machineOf({ machine, platform }: ManifestOptions, dialect: Diale
   return machine === undefined ? thisMachine(dialect, platform) : machine(dialect);
 }
 
-/** Of a reading in 1.x and one in 0.x the one with fewer errors. */
+/** Reads in 1.x and in 0.x, and returns the reading with fewer errors. */
 export function better(first: Reading, second: Reading): Reading {
   return second.list.errors.length < first.list.errors.length ? second : first;
 }
@@ -130,7 +130,7 @@ function sectionsOf(root: YamlNode, problems: ProblemList): YamlMap | undefined 
       "MANIFEST_INVALID",
       old === undefined
         ? "the manifest does not begin with `spack:`"
-        : "`env:` was the name of old: write `spack:`",
+        : "`env:` is the old name: write `spack:`",
       old?.keyPlace ?? first?.keyPlace ?? root.place,
     );
     return undefined;

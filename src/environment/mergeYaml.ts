@@ -6,7 +6,7 @@ import { plainKey, replacesLower } from "./yamlReader.ts";
  * Two mappings as one: mappings are merged key by key, lists are joined with the higher scope's items first and without what
  * is in both, anything else is the higher scope's. A key written `key::` replaces the lower scope's value altogether.
  *
- * Of several scopes, the lowest ones are merged first.
+ * If there are several scopes, the lowest ones are merged first.
  */
 export function mergeYaml(higher: YamlMap, lower: YamlMap): YamlMap {
   const below = new Map(lower.entries.map((entry) => [plainKey(entry.key), entry]));

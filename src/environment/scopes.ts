@@ -76,7 +76,7 @@ export async function readFileScope(
 }
 
 /**
- * Reads an included folder: a file called like a section has that section; no other files are looked at, and no folders in it.
+ * Reads an included folder: a file called like a section has that section; other files, and folders inside, are not read.
  *
  * @throws errors of the system
  */
@@ -138,6 +138,6 @@ function hintFor(
     return "a manifest cannot be included, only files with its sections";
   if (name === "include" && dialect === "0.x")
     return "what is included cannot include: Spack 1.0 and newer can";
-  if (ofManifests.includes(name)) return "it belongs into the manifest";
+  if (ofManifests.includes(name)) return "it belongs in the manifest";
   return unknownKeyHint(name, known);
 }

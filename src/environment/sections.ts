@@ -31,10 +31,10 @@ import {
   readKeys,
 } from "./yamlReader.ts";
 
-/** `concretizer:` when nothing is said: one configuration of every package. */
+/** The default of `concretizer:`: one configuration of every package. */
 export const defaultConcretizer: ConcretizerSettings = { unify: true, granularity: undefined, reuse: [] };
 
-/** `config:` when nothing is said. */
+/** The default of `config:`. */
 export const defaultConfig: ConfigSettings = {
   installTree: undefined,
   paddedLength: undefined,

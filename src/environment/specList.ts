@@ -63,7 +63,7 @@ export function readSpecs(
       override: (_, entry) =>
         reader.problems.warning(
           "NOT_SUPPORTED",
-          "the configuration of a single group is not taken into account",
+          "the configuration of a single group has no effect",
           entry.keyPlace,
         ),
     });

@@ -1,4 +1,4 @@
-/** Reading YAML trees into types: what is not as expected becomes a problem with a place, and reading goes on. */
+/** Reading YAML trees into types: what is not as expected becomes a problem with a place, and reading continues. */
 import { didYouMean } from "../definitions/nearest.ts";
 import type { YamlEntry, YamlMap, YamlNode, YamlScalar } from "../definitions/positionedYaml.ts";
 import type { ProblemList } from "../definitions/problems.ts";

@@ -4,7 +4,7 @@ import type { Finding } from "./finding.ts";
 import type { ImageFacts } from "./imageFacts.ts";
 import type { Site } from "./site.ts";
 
-/** At most so many problems of one kind are told. */
+/** Most problems of one kind that are reported. */
 const mostProblems = 12;
 /** At most so many paths as evidence. */
 const mostPaths = 6;

@@ -10,7 +10,7 @@ import type { ImageFacts } from "./imageFacts.ts";
 import type { MpiLibrary } from "./mpiLibrary.ts";
 import { type JobResources, type Site, targetsFor } from "./site.ts";
 
-/** What of the job matters. */
+/** The facts of the job that matter. */
 export interface CheckOptions extends ContentOptions, RankOptions {
   readonly resources?: JobResources;
   /** The plug-in asked for with `--mpi`; default the one that would be chosen. */
@@ -25,7 +25,7 @@ export interface CheckOptions extends ContentOptions, RankOptions {
   readonly isHere?: boolean | undefined;
 }
 
-/** Checks an image's facts against a site. In a fixed order; what is right is told too. */
+/** Checks an image's facts against a site. The findings have a fixed order and include what is right. */
 export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions = {}): readonly Finding[] {
   const library = mainMpi(
     facts.mpi,

@@ -3,7 +3,7 @@ import type { Finding } from "./finding.ts";
 import type { MpiLibrary } from "./mpiLibrary.ts";
 import type { Site } from "./site.ts";
 
-/** What of the machine at hand matters. */
+/** The facts of this machine that matter. */
 export interface RankOptions {
   /** Apptainer here makes a user namespace for each container, and here may be the site. */
   readonly separatesRanks?: boolean | undefined;

@@ -14,7 +14,7 @@ export interface ContainerCommand {
 /**
  * Writes the command.
  *
- * The entrypoint is passed over everywhere: ours is a login shell that takes arguments apart at blanks, and the variables it would
+ * The entrypoint is skipped everywhere: that of our images is a login shell that splits arguments at blanks, and the variables it would
  * set are in the image's configuration as well.
  *
  * @throws SpacktainersError NOT_SUPPORTED for what a runtime cannot do

@@ -1,4 +1,4 @@
-/** What of an image's files cannot work, whatever runs it: by the check before writing, and by what images are started with. */
+/** The files of an image that cannot work, whatever runs it: by the check before writing, and by what images are started with. */
 import { checkLinkage } from "../linkage/checkLinkage.ts";
 import { describeProblem } from "../linkage/linkageErrors.ts";
 import type { LinkagePackage, LinkageProblem } from "../linkage/types.ts";
@@ -13,7 +13,7 @@ export interface Unresolved {
   readonly owner: string;
   /** One sentence. */
   readonly text: string;
-  /** By which it can be allowed: what is missing, the library that lacks it, the owner. */
+  /** Names that allow it: what is missing, the library without it, the owner. */
   readonly names: readonly string[];
   readonly files: readonly string[];
   readonly remedy: string | undefined;

@@ -15,7 +15,7 @@ export const environmentScriptPattern =
 
 /**
  * Applies assignments (`NAME=value`, `export NAME=value`) to variables, in their order. Quotes, `$NAME`, `${NAME}` and
- * `${NAME:-word}` are understood; a value with anything else in it, such as the output of a command, is passed over, and
+ * `${NAME:-word}` are understood; a value with anything else in it, such as the output of a command, is skipped, and
  * so is every other line.
  *
  * @param scripts texts, in the order in which they are read

@@ -1,8 +1,8 @@
 /** One thing that was found out about whether something can run. */
 export interface Finding {
-  /** `error`: it cannot work. `warning`: it may not. `ok`: it was looked at and is right. */
+  /** `error`: it cannot work. `warning`: it may not. `ok`: it was checked and is right. */
   readonly severity: "error" | "warning" | "ok";
-  /** Stable name of what was looked at, such as `mpi-abi`. */
+  /** Stable name of what was checked, such as `mpi-abi`. */
   readonly check: string;
   /** One sentence. */
   readonly message: string;

@@ -4,6 +4,7 @@ import type { Image } from "../image/image.ts";
 import { layerEntries } from "../image/layerEntries.ts";
 import type { MpiMode } from "../run/types.ts";
 import type { WorkEvent } from "../util/events.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { readLdSoCache } from "../view/readLdSoCache.ts";
 import { choosePmi, mainMpi, mpiName, pmiName } from "./choosePmi.ts";
 import type { ImageFacts } from "./imageFacts.ts";
@@ -28,7 +29,7 @@ const marks: readonly (readonly [name: RegExp, flavours: readonly PmiFlavour[]])
  * What `srun` gave its tasks; asked of the first of them only, which speaks for all.
  * @returns undefined where it is no step of several, or who asked for none means it
  */
-export function stepPmi(mode: MpiMode, env: NodeJS.ProcessEnv = process.env): StepPmi | undefined {
+export function stepPmi(mode: MpiMode, env: NodeJS.ProcessEnv = hostEnvironment()): StepPmi | undefined {
   const tasks = Number(env.SLURM_STEP_NUM_TASKS);
   if (mode === "none" || mode === "host" || env.SLURM_PROCID !== "0" || !(tasks > 1)) return undefined;
   const names = Object.keys(env);

@@ -1,6 +1,6 @@
 /** Names of the annotations and labels this program writes. */
 
-/** On `index.json` of a layout: an earlier output of ours, which may be overwritten. */
+/** On `index.json` of a layout: an earlier output of spacktainers, which may be overwritten. */
 export const madeByAnnotation = "dev.spacktainers.made-by";
 
 /** On `index.json` of a layout: the blobs with what is known of its images, by digest, separated by blanks. */

@@ -1,4 +1,5 @@
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 
 /**
  * The time that is written into an image: `SOURCE_DATE_EPOCH` when set (the reproducible-builds.org specification), else
@@ -8,7 +9,7 @@ import { SpacktainersError } from "../util/errors.ts";
  * @returns seconds since 1970
  * @throws SpacktainersError USAGE when the variable is not a whole number of seconds
  */
-export function createdTime(inputs: readonly number[], env: NodeJS.ProcessEnv = process.env): number {
+export function createdTime(inputs: readonly number[], env: NodeJS.ProcessEnv = hostEnvironment()): number {
   const wanted = env.SOURCE_DATE_EPOCH;
   if (wanted !== undefined && wanted !== "") {
     if (!/^[0-9]{1,11}$/.test(wanted))

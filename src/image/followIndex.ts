@@ -1,4 +1,4 @@
-/** From an index to the image for a platform: in layouts, archives and registries alike. */
+/** Finds the image for a platform in an index: in layouts, archives and registries alike. */
 import { parseImageConfig, parseIndex, parseManifest } from "../archive/oci/parse.ts";
 import {
   type Descriptor,

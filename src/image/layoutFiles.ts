@@ -35,7 +35,7 @@ export function directoryFiles(directory: string): LayoutFiles {
       });
       if (facts === undefined) return undefined;
       // A pipe would be waited for.
-      if (!facts.isFile()) throw new SpacktainersError("IO", "this is no file", { place: { file: path } });
+      if (!facts.isFile()) throw new SpacktainersError("IO", "this is not a file", { place: { file: path } });
       return { path, offset: 0, size: facts.size };
     },
     async read(name, most) {

@@ -39,7 +39,7 @@ export async function openDockerArchive(
       if (extent === undefined)
         throw new SpacktainersError(
           "ARCHIVE_INVALID",
-          `this is no Docker archive: it has no ${shown(name)}`,
+          `this is not a Docker archive: it has no ${shown(name)}`,
           {
             place,
           },

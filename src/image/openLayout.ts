@@ -15,7 +15,7 @@ import { platformText } from "./platform.ts";
 
 /** Documents are small; a larger one is an attack or a mistake. */
 const maxDocumentBytes = 8 * 2 ** 20;
-/** A layout of ours has one document of facts for each image in it. */
+/** A layout of spacktainers has one document of facts for each image in it. */
 const maxFacts = 100;
 
 /**
@@ -90,7 +90,7 @@ async function expectLayout(files: LayoutFiles, place: Place): Promise<void> {
     version = undefined;
   }
   if (typeof version !== "string" || !/^1\.\d{1,6}\.\d{1,6}$/.test(version))
-    throw new SpacktainersError("ARCHIVE_INVALID", "the file oci-layout does not name a version we know", {
+    throw new SpacktainersError("ARCHIVE_INVALID", "the file oci-layout does not name a known version", {
       place,
     });
 }

@@ -18,7 +18,7 @@ export async function openOciSource(path: string, query: ImageQuery): Promise<Oc
     if (hint !== undefined || (code !== "NOT_FOUND" && code !== "ARCHIVE_INVALID")) throw error;
     throw new SpacktainersError(code, message, {
       place,
-      hint: `an OCI layout, or the archive of one, is wanted; for others: skopeo copy docker-archive:${path} oci:DIR`,
+      hint: `use an OCI layout, or the archive of one; convert others with: skopeo copy docker-archive:${path} oci:DIR`,
       cause,
     });
   });

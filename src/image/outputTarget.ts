@@ -11,7 +11,7 @@ import { removeTree } from "../util/removeTree.ts";
 
 /** Common options of everything that writes an image. */
 export interface OutputOptions {
-  /** Replace what is there even if it is not an earlier output of ours. */
+  /** Replace what is there even if spacktainers did not make it. */
   readonly force?: boolean;
   /** Told of bytes as they are written. */
   readonly onBytes?: (bytes: number) => void;
@@ -19,7 +19,7 @@ export interface OutputOptions {
 
 /** The refusal to overwrite something that we did not make. */
 export function outputExists(path: string, what: string): SpacktainersError {
-  return new SpacktainersError("OUTPUT_EXISTS", `${what} is there already and was not made by spacktainers`, {
+  return new SpacktainersError("OUTPUT_EXISTS", `${what} exists already and was not made by spacktainers`, {
     place: { file: path },
     hint: "choose another place, remove it, or overwrite it with --force",
   });
@@ -27,7 +27,7 @@ export function outputExists(path: string, what: string): SpacktainersError {
 
 /**
  * Writes a file whole or not at all.
- * @param isOurs tells an earlier output of ours, from the file's path
+ * @param isOurs recognizes an earlier output of spacktainers by the file's path
  * @throws SpacktainersError OUTPUT_EXISTS; DISK_FULL and other errors of the system
  */
 export async function replaceFile(
@@ -61,7 +61,7 @@ export async function replaceFile(
 
 /**
  * Writes a directory whole or not at all; one that is there is replaced.
- * @param isOurs tells an earlier output of ours
+ * @param isOurs recognizes an earlier output of spacktainers
  * @throws SpacktainersError OUTPUT_EXISTS; DISK_FULL and other errors of the system
  */
 export async function replaceDirectory(

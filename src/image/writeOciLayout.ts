@@ -15,7 +15,7 @@ import { placeBlob } from "./placeBlob.ts";
 /**
  * Writes an OCI image layout directory (OCI image specification, "Image Layout").
  *
- * A new directory appears whole or not at all. In an earlier layout of ours the blobs that are already there are kept,
+ * A new directory appears whole or not at all. In an earlier layout of spacktainers, the blobs that are already there are kept,
  * the index is replaced when all blobs are in place, and then what it no longer names is removed: at any moment the
  * directory is a valid layout.
  *
@@ -64,12 +64,12 @@ async function removeOthers(directory: string, documents: LayoutDocuments): Prom
   const wanted = new Set(documents.blobs.map((blob) => hexOfDigest(blob.digest)));
   const blobs = join(directory, "blobs", "sha256");
   for (const name of await readdir(blobs)) {
-    // Temporaries of another run that works here now are not ours to remove.
+    // Temporary files of another run that works here now must not be removed.
     if (/^[0-9a-f]{64}$/.test(name) && !wanted.has(name)) await rm(join(blobs, name), { force: true });
   }
 }
 
-/** An earlier layout of ours says so in its index. */
+/** An earlier layout of spacktainers says so in its index. */
 async function isOurLayout(directory: string): Promise<boolean> {
   const text = await readFile(join(directory, "index.json"), "utf8").catch(() => "");
   return isOurIndex(text);

@@ -84,7 +84,7 @@ async function* withoutPrivileges(entries: EntryStream): EntryStream {
     yield entry.type === "file" ? { ...entry, mode: entry.mode & 0o1777 } : entry;
 }
 
-/** The note about a directory: which one it was, so that another put in its place is not taken for ours. */
+/** The note about a directory: which one it was, so that another one in its place is not taken for it. */
 async function note(state: string, directory: string): Promise<void> {
   try {
     await makeDirectory(state);

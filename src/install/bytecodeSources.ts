@@ -8,7 +8,7 @@
 export interface BytecodeSource {
   /** Seconds since 1970. */
   readonly mtime: number;
-  /** Bytes. A source that relocation changed in size is compiled anew, whatever its time. */
+  /** Bytes. A source that relocation changed in size is compiled again, whatever its time. */
   readonly size: number;
 }
 

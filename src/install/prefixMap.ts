@@ -47,7 +47,7 @@ export function makePrefixMap(buildinfo: Buildinfo, request: PrefixRequest): Pre
       throw new SpacktainersError(
         "RELOCATION_FAILED",
         "the archive does not say where its dependencies were, so it cannot be relocated",
-        { place, hint: "it was made by a very old Spack; push the package again with a newer one" },
+        { place, hint: "a very old Spack made it; push the package again with a newer one" },
       );
     }
   } else if (oldPrefixOf(request.hash) === undefined) {

@@ -18,7 +18,7 @@ isPath[slash] = 1;
  *
  * A prefix counts where the word that ends right before it (which may be empty) does not itself follow a slash: so
  * `-L/old/lib` and `x/old/lib` are changed, `//old/lib` and `/x/old/lib` are not. The rest of the path after a prefix is
- * passed over, so that an old prefix inside it stays. There is no condition on what follows a prefix.
+ * skipped, so that an old prefix inside it stays. There is no condition on what follows a prefix.
  *
  * @param data the whole file
  * @param search prefixes that begin with a byte that is not of a word (`/`, `#`)

@@ -8,7 +8,7 @@
 
 /** Bytes of a first line, its newline included, that every Linux kernel reads whole. */
 export const shebangLimit = 127;
-/** Longer first lines are not looked at, by Spack or by us. */
+/** Neither Spack nor spacktainers reads longer first lines. */
 const longestLine = 4096;
 
 const newline = 0x0a;
@@ -23,7 +23,7 @@ export function hasShebang(data: Uint8Array): boolean {
   return data.length >= 2 && data[0] === 0x23 && data[1] === 0x21;
 }
 
-/** The first line without `#!` and newline; undefined when there is no shebang. At most 4096 bytes are looked at. */
+/** The first line without `#!` and newline; undefined when there is no shebang. At most 4096 bytes are read. */
 export function shebangOf(data: Buffer): Buffer | undefined {
   if (!hasShebang(data)) return undefined;
   const end = data.subarray(0, longestLine).indexOf(newline);

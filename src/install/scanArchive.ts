@@ -227,7 +227,7 @@ function addMember(all: Map<string, ArchiveMember>, entry: Entry, place: Place):
   } else if (entry.type === "hardlink") {
     const file = all.get(entry.target);
     if (file?.type !== "file" && file?.type !== "hardlink") {
-      const what = `is a hard link to ${printable(entry.target)}, which is no file before it in the archive`;
+      const what = `is a hard link to ${printable(entry.target)}, which is not a file before it in the archive`;
       throw refusal("ARCHIVE_UNSAFE", path, what, place);
     }
     target = file.target ?? entry.target;

@@ -39,7 +39,7 @@ export class LibraryCheck {
     this.#hasSpackPackage = input.hasSpackPackage ?? (() => false);
   }
 
-  /** @returns how many files were looked at */
+  /** @returns how many files were checked */
   run(): { readonly programs: number; readonly libraries: number } {
     const programs: LoadableFile[] = [];
     const libraries = this.#libraries;
@@ -189,7 +189,7 @@ export class LibraryCheck {
     return needs;
   }
 
-  /** Whether the versions of this pair were looked at before. */
+  /** Whether the versions of this pair were checked before. */
   #isKnownPair(file: LoadableFile, provider: LoadableFile): boolean {
     const providers = this.#checkedPairs.get(file);
     if (providers === undefined) {

@@ -19,7 +19,7 @@ import type { LinkageInput, LinkageProblem, LinkageReport } from "./types.ts";
  *
  * Warnings, which stop nothing: libraries of the machine's GPU driver, scripts that are modules, examples or
  * documentation, scripts whose interpreter was only a build dependency of their package, plugins of the base. Modules of
- * Python's own library and helpers of debuggers are passed over: nobody starts them by their first line.
+ * Python's own library and helpers of debuggers are skipped: nobody starts them by their first line.
  */
 export function checkLinkage(input: LinkageInput): LinkageReport {
   const owners = new Owners(input);

@@ -18,7 +18,7 @@ const neverStarted = /(^|\/)\.spack\/|-gdb\.py$|(^|\/)lib(64)?\/python[0-9.]+\/.
 /** Spack does not look at longer lines either. */
 const maxLineBehindSbang = 4096;
 
-/** @returns how many scripts were looked at */
+/** @returns how many scripts were checked */
 export function checkScripts(input: LinkageInput, owners: Owners, problems: ProblemList): number {
   const check = new ScriptCheck(input, owners, problems);
   let count = 0;

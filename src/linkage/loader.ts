@@ -5,7 +5,7 @@
  * else DT_RPATH of the object and of those that loaded it, up to the program (not when the object has DT_RUNPATH; an
  * object's DT_RPATH does not count when it has DT_RUNPATH); LD_LIBRARY_PATH; DT_RUNPATH of the object; `ld.so.cache`; the
  * folders built into the loader (objects with DF_1_NODEFLIB get nothing from these folders, by the cache neither). Files of another machine or word size
- * are passed over. `$ORIGIN` is the folder of the object by the path it was found under. Folders for special processors
+ * are skipped. `$ORIGIN` is the folder of the object by the path it was found under. Folders for special processors
  * (`glibc-hwcaps`) are not looked into: they hold copies of what is beside them.
  */
 import type { ElfFacts } from "../elf/facts.ts";

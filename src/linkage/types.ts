@@ -61,6 +61,6 @@ export interface LinkageReport {
   readonly warnings: readonly LinkageProblem[];
   /** What would stop the build, but was allowed by name. */
   readonly allowed: readonly LinkageProblem[];
-  /** How much was looked at. */
+  /** How much was checked. */
   readonly checked: { readonly programs: number; readonly libraries: number; readonly scripts: number };
 }

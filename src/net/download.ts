@@ -64,7 +64,7 @@ export async function downloadBytes(
       } catch (thrown) {
         const mismatch = thrown instanceof SpacktainersError && thrown.code === "CHECKSUM_MISMATCH";
         if (mismatch || thrown instanceof ContentChanged) await rm(partial, { force: true });
-        // Begin anew once: an old partial may be of another version, and so may a file that changed underway.
+        // Start again once: an old partial file may be of another version, and so may a file that changed meanwhile.
         const again = thrown instanceof ContentChanged || (mismatch && resumedAt > 0);
         if (!again) throw thrown;
         if (restarts > 0) {
@@ -73,7 +73,7 @@ export async function downloadBytes(
             ? thrown
             : new SpacktainersError("NETWORK", message, {
                 place: { url: redactUrl(url) },
-                hint: "run again; if it stays, ask who keeps the server",
+                hint: "run again; if the error stays, ask whoever runs the server",
               });
         }
         partial = partials.fresh();

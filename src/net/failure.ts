@@ -27,7 +27,7 @@ const noConnection = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "UN
 
 /** What to do about a server that cannot be reached. */
 export const unreachable =
-  "check the address, the network and the server; what was downloaded is kept, the same command goes on from there";
+  "check the address, the network and the server; what was downloaded is kept, and the same command continues from there";
 
 /** What to do about an answer that no cache or archive gives. */
 export const strangeAnswer =
@@ -54,7 +54,7 @@ export function transportFailure(
   const code = systemCode(thrown);
   const host = hostOf(url);
   if (code === "UND_ERR_DESTROYED")
-    return new SpacktainersError("INTERRUPTED", `${host}: the connection was closed by us`, { place });
+    return new SpacktainersError("INTERRUPTED", `${host}: this program closed the connection`, { place });
   if (code === "ENOTFOUND")
     return new SpacktainersError("NETWORK", `there is no host named ${unknownHost(thrown) ?? host}`, {
       place,
@@ -97,7 +97,7 @@ export function statusFailure(
   if (status === 401 || status === 403) {
     return new SpacktainersError("ACCESS_DENIED", `${host} refuses access (HTTP ${status})`, {
       place,
-      hint: status === 401 ? "credentials are needed" : "these credentials, if any, do not suffice",
+      hint: status === 401 ? "credentials are needed" : "these credentials, if any, are not sufficient",
     });
   }
   if (status === 407)
@@ -117,7 +117,7 @@ export function statusFailure(
 export function notFound(url: string): SpacktainersError {
   return new SpacktainersError("NOT_FOUND", "there is no such file on the server", {
     place: { url: redactUrl(url) },
-    hint: "what named it may be out of date, or is being replaced at this moment: try again in a minute",
+    hint: "what named it may be out of date, or somebody is replacing it at this moment: try again in a minute",
   });
 }
 

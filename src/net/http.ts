@@ -208,11 +208,15 @@ async function* changeReported(
     yield* body;
   } catch (thrown) {
     if (thrown instanceof SpacktainersError || thrown instanceof TransientFailure) throw thrown;
-    throw new SpacktainersError("NETWORK", "the connection broke and the rest cannot be had separately", {
-      place: place(url),
-      hint: unreachable,
-      cause: thrown,
-    });
+    throw new SpacktainersError(
+      "NETWORK",
+      "the connection broke, and the server does not send the rest separately",
+      {
+        place: place(url),
+        hint: unreachable,
+        cause: thrown,
+      },
+    );
   }
 }
 

@@ -149,7 +149,7 @@ export async function withRetries<T>(
   }
 }
 
-/** The error for work stopped by a signal: the signal's own reason when that is one of ours. */
+/** The error for work stopped by a signal: the signal's own reason when that is a SpacktainersError. */
 export function interruption(signal: AbortSignal | undefined, url: string): SpacktainersError {
   if (signal?.reason instanceof SpacktainersError) return signal.reason;
   return new SpacktainersError("INTERRUPTED", "interrupted", { place: { url: redactUrl(url) } });

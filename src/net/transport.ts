@@ -1,6 +1,7 @@
 /** Connections: `undici` with the environment's proxies, made at the first request. */
 import { setMaxListeners } from "node:events";
 import type { Dispatcher } from "undici";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { repairUndici } from "./undiciRepair.ts";
 
 export interface TransportOptions {
@@ -56,5 +57,5 @@ export function openTransport(options: TransportOptions = {}): LazyTransport {
 }
 
 function noProxy(): string {
-  return process.env.no_proxy ?? process.env.NO_PROXY ?? "";
+  return hostEnvironment().no_proxy ?? hostEnvironment().NO_PROXY ?? "";
 }

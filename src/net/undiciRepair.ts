@@ -1,7 +1,7 @@
 /**
  * A repair of a fault in undici 7 (nodejs/undici issue 5360; mended in version 8, which needs a newer Node than ours):
  * when a server closes the connection after its answer (`Connection: close`, HTTP/1.0) while we read more slowly than it
- * sends, an assertion fails where nobody can catch it and ends the process. Before the parser is told that the connection
+ * sends, an assertion fails where nobody can catch it and ends the process. Before the parser learns that the connection
  * ended, it must be woken and given what it has not parsed yet.
  */
 import { subscribe } from "node:diagnostics_channel";

@@ -58,7 +58,7 @@ function readBlock(
       hint: "get the file again; public keys are exported with: gpg --armor --export FINGERPRINT",
     });
   };
-  if (!kind.startsWith("PGP ")) fail(begin, `this is no OpenPGP key, but: ${kind.toLowerCase()}`);
+  if (!kind.startsWith("PGP ")) fail(begin, `this is not an OpenPGP key, but: ${kind.toLowerCase()}`);
   const end = lines.findIndex((line, at) => at > begin && line.startsWith("-----"));
   if (end < 0) return fail(begin, "the block that begins here has no end");
   if (endLine.exec(lines[end] ?? "")?.[1] !== kind) fail(end, "the block before this line has no end");

@@ -27,7 +27,7 @@ export async function openGpgSigner(
     });
   const program = await findProgram("gpg");
   if (program === undefined)
-    throw new SpacktainersError("RUNTIME_MISSING", "gpg is not installed, which has the key", {
+    throw new SpacktainersError("RUNTIME_MISSING", "gpg, which has the key, is not installed", {
       place,
       hint: "install GnuPG, or name a file with the private key",
     });

@@ -108,7 +108,7 @@ async function troubleOf(key: PublicKey, signer: KeyID, now: number): Promise<un
       await key.getSigningKey(signer, new Date(time));
       return undefined;
     } catch (cause) {
-      // A key made a moment ago on a machine whose clock is ahead is not there yet by ours.
+      // A key made a moment ago on a machine whose clock is ahead does not exist yet by our clock.
       if (time !== now) return cause;
     }
   }

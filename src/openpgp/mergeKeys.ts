@@ -123,7 +123,7 @@ async function revokedKeys(
     throw new SpacktainersError(
       "KEY_INVALID",
       `the key ${first.fingerprint} has a revocation by the key ${issuer.toUpperCase()}, which may revoke it`,
-      { place, hint: "name the public key of whoever revoked it, too, or leave the revoked key out" },
+      { place, hint: "also name the public key of whoever revoked it, or leave out the revoked key" },
     );
   const found: MergedKey[] = [];
   let failure: unknown;
@@ -151,7 +151,7 @@ function isDesignated(key: MergedKey, issuer: string): boolean {
     });
 }
 
-/** Revocations of sub-keys and of names by the key itself, which the library passes over when they do not hold. */
+/** Revocations of sub-keys and of names by the key itself, which the library ignores when they do not hold. */
 async function checkPartRevocations(openpgp: OpenPgp, key: MergedKey): Promise<void> {
   const { subkeyRevocation, certRevocation } = openpgp.enums.signature;
   const own = key.packet.getKeyID().toHex();

@@ -29,7 +29,7 @@ export const packetTags = {
  */
 export function splitPackets(bytes: Uint8Array, place: Place): readonly RawPacket[] {
   const fail = (what: string): never => {
-    throw new SpacktainersError("KEY_INVALID", `this is no OpenPGP key: ${what}`, {
+    throw new SpacktainersError("KEY_INVALID", `this is not an OpenPGP key: ${what}`, {
       place,
       hint: "get the file again; public keys are exported with: gpg --export FINGERPRINT",
     });
@@ -45,7 +45,7 @@ export function splitPackets(bytes: Uint8Array, place: Place): readonly RawPacke
   };
   while (at < bytes.length) {
     const head = number(1);
-    if ((head & 0x80) === 0) fail("something in it is no packet");
+    if ((head & 0x80) === 0) fail("something in it is not a packet");
     let tag: number;
     let length: number;
     if ((head & 0x40) === 0) {

@@ -63,7 +63,7 @@ export async function readKeyMaterial(openpgp: OpenPgp, files: readonly KeyFile[
     for (const { kind, bytes, place } of readBlocks(content, name)) {
       if (kind === "PRIVATE KEY BLOCK") throw privateKey(place);
       if (kind !== "binary" && kind !== "PUBLIC KEY BLOCK")
-        throw unreadable(`this is no public key, but: ${kind.toLowerCase()}`, place);
+        throw unreadable(`this is not a public key, but: ${kind.toLowerCase()}`, place);
       const read = await readPackets(openpgp, splitPackets(bytes, place), place);
       copies.push(...read.copies);
       revocations.push(...read.revocations);

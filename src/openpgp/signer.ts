@@ -57,7 +57,7 @@ export async function signerFrom(
     // The public key beside it does no harm.
     if (kind === "PUBLIC KEY BLOCK") continue;
     if (kind !== "PRIVATE KEY BLOCK" && kind !== "binary")
-      throw invalid(`this is no private key, but: ${kind.toLowerCase()}`, exportHint);
+      throw invalid(`this is not a private key, but: ${kind.toLowerCase()}`, exportHint);
     keys.push(
       ...(await openpgp.readPrivateKeys({ binaryKeys: bytes }).catch((cause) => {
         throw invalid("this is not an OpenPGP private key", exportHint, cause);

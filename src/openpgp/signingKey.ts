@@ -1,5 +1,6 @@
-/** Where a key is that signs packages: a file, a variable of the environment, GnuPG's agent. The key itself is never in a text of ours. */
+/** Where a key is that signs packages: a file, a variable of the environment, GnuPG's agent. The key itself is never in a text that spacktainers writes. */
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { openGpgSigner } from "./gpgSigner.ts";
 import { openSigner, type Signer, signerFrom } from "./signer.ts";
 
@@ -30,7 +31,7 @@ export function signingKeyVariable(where: string): string | undefined {
 export async function openSigningKey(
   where: string,
   {
-    env = process.env,
+    env = hostEnvironment(),
     signal,
   }: { readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Signer> {
@@ -48,7 +49,7 @@ export async function openSigningKey(
   if (value.trim() === "")
     throw new SpacktainersError("KEY_INVALID", `the variable ${variable} is not set`, {
       place: { file: where },
-      hint: "it is to hold the armoured private key: gpg --armor --export-secret-keys FINGERPRINT",
+      hint: "it must hold the armoured private key: gpg --armor --export-secret-keys FINGERPRINT",
     });
   // Where variables cannot have several lines, their ends are written out, or the whole is in base64.
   const text = value.includes("\n") ? value : value.replaceAll("\\n", "\n");

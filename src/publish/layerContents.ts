@@ -52,7 +52,7 @@ export function formatContentsId({ digest, size }: ContentsId): string {
   return `${digest} ${size}`;
 }
 
-/** Reads an annotation; undefined when it is none of ours, or of a record that is too large. */
+/** Reads an annotation; undefined when spacktainers did not write it, or when the record is too large. */
 export function parseContentsId(text: string | undefined): ContentsId | undefined {
   const [, name, length] = /^(sha256:[0-9a-f]{64}) (\d{1,9})$/.exec(text ?? "") ?? [];
   const digest = name === undefined ? undefined : parseDigest(name);

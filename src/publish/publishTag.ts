@@ -36,13 +36,13 @@ export interface TagRequest {
 
 /** How often an index that others write at the same time is written again. */
 const mostAttempts = 8;
-/** After writing an index it is looked at again, after so many milliseconds. */
+/** An index is read again this many milliseconds after writing it. */
 const settleMs = 100;
 
 /**
  * Moves a tag. With one architecture it stands for the image itself, with several for an index.
  *
- * The specification knows no condition for a write, so that somebody else who publishes another architecture at the same
+ * The specification has no conditional write, so another run that publishes another architecture at the same
  * time may overwrite ours: an index is read again, and written again until our images stay.
  *
  * @returns digest of what the tag stands for, and whether it did so before

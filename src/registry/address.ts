@@ -74,14 +74,14 @@ export function acceptUrl(text: string, base: string, what: string): string {
   const place = { url: redactUrl(base) };
   const url = URL.canParse(text, base) ? new URL(text, base) : undefined;
   if (url === undefined || text.length > 8192 || (url.protocol !== "http:" && url.protocol !== "https:"))
-    throw new SpacktainersError("NETWORK", `the registry names ${what} that is no URL`, { place });
+    throw new SpacktainersError("NETWORK", `the registry names ${what} that is not a URL`, { place });
   if (security(url) < security(new URL(base)))
     throw new SpacktainersError(
       "NETWORK",
       `the registry names ${what}, ${redactUrl(url.href)}, that is less secure than itself`,
       {
         place,
-        hint: "a registry behind a proxy must know that it is reached by HTTPS (X-Forwarded-Proto)",
+        hint: "tell a registry behind a proxy that it is reached by HTTPS (X-Forwarded-Proto)",
       },
     );
   url.username = "";

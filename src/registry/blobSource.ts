@@ -1,4 +1,4 @@
-/** A blob on its way to a registry: content that can be opened at any offset, so that an upload can go on where it broke. */
+/** A blob on its way to a registry: content that can be opened at any offset, so that an upload can continue where it broke. */
 import { createReadStream } from "node:fs";
 import { digestOf } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";

@@ -1,5 +1,6 @@
 /** What a registry can be shown to say who asks, and where the program looks for it. */
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { credentialFiles, findInCredentialFile } from "./credentialFile.ts";
 import { ecrAuthority, isEcr } from "./ecr.ts";
 import type { RegistryHost, RepositoryName } from "./reference.ts";
@@ -38,7 +39,7 @@ const renewalMs = 60_000;
 
 /** Opens the credentials of a registry. Nothing is read before they are asked for. */
 export function openCredentials(host: RegistryHost, options: CredentialOptions): CredentialSource {
-  const { credentials, env = process.env, emit = ignoreEvents } = options;
+  const { credentials, env = hostEnvironment(), emit = ignoreEvents } = options;
   const ecr = options.type === "ecr" || isEcr(host) ? ecrAuthority(host, { ...options, emit }) : undefined;
   const ghcr = options.type === "ghcr" || host === "ghcr.io";
   const known = new Map<string, Promise<Credentials | undefined>>();

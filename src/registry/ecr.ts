@@ -3,9 +3,11 @@ import type { ECRClient, ECRClientConfig } from "@aws-sdk/client-ecr";
 import { statusFailure, transportFailure } from "../net/failure.ts";
 import { type RetryPolicy, TransientFailure, withRetries } from "../net/retry.ts";
 import { openSdkHandler } from "../net/sdkHandler.ts";
+import { sdkIdentity } from "../net/sdkIdentity.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { escapeControlsInLine } from "../util/escapeControls.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { setProcessVariable } from "../util/surroundings.ts";
 import type { RegistryHost, RepositoryName } from "./reference.ts";
 import type { Credentials } from "./types.ts";
 
@@ -155,7 +157,7 @@ async function makeClient(
   signal: AbortSignal | undefined,
 ): Promise<{ sdk: Sdk; client: ECRClient } | undefined> {
   // The SDK prints a notice about coming Node versions; what we support is our own decision.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+  setProcessVariable("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true");
   const sdk = await import("@aws-sdk/client-ecr");
   const config: ECRClientConfig = {
     // We count attempts ourselves, as for HTTP.
@@ -163,6 +165,7 @@ async function makeClient(
     // The SDK must not write to the terminal.
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
     requestHandler: openSdkHandler({ signal }) as ECRClientConfig["requestHandler"] & object,
+    ...sdkIdentity(),
     ...(region === undefined ? {} : { region }),
   };
   let client = new sdk.ECRClient(config);
@@ -186,7 +189,7 @@ function ecrFailure(thrown: unknown, host: string, what: string, signal: AbortSi
     $metadata?: { httpStatusCode?: number };
   };
   const place = { url: host };
-  // The SDK's exceptions carry the whole exchange, signed headers and tokens included: none of that may get into ours.
+  // The SDK's exceptions carry the whole exchange, signed headers and tokens included: none of that may get into our errors.
   const cause = Object.assign(new Error(`${name}: ${message}`), code === undefined ? {} : { code });
   const status = $metadata?.httpStatusCode;
   if (status === undefined) return transportFailure(cause, `https://${host}`, signal);

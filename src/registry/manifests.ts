@@ -188,7 +188,7 @@ function mediaTypeOf(answer: HttpAnswer, bytes: Buffer, url: string): string {
   if (fields.schemaVersion === 1)
     throw new SpacktainersError("NOT_SUPPORTED", "the image has a manifest of Docker's schema 1", {
       place: { url: redactUrl(url) },
-      hint: "push the image again with any tool of the last years",
+      hint: "push the image again with a current tool",
     });
   const said = typeof fields.mediaType === "string" ? fields.mediaType : "";
   if (said !== "") return said;

@@ -1,6 +1,7 @@
 /** Registries by their hosts, with what is configured of them. */
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { parseRegistryEndpoint, registryOrigin } from "./address.ts";
 import type { RegistryHost, RepositoryName } from "./reference.ts";
 import { openRegistry, type Registry, type RegistryOptions, type Repository } from "./registry.ts";
@@ -37,7 +38,7 @@ export interface RegistriesOptions {
 export function openRegistries({
   configured,
   readOnly = false,
-  env = process.env,
+  env = hostEnvironment(),
   emit,
   signal,
 }: RegistriesOptions): Registries {

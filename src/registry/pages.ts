@@ -40,7 +40,7 @@ export async function* readPages(
     const next = nextLink(page.header("link"));
     url = next === undefined ? undefined : acceptUrl(next, page.url, "a next page");
     if (url !== undefined && new URL(url).origin !== session.origin)
-      throw new SpacktainersError("NETWORK", "the registry's list goes on at another server", { place });
+      throw new SpacktainersError("NETWORK", "the registry's list continues at another server", { place });
   }
 }
 

@@ -21,7 +21,7 @@ export interface PushBlobOptions {
 }
 
 /**
- * Makes sure that a repository has a blob. Broken connections are survived: the upload goes on from what the registry has,
+ * Makes sure that a repository has a blob. Broken connections are survived: the upload continues from what the registry has,
  * or begins again where the registry kept nothing. A blob that is pushed there already at the same time is not pushed twice.
  *
  * @throws CHECKSUM_MISMATCH when the registry received or stored something else; ACCESS_DENIED, REGISTRY_REFUSED, NETWORK,
@@ -111,7 +111,7 @@ export interface PushBlobsOptions {
 
 /**
  * Makes sure that a repository has all these blobs, several at a time; a digest that occurs twice is pushed once. After a
- * failure no further blob is begun; the same call goes on from what has arrived.
+ * failure no further blob is begun; the same call continues from what has arrived.
  *
  * @returns how each came there, by digest
  * @throws as {@link pushBlob}

@@ -168,7 +168,7 @@ function digestIn(text: string, fail: Fail): Digest {
 
 function refuseForeignText(text: string, fail: Fail): void {
   if (text.length > maxText) throw fail(`it is longer than ${maxText} characters`);
-  if (text.includes("://")) throw fail("it is a URL", "write it without what ends in ://");
+  if (text.includes("://")) throw fail("it is a URL", "leave out the part that ends in ://");
 }
 
 function failure(text: string, kind: string, place: Place): Fail {

@@ -19,7 +19,7 @@ import { RegistryRefusal } from "./registryError.ts";
 const maxReferrers = 10_000;
 /** How often an index that others write at the same time is written again. */
 const maxConflicts = 12;
-/** How long after writing the index is looked at again, at least and on top of that at most, in milliseconds. */
+/** How long after writing the index is read again, at least and on top of that at most, in milliseconds. */
 const settleMs = 150;
 const settleJitterMs = 250;
 
@@ -160,7 +160,7 @@ interface TagWork {
 }
 
 /**
- * Writes what waits. The specification knows no condition for a write, so that another writer may overwrite ours in
+ * Writes what waits. The specification has no conditional write, so another writer may overwrite ours in
  * between: the index is read again after a while, and written again until our entries stay.
  */
 async function addToTag(

@@ -1,4 +1,4 @@
-/** What a registry says when it refuses, in its words and ours. */
+/** What a registry says when it refuses, in its own words and as our error. */
 import type { HttpAnswer } from "../net/exchange.ts";
 import { hostOf } from "../net/failure.ts";
 import { parseRetryAfter, TransientFailure } from "../net/retry.ts";

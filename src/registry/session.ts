@@ -18,7 +18,7 @@ export interface RegistryRequest {
   /** What is asked for, to say what was refused: `the manifest of 12`. */
   readonly what: string;
   readonly headers?: HttpHeaders;
-  /** Called anew for every time the body is sent. */
+  /** Called again each time the body is sent. */
   readonly body?: (() => Uint8Array | AsyncIterable<Uint8Array>) | undefined;
   /** Statuses beside 2xx that the caller deals with. */
   readonly expected?: readonly number[];

@@ -49,6 +49,6 @@ function tagsIn(bytes: Buffer, fail: (what: string) => SpacktainersError): reado
   if (!Array.isArray(list)) throw fail("has no tags");
   return list.map((tag: unknown) => {
     if (typeof tag === "string" && isTag(tag)) return tag;
-    throw fail(`has one that is none: \`${escapeControlsInLine(String(tag).slice(0, 80))}\``);
+    throw fail(`has one that is not valid: \`${escapeControlsInLine(String(tag).slice(0, 80))}\``);
   });
 }

@@ -1,3 +1,4 @@
+import { hostEnvironment } from "../util/surroundings.ts";
 import type { Sharing } from "./apptainerSharing.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { descriptorOf, firstDescriptor, type Invocation, refuseHostMpi } from "./invocation.ts";
@@ -35,7 +36,7 @@ export function apptainerInvocation(
   for (const bind of container.binds) options.push(`--mount=${mountOption(bind, "destination", "ro")}`);
   if (sharing !== undefined) options.push("--sharens");
   // Values are taken as they are, not as shell text.
-  const env: NodeJS.ProcessEnv = { ...process.env, [`${prefix}_NO_EVAL`]: "1" };
+  const env: NodeJS.ProcessEnv = { ...hostEnvironment(), [`${prefix}_NO_EVAL`]: "1" };
   const { ownScript } = container;
   const { env: all, extraEnv } = withDescriptor(container, firstDescriptor);
   // An image of Apptainer's own has its variables in its scripts.

@@ -130,7 +130,7 @@ export async function runInSandbox(
       arguments: [
         names.reverse().join(":"),
         pretend,
-        // Who can be nobody else stays root.
+        // A user who cannot become anybody else stays root.
         ...(isSingle ? ["0", "0"] : [String(user.uid), String(user.gid)]),
         request.workingDirectory,
         ...counted(request.directories),
@@ -150,7 +150,7 @@ export async function runInSandbox(
       throw new SpacktainersError(
         "PROCESS_FAILED",
         `the command could not be started: ${report.trim().split("\n").at(-1) || `status ${status}`}`,
-        { hint: "Podman or Buildah, where one is installed, may be able to" },
+        { hint: "Podman or Buildah may be able to, if one is installed" },
       );
     const made = new Set([...request.directories, ...request.files]);
     return {

@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { posix, resolve } from "node:path";
 import type { ImageConfig } from "../archive/oci/types.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { expectProgram } from "./expectProgram.ts";
 import { fakeRoot, ownIdentity } from "./identity.ts";
 import { chosenLaunch, detectLaunch, type Launch } from "./launcher.ts";
@@ -65,7 +66,8 @@ export async function containerProcess(
   const tty = options.tty ?? (process.stdin.isTTY === true && process.stdout.isTTY === true);
   const launch = chosenLaunch(options.mpi ?? "auto", launched);
   const extraEnv = new Map<string, string>(launch?.variables);
-  if (tty && process.env.TERM !== undefined) extraEnv.set("TERM", process.env.TERM);
+  const { TERM: terminal } = hostEnvironment();
+  if (tty && terminal !== undefined) extraEnv.set("TERM", terminal);
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (name === "" || name.includes("="))
       throw new SpacktainersError("USAGE", `${JSON.stringify(name)} is not the name of a variable`);

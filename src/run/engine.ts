@@ -13,6 +13,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { hostTag } from "../util/processes.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import { engineBehind, engineUserOptions } from "./engineUser.ts";
@@ -131,7 +132,7 @@ const engineVariable =
  * The command that runs a container. Values of variables are not on it, where everybody on the machine could read them: they are
  * inherited, or, where that would change the engine's own behaviour, read from a file.
  *
- * @param writeEnvFile keeps text in a file of ours; returns its path
+ * @param writeEnvFile keeps text in a private file; returns its path
  */
 export async function engineInvocation(
   engine: EngineName,
@@ -164,10 +165,10 @@ export async function engineInvocation(
   options.push(...(await engineUserOptions(await engineBehind(engine, program), program, container)));
   if (container.readOnly)
     options.push("--read-only", ...(engine === "docker" ? ["--tmpfs=/tmp", "--tmpfs=/run"] : []));
-  // SELinux would otherwise keep the container from files of ours.
+  // SELinux would otherwise keep the container from our files.
   if (engine === "podman" && container.binds.length > 0) options.push("--security-opt=label=disable");
   options.push(...container.binds.map((bind) => `--mount=${mountOption(bind, "target", "readonly")}`));
-  const env: NodeJS.ProcessEnv = { ...process.env };
+  const env: NodeJS.ProcessEnv = { ...hostEnvironment() };
   const lines: string[] = [];
   for (const [name, value] of withDescriptor(container, firstDescriptor).extraEnv) {
     if (!engineVariable.test(name)) {

@@ -29,7 +29,7 @@ export async function engineUserOptions(
   const { uid, gid } = container.user;
   if (container.fakeroot || facts.own() === 0) return [];
   if (engine === "podman") {
-    // Without subordinate numbers there is nobody else, and Podman's own word for it does not work.
+    // Without subordinate numbers there is no other user, and Podman's own option for it does not work.
     const single = [
       `--uidmap=${uid}:0:1`,
       `--gidmap=${gid}:0:1`,

@@ -11,6 +11,6 @@ export function expectProgram(command: readonly string[]): void {
   const [word] = command;
   if (word?.startsWith("-"))
     throw new SpacktainersError("USAGE", `\`${word}\` is not the name of a program`, {
-      hint: "options of spacktainers stand before --, and after it first the program: NAME -- PROGRAM ARGUMENTS",
+      hint: "put options of spacktainers before --, and the program first after it: NAME -- PROGRAM ARGUMENTS",
     });
 }

@@ -1,4 +1,4 @@
-/** Which users a namespace of ours can have: files of an image belong to many. */
+/** Which users a namespace that we make can have: files of an image belong to many. */
 import { readFile, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { findProgram, runTool } from "../util/tool.ts";

@@ -1,4 +1,5 @@
 import { userInfo } from "node:os";
+import { hostEnvironment } from "../util/surroundings.ts";
 
 /** Who the program is in the container: the numbers it sees, and what its tables of users say of them. */
 export interface Identity {
@@ -14,7 +15,7 @@ export interface Identity {
 export const fakeRoot: Identity = { uid: 0, gid: 0, name: "root", home: "/root" };
 
 /** The user who runs this process, as far as this machine knows; numbers without a name are one's name themselves. */
-export function ownIdentity(env: NodeJS.ProcessEnv = process.env): Identity {
+export function ownIdentity(env: NodeJS.ProcessEnv = hostEnvironment()): Identity {
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   const known = knownUser();
   const home = [known?.homedir, env.HOME].find((path) => path?.startsWith("/") === true);

@@ -5,7 +5,7 @@ import type { ContainerProcess } from "./types.ts";
 export interface Invocation {
   readonly argv: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
-  /** A file descriptor of ours to hand on, and its number there. */
+  /** A file descriptor of this process to hand on, and its number there. */
   readonly descriptor?: { readonly own: number; readonly number: number };
 }
 

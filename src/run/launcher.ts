@@ -9,6 +9,7 @@
  */
 import { fstatSync, readdirSync } from "node:fs";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import type { MpiMode } from "./types.ts";
 
 /** What a launcher gave us. */
@@ -60,12 +61,12 @@ const fabricDevice = /^(?:infiniband|cxi\d+|hfi1_\d+|kgni\d+|kdreg2?|xpmem|knem)
  * Finds out whether an MPI launcher started this process, and what it gave us.
  *
  * @param env our environment
- * @param isSocket whether a number is an open socket of ours; for tests
+ * @param isSocket whether a number is an open socket of this process; for tests
  * @param deviceNames what is in `/dev`; for tests
  * @returns undefined when no launcher did
  */
 export function detectLaunch(
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = hostEnvironment(),
   isSocket: (descriptor: number) => boolean = isOpenSocket,
   deviceNames: () => readonly string[] = namesInDev,
 ): Launch | undefined {
@@ -83,7 +84,7 @@ export function detectLaunch(
     launcher: mark[1],
     alone: size === "1",
     variables: new Map([...variables].sort(([a], [b]) => (a < b ? -1 : 1))),
-    // A number that somebody else's shell has closed may by now be any file of ours.
+    // A number that another shell has closed may by now be any file of this process.
     descriptor: number !== undefined && number > 2 && isSocket(number) ? number : undefined,
     devices: deviceNames()
       .filter((name) => fabricDevice.test(name))
@@ -116,7 +117,7 @@ function namesInDev(): readonly string[] {
 }
 
 /**
- * What of the launch is to be passed on, by what was asked for.
+ * The part of the launch to pass on, according to the options.
  *
  * @throws SpacktainersError USAGE: `launcher` was asked for and no launcher started us
  */

@@ -1,3 +1,5 @@
+import { hostEnvironment } from "../util/surroundings.ts";
+
 /** Which of the ranks of its machine a process is, and how many there are, as launchers say it. */
 
 /** A rank among those of its machine. */
@@ -17,7 +19,7 @@ const pairs = [
  * Reads what a launcher said.
  * @returns undefined where none said it
  */
-export function localRanks(env: NodeJS.ProcessEnv = process.env): LocalRanks | undefined {
+export function localRanks(env: NodeJS.ProcessEnv = hostEnvironment()): LocalRanks | undefined {
   const own = wholeNumber(env.SLURM_LOCALID);
   const count = tasksOfNode(env.SLURM_STEP_TASKS_PER_NODE ?? "", wholeNumber(env.SLURM_NODEID) ?? 0);
   if (own !== undefined && count !== undefined) return { own, count };

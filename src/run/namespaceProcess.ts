@@ -25,7 +25,7 @@ export interface NamespaceTask {
 
 /** A task that runs. */
 export interface StartedTask {
-  /** Its standard output, where nobody else takes it. */
+  /** Its standard output, if nothing else receives it. */
   readonly output: AsyncIterable<Uint8Array>;
   /** Waits for its end. */
   finished(): Promise<TaskOutcome>;
@@ -131,7 +131,7 @@ export async function startInNamespace(task: NamespaceTask): Promise<StartedTask
       if (task.signal?.aborted === true) throw interrupted();
       throw new SpacktainersError(
         "RUNTIME_MISSING",
-        `this user cannot make the namespaces that it takes (${trouble})`,
+        `this user cannot make the namespaces that are needed (${trouble})`,
         {
           hint: "ask for user namespaces to be allowed, or install Podman",
         },
@@ -157,7 +157,7 @@ export async function startInNamespace(task: NamespaceTask): Promise<StartedTask
       lifeline.end();
       const failure = await fed;
       if (task.signal?.aborted === true) throw interrupted();
-      // Of what the source of its input throws, it only sees an end. A program that ended by itself says why.
+      // If the source of its input throws, the program only sees an end. A program that ended by itself says why.
       if (failure instanceof SpacktainersError) throw failure;
       return { status, report: report.text.slice("here\n".length), errors };
     },

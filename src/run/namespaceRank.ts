@@ -14,7 +14,7 @@ import type { ContainerProcess } from "./types.ts";
 import type { UnpackContext } from "./unpackedLayers.ts";
 
 /**
- * Makes a rank's program take the place of this process, in a container of our own runner: nothing of ours is left, and the launcher
+ * Makes a rank's program take the place of this process, in a container of our own runner: no process of spacktainers is left, and the launcher
  * watches the program itself. Ranks of one machine share a container.
  *
  * @param leave called when all is ready: the last thing that happens here

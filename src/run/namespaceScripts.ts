@@ -5,7 +5,7 @@
  *
  * `outer` runs as the first process of new user and mount namespaces, as root of the first. It puts the root together, where it still
  * sees the machine's files and programs. In the mode `watched` it has a namespace of process numbers as well, where it can, starts
- * `inner` and waits; in the mode `alone` it becomes `inner`, and in the end the program, so that nothing of ours is left: for ranks,
+ * `inner` and waits; in the mode `alone` it becomes `inner`, and in the end the program, so that no process of spacktainers is left: for ranks,
  * which an MPI launcher watches.
  *
  * `inner` runs in a further user and mount namespace, so that the container cannot undo what `outer` has mounted: mounts that come from

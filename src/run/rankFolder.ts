@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { isSameProcess, startOfProcess } from "../util/processes.ts";
 import { removeTree } from "../util/removeTree.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 
 /** Names whoever started the ranks: when that has ended, so have they. */
 const launcherFile = "launcher";
@@ -29,7 +30,7 @@ export async function rankFolder(key: string, place?: string): Promise<string | 
 }
 
 /** What ranks that belong together have in common: the step of a Slurm job, else who started them. */
-function launchOf(env: NodeJS.ProcessEnv = process.env): string {
+function launchOf(env: NodeJS.ProcessEnv = hostEnvironment()): string {
   const { SLURM_JOB_ID: job, SLURM_STEP_ID: step, SLURM_NODEID: node } = env;
   if (job !== undefined && step !== undefined) return `slurm ${job} ${step} ${node ?? ""}`;
   return `process ${process.ppid} ${startOfProcess(process.ppid) ?? ""}`;

@@ -86,7 +86,7 @@ async function emulatorBinds({ architecture }: ImageConfig, { place }: Image): P
 /** Runtimes to try, in order: those that can do at all what is asked for. Images of Apptainer's own are for it first. */
 function runtimesFor({ image, container }: PreparedRun): readonly Exclude<RuntimeName, "namespace">[] {
   if (container.hostMpi) return ["sarus"];
-  // Docker's daemon starts containers, and cannot hand on a socket of ours.
+  // Docker's daemon starts containers, and cannot hand on a socket of this process.
   const docker = container.launch?.descriptor === undefined ? (["docker"] as const) : [];
   const sarus =
     container.readOnly || container.network === "none" || container.fakeroot ? [] : (["sarus"] as const);
@@ -101,7 +101,7 @@ async function programOf(name: RuntimeName): Promise<string> {
   const program = await findProgram(name);
   if (program === undefined)
     throw new SpacktainersError("RUNTIME_MISSING", `${name} is not installed here`, {
-      hint: "leave out --with to use what there is",
+      hint: "leave out --with to use what is installed",
     });
   return program;
 }
@@ -156,7 +156,7 @@ async function leave({ image, options }: PreparedRun): Promise<void> {
   options.leave?.();
 }
 
-/** What lets the program take the place of this process, where a launcher watches it: nothing of ours has to stay beside it then. */
+/** What lets the program take the place of this process, where a launcher watches it: no process of spacktainers has to stay beside it then. */
 async function replacerFor({ container, options }: PreparedRun): Promise<ProcessReplacer | undefined> {
   return container.isWatched && options.print === undefined ? processReplacer() : undefined;
 }

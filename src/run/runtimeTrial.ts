@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { hostTag } from "../util/processes.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { lastLine, runTool } from "../util/tool.ts";
 import { engineTrouble, importImage } from "./engine.ts";
 import { madeOnce } from "./madeOnce.ts";
@@ -50,7 +51,7 @@ export async function troubleWith(
       facts.mtimeMs,
       release(),
       process.getuid?.(),
-      ...settings.map((variable) => process.env[variable] ?? ""),
+      ...settings.map((variable) => hostEnvironment()[variable] ?? ""),
     ]),
   );
   const folder = join(run.cache, "run");

@@ -12,6 +12,7 @@ import { hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { runTask } from "../util/events.ts";
 import { stopIfAborted } from "../util/interruption.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { lastLine, runTool } from "../util/tool.ts";
 import { withDescriptor } from "./containerProcess.ts";
 import type { ImportContext } from "./engine.ts";
@@ -93,10 +94,10 @@ export function sarusInvocation(program: string, image: string, container: Conta
   if (lacking !== undefined) throw new SpacktainersError("NOT_SUPPORTED", `Sarus cannot ${lacking}`);
   const options = [...(container.tty ? ["--tty"] : []), ...container.binds.map(sarusMount)];
   if (container.hostMpi) options.push("--mpi");
-  const env: NodeJS.ProcessEnv = { ...process.env };
+  const env: NodeJS.ProcessEnv = { ...hostEnvironment() };
   const own = new Map(withDescriptor(container, firstDescriptor).extraEnv);
   // NVIDIA's hook goes by this variable; Slurm sets CUDA_VISIBLE_DEVICES for what a job was given, and Sarus reads that first.
-  if (container.gpu === "nvidia" && process.env.CUDA_VISIBLE_DEVICES === undefined)
+  if (container.gpu === "nvidia" && hostEnvironment().CUDA_VISIBLE_DEVICES === undefined)
     own.set("NVIDIA_VISIBLE_DEVICES", "all");
   for (const [name, value] of own) {
     env[name] = value;

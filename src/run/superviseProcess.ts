@@ -23,7 +23,7 @@ export interface Supervision {
   readonly cwd?: string;
   /** Pipes beyond standard input, output and error, which are ours. */
   readonly extraPipes?: number;
-  /** A file descriptor of ours that the program gets too, under the number given; above those of the pipes. */
+  /** A file descriptor of this process that the program gets too, under the given number; above those of the pipes. */
   readonly descriptor?: { readonly own: number; readonly number: number } | undefined;
   /** Called once the program is started. */
   readonly started?: (child: ChildProcess) => void;

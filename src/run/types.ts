@@ -85,7 +85,7 @@ export interface OwnScript {
 export interface ContainerProcess {
   /** Program and arguments; entrypoint included. */
   readonly argv: readonly [string, ...string[]];
-  /** Of an image that its own scripts start: what they are given. Apptainer runs such an image by itself. */
+  /** For an image that its own scripts start: their arguments. Apptainer runs such an image by itself. */
   readonly ownScript: OwnScript | undefined;
   /** The whole environment, the image's included. */
   readonly env: ReadonlyMap<string, string>;
@@ -103,7 +103,7 @@ export interface ContainerProcess {
   readonly user: Identity;
   /** Root was asked for, whoever runs us. */
   readonly fakeroot: boolean;
-  /** An MPI launcher started us, whether or not the program is told of it; it watches what it started. */
+  /** An MPI launcher started us, whether or not the program learns of it; it watches what it started. */
   readonly isWatched: boolean;
   /** What the program is given of an MPI launcher. */
   readonly launch:

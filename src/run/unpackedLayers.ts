@@ -68,7 +68,7 @@ export async function mergedLayers(image: Image, context: UnpackContext): Promis
   if (parts === undefined)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "an unpacked image cannot be started here: the kernel lets users stack no directories (Linux 5.11 and later do)",
+      "an unpacked image cannot be started here: the kernel does not let users stack directories (Linux 5.11 and later do)",
       { place: image.place, hint: "use --with apptainer, or pack it with spacktainers sif" },
     );
   return unpackMerged(parts, context);
@@ -102,9 +102,9 @@ async function partsOf(image: Image): Promise<readonly Part[] | undefined> {
   return parts;
 }
 
-/** A directory of ours that leads to an unpacked image. */
+/** A directory in our store that leads to an unpacked image. */
 async function linkToDirectory({ apptainerPath }: Image, { directory }: UnpackContext): Promise<string> {
-  if (apptainerPath === undefined) throw new Error("the image is no directory");
+  if (apptainerPath === undefined) throw new Error("the image is not a directory");
   const id = `d${hexOfDigest(digestOf(apptainerPath)).slice(0, 32)}`;
   if (await exists(join(directory, id))) return id;
   await writeAtomically(join(directory, id), async (temporary) => {

@@ -54,7 +54,7 @@ export async function cloneWithAdditions(
           await copy(inner);
           await chmod(join(root, inner), facts.mode & 0o1777);
         } else if (directories.has(inner)) {
-          // Hidden by a directory of ours.
+          // Hidden by a directory that we add.
         } else if (facts.isSymbolicLink()) await symlink(await readlink(join(from, name)), join(root, inner));
         else await link(join(from, name), join(root, inner));
       }

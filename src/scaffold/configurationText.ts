@@ -37,7 +37,7 @@ function cacheLines({ caches, isDemo }: ScaffoldAnswers): readonly string[] {
   return [
     ...(isDemo
       ? [
-          "# Where packages come from, in order. This cache has the packages of the demonstration; put your own in its place:",
+          "# Where packages come from, in order. This cache has the packages of the demo; put your own in its place:",
           "#   - { url: s3://my-build-cache, trust: [keys/my-build-cache.pub] }",
         ]
       : ["# Where packages come from, in order, and who may sign them."]),

@@ -2,7 +2,14 @@ import { configurationFileName } from "../definitions/configuration.ts";
 import type { ScaffoldAnswers } from "./types.ts";
 
 /** The text of a new repository's README: for those who use its containers and those who change them. */
-export function readmeText({ title, example, architectures, registries, isDemo }: ScaffoldAnswers): string {
+export function readmeText({
+  title,
+  example,
+  architectures,
+  registries,
+  isDemo,
+  pipelines,
+}: ScaffoldAnswers): string {
   const name = example?.name ?? "NAME";
   const arch = architectures[0] ?? "amd64";
   const lines = [
@@ -13,7 +20,7 @@ export function readmeText({ title, example, architectures, registries, isDemo }
     "## Use a container",
     "",
     "```sh",
-    "spacktainers list                     # what there is",
+    "spacktainers list                     # list the containers",
     `spacktainers build ${name}`,
     `spacktainers run ${name} -- ${example?.command ?? "COMMAND"}`,
     `spacktainers sif ${name}              # a file for Apptainer`,
@@ -29,10 +36,10 @@ export function readmeText({ title, example, architectures, registries, isDemo }
     "",
     "```sh",
     "spacktainers add simulation 'hdf5+mpi' 'py-numpy@1.26:'",
-    "spacktainers check                    # every mistake, with line and column",
-    "spacktainers plan simulation          # what a build would do",
+    "spacktainers check                    # report every mistake, with line and column",
+    "spacktainers plan simulation          # show what a build would do",
     "spacktainers build simulation",
-    "spacktainers lock simulation          # keep to what was chosen",
+    "spacktainers lock simulation          # record what was chosen, and keep to it",
     "```",
     "",
     "## What is where",
@@ -44,10 +51,15 @@ export function readmeText({ title, example, architectures, registries, isDemo }
     "| `sites/` | clusters |",
     "| `builder/`, `runtime/` | Dockerfiles of base images, for builds by Podman: `spacktainers base build` |",
     "| `schema/` | what editors complete and check with |",
-    ...(isDemo
-      ? ["| `demo/` | the demonstration's build cache; delete it when you have a cache of your own |"]
-      : []),
+    ...(pipelines === undefined ? [] : [pipelinesRow(pipelines)]),
+    ...(isDemo ? ["| `demo/` | the demo's build cache; delete it when you have a cache of your own |"] : []),
     "",
   ];
   return lines.join("\n");
+}
+
+/** Where the pipelines are, and what keeps them true. */
+function pipelinesRow(host: "github" | "gitlab"): string {
+  const files = host === "github" ? "`.github/`" : "`.gitlab-ci.yml`, `.gitlab/`";
+  return `| ${files} | pipelines: what changed is built, tested and published. \`spacktainers ci ${host}\` writes them again after a change of \`${configurationFileName}\` or of a container's name (\`add\` does so by itself), \`spacktainers ci check\` compares |`;
 }

@@ -1,4 +1,4 @@
-/** From decisions to the files of a new repository. Nothing is read or written here. */
+/** Turns decisions into the files of a new repository. Reads and writes nothing. */
 import { configurationFileName } from "../definitions/configuration.ts";
 import { configurationJsonSchema, siteJsonSchema, testsJsonSchema } from "../definitions/jsonSchema.ts";
 import { configurationText } from "./configurationText.ts";

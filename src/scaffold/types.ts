@@ -45,6 +45,8 @@ export interface ScaffoldAnswers {
   /** The first cache is a copy of the demonstration's. */
   readonly isDemo: boolean;
   readonly base: ScaffoldBase;
+  /** Whose pipelines the repository gets; undefined: none. */
+  readonly pipelines: "github" | "gitlab" | undefined;
   readonly registries: readonly ScaffoldRegistry[];
   /** Labels that images are to have. */
   readonly labels: ReadonlyMap<string, string>;

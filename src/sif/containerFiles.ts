@@ -17,7 +17,7 @@ export type DefinitionTexts = Pick<
   "environment" | "runscript" | "startscript" | "test" | "help" | "labels" | "apps"
 >;
 
-/** Of an image that is not made from a definition of the user's. */
+/** For an image that is not made from a user's definition. */
 export const noSections: DefinitionTexts = { labels: new Map(), apps: [] };
 
 /** What is known of a container besides its layers. */

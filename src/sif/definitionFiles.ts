@@ -131,7 +131,7 @@ async function addTree(
       place,
       cause: error,
       ...(/[$`~]/.test(source)
-        ? { hint: "variables, commands and ~ are not filled in: write the path, or use %arguments" }
+        ? { hint: "variables, commands and ~ are not expanded: write the path, or use %arguments" }
         : {}),
     });
   }
@@ -145,7 +145,9 @@ async function addTree(
     return;
   }
   if (!facts.isDirectory())
-    throw new SpacktainersError("DEFINITION_INVALID", `\`${source}\` is no file and no directory`, { place });
+    throw new SpacktainersError("DEFINITION_INVALID", `\`${source}\` is neither a file nor a directory`, {
+      place,
+    });
   const real = await realpath(fileSystemPath(source));
   if (above.includes(real))
     throw new SpacktainersError("DEFINITION_INVALID", `\`${source}\` is a link to a directory it is in`, {

@@ -89,7 +89,7 @@ export async function openLocalImage(path: string, platforms: readonly Platform[
 async function squashfsReader(path: string): Promise<string> {
   const reader = await findProgram("sqfs2tar");
   if (reader !== undefined) return reader;
-  throw new SpacktainersError("RUNTIME_MISSING", "there is no sqfs2tar here, which reads squashfs", {
+  throw new SpacktainersError("RUNTIME_MISSING", "sqfs2tar, which reads squashfs, is not installed here", {
     place: { file: path },
     hint: "install squashfs-tools-ng",
   });
@@ -176,7 +176,7 @@ async function partitionCopy(
   };
 }
 
-/** Of the file system's bytes and of what is said beside them; remembered as long as the file stays as it is. */
+/** Digest of the file system's bytes and of the data beside them; remembered as long as the file stays as it is. */
 async function contentDigest(
   path: string,
   { key, isSettled }: FileState,

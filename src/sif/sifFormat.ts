@@ -90,14 +90,14 @@ export interface SifHeader {
   readonly dataSize: number;
 }
 
-/** What is said of a partition. */
+/** The attributes of a partition. */
 export interface PartitionFacts {
   readonly fileSystem: FileSystem | "unknown";
   readonly use: PartitionType | "unknown";
   readonly architecture: string;
 }
 
-/** What is said of a signature. */
+/** The attributes of a signature. */
 export interface SignatureFacts {
   readonly hash: HashType | "unknown";
   /** Upper-case hexadecimal; empty for signatures of other kinds than OpenPGP. */

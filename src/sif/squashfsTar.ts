@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { lastLine } from "../util/tool.ts";
 
 /**
@@ -8,7 +9,10 @@ import { lastLine } from "../util/tool.ts";
  * @throws {SpacktainersError} `ARCHIVE_INVALID`
  */
 export async function* squashfsTar(program: string, path: string): AsyncGenerator<Buffer, void, void> {
-  const child = spawn(program, ["--no-xattr", path], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, ["--no-xattr", path], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: hostEnvironment(),
+  });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-8192);

@@ -4,6 +4,7 @@ import { stat, statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
 
 /** How the file system is compressed. */
@@ -49,7 +50,7 @@ export async function findSquashfsTool(): Promise<SquashfsTool> {
   throw new SpacktainersError(
     "RUNTIME_MISSING",
     old === undefined
-      ? "there is no program here that writes squashfs"
+      ? "no program that writes squashfs is installed here"
       : `${old} is too old to read a tar stream`,
     { hint: "install squashfs-tools (4.5 or later) or squashfs-tools-ng" },
   );
@@ -128,7 +129,7 @@ export async function runSquashfsTool(
   signal?.throwIfAborted();
   const child = spawn(tool.program, argumentsOf(tool, path, offset, options), {
     stdio: ["pipe", "ignore", "pipe"],
-    env: { ...process.env, SOURCE_DATE_EPOCH: String(time), LC_ALL: "C" },
+    env: { ...hostEnvironment(), SOURCE_DATE_EPOCH: String(time), LC_ALL: "C" },
   });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -11,7 +11,7 @@ import { descriptorDigest, headerDigest, parseSignedFacts } from "./sifIntegrity
 
 /** A signature is a few kilobytes. */
 const largestSignature = 2 ** 20;
-/** Signatures that are looked at; no honest file has more. */
+/** Most signatures that are examined; no honest file has more. */
 const mostSignatures = 64;
 
 /** One signature in a file, and what it is worth. */
@@ -145,7 +145,7 @@ async function checkFacts(
       },
     );
   const facts = parseSignedFacts(text);
-  if (facts === undefined) throw changed("it does not say what it covers in a way known here");
+  if (facts === undefined) throw changed("it says what it covers in an unknown way");
   if (facts.headerDigest !== headerDigest(sif.rawHeader)) throw changed("the header is another one");
   const { link } = signature;
   const group =

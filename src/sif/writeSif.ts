@@ -13,6 +13,7 @@ import { type Digest, digestOf, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { isJsonObject } from "../util/json.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { type ContainerRoot, containerRoot, type DefinitionAdditions, writeRoot } from "./containerRoot.ts";
 import { markName } from "./markSif.ts";
 import { openSif, readObject } from "./openSif.ts";
@@ -78,7 +79,7 @@ const group = 1;
 /** Named so in Apptainer's files; it finds them by these names. */
 const inspectionName = "inspect-metadata.json";
 const configurationName = "oci-config.json";
-/** Documents of ours are small. */
+/** Documents that spacktainers writes are small. */
 const maxDocument = 8 * 2 ** 20;
 
 /**
@@ -116,7 +117,7 @@ export async function writeSquashfs(
     const file = await open(temporary, "r+");
     try {
       const { size } = await file.stat();
-      // What follows the file system is not read by anything; it tells the next run that the file is ours.
+      // What follows the file system is not read by anything; it tells the next run that spacktainers made the file.
       await writeAll(file, squashfsMark, align(size));
     } finally {
       await file.close();
@@ -128,7 +129,7 @@ export async function writeSquashfs(
 /** Where data begin in a file with our table of descriptors. */
 const dataOffset = alignment + descriptorCount * descriptorSize;
 
-/** The last block of a squashfs of ours. */
+/** The last block of a squashfs that spacktainers made. */
 const squashfsMark = Buffer.alloc(alignment);
 squashfsMark.write("\nsquashfs made by spacktainers\n", "latin1");
 
@@ -171,7 +172,7 @@ async function openRoot(image: Image, options: SifOptions): Promise<ContainerRoo
     options.emit?.({
       type: "warning",
       code: "NOTICE",
-      message: `the image sets a variable ${JSON.stringify(name.slice(0, 80))}, which no shell can set: it is left out`,
+      message: `the image sets a variable ${JSON.stringify(name.slice(0, 80))}, which no shell can set; it is left out`,
     });
   return root;
 }
@@ -237,7 +238,7 @@ function executionJson(configBytes: Uint8Array): string | undefined {
   return isJsonObject(execution) ? canonicalJson(execution) : undefined;
 }
 
-/** Marks a file as ours beside what Apptainer reads. */
+/** Marks a file as made by spacktainers, beside what Apptainer reads. */
 function withMark(inspection: object): object {
   return { ...inspection, [madeByAnnotation]: "spacktainers" };
 }
@@ -343,7 +344,7 @@ function contentId(
 /** A signature says when it was made, and a key is not valid before its own time: the clock, unless `SOURCE_DATE_EPOCH` is set. */
 function signatureTime(): number {
   const now = Math.floor(Date.now() / 1000);
-  const { SOURCE_DATE_EPOCH: wanted } = process.env;
+  const { SOURCE_DATE_EPOCH: wanted } = hostEnvironment();
   return wanted === undefined || !/^[0-9]{1,11}$/.test(wanted) ? now : Number(wanted);
 }
 
@@ -384,7 +385,7 @@ function align(offset: number): number {
   return Math.ceil(offset / alignment) * alignment;
 }
 
-/** An earlier SIF of ours says so in the document that `apptainer inspect` reads. */
+/** An earlier SIF of spacktainers says so in the document that `apptainer inspect` reads. */
 export async function isOurSif(path: string): Promise<boolean> {
   const sif = await openSif(path).catch(() => undefined);
   if (sif === undefined) return false;

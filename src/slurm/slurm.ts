@@ -2,6 +2,7 @@
 import { open } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { findProgram, runTool } from "../util/tool.ts";
 
 /** Milliseconds from one look at a job to the next; what is asked often makes a controller slow for everybody. */
@@ -40,7 +41,7 @@ export const finalStates: ReadonlySet<string> = new Set([
 
 /** Whether jobs can be submitted from here: by whoever's own search path has `sbatch`, which {@link submitJob} goes by. */
 export async function canSubmit(): Promise<boolean> {
-  return (await findProgram("sbatch", process.env.PATH ?? "")) !== undefined;
+  return (await findProgram("sbatch", hostEnvironment().PATH ?? "")) !== undefined;
 }
 
 /**
@@ -56,7 +57,7 @@ export async function submitJob(
   script: string,
   directory: string,
   options: readonly string[] = [],
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = hostEnvironment(),
 ): Promise<string> {
   async function* text(): AsyncGenerator<Uint8Array, void, void> {
     yield Buffer.from(script);

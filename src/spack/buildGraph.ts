@@ -1,4 +1,4 @@
-/** What of a locked environment has to be built, in which order, and what that takes: pure functions of the lock. */
+/** Which packages of a locked environment have to be built, in which order, and at what cost: pure functions of the lock. */
 import { runtimeTypes } from "../spec/closure.ts";
 import type { ConcreteEdge, ConcreteSpec, DagHash, DependencyType, SpecGraph } from "../spec/concrete.ts";
 import { briefSpec } from "../spec/concrete.ts";

@@ -102,7 +102,7 @@ export interface FollowedLog {
   stop(): Promise<void>;
 }
 
-/** How often a log is looked at, in milliseconds. */
+/** How often a log is read, in milliseconds. */
 const interval = 300;
 /** Longest line that is kept; the rest of it is left out. */
 const longestLine = 8192;

@@ -9,7 +9,7 @@ interface Reason {
   readonly causes: readonly string[];
 }
 
-/** Most reasons that are told. */
+/** Most reasons that are reported. */
 const mostReasons = 8;
 
 /**

@@ -24,7 +24,7 @@ export interface EnvironmentAdditions {
 }
 
 /**
- * The text of the environment. Everything of the manifest stays, but: there is no view (images have ours), relative paths
+ * The text of the environment. Everything of the manifest stays, but: there is no view (images have their own), relative paths
  * start from where the manifest lies, and packages are built where we say.
  *
  * @param text of a manifest in which no problem was found

@@ -10,6 +10,7 @@ import { hostPath } from "../util/hostPath.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { redactUrl } from "../util/redact.ts";
 import { removeIfPossible } from "../util/removeIfPossible.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { findProgram, lastLine, runTool, type ToolResult } from "../util/tool.ts";
 
 /** Files of a source, on this machine. */
@@ -52,7 +53,7 @@ export async function openCheckout(
 ): Promise<Checkout> {
   const git = await findProgram("git");
   if (git === undefined)
-    throw new SpacktainersError("RUNTIME_MISSING", `git is not installed, which fetches ${what}`, {
+    throw new SpacktainersError("RUNTIME_MISSING", `git, which fetches ${what}, is not installed`, {
       hint: "apt-get install git",
     });
   const run = (args: readonly string[]): Promise<ToolResult> =>
@@ -92,7 +93,7 @@ const gitSettings = [
 
 function gitEnvironment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {
-    ...process.env,
+    ...hostEnvironment(),
     PATH: hostPath(),
     LC_ALL: "C",
     GIT_TERMINAL_PROMPT: "0",
@@ -109,7 +110,7 @@ async function folderAsItIs(source: GitSource, what: string, run: Git): Promise<
   if (isRemoteAddress(source.url))
     throw new SpacktainersError(
       "CONFIG_INVALID",
-      `it is not said which commit of ${redactUrl(source.url)} to use`,
+      `nothing says which commit of ${redactUrl(source.url)} to use`,
       {
         place: source.place,
         hint: "add `ref:` with a branch or tag, or `commit:`",
@@ -162,7 +163,7 @@ async function commitOf(
     options.emit({
       type: "warning",
       code: failure.code,
-      message: `what \`${ref}\` of ${what} is today could not be asked; the commit of last time, ${known.slice(0, 12)}, is used: ${failure.message}`,
+      message: `could not ask what \`${ref}\` of ${what} is today; the commit of last time, ${known.slice(0, 12)}, is used: ${failure.message}`,
       place: source.place,
     });
     return known;
@@ -178,7 +179,7 @@ async function commitOf(
       {
         place: source.place,
         hint: /^[0-9a-f]{6,39}$/.test(ref)
-          ? "a commit is written with all of its 40 digits"
+          ? "write a commit with all of its 40 digits"
           : "see: git ls-remote",
       },
     );

@@ -1,6 +1,7 @@
-/** What of this machine Spack needs, and what of it is not there. */
+/** The tools of this machine that Spack needs, and those that are missing. */
 import { SpacktainersError } from "../util/errors.ts";
 import { hostPath } from "../util/hostPath.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { runTool } from "../util/tool.ts";
 
 /** A program that is needed. */
@@ -79,7 +80,7 @@ export function missingTools(output: string, where: string): SpacktainersError |
  */
 export async function requireBuildTools(path?: string): Promise<void> {
   const asked = await runTool(["/bin/sh", "-c", toolsScript], {
-    env: { ...process.env, PATH: path ?? hostPath() },
+    env: { ...hostEnvironment(), PATH: path ?? hostPath() },
     timeout: 60_000,
   });
   const missing = missingTools(asked.stdout, "here");

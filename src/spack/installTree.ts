@@ -43,7 +43,7 @@ export async function readInstallTree(path: string): Promise<InstallTree> {
   const start = await realpath(path).catch(() => path);
   const root = (await below(start)) ?? (await above(start));
   if (root === undefined)
-    throw new SpacktainersError("NOT_FOUND", "there is no install tree of Spack's here", {
+    throw new SpacktainersError("NOT_FOUND", "there is no Spack install tree here", {
       place: { file: path },
       hint: "name the folder that `spack config get config` calls install_tree: root, or the prefix of a package: spack location -i NAME",
     });

@@ -105,7 +105,7 @@ export function machineOf({ container }: Pick<Spack, "container">): string {
   return container === undefined ? "this machine" : `the builder image ${container.image}`;
 }
 
-/** Nothing is fetched for Spack's own needs: its solver is at hand, and signatures are ours to make and to check. */
+/** Nothing is fetched for Spack's own needs: its solver is available, and spacktainers makes and checks signatures itself. */
 export const bootstrap: JsonObject = { enable: true, sources: [], trusted: {} };
 
 /** `repos:` with these repositories, the first preferred. */

@@ -32,7 +32,7 @@ export async function packInstalled(
   if (tree.generation !== spack.dialect)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `Spack ${tree.generation} has made this install tree, and the Spack of the configuration is ${spack.version}`,
+      `Spack ${tree.generation} made this install tree, but the configured Spack is ${spack.version}`,
       {
         place: { file: tree.root },
         hint: `name one of its own generation: spack: { ref: ${tree.generation === "0.x" ? "v0.23.1" : "v1.1.0"} } in spacktainers.yaml`,

@@ -49,7 +49,7 @@ export async function findPython(candidates?: readonly string[]): Promise<Python
   throw new SpacktainersError(
     "RUNTIME_MISSING",
     tooOld === undefined
-      ? "there is no python3 here, which Spack needs"
+      ? "Spack needs python3, which is not here"
       : `Spack needs Python ${oldest.join(".")} or newer, and ${tooOld}`,
     { hint: "apt-get install python3" },
   );

@@ -5,7 +5,7 @@ import type { BuildTask, Executor, TaskEnd, TaskHandle } from "./executors/execu
 import type { WorkEstimate } from "./workEstimate.ts";
 
 /**
- * What a failure means for the rest. `finish`: what runs goes on, nothing else begins. `keep-going`: everything that does not
+ * What a failure means for the rest. `finish`: what runs continues, nothing else starts. `keep-going`: everything that does not
  * depend on it is still built. `stop`: what runs is stopped.
  */
 export type FailurePolicy = "finish" | "keep-going" | "stop";
@@ -20,7 +20,7 @@ export interface Schedule {
   /** Cores of the machine, shared by what is built at a time; with an executor where nothing is shared, of each package. */
   readonly cores: number;
   readonly onFailure: FailurePolicy;
-  /** Of what is ready, what the most depends on begins first. */
+  /** Among the ready packages, the one that most others depend on starts first. */
   readonly estimate: Pick<WorkEstimate, "remaining">;
   /** The work on a package, with so many cores. */
   task(node: BuildNode, cores: number): BuildTask | Promise<BuildTask>;

@@ -2,13 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { digestSchema } from "../spec/hashSchemas.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
-import { digestOf, hexOfDigest } from "../util/digest.ts";
+import { type Digest, digestOf, hexOfDigest } from "../util/digest.ts";
 import { redactUrl } from "../util/redact.ts";
 import { spackHome } from "./folders.ts";
 import type { SpackRecord } from "./spack.ts";
 
-/** What of a Spack is worth publishing: no paths of this machine. */
+/** The part of a Spack's record that is worth publishing: no paths of this machine. */
 export interface PublicSpackRecord {
   readonly version: string;
   /** Undefined for a repository on this machine. */
@@ -20,6 +21,8 @@ export interface PublicSpackRecord {
     readonly url: string | undefined;
     readonly commit: string | undefined;
   }[];
+  /** The builder image that packages were chosen or built in; undefined: on the machine itself. */
+  readonly builder: { readonly image: string | undefined; readonly digest: Digest | undefined } | undefined;
 }
 
 const word = z.string().max(4096);
@@ -34,6 +37,12 @@ export const spackRecordSchema = z.strictObject({
   url: word.optional(),
   commit,
   repositories: z.array(z.strictObject({ namespace: word, url: word.optional(), commit })).max(1000),
+  builder: z
+    .strictObject({
+      image: word.optional(),
+      digest: digestSchema.optional(),
+    })
+    .optional(),
 });
 
 /** The part of a record that others may see. Files that are not those of a commit have none. */
@@ -47,6 +56,10 @@ export function publicRecord(record: SpackRecord): PublicSpackRecord {
       url: publicAddress(url),
       commit: modified ? undefined : own,
     })),
+    builder: record.builder && {
+      image: isPathOfMachine(record.builder.image) ? undefined : record.builder.image,
+      digest: record.builder.digest,
+    },
   };
 }
 
@@ -61,8 +74,11 @@ export function readSpackRecord(read: z.output<typeof spackRecordSchema>): Publi
       url: one.url,
       commit: one.commit,
     })),
+    builder: read.builder && { image: read.builder.image, digest: read.builder.digest },
   };
 }
+
+const isPathOfMachine = (image: string): boolean => /^\.{0,2}\//.test(image) || image.endsWith(".sif");
 
 function publicAddress(url: string): string | undefined {
   return /^(?:https?|ssh):\/\/|^[^/@]+@[^/:]+:/.test(url) ? redactUrl(url) : undefined;
@@ -72,7 +88,7 @@ function fileOf(lockText: string): string {
   return join(spackHome(), "records", `${hexOfDigest(digestOf(lockText))}.json`);
 }
 
-/** Remembers with which Spack a lock was made, or its packages were built. Never fails: it is told, not needed. */
+/** Remembers with which Spack a lock was made, or its packages were built. Never fails: the record is informative, not needed. */
 export async function rememberSpack(lockText: string, record: SpackRecord): Promise<void> {
   await writeFileAtomically(fileOf(lockText), JSON.stringify(publicRecord(record))).catch(() => {});
 }

@@ -1,4 +1,4 @@
-/** A real Spack, at hand: at a pinned commit, with pinned recipes and its solver, apart from any other Spack of the user's. */
+/** A real Spack, ready to use: at a pinned commit, with pinned recipes and its solver, apart from any other Spack of the user's. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -11,9 +11,10 @@ import {
 } from "../definitions/spackConfiguration.ts";
 import type { HttpClient } from "../net/http.ts";
 import type { Dialect } from "../spec/abstract.ts";
-import { digestOf, hexOfDigest } from "../util/digest.ts";
+import { type Digest, digestOf, hexOfDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { runTool } from "../util/tool.ts";
 import type { BuilderContainer } from "./container/builderContainer.ts";
 import { type BuilderChoice, openBuilderContainer } from "./container/openBuilderContainer.ts";
@@ -100,6 +101,8 @@ export interface SpackRecord {
     readonly commit: string | undefined;
     readonly modified: boolean;
   }[];
+  /** The builder image that it runs in; undefined: on the machine itself. */
+  readonly builder: { readonly image: string; readonly digest: Digest | undefined } | undefined;
 }
 
 /** Oldest Spack whose commands, locks and caches are used here. */
@@ -203,12 +206,18 @@ function pythonRunner(
   return (args, env) => {
     const paths = args.filter((arg) => arg.startsWith("/"));
     const { argv, variables } = container.wrap({ argv: [python.executable, ...args], env, cwd: home, paths });
-    return runTool(argv, { env: { ...process.env, ...variables } });
+    return runTool(argv, { env: { ...hostEnvironment(), ...variables } });
   };
 }
 
 /** What a Spack is. */
-export function recordOf({ version, checkout, solver, repositories }: Spack): SpackRecord {
+export async function recordOf({
+  version,
+  checkout,
+  solver,
+  repositories,
+  container,
+}: Spack): Promise<SpackRecord> {
   return {
     version,
     url: checkout.url,
@@ -221,6 +230,8 @@ export function recordOf({ version, checkout, solver, repositories }: Spack): Sp
       commit,
       modified,
     })),
+    builder:
+      container === undefined ? undefined : { image: container.image, digest: await container.digest() },
   };
 }
 

@@ -1,6 +1,7 @@
 /** Command lines of Spack, and the environment they run in: nothing of the user's or the site's configuration gets in. */
 import { join } from "node:path";
 import { hostPath } from "../util/hostPath.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { innerPath } from "./container/engineCommands.ts";
 import type { Spack } from "./spack.ts";
 
@@ -13,11 +14,11 @@ export interface SpackCommand {
 /** What a command works with: an environment, or a configuration scope without one. */
 export type SpackContext = { readonly environment: string } | { readonly scope: string };
 
-/** What of our environment a build may see: the machine and its network, not how somebody has set up their shell. */
+/** The variables that a build may see: the machine and its network, not how somebody has set up their shell. */
 const passed =
   /^(?:HOME|USER|LOGNAME|TZ|TMPDIR|TERM|SSL_CERT_FILE|SSL_CERT_DIR|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|(?:https?|ftp|no|all)_proxy|(?:HTTPS?|FTP|NO|ALL)_PROXY|SSH_AUTH_SOCK)$/;
 
-/** The same for a builder image, which has certificates, users and temporary files of its own, and gets at no agent of ours. */
+/** The same for a builder image, which has certificates, users and temporary files of its own, and cannot reach an agent of this user. */
 const passedInside = /^(?:TZ|TERM|(?:https?|ftp|no|all)_proxy|(?:HTTPS?|FTP|NO|ALL)_PROXY)$/;
 
 /** The environment of Spack's processes. */
@@ -29,7 +30,7 @@ export function spackEnvironment(
     folders,
     container,
   }: Pick<Spack, "checkout" | "python" | "solver" | "folders" | "container">,
-  ours: NodeJS.ProcessEnv = process.env,
+  ours: NodeJS.ProcessEnv = hostEnvironment(),
 ): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {};
   const names = container === undefined ? passed : passedInside;

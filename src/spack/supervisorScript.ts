@@ -9,7 +9,7 @@
  *
  * Its argument is the task as JSON, or the absolute path of a file with it. With `report`, the path of a file that gets the
  * reports, there is no life line either: that is how it runs in a batch system. `env` replaces the environment. What a command's
- * `cleanup` says is run when it is ended from outside: it ends what is no child of ours.
+ * `cleanup` says is run when it is ended from outside: it ends what is not a child of the supervisor.
  */
 export const supervisorScript = `
 import ctypes, json, os, select, signal, sys, time

@@ -98,7 +98,7 @@ function dependsOnItself(node: ConcreteSpec): SpacktainersError {
     `${briefSpec(node)} depends on itself, through others or not`,
     {
       place: { spec: briefSpec(node) },
-      hint: "no Spack says so: the cache's index was changed; make it anew with spack buildcache update-index",
+      hint: "no Spack says so: the cache's index was changed; make it again with spacktainers cache index",
     },
   );
 }

@@ -167,7 +167,7 @@ function constrainOldDependencies(a: SpecNode, b: AbstractSpec, relation: Relati
     }
     const [own] = a.dependencies.filter((each) => each.spec.name === name);
     if (own === undefined) continue;
-    // The nodes are looked up anew, which can give another of that name, or the root itself.
+    // The nodes are looked up again, which can give another of that name, or the root itself.
     const left = lookup(a, name, relation);
     const right = lookup(b, name, relation);
     const nodes: readonly SpecNode[] = [a, ...a.dependencies.map((each) => each.spec)];

@@ -224,7 +224,7 @@ class Parser {
   /** What stands between `[` and `]`. */
   private edgeAttributes(opening: Token): EdgeAttributes {
     const attributes: EdgeAttributes = { ...noAttributes };
-    // Of an attribute given twice the last one counts, and only that one is looked at.
+    // If an attribute is given twice, the last one applies, and only that one is read.
     const given = new Map<string, Token>();
     for (;;) {
       const end = this.next("edgeEnd");

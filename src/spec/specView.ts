@@ -160,7 +160,7 @@ class Views {
   }
 }
 
-/** A dependency that is not at hand: only its name and hash are known. */
+/** A dependency that is not loaded: only its name and hash are known. */
 function unknownNode(name: string, hash: string, dialect: Dialect): SpecView {
   return {
     name,

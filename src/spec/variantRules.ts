@@ -33,7 +33,7 @@ function oldSatisfies(a: VariantConstraint, b: VariantConstraint): boolean {
     const wanted = oldBoolean(b);
     return wanted === "*" || wanted === a.values[0];
   }
-  // What was written without a definition at hand could still become anything.
+  // A spec written without the variant's definition could still become anything.
   if (a.kind === "multi" && !a.exact) return true;
   const values = oldValues(b);
   if (a.kind === "single") {

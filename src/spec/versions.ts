@@ -81,7 +81,7 @@ export function parseVersionSet(text: string, dialect: Dialect): VersionSet {
     if (parts.length > 1 && item.kind === "git" && item.assigned === undefined)
       throw new SpacktainersError(
         "VERSION_SYNTAX",
-        `which version ${part} is, to stand in a list, is not known`,
+        `it is not known which version ${part} is, so it cannot be in a list`,
         {
           hint: `say it: ${part}=1.2`,
         },

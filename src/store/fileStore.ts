@@ -55,7 +55,7 @@ export function openFileStore(location: string, options: StoreOptions): Store {
         if (facts.size > BigInt(maxBytes))
           throw new SpacktainersError("CACHE_INVALID", `the file is larger than ${maxBytes} bytes`, {
             place: { file: at(path) },
-            hint: "what belongs there is never so large; it is damaged, or something else lies in its place",
+            hint: "this file is never that large; it is damaged, or something else is in its place",
           });
         return { status: "found", bytes: await readAll(file, Number(facts.size)), version: found };
       } finally {

@@ -4,8 +4,10 @@ import { ContentChanged } from "../net/byteStream.ts";
 import { notFound, statusFailure, transportFailure } from "../net/failure.ts";
 import { type RetryPolicy, TransientFailure } from "../net/retry.ts";
 import { openSdkHandler } from "../net/sdkHandler.ts";
+import { sdkIdentity } from "../net/sdkIdentity.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
+import { hostEnvironment, setProcessVariable } from "../util/surroundings.ts";
 import type { StoreOptions, StoreSource } from "./store.ts";
 import { storePath } from "./storePath.ts";
 
@@ -102,10 +104,10 @@ async function makeClient(
   signal: AbortSignal | undefined,
 ): Promise<{ sdk: Sdk; client: S3Client }> {
   // The SDK prints a notice about coming Node versions; what we support is our own decision.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+  setProcessVariable("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true");
   const sdk = await import("@aws-sdk/client-s3");
   const { endpoint, region, profile, anonymous } = source.s3 ?? {};
-  const elsewhere = endpoint ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
+  const elsewhere = endpoint ?? hostEnvironment().AWS_ENDPOINT_URL_S3 ?? hostEnvironment().AWS_ENDPOINT_URL;
   const config: S3ClientConfig = {
     // We count attempts ourselves, as for HTTP.
     maxAttempts: 1,
@@ -115,8 +117,8 @@ async function makeClient(
     responseChecksumValidation: "WHEN_REQUIRED",
     logger: silent,
     requestHandler: openSdkHandler({ signal }) as S3ClientConfig["requestHandler"] & object,
-    ...(elsewhere === undefined ? {} : { forcePathStyle: true }),
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...sdkIdentity(),
+    ...(elsewhere === undefined ? {} : { forcePathStyle: true, endpoint: elsewhere }),
     ...(region === undefined ? {} : { region }),
     ...(profile === undefined ? {} : { profile }),
   };
@@ -172,7 +174,7 @@ function s3Failure(thrown: unknown, url: string, bucket: string, signal: AbortSi
     code?: string;
     $metadata?: { httpStatusCode?: number };
   };
-  // The SDK's exceptions carry the whole exchange, signed headers included: none of that may get into ours.
+  // The SDK's exceptions carry the whole exchange, signed headers included: none of that may get into our errors.
   const cause = Object.assign(new Error(`${name}: ${message}`), code === undefined ? {} : { code });
   const status = $metadata?.httpStatusCode;
   const place = { url };

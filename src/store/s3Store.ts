@@ -5,6 +5,7 @@ import { downloadBytes } from "../net/download.ts";
 import { transportFailure } from "../net/failure.ts";
 import { withRetries } from "../net/retry.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { refusalMeansAbsence } from "./refusalMeansAbsence.ts";
 import { NotModified, openBucket, RangeNotSatisfiable } from "./s3Bucket.ts";
 import { openS3Writer } from "./s3Writer.ts";
@@ -66,7 +67,7 @@ export function openS3Store(source: StoreSource, options: StoreOptions): Store {
   return {
     kind: "s3",
     url: root,
-    id: `${root} ${source.s3?.endpoint ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL ?? ""}`,
+    id: `${root} ${source.s3?.endpoint ?? hostEnvironment().AWS_ENDPOINT_URL_S3 ?? hostEnvironment().AWS_ENDPOINT_URL ?? ""}`,
     locate,
     localFile: () => undefined,
     async get(path, { maxBytes, version }) {

@@ -43,7 +43,7 @@ export function openS3Writer(bucket: Bucket): StoreWriter {
     ).then(
       ({ ETag }) => ETag,
       (thrown) => {
-        // Who may not list the bucket is told that access is denied to what is not there.
+        // A user who may not list the bucket gets "access denied" for what is not there.
         if (thrown instanceof SpacktainersError && ["NOT_FOUND", "ACCESS_DENIED"].includes(thrown.code))
           return undefined;
         throw thrown;

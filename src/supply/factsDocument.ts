@@ -98,6 +98,7 @@ const document = z.strictObject({
       repositories: z
         .array(z.strictObject({ namespace: word, url: text.optional(), commit: word.optional() }))
         .max(1000),
+      builder: z.strictObject({ image: text.optional(), digest: digest.optional() }).optional(),
     })
     .optional(),
   toolVersion: word.optional(),
@@ -230,6 +231,10 @@ export function readFacts(bytes: Uint8Array, where: string): BuiltImageFacts {
       url: rest.spack.url,
       commit: rest.spack.commit,
       repositories: rest.spack.repositories.map(({ namespace, url, commit }) => ({ namespace, url, commit })),
+      builder: rest.spack.builder && {
+        image: rest.spack.builder.image,
+        digest: rest.spack.builder.digest,
+      },
     },
     toolVersion: rest.toolVersion,
   };

@@ -91,6 +91,8 @@ export interface SpackFacts {
     readonly url: string | undefined;
     readonly commit: string | undefined;
   }[];
+  /** The builder image that it ran in; undefined where it ran on the machine itself. */
+  readonly builder?: { readonly image: string | undefined; readonly digest: Digest | undefined } | undefined;
 }
 
 /** An image whose packages were put on another base. */

@@ -6,6 +6,7 @@ import type { BundleWithDsseEnvelope } from "@sigstore/bundle";
 import { SpacktainersError } from "../util/errors.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { redactUrl } from "../util/redact.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { inTotoPayloadType } from "./dsse.ts";
 import type { Statement } from "./statement.ts";
 import type { Signer } from "./verifyImage.ts";
@@ -28,7 +29,7 @@ const retry = 2;
  * Whether this environment gives an identity to sign with: GitHub Actions with `id-token: write`, or a token in
  * `SIGSTORE_ID_TOKEN` (GitLab's `id_tokens`, audience `sigstore`).
  */
-export function hasAmbientIdentity(env: NodeJS.ProcessEnv = process.env): boolean {
+export function hasAmbientIdentity(env: NodeJS.ProcessEnv = hostEnvironment()): boolean {
   const isSet = (name: string): boolean => env[name] !== undefined && env[name] !== "";
   return (
     isSet("SIGSTORE_ID_TOKEN") ||
@@ -45,7 +46,7 @@ export function hasAmbientIdentity(env: NodeJS.ProcessEnv = process.env): boolea
  */
 export async function openKeylessSigning(
   services: KeylessServices = {},
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = hostEnvironment(),
 ): Promise<(statement: Statement) => Promise<JsonObject>> {
   if (!hasAmbientIdentity(env))
     throw new SpacktainersError("NOT_SUPPORTED", "there is no identity to sign with here", {
@@ -80,7 +81,7 @@ export async function openKeylessSigning(
       });
     }
     const json: unknown = bundleToJSON(bundle);
-    if (!isJsonObject(json)) throw new SpacktainersError("INTERNAL", "a bundle is no JSON object");
+    if (!isJsonObject(json)) throw new SpacktainersError("INTERNAL", "a bundle is not a JSON object");
     return json;
   };
 }

@@ -1,7 +1,7 @@
 /** Where an image came from: SLSA provenance, version 1 (slsa.dev/spec/v1.0/provenance). */
 import { type Digest, hexOfDigest } from "../util/digest.ts";
 import { type Component, componentsOf } from "./components.ts";
-import type { BuiltImageFacts, ImageFacts, RebasedImage } from "./imageFacts.ts";
+import type { BuiltImageFacts, ImageFacts, RebasedImage, SpackFacts } from "./imageFacts.ts";
 import { purl } from "./purl.ts";
 import { predicateTypes, type Statement, statement } from "./statement.ts";
 
@@ -27,7 +27,7 @@ interface Resource {
  * The statement on how an image was made: what was asked for, and everything that was used, by digest. The same facts give
  * the same statement: it has no times, which would say nothing that can be checked.
  *
- * Of a rebased image it is the rebasing: from that image and this base. Where the packages are from is told by the provenance
+ * Of a rebased image it is the rebasing: from that image and this base. The origin of the packages is in the provenance
  * of that image, which its builder vouches for.
  *
  * @returns undefined when nothing says who built the image: then nobody can vouch for it
@@ -136,7 +136,7 @@ function resources(facts: ImageFacts): readonly Resource[] {
   return [...listed, ...componentResources(componentsOf(facts))];
 }
 
-/** The Spack and the recipes that packages were chosen and built with, by commit. */
+/** The Spack and the recipes that packages were chosen and built with, by commit, and the image that they were built in. */
 function spackResources({ spack }: ImageFacts): readonly Resource[] {
   if (spack === undefined) return [];
   const resource = (
@@ -152,7 +152,15 @@ function spackResources({ spack }: ImageFacts): readonly Resource[] {
     ...spack.repositories.flatMap(({ namespace, url, commit }) =>
       resource(`recipes ${namespace}`, url, commit),
     ),
+    ...builderResource(spack.builder),
   ];
+}
+
+/** The image that packages were compiled in. */
+function builderResource(builder: SpackFacts["builder"]): readonly Resource[] {
+  if (builder?.digest === undefined) return [];
+  const name = builder.image === undefined ? "builder image" : `builder image ${builder.image}`;
+  return [{ name, digest: { sha256: hexOfDigest(builder.digest) } }];
 }
 
 /** What was downloaded, by digest. */

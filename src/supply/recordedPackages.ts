@@ -1,4 +1,4 @@
-/** What a bill of materials of ours says of Spack packages, read back: what an image itself does not tell of them. */
+/** What a bill of materials of spacktainers says about Spack packages, read back: what the image itself does not say about them. */
 import { type DagHash, parseDagHash } from "../spec/concrete.ts";
 import { parseDigest } from "../util/digest.ts";
 import { isJsonObject, type Json, type JsonObject } from "../util/json.ts";

@@ -68,7 +68,7 @@ export function readVerificationKeys(pem: string, place: Place): readonly Verifi
       });
     const end = lines.indexOf(`-----END ${label}-----`, at);
     if (end < 0 || !/^(?:RSA )?PUBLIC KEY$/.test(label))
-      throw new SpacktainersError("KEY_INVALID", `this is no public key: ${label.toLowerCase()}`, {
+      throw new SpacktainersError("KEY_INVALID", `this is not a public key: ${label.toLowerCase()}`, {
         place: here,
         hint: pemHint,
       });
@@ -102,7 +102,9 @@ export async function readSigningKey(
   if (block === null) throw new SpacktainersError("KEY_INVALID", "not a private key in PEM", { place });
   const [, label = "", body = ""] = block;
   if (!label.includes("PRIVATE KEY"))
-    throw new SpacktainersError("KEY_INVALID", `this is no private key: ${label.toLowerCase()}`, { place });
+    throw new SpacktainersError("KEY_INVALID", `this is not a private key: ${label.toLowerCase()}`, {
+      place,
+    });
   const encrypted = label.startsWith("ENCRYPTED") || /\bENCRYPTED\b/.test(pem);
   const given = encrypted ? password() : undefined;
   if (encrypted && given === undefined)

@@ -9,7 +9,7 @@ import { dsseMediaType, type Envelope, largestEnvelope, readEnvelope } from "./d
 import { bundleMediaType, readBundle } from "./sigstoreBundle.ts";
 import { largestPayload, signatureArtifactType, simpleSigningMediaType } from "./simpleSigning.ts";
 
-/** More artifacts of one type on an image, or layers in one, are not looked at: nobody signs an image so often. */
+/** More artifacts of one type on an image, or layers in one, are not read: nobody signs an image so often. */
 const mostArtifacts = 200;
 
 /** A signature's payload with the layer that carries the signature. */

@@ -179,7 +179,7 @@ async function verifiedSignatures(
       refused.push(
         new SpacktainersError("IDENTITY_MISMATCH", "a trusted key's signature is for another image", {
           place,
-          hint: "somebody attached the signature of one image to another; do not use it before you know why",
+          hint: "somebody attached the signature of one image to another; do not use the image before you know why",
         }),
       );
     else if (

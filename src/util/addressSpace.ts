@@ -11,7 +11,7 @@ import { formatBytes } from "./formatBytes.ts";
 const processBytes = 1.4 * 2 ** 30;
 const threadBytes = 0.9 * 2 ** 30;
 
-/** By which a memory of WebAssembly gets no guard regions around it. */
+/** V8 option that gives a WebAssembly memory no guard regions. */
 export const withoutGuards = "--disable-wasm-trap-handler";
 
 /** Address space of a memory of WebAssembly in bytes: with its guard regions, and without, where it may be no larger than we need. */

@@ -42,7 +42,7 @@ export function openBlobStore(directory: string, clock: Clock = systemClock): Bl
       const file = path(digest);
       const now = new Date(clock());
       const used = utimes(file, now, now).catch((error: NodeJS.ErrnoException) => {
-        // A store that belongs to somebody else, or cannot be written to, can be read all the same.
+        // A store that belongs to another user, or cannot be written to, can still be read.
         if (!["EPERM", "EACCES", "EROFS"].includes(error.code ?? "")) throw error;
         return access(file, constants.R_OK);
       });

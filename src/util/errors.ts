@@ -149,7 +149,7 @@ export function oneError(errors: readonly SpacktainersError[]): SpacktainersErro
   return first !== undefined && errors.length === 1 ? first : new SpacktainersErrors(errors);
 }
 
-/** Everything that something thrown says is wrong, at least one error; what is no error of ours as {@link asSpacktainersError}. */
+/** All errors in something thrown, at least one; anything but a SpacktainersError goes through {@link asSpacktainersError}. */
 export function errorsOf(thrown: unknown, place: Place = {}): readonly SpacktainersError[] {
   if (thrown instanceof SpacktainersErrors && thrown.errors.length > 0) return thrown.errors;
   return [asSpacktainersError(thrown, place)];
@@ -197,6 +197,32 @@ function isOutOfMemory(thrown: Error, code: string | undefined): boolean {
   return thrown instanceof RangeError && /^WebAssembly\.|^Array buffer allocation/.test(thrown.message);
 }
 
+/** Errors of the system that say that a limit of the shell, of the job or of the machine is reached. */
+function limitReached(
+  code: string | undefined,
+  syscall: string | undefined,
+): { readonly message: string; readonly hint: string } | undefined {
+  if (code === "EMFILE" || code === "ENFILE")
+    return {
+      message:
+        code === "EMFILE"
+          ? "too many files are open for one process"
+          : "too many files are open on this machine",
+      hint: "raise the limit (ulimit -n 1024); --jobs 1 needs fewer",
+    };
+  if (code === "EFBIG")
+    return {
+      message: "the file would be larger than files may be",
+      hint: "raise the limit of the shell or the job (ulimit -f unlimited), or use a file system that has larger files",
+    };
+  if (code === "EAGAIN" && syscall?.startsWith("spawn") === true)
+    return {
+      message: "no more processes can be started",
+      hint: "look at the limits of the user, the shell and the job (ulimit -u)",
+    };
+  return undefined;
+}
+
 /** Turns anything thrown into a {@link SpacktainersError}; system errors get a readable message, the rest `INTERNAL`. */
 export function asSpacktainersError(thrown: unknown, place: Place = {}): SpacktainersError {
   if (thrown instanceof SpacktainersError) return thrown;
@@ -218,13 +244,26 @@ export function asSpacktainersError(thrown: unknown, place: Place = {}): Spackta
     if (isOutOfMemory(thrown, code))
       return new SpacktainersError("OUT_OF_MEMORY", `there is not enough memory (${thrown.message})`, {
         place,
-        hint: "--jobs 1 needs less; look at the limits of the shell (ulimit -v) or of the job",
+        hint: "--jobs 1 needs less; check the limits of the shell (ulimit -v) or of the job",
         cause: thrown,
       });
     if (code === "ENOENT")
       return new SpacktainersError("NOT_FOUND", "no such file", { place: at, cause: thrown });
     if (code === "EACCES" || code === "EPERM")
       return new SpacktainersError("ACCESS_DENIED", "permission denied", { place: at, cause: thrown });
+    if (code === "EROFS")
+      return new SpacktainersError("ACCESS_DENIED", "the file system is read-only", {
+        place: at,
+        cause: thrown,
+      });
+    const limit = limitReached(code, syscall);
+    if (limit !== undefined)
+      return new SpacktainersError("IO", limit.message, {
+        // Which file it was is chance.
+        place: code === "EFBIG" ? at : place,
+        hint: limit.hint,
+        cause: thrown,
+      });
     if (code !== undefined && (path !== undefined || syscall !== undefined))
       return new SpacktainersError("IO", thrown.message, { place: at, cause: thrown });
     return new SpacktainersError("INTERNAL", thrown.message, { place, cause: thrown });

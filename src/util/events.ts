@@ -111,7 +111,7 @@ type WorkEventFacts =
   | { readonly type: "task-phase"; readonly id: string; readonly phase: string }
   /** So many seconds more the stage will take, as far as can be told from earlier times. */
   | { readonly type: "time-left"; readonly seconds: number }
-  /** A package could not be built. The work on others may go on. */
+  /** A package could not be built. The work on others may continue. */
   | ({ readonly type: "build-failure" } & BuildFailure)
   /** The task is over; every task that begins ends. `reused`: its result was known already. `failed`: aborted, too. */
   | {
@@ -178,7 +178,7 @@ export interface RunningTask {
   reused(): void;
   /**
    * The chunks as they are, each reported as progress.
-   * @throws INTERRUPTED when the task's signal is aborted; the reason of the signal itself when it is an error of ours
+   * @throws INTERRUPTED when the task's signal is aborted; the signal's own reason when that is a SpacktainersError
    */
   counted<Chunk extends Uint8Array>(chunks: AsyncIterable<Chunk>): AsyncGenerator<Chunk, void, void>;
 }

@@ -97,7 +97,7 @@ export async function acquireLock(
   beat.unref();
   return async () => {
     clearInterval(beat);
-    // Taken over only if we were thought dead; then it is no longer ours to remove.
+    // Another run takes it only if it thinks that we are dead; then we must not remove it.
     if ((await contentOf(path)) === owner) await rm(path, { force: true });
   };
 }
@@ -131,7 +131,7 @@ async function tryLock(path: string, mine: string, owner: string, watch: Watch):
   const aside = temporaryPath(dirname(path));
   if (!(await moved(path, aside))) return false;
   const found = await contentOf(aside);
-  // Between reading and moving another may have taken over: then it gets its lock back.
+  // Another run may have taken the lock between reading and moving: then it gets its lock back.
   if (found !== holder && found !== undefined) await linked(aside, path);
   await rm(aside, { force: true });
   return found === holder && linked(mine, path);

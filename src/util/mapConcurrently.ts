@@ -1,6 +1,6 @@
 /**
  * Runs `work` on all items, at most `limit` at a time, and gives the results in the items' order. The first failure
- * stops new work from beginning and is thrown once what runs has ended, so that nothing goes on behind the caller's back.
+ * stops new work from beginning and is thrown once what runs has ended, so that nothing continues behind the caller's back.
  */
 export async function mapConcurrently<Item, Result>(
   items: readonly Item[],

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
  * Absolute path of a file of this package. The one place that knows where a module lies: the same code runs from
  * `src/` in tests, from `build/` in development and from bundles in `dist/`, whose files have other names and depths.
  *
- * @param path relative to the folder of `package.json`; whether the file exists is not looked at
+ * @param path relative to the folder of `package.json`; does not check whether the file exists
  * @throws {Error} when the program was taken out of its package
  */
 export function packageFile(path: string): string {

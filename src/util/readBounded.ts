@@ -19,7 +19,7 @@ export async function readBounded(path: string, maxBytes: number): Promise<Buffe
   try {
     const facts = fstatSync(file.fd);
     if (!facts.isFile())
-      throw new SpacktainersError("IO", facts.isDirectory() ? "this is a directory" : "this is no file", {
+      throw new SpacktainersError("IO", facts.isDirectory() ? "this is a directory" : "this is not a file", {
         place: { file: path },
       });
     if (facts.size > maxBytes) return undefined;

@@ -1,4 +1,4 @@
-/** A text of somebody else's (a server's, a program's) without the secrets that it may repeat. */
+/** A foreign text (a server's, a program's) without the secrets that it may repeat. */
 export function redactSecrets(text: string, secrets: Iterable<string>): string {
   let redacted = text;
   // What is shorter than this protects nothing, and would take ordinary words out.

@@ -1,13 +1,13 @@
 /** Another program in the place of this process: what a shell calls `exec`. Node has no such thing that keeps open files. */
 import { accessSync, constants, writeSync } from "node:fs";
 
-/** The program that takes over. */
+/** The program that replaces this process. */
 export interface Replacement {
   /** Path of the program, and its arguments. */
   readonly argv: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string | undefined;
-  /** Open files of ours that it gets, beside standard input, output and error, and their numbers there. */
+  /** Our open files that it gets, beside standard input, output and error, and their numbers there. */
   readonly descriptors: readonly { readonly own: number; readonly number: number }[];
 }
 

@@ -16,7 +16,7 @@ export function isLockName(name: string): boolean {
 const defaultPatience = 60_000;
 
 /**
- * Does something with a file or a directory while no other run of ours writes to it. The lock is a hidden file beside it,
+ * Does something with a file or a directory while no other run writes to it. The lock is a hidden file beside it,
  * with the process that holds it; one whose process is gone does not count.
  *
  * @param target path of the file or directory; it need not be there

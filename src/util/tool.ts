@@ -4,6 +4,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hostPath } from "./hostPath.ts";
+import { hostEnvironment } from "./surroundings.ts";
 
 /** How a tool ended and what it said. */
 export interface ToolResult {
@@ -36,7 +37,7 @@ export async function runTool(
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-      env: options.env ?? process.env,
+      env: options.env ?? hostEnvironment(),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.timeout === undefined ? {} : { timeout: options.timeout, killSignal: "SIGKILL" as const }),

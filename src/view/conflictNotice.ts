@@ -13,7 +13,8 @@ export function conflictNotice({ conflicts, viewPath }: MergedView): string | un
   const examples = conflicts
     .slice(0, shownExamples)
     .map(
-      ({ path, winner, losers }) => `${viewPath}/${path} is that of ${winner}, not of ${losers.join(" or ")}`,
+      ({ path, winner, losers }) =>
+        `${viewPath}/${path} comes from ${winner}, not from ${losers.join(" or ")}`,
     );
   const more = conflicts.length > shownExamples ? ` (and ${conflicts.length - shownExamples} more)` : "";
   const count = conflicts.length === 1 ? "one path" : `${conflicts.length} paths`;

@@ -92,7 +92,7 @@ function looksLikeLibrary(name: string): boolean {
  * link), the library itself is entered. Folders for special processors (`glibc-hwcaps`) are not looked into.
  *
  * @param directories absolute paths, the most important first; those that are missing or lead to the same place as an
- * earlier one are passed over
+ * earlier one are skipped
  */
 export function findLibraries(tree: FileTree, directories: Iterable<string>): readonly CachedLibrary[] {
   const libraries: CachedLibrary[] = [];

@@ -15,7 +15,7 @@ const metadataFolder = ".spack";
  *
  * Differences from Spack, all wanted: rewritten scripts and `pyvenv.cfg` name the public path of the view, not the hidden
  * folder behind it; the public path is a relative link; whether a package extends Python is seen from its dependencies
- * and files ({@link extendedPython}), because recipes are not at hand.
+ * and files ({@link extendedPython}), because recipes are not available.
  *
  * @param packages the runtime closure without externals, in view order (dependents before dependencies)
  * @param options see {@link ViewOptions}

@@ -24,7 +24,7 @@ function runtimeDependency(spec: ConcreteSpec, name: string): ConcreteEdge | und
 /**
  * The edge to the interpreter that a package extends, or undefined for packages that extend nothing.
  *
- * Recipes say what extends Python, and recipes are not at hand: a package extends Python when it depends on
+ * Recipes say what extends Python, and recipes are not available: a package extends Python when it depends on
  * `python-venv` (every extension does since Spack 0.22), or depends on `python` at run time and installs into
  * `lib/pythonX.Y/site-packages`.
  */

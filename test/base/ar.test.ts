@@ -65,7 +65,7 @@ describe("listAr", () => {
   test("a size that is no number", async () => {
     const bytes = ar([["a", Buffer.from("x")]]);
     bytes.write("-1        ", 8 + 48, "latin1");
-    await expect(list(bytes)).rejects.toThrow(/no number/);
+    await expect(list(bytes)).rejects.toThrow(/not a number/);
   });
 
   test("never reads outside of the file", async () => {

@@ -47,7 +47,7 @@ describe("nothing to choose from", () => {
     await expect(open(name).index()).rejects.toMatchObject({
       code: "NO_SOLUTION",
       message: `there is no package in the build cache ${join(work, name)}`,
-      hint: expect.stringContaining("update-index"),
+      hint: expect.stringContaining("spacktainers cache index"),
     });
   });
 

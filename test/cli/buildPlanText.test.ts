@@ -44,7 +44,7 @@ describe("what a plan says of building", () => {
   });
 
   it("says that Slurm decides how many run at a time, unless somebody does", () => {
-    expect(text("slurm", 3)).toContain("slurm, a job each");
+    expect(text("slurm", 3)).toContain("slurm, one job per package");
     expect(text("slurm", 2)).toContain("slurm, at most 2 at a time");
     expect(text("container", 8)).toContain("container, at most 8 at a time");
   });

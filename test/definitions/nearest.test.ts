@@ -38,6 +38,19 @@ describe("nearestNames", () => {
     expect(didYouMean("xyzzy", ["zlib", "hdf5"])).toBeUndefined();
   });
 
+  it("finds short names of which two letters differ, and misspelled parts of names", () => {
+    expect(nearestNames("pimpy", ["pympi", "brayns"])).toEqual(["pympi"]);
+    expect(nearestNames("pmypi", ["pympi"])).toEqual(["pympi"]);
+    expect(nearestNames("ring", ["zlib", "pmix"])).toEqual([]);
+    expect(nearestNames("hipocampus", ["neurodamus-hippocampus", "neurodamus-neocortex"])).toEqual([
+      "neurodamus-hippocampus",
+    ]);
+  });
+
+  it("names each once", () => {
+    expect(didYouMean("hellompi", ["hello-mpi", "hello-mpi"])).toBe("did you mean `hello-mpi`?");
+  });
+
   it("makes a sentence", () => {
     expect(didYouMean("cachs", ["caches"])).toBe("did you mean `caches`?");
     expect(didYouMean("hdf", ["hdf5", "hdf4"])).toBe("did you mean `hdf4` or `hdf5`?");

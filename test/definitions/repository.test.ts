@@ -105,7 +105,7 @@ describe("loadRepository", () => {
       "CONFIG_INVALID the key file `missing.pub` does not exist",
       "CONFIG_INVALID unknown key `cache`",
       "DEFINITION_INVALID `Two` cannot be the name of a container",
-      "DEFINITION_INVALID `stray.yaml` belongs into the folder of an architecture",
+      "DEFINITION_INVALID `stray.yaml` belongs in the folder of an architecture",
       "DEFINITION_INVALID `x86_64` is not an architecture",
       "DEFINITION_INVALID the folder `empty` has no spack.yaml",
       "DEFINITION_INVALID there are two containers `one` for amd64",

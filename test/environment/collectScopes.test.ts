@@ -83,7 +83,7 @@ describe("files that a manifest includes", () => {
       "b.yaml": "include:\n- a.yaml\n",
     });
     expect(errors).toEqual([
-      "b.yaml:2:3 MANIFEST_INVALID `a.yaml` includes this file, too: the includes go round in a circle",
+      "b.yaml:2:3 MANIFEST_INVALID `a.yaml` includes this file too: the includes form a circle",
     ]);
   });
 

@@ -233,7 +233,7 @@ describe("a published container with an epilogue", () => {
     expect((await work.run(["push", "hello-mpi"])).status).toBe(0);
     const rebased = await work.run(["rebase", "hello-mpi"]);
     expect(rebased.status).not.toBe(0);
-    expect(rebased.stderr).toMatch(/has an epilogue, which was carried out on the base/);
+    expect(rebased.stderr).toMatch(/has an epilogue, which ran on the base/);
   });
 });
 

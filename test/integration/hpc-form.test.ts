@@ -122,7 +122,7 @@ describe.skipIf(trouble !== undefined)(
       await until("Partition [normal]: ");
       type(key);
       expect(await ended(), shown()).not.toBe(0);
-      expect(shown()).toContain("error  INTERRUPTED  the form was not filled in to its end");
+      expect(shown()).toContain("error  INTERRUPTED  the form was not filled in completely");
       expect(shown()).not.toContain("Quality of service");
       expect(files()).toEqual(before);
     });

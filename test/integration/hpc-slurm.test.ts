@@ -237,7 +237,7 @@ describe.skipIf(trouble !== undefined)(
       expect(await ended).toBe(130);
       expect(after).toContain(await state(id));
       if (options.length === 0) {
-        expect(said).toContain(`job ${id} goes on without us`);
+        expect(said).toContain(`job ${id} continues without spacktainers`);
         expect(said).toContain(`scancel ${id}`);
       } else expect(said).toContain(`Job ${id} is cancelled`);
       await slurm(["scancel", id]);

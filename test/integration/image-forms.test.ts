@@ -187,7 +187,7 @@ describe.skipIf(trouble !== undefined)(
         for (const image of ["root", "./root", "rootfs:root"]) {
           const refused = await run(...(verb === "doctor" ? ["doctor", "here", image] : [verb, image]));
           expect(refused.stdout + refused.stderr, `${verb} ${image}`).toMatch(
-            /NOT_SUPPORTED[\s\S]*a directory is an image when it is an OCI layout/,
+            /NOT_SUPPORTED[\s\S]*a directory is an image if it is an OCI layout/,
           );
           expect(refused.status).not.toBe(0);
         }

@@ -29,6 +29,7 @@ describe("init", () => {
     expect(made.stderr).toBe("");
     expect(made.status).toBe(0);
     expect(readdirSync(work.path("mine")).sort()).toEqual([
+      ".github",
       ".gitignore",
       "README.md",
       "builder",
@@ -44,6 +45,9 @@ describe("init", () => {
     );
     const checked = await work.run(["check", "-C", "mine"], { uid });
     expect(checked.stdout).toMatch(/0 errors, 0 warnings/);
+    const pipelines = await work.run(["ci", "check", "-C", "mine"], { uid });
+    expect(pipelines).toMatchObject({ status: 0, stderr: "" });
+    expect(readFileSync(work.path("mine/README.md"), "utf8")).toContain("spacktainers ci check");
     const schema = JSON.parse(readFileSync(work.path("mine/schema/spacktainers.json"), "utf8"));
     expect(schema.title).toBe("spacktainers.yaml");
   });
@@ -86,9 +90,9 @@ describe("init", () => {
 
   it("writes nothing for answers that make no configuration, or no sense", async () => {
     const cases: readonly (readonly [readonly string[], number, string])[] = [
-      [["--cache", "s3://x"], 2, "who may sign the packages of the cache is not said"],
+      [["--cache", "s3://x"], 2, "nothing says who may sign the packages of the cache"],
       [["--cache", "https://user:word@host/x", "--unsigned", "--no-example"], 3, "must not carry a password"],
-      [["--trust", key], 2, "--trust is about a cache"],
+      [["--trust", key], 2, "--trust needs a cache"],
       [["--base", "debian:Book worm"], 3, "is not the name of a suite"],
       [["--base", "nonsense"], 2, "--base nonsense is not a base"],
       [["--arch", "riscv"], 2, "not an architecture"],
@@ -121,22 +125,45 @@ describe("init", () => {
         ["on-github", "git@github.com:my-org/x.git", [], ".github/workflows"],
         ["on-gitlab", "https://gitlab.example.org/x.git", [], ".gitlab-ci.yml"],
         ["asked-for", "https://git.example.org/x.git", ["--ci", "gitlab"], ".gitlab-ci.yml"],
+        ["no-remote", undefined, [], ".github/workflows"],
       ] as const) {
         mkdirSync(work.path(folder));
         for (const args of [
           ["init", "-q"],
-          ["remote", "add", "origin", remote],
+          ...(remote === undefined ? [] : [["remote", "add", "origin", remote]]),
         ])
-          expect(spawnSync("git", args, { cwd: work.path(folder) }).status).toBe(0);
+          expect(spawnSync("git", args, { cwd: work.path(folder), timeout: 60_000 }).status).toBe(0);
         const made = await work.run(["init", folder, "--registry", "ghcr.io/my-org", ...options]);
         expect(made.status, made.stderr).toBe(0);
         expect(existsSync(work.path(folder, file))).toBe(true);
         const checked = await work.run(["ci", "check", "-C", folder]);
         expect(checked.status, checked.stderr + checked.stdout).toBe(0);
       }
-      expect(existsSync(work.path("mine/.github"))).toBe(false);
     },
   );
+
+  it("writes no pipelines where there can be none, is a repository already, or nobody wants them", async () => {
+    mkdirSync(work.path("elsewhere"));
+    if (hasGit) {
+      const remote = ["remote", "add", "origin", "https://git.example.org/x.git"];
+      for (const args of [["init", "-q"], remote])
+        spawnSync("git", args, { cwd: work.path("elsewhere"), timeout: 60_000 });
+    }
+    await work.run(["init", "elsewhere", ...(hasGit ? [] : ["--ci", "none"])]);
+    mkdirSync(work.path("configured"));
+    writeFileSync(work.path("configured/spacktainers.yaml"), "spacktainers: 1\n");
+    await work.run(["init", "configured"]);
+    for (const folder of ["elsewhere", "configured"]) {
+      expect(existsSync(work.path(folder, "schema"))).toBe(true);
+      expect(existsSync(work.path(folder, ".github"))).toBe(false);
+    }
+    // The pipeline of somebody else's says whose host it is.
+    mkdirSync(work.path("lab"));
+    writeFileSync(work.path("lab/.gitlab-ci.yml"), "test: { script: [make] }\n");
+    const made = await work.run(["init", "lab"]);
+    expect(made.stderr).toContain("no pipelines were written: this file was not written by `ci`");
+    expect(existsSync(work.path("lab/.github"))).toBe(false);
+  });
 
   it("takes an example from a cache of one's own, whose key it copies", async () => {
     const made = await work.run(["init", "own", "--cache", demo, "--trust", key, "--json"]);
@@ -170,7 +197,7 @@ describe("init", () => {
       try {
         await session.until("Build cache with your packages");
         session.type("\r");
-        await session.until("What lies underneath");
+        await session.until("Base of the images");
         session.type("noble\r");
         await session.until("Architectures");
         session.type("sparc\r");
@@ -234,6 +261,24 @@ describe("add", () => {
     expect((await work.run(["check", "-C", "added"])).stdout).toMatch(/0 errors/);
   });
 
+  it("keeps pipelines up to date that were so, and says of others that they are not", async () => {
+    const checked = (): ReturnType<typeof work.run> => work.run(["ci", "check", "-C", "piped"]);
+    expect((await work.run(["init", "piped"])).status).toBe(0);
+    const added = await work.run(["add", "-C", "piped", "tools", "mpich", "--json"]);
+    expect(JSON.parse(added.stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({
+      pipelines: [".github/workflows/spacktainers.yml"],
+    });
+    expect((await checked()).status).toBe(0);
+    const file = work.path("piped/.github/workflows/spacktainers.yml");
+    expect(readFileSync(file, "utf8")).toContain("- tools\n");
+    const older = readFileSync(file, "utf8").replace("- tools\n", "- other\n");
+    writeFileSync(file, older);
+    const more = await work.run(["add", "-C", "piped", "more", "mpich"]);
+    expect(more.stderr).toContain("`spacktainers ci github` writes them");
+    expect(readFileSync(file, "utf8")).toBe(older);
+    expect((await checked()).status).toBe(3);
+  });
+
   it("takes an architecture before the name", async () => {
     expect((await add("arm64/tools", "mpich")).stdout).toContain("the caches have it");
     expect(existsSync(work.path("added/container_definitions/arm64/tools/spack.yaml"))).toBe(true);
@@ -267,7 +312,7 @@ describe("add", () => {
     mkdirSync(work.path("nowhere"));
     const ran = await work.run(["add", "-C", "nowhere", "x", "zlib"]);
     expect(ran.status).toBe(2);
-    expect(ran.stderr).toContain("`spacktainers init` makes one");
+    expect(ran.stderr).toContain("to create one: `spacktainers init`");
   });
 });
 

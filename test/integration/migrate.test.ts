@@ -111,7 +111,7 @@ describe("migrate of a repository of the original's shape", () => {
     expect(listed.stdout).toContain("flat-tools");
   });
 
-  it("builds what came out when the caches have it, and names why not", async () => {
+  it("says what the caches have of it", async () => {
     const built = await migrate("original", "--into", "with-cache", "--cache", demo, "--trust", key);
     const state = Object.fromEntries(built.containers.map(({ name, caches }) => [name, caches?.state]));
     expect(state).toMatchObject({
@@ -120,7 +120,49 @@ describe("migrate of a repository of the original's shape", () => {
       "flat-tools": "complete",
       broken: "incomplete",
     });
+    expect(built.containers.find(({ name }) => name === "broken")).toMatchObject({ errors: 1 });
+    expect(built.containers.find(({ name }) => name === "tracer")).toMatchObject({ errors: 0 });
   });
+
+  it("does not say that a parked one is built", () => {
+    const [line] = lines.filter((one) => one.includes("find all definitions"));
+    expect(line).toMatch(/these too: broken, solver, storage;/);
+  });
+
+  it.skipIf(trouble !== undefined)(
+    `gives containers that build, or name why not (${trouble ?? "Debian archive"})`,
+    async () => {
+      const source = work.path("on-debian");
+      writeOriginalRepository(source);
+      // Ubuntu's archive is not everywhere; a debugger is a large download.
+      write("on-debian", {
+        "runtime/Dockerfile": readFileSync(join(source, "runtime/Dockerfile"), "utf8")
+          .replace("ubuntu:24.04", "debian:bookworm")
+          .replace(" binutils gdb", ""),
+        "container_definitions/amd64/solver/Dockerfile.epilogue":
+          "RUN mpiexec --version > /etc/solver\nCOPY --chmod=755 scripts/start /usr/local/bin/\n",
+        "container_definitions/amd64/solver/scripts/start": "#!/bin/sh\ncat /etc/solver\n",
+      });
+      await migrate("on-debian", "--into", "on-debian-out", "--cache", demo, "--trust", key);
+      const build = (name: string): ReturnType<typeof work.run> =>
+        work.run(["build", "-C", "on-debian-out", name, "--no-compile"]);
+      for (const name of ["tracer", "flat-tools", "solver"]) {
+        const built = await build(name);
+        expect(built.status, built.stderr).toBe(0);
+      }
+      const started = await work.run(
+        ["run", "-C", "on-debian-out", "--with", "namespace", "solver", "--", "start"],
+        { cwd: work.directory },
+      );
+      expect(started.stdout, started.stderr).toContain("HYDRA");
+      const broken = await build("broken");
+      expect(broken.status).toBe(3);
+      expect(broken.stderr).toMatch(/broken\/spack\.yaml:3:10 .*expected a version after @/);
+      const parked = await build("registry");
+      expect(parked.status).not.toBe(0);
+      expect(parked.stderr).toMatch(/py-registry|parked/);
+    },
+  );
 });
 
 const manifests: Readonly<Record<string, string>> = {
@@ -336,6 +378,23 @@ CMD ["ring"]
 `,
     motd: "welcome\n",
   },
+  // After Spack it makes something of its own, with a tool that it installed before.
+  makes: {
+    Dockerfile: `FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y make libgomp1
+RUN git clone --depth=1 https://github.com/spack/spack.git /opt/spack
+RUN . /opt/spack/share/spack/setup-env.sh && spack install ring
+WORKDIR /work
+COPY src ./src
+RUN make -C src install
+COPY . /all
+RUN make -C /all
+HEALTHCHECK CMD ring
+CMD ["made"]
+`,
+    "src/Makefile": "install:\n\tinstall -m 755 made.sh /usr/local/bin/made\n",
+    "src/made.sh": "#!/bin/sh\necho was made\n",
+  },
   // The manifest is copied from the build context.
   "env-file": {
     Dockerfile: `FROM spack/rockylinux9:0.22 AS build
@@ -381,9 +440,7 @@ describe("migrate of Dockerfiles that run Spack", () => {
       expect.arrayContaining([
         "taken Dockerfile:1 the base is debian bookworm (12)",
         "taken Dockerfile:3 OS packages of the image: libgomp1",
-        expect.stringMatching(
-          /^changed Dockerfile:3 OS packages that only building needs are left out: build-essential/,
-        ),
+        "taken Dockerfile:3 OS packages that building needs stay in the image, since RUN in line 10 builds something: build-essential, git, python3, curl",
         "taken Dockerfile:4 Spack v1.1.0, which builds what no cache has",
         expect.stringMatching(/^todo Dockerfile:6 https:\/\/cache\.example\.org\/lab/),
         expect.stringMatching(/^todo Dockerfile:6 `spack gpg trust`/),
@@ -401,6 +458,19 @@ describe("migrate of Dockerfiles that run Spack", () => {
       ]),
     );
     expect(of("generated")).toContainEqual(expect.stringMatching(/^changed Dockerfile:28 ENTRYPOINT/));
+  });
+
+  it("leaves out, with the line, what cannot be done to the image", () => {
+    const left = of("makes").filter((line) => line.startsWith("todo"));
+    expect(left).toEqual([
+      expect.stringMatching(
+        /^todo Dockerfile:8 COPY is left out, since \. is not copied: it is the whole folder/,
+      ),
+      expect.stringMatching(
+        /^todo Dockerfile:9 RUN is left out, since it works on \/all, which line 8 does not/,
+      ),
+      expect.stringMatching(/^todo Dockerfile:10 HEALTHCHECK is left out/),
+    ]);
   });
 
   it("keeps what is done to the image itself", () => {
@@ -425,13 +495,15 @@ describe("migrate of Dockerfiles that run Spack", () => {
   it.skipIf(trouble !== undefined)(
     `gives definitions that build (${trouble ?? "Debian archive"})`,
     async () => {
-      for (const name of ["generated", "env-file"]) {
+      for (const name of ["generated", "env-file", "makes"]) {
         const built = await work.run(["build", "-C", `${name}-out`, name, "--no-compile"]);
         expect(built.stderr).not.toContain("error");
         expect(built.status).toBe(0);
       }
       const origin = await work.run(["run", "-C", "env-file-out", "env-file", "--", "cat", "/etc/origin"]);
       expect(origin.stdout).toBe("copied\n");
+      const done = await work.run(["run", "-C", "makes-out", "--with", "namespace", "makes"]);
+      expect(done.stdout, done.stderr).toBe("was made\n");
     },
   );
 });

@@ -1,19 +1,10 @@
 import { execFileSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { installPackedPackage } from "../support/packedPackage.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const isBuilt = existsSync(join(root, "dist/index.js"));
@@ -30,23 +21,7 @@ describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run b
   let installed: string;
   beforeAll(() => {
     project = mkdtempSync(join(tmpdir(), "spacktainers-package-"));
-    const modules = join(project, "node_modules");
-    installed = join(modules, "spacktainers");
-    mkdirSync(installed, { recursive: true });
-    const packed = execFileSync(
-      "npm",
-      ["pack", "--ignore-scripts", "--json", "--pack-destination", project],
-      {
-        cwd: root,
-        encoding: "utf8",
-      },
-    );
-    const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
-    execFileSync("tar", ["-xzf", join(project, filename), "-C", installed, "--strip-components=1"]);
-    for (const name of ["@types/node", "undici-types"]) {
-      mkdirSync(dirname(join(modules, name)), { recursive: true });
-      symlinkSync(join(root, "node_modules", name), join(modules, name));
-    }
+    installed = installPackedPackage(project);
   });
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -110,11 +85,24 @@ describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run b
     writeFileSync(
       script,
       [
-        'import { type BuildResult, type Dialect, parseSpec, SpacktainersError, satisfies } from "spacktainers";',
+        'import { type BuildResult, openSpacktainers, parseSpec, resultsOrThrow, SpacktainersError } from "spacktainers";',
+        'import { type CacheSet, openCaches } from "spacktainers/buildcache";',
+        'import { type OciImage, pushImage, writeOciLayout } from "spacktainers/image";',
+        'import { type Dialect, satisfies } from "spacktainers/spec";',
         'const options: { dialect: Dialect } = { dialect: "1.x" };',
         "const parse = (text: string) => parseSpec(text, options);",
         'const yes: boolean = satisfies(parse("hdf5@1.14+mpi"), parse("hdf5"), options);',
         "const digest = (result: BuildResult): string => result.digest;",
+        "export async function all(): Promise<readonly BuildResult[]> {",
+        '  const { build, cache, run } = openSpacktainers({ directory: "." });',
+        "  await cache.list({ specs: undefined });",
+        '  const status: number = await run({ image: "x", command: ["true"] });',
+        "  // @ts-expect-error: an image is needed",
+        "  await run({ command: [] });",
+        "  return resultsOrThrow(await build({ jobs: status, building: { solve: true } }));",
+        "}",
+        "export const caches = (url: string): CacheSet => openCaches([{ url }]);",
+        'export const push = async (image: OciImage) => (await writeOciLayout("x", [image]), pushImage(image, "r/x:1"));',
         "if (!yes || digest === undefined || SpacktainersError === undefined) throw new Error();",
       ].join("\n"),
     );

@@ -68,7 +68,7 @@ describe.skipIf(trouble !== undefined)(
       for (const arch of ["amd64", "arm64"])
         expect(existsSync(work.path(`hello-mpi-${arch}.tar`))).toBe(true);
       const several = await work.run(["build", "-o", "oci-archive:all.tar"]);
-      expect(several.stderr).toContain("is one place for");
+      expect(several.stderr).toContain("is the same place for");
       expect(several.status).toBe(2);
     });
 

@@ -251,7 +251,7 @@ const faults: readonly Fault[] = [
   },
   {
     name: "an index that lists what is not there",
-    refusal: { code: "PACKAGE_NOT_CACHED", status: 4, says: "mpich", hint: "update-index" },
+    refusal: { code: "PACKAGE_NOT_CACHED", status: 4, says: "mpich", hint: "spacktainers cache index" },
     make: (cache) => rmSync(cache.manifest("mpich")),
   },
   {

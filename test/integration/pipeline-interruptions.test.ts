@@ -201,7 +201,7 @@ describe("a build that is interrupted by Ctrl-C", () => {
     child.kill("SIGINT");
     expect(await ended).toBe(130);
     expect(stderr).toBe(
-      "error  INTERRUPTED  interrupted\n  hint: finished work is kept; run the same command to go on\n",
+      "error  INTERRUPTED  interrupted\n  hint: finished work is kept; run the same command again to continue\n",
     );
     expect(readdirSync(work.directory)).not.toContain("dist");
   });

@@ -128,7 +128,7 @@ describe("a file that is none", () => {
       spawnSync(make[0] ?? "", make.slice(1));
       const { status, stderr } = await work.run(["plan", "hello-mpi", "--quiet", "--frozen"]);
       rmSync(work.path(place));
-      expect(stderr).toContain("this is no file");
+      expect(stderr).toContain("this is not a file");
       expect(status).not.toBe(0);
     }
   });

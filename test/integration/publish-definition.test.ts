@@ -217,7 +217,7 @@ describe("definition files with %post", () => {
         `Bootstrap: docker\nFrom: ${registry.host}/base:1\n%post\n true\n`,
       );
       const refused = await work.run(["-q", "push"], { env: { PATH: work.path("bin") } });
-      expect(refused.stderr).toMatch(/post\.def:3:1 {2}error {2}RUNTIME_MISSING {2}%post takes Apptainer/);
+      expect(refused.stderr).toMatch(/post\.def:3:1 {2}error {2}RUNTIME_MISSING {2}%post needs Apptainer/);
       expect(refused.status).toBe(4);
     } finally {
       work.remove();

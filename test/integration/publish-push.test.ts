@@ -373,7 +373,7 @@ describe.skipIf(trouble !== undefined)(
         const bill = JSON.parse((await work.run(["sbom", reference, "--quiet"])).stdout);
         expect(bill.packages.map(({ name }: { name: string }) => name)).toContain("mpich");
         // Nothing new is attached to what is signed, and another key can sign as well.
-        expect((await work.run(["sign", reference], { env })).stdout).toContain("is signed already");
+        expect((await work.run(["sign", reference], { env })).stdout).toContain("is already signed");
         expect((await work.run(["sign", reference, "--key", "other.key"], { env })).status).toBe(0);
         expect((await work.run(["verify", reference, "--key", "other.pub"])).status).toBe(0);
       } finally {

@@ -161,11 +161,18 @@ describe("a release", () => {
     describe.each(runners)("in a root directory that has glibc and nothing else: $arch", (runner) => {
       it.skipIf(runner.lacking === undefined)(`(skipped: ${runner.lacking})`, () => {});
 
-      it.skipIf(runner.lacking !== undefined)("starts", async () => {
+      it.skipIf(runner.lacking !== undefined)("starts", ({ skip }) => {
         const bare = join(place, `bare-${runner.arch}`);
         mkdirSync(join(bare, "opt"), { recursive: true });
         const deb = join(place, `${runner.arch}.deb`);
-        const fetched = spawnSync("curl", ["-fsSo", deb, `${debian}/${glibc[runner.machine]}`]);
+        const fetched = spawnSync("curl", [
+          "-fsS",
+          "-m",
+          "60",
+          "-o",
+          deb,
+          `${debian}/${glibc[runner.machine]}`,
+        ]);
         expect(fetched.status).toBe(0);
         expect(spawnSync("dpkg-deb", ["-x", deb, bare]).status).toBe(0);
         spawnSync("cp", ["-a", folder(runner.arch), join(bare, "opt/it")]);
@@ -173,10 +180,19 @@ describe("a release", () => {
         const start = (args: readonly string[]) => {
           const [program = "", ...before] = runner.before;
           const command = ["chroot", bare, "/opt/it/bin/spacktainers", ...args];
-          return spawnSync(program, [...before, ...command], {
-            encoding: "utf8",
-            env: { PATH: process.env.PATH },
-          });
+          const once = () =>
+            spawnSync(program, [...before, ...command], {
+              encoding: "utf8",
+              env: { PATH: process.env.PATH },
+              timeout: 60_000,
+              killSignal: "SIGKILL",
+            });
+          // Threads of an emulated program may wait for one another for ever: that is the emulator's fault, and happens seldom.
+          const first = once();
+          if (runner.arch !== "arm64" || first.signal !== "SIGKILL") return first;
+          const second = once();
+          skip(second.signal === "SIGKILL", "in the emulator, Node.js waits for ever");
+          return second;
         };
         const told = start(["version", "--json"]);
         expect(JSON.parse(told.stdout), told.stderr).toMatchObject({

@@ -279,9 +279,9 @@ describe.skipIf(trouble !== undefined)(`definition files${label}`, () => {
     if (!commandExists("apptainer") && !commandExists("singularity")) {
       const refused = await work.run(["build", "post"]);
       expect(refused.status).toBe(4);
-      expect(refused.stderr).toMatch(/post\.def:5:1 {2}error {2}RUNTIME_MISSING {2}%post takes Apptainer/);
+      expect(refused.stderr).toMatch(/post\.def:5:1 {2}error {2}RUNTIME_MISSING {2}%post needs Apptainer/);
       expect((await work.run(["build", "strap"])).stderr).toMatch(
-        /strap\.def:1:1 .*`Bootstrap: debootstrap` takes Apptainer/,
+        /strap\.def:1:1 .*`Bootstrap: debootstrap` needs Apptainer/,
       );
     }
     expect(await work.run(["build", "bad"])).toMatchObject({

@@ -138,7 +138,7 @@ linkage: { allow-unresolved: ["*"] }
           const args = ["build", "tools", "--executor", "slurm"];
           const plan = await work.run(["-q", "plan", "tools", "--executor", "slurm"], { env });
           expect(plan.stdout).toMatch(
-            /4 packages to build, about .*\n +by +slurm, a job each\n +memory +at most .*\n +longest +\S+ → /,
+            /4 packages to build, about .*\n +by +slurm, one job per package\n +memory +at most .*\n +longest +\S+ → /,
           );
           const child = work.start(args, { env });
           await expect

@@ -299,7 +299,12 @@ describe("tags", () => {
     ["insecurely", { link: '<http://evil.example/x>; rel="next"' }, '{"tags":["a"]}', /less secure/],
     ["without JSON", {}, "<html>", /not JSON/],
     ["without tags", {}, "{}", /has no tags/],
-    ["with no tags but other things", {}, '{"tags":["a","b/\\u001b"]}', /one that is none: `b\/\\u001b`/],
+    [
+      "with no tags but other things",
+      {},
+      '{"tags":["a","b/\\u001b"]}',
+      /one that is not valid: `b\/\\u001b`/,
+    ],
   ])("that go on %s are refused", async (_, headers, text, message) => {
     registry.fault(/tags/, body(Buffer.from(text), headers), 9);
     const thrown = await listTags(opened.repository).catch((error: unknown) => error);

@@ -16,6 +16,7 @@ const answers: ScaffoldAnswers = {
     { url: "/x: y", trust: [] },
   ],
   isDemo: false,
+  pipelines: undefined,
   base: { kind: "ubuntu", value: "noble", packages: ["bash", "gdb"] },
   registries: [
     registryAt("ghcr.io/my-org"),

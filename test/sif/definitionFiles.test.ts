@@ -120,7 +120,7 @@ describe("definitionFiles", () => {
       message: expect.stringMatching(/it is in/),
     });
     await expect(placed(["/dev/null", "/x"])).rejects.toMatchObject({
-      message: expect.stringMatching(/no file/),
+      message: expect.stringMatching(/neither a file/),
     });
   });
 });

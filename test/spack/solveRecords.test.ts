@@ -2,8 +2,14 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { publicRecord, rememberedSpack, rememberSpack } from "../../src/spack/solveRecords.ts";
+import {
+  publicRecord,
+  rememberedSpack,
+  rememberSpack,
+  spackRecordSchema,
+} from "../../src/spack/solveRecords.ts";
 import type { SpackRecord } from "../../src/spack/spack.ts";
+import { digestOf } from "../../src/util/digest.ts";
 
 const commit = "abcdef6789012345678901234567890123456789";
 const record: SpackRecord = {
@@ -17,7 +23,9 @@ const record: SpackRecord = {
     { namespace: "more", url: "git@host:org/more.git", commit, modified: false },
     { namespace: "builtin", url: "/srv/git/packages.git", commit, modified: false },
   ],
+  builder: undefined,
 };
+const digest = digestOf("builder");
 
 let folder: string;
 let before: string | undefined;
@@ -44,8 +52,26 @@ describe("what is recorded of a Spack", () => {
         { namespace: "more", url: "git@host:org/more.git", commit },
         { namespace: "builtin", url: undefined, commit },
       ],
+      builder: undefined,
     });
     expect(JSON.stringify(shown)).not.toMatch(/secret|home|srv/);
+  });
+
+  it.each([
+    ["ghcr.io/my-org/spack-builder:1", "ghcr.io/my-org/spack-builder:1"],
+    ["local_builder", "local_builder"],
+    ["/srv/images/builder.sif", undefined],
+    ["../builder", undefined],
+  ])("has the builder image %s by its digest, and as %s", async (image, shown) => {
+    const inside = { ...record, builder: { image, digest } };
+    expect(publicRecord(inside).builder).toEqual({ image: shown, digest });
+    await rememberSpack(image, inside);
+    expect(await rememberedSpack(image)).toEqual(publicRecord(inside));
+  });
+
+  it("has no digest that is none", () => {
+    const written = { version: "1.1.0", repositories: [], builder: { digest: "sha256:short" } };
+    expect(spackRecordSchema.safeParse(written).success).toBe(false);
   });
 
   it("is remembered for a lock", async () => {

@@ -58,7 +58,7 @@ describe.skipIf(!canStandIn)("openSpack (needs python3, git and what compiles)",
       "builtin",
     ]);
     expect(spack).toMatchObject({ version: "1.1.0", dialect: "1.x" });
-    expect(recordOf(spack)).toMatchObject({
+    expect(await recordOf(spack)).toMatchObject({
       version: "1.1.0",
       url: join(folder, "spack"),
       commit: undefined,

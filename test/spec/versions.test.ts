@@ -139,7 +139,7 @@ describe("sets", () => {
   it.each(["git.main,1.2", "1.2:,git.main", `1.2,${"a1".repeat(20)}`])(
     "refuses %s, which cannot be sorted",
     (text) => {
-      expect(() => set(text)).toThrowError(/which version .* is, to stand in a list, is not known/);
+      expect(() => set(text)).toThrowError(/it is not known which version .* is, so it cannot be in a list/);
     },
   );
 

@@ -5,6 +5,12 @@ import type { Reporter, SerializedError, TestModule } from "vitest/node";
  * before it, where a log that is cut off at its head still has it.
  */
 export default class ClosingLineReporter implements Reporter {
+  /** Where nobody watches, a log that ends early says what was under way. Files of unit tests take no time. */
+  onTestModuleQueued(module: TestModule): void {
+    if (process.stdout.isTTY || module.project.name !== "integration") return;
+    process.stdout.write(`after ${Math.round(process.uptime())} s: ${module.relativeModuleId}\n`);
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[] = []): void {
     const count = { passed: 0, failed: 0, skipped: 0 };
     const failures: string[] = [];

@@ -25,6 +25,26 @@ describe("errors of the system as ours", () => {
     expect(asSpacktainersError(missing)).toMatchObject({ code: "NOT_FOUND", place: { file: "/cache/blob" } });
   });
 
+  it.each([
+    ["EMFILE", { path: "/any", syscall: "open" }, "too many files are open for one process", "ulimit -n"],
+    ["ENFILE", { path: "/any", syscall: "open" }, "too many files are open on this machine", "--jobs 1"],
+    ["EFBIG", { syscall: "write" }, "the file would be larger than files may be", "ulimit -f"],
+    ["EAGAIN", { syscall: "spawn node" }, "no more processes can be started", "ulimit -u"],
+  ])("says which limit is reached, and what to raise: %s", (code, more, message, hint) => {
+    const place = { file: "/out/image" };
+    const error = asSpacktainersError(systemError(code, more), place);
+    expect(error).toMatchObject({ code: "IO", message, place, hint: expect.stringContaining(hint) });
+  });
+
+  it("says that a file system is read-only", () => {
+    const error = systemError("EROFS", { path: "/out/image", syscall: "open" });
+    expect(asSpacktainersError(error)).toMatchObject({
+      code: "ACCESS_DENIED",
+      message: "the file system is read-only",
+      place: { file: "/out/image" },
+    });
+  });
+
   it("keeps the place where the system names none, and what is ours as it is", () => {
     const place = { url: "https://example.org/x" };
     expect(asSpacktainersError(systemError("EDQUOT", {}), place)).toMatchObject({ code: "DISK_FULL", place });

@@ -129,7 +129,7 @@ function lockedPackages(
       throw new SpacktainersError(
         "LOCK_INVALID",
         `the lock of the base names ${one.name} in a way that cannot be used for ${architecture}`,
-        { hint: "make the lock anew" },
+        { hint: "run `spacktainers lock` to write the lock again" },
       );
   }
   return [...packages].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));

@@ -1,4 +1,4 @@
-/** From a request to exact packages: remembered, revalidated, or resolved anew. */
+/** Turns a request into exact packages: remembered, revalidated, or resolved again. */
 import { SpacktainersError } from "../../util/errors.ts";
 import { keyOf } from "../baseStore.ts";
 import type { BaseArchitecture, BasePackage, DebianBaseSpec } from "../types.ts";
@@ -34,7 +34,7 @@ export interface ChooseOptions {
  * The packages of a base, sorted by name.
  *
  * The archive is asked at most every `maxAgeHours` (a snapshot never again), by a conditional request for its signed
- * index; only when that names other package indexes are those read and the packages chosen anew. When the archive cannot
+ * index; only when that names other package indexes are those read and the packages chosen again. When the archive cannot
  * be reached, what was chosen before is used, with a warning, unless a refresh was asked for.
  *
  * @param spec its suite a name of the archive

@@ -55,7 +55,7 @@ export async function openDeb(path: string, where: Place = { file: path }): Prom
   if (!/^[a-z0-9][a-z0-9+.-]*$/.test(name)) throw invalid("its name is not the name of a package", where);
   const architecture = field("architecture");
   // It becomes part of file names in dpkg's database.
-  if (!/^[a-z0-9][a-z0-9-]*$/.test(architecture)) throw invalid("its architecture is none", where);
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(architecture)) throw invalid("its architecture is not valid", where);
   return {
     path,
     name,

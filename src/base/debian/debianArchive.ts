@@ -65,8 +65,8 @@ const maxReleaseBytes = 16 * 2 ** 20;
 const maxIndexBytes = 2 ** 30;
 
 /**
- * Opens a suite's folder on the first mirror that has it. The mirrors that nobody configured are passed over when they
- * cannot be reached, lack the suite, or turn out to be of another archive; a bad signature is never passed over.
+ * Opens a suite's folder on the first mirror that has it. The mirrors that nobody configured are skipped when they
+ * cannot be reached, lack the suite, or turn out to be of another archive; a bad signature is never skipped.
  *
  * @returns undefined for a folder that is not required and not there
  * @throws SpacktainersError NOT_FOUND, NETWORK, or what {@link verifyRelease} throws
@@ -132,7 +132,7 @@ async function fetchRelease(
     emit({
       type: "warning",
       code: "INDEX_EXPIRED",
-      message: `the index of ${folder.name} is out of date; it is used because apt on this machine does not mind either`,
+      message: `the index of ${folder.name} is out of date; it is used because apt on this machine accepts it too`,
       place: where,
     });
   }

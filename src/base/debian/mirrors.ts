@@ -8,7 +8,7 @@ import { distributionOfSuite } from "./suites.ts";
 export interface Mirror {
   /** Without trailing slash. */
   readonly url: string;
-  /** Who named it. Only a configured one is never passed over in silence. */
+  /** Who named it. A configured one is never skipped silently. */
   readonly origin: "configuration" | "apt" | "default";
   readonly checkValidUntil: boolean;
 }

@@ -2,7 +2,7 @@
 import { type Digest, parseDigest } from "../../util/digest.ts";
 import { parseControl } from "./control.ts";
 
-/** A package an archive offers. Relation fields are unparsed: of 60 000 packages a few dozen are looked at. */
+/** A package an archive offers. Relation fields are unparsed: of 60 000 packages, only a few dozen are read. */
 export interface PackageRecord {
   readonly name: string;
   readonly version: string;

@@ -45,7 +45,7 @@ export const signatureHints: TrustOptions = {
 };
 
 /**
- * Verifies and parses an `InRelease` file. Only the signed text is looked at; one good signature by a trusted key is
+ * Verifies and parses an `InRelease` file. Only the signed text is read; one good signature by a trusted key is
  * enough, since archives sign with the keys of several releases. As with apt, a key that has expired or was revoked is no
  * longer good for anything, and a false signature spoils the good ones beside it.
  *
@@ -64,14 +64,14 @@ export async function verifyRelease(text: string, options: VerifyOptions): Promi
   if (!nameMatches) {
     throw new SpacktainersError(
       "IDENTITY_MISMATCH",
-      `the mirror gives ${JSON.stringify(release.codename || release.suite)} where ${suite} was asked for`,
-      { place: where, hint: "the mirror is wrongly set up, or somebody tampers with it" },
+      `the mirror has ${JSON.stringify(release.codename || release.suite)}, but ${suite} was asked for`,
+      { place: where, hint: "the mirror is set up wrongly, or somebody tampers with it" },
     );
   }
   if (options.checkValidUntil && release.validUntil !== undefined && release.validUntil.getTime() < clock()) {
     throw new SpacktainersError(
       "INDEX_EXPIRED",
-      `the index of ${suite} was good until ${release.validUntil.toISOString()} only`,
+      `the index of ${suite} was good only until ${release.validUntil.toISOString()}`,
       {
         place: where,
         hint: "the mirror is out of date: use another one (or is this machine's clock wrong?)",
@@ -126,6 +126,6 @@ export function parseRelease(text: string, where: Place): Release {
 function notSigned(place: Place): SpacktainersError {
   return new SpacktainersError("SIGNATURE_MISSING", "the archive's index is not signed", {
     place,
-    hint: "this is no archive of a distribution, or something else answers in its place; name another mirror",
+    hint: "this is not the archive of a distribution, or something else answers in its place; name another mirror",
   });
 }

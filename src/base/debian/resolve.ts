@@ -2,7 +2,7 @@
  * Choosing packages: the ones asked for and what they depend on (Depends and Pre-Depends, never Recommends), without
  * conflicts, always the same choice for the same indexes.
  *
- * Of the alternatives of a dependency, one that is chosen already wins; then they are tried in order, a real package
+ * Among the alternatives of a dependency, one that is already chosen wins; then they are tried in order, a real package
  * before those that provide its name, and of several providers the one of higher priority, then by name. A choice that
  * turns out to be impossible is taken back.
  */

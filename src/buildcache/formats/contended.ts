@@ -7,7 +7,7 @@ const mostAttempts = 200;
 const longestPause = 2000;
 
 /**
- * Does something again and again until nobody else came between: what reads, changes and writes if unchanged.
+ * Repeats something until nobody else interfered: an action that reads, changes, and writes if unchanged.
  *
  * @param attempt gives undefined when another was first
  * @throws SpacktainersError LOCK_BUSY when others are first all the time; what `attempt` throws
@@ -24,8 +24,8 @@ export async function untilAlone<T>(
     // Those who came at the same time do not come back at the same time.
     await sleep(Math.random() * Math.min(longestPause, 20 * 1.5 ** attempts));
   }
-  throw new SpacktainersError("LOCK_BUSY", "others change this all the time", {
+  throw new SpacktainersError("LOCK_BUSY", "others keep changing this", {
     place,
-    hint: "try again when fewer write into the cache",
+    hint: "try again when fewer others write to the cache",
   });
 }

@@ -56,8 +56,8 @@ export function openFormats(
         });
       return new SpacktainersError(
         "CACHE_INVALID",
-        "this is no Spack build cache: it has neither v3 nor build_cache",
-        { place, hint: "a cache's URL is that of the directory that has `v3` or `build_cache` in it" },
+        "this is not a Spack build cache: it has neither v3 nor build_cache",
+        { place, hint: "a cache's URL is that of the directory that contains `v3` or `build_cache`" },
       );
     },
     close: () => store.close(),

@@ -68,10 +68,10 @@ export function openCacheWriter(
   if (signer === undefined && !source.unsigned)
     throw new SpacktainersError(
       "CONFIG_INVALID",
-      "what is written into this cache must be signed, and no key is named",
+      "what is written to this cache must be signed, and no key is named",
       {
         place: here,
-        hint: "add `sign:` to the cache, or `unsigned: true` if it is to have no signatures",
+        hint: "add `sign:` to the cache, or `unsigned: true` if it should have no signatures",
       },
     );
   const tools: WriterTools = {
@@ -238,10 +238,10 @@ function explainUntrusted({ fingerprint }: Signer, place: Place): (thrown: unkno
     if (!(thrown instanceof SpacktainersError) || thrown.code !== "KEY_UNKNOWN") throw thrown;
     throw new SpacktainersError(
       "KEY_UNKNOWN",
-      `the key ${fingerprint}, which signs what is written into this cache, is not among those that it trusts`,
+      `the key ${fingerprint}, which signs what is written to this cache, is not among those that it trusts`,
       {
         place,
-        hint: "add the public key to the cache's `trust`, else nobody could use what was pushed",
+        hint: "add the public key to the cache's `trust`; otherwise nobody could use what is pushed",
         cause: thrown,
       },
     );

@@ -13,7 +13,7 @@ export async function presentFormats({
   mayBeEmpty,
   explainAbsence,
 }: OpenedFormats): Promise<readonly CacheFormat[]> {
-  // All answers are waited for: nothing may go on behind a failure, when the cache is closed.
+  // All answers are waited for: nothing may continue after a failure, when the cache is closed.
   const answers = await Promise.allSettled(formats.map((format) => format.isPresent()));
   const present = answers.map((answer) => {
     if (answer.status === "rejected") throw answer.reason;

@@ -48,7 +48,7 @@ export function listFolder(store: Store, folder: string): AsyncIterable<ListedFi
   if (store.list !== undefined) return store.list(folder);
   throw new SpacktainersError("NOT_SUPPORTED", "what is in this build cache cannot be listed", {
     place: placeOf(store, folder),
-    hint: "a web server does not say which files it has: name the cache by the path or the s3: URL behind it",
+    hint: "a web server does not list its files: name the cache by the path or the s3: URL behind it",
   });
 }
 

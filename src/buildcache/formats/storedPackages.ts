@@ -101,7 +101,7 @@ export function fitting(document: SpecDocument, format: FormatName, place: Place
   if (fit.version > 5)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `${briefSpec(root)} was made by a newer Spack than can be written here`,
+      `${briefSpec(root)} was made by a Spack that is too new to be written here`,
       {
         place,
         hint: "push it with that Spack",

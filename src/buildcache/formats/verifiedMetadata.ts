@@ -75,7 +75,7 @@ export function identifySpec(
   if (root.external !== undefined)
     throw new SpacktainersError(
       "CACHE_INVALID",
-      "the spec file says that the package is external, of which a cache can have no archive",
+      "the spec file says that the package is external, and external packages have no archive",
       { place, hint: pushAgain },
     );
   return { root, graph, document };

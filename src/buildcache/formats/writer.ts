@@ -66,7 +66,7 @@ export interface IndexChange {
 
 /** What became of the indexes of a cache. */
 export interface IndexUpdate {
-  /** For each format that was looked at. */
+  /** For each format that was examined. */
   readonly indexes: readonly {
     readonly format: FormatName;
     /** Packages that can be downloaded, and how many of them were not listed, or were listed and are not there, before. */

@@ -1,4 +1,4 @@
-/** Changes an index: records are taken over as they are, one after the other, so that a large index need not fit into memory. */
+/** Changes an index. It copies records as they are, one after the other, so that a large index need not fit into memory. */
 import { type FileHandle, open } from "node:fs/promises";
 import type { DagHash } from "../../spec/concrete.ts";
 import { parseDagHash } from "../../spec/concrete.ts";

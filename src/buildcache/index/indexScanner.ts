@@ -112,7 +112,7 @@ class IndexScanner {
   invalid(what: string): SpacktainersError {
     return new SpacktainersError("CACHE_INVALID", `the cache's index cannot be read: ${what}`, {
       place: this.place,
-      hint: "whoever maintains the cache can make it anew with: spack buildcache update-index",
+      hint: "whoever maintains the cache can make it again with: spacktainers cache index",
     });
   }
 
@@ -223,7 +223,7 @@ class IndexScanner {
       if (next === quote && this.is(start, end, keyName)) this.node.name = this.stringValue();
       else if (next === openBracket && this.is(start, end, keyDependencies)) this.dependencies();
       else if (next === openBracket && this.is(start, end, keyProvided)) {
-        // The name may come after: provided virtuals are told with the node's own name, filled in below.
+        // The name may come after: provided virtuals are reported with the node's own name, which is filled in below.
         this.virtuals("");
       } else this.skipValue();
     }
@@ -281,7 +281,7 @@ class IndexScanner {
     }
   }
 
-  /** Whether a list or object goes on; takes the comma or the closing bracket. */
+  /** Whether a list or object continues; takes the comma or the closing bracket. */
   private more(closing: number, first: boolean): boolean {
     const next = this.peek();
     if (next === closing) {

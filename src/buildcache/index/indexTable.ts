@@ -42,7 +42,7 @@ export interface TableBuilder extends IndexSink {
  * Begins a table. Records whose key is no DAG hash are left out; of two with the same hash the later one counts.
  *
  * @param place the index, for errors
- * @returns a builder that throws CACHE_INVALID when it is told an absurd number of names
+ * @returns a builder that throws CACHE_INVALID when it is given an absurd number of names
  */
 export function buildTable(place: Place = {}): TableBuilder {
   let count = 0;

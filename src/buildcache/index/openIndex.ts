@@ -110,7 +110,8 @@ function indexOf({ table, version, descriptor, folder, place }: OpenedIndex): Ca
   closeWhenCollected.register(parsed, descriptor);
   const hash = (spec: number): DagHash => {
     const text = parseDagHash(table.hashAt(spec));
-    if (text === undefined) throw new SpacktainersError("INTERNAL", "an index holds what is no hash");
+    if (text === undefined)
+      throw new SpacktainersError("INTERNAL", "an index has something that is not a hash");
     return text;
   };
   return {

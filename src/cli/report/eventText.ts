@@ -28,7 +28,7 @@ export const stageText: Record<StageId, string> = {
   "push-file": "Pushing the file",
   "verify-packages": "Verifying packages",
   "copy-packages": "Copying packages",
-  "list-packages": "Looking at what is there",
+  "list-packages": "Listing packages",
   "remove-packages": "Removing packages",
   "index-packages": "Writing the index",
 };

@@ -28,7 +28,7 @@ export function plainReporter(out: ReportStream): Reporter {
     emit: (event) => {
       switch (event.type) {
         case "container-start":
-          // Of a single one, everything is about it.
+          // If there is only one, everything is about it.
           if (event.total > 1) print(containerTitle(event));
           break;
         case "container-end":

@@ -13,10 +13,10 @@ export function addVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("add")
     .summary("add a container to the repository")
     .description(
-      "Writes the definition of a container with these Spack specs, and says whether the build caches have it. The first spec gives the container its version. Nothing is overwritten.",
+      "Writes the definition of a container with these Spack specs, and says whether the build caches have its packages. The container takes its version from the first spec. Overwrites nothing.",
     )
     .argument("<name>", "name of the container, or arch/name")
-    .argument("<specs...>", "Spack specs, in quotes where the shell would read them");
+    .argument("<specs...>", "Spack specs, in quotes if the shell would interpret them");
   return addCacheOptions(addSelectionOptions(command))
     .addHelpText(
       "after",
@@ -48,7 +48,7 @@ Examples:
 }
 
 /** What was added, and whether the caches have it, for people. */
-function addText({ name, arch, path, caches }: AddResult, directory: string): string {
+function addText({ name, arch, path, caches, pipelines }: AddResult, directory: string): string {
   const hint = caches.state === "complete" || caches.hint === undefined ? [] : [`    hint: ${caches.hint}`];
   const answer =
     caches.state === "complete"
@@ -58,9 +58,12 @@ function addText({ name, arch, path, caches }: AddResult, directory: string): st
       : caches.state === "incomplete"
         ? ["  the caches do not have it:", ...caches.problems.map((problem) => `    ${problem}`)]
         : [`  whether the caches have it is not known: ${caches.reason}`];
+  const renewed = pipelines.map((file) => `  ${file} has it, too`);
   const next =
     caches.state === "incomplete"
       ? `to have Spack build what is missing: spacktainers build ${name} --compile`
       : `next: spacktainers build ${name}`;
-  return [`${name} ${arch}  ${shownPath(path, directory)}`, ...answer, ...hint, `  ${next}`].join("\n");
+  return [`${name} ${arch}  ${shownPath(path, directory)}`, ...answer, ...hint, ...renewed, `  ${next}`].join(
+    "\n",
+  );
 }

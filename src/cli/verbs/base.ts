@@ -14,7 +14,7 @@ export function baseVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("base")
     .summary("make and publish the builder and runtime images")
     .description(
-      "The builder has compilers and Spack, the runtime what lies underneath the packages. A Dockerfile that starts from both has an environment built by plain `podman build`.",
+      "The builder image has compilers and Spack, the runtime image what lies underneath the packages. With a Dockerfile that starts from both, plain `podman build` builds an environment.",
     );
   for (const make of [buildVerb, pushVerb, listVerb])
     command.addCommand(addGlobalOptions(make(program, outcome)).exitOverride());
@@ -24,11 +24,10 @@ export function baseVerb(program: Command, outcome: VerbOutcome): Command {
 /** `--with` and the images. */
 function withTool(command: Command): Command {
   return command.addOption(
-    new Option("--with <program>", "what makes and sends images (default: the first that is here)").choices([
-      "podman",
-      "buildah",
-      "docker",
-    ]),
+    new Option(
+      "--with <program>",
+      "program that makes and sends images (default: the first one installed)",
+    ).choices(["podman", "buildah", "docker"]),
   );
 }
 
@@ -38,10 +37,10 @@ function buildVerb(program: Command, outcome: VerbOutcome): Command {
   return withTool(new Command("build"))
     .summary("make local_builder and local_runtime")
     .description(
-      "Makes the images from the folders builder and runtime of the repository. What lies underneath, Spack, recipes and target are those of the configuration.",
+      "Makes the images from the folders builder and runtime of the repository. The base, Spack, the recipes and the target come from the configuration.",
     )
     .argument("[images...]", imagesHelp)
-    .option("--build-arg <name=value>", "argument of the Dockerfile (repeatable)", collectAssignment)
+    .option("--build-arg <name=value>", "build argument for the Dockerfile (repeatable)", collectAssignment)
     .addHelpText(
       "after",
       `
@@ -68,9 +67,9 @@ Examples:
 
 function pushVerb(program: Command, outcome: VerbOutcome): Command {
   return withTool(new Command("push"))
-    .summary("publish them to the configured registries")
+    .summary("publish the builder and runtime images to the configured registries")
     .description(
-      "Publishes the images of this machine as `builder` and `runtime`, named by each registry's pattern. The program that made them sends them, with the credentials that it knows (podman login).",
+      "Publishes this machine's images as `builder` and `runtime`, named by each registry's pattern. The program that made them sends them, with its own credentials (podman login).",
     )
     .argument("[images...]", imagesHelp)
     .addHelpText("after", "\nExamples:\n  $ spacktainers base push")
@@ -86,7 +85,7 @@ function pushVerb(program: Command, outcome: VerbOutcome): Command {
 
 function listVerb(program: Command, outcome: VerbOutcome): Command {
   return withTool(new Command("list"))
-    .summary("list those of this machine")
+    .summary("list the builder and runtime images of this machine")
     .addHelpText("after", "\nExamples:\n  $ spacktainers base list")
     .action(
       verbAction<BaseOptions>(program, outcome, async (context, options) => {

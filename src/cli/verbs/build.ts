@@ -28,17 +28,17 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("build")
     .summary("assemble images, and build what no cache has")
     .description(
-      "Resolves the packages of each container, verifies, relocates and strips them, and writes an image. Where spacktainers.yaml names a Spack, it builds what no cache has. NAME is a container's name, a path, or a glob; none means all.",
+      "Resolves the packages of each container, verifies, relocates and strips them, and writes an image. If spacktainers.yaml names a Spack, that Spack builds what no cache has. NAME is a container's name, a path or a glob. Without a NAME, all containers are built.",
     )
-    .argument("[names...]", "containers to build");
+    .argument("[names...]", "containers to build (default: all)");
   addImageOptions(command, "build")
     .option(
       "-o, --output <kind:path>",
-      "oci:DIR, oci-archive:FILE, docker-archive:FILE, sif:FILE, squashfs:FILE or rootfs:DIR (repeatable; default: oci: below the configured folder)",
+      "write the image to oci:DIR, oci-archive:FILE, docker-archive:FILE, sif:FILE, squashfs:FILE or rootfs:DIR (repeatable; default: oci: below the configured folder)",
       collect,
     )
-    .option("--force", "replace an output that is not an earlier one of ours")
-    .option("--shell <package>", "open a shell where building a package of the container failed");
+    .option("--force", "replace an output that spacktainers did not make")
+    .option("--shell <package>", "open a shell where the build of this package failed");
   return addWorkshopOptions(addBuildingOptions(command))
     .addHelpText(
       "after",
@@ -84,8 +84,8 @@ async function shellIn(
   [container, ...others]: readonly string[],
 ): Promise<number> {
   if (container === undefined || others.length > 0)
-    throw new SpacktainersError("USAGE", "--shell is about a package of one container", {
-      hint: "name the container: spacktainers build NAME --shell PACKAGE",
+    throw new SpacktainersError("USAGE", "--shell needs the name of one container", {
+      hint: "run: spacktainers build NAME --shell PACKAGE",
     });
   const { cache, trust, arch } = options;
   const { openBuildShell } = await import("../../commands/spack/openBuildShell.ts");

@@ -13,9 +13,9 @@ import { cacheVerifyVerb } from "./cacheVerify.ts";
 /** `cache`: what is in build caches. */
 export function cacheVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("cache")
-    .summary("what is in build caches: look, verify, copy, tidy")
+    .summary("list, verify, copy and prune build caches")
     .description(
-      "Works on the build caches of the configuration, or on those named by --cache: lists, shows and verifies packages and keys, copies and pushes packages, makes indexes, removes what nothing needs any more.",
+      "Works on the build caches of the configuration, or on those that --cache names: lists, shows and verifies packages and keys, copies and pushes packages, makes indexes, and removes what nothing needs any more.",
     );
   for (const make of [
     cacheListVerb,

@@ -18,26 +18,26 @@ export function cacheCopyVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("copy")
     .summary("copy packages into another cache, with what they need")
     .description(
-      "Copies the packages of FROM that satisfy any of SPECs into TO, with everything that they need at run time. Each is verified as for use, and signed again. What TO has already is left alone, so that the same command goes on after an interruption.",
+      "Copies the packages of FROM that satisfy any SPEC into TO, with everything that they need at run time. Verifies each package as it would for use, and signs it again. Leaves alone what TO already has, so the same command continues after an interruption.",
     )
     .argument("<from>", "URL or path of a build cache")
-    .argument("<to>", "URL or path of the one to write into; it need not be there yet")
-    .argument("[specs...]", "specs or hashes; none: everything");
+    .argument("<to>", "URL or path of the build cache to write to; it need not exist yet")
+    .argument("[specs...]", "specs or hashes (default: everything)");
   return addTargetOptions(command)
     .option(
       "--trust <keyfile>",
-      "OpenPGP public key whose signatures are trusted, besides those configured for a cache (repeatable)",
+      "trust this OpenPGP public key, besides those configured for a cache (repeatable)",
       collect,
     )
     .option(
       "--from-unsigned",
-      "FROM is a cache without signatures, such as a registry (default: as configured)",
+      "read FROM as a cache without signatures, such as a registry (default: as configured)",
     )
-    .option("--no-closure", "the packages that satisfy a SPEC alone, without what they need")
-    .option("--with-build", "with what they were built with, as far as FROM has it")
-    .option("--replace", "replace what TO has already")
+    .option("--no-closure", "copy only the packages that satisfy a SPEC, without what they need")
+    .option("--with-build", "also copy what they were built with, as far as FROM has it")
+    .option("--replace", "replace what TO already has")
     .option("-n, --dry-run", "say what would be copied")
-    .option("-j, --jobs <n>", "packages at a time (default: two a core, at most 8)", positiveInteger)
+    .option("-j, --jobs <n>", "packages at a time (default: two per core, at most 8)", positiveInteger)
     .addHelpText(
       "after",
       `

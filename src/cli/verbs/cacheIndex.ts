@@ -6,9 +6,9 @@ import { cacheRequest } from "../requests.ts";
 /** `cache index`: what a cache's index says, made from what is there. */
 export function cacheIndexVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("index")
-    .summary("make the index again from the packages that are there")
+    .summary("make the index again from the packages of a cache")
     .description(
-      "Makes the index of a cache from all packages that it has: where it is missing or damaged, or where others have pushed without it. Pushing and copying keep it up to date by themselves. Without --cache, of the caches of the configuration that say `push: true`.",
+      "Makes the index of a cache from all packages that it has. Use it if the index is missing or damaged, or if others have pushed packages without updating it. Pushing and copying update the index by themselves. Without --cache, makes the indexes of the configured caches that say `push: true`.",
     );
   return addCacheOptions(command)
     .addHelpText(

@@ -13,11 +13,13 @@ export function cacheListVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("list")
     .summary("list packages: version, compiler, target, size, variants")
     .description(
-      "Lists the packages of the caches that satisfy any of SPECs, by name and the newest version first. It reads indexes alone, which are not signed and do not know sizes: those are asked for when at most 100 packages are listed, or with --size.",
+      "Lists the packages of the caches that satisfy any SPEC, by name and with the newest version first. Reads only the indexes, which are not signed and do not record sizes. Asks for the sizes when it lists at most 100 packages, or with --size.",
     )
-    .argument("[specs...]", "specs, names of virtual packages, or hashes; none: everything");
-  return addCacheOptions(command.option("-l, --long", "whole hashes, and the caches that have it"))
-    .option("--size", "ask for the size of every package, however many")
+    .argument("[specs...]", "specs, names of virtual packages, or hashes (default: everything)");
+  return addCacheOptions(
+    command.option("-l, --long", "show whole hashes, and the caches that have each package"),
+  )
+    .option("--size", "ask for the size of every package, however many there are")
     .addHelpText(
       "after",
       `

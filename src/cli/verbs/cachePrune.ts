@@ -24,20 +24,24 @@ function hours(value: string): number {
 /** `cache prune`: what nothing needs any more. */
 export function cachePruneVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("prune")
-    .summary("remove packages that nothing named needs any more")
+    .summary("remove packages that nothing needs any more")
     .description(
-      "Says which packages of the caches nothing needs that is named, and with --delete removes them. What is needed: what the locks of this repository name (without a lock: what would be chosen now), what its published images have inside, what --keep and --keep-spec name, what is younger than --grace, and whatever any of that depends on. Without --cache, the caches of the configuration that say `push: true`.",
+      "Lists the packages of the caches that nothing needs, and with --delete removes them. These are needed: what the locks of this repository name (without a lock: what would be chosen now), what its published images contain, what --keep and --keep-spec name, what is younger than --grace, and everything that any of that depends on. Without --cache, works on the configured caches that say `push: true`.",
     )
     .option(
       "--keep <what>",
-      "another repository's folder, a spack.lock, or an image whose packages stay (repeatable)",
+      "keep the packages of another repository's folder, a spack.lock, or an image (repeatable)",
       collect,
     )
-    .option("--keep-spec <spec>", "packages that satisfy it stay, with what they need (repeatable)", collect)
+    .option(
+      "--keep-spec <spec>",
+      "keep the packages that satisfy SPEC, with what they need (repeatable)",
+      collect,
+    )
     .option("--no-images", "do not ask the registries which images are published")
-    .option("--grace <hours>", "what is younger stays: it may be part of a push that is under way", hours, 24)
-    .option("--runtime-only", "let go of what was only needed to build")
-    .option("--allow-empty", "go on though nothing is named that needs packages")
+    .option("--grace <hours>", "keep what is younger: it may be part of a push that is under way", hours, 24)
+    .option("--runtime-only", "do not keep what was only needed to build")
+    .option("--allow-empty", "continue although nothing is named that needs packages")
     .option("--delete", "remove what is listed")
     .addOption(new Option("-n, --dry-run", "say what would be removed (the default)").conflicts("delete"));
   return addCacheOptions(command)

@@ -18,23 +18,23 @@ export function cachePushVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("push")
     .summary("push packages that Spack has installed, with what they need")
     .description(
-      "Pushes packages of an install tree into a cache, with everything that they need at run time. Real Spack (that of the configuration) packs them; they are signed and sent by us. The install tree is not changed. What the cache has already is left alone.",
+      "Pushes packages of an install tree into a cache, with everything that they need at run time. Real Spack (that of the configuration) packs them; spacktainers signs and sends them. Does not change the install tree, and leaves alone what the cache already has.",
     )
     .argument(
       "[packages...]",
-      "prefixes of packages; with --store, specs of what is installed there; none: everything",
+      "prefixes of packages; with --store, specs of what is installed there (default: everything)",
     )
-    .option("--store <dir>", "an install tree of Spack's (config: install_tree: root)")
-    .option("--to <url>", "the cache (default: the first of the configuration that says `push: true`)");
+    .option("--store <dir>", "Spack's install tree (config: install_tree: root)")
+    .option("--to <url>", "the cache to push to (default: the first configured one that says `push: true`)");
   return addTargetOptions(command)
     .option(
       "--trust <keyfile>",
-      "OpenPGP public key whose signatures are trusted, besides those configured for the cache (repeatable)",
+      "trust this OpenPGP public key, besides those configured for the cache (repeatable)",
       collect,
     )
-    .option("--no-closure", "these packages alone, without what they need")
-    .option("--with-build", "with what they were built with, as far as it is installed")
-    .option("--replace", "replace what the cache has already")
+    .option("--no-closure", "push only these packages, without what they need")
+    .option("--with-build", "also push what they were built with, as far as it is installed")
+    .option("--replace", "replace what the cache already has")
     .option("-n, --dry-run", "say what would be pushed")
     .addHelpText(
       "after",

@@ -13,11 +13,11 @@ export function cacheVerifyVerb(program: Command, outcome: VerbOutcome): Command
   const command = new Command("verify")
     .summary("verify packages: signatures, checksums, archives, what they need")
     .description(
-      "Verifies the packages of the caches that satisfy any of SPECs, each cache's copy by itself and as if nothing were known of it: the signature by a trusted key, the archive's length and SHA-256, that the archive can be read, is safe and is the package's own, and that all it needs at run time is in one of the caches. Every finding is an error; there is one exit status other than 0 for all. A run that was interrupted goes on where it was; --refresh begins again.",
+      "Verifies the packages of the caches that satisfy any SPEC. Examines each cache's copy by itself, as if nothing were known about it: the signature by a trusted key, the archive's length and SHA-256, that the archive can be read, is safe and belongs to the package, and that one of the caches has everything it needs at run time. Every finding is an error; if there are any, the exit status is not 0. A run that was interrupted continues where it stopped; --refresh starts again.",
     )
-    .argument("[specs...]", "specs or hashes; none: everything")
-    .option("-j, --jobs <n>", "packages at a time (default: two a core, at most 8)", positiveInteger)
-    .option("--no-archives", "signatures and spec files only: download no archive");
+    .argument("[specs...]", "specs or hashes (default: everything)")
+    .option("-j, --jobs <n>", "packages at a time (default: two per core, at most 8)", positiveInteger)
+    .option("--no-archives", "verify only signatures and spec files, and download no archive");
   return addCacheOptions(command)
     .addHelpText(
       "after",

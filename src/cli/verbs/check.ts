@@ -8,11 +8,11 @@ import { addSelectionOptions } from "../options.ts";
 /** `check`: every problem in every definition and configuration file, in one run. */
 export function checkVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("check")
-    .summary("every problem in every definition and configuration file")
+    .summary("report every problem in the definitions and the configuration")
     .description(
-      "Reads spacktainers.yaml and the definitions, or those named, and reports every problem as file:line:column. Needs no network. Exit status 3 when there are errors.",
+      "Reads spacktainers.yaml and the definitions, or those that you name, and reports every problem as file:line:column. Needs no network. The exit status is 3 if there are errors.",
     )
-    .argument("[names...]", "containers to check; none means all");
+    .argument("[names...]", "containers to check (default: all)");
   return addSelectionOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers check\n  $ spacktainers check hello-mpi --json")
     .action(

@@ -18,7 +18,7 @@ export function ciVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("ci")
     .summary("write, check and run pipelines of GitHub Actions and GitLab")
     .description(
-      "Pipelines build what changed: base images, then the packages that no cache has, each once for all containers, then the containers, which are tested and published. The section `ci:` of spacktainers.yaml decides them.",
+      "Pipelines build what changed: first base images, then the packages that no cache has, each once for all containers, then the containers, which they test and publish. The section `ci:` of spacktainers.yaml configures them.",
     )
     .addHelpText(
       "after",
@@ -67,9 +67,9 @@ function writeCommand(
   return new Command(host)
     .summary(summary)
     .description(
-      "Writes the files, and the page of the secrets and variables that they take. The same repository gives the same files.",
+      "Writes the files, and a page that lists the secrets and variables that they need. The same repository gives the same files.",
     )
-    .option("--force", "replace files that are not ours")
+    .option("--force", "replace files that spacktainers did not write")
     .action(
       verbAction<{ readonly force?: boolean; readonly child?: string }>(
         program,
@@ -92,9 +92,9 @@ function writeCommand(
 
 function checkCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("check")
-    .summary("whether the files of pipelines are what would be written")
+    .summary("check whether the pipeline files are up to date")
     .description(
-      "Compares the committed files with what `ci github` and `ci gitlab` would write, and looks for secrets in other workflows that nobody documented. Exit status 3 when something differs.",
+      "Compares the committed files with what `ci github` and `ci gitlab` would write, and looks for undocumented secrets in other workflows. The exit status is 3 if something differs.",
     )
     .addHelpText("after", "\nExamples:\n  $ spacktainers ci check")
     .action(
@@ -114,21 +114,23 @@ function runCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("run")
     .summary("run the committed workflow on this machine")
     .description(
-      "Carries out the jobs of .github/workflows/spacktainers.yml, or of .gitlab-ci.yml and the pipelines that it makes, in copies of the working tree, as GitHub or GitLab would for an event: conditions, matrices, outputs and artefacts are worked out; actions that set a runner up are left out. Registries, caches and secrets are those of this machine.",
+      "Runs the jobs of .github/workflows/spacktainers.yml, or of .gitlab-ci.yml and the pipelines that it makes, in copies of the working tree, as GitHub or GitLab would for an event. Evaluates conditions, matrices, outputs and artefacts, and leaves out actions that set up a runner. Uses the registries, caches and secrets of this machine.",
     )
-    .addOption(new Option("--host <name>", "whose pipeline").choices(["github", "gitlab"]).default("github"))
     .addOption(
-      new Option("--event <name>", "what happened")
+      new Option("--host <name>", "which pipeline to run").choices(["github", "gitlab"]).default("github"),
+    )
+    .addOption(
+      new Option("--event <name>", "event to run it for")
         .choices(["push", "pull_request", "workflow_dispatch", "schedule"])
         .default("push"),
     )
-    .option("--label <name>", "pull_request: a label that it has (repeatable)", collect)
+    .option("--label <name>", "pull_request: a label of the request (repeatable)", collect)
     .option("--base <commit>", "push, pull_request: the commit before", "HEAD~1")
     .option("--container <name>", "workflow_dispatch: the container", "all")
     .option("--base-images", "workflow_dispatch: make the base images first")
     .option("--environment <name>", "workflow_dispatch: where to publish")
     .option("--keep <folder>", "keep reports and artefacts there")
-    .option("--timeout <minutes>", "most minutes of a step", positiveInteger)
+    .option("--timeout <minutes>", "time limit of a step, in minutes", positiveInteger)
     .addHelpText(
       "after",
       `

@@ -21,18 +21,18 @@ interface PlanOptions extends WorkshopOptions {
 /** `ci plan`: what has to be done. */
 export function planCommand(program: Command, outcome: VerbOutcome): Command {
   const command = addSelectionOptions(new Command("plan"))
-    .summary("what a pipeline has to do")
+    .summary("list what a pipeline has to do")
     .description(
-      "Finds out which containers changed since a commit - their definitions, locks, epilogues, what these include and copy, and the sections of spacktainers.yaml that decide them - and which packages of them no cache has. Where Spack has to choose, its lock is written beside the definition.",
+      "Finds out which containers changed since a commit (their definitions, locks, epilogues, what these include and copy, and the sections of spacktainers.yaml that decide them), and which of their packages no cache has. If Spack has to choose, writes its lock beside the definition.",
     )
-    .argument("[names...]", "containers; none means all")
-    .option("--changed-since <commit>", "only what changed since then (default: everything)")
+    .argument("[names...]", "containers (default: all)")
+    .option("--changed-since <commit>", "list only what changed since this commit (default: everything)")
     .addOption(
-      new Option("--bases <when>", "whether the builder and runtime images are made")
+      new Option("--bases <when>", "whether to make the builder and runtime images")
         .choices(["changed", "always", "never"])
         .default("changed"),
     )
-    .option("--output <folder>", "write plan.json there, and the locks that Spack made");
+    .option("--output <folder>", "write plan.json, and the locks that Spack made, to this folder");
   return addWorkshopOptions(command)
     .addHelpText(
       "after",
@@ -79,11 +79,11 @@ export function packagesCommand(program: Command, outcome: VerbOutcome): Command
   const command = new Command("packages")
     .summary("build the packages of one job of a plan")
     .description(
-      "Builds the packages that `ci plan` gave to a job and pushes each before anything that needs it begins. What they need of other jobs must be in a cache.",
+      "Builds the packages that `ci plan` gave to a job, and pushes each before anything that needs it starts. What they need from other jobs must be in a cache.",
     )
     .argument("<job>", "a job of the plan, or the hash of one of its packages")
     .requiredOption("--plan <folder>", "the folder that `ci plan --output` wrote")
-    .option("--keep-going", "when a package fails, still build all that do not need it");
+    .option("--keep-going", "when a package fails, still build everything that does not need it");
   return addWorkshopOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers ci packages 1-1 --plan plan")
     .action(
@@ -118,7 +118,7 @@ export function publishCommand(program: Command, outcome: VerbOutcome): Command 
   const command = addSelectionOptions(new Command("publish"))
     .summary("publish containers to an environment")
     .description(
-      "As `push`, to the registries and with the tags that `ci: environments:` has for the environment; then a SIF file of each to where it has them.",
+      "Pushes like `push`, to the registries and with the tags that `ci: environments:` has for the environment. Then publishes a SIF file of each container where the environment says.",
     )
     .argument("<names...>", "containers")
     .requiredOption("--environment <name>", "an environment of `ci: environments:`")
@@ -163,7 +163,7 @@ export function rebaseCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("rebase")
     .summary("put the published images of an environment on the newest base")
     .description(
-      "As `rebase` of all containers, in the registries of the environment; then new SIF files of what changed.",
+      "Rebases all containers like `rebase`, in the registries of the environment. Then publishes new SIF files of what changed.",
     )
     .requiredOption("--environment <name>", "an environment of `ci: environments:`")
     .addHelpText("after", "\nExamples:\n  $ spacktainers ci rebase --environment production")
@@ -195,11 +195,11 @@ export function rebaseCommand(program: Command, outcome: VerbOutcome): Command {
 /** `ci credentials`: variables as files. */
 export function credentialsCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("credentials")
-    .summary("write the variables of a pipeline to the files that programs look for")
+    .summary("write the variables of a pipeline to the files that programs read")
     .description(
-      "Writes the documented variables (AWS_CACHE_…, AWS_INFRASTRUCTURE_…, GHCR_…, those that spacktainers.yaml names) to files that only this user can read, and tells later steps where they are: by GITHUB_ENV, and by environment.sh in the folder. Prints no value.",
+      "Writes the documented variables (AWS_CACHE_…, AWS_INFRASTRUCTURE_…, GHCR_…, those that spacktainers.yaml names) to files that only this user can read. GITHUB_ENV, and environment.sh in the folder, say where these are to later steps. Prints no value.",
     )
-    .requiredOption("--output <folder>", "where to, outside of the repository")
+    .requiredOption("--output <folder>", "folder to write to, outside of the repository")
     .addHelpText("after", '\nExamples:\n  $ spacktainers ci credentials --output "$RUNNER_TEMP/credentials"')
     .action(
       verbAction<{ readonly output: string }>(program, outcome, async (context, options) => {
@@ -213,7 +213,7 @@ export function credentialsCommand(program: Command, outcome: VerbOutcome): Comm
           context.reporter.emit({
             type: "warning",
             code: "NOTICE",
-            message: `${name} is not set: what needs it will be refused`,
+            message: `${name} is not set: whatever needs it will be refused`,
           });
         if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
         else for (const name of result.variables) context.print(`set  ${name}`);
@@ -227,9 +227,9 @@ export function reportCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("report")
     .summary("turn the JSON lines of a command into the report of a job")
     .description(
-      "Reads what a command prints with --json. Progress and results go to the log, a summary to GITHUB_STEP_SUMMARY and to report/summary.md, problems to annotations of GitHub at their lines and to report/code-quality.json, which GitLab shows. The exit status of the command is that of the pipe (`set -o pipefail`).",
+      "Reads what a command prints with --json. Writes progress and results to the log, a summary to GITHUB_STEP_SUMMARY and to report/summary.md, and problems to annotations of GitHub at their lines and to report/code-quality.json, which GitLab shows. With `set -o pipefail`, the exit status of the pipe is that of the command.",
     )
-    .option("--title <text>", "what was done", "Spacktainers")
+    .option("--title <text>", "title of the report", "Spacktainers")
     .option("--output <folder>", "folder of the report", "report")
     .addHelpText(
       "after",

@@ -4,11 +4,11 @@ import { type VerbOutcome, verbAction } from "../context.ts";
 /** `completion`: what makes a shell complete command lines of the program. */
 export function completionVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("completion")
-    .summary("completion of command lines, for a shell")
+    .summary("print a completion script for a shell")
     .description(
-      "Prints a script that makes a shell complete verbs, options, their values, and the names of containers, sites and build caches of the repository.",
+      "Prints a script that makes a shell complete verbs, options and their values, and the names of the repository's containers, sites and build caches.",
     )
-    .addArgument(new Argument("<shell>", "the shell that reads it").choices(["bash", "zsh", "fish"]))
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
     .addHelpText(
       "after",
       `

@@ -7,9 +7,9 @@ import { workshopRequest } from "../requests.ts";
 /** `diff`: two containers, locks or images by package. */
 export function diffVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("diff")
-    .summary("two containers, locks or images by package")
+    .summary("compare two containers, locks or images by package")
     .description(
-      "Compares what goes into images: packages added, removed and changed, and how. Of a container it is what is locked, else the built image, else what the caches give now; lock:, image: or caches: before a name says which. Without B, the built image of A is compared with what a build would give now. Exit status 0 whether there are differences or not.",
+      "Compares what goes into images: packages added, removed and changed, and how. For a container, compares what is locked, else the built image, else what the caches give now; lock:, image: or caches: before a name chooses between them. Without B, compares the built image of A with what a build would give now. The exit status is 0 whether there are differences or not.",
     )
     .argument("<a>", `before: a spack.lock; or ${imageForms}`)
     .argument("[b]", "after, in the same forms");

@@ -14,12 +14,12 @@ export function dockerfileVerb(program: Command, outcome: VerbOutcome): Command 
   const command = new Command("dockerfile")
     .summary("write a Dockerfile that builds a container with Docker and a real Spack")
     .description(
-      "Writes a two-stage Dockerfile for a container: Spack installs the environment from the configured caches, builds what they lack, and the image gets the packages, the view and the Dockerfile.epilogue.",
+      "Writes a two-stage Dockerfile for a container. In it, Spack installs the environment from the configured caches and builds what they lack; the image gets the packages, the view and the Dockerfile.epilogue.",
     )
     .argument("<name>", "the container");
   return addSelectionOptions(command)
     .option("-o, --output <file>", "write to a file (default: standard output)")
-    .option("--force", "replace a file that we did not write")
+    .option("--force", "replace a file that spacktainers did not write")
     .addHelpText(
       "after",
       `

@@ -17,16 +17,16 @@ interface DoctorOptions {
 /** `doctor`: whether images can run at sites, or here. */
 export function doctorVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("doctor")
-    .summary("will it run: images at a site, or this machine")
+    .summary("check whether images run at a site, or on this machine")
     .description(
-      "Says from an image's files alone whether it can run at a site: processor, C library, MPI and its interface, how ranks find one another, libraries that must not be there. Without a site: on this machine. Without an image: what this machine has. Exit status 1 when something cannot work.",
+      "Tells from an image's files alone whether it can run at a site: processor, C library, MPI and its interface, how ranks find one another, libraries that must not be there. Without a site, checks the image on this machine. Without an image, shows what this machine has. The exit status is 1 if something cannot work.",
     )
     .argument("[subjects...]", `sites, and images, each ${imageForms}`);
   addSelectionOptions(command)
-    .option("-p, --partition <name>", "the partition that the job will be in")
-    .option("--constraint <features>", "the features that its nodes will have")
-    .option("--mpi <plugin>", "srun --mpi=PLUGIN that the job will use (default: what fits)")
-    .option("--host-mpi", "the host's MPI takes the place of the container's (default: by the site's rule)")
+    .option("-p, --partition <name>", "partition that the job will run in")
+    .option("--constraint <features>", "features that its nodes will have")
+    .option("--mpi <plugin>", "srun --mpi=PLUGIN that the job will use (default: the one that fits)")
+    .option("--host-mpi", "the host's MPI replaces the container's (default: by the site's rule)")
     .option("--no-host-mpi", "the container's own MPI is used");
   command.setOptionValue("hostMpi", undefined);
   return command

@@ -9,7 +9,7 @@ export function execVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("exec")
     .summary("run a program in an image without its entrypoint")
     .description(
-      "As `run`, but the program is started directly, not by the image's entrypoint (in our images a login shell). What the shell's profile sets is in the image's environment already.",
+      "Like `run`, but starts the program directly, not by the image's entrypoint (in images of spacktainers a login shell). The image's environment already has what the shell's profile sets.",
     )
     .argument("<image>", imageForms)
     .argument("<command...>", "program and arguments");

@@ -20,18 +20,22 @@ interface ExplainOptions extends CacheOptions {
 /** `explain`: why a package is in a container, and why it is what it is. */
 export function explainVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("explain")
-    .summary("why a package is in a container, and in this configuration")
+    .summary("explain why a package is in a container, and in this configuration")
     .description(
-      "Shows what is in a container: as locked, else as the caches have it now. Of an image in another form it shows what the lock inside says. With PACKAGEs (names, virtuals or specs), why each is there, which configurations the caches have and why they were not taken, and whether it can be had.",
+      "Shows what is in a container: as locked, else as the caches have it now. For an image in another form, shows what the lock inside says. For each PACKAGE (a name, a virtual package or a spec), shows why it is there, which configurations the caches have and why they were not chosen, and whether it is available.",
     )
     .argument("[name]", `a container; or ${otherImageForms}`)
-    .argument("[packages...]", "packages in it; none: the container as a whole");
+    .argument("[packages...]", "packages in it (default: the container as a whole)");
   addSelectionOptions(command)
-    .option("--affects <package>", "which containers of the repository have a package (repeatable)", collect)
+    .option(
+      "--affects <package>",
+      "list the containers of the repository that have this package (repeatable)",
+      collect,
+    )
     .addOption(
       new Option("--graph <format>", "print the dependency graph instead").choices(["dot", "mermaid", "svg"]),
     )
-    .option("--limit <n>", "look into at most so many configurations of a package", positiveInteger, 20);
+    .option("--limit <n>", "examine at most this many configurations of a package", positiveInteger, 20);
   return addCacheOptions(command)
     .addHelpText(
       "after",

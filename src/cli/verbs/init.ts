@@ -25,31 +25,29 @@ interface InitOptions {
 /** `init`: a repository. */
 export function initVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("init")
-    .summary("make a repository of containers")
+    .summary("create a repository of containers")
     .description(
-      "Makes a repository in DIR, which may have files already: none is overwritten. On a terminal it asks for what is not given; with --yes, and without a terminal, the defaults are taken. Without a cache the repository gets a copy of the demonstration's, whose container builds at once.",
+      "Creates a repository in DIR. DIR may have files already: none is overwritten. On a terminal, asks for what you do not give; with --yes, and without a terminal, takes the defaults. Without a cache, the repository gets a copy of the demo's, whose container builds at once.",
     )
-    .argument("[dir]", "folder of the repository; default this one")
+    .argument("[dir]", "folder of the repository (default: this one)")
     .option("--cache <url>", "build cache with your packages (repeatable, in order)", collect)
     .option("--trust <keyfile>", "public key that signs them; it is copied to keys/ (repeatable)", collect)
     .option("--unsigned", "use packages without signatures")
-    .option(
-      "--base <base>",
-      "what lies underneath: bookworm, noble, debian:SUITE, ubuntu:SUITE or image:NAME",
-    )
+    .option("--base <base>", "base of the images: bookworm, noble, debian:SUITE, ubuntu:SUITE or image:NAME")
     .option("--registry <host>", "registry to publish to, such as ghcr.io/my-org")
     .addOption(
       new Option("--arch <arch>", "architecture of the containers (repeatable)").argParser(architecture),
     )
     .addOption(
-      new Option("--ci <host>", "pipelines to write (default: as the remote of git says, else none)").choices(
-        ["github", "gitlab", "none"],
-      ),
+      new Option(
+        "--ci <host>",
+        "pipelines to write (default: those for the host of git's remote; without a remote: github)",
+      ).choices(["github", "gitlab", "none"]),
     )
     .option("--no-example", "no example container")
     .option("--no-builder", "no Dockerfiles of the builder and runtime images")
     .option("--no-sites", "no example sites")
-    .option("-y, --yes", "ask nothing: the defaults are taken for what is not given")
+    .option("-y, --yes", "ask nothing, and take the defaults for what is not given")
     .addHelpText(
       "after",
       `

@@ -35,19 +35,19 @@ interface JobOptions {
 /** `job`: a batch script for a container at a site. */
 export function jobVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("job")
-    .summary("a batch script for a container at a site")
+    .summary("write a batch script for a container at a site")
     .description(
-      "Writes a Slurm batch script that runs a program of a container at a site: resources, srun with the right --mpi, the site's runtime, binds. The image, here or else in its registry, is checked against the site first. With --submit the job is handed over and followed; the exit status is the job's.",
+      "Writes a Slurm batch script that runs a program of a container at a site: resources, srun with the right --mpi, the site's runtime, binds. First checks whether the image, here or else in its registry, fits the site. With --submit, submits the job and follows it; the exit status is the job's.",
     )
     .argument("<image>", `${imageForms}; or the image as the site's runtime knows it`)
     .argument("[command...]", "program and arguments")
-    .requiredOption("-s, --site <name>", "where to run: sites/NAME.yaml, or `sites:` of spacktainers.yaml");
+    .requiredOption("-s, --site <name>", "site to run at: sites/NAME.yaml, or `sites:` of spacktainers.yaml");
   addResourceOptions(addSelectionOptions(command))
-    .option("--exclusive", "whole nodes for this job")
+    .option("--exclusive", "use whole nodes for this job")
     .option("--no-exclusive", "share nodes, whatever the site says")
     .option(
       "-b, --bind <source[:target[:ro]]>",
-      "directory or file of the site in the container; $NAME is filled in where the job runs (repeatable)",
+      "show a directory or file of the site in the container; the job fills in $NAME where it runs (repeatable)",
       collect,
     )
     .option(
@@ -56,15 +56,15 @@ export function jobVerb(program: Command, outcome: VerbOutcome): Command {
     )
     .option(
       "-e, --env <name[=value]>",
-      "variable; without a value: as it is at submission (repeatable)",
+      "set a variable; without a value: to the one it has at submission (repeatable)",
       collect,
     )
     .option("--image <where>", "where the image is at the site: path or reference")
-    .option("--mpi <plugin>", "srun --mpi=PLUGIN (default: what fits the container's MPI and the site)")
     .option(
-      "--host-mpi",
-      "let the host's MPI take the place of the container's (default: by the site's rule)",
+      "--mpi <plugin>",
+      "srun --mpi=PLUGIN (default: the one that fits the container's MPI and the site)",
     )
+    .option("--host-mpi", "let the host's MPI replace the container's (default: by the site's rule)")
     .option("--no-host-mpi", "use the container's own MPI")
     .addOption(new Option("--gpu [kind]", "show graphics processors").choices(gpuKinds).preset("nvidia"))
     .option("--name <name>", "name of the job (default: the container's)")
@@ -72,9 +72,9 @@ export function jobVerb(program: Command, outcome: VerbOutcome): Command {
     .option("-o, --output <file>", "write the script to a file")
     .option("-i, --interactive", "ask for what is not given, on the terminal")
     .option("--submit", "submit the job and follow its output")
-    .option("--cancel-on-interrupt", "with --submit: Ctrl-C cancels the job (default: it goes on)")
-    .option("--no-check", "do not check the image against the site")
-    .option("--strict", "refuse what `doctor` warns of, too");
+    .option("--cancel-on-interrupt", "with --submit: Ctrl-C cancels the job (default: the job continues)")
+    .option("--no-check", "do not check whether the image fits the site")
+    .option("--strict", "also refuse what `doctor` warns about");
   // Commander makes an option true when there is a --no-… of it; undefined means "as the site says".
   for (const name of ["exclusive", "hostMpi"]) command.setOptionValue(name, undefined);
   return command
@@ -211,7 +211,7 @@ function refuseMismatch(findings: readonly Finding[], isStrict: boolean): void {
     .map(
       ({ message, remedy }) =>
         new SpacktainersError("SITE_MISMATCH", message, {
-          hint: remedy ?? "`spacktainers doctor` says more; --no-check writes the script all the same",
+          hint: remedy ?? "`spacktainers doctor` says more; --no-check writes the script anyway",
         }),
     );
   if (errors.length > 0) throw new SpacktainersErrors(errors);

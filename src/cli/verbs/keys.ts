@@ -7,7 +7,7 @@ export function keysVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("keys")
     .summary("make a key pair for signing images")
     .description(
-      "Makes PREFIX.key, encrypted with the password in the variable COSIGN_PASSWORD, and PREFIX.pub, in the format of cosign. Nothing is overwritten.",
+      "Makes PREFIX.key, encrypted with the password in the variable COSIGN_PASSWORD, and PREFIX.pub, in cosign's format. Overwrites nothing.",
     )
     .argument("[prefix]", "beginning of the files' names", "cosign")
     .addHelpText(

@@ -8,30 +8,43 @@ import { table } from "../table.ts";
 /** `list`: the containers of the repository. */
 export function listVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("list")
-    .summary("containers by architecture")
+    .summary("list containers by architecture")
     .description(
-      "Shows the containers of the repository: what they hold, and whether an image of them is there.",
+      "Lists the containers of the repository: what they contain, and whether an image of them is built. With --remote it also asks the build caches which version a build would have now, and the registries what is published.",
     )
-    .argument("[names...]", "containers to list; none means all");
+    .argument("[names...]", "containers to list (default: all)");
   return addSelectionOptions(command)
+    .option("--remote", "also ask the build caches and the registries")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ spacktainers list\n  $ spacktainers list 'neuro*' --arch amd64 --json",
+      "\nExamples:\n  $ spacktainers list\n  $ spacktainers list 'neuro*' --arch amd64 --json\n  $ spacktainers list --remote",
     )
     .action(
-      verbAction<{ arch?: string }>(program, outcome, async (context, options, names) => {
+      verbAction<{ arch?: string; remote?: boolean }>(program, outcome, async (context, options, names) => {
         const { listContainers } = await import("../../commands/list/listContainers.ts");
-        const containers = await listContainers({ directory: context.directory, names, arch: options.arch });
+        const { directory, signal, reporter } = context;
+        const ask = options.remote === true ? { emit: reporter.emit, signal } : undefined;
+        const containers = await listContainers({ directory, names, arch: options.arch, ask });
+        reporter.close();
         if (context.json) context.print(JSON.stringify({ type: "result", containers }));
         else if (containers.length === 0)
           context.print("no containers here; definitions are container_definitions/<arch>/<name>/spack.yaml");
-        else context.print(table(["NAME", "ARCH", "VERSION", "IMAGE", "SPECS"], containers.map(row)));
+        else {
+          const published = ask === undefined ? [] : ["PUBLISHED"];
+          const head = ["NAME", "ARCH", "VERSION", "IMAGE", ...published, "SPECS"];
+          context.print(
+            table(
+              head,
+              containers.map((one) => row(one, ask !== undefined)),
+            ),
+          );
+        }
         return 0;
       }),
     );
 }
 
-function row(container: ListedContainer): readonly string[] {
+function row(container: ListedContainer, isAsked: boolean): readonly string[] {
   const image = container.image === undefined ? "-" : formatBytes(container.image.size);
   const notes = [
     ...(container.parked ? ["parked"] : []),
@@ -43,6 +56,13 @@ function row(container: ListedContainer): readonly string[] {
     container.arch ?? "-",
     container.version ?? "-",
     image,
+    ...(isAsked ? [publishedText(container)] : []),
     notes.length === 0 ? specs : `${specs}  (${notes.join(", ")})`.trimStart(),
   ];
+}
+
+/** The versions that are published, each once; what has none is called by its digest. */
+function publishedText({ published = [] }: ListedContainer): string {
+  const versions = published.map(({ version, digest }) => version ?? digest.slice(0, "sha256:".length + 12));
+  return [...new Set(versions)].join(", ") || "-";
 }

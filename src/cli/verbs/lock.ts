@@ -28,12 +28,12 @@ export function lockVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("lock")
     .summary("write spack.lock and spacktainers.lock")
     .description(
-      "Chooses the packages of each container from the caches and writes, beside its definition, spack.lock (which Spack reads too) and spacktainers.lock (archive digests, base, OS packages). Everything is chosen anew, whatever was locked before, unless --keep. Where spacktainers.yaml names a Spack, it chooses what the caches cannot answer; of packages that it will have to build there are no archives yet, and only spack.lock is written.",
+      "Chooses the packages of each container from the caches and writes, beside its definition, spack.lock (which Spack also reads) and spacktainers.lock (archive digests, base, OS packages). Chooses everything again, whatever was locked before, unless you give --keep. If spacktainers.yaml names a Spack, that Spack chooses what the caches cannot answer. Packages that it still has to build have no archives yet, so only spack.lock is written then.",
     )
-    .argument("[names...]", "containers to lock; none means all");
+    .argument("[names...]", "containers to lock (default: all)");
   addSolveOptions(addFailFastOption(addSelectionOptions(command)))
-    .option("--keep", "specs that are locked and still asked for keep their configuration")
-    .option("--check", "write nothing; exit status 3 when a lock is missing or out of date");
+    .option("--keep", "keep the configuration of specs that are locked and still asked for")
+    .option("--check", "write nothing; the exit status is 3 if a lock is missing or out of date");
   return addWorkshopOptions(command)
     .addHelpText(
       "after",

@@ -14,12 +14,12 @@ interface MigrateOptions {
   readonly unsigned?: boolean;
 }
 
-/** `migrate`: what exists, taken over. */
+/** `migrate`: converts a repository, a manifest or a Dockerfile. */
 export function migrateVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("migrate")
-    .summary("take over a repository, a spack containerize manifest or a Dockerfile")
+    .summary("convert a repository, a spack containerize manifest or a Dockerfile")
     .description(
-      "SOURCE is a repository of container definitions with Dockerfiles of a builder and a runtime image, a spack.yaml (with a `container:` section, as `spack containerize` reads it), or a Dockerfile that runs Spack; or the folder of one. Says what it took, what it changed and what is left to do, with file and line. Nothing that exists is changed.",
+      "SOURCE is a repository of container definitions with Dockerfiles of a builder and a runtime image, a spack.yaml (with a `container:` section, as `spack containerize` reads it), or a Dockerfile that runs Spack; or the folder of one. Reports what it took, what it changed and what is left to do, with file and line. Changes nothing that exists.",
     )
     .argument("<source>", "folder, spack.yaml or Dockerfile");
   return addSelectionOptions(command)
@@ -82,8 +82,10 @@ function migrateText(result: MigrateResult, directory: string): string {
   return lines.join("\n");
 }
 
-function containerLine({ name, arch, caches }: MigratedDefinition): string {
+function containerLine({ name, arch, caches, errors }: MigratedDefinition): string {
   const start = `  ${arch}/${name}`;
+  if (errors > 0)
+    return `${start}  ${errors === 1 ? "a mistake is" : `${errors} mistakes are`} to be repaired first`;
   if (caches === undefined) return `${start}  next: spacktainers check, then spacktainers build ${name}`;
   switch (caches.state) {
     case "complete":

@@ -19,11 +19,11 @@ interface PlanOptions extends ImageOptions, CacheOptions, Pick<BuildingOptions, 
 /** `plan`: what a build would do, before it does it. */
 export function planVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("plan")
-    .summary("what a build would do, and why, before it does it")
+    .summary("show what a build would do, and why")
     .description(
-      "Chooses the packages of each container as `build` would, and tells which layers are here already, which would be made and why, and what would be downloaded. Where registries are configured, they are asked what they have, and it is told what `push` would send. Whether the image can run is checked by `build` only. Of packages that no cache has it tells what building them would take. Nothing is built, and nothing is downloaded but metadata. Give it the options that you would give to `build`.",
+      "Chooses the packages of each container as `build` would. Shows which layers are here already, which would be made and why, and what would be downloaded. If registries are configured, asks them what they have and shows what `push` would send. For packages that no cache has, shows how long building them would take. Builds nothing, and downloads nothing but metadata. Only `build` checks whether the image can run. Give `plan` the options that you would give to `build`.",
     )
-    .argument("[names...]", "containers to plan for; none means all");
+    .argument("[names...]", "containers to plan for (default: all)");
   addSolveOptions(addImageOptions(command, "plan")).option(
     "--no-registry",
     "do not ask the configured registries what they have",

@@ -1,9 +1,9 @@
 import { relative } from "node:path";
 import { Command, Option } from "commander";
+import { registryCredentials } from "../../commands/pull/registryCredentials.ts";
 import { type PullRuntime, pullRuntimes } from "../../hpc/pull.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
-import { registryCredentials } from "../registryCredentials.ts";
 
 interface PullOptions {
   readonly arch?: string;
@@ -18,22 +18,19 @@ interface PullOptions {
 /** `pull`: a published image to this machine's runtime. */
 export function pullVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("pull")
-    .summary("a published image to this machine's runtime")
+    .summary("fetch a published image for this machine's runtime")
     .description(
-      "Lets the runtime here (Sarus, Apptainer, Singularity, Podman or Docker) pull an image from the configured registry, or from any. Apptainer and Singularity write a SIF file. Passwords never stand on a command line.",
+      "Lets a runtime of this machine (Sarus, Apptainer, Singularity, Podman or Docker) pull an image from the configured registry, or from any other. Apptainer and Singularity write a SIF file. Passwords never stand on a command line.",
     )
     .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
     .addOption(
-      new Option("--with <runtime>", "what pulls").choices(["auto", ...pullRuntimes]).default("auto"),
+      new Option("--with <runtime>", "runtime that pulls").choices(["auto", ...pullRuntimes]).default("auto"),
     )
     .option("--tag <tag>", "tag of a container's image (default: the version built here, else latest)")
-    .option("-o, --output <file>", "Apptainer, Singularity: the SIF file (default: NAME.sif)")
+    .option("-o, --output <file>", "Apptainer, Singularity: SIF file to write (default: NAME.sif)")
     .option("-f, --force", "overwrite the SIF file")
-    .option(
-      "--plain-http",
-      "the registry speaks no TLS (default: when its URL says so, or it is on this machine)",
-    )
+    .option("--plain-http", "the registry has no TLS (default: if its URL says so, or it is on this machine)")
     .option("--print", "print the command line instead of running it")
     .addHelpText(
       "after",

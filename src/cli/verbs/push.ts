@@ -22,13 +22,13 @@ export function pushVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("push")
     .summary("publish images to the configured registries")
     .description(
-      "Publishes each container to every registry of the configuration and moves its tags. What a registry has already - the image, its layers, layers of other containers - is referred to: it is neither made nor sent. NAME is a container's name, a path, or a glob; none means all.",
+      "Publishes each container to every registry of the configuration and moves its tags. Refers to what a registry already has (the image, its layers, layers of other containers): that is neither made nor sent. NAME is a container's name, a path or a glob. Without a NAME, all containers are published.",
     )
-    .argument("[names...]", "containers to publish");
+    .argument("[names...]", "containers to publish (default: all)");
   addImageOptions(command, "publish")
-    .option("--registry <url>", "only this configured registry (repeatable)", collect)
-    .option("--tag <tag>", "a tag besides the configured ones (repeatable)", collect)
-    .option("--force", "make and push the image although the registry has it");
+    .option("--registry <url>", "use only this configured registry (repeatable)", collect)
+    .option("--tag <tag>", "add a tag to the configured ones (repeatable)", collect)
+    .option("--force", "make and push the image even if the registry has it");
   return addWorkshopOptions(command)
     .addHelpText(
       "after",

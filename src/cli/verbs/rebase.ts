@@ -20,7 +20,7 @@ export function rebaseVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("rebase")
     .summary("put the packages of finished images on a newer base")
     .description(
-      "Takes the Spack packages of an image as they are and puts them on the base as it is now, or on another one. Neither build caches nor the definition are needed, and no package is downloaded: the image tells what is in it. It is refused when a library, a symbol version or an interpreter would no longer be found. IMAGE is a container's name (its published image; the built one where no registry is configured), a reference such as ghcr.io/my-org/name:1.0, the directory of an OCI layout, or oci-archive:FILE; none means all containers. The result goes where the image came from.",
+      "Takes the Spack packages of an image as they are and puts them on the current base, or on another one. Needs neither build caches nor the definition, and downloads no package: the image says what is in it. Refuses if a library, a symbol version or an interpreter would no longer be found. IMAGE is a container's name (its published image; the built one if no registry is configured), a reference such as ghcr.io/my-org/name:1.0, the directory of an OCI layout, or oci-archive:FILE. Without an IMAGE, all containers are rebased. The result goes where the image came from.",
     )
     .argument("[images...]", "images to rebase");
   return addFailFastOption(addSelectionOptions(command))
@@ -28,20 +28,20 @@ export function rebaseVerb(program: Command, outcome: VerbOutcome): Command {
       "--base <base>",
       "debian:SUITE, ubuntu:SUITE, image:NAME, oci:DIR, oci-archive:FILE, rootfs:FILE or scratch (default: the configured one)",
     )
-    .option("--registry <url>", "only this configured registry (repeatable)", collect)
+    .option("--registry <url>", "use only this configured registry (repeatable)", collect)
     .option(
       "--tag <tag>",
-      "a tag besides the configured ones; of a reference, in place of its own (repeatable)",
+      "add a tag to the configured ones; for a reference, use it in place of its own (repeatable)",
       collect,
     )
     .option(
       "-o, --output <kind:path>",
-      "write the image here in place of publishing it, as `build` does (repeatable)",
+      "write the image here, as `build` does, and do not publish it (repeatable)",
       collect,
     )
-    .option("--force", "replace an output that is not an earlier one of ours")
-    .option("--dry-run", "check, and tell what would change; publish and write nothing")
-    .option("--refresh", "ask archives of OS packages for changes, however recently that was done")
+    .option("--force", "replace an output that spacktainers did not make")
+    .option("--dry-run", "check, and say what would change; publish and write nothing")
+    .option("--refresh", "ask the archives of OS packages for changes, however recently they were asked")
     .addHelpText(
       "after",
       `

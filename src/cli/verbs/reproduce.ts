@@ -12,14 +12,14 @@ interface ReproduceOptions extends WorkshopOptions {
 /** `reproduce`: an image made again, and compared. */
 export function reproduceVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("reproduce")
-    .summary("make a published image again, and compare")
+    .summary("make a published image again, and compare the two")
     .description(
-      "Makes an image again from what it says of itself - its environment and lock, its base, how it was put together - and compares: the same digest, or what differs and why it may. Caches and keys are those of the configuration. Exit status 1 when it is not the same.",
+      "Makes an image again from what it says about itself (its environment and lock, its base, how it was put together), and compares the two: the digest is the same, or it shows what differs and why. Uses the caches and keys of the configuration. The exit status is 1 if the image is not the same.",
     )
     .argument("<image>", "a container's name, a layout or an archive, or a name in a registry");
   addSelectionOptions(command).option(
     "--base <base>",
-    "the base, where it is a file that the image does not name: rootfs:FILE, oci:DIR",
+    "the base, if it is a file that the image does not name: rootfs:FILE, oci:DIR",
   );
   return addWorkshopOptions(command)
     .addHelpText(

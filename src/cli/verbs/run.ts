@@ -33,10 +33,10 @@ export function runVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("run")
     .summary("run a program in an image")
     .description(
-      "Runs a command in an image, by Podman, Docker, Apptainer or Sarus where present, else in an unprivileged user namespace of our own. Exit status and signals are those of the command. Of a container the image is what was built, else what `pull` brought (NAME.sif here), else what is published.",
+      "Runs a command in an image, with Podman, Docker, Apptainer or Sarus if one is installed, else in an unprivileged user namespace. Passes on signals to the command, and its exit status. For a container, the image is what was built, else what `pull` fetched (NAME.sif here), else what is published.",
     )
     .argument("<image>", imageForms)
-    .argument("[command...]", "program and arguments; none: the image's own command");
+    .argument("[command...]", "program and arguments (default: the image's own command)");
   return takesTrailingCommand(addContainerOptions(command))
     .addHelpText(
       "after",
@@ -66,11 +66,11 @@ export function addContainerOptions(command: Command): Command {
     .option("-w, --workdir <dir>", "directory to start in")
     .option(
       "-e, --env <name[=value]>",
-      "set a variable; without a value: as it is here (repeatable)",
+      "set a variable; without a value: to the one it has here (repeatable)",
       collect,
     )
     .addOption(
-      new Option("--with <runtime>", "what runs the container")
+      new Option("--with <runtime>", "runtime that runs the container")
         .choices(["auto", ...runtimeNames])
         .default("auto"),
     )
@@ -85,17 +85,17 @@ export function addContainerOptions(command: Command): Command {
     .addOption(
       new Option(
         "--mpi <mode>",
-        "auto: pass on what an MPI launcher gave us; launcher: only if one did; none; host: the machine's MPI (Sarus)",
+        "auto: pass on what an MPI launcher gave; launcher: only if one did; none; host: the machine's MPI (Sarus)",
       )
         .choices(mpiModes)
         .default("auto"),
     )
-    .option("--read-only", "refuse writing in the container's own files")
+    .option("--read-only", "refuse to write to the container's own files")
     .option(
       "--fakeroot",
       "be root in the container (default: yourself), without root's rights on this machine",
     )
-    .option("--tty", "give the program a terminal (default: when there is one)")
+    .option("--tty", "give the program a terminal (default: if there is one)")
     .option("--print", "print the command line instead of running it");
 }
 

@@ -14,9 +14,9 @@ interface SbomOptions extends CacheOptions {
 /** `sbom`: what is inside an image, for scanners. */
 export function sbomVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("sbom")
-    .summary("what is inside an image, as a bill of materials")
+    .summary("write the bill of materials of an image")
     .description(
-      "Writes the bill of materials of an image: Spack packages with variants, checksums and dependencies, OS packages, and the layer of each. A container that is not built is resolved, and not built.",
+      "Writes the bill of materials of an image: Spack packages with variants, checksums and dependencies, OS packages, and the layer of each. If a container is not built, resolves its packages without building it.",
     )
     .argument("<image>", imageForms)
     .addOption(

@@ -6,9 +6,9 @@ import { addContainerOptions, type ContainerOptions, runInContainer } from "./ru
 /** `shell`: an interactive shell in a built image. */
 export function shellVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("shell")
-    .summary("an interactive shell in an image")
+    .summary("open an interactive shell in an image")
     .description(
-      "Starts a shell in an image, with the variables that `run` would set: Bash where the image has it, else sh.",
+      "Starts a shell in an image, with the variables that `run` would set: Bash if the image has it, else sh.",
     )
     .argument("<image>", imageForms);
   return addContainerOptions(command)

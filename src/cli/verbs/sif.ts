@@ -27,29 +27,29 @@ export function sifVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("sif")
     .summary("write an image as a SIF file; list and verify SIF files")
     .description(
-      "Writes an image as a file that Apptainer and Singularity run, without a daemon, special rights or unpacking. Of a container the source is what was built, else what is published.",
+      "Writes an image as a file that Apptainer and Singularity run. Needs no daemon and no special rights, and unpacks nothing. For a container, the source is what was built, else what is published.",
     )
     .argument("<source>", imageForms)
     .enablePositionalOptions();
   addSelectionOptions(command)
-    .option("-o, --output <file>", "where to (default: NAME.sif here)")
+    .option("-o, --output <file>", "file to write (default: NAME.sif here)")
     .addOption(
       new Option(
         "--format <format>",
-        "SIF, or the file system alone (default: by the ending of FILE)",
+        "format: SIF, or the file system alone (default: by the ending of FILE)",
       ).choices(["sif", "squashfs"]),
     )
     .addOption(
-      new Option("--compression <name>", "of the file system (default: zstd where the tool has it)").choices([
-        "zstd",
-        "gzip",
-      ]),
+      new Option(
+        "--compression <name>",
+        "compression of the file system (default: zstd if the tool has it)",
+      ).choices(["zstd", "gzip"]),
     )
-    .option("--level <n>", "of the compression (default: zstd 3, gzip 6)", positiveInteger)
+    .option("--level <n>", "level of the compression (default: zstd 3, gzip 6)", positiveInteger)
     .option("--sign <keyfile>", "sign with this armoured OpenPGP private key")
     .option("--passphrase-env <name>", "variable with the passphrase of the key")
     .option("--passphrase-fd <n>", "file descriptor to read the passphrase of the key from", descriptorNumber)
-    .option("--force", "replace a file that is not an earlier one of ours")
+    .option("--force", "replace a file that spacktainers did not make")
     .addHelpText(
       "after",
       `
@@ -68,7 +68,7 @@ Examples:
         const { convertImage } = await import("../../pipeline/images/convertImage.ts");
         const { openSigner } = await import("../../openpgp/signer.ts");
         if (options.sign === undefined && (options.passphraseEnv ?? options.passphraseFd) !== undefined)
-          throw new SpacktainersError("USAGE", "a passphrase is of use with --sign only");
+          throw new SpacktainersError("USAGE", "--passphrase-env and --passphrase-fd need --sign");
         const signer =
           options.sign === undefined
             ? undefined
@@ -140,10 +140,10 @@ function listCommand(program: Command, outcome: VerbOutcome): Command {
 function verifyCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("verify")
     .description(
-      "Verifies a signed SIF file: everything in it must be covered by a signature of a trusted key. Exit status 5 when it is not.",
+      "Verifies a signed SIF file: a signature of a trusted key must cover everything in it. The exit status is 5 if it does not.",
     )
     .argument("<file>", "SIF file")
-    .option("--key <keyfile>", "armoured OpenPGP public key that is trusted (repeatable)", collect)
+    .option("--key <keyfile>", "trust this armoured OpenPGP public key (repeatable)", collect)
     .action(
       verbAction<{ readonly key?: readonly string[] }>(
         program,
@@ -167,8 +167,8 @@ function dumpCommand(program: Command, outcome: VerbOutcome): Command {
     .description("Writes one object of a SIF file to standard output, or to a file.")
     .argument("<file>", "SIF file")
     .argument("<id>", "the object's number, as `sif list` shows it")
-    .option("-o, --output <file>", "write there instead")
-    .option("--force", "replace a file that is there")
+    .option("-o, --output <file>", "write to this file instead")
+    .option("--force", "replace an existing file")
     .action(
       verbAction<{ readonly output?: string; readonly force?: boolean }>(
         program,
@@ -201,7 +201,7 @@ function pushCommand(program: Command, outcome: VerbOutcome): Command {
     .argument("<destination>", "oras://… or s3://…")
     .option(
       "--image <reference>",
-      "oras: tag or digest of the image in that repository that the file was made of",
+      "oras: tag or digest of the image in that repository that the file was made from",
     )
     .action(
       verbAction<{ readonly image?: string }>(
@@ -230,7 +230,7 @@ function pushCommand(program: Command, outcome: VerbOutcome): Command {
 }
 
 function descriptorNumber(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("not a number of a file descriptor");
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("not the number of a file descriptor");
   return Number(text);
 }
 

@@ -17,18 +17,18 @@ export function signVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("sign")
     .summary("sign a published image")
     .description(
-      "Signs an image that is in a registry, in cosign's formats; of an index, every image in it, too. `push` does it by itself where the configuration names a key. The key's password is taken from COSIGN_PASSWORD.",
+      "Signs an image in a registry, in cosign's formats; for an index, also every image in it. `push` signs by itself if the configuration names a key. The key's password comes from COSIGN_PASSWORD.",
     )
     .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
     .option("--key <key>", "private key: a file, or env://NAME (default: signing: key: of the configuration)")
     .option(
       "--keyless",
-      "sign with the identity that CI gives, by Sigstore's public instance, in place of a key",
+      "sign with the identity that CI gives, by Sigstore's public instance, instead of a key",
     )
     .option("--fulcio-url <url>", "certificate authority of another Sigstore instance")
     .option("--rekor-url <url>", "log of another Sigstore instance")
-    .addOption(new Option("--form <form>", "only this form of signatures").choices(["tags", "bundles"]))
+    .addOption(new Option("--form <form>", "write only this form of signatures").choices(["tags", "bundles"]))
     .option("--annotation <name=value>", "a claim in the signature (repeatable)", collectPairs)
     .addHelpText(
       "after",
@@ -61,7 +61,7 @@ Examples:
         context.reporter.close();
         if (context.json) context.print(JSON.stringify({ type: "result", ...signed }));
         else {
-          context.print(signed.attached.length === 0 ? `${signed.image}  is signed already` : signed.image);
+          context.print(signed.attached.length === 0 ? `${signed.image}  is already signed` : signed.image);
           for (const { title, digest } of signed.attached) context.print(`  ${title}  ${digest}`);
         }
         return 0;

@@ -12,7 +12,7 @@ export function spackVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("spack")
     .summary("run the real Spack that builds what no cache has")
     .description(
-      "Runs the Spack that spacktainers.yaml names (by default release 1.1.0), with its recipes, and with nothing of your own Spack's or the site's configuration. With --container it works in a copy of the container's environment. Its exit status is passed on.",
+      "Runs the Spack that spacktainers.yaml names (by default release 1.1.0), with its recipes, and without the configuration of your own Spack or of the site. With --container, Spack works in a copy of the container's environment. Passes on Spack's exit status.",
     )
     .argument("<args...>", "command line of Spack, after --")
     .option("--container <name>", "the container whose environment Spack works in")

@@ -18,21 +18,21 @@ interface TestOptions extends FailFastOptions {
 /** `test`: smoke tests of built containers. */
 export function testVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("test")
-    .summary("smoke tests of built containers")
+    .summary("run smoke tests of built containers")
     .description(
-      "Runs a container's smoke tests on every runtime that works here, or as Slurm jobs: that all libraries of its programs are found, that mpiexec starts ranks, %test of a definition file, and what test.yaml beside the definition says. Exit status 1 when one fails.",
+      "Runs a container's smoke tests on every runtime that works here, or as Slurm jobs. Tests that all libraries of its programs are found and that mpiexec starts ranks, and runs %test of a definition file and the tests in test.yaml beside the definition. The exit status is 1 if one fails.",
     )
-    .argument("<names...>", `images, each ${imageForms}`);
+    .argument("[names...]", `images, each ${imageForms} (default: all containers that are built here)`);
   return addFailFastOption(addSelectionOptions(command))
     .addOption(
-      new Option("--with <runtime>", "only this runtime (repeatable; default: all that work)").argParser(
+      new Option("--with <runtime>", "use only this runtime (repeatable; default: all that work)").argParser(
         runtimes,
       ),
     )
-    .option("--slurm", "run them as jobs of --site, not here")
+    .option("--slurm", "run the tests as jobs of --site, not here")
     .option("-s, --site <name>", "with --slurm: the site")
     .option("--image <where>", "with --slurm: where the image is at the site")
-    .option("--mpi <plugin>", "with --slurm: srun --mpi=PLUGIN (default: what fits)")
+    .option("--mpi <plugin>", "with --slurm: srun --mpi=PLUGIN (default: the one that fits)")
     .addHelpText(
       "after",
       `
@@ -69,8 +69,10 @@ Examples:
         );
         context.reporter.close();
         const failed = results.filter(({ passed }) => !passed).length;
-        // Of a single container that cannot be tested there is nothing to say but why.
-        if (results.length > 0 || errors.length === 0) {
+        // If a single container cannot be tested, there is nothing to say but why.
+        if (results.length === 0 && errors.length === 0 && names.length === 0 && !context.json)
+          context.print("nothing is built here yet");
+        else if (results.length > 0 || errors.length === 0) {
           if (context.json) context.print(JSON.stringify({ type: "result", passed: status === 0, results }));
           else context.print(`${results.length - failed} of ${results.length} passed`);
         }

@@ -19,9 +19,9 @@ interface UnpackOptions extends InstallOptions, WorkshopOptions {
 /** `unpack`: an environment as plain files in a directory. */
 export function unpackVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("unpack")
-    .summary("the environment as plain files in a directory, no container")
+    .summary("write the environment as plain files to a directory")
     .description(
-      "Resolves an environment, relocates its packages to PREFIX and puts them, and the view, into DIR as a root directory: DIR/PREFIX/…",
+      "Resolves an environment, relocates its packages to PREFIX, and puts them and the view into DIR as a root directory: DIR/PREFIX/…",
     )
     .argument(
       "<path>",

@@ -18,7 +18,7 @@ export function verifyVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("verify")
     .summary("verify a published image: signatures, statements, layers")
     .description(
-      "Verifies an image in a registry from its tag down: signatures by the keys named for this digest and this repository, statements on this image, bills of materials that describe it, layers that are there. Exit status 5 when something is wrong.",
+      "Verifies an image in a registry from its tag down: signatures by the given keys for this digest and this repository, statements on this image, bills of materials that describe it, and whether its layers are there. The exit status is 5 if something is wrong.",
     )
     .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
@@ -80,7 +80,7 @@ function certificateOf(options: VerifyOptions) {
 
 function reportLines(name: string, report: VerificationReport): readonly string[] {
   const { signatures, attestations, documents, blobs, images } = report;
-  // What is signed in two forms is told once.
+  // What is signed in two forms is reported once.
   const lines = [
     `${name}  ${report.image}${report.platform === undefined ? "" : `  ${report.platform}`}`,
     ...signatures.map(({ signer }) => `  signed by ${signerText(signer)}`),

@@ -4,9 +4,9 @@ import { type VerbOutcome, verbAction } from "../context.ts";
 /** `version`: which program this is, and what it runs on. */
 export function versionVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("version")
-    .summary("which program this is, and what it runs on")
+    .summary("print the version of the program and of Node.js")
     .description(
-      "Prints the version of the program, the commit it was made of (where that is known), Node.js and the platform. A report of a fault should have it.",
+      "Prints the version of the program, the commit it was made from (if that is known), Node.js and the platform. Include it in bug reports.",
     )
     .addHelpText("after", "\nExamples:\n  $ spacktainers version\n  $ spacktainers version --json")
     .action(

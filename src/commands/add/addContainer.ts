@@ -7,6 +7,7 @@ import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { definitionText } from "../../scaffold/definitionText.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
+import { presentPipelines, writePipelines } from "../ci/writePipelines.ts";
 import { createFiles } from "../init/createFiles.ts";
 import { askCaches, type CacheAnswer, type CacheQuestion } from "./askCaches.ts";
 import { splitSpecs } from "./splitSpecs.ts";
@@ -29,10 +30,13 @@ export interface AddResult {
   readonly specs: readonly string[];
   /** What the caches have for it. */
   readonly caches: CacheAnswer;
+  /** Files of the repository's pipelines that were written again, since these name the containers: relative to its root. */
+  readonly pipelines: readonly string[];
 }
 
 /**
  * Adds a container to the repository and asks the caches whether they have it. That they do not is no failure: it may be built.
+ * Pipelines that were up to date are so afterwards.
  *
  * @throws {SpacktainersError} `USAGE` outside of a repository, for a name that no container can have, and for words that name no
  *   package; `SPEC_SYNTAX` with the column; `OUTPUT_EXISTS` when there is such a container
@@ -42,7 +46,7 @@ export async function addContainer(request: AddRequest): Promise<AddResult> {
   const root = await findRepositoryRoot(directory);
   if (root === undefined)
     throw new SpacktainersError("USAGE", "there is no repository here", {
-      hint: "`spacktainers init` makes one",
+      hint: "to create one: `spacktainers init`",
     });
   const { configuration, containers } = await openSoundRepository(directory);
   const { name, arch } = whichContainer(request);
@@ -63,11 +67,34 @@ export async function addContainer(request: AddRequest): Promise<AddResult> {
         ({ code, message, hint }) => new SpacktainersError(code, message, hint === undefined ? {} : { hint }),
       ),
     );
+  const present = await presentPipelines(root);
   const { created } = await createFiles(configuration.definitions, [{ path, content: text }], signal);
   const file = `${configuration.definitions}/${path}`;
   if (created.length === 0) throw exists(file, false);
+  const pipelines = await renewPipelines(root, present, request);
   const caches = await askCaches(text, arch, configuration, request);
-  return { name, arch, path: file, specs, caches };
+  return { name, arch, path: file, specs, caches, pipelines };
+}
+
+/** Writes pipelines that were up to date again; names those that were not. */
+async function renewPipelines(
+  root: string,
+  present: Awaited<ReturnType<typeof presentPipelines>>,
+  { emit }: AddRequest,
+): Promise<readonly string[]> {
+  const written: string[] = [];
+  for (const { host, isCurrent } of present)
+    if (isCurrent)
+      for (const { path, state } of await writePipelines(root, host, { force: false }))
+        written.push(...(state === "written" ? [path] : []));
+    else
+      emit({
+        type: "warning",
+        code: "NOTICE",
+        message: `the pipelines of ${host} were out of date already, and are left as they are`,
+        hint: `\`spacktainers ci ${host}\` writes them`,
+      });
+  return written;
 }
 
 function whichContainer({ name: given, arch: asked }: AddRequest): { name: string; arch: Architecture } {
@@ -84,12 +111,8 @@ function whichContainer({ name: given, arch: asked }: AddRequest): { name: strin
 }
 
 function exists(path: string, parked: boolean): SpacktainersError {
-  return new SpacktainersError(
-    "OUTPUT_EXISTS",
-    `there is such a container already${parked ? ", parked" : ""}`,
-    {
-      place: { file: path },
-      hint: "edit that file, or choose another name",
-    },
-  );
+  return new SpacktainersError("OUTPUT_EXISTS", `the container exists already${parked ? ", parked" : ""}`, {
+    place: { file: path },
+    hint: "edit that file, or choose another name",
+  });
 }

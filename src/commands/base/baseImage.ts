@@ -27,9 +27,9 @@ export async function findBuildTool(wanted: BuildTool | undefined): Promise<Buil
   throw new SpacktainersError(
     "RUNTIME_MISSING",
     wanted === undefined
-      ? "neither Podman nor Buildah nor Docker is installed"
+      ? "neither Podman, nor Buildah, nor Docker is installed"
       : `${wanted} is not installed`,
-    { hint: "the builder and runtime images are made by one of them" },
+    { hint: "one of them has to make the builder and runtime images" },
   );
 }
 
@@ -40,7 +40,7 @@ export function namedBaseImages(names: readonly string[]): readonly BaseImageNam
     const found = baseImages.find((one) => one === name);
     if (found !== undefined) return found;
     throw new SpacktainersError("USAGE", `there is no base image ${name}`, {
-      hint: "builder and runtime are",
+      hint: "the base images are builder and runtime",
     });
   });
 }

@@ -145,7 +145,7 @@ export function baseArguments(
     emit({
       type: "warning",
       code: "NOTICE",
-      message: `${localTag(name)} is made from the image that its Dockerfile names: the configured base is none`,
+      message: `${localTag(name)} is made from the image that its Dockerfile names, because the configured base is not an image`,
       place: placeOf(["base"]),
       hint: "name one: --build-arg BASE_IMAGE=IMAGE",
     });

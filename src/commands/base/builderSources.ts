@@ -25,7 +25,7 @@ export interface BuilderSources {
   readonly handed: readonly HandedSource[];
   /** A folder of wheels. */
   readonly wheels: string | undefined;
-  /** What of the configuration cannot be in an image. */
+  /** The parts of the configuration that cannot be in an image. */
   readonly left: readonly { readonly key: string; readonly reason: string }[];
 }
 
@@ -77,7 +77,7 @@ export function builderSources(
   if (spack.compilers.length > 0)
     left.push({
       key: "compilers",
-      reason: "they are chosen from this machine's: those of the builder are its argument COMPILERS",
+      reason: "they name compilers of this machine; those of the builder are its argument COMPILERS",
     });
   return { arguments: values, handed, wheels: hasWheels ? spack.wheels : undefined, left };
 }

@@ -7,6 +7,7 @@ import { type Place, SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { removeTree } from "../../util/removeTree.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 
 /** Something in a definition that cannot be done without Apptainer. */
@@ -42,9 +43,9 @@ export async function apptainerBuild(
   const what = [...new Set(obstacles.map((one) => one.what))].join(", ");
   const program = (await findProgram("apptainer")) ?? (await findProgram("singularity"));
   if (program === undefined)
-    throw new SpacktainersError("RUNTIME_MISSING", `${what} takes Apptainer, which is not here`, {
+    throw new SpacktainersError("RUNTIME_MISSING", `${what} needs Apptainer, which is not installed here`, {
       place,
-      hint: "install apptainer, or do without: everything else in a definition is built natively",
+      hint: "install Apptainer, or leave this out: everything else in a definition is built without it",
     });
   if (architecture !== hostArchitecture())
     throw new SpacktainersError(
@@ -64,7 +65,7 @@ export async function apptainerBuild(
       const { status, stderr } = await runTool([program, "build", "--notest", path, definition], {
         cwd: dirname(definition),
         signal,
-        env: { ...process.env, APPTAINER_TMPDIR: scratch, SINGULARITY_TMPDIR: scratch },
+        env: { ...hostEnvironment(), APPTAINER_TMPDIR: scratch, SINGULARITY_TMPDIR: scratch },
       });
       stopIfAborted(signal);
       if (status !== 0)

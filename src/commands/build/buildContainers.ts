@@ -21,7 +21,7 @@ export async function buildContainers(
   request: BuildRequest,
 ): Promise<readonly ContainerOutcome<BuildResult>[]> {
   const { directory, signal, failFast } = request;
-  // A slip in an output's name is told now, not when all is ready to be written.
+  // A slip in an output's name is reported now, not when everything is ready to be written.
   for (const output of request.outputs) parseOutput(output, directory, { name: "", arch: "", version: "" });
   const repository = await openSoundRepository(directory);
   const definitions = onePlaceEach(await selectAsked(repository, request, "build"), request);
@@ -60,7 +60,7 @@ function onePlaceEach(
   if (meant !== undefined && "one" in meant && meant.one !== undefined) return [meant.one];
   throw new SpacktainersError(
     "USAGE",
-    `--output ${shared} is one place for ${definitions.length} containers`,
+    `--output ${shared} is the same place for ${definitions.length} containers`,
     {
       hint: "write {name} (and {arch}) in the path",
     },

@@ -80,7 +80,7 @@ async function checkArchive(path: string, pkg: CachedPackage, options: CheckOpti
   if (buildinfo.prefixes !== undefined && noted === undefined)
     throw mismatch(`the archive's relocation data does not have the hash of ${briefSpec(pkg.built)}`, place);
   if (noted !== undefined && noted !== `/${prefix}`)
-    throw mismatch(`the archive lies at /${prefix}, and says that it was built for ${noted}`, place);
+    throw mismatch(`the archive has the prefix /${prefix}, but says that it was built for ${noted}`, place);
 }
 
 function mismatch(message: string, place: Place): SpacktainersError {

@@ -53,15 +53,15 @@ export interface CopyReport {
   readonly missing: readonly string[];
 }
 
-/** After so many packages the index is written, so that little is left to do for a run that goes on. */
+/** After so many packages the index is written, so that little is left to do for a run that continues. */
 const indexEvery = 500;
 
-/** How often what was there is looked at again, since somebody may remove it meanwhile. */
+/** How often what was there is checked again, because somebody may remove it meanwhile. */
 const rounds = 3;
 
 /**
  * Copies packages from one cache into another: each is verified as for use, and signed again. What the target has already, and can
- * be used there, is left alone; so the same command goes on after an interruption. Dependencies come before what needs them, so that
+ * be used there, is left alone; so the same command continues after an interruption. Dependencies come before what needs them, so that
  * what is there of a copy that was cut off can be used.
  *
  * @throws {SpacktainersError} of the caches; `PACKAGE_NOT_CACHED` when `from` lacks something that is needed at run time; `USAGE`
@@ -89,7 +89,7 @@ export async function copyPackages(request: CopyRequest): Promise<CopyReport> {
       throw new SpacktainersError(
         "PACKAGE_NOT_CACHED",
         `${request.from} lists no package that satisfies \`${specs.join(" ")}\``,
-        { hint: `see what there is: spacktainers cache list --cache ${request.from}` },
+        { hint: `to see what there is: spacktainers cache list --cache ${request.from}` },
       );
     const closure = request.closure
       ? closureToCopy(chosen.values(), indexes, there, request.withBuild)

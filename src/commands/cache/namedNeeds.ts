@@ -122,7 +122,7 @@ export async function namedNeeds(
     attempt(async () => {
       for (const image of await open()) {
         const lock = await lockOf(image);
-        // Nothing of ours, or a base: there are no Spack packages in it that a cache would be needed for.
+        // Not an image of spacktainers, or a base: it has no Spack packages that would need a cache.
         if (lock === undefined) continue;
         const key = [...lock.graph.keys()].sort().join();
         if (seen.has(`${label} ${key}`)) continue;
@@ -165,8 +165,8 @@ async function keptThing(text: string, directory: string): Promise<KeptThing> {
       place: { file: path },
     });
   }
-  throw new SpacktainersError("NOT_FOUND", `${text} is no repository, lock or image`, {
-    hint: "an image in a registry is docker://NAME",
+  throw new SpacktainersError("NOT_FOUND", `${text} is not a repository, a lock or an image`, {
+    hint: "name an image in a registry with docker://NAME",
   });
 }
 

@@ -46,7 +46,7 @@ export async function namedCaches(request: CacheRequest): Promise<NamedCaches> {
   const sources = all.filter(({ hashOnly }) => hashOnly !== true);
   if (sources.length === 0)
     throw new SpacktainersError("CONFIG_INVALID", "no build cache is configured", {
-      hint: "name one by --cache URL, or in spacktainers.yaml under `caches:`",
+      hint: "name one with --cache URL, or in spacktainers.yaml under `caches:`",
     });
   return {
     repository,

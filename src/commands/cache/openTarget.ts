@@ -45,7 +45,7 @@ export async function openTarget(
 ): Promise<CacheTarget> {
   const { directory, trust, emit, signal } = request;
   const [found] = await cacheSources(configuration, { caches: [text], trust }, directory);
-  if (found === undefined) throw new SpacktainersError("INTERNAL", `${text} is no cache`);
+  if (found === undefined) throw new SpacktainersError("INTERNAL", `${text} is not a cache`);
   const configured = configuration.caches.find(({ url }) => url === found.url);
   const asked = options.sign;
   const given = asked !== undefined && isSigningKeyFile(asked) ? resolve(directory, asked) : asked;
@@ -54,7 +54,7 @@ export async function openTarget(
   const own =
     signer === undefined || found.keys.length > 0
       ? found.keys
-      : // What nobody else is trusted for is read by who wrote it.
+      : // If no other key is trusted, the writer's own key is.
         [{ name: `the key ${signer.fingerprint}`, content: Buffer.from(await signer.publicKey()) }];
   const unsigned = found.unsigned || options.unsigned;
   if (options.unsigned && configured !== undefined && !configured.unsigned)

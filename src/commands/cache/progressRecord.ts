@@ -1,4 +1,4 @@
-/** Which parts of long work are done, kept for a run that goes on after an interruption. */
+/** Which parts of long work are done, kept for a run that continues after an interruption. */
 import { appendFile, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ageOfFile, type Clock, systemClock } from "../../util/clock.ts";

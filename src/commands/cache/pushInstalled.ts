@@ -50,7 +50,7 @@ const packedAtOnce = 16;
 /** After so many packages the index is written. */
 const indexEvery = 128;
 
-/** How often what was there is looked at again. */
+/** How often what was there is checked again. */
 const rounds = 3;
 
 /** Largest spec file in a prefix, in bytes. */
@@ -68,8 +68,8 @@ export async function pushInstalled(request: PushInstalledRequest): Promise<Push
   const { configuration } = await openSoundRepository(directory);
   const to = request.to ?? configuration.caches.find(({ push }) => push)?.url;
   if (to === undefined)
-    throw new SpacktainersError("USAGE", "no cache of the configuration is one that is pushed to", {
-      hint: "say `push: true` of yours, or name it: --to URL",
+    throw new SpacktainersError("USAGE", "no configured cache says `push: true`", {
+      hint: "add `push: true` to yours, or name it: --to URL",
     });
   const { tree, chosen } = await chosenPackages(request);
   const target = await openTarget(to, request, configuration, request);
@@ -165,7 +165,7 @@ async function chosenPackages(
     if (spec === undefined || !tree.prefixes.has(hash))
       throw new SpacktainersError("NOT_FOUND", `Spack does not know ${hash} as installed in ${tree.root}`, {
         place: { file: path },
-        hint: "prefixes of one command belong to one install tree; of another, name the tree: --store DIR",
+        hint: "all prefixes of one command must belong to one install tree; name another tree with --store DIR",
       });
     chosen.set(hash, spec);
   }
@@ -185,10 +185,14 @@ async function hashAt(prefix: string): Promise<DagHash> {
   } catch {
     // Said below.
   }
-  throw new SpacktainersError("NOT_FOUND", "this is no prefix of a package: it has no .spack/spec.json", {
-    place: { file: prefix },
-    hint: "spack location -i NAME tells the prefix of a package",
-  });
+  throw new SpacktainersError(
+    "NOT_FOUND",
+    "this is not the prefix of a package: it has no .spack/spec.json",
+    {
+      place: { file: prefix },
+      hint: "spack location -i NAME prints the prefix of a package",
+    },
+  );
 }
 
 async function pushAll(

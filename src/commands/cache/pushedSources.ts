@@ -4,7 +4,7 @@ import type { CacheRequest, NamedCaches } from "./openNamedCaches.ts";
 
 /**
  * The caches that a subcommand may change: those that the command line names, else those of the configuration that are pushed to.
- * Others' caches are not ours to change.
+ * It does not change the caches of others.
  *
  * @throws {SpacktainersError} `USAGE` when there are none
  */
@@ -15,7 +15,7 @@ export function pushedSources(
   const pushed = new Set(repository.configuration.caches.filter(({ push }) => push).map(({ url }) => url));
   const found = caches.length > 0 ? sources : sources.filter(({ url }) => pushed.has(url));
   if (found.length > 0) return found;
-  throw new SpacktainersError("USAGE", "no cache of the configuration is one that is pushed to", {
-    hint: "say `push: true` of yours, or name it: --cache URL",
+  throw new SpacktainersError("USAGE", "no configured cache says `push: true`", {
+    hint: "add `push: true` to yours, or name it: --cache URL",
   });
 }

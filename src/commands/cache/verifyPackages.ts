@@ -32,11 +32,11 @@ export interface VerifyRequest extends CacheRequest {
 export interface VerifiedCaches {
   readonly caches: readonly {
     readonly cache: string;
-    /** Packages that were looked at. */
+    /** Packages that were verified. */
     readonly packages: number;
     /** Of these, how many a run that was interrupted had verified already. */
     readonly earlier: number;
-    /** Bytes of archives that were looked at. */
+    /** Bytes of archives that were verified. */
     readonly bytes: number;
   }[];
   /** Everything that is wrong, a package at a time. */
@@ -47,7 +47,7 @@ export interface VerifiedCaches {
  * Verifies packages in caches as if nothing were known of them: signature and spec file; length, SHA-256 and safety of the archive;
  * that the archive is the package's own; and that everything a package needs at run time is in one of the caches, too.
  *
- * Each cache's copy is verified by itself. Work that was interrupted goes on where it was, unless asked to `refresh`.
+ * Each cache's copy is verified by itself. Interrupted work continues where it stopped, unless asked to `refresh`.
  *
  * @throws {SpacktainersError} `SPEC_SYNTAX`, `CONFIG_INVALID`; those of the caches when none can be read. What is wrong with packages
  *   is returned
@@ -73,7 +73,7 @@ export async function verifyPackages(request: VerifyRequest): Promise<VerifiedCa
       throw new SpacktainersError(
         "PACKAGE_NOT_CACHED",
         `no cache lists a package that satisfies \`${request.specs.join(" ")}\``,
-        { hint: "see what there is: spacktainers cache list" },
+        { hint: "to see what there is: spacktainers cache list" },
       );
     emit({ type: "stage", stage: "verify-packages", total, counts: "check" });
     const needs = closureNeeds(everything);

@@ -136,7 +136,7 @@ async function withoutApptainer(stages: readonly DefContents[]): Promise<readonl
     return [];
   return needed.map(
     ({ what, place }) =>
-      new SpacktainersError("RUNTIME_MISSING", `${what} takes Apptainer, which is not here`, {
+      new SpacktainersError("RUNTIME_MISSING", `${what} needs Apptainer, which is not installed here`, {
         place,
         hint: "build it where Apptainer is installed",
       }),

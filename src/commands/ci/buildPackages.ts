@@ -59,7 +59,7 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
     const { building } = workshop;
     if (building === undefined)
       throw new SpacktainersError("CONFIG_INVALID", "nothing may be built here", {
-        hint: "`spack: { build: true }` in spacktainers.yaml allows it",
+        hint: "to allow it: `spack: { build: true }` in spacktainers.yaml",
       });
     await withBuilder({ arch: plan.arch }, configuration, building, workshop, (builder) =>
       withPublisher(publisher(configuration, workshop), async (publish) => {

@@ -119,7 +119,7 @@ async function copiedByEpilogue(file: string): Promise<readonly string[]> {
   }
 }
 
-/** What of an instruction is in the build context, as written. */
+/** The sources of an instruction in the build context, as written. */
 function contextSources(instruction: Instruction): readonly string[] {
   if (instruction.kind === "copy" || instruction.kind === "add")
     return instruction.sources.map(({ text }) => text).filter((text) => !/^[a-z]+:\/\//i.test(text));

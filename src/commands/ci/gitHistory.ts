@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { SpacktainersError } from "../../util/errors.ts";
 import { hostPath } from "../../util/hostPath.ts";
 import { readBounded } from "../../util/readBounded.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { findProgram, lastLine, runTool, type ToolOptions } from "../../util/tool.ts";
 
 /** Longest list of files that is read, in bytes. */
@@ -30,7 +31,7 @@ export async function openGitFolder(folder: string, signal: AbortSignal): Promis
   if (status !== 0 || top === "")
     throw new SpacktainersError("NOT_FOUND", "this is not in a git repository", {
       place: { file: folder },
-      hint: "what changed is known from git; without --changed-since everything is planned",
+      hint: "only git knows what changed; without --changed-since, everything is planned",
     });
   return { top, prefix };
 }
@@ -88,7 +89,7 @@ export async function filesChangedSince(
   const others = await expectGit(top, ["ls-files", "-z", "--others", "--exclude-standard"], { signal });
   // More than a tool's output is kept of: files that nobody has added to git are not what decides then.
   if (changed === undefined || others.length >= 2 ** 20)
-    throw new SpacktainersError("NOT_SUPPORTED", "too many files have changed to be looked at", {
+    throw new SpacktainersError("NOT_SUPPORTED", "too many files have changed to be compared", {
       place: { file: top },
     });
   return new Set(
@@ -110,7 +111,7 @@ export async function checkOutCommit(
 ): Promise<string> {
   const tree = join(into, "tree");
   await mkdir(tree, { recursive: true });
-  const env = { ...process.env, GIT_INDEX_FILE: join(into, "index") };
+  const env = { ...hostEnvironment(), GIT_INDEX_FILE: join(into, "index") };
   await expectGit(top, ["read-tree", commit], { signal, env });
   await expectGit(top, ["checkout-index", "--all", "--quiet", `--prefix=${tree}/`], { signal, env });
   return tree;
@@ -127,6 +128,12 @@ async function expectGit(folder: string, args: readonly string[], options: ToolO
 
 function git(folder: string, args: readonly string[], options: ToolOptions) {
   // What the user's own configuration says of output is not for programs.
-  const env = { ...process.env, PATH: hostPath(), GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C", ...options.env };
+  const env = {
+    ...hostEnvironment(),
+    PATH: hostPath(),
+    GIT_OPTIONAL_LOCKS: "0",
+    LC_ALL: "C",
+    ...options.env,
+  };
   return runTool(["git", "-C", folder, "-c", "core.quotePath=false", ...args], { ...options, env });
 }

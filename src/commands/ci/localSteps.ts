@@ -256,6 +256,6 @@ async function useAction(
     return true;
   }
   throw new SpacktainersError("NOT_SUPPORTED", `the action ${step.uses} cannot be run here`, {
-    hint: "`ci run` carries out the workflows that `ci github` writes",
+    hint: "`ci run` runs the workflows that `ci github` writes",
   });
 }

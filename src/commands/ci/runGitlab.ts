@@ -19,6 +19,7 @@ import { SpacktainersError } from "../../util/errors.ts";
 import { hostPath } from "../../util/hostPath.ts";
 import { makeDirectory } from "../../util/makeDirectory.ts";
 import { removeTree } from "../../util/removeTree.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { toolVersion } from "../../util/toolVersion.ts";
 import { earlierCommit, openGitFolder } from "./gitHistory.ts";
 import { runBash } from "./localSteps.ts";
@@ -79,8 +80,8 @@ export async function runGitlab(
       top: git.top,
       work,
       artefacts,
-      env: { ...process.env, PATH: `${path}:${hostPath()}`, GITHUB_ACTIONS: "" },
-      secrets: secrets.flatMap(({ name }) => process.env[name] ?? []),
+      env: { ...hostEnvironment(), PATH: `${path}:${hostPath()}`, GITHUB_ACTIONS: "" },
+      secrets: secrets.flatMap(({ name }) => hostEnvironment()[name] ?? []),
       leftOut: new Set([
         ...installCommands(configuration, toolVersion()),
         'export XDG_CACHE_HOME="$CI_PROJECT_DIR/.cache"',

@@ -25,6 +25,7 @@ import { hostPath } from "../../util/hostPath.ts";
 import { makeDirectory } from "../../util/makeDirectory.ts";
 import { removeTree } from "../../util/removeTree.ts";
 import { shellWord } from "../../util/shellQuote.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { lastLine, runTool } from "../../util/tool.ts";
 import { earlierCommit, filesChangedSince, openGitFolder } from "./gitHistory.ts";
 import { runLocalJob } from "./localSteps.ts";
@@ -90,7 +91,9 @@ export async function runPipeline(
   const secrets = pipelineSecrets(configuration);
   const given = (kind: "secret" | "variable"): Record<string, string> =>
     Object.fromEntries(
-      secrets.flatMap((one) => (one.kind === kind ? [[one.name, process.env[one.name] ?? ""] as const] : [])),
+      secrets.flatMap((one) =>
+        one.kind === kind ? [[one.name, hostEnvironment()[one.name] ?? ""] as const] : [],
+      ),
     );
   const work = await mkdtemp(join(tmpdir(), "spacktainers-ci-"));
   const artefacts = request.keep ?? join(work, "artefacts");
@@ -110,7 +113,7 @@ export async function runPipeline(
       vars: given("variable"),
       secrets: given("secret"),
     };
-    const env: NodeJS.ProcessEnv = { ...process.env, PATH: `${path}:${hostPath()}` };
+    const env: NodeJS.ProcessEnv = { ...hostEnvironment(), PATH: `${path}:${hostPath()}` };
     for (const { name, kind } of secrets) if (kind === "secret") delete env[name];
     for (const [name, value] of Object.entries(workflow.env ?? {})) env[name] = String(value);
     const finished = new Map<string, NeededJob>();

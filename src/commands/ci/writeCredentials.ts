@@ -25,7 +25,7 @@ export interface WrittenCredentials {
 
 /**
  * Writes what the variables of a pipeline hold into files that only this user can read: an AWS credentials file with a profile for
- * caches, a registry's credentials file. Later steps are told the names of the files: by `GITHUB_ENV`, where it is set, and by
+ * caches, a registry's credentials file. Later steps get the names of the files from `GITHUB_ENV`, if it is set, and from
  * `environment.sh` in the folder. Values are printed nowhere.
  *
  * @param output folder outside of the repository

@@ -33,7 +33,7 @@ export interface PipelineFile {
 /**
  * Writes the files of a repository's pipelines.
  *
- * @throws SpacktainersError OUTPUT_EXISTS for a file there that is not one of ours; of the configuration
+ * @throws SpacktainersError OUTPUT_EXISTS for an existing file that spacktainers did not write; errors of the configuration
  */
 export async function writePipelines(
   directory: string,
@@ -78,7 +78,7 @@ export async function childPipeline(
   const plan = parseCiPlan(await readTextFile(file, longestFile * 4), file);
   const { configuration } = repository;
   const pipeline = env.CI_PIPELINE_ID || "0";
-  if (!/^\d+$/.test(pipeline)) throw new SpacktainersError("USAGE", "CI_PIPELINE_ID is no number");
+  if (!/^\d+$/.test(pipeline)) throw new SpacktainersError("USAGE", "CI_PIPELINE_ID is not a number");
   const environment = environmentNamed(
     configuration.ci,
     env.ENVIRONMENT || configuration.ci.pullRequests,
@@ -87,6 +87,22 @@ export async function childPipeline(
     pipeline,
     environment,
   });
+}
+
+/** The pipelines that a repository has, and whether they are as they would be written now. */
+export async function presentPipelines(
+  directory: string,
+): Promise<readonly { readonly host: PipelineHost; readonly isCurrent: boolean }[]> {
+  const repository = await openSoundRepository(directory);
+  const present: { readonly host: PipelineHost; readonly isCurrent: boolean }[] = [];
+  for (const host of pipelineHosts) {
+    if (!(await hasPipelines(repository.root, host))) continue;
+    let isCurrent = true;
+    for (const [path, text] of await pipelineFiles(repository, host))
+      isCurrent &&= (await textOf(join(repository.root, path))) === text;
+    present.push({ host, isCurrent });
+  }
+  return present;
 }
 
 /** What `ci check` found. */
@@ -130,7 +146,7 @@ export async function checkPipelines(directory: string): Promise<PipelineCheck> 
       const text = await textOf(join(repository.root, githubFiles.rebase));
       if (text !== undefined && isOurs(text))
         errors.push(
-          new SpacktainersError("CONFIG_INVALID", "this workflow would not be written any more", {
+          new SpacktainersError("CONFIG_INVALID", "this workflow would no longer be written", {
             place: { file: join(repository.root, githubFiles.rebase) },
             hint: "remove it, or let `ci: rebase:` say when it runs",
           }),
@@ -163,7 +179,7 @@ function differenceOf(
   const lines = lineDiff(found, wanted);
   const line = Number(/^@@ (\d+)/.exec(lines[0] ?? "")?.[1] ?? 1);
   const more = lines.length - mostDifference;
-  return new SpacktainersError("CONFIG_INVALID", "the file is not what would be written now", {
+  return new SpacktainersError("CONFIG_INVALID", "the file is out of date", {
     place: { file, line, column: 1 },
     hint: `${hint}; the lines with + would come, those with - would go`,
     example: more > 0 ? [...lines.slice(0, mostDifference), `… ${more} more lines`] : lines,
@@ -195,7 +211,7 @@ async function undocumentedSecrets(
         if (known.has(secret) || told.has(secret) || line.trimStart().startsWith("#")) continue;
         told.add(secret);
         errors.push(
-          new SpacktainersError("CONFIG_INVALID", `the secret or variable ${secret} is documented nowhere`, {
+          new SpacktainersError("CONFIG_INVALID", `the secret or variable ${secret} is not documented`, {
             place: { file: join(folder, name), line: index + 1, column: match.index + 1 },
             hint: `write what it is for in spacktainers.yaml: ci: { secrets: { ${secret}: … } }`,
           }),

@@ -62,7 +62,7 @@ export async function diffImages(request: DiffRequest): Promise<PackageDifferenc
 async function expectContainer(name: string, repository: Repository, request: DiffRequest): Promise<void> {
   const { container, form } = await findImage(name, repository, request);
   if (container === undefined && form !== undefined)
-    throw new SpacktainersError("USAGE", `${name} is no container: say what it is to be compared with`, {
+    throw new SpacktainersError("USAGE", `${name} is not a container: say what to compare it with`, {
       hint: `spacktainers diff ${name} CONTAINER`,
     });
 }

@@ -49,7 +49,7 @@ export async function writeDockerfile(command: DockerfileCommand): Promise<Writt
   if (base.kind === "rootfs" && (await isLocalImage(base.path)))
     throw new SpacktainersError("NOT_SUPPORTED", "a Dockerfile cannot start from an Apptainer image", {
       place: { file: base.path },
-      hint: "it can from a tar file: take the file system out with `spacktainers sif dump`, and make a tar of it with sqfs2tar",
+      hint: "it can start from a tar file: extract the file system with `spacktainers sif dump`, and convert it to a tar with sqfs2tar",
     });
   const manifest = inContext(container.path);
   if (manifest === undefined)

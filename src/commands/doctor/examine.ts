@@ -7,9 +7,9 @@ import { checkHost, type HostFacts, readHostFacts } from "../../hpc/hostFacts.ts
 import type { ImageFacts } from "../../hpc/imageFacts.ts";
 import { readImageFacts } from "../../hpc/readImageFacts.ts";
 import { completeSite, findSite, type JobResources, type Site } from "../../hpc/site.ts";
-import { findImage, layoutOf } from "../../pipeline/images/findImage.ts";
+import { builtNames, findImage } from "../../pipeline/images/findImage.ts";
 import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
-import { definitionName, forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
+import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
@@ -75,7 +75,7 @@ export async function examine(request: ExamineRequest): Promise<Examined> {
       examinations: [{ image: undefined, site: undefined, findings: checkHost(host) }],
       errors: [],
     };
-  const wanted = images.length > 0 ? images : await builtImages(request, repository);
+  const wanted = images.length > 0 ? images : await builtNames(repository, request);
   const outcomes = await forEachOf(
     wanted,
     (name) => name,
@@ -170,17 +170,6 @@ async function openFacts(name: string, request: ExamineRequest, repository: Repo
   }
 }
 
-/** Names of the containers whose images are built. */
-async function builtImages(request: ExamineRequest, repository: Repository): Promise<readonly string[]> {
-  const found = [];
-  for (const container of repository.containers) {
-    if (container.parked || container.kind === "def") continue;
-    const name = definitionName(container);
-    if (layoutOf(await findImage(name, repository, request)) !== undefined) found.push(name);
-  }
-  return found;
-}
-
 /** Plug-ins of Slurm here, where it answers. */
 function pluginsOf(host: HostFacts): readonly string[] | undefined {
   return host.slurm === undefined || host.slurm.plugins.length === 0 ? undefined : host.slurm.plugins;
@@ -201,7 +190,7 @@ function siteOfHost(host: HostFacts): Site {
   });
 }
 
-/** What of a site can be seen on this machine; only where it is part of a cluster. */
+/** The facts of a site that can be seen on this machine, if it is part of a cluster. */
 function checkSiteHere(site: Site, host: HostFacts): readonly Finding[] {
   const plugins = pluginsOf(host);
   if (plugins === undefined) return [];

@@ -81,7 +81,7 @@ export async function affectedContainers(
   }
 }
 
-/** What of a container's packages was asked for; undefined when it has none of it. */
+/** The requested packages that a container has; undefined when it has none. */
 function affected(
   { name, arch }: Container,
   state: ContainerState,

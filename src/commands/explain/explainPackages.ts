@@ -170,7 +170,7 @@ async function lookUp(
   return found;
 }
 
-/** The image in the output folder; undefined when there is none of ours. */
+/** The image in the output folder; undefined when spacktainers made none. */
 async function builtListing(directory: string): Promise<PackageListing | undefined> {
   const image = await builtImage(directory);
   return image && readImageListing(image, directory).catch(() => undefined);

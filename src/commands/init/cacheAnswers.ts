@@ -34,12 +34,12 @@ export async function cacheAnswers(
   root: string,
 ): Promise<CacheAnswers> {
   if (caches.length > 0 && trust.length === 0 && !unsigned)
-    throw new SpacktainersError("USAGE", "who may sign the packages of the cache is not said", {
+    throw new SpacktainersError("USAGE", "nothing says who may sign the packages of the cache", {
       hint: "--trust KEYFILE names the public key; --unsigned uses packages without signatures",
     });
   if (caches.length === 0 && (trust.length > 0 || unsigned))
-    throw new SpacktainersError("USAGE", `${unsigned ? "--unsigned" : "--trust"} is about a cache`, {
-      hint: "--cache URL names it",
+    throw new SpacktainersError("USAGE", `${unsigned ? "--unsigned" : "--trust"} needs a cache`, {
+      hint: "name it with --cache URL",
     });
   const keys: ScaffoldFile[] = [];
   const trusted: string[] = [];

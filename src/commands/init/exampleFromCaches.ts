@@ -14,7 +14,7 @@ import { errorsOf } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import type { AskedCaches } from "./cacheAnswers.ts";
 
-/** Specs of an index that are looked at, and packages that are tried. */
+/** Specs of an index that are read, and packages that are tried. */
 const mostSpecs = 5000;
 const mostTried = 20;
 

@@ -77,7 +77,7 @@ export async function initRepository(request: InitRequest): Promise<InitResult> 
       type: "warning",
       code: "NOTICE",
       message: `this folder is inside of the repository ${above}`,
-      hint: "in here, the new one counts",
+      hint: "inside this folder, the new one applies",
     });
   if (isConfigured)
     emit({
@@ -91,6 +91,7 @@ export async function initRepository(request: InitRequest): Promise<InitResult> 
   const answers: ScaffoldAnswers = {
     title: basename(root) === "" ? "Containers" : basename(root),
     caches: isDemo ? [{ url: "demo/cache", trust: ["demo/cache.pub"] }] : asked.caches,
+    pipelines: request.ci,
     isDemo,
     base: baseAnswer(request.base, directory),
     registries: request.registry === undefined ? [] : [registryAt(request.registry)],
@@ -123,7 +124,7 @@ export async function initRepository(request: InitRequest): Promise<InitResult> 
 }
 
 /**
- * Writes the pipelines of the repository that was made. A file of somebody else in their place is no reason to take the repository
+ * Writes the pipelines of the repository that was made. An existing file in their place is no reason to take the repository
  * back.
  *
  * @returns paths of those written
@@ -185,7 +186,7 @@ export function baseAnswer(text: string, directory: string): ScaffoldBase {
   );
   if (base.kind === "image") return { kind: "image", value: base.reference, packages: undefined };
   if (base.kind !== "debian")
-    throw new SpacktainersError("USAGE", `a repository cannot begin with the base ${text}`, {
+    throw new SpacktainersError("USAGE", `a repository cannot start with the base ${text}`, {
       hint: "write a suite of Debian or Ubuntu, or image:NAME; others are set in spacktainers.yaml",
     });
   return { kind: base.distribution, value: suiteName(base.distribution, base.suite), packages: undefined };
@@ -205,7 +206,7 @@ export function expectSound(answers: ScaffoldAnswers, root: string): void {
   if (errors.length > 0) throw oneError(errors);
 }
 
-/** A `.gitignore` of somebody else's: what it should have, too. */
+/** What an existing `.gitignore` should have, too. */
 async function nameMissingPatterns(root: string, emit: EmitEvent): Promise<void> {
   const file = join(root, ".gitignore");
   const bytes = await readBounded(file, 1 << 20).catch(() => undefined);

@@ -224,7 +224,7 @@ function ownLocation({ form }: ImageSubject, site: Site, { image, directory }: J
     if (site.runtime === "native") return formText(form);
     if (form.transport === "oras" && !usesUrl)
       throw new SpacktainersError("NOT_SUPPORTED", `${site.runtime} does not run SIF files of a registry`, {
-        hint: "name the container image they were made of: docker://…",
+        hint: "name the container image that they were made from: docker://…",
       });
     return usesUrl ? formText(form) : form.name;
   }

@@ -6,7 +6,7 @@ export interface JobRun {
   readonly script: string;
   /** Where the job starts. */
   readonly directory: string;
-  /** End the job when we are interrupted; otherwise it goes on. */
+  /** End the job when we are interrupted; otherwise it continues. */
   readonly cancelOnInterrupt: boolean;
   readonly output: (bytes: Uint8Array) => void;
   readonly emit: EmitEvent;
@@ -48,8 +48,8 @@ export async function runJob(run: JobRun): Promise<JobOutcome> {
     else
       run.emit({ type: "warning", code: "NOTICE", message: `job ${id} could not be cancelled: ${failed}` });
   } else {
-    const message = `job ${id} goes on without us`;
-    const hint = `its output: ${seen?.output ?? "not known yet"}; to end it: scancel ${id}`;
+    const message = `job ${id} continues without spacktainers`;
+    const hint = `its output: ${seen?.output ?? "not known yet"}; to cancel it: scancel ${id}`;
     run.emit({ type: "warning", code: "NOTICE", message, hint });
   }
   return { id, state: seen?.state ?? "UNKNOWN", status: 130, log: seen?.output };

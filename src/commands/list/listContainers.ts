@@ -1,6 +1,7 @@
 import type { Configuration } from "../../definitions/configuration.ts";
+import type { BrokenDefinition, Container, Definition } from "../../definitions/container.ts";
 import { readDefFile } from "../../definitions/defFile.ts";
-import { type BrokenDefinition, type Container, readTextFile } from "../../definitions/repository.ts";
+import { type Repository, readTextFile } from "../../definitions/repository.ts";
 import { inDefinitionOrder, selectDefinitions } from "../../definitions/select.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
 import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
@@ -12,6 +13,9 @@ import {
 } from "../../pipeline/images/builtImages.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
+import type { EmitEvent } from "../../util/events.ts";
+import { mapConcurrently } from "../../util/mapConcurrently.ts";
+import type { PublishedImage } from "./askedFacts.ts";
 
 /** What `list` says of a container. */
 export interface ListedContainer {
@@ -26,15 +30,20 @@ export interface ListedContainer {
   readonly specs: readonly string[];
   /** Definition files: the image they start from. */
   readonly from: string | undefined;
-  /** Of the locked first spec, else of the built image; undefined while nothing has resolved it. */
+  /** Of the locked first spec, else of the built image, else (where asked for) as a build would have it; undefined: not known. */
   readonly version: string | undefined;
   readonly locked: boolean;
   readonly epilogue: boolean;
   /** The image in the output folder. */
   readonly image: ListedImage | undefined;
+  /** What the registries have by the tags of the configuration; undefined: not asked. */
+  readonly published: readonly PublishedImage[] | undefined;
   /** Number of errors in the definition. What is wrong with one keeps no other from being listed. */
   readonly problems: number;
 }
+
+/** Containers that caches and registries are asked about at a time. */
+const askedAtOnce = 4;
 
 /** An image, and where it is. */
 export interface ListedImage extends ImageSummary {
@@ -42,16 +51,22 @@ export interface ListedImage extends ImageSummary {
   readonly path: string;
 }
 
-/**
- * The containers of a repository with what is known of them without any network.
- *
- * @throws {SpacktainersError} `UNKNOWN_CONTAINER`
- */
-export async function listContainers(request: {
+/** A command line of `list`. */
+export interface ListRequest {
   readonly directory: string;
   readonly names: readonly string[];
   readonly arch: string | undefined;
-}): Promise<readonly ListedContainer[]> {
+  /** Ask the caches for versions, and the registries for what is published; left out: nothing but files is looked at. */
+  readonly ask?: { readonly emit: EmitEvent; readonly signal: AbortSignal } | undefined;
+}
+
+/**
+ * The containers of a repository with what is known of them: without any network, unless it is asked for. Caches and registries
+ * that do not answer are warnings.
+ *
+ * @throws {SpacktainersError} `UNKNOWN_CONTAINER`; `INTERRUPTED`
+ */
+export async function listContainers(request: ListRequest): Promise<readonly ListedContainer[]> {
   const repository = await openRepository(request.directory);
   const { configuration } = repository;
   const arch = asArchitecture(request.arch);
@@ -62,14 +77,40 @@ export async function listContainers(request: {
     request.names.length > 0
       ? []
       : repository.containers.filter((one) => one.parked && (arch === undefined || one.arch === arch));
-  return Promise.all(
-    inDefinitionOrder([...selected, ...parked]).map(async (definition) => {
+  const definitions = inDefinitionOrder([...selected, ...parked]);
+  const listed = await Promise.all(
+    definitions.map(async (definition): Promise<ListedContainer> => {
       if (definition.kind === "broken") return brokenContainer(definition);
       const image = await listedImage(defaultOutput(configuration.output, definition));
       const found = await contents(definition, configuration, image).catch(() => unreadable(image));
-      return { ...identity(definition), image, ...found };
+      return { ...identity(definition), image, published: undefined, ...found };
     }),
   );
+  return request.ask === undefined
+    ? listed
+    : addAsked(listed, definitions, repository, request.directory, request.ask);
+}
+
+async function addAsked(
+  listed: readonly ListedContainer[],
+  definitions: readonly Definition[],
+  { configuration }: Repository,
+  directory: string,
+  ask: NonNullable<ListRequest["ask"]>,
+): Promise<readonly ListedContainer[]> {
+  const { openAskedFacts } = await import("./askedFacts.ts");
+  const facts = openAskedFacts(configuration, directory, ask);
+  try {
+    return await mapConcurrently(listed, askedAtOnce, async (one, at) => {
+      const definition = definitions[at];
+      if (definition === undefined || definition.kind === "broken") return one;
+      const isChosen = one.version === undefined && one.kind === "spack";
+      const version = isChosen ? await facts.version(definition) : one.version;
+      return { ...one, version, published: await facts.published(definition, version) };
+    });
+  } finally {
+    await facts.close();
+  }
 }
 
 async function listedImage(path: string): Promise<ListedImage | undefined> {
@@ -87,6 +128,7 @@ function brokenContainer({ name, arch, path, errors }: BrokenDefinition): Listed
     locked: false,
     epilogue: false,
     image: undefined,
+    published: undefined,
     specs: [],
     from: undefined,
     version: undefined,

@@ -67,7 +67,11 @@ export function readContainerSection(text: string, file: string, list: FindingLi
   if (epilogue.length > 0)
     list.changed("commands for the finished image are in Dockerfile.epilogue", section?.keyPlace ?? {});
   return {
-    manifest: section === undefined ? text : withoutSection(text, section, spack),
+    manifest: withTreeAsMapping(
+      section === undefined ? text : withoutSection(text, section, spack),
+      entry(entry(spack, "config")?.value, "install_tree"),
+      list,
+    ),
     settings: {
       base: draft.base,
       osPackages: installed.length > 0 ? [] : draft.osPackages,
@@ -81,6 +85,15 @@ export function readContainerSection(text: string, file: string, list: FindingLi
     mirrors: mirrorsOf(spack),
     includes: scalars(entry(spack, "include")?.value).map(({ text: path, place }) => ({ path, place })),
   };
+}
+
+/** `install_tree: PATH`, as it was written for Spack before 1.0. */
+function withTreeAsMapping(text: string, tree: YamlEntry | undefined, list: FindingList): string {
+  if (tree?.value.kind !== "scalar") return text;
+  const pattern = /^([ \t{]*(?:.*[{,][ \t]*)?install_tree:[ \t]+)([^\s#{},]+)/m;
+  if (!pattern.test(text)) return text;
+  list.changed("`install_tree` is a mapping since Spack 1.0: `root:` says the same", tree.keyPlace);
+  return text.replace(pattern, "$1{root: $2}");
 }
 
 /** Whether a command fetches something. */

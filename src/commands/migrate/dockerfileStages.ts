@@ -59,7 +59,7 @@ export function dockerfileStages(text: string, file: string): readonly DockerSta
     }
     const variables = stage?.variables ?? globals;
     if (keyword === "ARG" || keyword === "ENV")
-      for (const [name, value] of assignments(rest)) variables.set(name, expand(value, variables));
+      for (const { name, value } of assignments(rest)) variables.set(name, expand(value, variables));
     const offset = line.text.length - rest.length;
     stage?.instructions.push({
       keyword,
@@ -73,12 +73,24 @@ export function dockerfileStages(text: string, file: string): readonly DockerSta
   return stages;
 }
 
+/** A variable that is set. */
+export interface Assignment {
+  readonly name: string;
+  /** Without quotes. */
+  readonly value: string;
+  /** As it is written. */
+  readonly source: string;
+}
+
 /** `NAME=value` pairs of an ARG or ENV; `ENV NAME value` too. */
-function assignments(text: string): readonly (readonly [string, string])[] {
+export function assignments(text: string): readonly Assignment[] {
   const old = /^([A-Za-z_]\w*)\s+([^=]*)$/.exec(text.trim());
-  if (old !== null) return [[old[1] ?? "", (old[2] ?? "").trim()]];
+  if (old !== null) {
+    const [name = "", value = ""] = [old[1], old[2]?.trim()];
+    return [{ name, value, source: `${name} ${value}` }];
+  }
   return [...text.matchAll(/([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|'[^']*'|\S*)/g)].map(
-    ([, name = "", value = ""]) => [name, value.replace(/^(["'])(.*)\1$/s, "$2")] as const,
+    ([source, name = "", value = ""]) => ({ name, value: value.replace(/^(["'])(.*)\1$/s, "$2"), source }),
   );
 }
 

@@ -2,10 +2,12 @@
 import { posix } from "node:path";
 import type { Place } from "../../util/errors.ts";
 import type { DockerfileDraft } from "./dockerfileDraft.ts";
-import type { DockerStage, StageInstruction } from "./dockerfileStages.ts";
+import { assignments, type DockerStage, type StageInstruction } from "./dockerfileStages.ts";
 import { installedPackages, sortPackages } from "./osPackages.ts";
-import { spackCommandLine } from "./spackCommand.ts";
-import { commandsOf, isHarmless, readFile, readSpack, stageFiles } from "./spackSteps.ts";
+import { copiedPath } from "./settleEpilogue.ts";
+import type { ShellCommand } from "./shellCommands.ts";
+import { makesPackages, spackCommandLine } from "./spackCommand.ts";
+import { commandsOf, copiedWords, isHarmless, readFile, readSpack, stageFiles } from "./spackSteps.ts";
 
 /** Where Spack's packages and views are in the images of builders. */
 const spackPaths =
@@ -19,29 +21,36 @@ export function readFinalStage(stage: DockerStage, isSpack: boolean, draft: Dock
   const lastSpack = instructions.findLastIndex(
     (one) =>
       one.keyword === "RUN" &&
-      commandsOf(one, variables).some((command) => spackCommandLine(command) !== undefined),
+      commandsOf(one, variables).some((command) => {
+        const line = spackCommandLine(command);
+        return line !== undefined && makesPackages(line);
+      }),
   );
   for (const [index, one] of instructions.entries()) {
     const isBuilding = isSpack && index <= lastSpack;
     switch (one.keyword) {
       case "RUN":
-        if (isBuilding) readMixedCommands(one, stage, draft);
+        if (isBuilding || onlyTidies(one, stage)) readMixedCommands(one, stage, draft);
         else readFinalCommands(one, stage, draft);
         break;
       case "COPY":
       case "ADD":
-        if (isBuilding) stageFiles(one, draft);
-        else copyFiles(one, draft);
+        if (isBuilding) {
+          stageFiles(one, draft);
+          nameLostFiles(one, draft);
+        } else copyFiles(one, draft);
         break;
       case "ARG":
-        if (!isBuilding) keep(one, draft);
+        keep(one, draft, { early: isBuilding });
         break;
       case "ENV":
         readEnvironment(one, draft);
         break;
       case "WORKDIR":
         draft.directory = posix.resolve(draft.directory, one.text.trim());
-        if (!isBuilding) keep(one, draft);
+        if (spackPaths.test(draft.directory))
+          draft.list.changed("WORKDIR of Spack's own folder is not needed", one.place);
+        else keep(one, draft, { early: isBuilding });
         break;
       case "ENTRYPOINT":
       case "CMD":
@@ -50,9 +59,6 @@ export function readFinalStage(stage: DockerStage, isSpack: boolean, draft: Dock
           draft.list.changed(`${one.keyword}: images start with the view's variables set`, one.place);
         else keep(one, draft);
         break;
-      case "SHELL":
-        if (!isBuilding) keep(one, draft);
-        break;
       case "ONBUILD":
         draft.list.todo("ONBUILD has no place in an image of packages", one.place);
         break;
@@ -60,6 +66,15 @@ export function readFinalStage(stage: DockerStage, isSpack: boolean, draft: Dock
         keep(one, draft);
     }
   }
+}
+
+/** A RUN of nothing but Spack that tidies up behind itself. */
+function onlyTidies(one: StageInstruction, { variables }: DockerStage): boolean {
+  const commands = commandsOf(one, variables);
+  return (
+    commands.length > 0 &&
+    commands.every((command) => /^(?:clean|gc)$/.test(spackCommandLine(command)?.verb ?? ""))
+  );
 }
 
 /** The entry point and command that images have anyway. */
@@ -72,49 +87,97 @@ function isContract({ text }: StageInstruction): boolean {
 }
 
 /** What is done to the finished image, as it stands in the file. */
-function keep(one: StageInstruction, draft: DockerfileDraft): void {
-  draft.epilogue.push(...one.source);
-  draft.list.taken(`${one.keyword}, in Dockerfile.epilogue`, one.place);
+function keep(
+  one: StageInstruction,
+  draft: DockerfileDraft,
+  more: {
+    readonly early?: boolean;
+    readonly copies?: readonly string[];
+    readonly target?: string;
+    readonly stage?: DockerStage;
+    readonly source?: readonly string[];
+  } = {},
+): void {
+  draft.epilogue.push({
+    keyword: one.keyword,
+    source: more.source ?? one.source,
+    place: one.place,
+    directory: draft.directory,
+    commands: more.stage === undefined ? [] : commandsOf(one, more.stage.variables),
+    copies: more.copies ?? [],
+    target: more.target,
+    early: more.early ?? false,
+  });
 }
 
-/** A variable that is about Spack itself is not needed. */
+/** Variables that are about Spack itself are not needed. */
 function readEnvironment(one: StageInstruction, draft: DockerfileDraft): void {
-  if (/SPACK|spack|\/opt\/view|CMAKE_PREFIX_PATH/.test(one.text))
-    draft.list.changed(
-      "ENV about Spack or its view is not needed: images have the view's variables",
-      one.place,
-    );
-  else keep(one, draft);
+  const isSpack = (text: string): boolean => /SPACK|spack|\/opt\/views?\b|CMAKE_PREFIX_PATH/.test(text);
+  if (!isSpack(one.text)) {
+    keep(one, draft);
+    return;
+  }
+  draft.list.changed(
+    "ENV about Spack or its view is not needed: images have the view's variables",
+    one.place,
+  );
+  const others = assignments(one.text).filter(({ source }) => !isSpack(source));
+  if (others.length > 0) keep(one, draft, { source: others.map(({ source }) => `ENV ${source}`) });
 }
 
 /** A RUN of a stage in which Spack is run, before it is done: packages of the OS may be for building or for the image. */
 function readMixedCommands(one: StageInstruction, stage: DockerStage, draft: DockerfileDraft): void {
   for (const command of commandsOf(one, stage.variables)) {
-    if (readSpack(command, one, draft) || readFile(command, one, draft)) continue;
     const place = one.placeAt(command.words[0]?.at ?? 0);
+    if (readSpack(command, one, draft)) continue;
+    if (readFile(command, one, draft)) {
+      nameWritten(command, place, draft);
+      continue;
+    }
     const installed = installedPackages(command);
     if (installed !== undefined) {
       const { run, build } = sortPackages(installed);
       takePackages(run, place, draft);
-      if (build.length > 0)
-        draft.list.changed(`OS packages that only building needs are left out: ${build.join(", ")}`, place);
+      if (build.length > 0) draft.buildPackages.push({ names: build, place });
       continue;
     }
-    const [first] = command.words;
-    if (first === undefined || isHarmless(first.text)) continue;
-    draft.list.todo(
-      `this command is left out: ${command.words
-        .map(({ text }) => text)
-        .join(" ")
-        .slice(0, 100)}; where the image needs it, write it into Dockerfile.epilogue`,
-      place,
-    );
+    // Spack itself is unpacked, and put where it is called.
+    if (/spack/.test(one.text) && /^(?:tar|mv|ln|unzip|gunzip)$/.test(command.words[0]?.text ?? "")) continue;
+    nameLeftOut(command, one, draft);
   }
 }
 
+/** A file that a RUN of the build writes: a manifest is looked at afterwards, others are in no image. */
+function nameWritten({ output = "" }: ShellCommand, place: Place, draft: DockerfileDraft): void {
+  if (/(?:^|\/)spack\.yaml$|^\/dev\/|^\/etc\/apt\//.test(output)) return;
+  const path = posix.resolve(draft.directory, output);
+  const file = draft.files.get(path);
+  if (draft.dropped.has(output) || (file?.kind === "text" && environmentLoading.test(file.content))) return;
+  if (draft.lost.some((lost) => lost.path === path)) return;
+  draft.list.todo(
+    `${output} is written while Spack builds, and is not in the image: where it needs the file, write it in Dockerfile.epilogue`,
+    place,
+  );
+  draft.lost.push({ path, place });
+}
+
+/** A command of a RUN that is not taken as a whole. */
+function nameLeftOut(command: ShellCommand, one: StageInstruction, draft: DockerfileDraft): void {
+  const [first, second] = command.words;
+  const writes = command.output !== undefined && !command.output.startsWith("/dev/");
+  if (first === undefined || (isHarmless(first.text) && !writes) || second?.text === "--version") return;
+  draft.list.todo(
+    `this command is left out: ${command.words
+      .map(({ text }) => text)
+      .join(" ")
+      .slice(0, 100)}; where the image needs it, write it into Dockerfile.epilogue`,
+    one.placeAt(first.at),
+  );
+}
+
 /** A RUN after Spack is done: packages of the OS go to the base, the rest into the epilogue as it stands. */
-function readFinalCommands(one: StageInstruction, { variables }: DockerStage, draft: DockerfileDraft): void {
-  const commands = commandsOf(one, variables);
+function readFinalCommands(one: StageInstruction, stage: DockerStage, draft: DockerfileDraft): void {
+  const commands = commandsOf(one, stage.variables);
   const kinds = commands.map((command) => installedPackages(command));
   const others = commands.filter((_, index) => kinds[index] === undefined);
   const isTidying = others.every(({ words }) =>
@@ -131,15 +194,23 @@ function readFinalCommands(one: StageInstruction, { variables }: DockerStage, dr
     others.every(({ words }) => words[0]?.text === "ldconfig" || words[0]?.text === "set")
   )
     draft.list.changed("ldconfig: every image has its cache", one.place);
-  else if (
-    commands.some((command) => environmentLoading.test(command.words.map(({ text }) => text).join(" ")))
-  ) {
-    for (const { output } of commands) if (output !== undefined) draft.dropped.add(output);
+  else if (commands.some((command) => environmentLoading.test(textOf(command)))) {
+    for (const command of commands)
+      if (command.output !== undefined && environmentLoading.test(textOf(command)))
+        draft.dropped.add(command.output);
     draft.list.changed(
       "what loads Spack's environment is not needed: images have the view's variables",
       one.place,
     );
-  } else keep(one, draft);
+    // What it was loaded for is another matter.
+    for (const command of commands)
+      if (!draft.dropped.has(command.output ?? "") && !environmentLoading.test(textOf(command)))
+        nameLeftOut(command, one, draft);
+  } else keep(one, draft, { stage });
+}
+
+function textOf({ words }: ShellCommand): string {
+  return words.map(({ text }) => text).join(" ");
 }
 
 function takePackages(names: readonly string[], place: Place, draft: DockerfileDraft): void {
@@ -148,30 +219,51 @@ function takePackages(names: readonly string[], place: Place, draft: DockerfileD
   const unknown = names.filter((name) => !known.includes(name));
   draft.osPackages.push(...known);
   if (known.length > 0) draft.list.taken(`OS packages of the image: ${known.join(", ")}`, place);
-  if (unknown.length > 0) draft.list.todo(`these are no names of OS packages: ${unknown.join(", ")}`, place);
+  if (unknown.length > 0) draft.list.todo(`these are not names of OS packages: ${unknown.join(", ")}`, place);
 }
 
 /** COPY into the image. */
 function copyFiles(one: StageInstruction, draft: DockerfileDraft): void {
-  const words = one.text
-    .trim()
-    .split(/\s+/)
-    .filter((word) => !word.startsWith("--"));
+  const { sources, target } = copiedWords(one);
   if (/--from=/.test(one.text)) {
-    if (words.slice(0, -1).every((source) => spackPaths.test(source)))
+    if (sources.every((source) => spackPaths.test(source)))
       draft.list.changed(
-        `COPY --from of ${words.slice(0, -1).join(", ")}: images have the packages and the view`,
+        `COPY --from of ${sources.join(", ")}: images have the packages and the view`,
         one.place,
       );
-    else
+    else {
       draft.list.todo(
-        `${words.slice(0, -1).join(", ")} of another stage is not in the image: make it a package, or a file beside the definition`,
+        `${sources.join(", ")} of another stage is not in the image: make it a package, or a file beside the definition`,
         one.place,
       );
+      lose(sources, target, one.place, draft);
+    }
     return;
   }
-  for (const source of words.slice(0, -1))
-    if (!source.startsWith("<<") && !/^https?:|^git@/.test(source))
-      draft.copies.push({ path: source, place: one.place });
-  keep(one, draft);
+  const copies = sources.filter((source) => !source.startsWith("<<") && !/^https?:|^git@/.test(source));
+  keep(one, draft, { copies, target: absolute(target, draft) });
+}
+
+/** COPY into a build that goes on in the last stage: whether the image needs the files afterwards is not known. */
+function nameLostFiles(one: StageInstruction, draft: DockerfileDraft): void {
+  const { sources, target } = copiedWords(one);
+  const others = sources.filter(
+    (source) => !source.startsWith("<<") && !/(?:^|\/)spack\.(?:yaml|lock|\*)$/.test(source),
+  );
+  if (others.length === 0 || /--from=/.test(one.text)) return;
+  draft.list.todo(
+    `${others.join(", ")} is not in the image, since it came before Spack was done: where the image needs it, put it beside the definition, and COPY into Dockerfile.epilogue`,
+    one.place,
+  );
+  lose(others, target, one.place, draft);
+}
+
+function lose(sources: readonly string[], target: string, place: Place, draft: DockerfileDraft): void {
+  for (const source of sources) draft.lost.push({ path: copiedPath(source, absolute(target, draft)), place });
+}
+
+/** With the `/` that makes it a folder. */
+function absolute(target: string, { directory }: DockerfileDraft): string {
+  const path = posix.resolve(directory, target);
+  return /(?:^|\/)\.{0,2}\/?$/.test(target) && path !== "/" ? `${path}/` : path;
 }

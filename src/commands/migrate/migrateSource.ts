@@ -1,5 +1,5 @@
-import { readdir } from "node:fs/promises";
-import { basename, join, relative, resolve } from "node:path";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { defaultBasePackages } from "../../base/debian/defaultPackages.ts";
 import { type Architecture, configurationFileName } from "../../definitions/configuration.ts";
 import { isContainerName } from "../../definitions/findDefinitions.ts";
@@ -43,6 +43,8 @@ export interface MigratedDefinition {
   readonly path: string;
   /** Undefined where there is nothing to ask: no cache is configured, or it is a definition file. */
   readonly caches: CacheAnswer | undefined;
+  /** Mistakes in it that are to be repaired first. */
+  readonly errors: number;
 }
 
 /** What `migrate` did. */
@@ -99,7 +101,7 @@ export async function migrateSource(request: MigrateRequest): Promise<MigrateRes
       message: "no build cache is named: packages come from one (`caches:`), or Spack builds them (`spack:`)",
       place: { file: join(root, configurationFileName) },
     });
-  const definitions = await definitionFiles(source, arch, root);
+  const definitions = await definitionFiles(source, arch, root, findings);
   await refuseExisting(definitions, root);
   const files = [
     ...(existing === undefined
@@ -113,7 +115,7 @@ export async function migrateSource(request: MigrateRequest): Promise<MigrateRes
   return { kind: source.kind, root, created, kept, containers, findings };
 }
 
-/** Mirrors of the source are caches where it is said who signs them. */
+/** Mirrors of the source become caches if the request names who signs them. */
 function withMirrors(request: AskedCaches, { mirrors }: SourceReading): AskedCaches {
   if (request.caches.length > 0 || (request.trust.length === 0 && !request.unsigned)) return request;
   return { ...request, caches: [...new Set(mirrors.map(({ url }) => url))] };
@@ -134,6 +136,7 @@ function answersOf(
     title: basename(root) === "" ? "Containers" : basename(root),
     caches,
     isDemo: false,
+    pipelines: undefined,
     base: { ...base, packages },
     registries: settings.registries,
     labels: settings.labels,
@@ -164,9 +167,10 @@ async function definitionFiles(
   source: SourceReading,
   arch: Architecture,
   root: string,
+  findings: Finding[],
 ): Promise<readonly ScaffoldFile[]> {
   if (source.kind === "repository")
-    return source.folder === root ? [] : copiedTree(source.folder, "container_definitions");
+    return source.folder === root ? [] : copiedTree(source.folder, "container_definitions", findings);
   const folder = await definitionsFolder(root);
   return source.containers.flatMap(({ name, manifest, epilogue, files }) => {
     const at = (path: string): string => join(folder, arch, name, path);
@@ -175,7 +179,7 @@ async function definitionFiles(
       ...(epilogue.length === 0
         ? []
         : [{ path: at("Dockerfile.epilogue"), content: `${epilogue.join("\n")}\n` }]),
-      ...files.map(({ path, content }) => ({ path: at(path), content })),
+      ...files.map((file) => ({ ...file, path: at(file.path) })),
     ];
   });
 }
@@ -186,19 +190,26 @@ async function definitionsFolder(root: string): Promise<string> {
   return relative(root, configuration.definitions);
 }
 
-async function copiedTree(from: string, path: string): Promise<readonly ScaffoldFile[]> {
+/** The files of a folder; a link gives the file that it leads to, as long as that is in the source. */
+async function copiedTree(from: string, path: string, findings: Finding[]): Promise<readonly ScaffoldFile[]> {
   const files: ScaffoldFile[] = [];
   for (const entry of await readdir(join(from, path), { withFileTypes: true })) {
     const inner = join(path, entry.name);
-    if (entry.isDirectory()) files.push(...(await copiedTree(from, inner)));
-    else if (entry.isFile()) {
-      const content = await readBounded(join(from, inner), longestFile);
-      if (content === undefined)
-        throw new SpacktainersError("IO", "the file is too large to be part of a definition", {
-          place: { file: join(from, inner) },
-        });
-      files.push({ path: inner, content });
+    const place = { file: join(from, inner) };
+    if (entry.isDirectory()) {
+      files.push(...(await copiedTree(from, inner, findings)));
+      continue;
     }
+    const file = await realpath(place.file).catch(() => undefined);
+    const facts = file === undefined ? undefined : await stat(file);
+    if (file === undefined || facts?.isFile() !== true || !file.startsWith(`${await realpath(from)}/`)) {
+      findings.push({ kind: "todo", message: "it is not copied: it is no file of this repository", place });
+      continue;
+    }
+    const content = await readBounded(file, longestFile);
+    if (content === undefined)
+      throw new SpacktainersError("IO", "the file is too large to be part of a definition", { place });
+    files.push({ path: inner, content, executable: (facts.mode & 0o100) !== 0 });
   }
   return files;
 }
@@ -209,7 +220,7 @@ async function refuseExisting(files: readonly ScaffoldFile[], root: string): Pro
     if (!path.endsWith("/spack.yaml")) continue;
     const found = await readBounded(join(root, path), 1).catch((error: NodeJS.ErrnoException) => error);
     if (found instanceof Error && (found as NodeJS.ErrnoException).code === "ENOENT") continue;
-    throw new SpacktainersError("OUTPUT_EXISTS", "there is such a container already", {
+    throw new SpacktainersError("OUTPUT_EXISTS", "the container exists already", {
       place: { file: join(root, path) },
       hint: "--name gives the new one another name",
     });
@@ -251,7 +262,12 @@ async function judge(
             emit: request.emit,
             signal: request.signal,
           });
-    answered.push({ name, arch, path, caches });
+    const beside = `${dirname(path)}/`;
+    const mistakes = errors.filter(
+      ({ place }) =>
+        place.file === path || (basename(path) === "spack.yaml" && place.file?.startsWith(beside)),
+    );
+    answered.push({ name, arch, path, caches, errors: mistakes.length });
   }
   return answered;
 }

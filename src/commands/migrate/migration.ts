@@ -1,4 +1,4 @@
-/** What a migration takes over, and what it says of it. */
+/** What a migration converts, and what it reports about it. */
 import type { ScaffoldBase, ScaffoldRegistry, ScaffoldSpack } from "../../scaffold/types.ts";
 import type { Place } from "../../util/errors.ts";
 
@@ -15,6 +15,8 @@ export interface BesideFile {
   /** Relative to the definition's folder. */
   readonly path: string;
   readonly content: string | Uint8Array;
+  /** Whether it is a program. */
+  readonly executable?: boolean;
 }
 
 /** A container that was found. */

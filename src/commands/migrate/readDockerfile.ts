@@ -8,6 +8,7 @@ import { type DockerStage, dockerfileStages, type StageInstruction } from "./doc
 import { readFinalStage } from "./finalStage.ts";
 import type { FindingList, MigratedSettings } from "./migration.ts";
 import { installedPackages } from "./osPackages.ts";
+import { type FinalBase, settleEpilogue } from "./settleEpilogue.ts";
 import type { ShellCommand } from "./shellCommands.ts";
 import { spackCommandLine } from "./spackCommand.ts";
 import { takeSpackRef } from "./spackRef.ts";
@@ -22,10 +23,17 @@ export interface DockerfileReading {
   /** Settings of `spack config add`, as `section:…:value`. */
   readonly configuration: readonly { readonly text: string; readonly place: Place }[];
   readonly mirrors: readonly { readonly url: string; readonly place: Place }[];
-  readonly settings: MigratedSettings;
-  readonly epilogue: readonly string[];
-  /** Files of the build context that the epilogue copies. */
+  /** Files of the build context that the finished image has. */
   readonly copies: readonly { readonly path: string; readonly place: Place }[];
+  /**
+   * What is done to the finished image, once it is known which of these files there are.
+   *
+   * @param missing those that could not be copied, with the reason
+   */
+  settle(missing: ReadonlyMap<string, string>): {
+    readonly settings: MigratedSettings;
+    readonly epilogue: readonly string[];
+  };
 }
 
 /**
@@ -36,7 +44,8 @@ export interface DockerfileReading {
  */
 export function readDockerfile(text: string, file: string, list: FindingList): DockerfileReading {
   const stages = dockerfileStages(text, file);
-  const last = stages.at(-1);
+  const chain = lastChain(stages);
+  const last = joined(chain);
   const spackStages = stages.filter((stage) => runsSpack(stage));
   if (last === undefined || spackStages.length === 0)
     throw new SpacktainersError("DEFINITION_INVALID", "nothing in this Dockerfile runs Spack", {
@@ -51,37 +60,54 @@ export function readDockerfile(text: string, file: string, list: FindingList): D
     configuration: [],
     mirrors: [],
     osPackages: [],
+    buildPackages: [],
     epilogue: [],
-    copies: [],
+    lost: [],
     dropped: new Set(),
     spack: undefined,
     directory: "/",
   };
-  for (const stage of spackStages) if (stage !== last) readBuildStage(stage, draft);
-  const base = baseOf(last, stages, draft);
-  readFinalStage(last, spackStages.includes(last), draft);
-  const isImage = base.kind === "image";
-  const install =
-    isImage && draft.osPackages.length > 0 ? installLine(base.value, draft.osPackages) : undefined;
-  if (isImage && draft.osPackages.length > 0 && install === undefined)
-    list.todo(`OS packages in ${base.value}: write a RUN line into Dockerfile.epilogue`, last.place);
-  const epilogue = [...(install === undefined ? [] : [install]), ...draft.epilogue];
+  for (const stage of spackStages) if (!chain.includes(stage)) readBuildStage(stage, stages, draft);
+  const from = baseOf(last, draft);
+  readFinalStage(last, hasSpack(last), draft);
   return {
     specs: draft.specs,
     manifests: manifestsOf(draft),
     configuration: draft.configuration,
     mirrors: draft.mirrors,
+    copies: draft.epilogue.flatMap(({ copies, place }) => copies.map((path) => ({ path, place }))),
+    settle: (missing) => {
+      const lines = settleEpilogue(draft, from, missing);
+      const { settings, install } = settingsOf(draft, from, last);
+      const epilogue = [...(install === undefined ? [] : [install]), ...lines];
+      return {
+        settings: { ...settings, epilogueNetwork: epilogue.some((line) => usesNetwork(line)) },
+        epilogue,
+      };
+    },
+  };
+}
+
+function settingsOf(
+  draft: DockerfileDraft,
+  { base }: FinalBase,
+  last: DockerStage,
+): { readonly settings: Omit<MigratedSettings, "epilogueNetwork">; readonly install: string | undefined } {
+  const { osPackages, list, spack } = draft;
+  const isImage = base.kind === "image";
+  const install = isImage && osPackages.length > 0 ? installLine(base.value, osPackages) : undefined;
+  if (isImage && osPackages.length > 0 && install === undefined)
+    list.todo(`OS packages in ${base.value}: write a RUN line into Dockerfile.epilogue`, last.place);
+  return {
+    install,
     settings: {
       base,
-      osPackages: isImage ? [] : [...new Set(draft.osPackages)],
+      osPackages: isImage ? [] : [...new Set(osPackages)],
       labels: new Map(),
       registries: [],
-      spack: draft.spack,
-      epilogueNetwork: epilogue.some((line) => usesNetwork(line)),
+      spack,
       strip: true,
     },
-    epilogue,
-    copies: draft.copies,
   };
 }
 
@@ -92,14 +118,23 @@ function runsSpack({ instructions, variables }: DockerStage): boolean {
   );
 }
 
+/** Whether Spack is in a stage, be it for others that continue it. */
+function hasSpack({ instructions, variables }: DockerStage): boolean {
+  return instructions.some(
+    (one) =>
+      one.keyword === "RUN" &&
+      commandsOf(one, variables).some((command) => spackCommandLine(command) !== undefined),
+  );
+}
+
 /** The verb of a command of Spack that makes an environment. */
 function spackVerb(command: ShellCommand): string | undefined {
   const verb = spackCommandLine(command)?.verb;
   return verb !== undefined && ["install", "add", "concretize", "env"].includes(verb) ? verb : undefined;
 }
 
-function readBuildStage(stage: DockerStage, draft: DockerfileDraft): void {
-  const { spackTag, base } = baseOfImage(stage.from);
+function readBuildStage(stage: DockerStage, stages: readonly DockerStage[], draft: DockerfileDraft): void {
+  const { spackTag, base } = baseOfImage(chainOf(stage, stages)[0]?.from ?? stage.from);
   if (spackTag !== undefined) draft.spack = takeSpackRef(spackTag, stage.place, draft.list) ?? draft.spack;
   draft.list.changed(
     `the build stage is not needed: packages come from build caches, or Spack builds them on this machine (it was on ${baseText(base)})`,
@@ -136,22 +171,40 @@ function readBuildCommands(one: StageInstruction, stage: DockerStage, draft: Doc
   }
 }
 
-/** The base of the last stage: that of the stage it continues. */
-function baseOf(
-  stage: DockerStage,
-  stages: readonly DockerStage[],
-  draft: DockerfileDraft,
-): NonNullable<MigratedSettings["base"]> {
-  let current = stage;
+/** A stage and those that it continues, the first one first. */
+function chainOf(stage: DockerStage, stages: readonly DockerStage[]): readonly DockerStage[] {
+  const chain = [stage];
   for (let left = stages.length; left > 0; left--) {
-    const before = stages.find(({ name }) => name !== undefined && name === current.from.toLowerCase());
-    if (before === undefined || before === current) break;
-    current = before;
+    const name = chain[0]?.from.toLowerCase();
+    const before = stages.find((one) => one.name !== undefined && one.name === name);
+    if (before === undefined || chain.includes(before)) break;
+    chain.unshift(before);
   }
-  const { base, spackTag } = baseOfImage(current.from);
-  draft.list.taken(`the base is ${baseText(base)}`, current.place);
-  if (spackTag !== undefined) draft.spack ??= takeSpackRef(spackTag, current.place, draft.list);
-  return base;
+  return chain;
+}
+
+function lastChain(stages: readonly DockerStage[]): readonly DockerStage[] {
+  const last = stages.at(-1);
+  return last === undefined ? [] : chainOf(last, stages);
+}
+
+/** Stages that continue one another as the one that they are. */
+function joined(chain: readonly DockerStage[]): DockerStage | undefined {
+  const [first] = chain;
+  if (first === undefined) return undefined;
+  return {
+    ...first,
+    instructions: chain.flatMap(({ instructions }) => instructions),
+    variables: new Map(chain.flatMap(({ variables }) => [...variables])),
+  };
+}
+
+/** The base of the last stage. */
+function baseOf(stage: DockerStage, draft: DockerfileDraft): FinalBase {
+  const { base, spackTag } = baseOfImage(stage.from);
+  draft.list.taken(`the base is ${baseText(base)}`, stage.place);
+  if (spackTag !== undefined) draft.spack ??= takeSpackRef(spackTag, stage.place, draft.list);
+  return { base, isBuilder: spackTag !== undefined };
 }
 
 /** Those of the environments that commands are about first; of several, the last. */

@@ -37,7 +37,7 @@ export async function readOriginal(root: string): Promise<OriginalRepository> {
   const { base, packages } = readRuntime(runtime, list);
   const spack = readBuilder(builder, list);
   const definitions = await readDefinitions(root, list);
-  const pipelines = await readPipelines(root, definitions.names, list);
+  const pipelines = await readPipelines(root, definitions, list);
   const mirrors = [...bucketsOf(builder), ...pipelines.mirrors];
   return {
     containers: [],
@@ -161,6 +161,8 @@ function bucketsOf(
 
 interface FoundDefinitions {
   readonly names: ReadonlySet<string>;
+  /** Those that are built without being named. */
+  readonly unparked: ReadonlySet<string>;
   readonly paths: readonly string[];
   readonly usesNetwork: boolean;
 }
@@ -205,6 +207,7 @@ async function readDefinitions(root: string, list: FindingList): Promise<FoundDe
       list.taken(`the parked folder ${folder}`, { file: join(root, "container_definitions", folder) });
   return {
     names: new Set(found.containers.map(({ name }) => name)),
+    unparked: new Set(found.containers.flatMap(({ name, parked }) => (parked ? [] : [name]))),
     paths: found.containers.map(({ path }) => path),
     usesNetwork: network,
   };

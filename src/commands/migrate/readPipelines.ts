@@ -59,11 +59,11 @@ const secrets: readonly (readonly [pattern: RegExp, kind: "changed" | "todo", me
 /**
  * Reads the workflows of GitHub and the pipeline of GitLab. They are left as they are.
  *
- * @param names of the containers that have a definition
+ * @param definitions names of the containers that have one, and of those among them that are not parked
  */
 export async function readPipelines(
   root: string,
-  names: ReadonlySet<string>,
+  { names, unparked }: { readonly names: ReadonlySet<string>; readonly unparked: ReadonlySet<string> },
   list: FindingList,
 ): Promise<Pipelines> {
   const registries = new Map<string, ScaffoldRegistry>();
@@ -113,7 +113,7 @@ export async function readPipelines(
         );
       }
     }
-    readMatrix(text, file, names, list);
+    readMatrix(text, file, unparked, list);
   }
   return { registries: [...registries.values()], mirrors };
 }

@@ -4,6 +4,7 @@ import { basename, dirname, join, relative } from "node:path";
 import { containerNameFrom } from "../../definitions/findDefinitions.ts";
 import { yamlLimits } from "../../definitions/positionedYaml.ts";
 import { readTextFile } from "../../definitions/repository.ts";
+import { hasWildcards, pathMatcher } from "../../dockerfile/pathPattern.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../../util/errors.ts";
 import { readBounded } from "../../util/readBounded.ts";
 import { readContainerSection } from "./containerSection.ts";
@@ -110,8 +111,11 @@ async function readManifestSource(file: string, list: FindingList): Promise<Cont
     files.push({ path: "spack.lock", content: lock });
     list.taken("the lock: the packages that it names are used", { file: join(folder, "spack.lock") });
   }
-  for (const { path, place } of includes)
-    await copyBeside(folder, path, place, files, list, "it is included");
+  for (const { path, place } of includes) {
+    const reason = await copyBeside(folder, path, files);
+    if (reason === undefined) list.taken(`${path}: it is included`, place);
+    else list.todo(`${path} is not copied: ${reason}; it is included`, place);
+  }
   return { manifest, epilogue, files, mirrors, settings };
 }
 
@@ -120,11 +124,7 @@ async function readDockerfileSource(file: string, list: FindingList): Promise<Co
     throw asSpacktainersError(error, { file });
   });
   const folder = dirname(file);
-  const { manifests, specs, configuration, settings, epilogue, copies, mirrors } = readDockerfile(
-    text,
-    file,
-    list,
-  );
+  const { manifests, specs, configuration, copies, mirrors, settle } = readDockerfile(text, file, list);
   const found = await stagedManifest(manifests, folder, list);
   if (found === undefined && specs.length === 0)
     throw new SpacktainersError(
@@ -136,8 +136,13 @@ async function readDockerfileSource(file: string, list: FindingList): Promise<Co
       },
     );
   const files: BesideFile[] = [];
-  for (const { path, place } of copies)
-    await copyBeside(folder, path, place, files, list, "the epilogue copies it");
+  const missing = new Map<string, string>();
+  for (const { path, place } of copies) {
+    const reason = await copyBeside(folder, path, files);
+    if (reason === undefined) list.taken(`${path}: the epilogue copies it`, place);
+    else missing.set(path, reason);
+  }
+  const { settings, epilogue } = settle(missing);
   return {
     manifest: withAdditions(found?.manifest, specs, configuration, list),
     epilogue,
@@ -174,21 +179,16 @@ async function stagedManifest(
   return found;
 }
 
-/** Copies a file or a folder beside the definition, at the same path. */
-async function copyBeside(
-  folder: string,
-  path: string,
-  place: Place,
-  files: BesideFile[],
-  list: FindingList,
-  why: string,
-): Promise<void> {
-  const source = join(folder, path);
-  const inner = relative(folder, source);
-  const cannot = (reason: string): void => list.todo(`${path} is not copied: ${reason}; ${why}`, place);
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) || /[*?$]/.test(path)) return cannot("it is no plain path");
-  if (inner.startsWith("..")) return cannot("it is outside of the folder");
-  if (inner === "") return cannot("that is the whole folder");
+/**
+ * Copies a file or a folder beside the definition, at the same path; for a pattern, what matches.
+ *
+ * @returns why not; undefined: it is there
+ */
+async function copyBeside(folder: string, path: string, files: BesideFile[]): Promise<string | undefined> {
+  const inner = relative(folder, join(folder, path));
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) || path.includes("$")) return "it is not a plain path";
+  if (inner.startsWith("..")) return "it is outside of the folder";
+  if (inner === "") return "it is the whole folder: put what the image needs of it beside the definition";
   const before = files.length;
   const add = async (at: string): Promise<string | undefined> => {
     if (files.length - before > mostFiles) return "there are too many files in it";
@@ -197,7 +197,8 @@ async function copyBeside(
     if (!facts.isDirectory()) {
       const content = await readBounded(join(folder, at), longestFile).catch(() => undefined);
       if (content === undefined) return `${at} is too large, or no file`;
-      files.push({ path: at, content });
+      if (!files.some((file) => file.path === at))
+        files.push({ path: at, content, executable: (facts.mode & 0o100) !== 0 });
       return undefined;
     }
     for (const name of (await readdir(join(folder, at))).sort()) {
@@ -206,8 +207,14 @@ async function copyBeside(
     }
     return undefined;
   };
-  const trouble = await add(inner);
-  if (trouble === undefined) return list.taken(`${path}: ${why}`, place);
-  files.length = before;
-  cannot(trouble);
+  let trouble: string | undefined;
+  if (hasWildcards(inner)) {
+    const matches = pathMatcher(inner);
+    const names = (await readdir(join(folder, dirname(inner))).catch(() => [])).sort();
+    const found = names.map((name) => join(dirname(inner), name)).filter((at) => matches?.(at) === true);
+    if (found.length === 0) trouble = "nothing is called so";
+    for (const at of found) trouble ??= await add(at);
+  } else trouble = await add(inner);
+  if (trouble !== undefined) files.length = before;
+  return trouble;
 }

@@ -84,3 +84,15 @@ export function spackCommandLine({ words }: ShellCommand): SpackCommandLine | un
   if (verb === undefined) return undefined;
   return { verb, environment, args };
 }
+
+/** Verbs that use what is installed, or tidy up: none of them changes which packages there are. */
+const using =
+  /^(?:load|unload|find|location|python|clean|gc|test|view|module|graph|info|list|dependencies|verify|cd|debug|help|arch|--version)$/;
+
+/** Whether a command of Spack is part of making an environment: what stands before it in a file is there for it. */
+export function makesPackages({ verb, args }: SpackCommandLine): boolean {
+  return (
+    !using.test(verb) &&
+    !(verb === "env" && /^(?:activate|deactivate|list|status|view)$/.test(args[0]?.text ?? ""))
+  );
+}

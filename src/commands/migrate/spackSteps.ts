@@ -12,7 +12,7 @@ import { takeSpackRef } from "./spackRef.ts";
 
 /** Commands that only show something, steer the shell, tidy up, or make what packages of Spack are already: they leave nothing behind. */
 const harmless =
-  /^(?:cd|set|mkdir|export|true|:|rm|echo|printf|cat|ldconfig|strip|find|xargs|file|grep|source|\.|which|ls|unset|test|\[|hash|then|if|fi|done|do|for|else)$/;
+  /^(?:cd|set|mkdir|export|true|:|rm|echo|printf|cat|ldconfig|strip|find|xargs|file|grep|awk|sort|head|tail|wc|source|\.|which|ls|unset|test|\[|hash|then|if|fi|done|do|for|else)$/;
 
 /** Whether a command of a build leaves nothing that an image would miss. */
 export function isHarmless(word: string): boolean {
@@ -31,12 +31,17 @@ export function commandsOf(
 
 /** `RUN ["a", "b"]`. */
 function execForm(text: string): string | undefined {
+  return wordsOfList(text)
+    ?.map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+    .join(" ");
+}
+
+/** `["a", "b"]`; undefined for what is not written so. */
+function wordsOfList(text: string): readonly string[] | undefined {
   if (!text.trim().startsWith("[")) return undefined;
   try {
     const words: unknown = JSON.parse(text);
-    return Array.isArray(words)
-      ? words.map((word) => `'${String(word).replaceAll("'", "'\\''")}'`).join(" ")
-      : undefined;
+    return Array.isArray(words) ? words.map(String) : undefined;
   } catch {
     return undefined;
   }
@@ -200,13 +205,19 @@ export function readFile(command: ShellCommand, one: StageInstruction, draft: Do
   return true;
 }
 
+/** What a COPY or ADD copies, and where to, as written; options left out. */
+export function copiedWords({ text }: StageInstruction): {
+  readonly sources: readonly string[];
+  readonly target: string;
+} {
+  const rest = text.trim().replace(/^(?:--\S+\s+)*/, "");
+  const words = wordsOfList(rest) ?? rest.split(/\s+/);
+  return { sources: words.slice(0, -1), target: words.at(-1) ?? "/" };
+}
+
 /** COPY into a build: a manifest may be among it. */
 export function stageFiles(one: StageInstruction, draft: DockerfileDraft): void {
-  const words = one.text
-    .trim()
-    .split(/\s+/)
-    .filter((word) => !word.startsWith("--"));
-  const target = words.at(-1) ?? "/";
+  const { sources, target } = copiedWords(one);
   if (/--from=/.test(one.text)) return;
   const path = posix.resolve(draft.directory, target);
   for (const document of one.heredocs)
@@ -215,10 +226,19 @@ export function stageFiles(one: StageInstruction, draft: DockerfileDraft): void 
       content: document.content,
       place: one.place,
     });
-  for (const source of words.slice(0, -1)) {
+  for (const source of sources) {
+    if (
+      /(?:^|\/)(?:compilers|concretizer|config|mirrors|modules|packages|repos|toolchains|upstreams)\.ya?ml$/.test(
+        source,
+      )
+    )
+      draft.list.todo(
+        `${source} has settings of Spack: those that packages depend on belong into the definition, or are included by it (\`include:\`)`,
+        one.place,
+      );
     if (source.startsWith("<<")) continue;
     const isManifest = /(?:^|\/)spack\.(?:yaml|\*)$/.test(source);
-    const inFolder = isManifest && (target.endsWith("/") || words.length > 2 || !/\.ya?ml$/.test(target));
+    const inFolder = isManifest && (target.endsWith("/") || sources.length > 1 || !/\.ya?ml$/.test(target));
     const name = isManifest ? source.replace(/\*$/, "yaml") : posix.join(source, "spack.yaml");
     if (!isManifest && /\.\w+$/.test(source) && source !== "." && !source.endsWith("..")) continue;
     draft.files.set(isManifest && !inFolder ? path : posix.join(path, "spack.yaml"), {

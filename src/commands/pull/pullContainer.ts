@@ -25,6 +25,7 @@ import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { shellLine } from "../../util/shellQuote.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 
 /** Finds the name and password for an image's repository; undefined when it needs none or none is known. */
@@ -87,9 +88,9 @@ export async function pullContainer(request: PullRequest): Promise<Pulled> {
     );
   const printing = request.print !== undefined;
   if (isSif && !request.force && !printing && (await exists(file)))
-    throw new SpacktainersError("OUTPUT_EXISTS", "there is a file already", {
+    throw new SpacktainersError("OUTPUT_EXISTS", "the file exists already", {
       place: { file },
-      hint: "--force overwrites it; --output names another one",
+      hint: "overwrite it with --force, or name another one with --output",
     });
   const credentials = printing ? undefined : await credentialsFor(reference, registries, request);
   // Sarus has no option for it: the configuration of its site says which registries speak plain HTTP.
@@ -152,7 +153,7 @@ async function referenceOf(request: PullRequest, repository: Repository): Promis
 
 function wantedOf(transport: "docker" | "oras", text: string, tag: string | undefined): Wanted {
   if (tag !== undefined)
-    throw new SpacktainersError("USAGE", "--tag is for containers of this repository", {
+    throw new SpacktainersError("USAGE", "--tag works only for containers of this repository", {
       hint: "write the tag of another image behind its name: HOST/PATH:TAG",
     });
   const reference = pullReference(text);
@@ -171,7 +172,9 @@ async function chooseRuntime(
     wanted === "auto" ? "no runtime that pulls images is installed here" : `${wanted} is not installed here`,
     {
       hint:
-        wanted === "auto" ? `known are ${pullRuntimes.join(", ")}` : "leave out --with to use what there is",
+        wanted === "auto"
+          ? `known are ${pullRuntimes.join(", ")}`
+          : "leave out --with to use what is installed",
     },
   );
 }
@@ -185,7 +188,7 @@ async function credentialsFor(
   const configured = settingsOf(host, registries);
   if (configured?.username !== undefined && configured.password !== undefined) {
     const read = (variable: string): string => {
-      const value = process.env[variable];
+      const value = hostEnvironment()[variable];
       if (value === undefined || value === "")
         throw new SpacktainersError(
           "ACCESS_DENIED",
@@ -217,7 +220,7 @@ async function perform(
     const { secretFile } = command;
     let folder: string | undefined;
     try {
-      const env: NodeJS.ProcessEnv = { ...process.env, ...command.env };
+      const env: NodeJS.ProcessEnv = { ...hostEnvironment(), ...command.env };
       if (secretFile !== undefined) {
         // Memory, where there is some, so that the secret never reaches a disk.
         folder = await mkdtemp(join(await secretPlace(), "spacktainers-"));
@@ -239,7 +242,7 @@ async function perform(
         throw new SpacktainersError(
           "PROCESS_FAILED",
           `${runtime} cannot pull ${reference}: ${lastLine(result.stderr) || lastLine(result.stdout) || `status ${result.status}`}`,
-          { hint: "is the name right, and are you allowed to see it?" },
+          { hint: "check that the name is right and that you may read it" },
         );
     } finally {
       if (folder !== undefined) await rm(folder, { recursive: true, force: true });
@@ -249,7 +252,7 @@ async function perform(
 
 /** Docker's configuration also says which daemon is asked: that is the user's choice and stays. */
 async function withDockerContext(text: string, folder: string): Promise<string> {
-  const own = process.env.DOCKER_CONFIG ?? join(homedir(), ".docker");
+  const own = hostEnvironment().DOCKER_CONFIG ?? join(homedir(), ".docker");
   const written = await readFile(join(own, "config.json"), "utf8").catch(() => "{}");
   await symlink(join(own, "contexts"), join(folder, "contexts"));
   try {
@@ -263,7 +266,7 @@ async function withDockerContext(text: string, folder: string): Promise<string> 
 }
 
 async function secretPlace(): Promise<string> {
-  const memory = process.env.XDG_RUNTIME_DIR;
+  const memory = hostEnvironment().XDG_RUNTIME_DIR;
   if (
     memory !== undefined &&
     (await mkdir(memory, { recursive: true }).then(

@@ -28,7 +28,7 @@ export type PushOptions = Pick<
   BuildRequest,
   "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
 > & {
-  /** Push again what is there already, and make anew what could be referred to. */
+  /** Push again what is there already, and make again what could be referred to. */
   readonly force: boolean;
 };
 

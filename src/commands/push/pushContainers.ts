@@ -54,7 +54,7 @@ export async function pushContainers(request: PushRequest): Promise<PushOutcome>
     ...registry,
     tags: [...registry.tags, ...request.tags.map((tag) => parseTag(tag))],
   }));
-  // A key that cannot be read is told before anything is made.
+  // A key that cannot be read is reported before anything is made.
   const signing = await signingOf(configuration, directory);
   const events = nameEvents(request.emit);
   return inWorkshop(configuration, { ...request, publishes: true, emit: events.emit }, async (workshop) => {

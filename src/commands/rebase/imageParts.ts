@@ -1,4 +1,4 @@
-/** An image of ours taken apart again: what it was put together from, told by the image alone. */
+/** An image of spacktainers taken apart again: what it was made from, according to the image alone. */
 import { readContent } from "../../archive/content.ts";
 import type { Inventory } from "../../archive/inventory.ts";
 import type { Annotations } from "../../archive/oci/types.ts";
@@ -104,8 +104,8 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
   if (annotations[epilogueAnnotation] !== undefined)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "the image has an epilogue, which was carried out on the base that it stands on",
-      { place, hint: "`spacktainers push` carries it out on the new one" },
+      "the image has an epilogue, which ran on the base that the image has",
+      { place, hint: "`spacktainers push` runs it on the new base" },
     );
   if (
     assembly === undefined ||
@@ -117,7 +117,7 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
   )
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "the image does not tell what it was put together from: it is not one of `spacktainers`, or one of an older version",
+      "the image does not say what it was made from: spacktainers did not make it, or an older version did",
       { place, hint: "`spacktainers push` makes it from its definition" },
     );
   const facts = parseAssemblyFacts(assembly, place);
@@ -199,7 +199,7 @@ async function contentsOfLayer(
     });
   const found = await records.contents(keys);
   if (found === undefined || formatContentsId(found.contents) !== annotations[layerContentsAnnotation])
-    throw new SpacktainersError("NOT_FOUND", "it is not known any more what is in a layer of the image", {
+    throw new SpacktainersError("NOT_FOUND", "it is no longer known what is in a layer of the image", {
       place,
       hint: "make it from its definition, with `spacktainers push` or `spacktainers build`",
     });
@@ -219,7 +219,7 @@ function prefixOf({ entries }: Inventory, { place }: OciImage): string {
   });
 }
 
-/** The image's own labels, which are annotations too, and what else its manifest says; what is worked out anew left out. */
+/** The image's own labels, which are annotations too, and what else its manifest says; without what is computed again. */
 function wordsOf(annotations: Annotations, labels: Annotations): Pick<ImageParts, "labels" | "annotations"> {
   const derived = new Set<string>([inputsAnnotation, assemblyAnnotation, completionAnnotation]);
   const words = Object.entries(annotations).filter(([key]) => !derived.has(key));

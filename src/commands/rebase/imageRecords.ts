@@ -1,4 +1,4 @@
-/** What is known of an image of ours beside the image itself: in its registry, or on this machine. */
+/** What is known about an image of spacktainers beside the image itself: in its registry, or on this machine. */
 import type { Inventory } from "../../archive/inventory.ts";
 import type { BaseRecord } from "../../base/baseRecord.ts";
 import { openBaseStore } from "../../base/baseStore.ts";
@@ -84,9 +84,9 @@ async function recordedOf(
     case "none":
       tell(
         believed.length > 0
-          ? "no trusted key has stated where the image's packages came from: its bill of materials will not say"
-          : "nothing says where the image's packages came from: its bill of materials will not say",
-        "`spacktainers push --force` makes the image anew, with all that is known of it",
+          ? "no trusted key has stated where the image's packages came from, so its bill of materials will not say"
+          : "nothing says where the image's packages came from, so its bill of materials will not say either",
+        "`spacktainers push --force` makes the image again, with everything that is known about it",
       );
       return new Map();
   }

@@ -30,7 +30,7 @@ export interface RebaseOptions {
   /** Check, and publish nothing. */
   readonly dryRun: boolean;
   /** Make it even when it stands on that base already: it is to be written somewhere. */
-  readonly anew: boolean;
+  readonly makeAgain: boolean;
   /** Keys whose statements count on where the packages of an image came from; none: what is attached to it counts. */
   readonly believed: readonly VerificationKey[];
 }
@@ -85,7 +85,7 @@ export async function rebaseContainer(
     };
   });
   const isMissing = asked.some(({ there, error }) => there === undefined && error === undefined);
-  const made = isMissing || options.anew ? await decided.make() : undefined;
+  const made = isMissing || options.makeAgain ? await decided.make() : undefined;
   const rebased = { before, made };
   const { version } = before.names;
   if (options.dryRun) return { rebased, pushed: { container, version, targets: [] } };
@@ -118,8 +118,8 @@ export async function wantedBase(
       : "the configuration of the base has changed since the lock was made",
     place: { file },
     hint: isSame
-      ? "`spacktainers lock --keep` takes the newest one into the lock; --base chooses one for this time"
-      : "the configured base is taken; `spacktainers lock` writes the lock anew",
+      ? "`spacktainers lock --keep` puts the newest one into the lock; --base chooses one for this time"
+      : "the configured base is used; run `spacktainers lock` to write the lock again",
   });
   return { configured, lock: isSame ? baseLock(lock.base) : undefined };
 }

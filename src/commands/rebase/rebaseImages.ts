@@ -86,7 +86,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
   const subjects = await rebaseSubjects(request, repository);
   const publishes = subjects.some(({ kind }) => kind !== "source");
   const dryRun = request.dryRun || request.outputs.length > 0;
-  // A key that cannot be read is told before anything is made.
+  // A key that cannot be read is reported before anything is made.
   const signing = publishes && !dryRun ? await signingOf(configuration, directory) : unsigned;
   const trusted = publishes ? await loadVerificationKeys(configuration.signing.public, directory) : [];
   const options: RebaseOptions & { readonly signing: Signing } = {
@@ -94,7 +94,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
     base:
       request.base === undefined ? undefined : parseBaseOption(request.base, configuration.base, directory),
     dryRun,
-    anew: request.outputs.length > 0,
+    makeAgain: request.outputs.length > 0,
     believed: signing.key === undefined ? trusted : [...trusted, signing.key.publicKey],
     signing,
   };
@@ -102,7 +102,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
   if (subjects.length > 1 && fixedPlace !== undefined)
     throw new SpacktainersError(
       "USAGE",
-      `--output ${fixedPlace} is one place for ${subjects.length} images`,
+      `--output ${fixedPlace} is the same place for ${subjects.length} images`,
       {
         hint: "write {name} (and {arch}) in the path",
       },
@@ -192,7 +192,7 @@ async function onMachine(
   const arch = container?.arch ?? asArchitecture(request.arch) ?? hostArchitecture();
   if (source.reference !== undefined && request.outputs.length === 0)
     throw new SpacktainersError("USAGE", `${source.path} may have other images, which would be lost`, {
-      hint: "--output says where the image is to be written to",
+      hint: "say with --output where to write the image",
     });
   const image = await openSource(source, [platformOf(arch)]);
   try {
@@ -225,8 +225,8 @@ async function reference(
   const own = name.digest === undefined ? [name.tag ?? parseTag("latest")] : [];
   const tags = request.tags.length === 0 ? own : [...new Set(request.tags.map((tag) => parseTag(tag)))];
   if (tags.length === 0 && !options.dryRun)
-    throw new SpacktainersError("USAGE", "an image named by digest has no tag to be published by", {
-      hint: "--tag names one; --output writes the image to this machine",
+    throw new SpacktainersError("USAGE", "an image named by its digest has no tag to publish it under", {
+      hint: "name one with --tag, or write the image to this machine with --output",
     });
   const { images, architectures } = await rebaseReference(
     name,

@@ -92,14 +92,14 @@ async function makeOne(
   if (image === undefined)
     throw new SpacktainersError("NOT_FOUND", `there is no such image for ${arch}`, {
       place: { url: `${formatRepository(name)} ${manifestReference(name)}` },
-      hint: "without --arch, those that there are are rebased",
+      hint: "without --arch, the existing ones are rebased",
     });
   const before = await readImageParts(image, registryRecords(image, options.believed, emit));
   const published = openPublishedLayers([image], emit);
   const wanted: WantedBase = { configured: options.base, lock: undefined };
   const decided = await decideRebase(before, wanted, workshop, { published, refresh: options.refresh });
   const isSame = inputsOf(image) === decided.inputs;
-  const made = isSame && !options.anew ? undefined : await decided.make();
+  const made = isSame && !options.makeAgain ? undefined : await decided.make();
   return { arch, image, isSame, before, made };
 }
 

@@ -31,7 +31,7 @@ export type RebaseSubject =
       readonly errors: readonly SpacktainersError[];
     };
 
-/** References are told from paths and names by their registry's host. */
+/** References differ from paths and names by their registry's host. */
 const hasRegistry = /^(?:docker:\/\/)?(?:localhost|[^/]*[.:][^/]*)\/[^/]/;
 
 /**
@@ -82,7 +82,7 @@ export async function rebaseSubjects(
   return subjects;
 }
 
-/** An image that is said to be somewhere. */
+/** An image and the place that was named for it. */
 function ofForm(form: ImageForm, { containers, configuration }: Repository): RebaseSubject {
   if (form.kind === "reference" && form.transport === "docker")
     return { kind: "reference", name: parseReference(form.name) };
@@ -93,7 +93,7 @@ function ofForm(form: ImageForm, { containers, configuration }: Repository): Reb
   }
   throw new SpacktainersError(
     "NOT_SUPPORTED",
-    `${formText(form)} has no manifest, which tells what an image was put together from`,
+    `${formText(form)} has no manifest, so nothing says what the image was made from`,
     { hint: "a container, an OCI layout, oci-archive:FILE and docker://NAME can be rebased" },
   );
 }
@@ -105,7 +105,7 @@ function refusalOf(definition: Definition): readonly SpacktainersError[] {
   return [
     new SpacktainersError("NOT_SUPPORTED", `${definition.name} is an Apptainer definition file`, {
       place: { file: definition.path },
-      hint: "it names the image it starts from itself; push it again",
+      hint: "the definition itself names the image that it starts from; push it again",
     }),
   ];
 }

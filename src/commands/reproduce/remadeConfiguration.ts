@@ -65,7 +65,7 @@ function baseOf({ labels, name }: ToldImage, configured: BaseConfiguration): Bas
   if (said === "rootfs" || said === "oci") {
     if (configured.kind === said) return configured;
     throw new SpacktainersError("USAGE", `the base of ${name} is a file, which the image does not name`, {
-      hint: `--base ${said}:PATH names it`,
+      hint: `name it with --base ${said}:PATH`,
     });
   }
   return { kind: "image", reference: said };

@@ -50,7 +50,10 @@ const reasons: Partial<Record<ErrorCode, readonly [kind: Difference["kind"], rea
     "it was pruned from the build cache, or the cache that had it is not configured here",
   ],
   NO_SOLUTION: ["package", "the caches that are configured here have no such packages"],
-  KEY_UNKNOWN: ["package", "the key that signed it is not trusted here: name it by --trust, or it is gone"],
+  KEY_UNKNOWN: [
+    "package",
+    "the key that signed it is not trusted here: name it with --trust, unless it is gone",
+  ],
   SIGNATURE_MISSING: ["package", "the cache has it without a signature now"],
   SIGNATURE_INVALID: [
     "package",
@@ -66,7 +69,7 @@ const reasons: Partial<Record<ErrorCode, readonly [kind: Difference["kind"], rea
     "os-package",
     "the archive has moved on and does not have it any more; bases with `snapshot:` last",
   ],
-  BASE_INVALID: ["os-package", "the base is not what it was"],
+  BASE_INVALID: ["os-package", "the base is another one now"],
 };
 
 /**
@@ -221,7 +224,7 @@ function locksOf(told: ToldImage, configuration: Configuration, noticed: Differe
     noticed.push({
       kind: "os-package",
       subject: configuration.base.kind,
-      message: "the image does not tell which OS packages are underneath: those of today are taken",
+      message: "the image does not say which OS packages are underneath: those of today are used",
       reason: undefined,
     });
   return {
@@ -262,7 +265,7 @@ function toolDifferences({ toolVersion: before }: ToldImage): readonly Differenc
       kind: "tool",
       subject: "spacktainers",
       message: `was ${before}, is ${now}`,
-      reason: "another version may make other bytes of the same packages: install that one",
+      reason: "another version may make other bytes from the same packages: install that one",
     },
   ];
 }

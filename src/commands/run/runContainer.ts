@@ -2,6 +2,7 @@ import { lonelyRanks, type StepPmi, stepPmi } from "../../hpc/lonelyRanks.ts";
 import { readImageFacts } from "../../hpc/readImageFacts.ts";
 import type { Image } from "../../image/image.ts";
 import { withImage } from "../../pipeline/images/openImage.ts";
+import { tidyKept } from "../../pipeline/workspace/keptParts.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import { parseBind } from "../../run/containerProcess.ts";
 import { runImage } from "../../run/runImage.ts";
@@ -10,6 +11,7 @@ import { cacheHome } from "../../util/cacheHome.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 
 /** A command line of `run`. */
 export interface RunRequest {
@@ -53,6 +55,7 @@ export async function runContainer(request: RunRequest): Promise<number> {
   const env = parseEnvironment(request.env);
   const repository = await openRepository(directory);
   const question = { directory, arch, preferHost: true, emit, signal };
+  if (request.print === undefined) await tidyKept(cacheHome());
   return withImage(request.image, repository, question, async ({ image }) => {
     const step = request.print === undefined ? stepPmi(request.mpi ?? "auto") : undefined;
     if (step !== undefined) await warnOfLonelyRanks(step, image, request);
@@ -96,7 +99,7 @@ async function warnOfLonelyRanks(step: StepPmi, image: Image, { emit, signal }: 
  */
 export function parseEnvironment(
   words: readonly string[],
-  own: NodeJS.ProcessEnv = process.env,
+  own: NodeJS.ProcessEnv = hostEnvironment(),
 ): Readonly<Record<string, string>> {
   const env: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const word of words) {

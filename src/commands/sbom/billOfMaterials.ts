@@ -88,7 +88,7 @@ export async function billOfMaterials(request: BillRequest): Promise<BillOfMater
   }
 }
 
-/** The bill of materials that is attached to an image in a registry; of an image of ours without one, what it says of itself. */
+/** The bill of materials that is attached to an image in a registry; for an image of spacktainers without one, what it says about itself. */
 async function ofRegistryImage(
   image: RegistryImage,
   { configuration }: Repository,
@@ -105,7 +105,7 @@ async function ofRegistryImage(
     throw new SpacktainersError(
       "SIGNATURE_MISSING",
       "no trusted key has stated the bill of materials that is attached to the image",
-      { place, hint: "`spacktainers verify` tells what is attached; `signing: public:` names the keys" },
+      { place, hint: "`spacktainers verify` shows what is attached; name the keys in `signing: public:`" },
     );
   if (bill.kind === "none") {
     if (annotations[assemblyAnnotation] === undefined)
@@ -116,7 +116,7 @@ async function ofRegistryImage(
     emit({
       type: "warning",
       code: "NOTICE",
-      message: "no bill of materials is attached to the image: this is what it says of itself",
+      message: "no bill of materials is attached to the image: this is what the image says about itself",
       place,
     });
     return ofFacts(await describedFacts(image), request);

@@ -120,8 +120,8 @@ export async function verifySifFile(
   directory: string,
 ): Promise<SifVerification> {
   if (keys.length === 0)
-    throw new SpacktainersError("USAGE", "which keys are trusted?", {
-      hint: "name the public key of whoever signed: --key FILE (repeatable)",
+    throw new SpacktainersError("USAGE", "no trusted key is named", {
+      hint: "name the public key of whoever signed the file: --key FILE (repeatable)",
     });
   const file = sifPath(path, directory);
   const read = await Promise.all(keys.map((name) => readKeyFile(resolve(directory, name))));

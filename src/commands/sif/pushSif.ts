@@ -63,7 +63,7 @@ export async function pushSif(request: PushSifRequest): Promise<PushedSif> {
       hint: "oras://REGISTRY/NAME:TAG, or s3://BUCKET/KEY",
     });
   if (scheme === "s3" && request.image !== undefined)
-    throw new SpacktainersError("USAGE", "--image is of use with oras:// only");
+    throw new SpacktainersError("USAGE", "--image works only with oras://");
   // What is no SIF file is refused here, not by those who pull it.
   const { header, close } = await openSif(path);
   await close();

@@ -8,7 +8,7 @@ import { SpacktainersError } from "../../util/errors.ts";
 export function sifPath(text: string, directory: string): string {
   if (/^(?:oci|oci-archive|docker-archive):|^(?:docker|oras):\/\//.test(text))
     throw new SpacktainersError("NOT_SUPPORTED", `${text} is not a SIF file`, {
-      hint: `\`spacktainers sif ${text}\` makes one`,
+      hint: `to make one: \`spacktainers sif ${text}\``,
     });
   return resolve(directory, text);
 }

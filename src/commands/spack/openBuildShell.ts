@@ -90,6 +90,6 @@ async function sourceOf(spec: ConcreteSpec, stage: string): Promise<string> {
   }
   throw new SpacktainersError("NOT_FOUND", `nothing is left of building ${briefSpec(spec)}`, {
     place: { spec: briefSpec(spec) },
-    hint: "what is built to the end is tidied up; `build --until PHASE` stops before",
+    hint: "a finished build is cleaned up; `build --until PHASE` stops before that",
   });
 }

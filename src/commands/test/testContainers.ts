@@ -7,7 +7,13 @@ import { readHostFacts } from "../../hpc/hostFacts.ts";
 import type { ImageFacts } from "../../hpc/imageFacts.ts";
 import { readImageFacts } from "../../hpc/readImageFacts.ts";
 import { judge, type PlannedTest, planTests } from "../../hpc/smokeTests.ts";
-import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
+import {
+  builtNames,
+  findImage,
+  formText,
+  type ImageSubject,
+  layoutOf,
+} from "../../pipeline/images/findImage.ts";
 import { openSubject } from "../../pipeline/images/openImage.ts";
 import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
@@ -29,7 +35,7 @@ import { runTest } from "./runTest.ts";
 /** A command line of `test`. */
 export interface TestRequest {
   readonly directory: string;
-  /** Images in any form that `findImage` knows. */
+  /** Images in any form that `findImage` knows; none: all containers that are built here. */
   readonly names: readonly string[];
   readonly arch: string | undefined;
   /** Empty: every runtime that works here. */
@@ -81,8 +87,9 @@ export async function testContainers(
   const repository = await openSoundRepository(request.directory);
   const here = request.slurm === undefined ? await runtimesOf(request) : [];
   const events = nameEvents(request.emit);
+  const names = request.names.length > 0 ? request.names : await builtNames(repository, request);
   const outcomes = await forEachOf(
-    request.names,
+    names,
     (name) => name,
     { events, signal, failFast, failed: someFailed },
     (name) => testContainer(name, repository, here, { ...request, emit: events.emit }, told),

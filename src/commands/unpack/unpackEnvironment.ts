@@ -82,7 +82,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       "USAGE",
       `the view at ${request.view} would take the place of ${request.root}`,
       {
-        hint: "--root and --view must be two places, and the packages not inside of the view",
+        hint: "--root and --view must be two places, and the packages may not lie inside the view",
       },
     );
   const repository = await openSoundRepository(request.directory);
@@ -179,7 +179,7 @@ function waitingFor(holder: LockHolder | undefined, into: string): WorkEvent {
   return {
     type: "warning",
     code: "NOTICE",
-    message: `${who} unpacks into ${into}: waiting until it has ended`,
+    message: `${who} is unpacking into ${into}: waiting for it to end`,
   };
 }
 

@@ -15,7 +15,7 @@ export function attestationType(name: string): string {
   const known = attestationNames.get(name);
   if (known !== undefined) return known;
   if (/^[a-z][a-z0-9+.-]*:/i.test(name)) return name;
-  throw new SpacktainersError("USAGE", `${name} is no type of attestation`, {
+  throw new SpacktainersError("USAGE", `${name} is not a type of attestation`, {
     hint: `one of ${[...attestationNames.keys()].join(", ")}, or the URI of a type`,
   });
 }

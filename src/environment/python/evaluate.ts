@@ -83,7 +83,7 @@ class Evaluation {
               requireHashable(name, key.at);
               return [name, this.valueOf(value, names)] as const;
             })
-            // Of equal keys the last one counts.
+            // If keys are equal, the last one applies.
             .filter(([key], index, all) => !all.slice(index + 1).some(([other]) => areEqual(other, key))),
         };
       case "attribute":
@@ -137,7 +137,7 @@ class Evaluation {
       : new PythonProblem("python", `\`${name}\` is not a name that conditions know`, at);
   }
 
-  /** As Python, what does not matter any more is not looked at. */
+  /** As in Python, what no longer matters is not evaluated. */
   private joined(kind: "and" | "or", parts: readonly Expression[], names: Names): PythonValue {
     let value: PythonValue = null;
     for (const part of parts) {

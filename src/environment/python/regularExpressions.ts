@@ -89,7 +89,7 @@ function textArgument(value: PythonValue | undefined, at: number): string {
 
 function flagsOf(value: PythonValue | undefined, at: number): string {
   if (value === undefined) return "";
-  if (typeof value !== "bigint") throw new PythonProblem("python", "these are no flags of `re`", at);
+  if (typeof value !== "bigint") throw new PythonProblem("python", "these are not flags of `re`", at);
   const known = Object.entries(bits).filter(([, bit]) => (value & bit) !== 0n);
   if (known.reduce((sum, [, bit]) => sum | bit, 0n) !== value)
     throw new PythonProblem("unsupported", "these flags of `re` are not known here", at);

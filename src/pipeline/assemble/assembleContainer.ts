@@ -47,7 +47,7 @@ import { formatAssemblyFacts } from "./assemblyFacts.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
 
-/** What of an environment's packages goes into an image, or decides what does. */
+/** The part of an environment's packages that goes into an image, or decides what does. */
 export type AssembledPackages = Pick<
   ResolvedPackages,
   "graph" | "roots" | "externals" | "lockText" | "hasSpackPackage"
@@ -209,7 +209,7 @@ export async function imageLayers(
     ...base.layers.map(({ inventory: _, ...layer }, index) => ({
       ...layer,
       createdBy: `spacktainers: ${baseName}`,
-      // What the image that it comes from says of a layer is not said of ours.
+      // The annotations of a layer in the base's own image are not repeated in this one.
       annotations:
         index > 0 || baseContents === undefined
           ? undefined

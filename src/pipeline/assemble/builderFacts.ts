@@ -1,10 +1,11 @@
 import type { BuilderFacts } from "../../supply/imageFacts.ts";
 import { localBuilder } from "../../supply/provenance.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 
 /**
  * Who builds: the workflow of GitHub Actions, the runner of GitLab, else somebody's machine, which is not named.
  */
-export function builderFacts(env: NodeJS.ProcessEnv = process.env): BuilderFacts {
+export function builderFacts(env: NodeJS.ProcessEnv = hostEnvironment()): BuilderFacts {
   if (env.GITHUB_ACTIONS === "true" && env.GITHUB_WORKFLOW_REF !== undefined) {
     const server = env.GITHUB_SERVER_URL ?? "https://github.com";
     const run = env.GITHUB_RUN_ID;

@@ -84,7 +84,7 @@ export async function openCompletion(request: CompletionRequest): Promise<BaseCo
               type: "warning",
               code: "NOTICE",
               message: `added to the base, because packages were linked with them: ${added.join(", ")}`,
-              hint: "list them in base: packages: to say so yourself, or forbid it with base: complete: false",
+              hint: "list them in base: packages: to choose them yourself, or forbid it with base: complete: false",
             });
           const completion = libraries.length === 0 ? undefined : { key, libraries };
           return { assembly, draft, base: current, completion };

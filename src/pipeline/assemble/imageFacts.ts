@@ -1,4 +1,4 @@
-/** The facts of an image, from what a build has at hand. */
+/** The facts of an image, from what a build knows. */
 
 import { osReleaseOf } from "../../base/osRelease.ts";
 import type { Base } from "../../base/types.ts";
@@ -22,7 +22,7 @@ import { isLocal } from "../plan/sourceFacts.ts";
 import { builderFacts } from "./builderFacts.ts";
 import { licenseFacts } from "./licenseFacts.ts";
 
-/** Configurations and locks are small; what is larger is not ours. */
+/** Configurations and locks are small; spacktainers wrote nothing larger. */
 const largestInput = 64 << 20;
 
 /** Facts of an image that is not made yet, but for its layers. */

@@ -117,7 +117,7 @@ export function viewNotices(view: MergedView | undefined): readonly string[] {
   return conflict === undefined ? view.notices : [...view.notices, conflict];
 }
 
-/** Entries with content in memory as a stream, with the owner and time that everything of ours has. */
+/** Entries with content in memory as a stream, with the owner and time of everything that spacktainers writes. */
 export async function* streamEntries(entries: readonly ViewEntry[]): EntryStream {
   for (const entry of entries) yield streamEntry(entry);
 }

@@ -38,7 +38,7 @@ export function parseBaseOption(
       }
       case "docker-archive":
         throw new SpacktainersError("USAGE", "the archive of an image without a manifest cannot be a base", {
-          hint: `make a layout of it: skopeo copy ${text} oci:DIR`,
+          hint: `convert it to a layout: skopeo copy ${text} oci:DIR`,
         });
     }
   throw new SpacktainersError("USAGE", `--base ${text} is not a base`, {

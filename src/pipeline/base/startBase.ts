@@ -20,7 +20,7 @@ export interface WantedBase {
   readonly refresh: boolean;
 }
 
-/** A base on which work goes on beside the work on packages. */
+/** A base that is made while the packages are made. */
 export interface StartedBase {
   readonly options: BuildBaseOptions;
   /** That it fails counts as unhandled only for those who await it. */

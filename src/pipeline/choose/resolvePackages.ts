@@ -142,7 +142,7 @@ function checkTargets(
     `${briefSpec(unfit)} was built for ${unfit.target}, which a machine with ${platform.target} cannot run`,
     {
       place: { ...(file === undefined ? {} : { file }), spec: briefSpec(unfit) },
-      hint: "raise platforms: target in spacktainers.yaml where all machines are newer, or make the lock for this platform",
+      hint: "raise platforms: target in spacktainers.yaml if all machines are newer, or make the lock for this platform",
     },
   );
 }
@@ -196,7 +196,7 @@ function checkIdentity(spec: ConcreteSpec, graph: SpecGraph, found: CachedPackag
     `the ${lie} of ${briefSpec(spec)} are not those of its verified metadata`,
     {
       place: { spec: briefSpec(spec), url: found.cacheUrl },
-      hint: "the cache's index or the lock was changed; update the index, or make the lock anew",
+      hint: "the cache's index or the lock was changed; update the index, or write the lock again",
     },
   );
 }

@@ -123,7 +123,7 @@ const document = z.strictObject({
  * @throws {SpacktainersError} `LOCK_INVALID`; `NOT_SUPPORTED` when it is of a newer version
  */
 export function readSpacktainersLock(text: string, file: string): SpacktainersLock {
-  const hint = "`spacktainers lock` writes it anew";
+  const hint = "run `spacktainers lock` to write it again";
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -135,7 +135,7 @@ export function readSpacktainersLock(text: string, file: string): SpacktainersLo
     throw new SpacktainersError(
       "NOT_SUPPORTED",
       `this program reads locks of its own up to version ${spacktainersLockVersion}, not ${version.data._meta["lockfile-version"]}`,
-      { place: { file }, hint: "update this program, or make the lock anew" },
+      { place: { file }, hint: "update this program, or run `spacktainers lock` to write the lock again" },
     );
   const parsed = document.safeParse(json);
   if (!parsed.success) {

@@ -1,4 +1,4 @@
-/** From a container's definition to packages that are all in caches: chosen, where need be by Spack, and built where none has them. */
+/** Turns a container's definition into packages that are all in caches: chosen, if need be by Spack, and built if no cache has them. */
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import type { Lock } from "../../environment/types.ts";
@@ -150,7 +150,7 @@ export async function solvedChoice(
   const path = lockPaths(container).spack;
   const work = { ...loaded, keep };
   const solved = await solvePackages(work, path, building.fresh, { ...tools, builder: ready });
-  await rememberSpack(solved.lockText, recordOf(ready.spack));
+  await rememberSpack(solved.lockText, await recordOf(ready.spack));
   return { container: { ...container, lock: path }, loaded, lock: solved.lock, lockText: solved.lockText };
 }
 
@@ -198,7 +198,7 @@ export async function compileChoice(
 ): Promise<Compiled> {
   const { spack, machine } = builder;
   expectMachineOfLock(needed.graph.nodes, lock.graph, machine, spack, lock.file);
-  await rememberSpack(lockText, recordOf(spack));
+  await rememberSpack(lockText, await recordOf(spack));
   const estimated = await estimateBuilds(needed, builder.atOnce, builder.times, undefined);
   const executor = await openExecutor(spack, {
     place: builder.place,

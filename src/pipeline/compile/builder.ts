@@ -62,7 +62,7 @@ export async function openBuilder(
       "NOT_SUPPORTED",
       `packages for ${architecture} cannot be built on this machine`,
       {
-        hint: `it is ${host}: build them on one of their own kind, and take them from a build cache here`,
+        hint: `it is ${host}: build them on a machine of that architecture, and take them from a build cache here`,
       },
     );
   // What compiles elsewhere is looked for there.

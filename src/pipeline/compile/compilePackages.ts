@@ -144,7 +144,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
       await runTask(emit, { kind: "push", label: briefSpec(spec), subject: spec.hash, signal }, () =>
         publish(spec, spack.folders.built),
       ).catch((error: unknown) => {
-        // It is built and kept: what needs it can go on, and the next run publishes it.
+        // It is built and kept: what needs it can continue, and the next run publishes it.
         unpublished.push(...errorsOf(error, { spec: briefSpec(spec) }));
       });
     },
@@ -250,7 +250,7 @@ async function reportFailures(
         `${briefSpec(spec)} was not built: ${failure.phase === undefined ? "" : `${failure.phase} failed: `}${why.slice(0, 300)}`,
         {
           place: { spec: briefSpec(spec) },
-          hint: `the whole log is ${log}; what was built before is kept, and the next run goes on from there (its files are in ${stage})`,
+          hint: `the whole log is ${log}; what was built before is kept, and the next run continues from there (its files are in ${stage})`,
         },
       ),
     );
@@ -258,7 +258,7 @@ async function reportFailures(
   return errors;
 }
 
-/** What of the rest waits for a package, directly or not. */
+/** The remaining packages that wait for a package, directly or not. */
 function dependentsOf({ spec }: BuildNode, left: readonly BuildNode[]): readonly BuildNode[] {
   const waiting = new Set([spec.hash]);
   return left.filter((node) => {

@@ -4,7 +4,7 @@ import { readTar } from "../../archive/readTar.ts";
 import type { CacheSet } from "../../buildcache/cacheSet.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 
-/** Bytes of an archive that are looked at: metadata stands at its beginning, and compresses well. */
+/** Bytes of an archive that are read: metadata stands at its beginning, and compresses well. */
 const headBytes = 512 * 1024;
 /** Most that they may be uncompressed, in bytes. */
 const mostUncompressed = 64 * 2 ** 20;

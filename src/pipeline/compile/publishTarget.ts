@@ -11,6 +11,7 @@ import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { once } from "../../util/once.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { configuredSource } from "../workspace/workspace.ts";
 import { openUnlisted, type UnlistedPackage } from "./unlisted.ts";
 
@@ -42,7 +43,7 @@ export interface PublishTarget {
 export function openPublishTarget(
   cache: CacheConfiguration,
   registries: Configuration["registries"],
-  { emit, signal, env = process.env }: PublishTools,
+  { emit, signal, env = hostEnvironment() }: PublishTools,
 ): PublishTarget {
   interface Opened {
     readonly writer: CacheWriter;
@@ -128,7 +129,7 @@ export function openPublishTarget(
         throw named(
           thrown,
           "it was not pushed to",
-          "it is kept in this machine's build cache, and the next run pushes it",
+          "it stays in this machine's build cache, and the next run pushes it",
         );
       }
     },

@@ -8,6 +8,7 @@ import type { ConcreteSpec } from "../../spec/concrete.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { errorsOf, oneError, SpacktainersError } from "../../util/errors.ts";
 import { ignoreEvents } from "../../util/events.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import type { Publish } from "./builder.ts";
 import { openPublishTarget, type PublishTarget, type PublishTools } from "./publishTarget.ts";
 
@@ -94,7 +95,7 @@ export async function withPublisher<T>(
 
 function hasKey(
   { url, sign, unsigned, place }: CacheConfiguration,
-  { emit, env = process.env }: PublishTools,
+  { emit, env = hostEnvironment() }: PublishTools,
 ): boolean {
   const kept = "it stays in this machine's build cache, from which images are made";
   if (sign === undefined && !unsigned) {

@@ -17,7 +17,7 @@ import { formatPlace } from "../../util/errors.ts";
 import { packagesIn } from "../assemble/imageFacts.ts";
 import { lockOf, noLockInside } from "./packageListing.ts";
 
-/** Most bytes of a file that is looked at in a layer. */
+/** Most bytes of a file that is read in a layer. */
 const largestDocument = 8 << 20;
 
 /**
@@ -112,12 +112,12 @@ async function factsOfImage(image: Image): Promise<ImageFacts> {
   };
 }
 
-/** Layers below those with packages are the base's; those above are ours. */
+/** Layers below those with packages belong to the base; those above were made by spacktainers. */
 async function layersOf(image: OciImage): Promise<readonly LayerFacts[]> {
   const layers = await image.layers();
   const packages = layers.map(({ annotations }) => packagesIn(annotations?.[layerPackagesAnnotation]));
   const firstWith = packages.findIndex((list) => list.length > 0);
-  // Without any package, the top layer is ours all the same.
+  // Even without any package, spacktainers made the top layer.
   const first = firstWith < 0 ? packages.length - 1 : firstWith;
   return layers.map(({ digest, diffId, size, mediaType }, index) => ({
     digest,

@@ -13,6 +13,7 @@ import {
 } from "../../supply/signingKey.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { readBounded } from "../../util/readBounded.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 
 /** The variable with the password of an encrypted key; cosign's own. Empty is a password, too. */
 export const passwordVariable = "COSIGN_PASSWORD";
@@ -46,7 +47,7 @@ async function keyText(where: string, directory: string, env: NodeJS.ProcessEnv)
 export async function loadSigningKey(
   where: string,
   directory: string,
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = hostEnvironment(),
 ): Promise<SigningKey> {
   return readSigningKey(await keyText(where, directory, env), () => env[passwordVariable], { file: where });
 }
@@ -55,7 +56,7 @@ export async function loadSigningKey(
 export async function loadVerificationKeys(
   where: readonly string[],
   directory: string,
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = hostEnvironment(),
 ): Promise<readonly VerificationKey[]> {
   const read = async (one: string): Promise<readonly VerificationKey[]> =>
     readVerificationKeys(await keyText(one, directory, env), { file: one });
@@ -79,7 +80,7 @@ export interface KeyPairFiles {
 export async function makeKeyPair(
   prefix: string,
   directory: string,
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = hostEnvironment(),
 ): Promise<KeyPairFiles> {
   const password = env[passwordVariable];
   if (password === undefined)

@@ -31,7 +31,7 @@ export interface PublishedRequest {
   readonly repository: ArtifactSource & ArtifactSink;
   /** Facts of the images, where known: without, an image is signed and nothing is stated of it. */
   readonly factsOf: (image: Digest) => BuiltImageFacts | undefined;
-  /** Without a key and without a certificate nothing is signed; bills of materials are attached all the same. */
+  /** Without a key and without a certificate nothing is signed; bills of materials are attached anyway. */
   readonly key: SigningKey | undefined;
   /** Signs with a certificate, see `openKeylessSigning`. */
   readonly certify?: (statement: Statement) => Promise<object>;
@@ -54,7 +54,7 @@ export interface AttachedArtifact {
 
 /**
  * Attaches bills of materials to an image in a repository, and signs it and what is known of it. An index is signed, and
- * each image in it. What is there already is left alone; so is what is there of an image that a rebasing made anew.
+ * each image in it. What is there already is left alone; so is what is there for an image that a rebase made again.
  *
  * @returns what was pushed; empty when everything was there
  * @throws {SpacktainersError} `NOT_FOUND`; of the repository
@@ -78,7 +78,7 @@ export async function signPublished(request: PublishedRequest): Promise<readonly
       emit({
         type: "warning",
         code: "NOTICE",
-        message: "what is in the image is not known here: nothing is stated of it",
+        message: "what is in the image is not known here, so nothing is stated about it",
       });
     const missing = await missingArtifacts(subject, facts, request);
     // Together, since where the registry does not keep the list of them each change of it takes a while.

@@ -172,7 +172,7 @@ function warnOfUnset(steps: readonly Step[], { file }: PlannedEpilogue, emit: Em
       emit({
         type: "warning",
         code: "NOTICE",
-        message: `$${name} is not set: it stands for nothing`,
+        message: `$${name} is not set: it is replaced by nothing`,
         place: { file, line: instruction.line, column: instruction.column },
       });
 }

@@ -267,7 +267,7 @@ export function checksumOf(
     throw wrong("what ADD fetches has no checksum", "write ADD --checksum=sha256:… ADDRESS DESTINATION");
   if (sources.length !== 1) throw wrong("a checksum is for one source", "write an ADD for each");
   if (!/^sha256:[0-9a-f]{64}$/.test(checksum.text))
-    throw wrong("this is no SHA-256", "write --checksum=sha256:…");
+    throw wrong("this is not a SHA-256", "write --checksum=sha256:…");
   return checksum.text as Digest;
 }
 

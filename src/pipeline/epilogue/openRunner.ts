@@ -33,9 +33,9 @@ async function chooseRunner(
     if (runner !== undefined) return runner;
     throw new SpacktainersError(
       "RUNTIME_MISSING",
-      `${wanted}, which is to run the epilogue, is not installed`,
+      `${wanted}, which should run the epilogue, is not installed`,
       {
-        hint: "leave `epilogue: runner:` out to take what is here",
+        hint: "leave out `epilogue: runner:` to use what is installed",
       },
     );
   }

@@ -55,9 +55,9 @@ export async function convertImage(request: ConvertRequest): Promise<Conversion>
       request.format ?? (/\.(sqfs|squashfs|sqsh)$/.test(request.output ?? "") ? "squashfs" : "sif");
     const path = resolve(directory, request.output ?? `${subject.name}.${format === "sif" ? "sif" : "sqfs"}`);
     if (path === image.apptainerPath)
-      throw new SpacktainersError("USAGE", `${subject.name} is such a file already`, {
+      throw new SpacktainersError("USAGE", `${subject.name} is a SIF or squashfs file already`, {
         place: { file: path },
-        hint: "--output names another one",
+        hint: "name another file with --output",
       });
     await expectWritable(path);
     const label = `${format}:${shownPath(path, directory)}`;

@@ -9,6 +9,7 @@ import { type ImageSource, parseSource } from "../../image/openSource.ts";
 import { isLocalImage } from "../../sif/openLocalImage.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { asArchitecture } from "../workspace/architecture.ts";
+import { definitionName } from "../workspace/outcomes.ts";
 import { expectOne } from "../workspace/selectOne.ts";
 import { builtImage, defaultOutput, summaryOf } from "./builtImages.ts";
 import { registryReference } from "./imageLocation.ts";
@@ -30,7 +31,7 @@ export interface ImageSubject {
   /** Undefined: nothing that can be read was found; what was said may have a meaning elsewhere. */
   readonly form: ImageForm | undefined;
   /**
-   * What of a container the form is: its output, the SIF file that `pull` wrote, or what is published of it. `said`: the form
+   * Which image of a container the form is: its output, the SIF file that `pull` wrote, or the published one. `said`: the form
    * is what the command line says.
    */
   readonly found: "said" | "built" | "pulled" | "published";
@@ -83,6 +84,21 @@ export async function findImage(
   };
 }
 
+/** Names (`arch/name`) of the containers whose images are built, in the output folder. */
+export async function builtNames(
+  { containers, configuration }: Repository,
+  { arch }: Pick<ImageQuestion, "arch">,
+): Promise<readonly string[]> {
+  const found = [];
+  for (const container of containers) {
+    if (container.parked || container.kind === "def" || (arch !== undefined && container.arch !== arch))
+      continue;
+    const path = defaultOutput(configuration.output, container);
+    if (await isFile(join(path, "oci-layout"))) found.push(definitionName(container));
+  }
+  return found;
+}
+
 /** Where `pull` puts a SIF file when nothing else is asked for. */
 export function pulledFile(directory: string, name: string): string {
   return resolve(directory, `${name}.sif`);
@@ -110,7 +126,7 @@ async function containerOf(
     if (await isFile(resolve(directory, text)))
       throw new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
         place: { file: resolve(directory, text) },
-        hint: `an archive is named by its kind: oci-archive:${text} or docker-archive:${text}`,
+        hint: `name an archive with its kind: oci-archive:${text} or docker-archive:${text}`,
       });
     if ((await isDirectory(resolve(directory, text))) && error.hint?.startsWith("did you mean") !== true)
       throw noImage(resolve(directory, text), text);
@@ -169,7 +185,7 @@ export async function findForm(text: string, directory: string): Promise<ImageFo
   const path = resolve(directory, text);
   if (await isFile(join(path, "oci-layout")))
     return { kind: "source", source: { kind: "oci", path, reference: undefined } };
-  // What is called SIF and is none is told so.
+  // A file with a SIF's name that is none gets an error.
   if ((await isLocalImage(path)) || (text.endsWith(".sif") && (await isFile(path))))
     return { kind: "local", path };
   return undefined;
@@ -220,11 +236,11 @@ export function imageName(text: string): string {
   );
 }
 
-/** Of a directory that holds files, and says nothing of how they are run. */
+/** Hint for a directory that holds files but does not say how to run them. */
 function noImage(file: string, text: string): SpacktainersError {
   return new SpacktainersError("NOT_SUPPORTED", `${text} is neither a container nor an image`, {
     place: { file },
-    hint: "a directory is an image when it is an OCI layout, or has Apptainer's .singularity.d in it; any other is used as it is, with chroot",
+    hint: "a directory is an image if it is an OCI layout, or has Apptainer's .singularity.d in it; use any other as it is, with chroot",
   });
 }
 

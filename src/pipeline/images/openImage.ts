@@ -63,11 +63,11 @@ export async function openSubject(subject: ImageSubject, context: OpenImageConte
   if (form === undefined)
     throw container === undefined
       ? new SpacktainersError("NOT_FOUND", `${name} is not here`, {
-          hint: "neither a container nor an image is called so; an image in a registry is docker://NAME",
+          hint: "no container or image has this name; an image in a registry is docker://NAME",
         })
       : new SpacktainersError(
           "NOT_FOUND",
-          `${name} is not built yet, and no registry is configured in which it could be published`,
+          `${name} is not built yet, and no registry is configured that could have it`,
           { place: { file: container.path }, hint },
         );
   if (found !== "published") return openForm(form, context);
@@ -97,8 +97,8 @@ export interface FoundImage {
 }
 
 /**
- * Finds what a command line means, opens it, and closes it when it was used. That something else than the container's output
- * is used is told.
+ * Finds what a command line means, opens it, and closes it after use. Reports it when something other than the container's
+ * output is used.
  *
  * @param text any form that `findImage` knows
  * @throws {SpacktainersError} of finding and opening images; what `use` throws

@@ -50,7 +50,7 @@ export async function publishedReference(
       {
         hint:
           form.kind === "local"
-            ? "SIF files are signed by sif --sign and verified by sif verify; of a registry name a container, docker://NAME or oras://NAME"
+            ? "sif --sign and sif verify sign and verify SIF files; for a registry, name a container, docker://NAME or oras://NAME"
             : "push it, then name the container, docker://NAME or oras://NAME",
       },
     );

@@ -25,7 +25,7 @@ const oci = "org.opencontainers.image.";
 const own = "dev.spacktainers.";
 
 /**
- * The labels of an image (OCI image specification, "Pre-Defined Annotation Keys", and ours); also annotations of its
+ * The labels of an image (OCI image specification, "Pre-Defined Annotation Keys", and those of spacktainers); also annotations of its
  * manifest. They decide the image's digest: nothing is in them that changes while the image does not.
  */
 export function imageLabels(facts: LabelFacts): Annotations {

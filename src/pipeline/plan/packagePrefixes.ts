@@ -17,7 +17,9 @@ export interface PrefixOptions {
   readonly root: string;
   /** `install.projections` of the configuration; it comes before the manifest's. */
   readonly configured: readonly (readonly [string, string])[] | undefined;
-  readonly environment: Pick<Environment, "config" | "dialect">;
+  readonly environment: Pick<Environment, "dialect"> & {
+    readonly config: Pick<Environment["config"], "projections">;
+  };
 }
 
 /**

@@ -31,7 +31,7 @@ export interface ContainerPlan extends OpenedContainer, PackagePlan {
   /** As configured or locked, without what packages may need besides. */
   readonly base: PlannedBase;
   readonly baseOptions: BuildBaseOptions;
-  /** To be called when there will be no image: stops what goes on for the base. */
+  /** To be called when there will be no image: stops the work on the base. */
   readonly abandonBase: StartedBase["abandon"];
   /** The layers of the packages, lowest first. */
   readonly layers: readonly PackageLayer[];
@@ -57,7 +57,7 @@ export interface RemadeImage extends Pick<ContainerPlan, "allow" | "created" | "
 /** What planning asks, and whom it tells. */
 export type PlanningTools = Pick<Workshop, "caches" | "registries" | "baseCacheDir" | "emit" | "signal">;
 
-/** What of a command line decides a plan. */
+/** The part of a command line that decides a plan. */
 export type PlanningRequest = Pick<
   ImageRequest,
   "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
@@ -87,7 +87,7 @@ export async function planContainer(
   const epilogue =
     container.epilogue === undefined
       ? undefined
-      : // By code that most builds do without.
+      : // In code that most builds do not need.
         await (await import("./planEpilogue.ts")).planEpilogue(container.epilogue, container, {
           epilogue: configuration.epilogue,
           buildArguments: request.buildArguments,

@@ -36,7 +36,7 @@ export interface PlannedEpilogue {
   readonly inputs: string;
 }
 
-/** What of a configuration and a command line decides an epilogue. */
+/** The parts of a configuration and a command line that decide an epilogue. */
 export interface EpilogueRequest {
   readonly epilogue: EpilogueConfiguration;
   /** Of the command line: `NAME=VALUE`. */

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import type { SourceFacts } from "../../supply/imageFacts.ts";
 import { redactUrl } from "../../util/redact.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { runTool } from "../../util/tool.ts";
 
 /** Milliseconds after which git is not waited for any longer: a repository on a slow disk must not hold up a build. */
@@ -20,7 +21,7 @@ export async function sourceFacts(
   root: string,
   definition: string,
   files: readonly string[],
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = hostEnvironment(),
 ): Promise<SourceFacts | undefined> {
   const ci = ciFacts(root, env);
   const git = await gitFacts(root, [definition, ...files], env);

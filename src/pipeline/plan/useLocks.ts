@@ -31,7 +31,7 @@ export interface LockUse {
   checkBase(base: Base): void;
 }
 
-/** Of a container whose locks are not asked: everything is as configured. */
+/** For a container whose locks are not read: everything is as configured. */
 export const noLocks: LockUse = {
   inUse: false,
   base: undefined,
@@ -48,7 +48,7 @@ export interface LockReading {
   readonly usable: boolean;
 }
 
-const hint = "`spacktainers lock` writes it anew";
+const hint = "run `spacktainers lock` to write it again";
 
 /**
  * Reads `spacktainers.lock` and holds both locks against the manifest and the configuration.
@@ -76,7 +76,7 @@ export async function readLocks(
   if (lock.architecture !== container.arch)
     at(`the lock is for ${lock.architecture}, the definition for ${container.arch}`);
   if (loaded.lockText !== undefined && digestOf(loaded.lockText) !== lock.spackLock)
-    at("the lock belongs to another spack.lock than the one beside it");
+    at("the lock belongs to a spack.lock other than the one beside it");
   const request = baseRequest(configuration.base);
   if (lock.base.kind !== configuration.base.kind || lock.base.request.join("\n") !== request.join("\n"))
     at("the configuration of the base has changed since the lock was made");
@@ -86,7 +86,7 @@ export async function readLocks(
       "`packages:` or `concretizer:` of the manifest, or the platform, have changed since the lock was made",
     );
   if (lock.tool.install !== installVersion || lock.tool.assembly !== assemblyVersion)
-    at("the lock was made by a version of this program that makes other bytes of the same packages");
+    at("the lock was made by a version of this program that makes other bytes from the same packages");
   return { lock, problems, usable };
 }
 
@@ -110,7 +110,7 @@ export async function openLocks(
       emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
   };
   if (frozen) say(problems);
-  // A stale spack.lock has been warned of when it was read; nothing is asked of containers that have no lock of ours.
+  // A stale spack.lock has been warned of when it was read; containers without a spacktainers.lock have nothing to fulfil.
   else if (lock !== undefined) say(problems.filter((problem) => !loaded.stale.includes(problem)));
   if (lock === undefined || !usable) return noLocks;
   const locked = new Map(lock.packages.map((one) => [one.hash, one]));

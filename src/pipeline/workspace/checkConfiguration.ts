@@ -72,7 +72,7 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
         "the view would hide the packages: `install: root` is inside of it",
         {
           place: placeOf(["view", "root"]),
-          hint: "choose two places apart, such as /opt/view and /opt/software",
+          hint: "choose two separate places, such as /opt/view and /opt/software",
         },
       ),
     );

@@ -27,7 +27,7 @@ export async function selectAsked(
   const asked = spackOnly && names.length === 0 ? selected.filter(({ kind }) => kind !== "def") : selected;
   if (asked.length === 0)
     throw new SpacktainersError("UNKNOWN_CONTAINER", `there is no container to ${what}`, {
-      hint: "`spacktainers init` makes a repository, and `spacktainers add NAME SPEC` a definition in it; a spack.yaml anywhere is named by its path",
+      hint: "`spacktainers init` creates a repository, and `spacktainers add NAME SPEC` a definition in it; name a spack.yaml elsewhere by its path",
     });
   return asked;
 }

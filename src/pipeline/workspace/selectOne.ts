@@ -27,7 +27,7 @@ export async function selectOne(
   if (container.kind === "def")
     throw new SpacktainersError("NOT_SUPPORTED", `${container.name} is an Apptainer definition file`, {
       place: { file: container.path },
-      hint: "this is about containers with a spack.yaml",
+      hint: "this verb needs a container with a spack.yaml",
     });
   return container;
 }

@@ -24,7 +24,7 @@ export function refuseHidingView(tree: FileTree, viewPath: string, place: Place)
   if (entry.type === "directory" && tree.children(path).length === 0) return;
   throw new SpacktainersError("VIEW_CONFLICT", `the view cannot be at ${viewPath}: there are files already`, {
     place,
-    hint: "choose a place for it that nothing else has, such as /opt/view (view: root)",
+    hint: "choose a place for it that has no files, such as /opt/view (view: root)",
   });
 }
 
@@ -43,7 +43,7 @@ const hashed = /-[a-z2-7]{32}(?:\/|$)/;
 export async function refuseReplacingOthers(directory: string, root: string): Promise<void> {
   const kept = await foreignFile(directory, "", root);
   if (kept === undefined) return;
-  throw new SpacktainersError("OUTPUT_EXISTS", `there is a directory that is no view: it has ${kept}`, {
+  throw new SpacktainersError("OUTPUT_EXISTS", `there is a directory that is not a view: it has ${kept}`, {
     place: { file: directory },
     hint: "remove it, or choose another place with --view",
   });

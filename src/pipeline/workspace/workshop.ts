@@ -11,6 +11,7 @@ import { makeBuiltCaches, makeEmptyCache } from "../../spack/folders.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import type { BuildingRequest } from "./buildingRequest.ts";
+import { tidyKept } from "./keptParts.ts";
 import { cacheSources, trustOf } from "./workspace.ts";
 
 /** Finished fragments kept on this machine, in bytes. */
@@ -35,7 +36,7 @@ export interface Building extends BuildingRequest {
   readonly trust: string;
 }
 
-/** What of a command line decides a workshop: the part that all have that choose packages. */
+/** The part of a command line that decides a workshop: shared by all verbs that choose packages. */
 export interface WorkshopRequest {
   readonly directory: string;
   readonly caches: readonly string[];
@@ -102,4 +103,5 @@ export async function inWorkshop<T>(
 export async function tidyWorkshop({ caches, store }: Workshop): Promise<void> {
   await caches.prune();
   await store.prune(fragmentStoreBytes);
+  await tidyKept(cacheHome());
 }

@@ -1,6 +1,7 @@
 /** A builder image: where Spack's processes run instead of on this machine itself, with the same paths. */
 import type { BuilderEngine } from "../../definitions/executorNames.ts";
 import type { Bind } from "../../run/types.ts";
+import type { Digest } from "../../util/digest.ts";
 import type { Python } from "../python.ts";
 
 /** A command line that is to run in the container. */
@@ -33,6 +34,11 @@ export interface BuilderContainer {
   readonly image: string;
   /** Changes when the image's contents do. */
   readonly id: string;
+  /**
+   * What it can be found by elsewhere: the digest of the image in the engine's store, or of the SIF file that is run. Undefined for a
+   * directory, and where the engine does not say.
+   */
+  digest(): Promise<Digest | undefined>;
   /** Its Python, by its path inside. */
   readonly python: Python;
   /** Whether processes in it are below ours, so that what they take can be seen. */

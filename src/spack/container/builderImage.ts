@@ -2,13 +2,15 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import * as z from "zod";
 import type { BuilderEngine } from "../../definitions/executorNames.ts";
 import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
 import { openLayout } from "../../image/openLayout.ts";
 import { openOciArchive } from "../../image/openOciArchive.ts";
 import { type ImportContext, importImage } from "../../run/engine.ts";
 import { temporaryPath } from "../../util/atomicFile.ts";
-import { digestOf, hexOfDigest } from "../../util/digest.ts";
+import { type Digest, digestOf, hexOfDigest, parseDigest } from "../../util/digest.ts";
+import { digestOfFile } from "../../util/digestOfFile.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { hostTag } from "../../util/processes.ts";
 import { removeIfPossible } from "../../util/removeIfPossible.ts";
@@ -33,6 +35,8 @@ export interface FoundImage {
   readonly reference: string;
   /** Changes with its contents. */
   readonly id: string;
+  /** See `BuilderContainer`. Asked for only by those who need it, since files are read for it. */
+  readonly digest: () => Promise<Digest | undefined>;
 }
 
 /** What finding it needs. */
@@ -82,7 +86,7 @@ async function buildahImage(
   { temporary, signal }: FindImageOptions,
 ): Promise<FoundImage> {
   const name = containerName();
-  // Of a path Buildah makes a name, which must be in small letters: it gets one of ours.
+  // Buildah turns a path into a name, which must be in lower case: it gets a name made here.
   const folder = temporaryPath(temporary);
   await mkdir(folder);
   try {
@@ -94,7 +98,11 @@ async function buildahImage(
     });
     if (made.status !== 0) throw new EngineTrouble(lastLine(made.stderr));
     const asked = await runTool([program, "inspect", "--format", "{{.FromImageID}}", name]);
-    return { reference: name, id: asked.stdout.trim() };
+    const digest = async () => {
+      const said = await runTool([program, "inspect", "--format", "{{.FromImageDigest}}", name]);
+      return parseDigest(said.stdout.trim());
+    };
+    return { reference: name, id: asked.stdout.trim(), digest };
   } finally {
     await removeIfPossible(folder);
   }
@@ -114,7 +122,41 @@ async function engineImage(
     timeout: 60_000,
   });
   if (asked.status !== 0) throw new EngineTrouble(lastLine(asked.stderr));
-  return { reference, id: asked.stdout.trim() };
+  return { reference, id: asked.stdout.trim(), digest: () => storedDigest(program, reference) };
+}
+
+/** The digest of an image in the store of Podman or Docker: that of its manifest, else (images built by Docker have none) its own name. */
+async function storedDigest(program: string, reference: string): Promise<Digest | undefined> {
+  const asked = await runTool([program, "image", "inspect", "--format", "{{json .}}", reference], {
+    timeout: 60_000,
+  });
+  if (asked.status !== 0) return undefined;
+  return imageDigest(asked.stdout);
+}
+
+const inspected = z.object({
+  Id: z.string(),
+  Digest: z.string().optional(),
+  RepoDigests: z.array(z.string()).nullish(),
+});
+
+/** The digest in what `image inspect` of Podman or Docker says of an image, as JSON; undefined when there is none. */
+export function imageDigest(text: string): Digest | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const image = inspected.safeParse(json).data;
+  if (image === undefined) return undefined;
+  const named = image.RepoDigests?.[0];
+  const own = image.Id.startsWith("sha256:") ? image.Id : `sha256:${image.Id}`;
+  return (
+    parseDigest(image.Digest ?? "") ??
+    parseDigest(named?.slice(named.lastIndexOf("@") + 1) ?? "") ??
+    parseDigest(own)
+  );
 }
 
 /** Brings an OCI layout or archive into the engine's store. */
@@ -146,7 +188,7 @@ async function inStore(
     timeout: 60_000,
   });
   if (known.status === 0) return image;
-  // A name without a registry is one of ours: nobody else's of that name is meant.
+  // A name without a registry means a local image, never one of a public registry.
   if (!image.includes("/")) throw new EngineTrouble(`it has no image ${image}`);
   const pulled = await runTask(emit, { kind: "pull", label: image, subject: image, signal }, () =>
     runTool([program, "pull", "--quiet", image], signal === undefined ? {} : { signal }),
@@ -164,7 +206,13 @@ async function apptainerImage(
   const facts = isPath(image) ? await stat(image) : undefined;
   const key = hexOfDigest(digestOf(JSON.stringify([image, facts?.size, facts?.mtimeMs]))).slice(0, 32);
   const isOwn = facts?.isDirectory() === true ? !isLayout(image) : image.endsWith(".sif");
-  if (facts !== undefined && isOwn) return { reference: image, id: key };
+  const fileDigest = (path: string) => () => digestOfFile(path);
+  if (facts !== undefined && isOwn)
+    return {
+      reference: image,
+      id: key,
+      digest: facts.isDirectory() ? async () => undefined : fileDigest(image),
+    };
   if (facts === undefined && !image.includes("/"))
     throw new EngineTrouble(`${image} is neither a file nor a reference with a registry`);
   const folder = join(home, "builders");
@@ -185,5 +233,5 @@ async function apptainerImage(
     }
     await rename(unfinished, file);
   }
-  return { reference: file, id: key };
+  return { reference: file, id: key, digest: fileDigest(file) };
 }

@@ -29,7 +29,7 @@ export const innerPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 const innerScript = (oneStream: boolean): string =>
   `HOME=$1; export HOME; shift; exec "$@"${oneStream ? " 2>&1" : ""}`;
 
-/** Reads variables from a file that nobody else reads, and empties it: images need not have the program that removes files. */
+/** Reads variables from a private file, and empties it: images need not have the program that removes files. */
 const readScript = '. "$1" && : >"$1" && shift && exec "$@"';
 
 function writeVariables(variables: readonly (readonly [string, string])[], folder: string): string {

@@ -8,6 +8,7 @@ import { type Place, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { processIsAlive } from "../../util/processes.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 import { missingTools, toolsScript } from "../hostTools.ts";
 import { isTooOld, type Python, pythonQuestion, readPython } from "../python.ts";
@@ -123,6 +124,7 @@ async function openWith(
       engine,
       image,
       id: found.id,
+      digest: found.digest,
       python,
       isBelow: behind !== "docker",
       isShared: isApptainer,
@@ -152,7 +154,7 @@ exit 0`;
     cwd: home,
   });
   const answer = await runTool(argv, {
-    env: { ...process.env, ...variables },
+    env: { ...hostEnvironment(), ...variables },
     timeout: 300_000,
     ...(signal === undefined ? {} : { signal }),
   });
@@ -175,7 +177,7 @@ exit 0`;
   return python;
 }
 
-/** Removes containers of ours whose process is gone: it was killed. */
+/** Removes containers that spacktainers started and whose process is gone: it was killed. */
 async function removeLeftovers(engine: BuilderEngine, program: string): Promise<void> {
   if (engine === "apptainer" || engine === "singularity") return;
   const list =

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import { environmentPaths } from "../environmentText.ts";
 import type { Spack } from "../spack.ts";
 import { type SpackContext, spackCommand } from "../spackCommand.ts";
@@ -43,7 +44,7 @@ export function spackProcess(
     tty,
     oneStream,
   });
-  return { argv: outer, env: { ...process.env, ...variables }, cleanup };
+  return { argv: outer, env: { ...hostEnvironment(), ...variables }, cleanup };
 }
 
 /** What an environment reads besides its own folder, to be shown in a builder image. */

@@ -1,3 +1,4 @@
+import { hostEnvironment } from "../../util/surroundings.ts";
 import type { BuilderContainer } from "../container/builderContainer.ts";
 import type { Step } from "../supervise.ts";
 import type { BuildTask, Executor } from "./executor.ts";
@@ -33,7 +34,7 @@ export function openContainerExecutor(python: string, container: BuilderContaine
     place: `${container.image} in ${container.engine}`,
     commands: (task) => {
       const { steps, variables } = taskInside(container, task);
-      return { steps, env: { ...process.env, ...variables } };
+      return { steps, env: { ...hostEnvironment(), ...variables } };
     },
     measured: container.isBelow,
     reason: (status) =>

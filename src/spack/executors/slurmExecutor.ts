@@ -63,13 +63,9 @@ const longestSilence = 120_000;
 export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor> {
   const { settings, emit } = options;
   if (!(await canSubmit()))
-    throw new SpacktainersError(
-      "RUNTIME_MISSING",
-      "there is no sbatch here, which the executor slurm needs",
-      {
-        hint: "run it on a login node of the cluster, or build with --executor host",
-      },
-    );
+    throw new SpacktainersError("RUNTIME_MISSING", "the executor slurm needs sbatch, which is not here", {
+      hint: "run it on a login node of the cluster, or build with --executor host",
+    });
   const orphans = await liveOrphans(options.logs);
   const unwanted = orphans.filter(({ hash }) => !options.wanted(hash));
   await cancelJobs(unwanted.map(({ id }) => id));
@@ -216,7 +212,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
         emit({
           type: "warning",
           code: "PROCESS_FAILED",
-          message: `jobs could not be cancelled, and may go on: ${ids.join(" ")}: ${trouble}`,
+          message: `jobs could not be cancelled, and may continue: ${ids.join(" ")}: ${trouble}`,
           hint: `scancel ${ids.join(" ")}`,
         });
       wake();

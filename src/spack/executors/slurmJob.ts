@@ -5,6 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { submitJob } from "../../slurm/slurm.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { shellLine } from "../../util/shellQuote.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import type { BuilderContainer } from "../container/builderContainer.ts";
 import { supervisorScript } from "../supervisorScript.ts";
 import { taskInside } from "./containerExecutor.ts";
@@ -56,7 +57,7 @@ function commandsOnNode(
 ): Pick<BuildTask, "steps"> & { readonly env: NodeJS.ProcessEnv } {
   if (container === undefined) return { steps: task.steps, env: task.env };
   const { steps, variables } = taskInside(container, task);
-  const { PATH, HOME, USER } = process.env;
+  const { PATH, HOME, USER } = hostEnvironment();
   const own = Object.fromEntries(Object.entries({ PATH, HOME, USER }).filter(([, value]) => value));
   return { steps, env: { ...own, ...variables } };
 }

@@ -1,4 +1,4 @@
-/** Which jobs belong to whom: jobs of Slurm live on when we are killed, and the next run goes on with them. */
+/** Which jobs belong to whom: jobs of Slurm live on when we are killed, and the next run continues with them. */
 import { appendFile, readdir, readFile, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { DagHash } from "../../spec/concrete.ts";

@@ -1,5 +1,6 @@
 /** What a job asks of Slurm, as sbatch's options. */
 import type { SlurmConfiguration } from "../../definitions/slurmConfiguration.ts";
+import { hostEnvironment } from "../../util/surroundings.ts";
 import type { BuildTask } from "./executor.ts";
 
 const megabyte = 2 ** 20;
@@ -65,7 +66,7 @@ function most(...values: readonly (number | undefined)[]): number | undefined {
 }
 
 /** What sbatch sees of our environment, and the nodes with it: nothing secret, and nothing of a job that we may be part of. */
-export function submitEnvironment(ours: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+export function submitEnvironment(ours: NodeJS.ProcessEnv = hostEnvironment()): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(ours).filter(([name]) =>
       /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|TZ|SLURM_CONF.*|SBATCH_.*)$/.test(name),

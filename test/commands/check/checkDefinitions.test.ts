@@ -97,7 +97,7 @@ describe("check finds what other verbs would refuse", () => {
     write("container_definitions/amd64/post.def", "Bootstrap: docker\nFrom: debian:12\n%post\n true\n");
     expect(await check("post")).toEqual({
       errors: [],
-      warnings: [expect.stringMatching(/post\.def:3:1 RUNTIME_MISSING %post takes Apptainer/)],
+      warnings: [expect.stringMatching(/post\.def:3:1 RUNTIME_MISSING %post needs Apptainer/)],
     });
   });
 });

@@ -10,7 +10,7 @@ it.each(["oci:image", "oci-archive:a.tar", "docker-archive:a.tar", "docker://hos
   "is not %s, which `sif` converts",
   (text) => {
     expect(() => sifPath(text, "/work")).toThrow(
-      expect.objectContaining({ code: "NOT_SUPPORTED", hint: `\`spacktainers sif ${text}\` makes one` }),
+      expect.objectContaining({ code: "NOT_SUPPORTED", hint: `to make one: \`spacktainers sif ${text}\`` }),
     );
   },
 );

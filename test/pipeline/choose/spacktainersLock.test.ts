@@ -60,6 +60,7 @@ describe("a lock of ours", () => {
       url: "https://github.com/spack/spack.git",
       commit,
       repositories: [{ namespace: "ours", url: undefined, commit: undefined }],
+      builder: { image: "local_builder", digest: digestOf("builder") },
     };
     const text = writeSpacktainersLock({ ...inOrder, spack });
     expect(readSpacktainersLock(text, "x")).toEqual({ ...inOrder, spack });

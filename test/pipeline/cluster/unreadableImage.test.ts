@@ -99,7 +99,7 @@ describe.each(["a.sif", "b.sqfs"])("%s, without a program that reads squashfs", 
         type: "warning",
         code: "NOTICE",
         message:
-          "the image cannot be read, so whether it fits near is not checked: there is no sqfs2tar here, which reads squashfs",
+          "the image cannot be read, so whether it fits near is not checked: sqfs2tar, which reads squashfs, is not installed here",
       },
     ]);
   });

@@ -95,7 +95,7 @@ export async function changeIndex(
     return undefined;
   };
 
-  /** Adds the tags of packages that are there all the same. */
+  /** Adds the tags of packages that are there nevertheless. */
   async function addUnlisted(
     tags: Map<DagHash, string>,
     packages: readonly Pick<PackageId, "name" | "version" | "hash">[],

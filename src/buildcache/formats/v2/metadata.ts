@@ -87,7 +87,7 @@ function archiveDigest(document: unknown, place: Place): Digest {
   if (layout !== 1 && layout !== 2)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `the package was pushed in layout ${JSON.stringify(layout ?? 0).slice(0, 20)}; 1 and 2 can be read here`,
+      `the package was pushed in layout ${JSON.stringify(layout ?? 0).slice(0, 20)}; only 1 and 2 can be read here`,
       { place, hint: "push it again with Spack 0.18 or newer" },
     );
   const checksum = document.binary_cache_checksum;

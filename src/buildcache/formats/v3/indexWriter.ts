@@ -45,7 +45,7 @@ export async function changeIndex(
         "the cache's index is in a format that is not written here",
         {
           place,
-          hint: "a newer Spack wrote it: let that one write it again, by spack buildcache update-index",
+          hint: "a newer Spack wrote it: write it again with that one, by spack buildcache update-index",
         },
       );
     const source =
@@ -90,7 +90,7 @@ export async function changeIndex(
         const again = await store.get(fixedPaths.indexManifest, { maxBytes: maxManifestBytes });
         const record = recordOf(readRecords(again.bytes, true), "db", databaseVersion, databaseVersion);
         if (record?.digest !== digest) return "gone";
-        throw new SpacktainersError("CACHE_INVALID", "the cache's index is not there, though it is named", {
+        throw new SpacktainersError("CACHE_INVALID", "the cache names an index that is not there", {
           place,
           hint: "make it again: spacktainers cache index",
         });

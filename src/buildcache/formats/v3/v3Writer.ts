@@ -84,7 +84,7 @@ export function openV3Writer(store: Store, tools: WriterTools, policy: RetryPoli
   const unsigned = (text: string, path: string): string =>
     looksClearSigned(text) ? parseCleartext(text, placeOf(store, path)).text : text;
 
-  /** Removes blobs that nothing names, and that nobody has put again since they were looked at. */
+  /** Removes blobs that nothing names, and that nobody has put again since they were listed. */
   async function removeUnnamed(paths: readonly string[], before: number): Promise<number> {
     const named = await namedPaths();
     let bytes = 0;

@@ -1,4 +1,4 @@
-import type { FindCredentials } from "../commands/pull/pullContainer.ts";
+import type { FindCredentials } from "./pullContainer.ts";
 
 /**
  * Finds the name and password for an image's repository where the `push` of images finds them: for ECR by AWS, else in the files of
@@ -6,8 +6,8 @@ import type { FindCredentials } from "../commands/pull/pullContainer.ts";
  * serves anybody refuses them.
  */
 export const registryCredentials: FindCredentials = async (reference, registry, { emit, signal }) => {
-  const { openCredentials } = await import("../registry/credentials.ts");
-  const { parseReference } = await import("../registry/reference.ts");
+  const { openCredentials } = await import("../../registry/credentials.ts");
+  const { parseReference } = await import("../../registry/reference.ts");
   const name = parseReference(reference);
   const source = openCredentials(name.host, { type: registry?.type, emit, signal });
   try {
