@@ -12,6 +12,7 @@ export const modules = [
   "definitions",
   "spec",
   "environment",
+  "recipes",
   "buildcache",
   "concretize",
   "install",
