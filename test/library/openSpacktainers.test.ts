@@ -23,7 +23,7 @@ it("has a method for the work of each verb", () => {
     entry.isDirectory() ? entry.name : [],
   );
   // What shells ask for completion is about the command line itself.
-  for (const verb of verbs.filter((name) => name !== "names")) {
+  for (const verb of verbs.filter((name) => name !== "names" && !name.endsWith(".md"))) {
     const method: unknown = Reflect.get(spacktainers, verb);
     expect(["function", "object"], verb).toContain(typeof method);
   }
