@@ -19,7 +19,9 @@ const open = (more: object = {}) =>
 
 it("has a method for the work of each verb", () => {
   const spacktainers = open();
-  const verbs = readdirSync("src/commands");
+  const verbs = readdirSync("src/commands", { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? entry.name : [],
+  );
   // What shells ask for completion is about the command line itself.
   for (const verb of verbs.filter((name) => name !== "names" && !name.endsWith(".md"))) {
     const method: unknown = Reflect.get(spacktainers, verb);

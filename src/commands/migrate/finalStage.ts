@@ -147,7 +147,7 @@ function readMixedCommands(one: StageInstruction, stage: DockerStage, draft: Doc
   }
 }
 
-/** A file that a RUN of the build writes: a manifest is looked at afterwards, others are in no image. */
+/** A file that a RUN of the build writes: a manifest is read afterwards, others are in no image. */
 function nameWritten({ output = "" }: ShellCommand, place: Place, draft: DockerfileDraft): void {
   if (/(?:^|\/)spack\.yaml$|^\/dev\/|^\/etc\/apt\//.test(output)) return;
   const path = posix.resolve(draft.directory, output);

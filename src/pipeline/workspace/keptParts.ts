@@ -61,7 +61,7 @@ export const keptPartNames: readonly string[] = Object.keys(parts);
 /** What was used within the last hour may be in use. In milliseconds. */
 const recentMs = 3_600_000;
 
-/** What is looked at. */
+/** What is examined. */
 export interface KeptOptions {
   /** Only these parts; none: all that are there. */
   readonly names?: readonly string[];
@@ -183,7 +183,7 @@ export async function removeItems(items: readonly KeptItem[]): Promise<Removed> 
 
 /** What was not used for so long is removed without being asked for. In milliseconds. */
 const keptFor = 60 * 86_400_000;
-/** How often that is looked at. */
+/** How often that is checked. */
 const tidiedEvery = 86_400_000;
 
 /**
