@@ -64,8 +64,12 @@ describe("the recipe for conda", () => {
 });
 
 describe("the recipe for Spack", () => {
-  it.skipIf(realSpack !== undefined)(
-    "(skipped: SPACKTAINERS_TEST_SPACK names no Spack: docs/building.md)",
+  /** What the recipe starts from comes with Spack's own recipes, which a small repository need not have. */
+  const hasBuiltin = (realSpack?.recipes ?? []).some((path) =>
+    /^\s*namespace: *["']?builtin\b/m.test(readFileSync(join(path, "repo.yaml"), "utf8")),
+  );
+  it.skipIf(hasBuiltin)(
+    "(skipped: SPACKTAINERS_TEST_SPACK names no Spack with its own recipes: docs/building.md)",
     () => {},
   );
 
@@ -77,7 +81,7 @@ describe("the recipe for Spack", () => {
     expect(recipe.split("\n").filter((line) => line.length > 99)).toEqual([]);
   });
 
-  it.skipIf(realSpack === undefined)("passes Spack's own audit", () => {
+  it.skipIf(!hasBuiltin)("passes Spack's own audit", () => {
     const configuration = join(place, "configuration");
     mkdirSync(configuration);
     const repositories = [...(realSpack?.recipes ?? []), join(place, "spack/spack_repo/spacktainers")];
@@ -88,6 +92,7 @@ describe("the recipe for Spack", () => {
     const spack = (...args: readonly string[]) =>
       spawnSync(join(realSpack?.checkout ?? "", "bin/spack"), ["-C", configuration, ...args], {
         encoding: "utf8",
+        timeout: 240_000,
         env: {
           ...process.env,
           SPACK_DISABLE_LOCAL_CONFIG: "1",
