@@ -16,6 +16,7 @@ import type { RebaseRequest } from "../commands/rebase/rebaseImages.ts";
 import type { ReproduceRequest } from "../commands/reproduce/reproduceImage.ts";
 import type { BillRequest } from "../commands/sbom/billOfMaterials.ts";
 import type { SignCommand, VerifyCommand } from "../commands/sign/signImages.ts";
+import type { StorageRequest } from "../commands/storage/tidyStorage.ts";
 import type { TestRequest } from "../commands/test/testContainers.ts";
 import type { UnpackRequest } from "../commands/unpack/unpackEnvironment.ts";
 import { hostArchitecture } from "../definitions/hostArchitecture.ts";
@@ -252,6 +253,12 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
           annotations: {},
         };
         return signImages(complete<SignCommand, "image">(session, usual, given));
+      }),
+    storage: (given = {}) =>
+      work(given, async (session) => {
+        const { tidyStorage } = await import("../commands/storage/tidyStorage.ts");
+        const usual = { parts: [], unusedDays: undefined, remove: false };
+        return tidyStorage(complete<StorageRequest>(session, usual, given));
       }),
     test: (given = {}) =>
       work(given, async (session) => {

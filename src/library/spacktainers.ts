@@ -32,6 +32,7 @@ import type { BillOfMaterials, BillRequest } from "../commands/sbom/billOfMateri
 import type { SignCommand, SignedImage, VerifyCommand } from "../commands/sign/signImages.ts";
 import type { ShellRequest } from "../commands/spack/openBuildShell.ts";
 import type { SpackRequest } from "../commands/spack/runRepositorySpack.ts";
+import type { Storage, StorageRequest } from "../commands/storage/tidyStorage.ts";
 import type { TestedContainers, TestRequest } from "../commands/test/testContainers.ts";
 import type { UnpackedEnvironment, UnpackRequest } from "../commands/unpack/unpackEnvironment.ts";
 import type { VersionFacts } from "../commands/version/versionFacts.ts";
@@ -168,6 +169,8 @@ export interface Spacktainers {
     /** A shell where building a package of a container failed: `build --shell`. */
     shell(request: Given<ShellRequest, "container" | "package">): Promise<number>;
   };
+  /** What is kept in the cache folder; what was not used for `unusedDays` is removed only with `remove`. */
+  storage(request?: Given<StorageRequest>): Promise<Storage>;
   /** Runs the tests of containers. */
   test(request?: Given<TestRequest>): Promise<TestedContainers>;
   /** A container's environment as plain files; `path` is a container's name or folder. */
