@@ -1,8 +1,12 @@
 // Holds our answers against recorded answers of real Spack.
 //
 //   npm run oracle -- FOLDER [--corpus FOLDER] [--show N]
+//   npm run oracle -- FOLDER --recipes FOLDER [--show N]
 //
-// FOLDER has a meta.json ({"dialect", "lock", …}, paths relative to the corpus folder, by default ../shared/corpus) and
+// With --recipes, FOLDER has recordings of what recipes do to the run environment (`*.jsonl`, `*.jsonl.gz`), and the other
+// folder is the `packages/` of the repository of these recipes. Prints agreement for the packages' own methods, for their
+// dependents, for the order of all changes and for whole records, and of the records that differ how many have a notice for
+// each difference and how many are silent. Otherwise, FOLDER has a meta.json ({"dialect", "lock", …}, paths relative to the corpus folder, by default ../shared/corpus) and
 // any of versions.jsonl, parse.jsonl, concrete.jsonl, abstract.jsonl. Prints agreement for each file and the
 // disagreements (at most N a file, 20 by default); the exit status is 1 when there are any.
 import { existsSync, readFileSync } from "node:fs";
@@ -24,6 +28,7 @@ import {
 } from "../build/spec/versions.js";
 import { SpacktainersError } from "../build/util/errors.js";
 import { checkEnvironments } from "./oracleEnvironments.mjs";
+import { reportRunEnvironments } from "./oracleRunEnvironments.mjs";
 
 /** Specfile version of the nodes of each lockfile version that can be read. */
 const nodeVersions = new Map([
@@ -35,7 +40,7 @@ const nodeVersions = new Map([
 ]);
 
 function usage() {
-  console.error("usage: npm run oracle -- FOLDER [--corpus FOLDER] [--show N]");
+  console.error("usage: npm run oracle -- FOLDER [--corpus FOLDER] [--recipes FOLDER] [--show N]");
   process.exit(2);
 }
 
@@ -121,11 +126,16 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     corpus: { type: "string", default: resolve(import.meta.dirname, "../../shared/corpus") },
+    recipes: { type: "string" },
     show: { type: "string", default: "20" },
   },
 });
 const [folder, ...more] = positionals;
 if (folder === undefined || more.length > 0 || !/^\d+$/.test(values.show)) usage();
+if (values.recipes !== undefined) {
+  const silent = reportRunEnvironments(folder, values.recipes, Number(values.show));
+  process.exit(silent === 0 ? 0 : 1);
+}
 const meta = readJson(join(folder, "meta.json"));
 if (meta.dialect !== "0.x" && meta.dialect !== "1.x") throw new Error(`unknown dialect ${meta.dialect}`);
 let nodes;

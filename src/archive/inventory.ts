@@ -27,6 +27,17 @@ export interface InventoryEntry {
   readonly text?: string;
 }
 
+/** The recipe of a package, as Spack kept it in an archive. */
+export interface KeptRecipe {
+  /** Name of the package. */
+  readonly name: string;
+  /** It is the recipe of the package whose archive it lies in. */
+  readonly own: boolean;
+  readonly text: string;
+}
+
 export interface Inventory {
   readonly entries: readonly InventoryEntry[];
+  /** Of a package: its own recipe, and those that it needs of packages that may be in no archive. */
+  readonly recipes?: readonly KeptRecipe[];
 }

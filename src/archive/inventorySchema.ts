@@ -51,11 +51,18 @@ const entry = z.strictObject({
     .optional(),
 });
 
+const recipe = z.strictObject({
+  name: z.string().min(1).max(200),
+  own: z.boolean(),
+  text: z.string().max(2 ** 20),
+});
+
 /** Form of an {@link Inventory} in JSON that was not written here. */
 export const inventorySchema: z.ZodType<Inventory> = z
-  .strictObject({ entries: z.array(entry).max(5_000_000) })
+  .strictObject({ entries: z.array(entry).max(5_000_000), recipes: z.array(recipe).max(100).optional() })
   .transform(
-    ({ entries }): Inventory => ({
+    ({ entries, recipes }): Inventory => ({
+      ...(recipes === undefined ? {} : { recipes }),
       entries: entries.map(({ elf, ...rest }): InventoryEntry => {
         return {
           ...withoutUndefined(rest),

@@ -1,13 +1,14 @@
 /** One package archive in; one relocated, stripped, deterministic stream of entries out, and its inventory. */
 import { contentOf, readContent } from "../archive/content.ts";
 import { type Entry, type EntryStream, type FileEntry, imageMtime } from "../archive/entry.ts";
-import type { Inventory, InventoryEntry } from "../archive/inventory.ts";
+import type { Inventory, InventoryEntry, KeptRecipe } from "../archive/inventory.ts";
 import { nameOfBytes } from "../archive/names.ts";
 import { elfConstants, isElf, parseElf } from "../elf/parseElf.ts";
 import { readElfFacts } from "../elf/readElf.ts";
 import { stripElf } from "../elf/stripElf.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { existingPaths } from "./existingPaths.ts";
+import { keptRecipes } from "./keptRecipes.ts";
 import { makePrefixMap, sbangPathOf } from "./prefixMap.ts";
 import { editFile, type FileEdits, type FileFacts, inFile, relocateLink } from "./relocateFile.ts";
 import { hasShebang, shebangOf } from "./sbang.ts";
@@ -61,9 +62,12 @@ export function installPackage(
   options: InstallPackageOptions = {},
 ): InstalledPackage {
   const inventory: InventoryEntry[] = [];
+  let recipes: readonly KeptRecipe[] = [];
   let finished = false;
   async function* entries(): EntryStream {
-    for await (const [entry, note] of installedEntries(request, options)) {
+    const archive = options.facts ?? (await scanRequested(request, options));
+    recipes = keptRecipes(archive.recipes, request.name, request.externals);
+    for await (const [entry, note] of installedEntries(request, archive, options)) {
       inventory.push(note);
       yield entry;
     }
@@ -73,21 +77,31 @@ export function installPackage(
     entries: entries(),
     inventory() {
       if (!finished) throw new SpacktainersError("INTERNAL", "the package is not installed yet");
-      return { entries: inventory.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)) };
+      const entries = inventory.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+      return { entries, ...(recipes.length > 0 && { recipes }) };
     },
   };
 }
 
 type Noted = readonly [entry: Entry, note: InventoryEntry];
 
+function placeOf(request: InstallRequest): Place {
+  return { spec: `${request.name}@${request.version}/${request.hash.slice(0, 7)}` };
+}
+
+/** The first pass. */
+function scanRequested(request: InstallRequest, { signal }: InstallPackageOptions): Promise<ArchiveFacts> {
+  return scanArchive(request.archivePath, { place: placeOf(request), ...(signal && { signal }) });
+}
+
 async function* installedEntries(
   request: InstallRequest,
+  archive: ArchiveFacts,
   options: InstallPackageOptions,
 ): AsyncGenerator<Noted, void, void> {
-  const place: Place = { spec: `${request.name}@${request.version}/${request.hash.slice(0, 7)}` };
+  const place = placeOf(request);
   const { signal, onRead } = options;
   const watched = { place, ...(signal && { signal }) };
-  const archive = options.facts ?? (await scanArchive(request.archivePath, watched));
   const { buildinfo, members } = archive;
   const map = makePrefixMap(buildinfo, request);
   const ownPrefix = request.prefixes[request.hash] ?? "";

@@ -16,6 +16,7 @@ import {
   readBytecodeHeader,
   sourceOfBytecode,
 } from "./bytecodeSources.ts";
+import { maxRecipeBytes, maxRecipes, type RecipeFile, recipeFolder } from "./keptRecipes.ts";
 
 /** An entry of an archive below the package's prefix. */
 export interface ArchiveMember {
@@ -36,6 +37,8 @@ export interface ArchiveFacts {
   readonly members: ReadonlyMap<string, ArchiveMember>;
   /** What compiled Python files say of their sources, by path of the source below the prefix. */
   readonly bytecodeSources: ReadonlyMap<string, BytecodeSource>;
+  /** The recipes that Spack kept: of the package and of all that it was built with. */
+  readonly recipes: readonly RecipeFile[];
 }
 
 /** Bounds on one archive; no honest one comes near them. */
@@ -133,6 +136,7 @@ export async function scanArchive(path: string, options: ScanArchiveOptions = {}
   const { place = {} } = options;
   const all = new Map<string, ArchiveMember>();
   const sources = new Map<string, BytecodeSource>();
+  const recipes: RecipeFile[] = [];
   let note: { readonly path: string; readonly bytes: Buffer } | undefined;
   for await (const entry of openArchive(path, options)) {
     addMember(all, entry, place);
@@ -141,6 +145,14 @@ export async function scanArchive(path: string, options: ScanArchiveOptions = {}
       if (entry.size > maxBuildinfoBytes) throw refusal("ARCHIVE_INVALID", entry.path, "is too large", place);
       note = { path: entry.path, bytes: Buffer.from(await readContent(entry)) };
     }
+    const folder = entry.type === "file" ? recipeFolder(`/${entry.path}`) : undefined;
+    if (
+      folder !== undefined &&
+      entry.type === "file" &&
+      entry.size <= maxRecipeBytes &&
+      recipes.length < maxRecipes
+    )
+      recipes.push({ folder, text: Buffer.from(await readContent(entry)).toString("utf8") });
     const source = entry.type === "file" ? sourceOfBytecode(entry.path) : undefined;
     if (source !== undefined && entry.type === "file") {
       const { head } = await readHead(entry.content[Symbol.asyncIterator](), bytecodeHeaderSize);
@@ -164,7 +176,7 @@ export async function scanArchive(path: string, options: ScanArchiveOptions = {}
   for (const [path, facts] of sources) {
     if (path.startsWith(`${prefix}/`)) bytecodeSources.set(path.slice(prefix.length + 1), facts);
   }
-  return { prefix, buildinfo, members, bytecodeSources };
+  return { prefix, buildinfo, members, bytecodeSources, recipes };
 }
 
 /** The beginning of a file's content. */

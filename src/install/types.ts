@@ -38,6 +38,8 @@ export interface InstallRequest {
    * (the package itself: hash of its build spec).
    */
   readonly analogs?: Readonly<Record<string, DagHash>>;
+  /** Names of the externals that it depends on directly: their recipes are in no archive of their own. */
+  readonly externals: readonly string[];
   /** The generation of Spack that made the archive. Their relocation rules differ in details. */
   readonly generation: Dialect;
   readonly options: InstallOptions;

@@ -29,6 +29,7 @@ import type { RebaseOutcome, RebaseRequest } from "../commands/rebase/rebaseImag
 import type { ReproduceRequest, ReproduceResult } from "../commands/reproduce/reproduceImage.ts";
 import type { RunRequest } from "../commands/run/runContainer.ts";
 import type { BillOfMaterials, BillRequest } from "../commands/sbom/billOfMaterials.ts";
+import type { ShimsRequest, WrittenShims } from "../commands/shims/writeShims.ts";
 import type { SignCommand, SignedImage, VerifyCommand } from "../commands/sign/signImages.ts";
 import type { ShellRequest } from "../commands/spack/openBuildShell.ts";
 import type { SpackRequest } from "../commands/spack/runRepositorySpack.ts";
@@ -159,6 +160,8 @@ export interface Spacktainers {
   sbom(request: Given<BillRequest, "image">): Promise<BillOfMaterials>;
   /** An interactive shell in an image; gives its exit status. It has the process's standard streams. */
   shell(request: Given<RunRequest, "image">): Promise<number>;
+  /** Wrapper scripts and a module file for an image's programs, in a folder. */
+  shims(request: Given<ShimsRequest, "image" | "into">): Promise<WrittenShims>;
   /** An image as a SIF or squashfs file, and what is in one. */
   readonly sif: SifMethods;
   /** Signs a published image. */
@@ -169,7 +172,7 @@ export interface Spacktainers {
     /** A shell where building a package of a container failed: `build --shell`. */
     shell(request: Given<ShellRequest, "container" | "package">): Promise<number>;
   };
-  /** What is kept in the cache folder; what was not used for `unusedDays` is removed only with `remove`. */
+  /** What is kept on this machine, part by part; with `unusedDays` and `remove`, what nobody used for so long is removed. */
   storage(request?: Given<StorageRequest>): Promise<Storage>;
   /** Runs the tests of containers. */
   test(request?: Given<TestRequest>): Promise<TestedContainers>;

@@ -18,7 +18,7 @@ export function describeProblem(problem: LinkageProblem): string {
     case "interpreter":
       return `${named} ${verb} the loader ${missing}, which is not in the image`;
     case "shebang":
-      return `${named} ${files.length === 1 ? "starts" : "start"} with ${missing}, which is not in the image`;
+      return `${named} ${files.length === 1 ? "starts" : "start"} with ${shownName(missing)}, which is not in the image`;
     case "external":
       return `the external package is expected at ${missing}, which is not in the image`;
     case "libc":
@@ -28,6 +28,13 @@ export function describeProblem(problem: LinkageProblem): string {
     case "library":
       return `${named} ${verb} ${missing}, which is not in the image${started}`;
   }
+}
+
+/** The name of a program; where it ends with a carriage return, that is said. */
+function shownName(name: string): string {
+  return name.endsWith("\r")
+    ? `\`${name.slice(0, -1)}\\r\` (the first line ends as lines of DOS and Windows do)`
+    : name;
 }
 
 /**

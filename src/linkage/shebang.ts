@@ -19,8 +19,9 @@ export interface ScriptInterpreter {
  * @returns undefined when the line names nothing
  */
 export function parseShebang(line: string): ScriptInterpreter | undefined {
-  const trimmed = line.replace(/^[ \t]+/, "").replace(/[ \t\r]+$/, "");
-  const [, path, rest = ""] = /^([^ \t]+)(?:[ \t]+(.*))?$/.exec(trimmed) ?? [];
+  // A carriage return stays: to the kernel, and to `env`, it is a part of the name, which then is nowhere.
+  const trimmed = line.replace(/^[ \t]+/, "").replace(/[ \t]+$/, "");
+  const [, path, rest = ""] = /^([^ \t]+)(?:[ \t]+(.*))?$/s.exec(trimmed) ?? [];
   if (path === undefined) return undefined;
   if (rest.endsWith("/bin/sbang") && /(^|\/)(ba|da)?sh$/.test(path)) return { path, sbang: rest };
   if (!/(^|\/)env$/.test(path)) return { path };
@@ -31,9 +32,9 @@ export function parseShebang(line: string): ScriptInterpreter | undefined {
 /** What `env` runs. The kernel hands it everything after the path as one argument; only `-S` splits it. */
 function programOfEnv(argument: string): string | undefined {
   if (argument === "") return undefined;
-  const split = /^-(?:[iv]*S|-split-string[= ])[ \t]*(.*)$/.exec(argument)?.[1];
+  const split = /^-(?:[iv]*S|-split-string[= ])[ \t]*(.*)$/s.exec(argument)?.[1];
   if (split === undefined) return argument.startsWith("-") ? undefined : argument;
-  const words = split.split(/[ \t]+/).filter((word) => word !== "");
+  const words = split.split(/[ \t\r]+/).filter((word) => word !== "");
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? "";
     if (/^-[uC]$/.test(word)) at++;

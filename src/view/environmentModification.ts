@@ -13,6 +13,8 @@ export type EnvironmentModification =
       /** One entry of the list, normally a path. */
       readonly value: string;
       readonly separator?: string;
+      /** The entry is no path: it stays as it is. */
+      readonly verbatim?: true;
     };
 
 /** PATH of a system without a login: where an image's environment starts. */
@@ -96,7 +98,7 @@ function effectOf(name: string, changes: readonly EnvironmentModification[]): Va
     }
     isList = true;
     separator = change.separator ?? ":";
-    const entry = normalEntry(change.value);
+    const entry = change.verbatim === true ? change.value : normalEntry(change.value);
     if (change.kind === "prepend") entries.prepended.unshift(entry);
     else if (change.kind === "append") entries.appended.push(entry);
     else {

@@ -1,10 +1,10 @@
 /** The environment variables of a view: what `spack env activate` sets (`docs/formats.md`, "Environment variables"). */
 import { type Closure, runtimeClosure, runtimeTypes, topologicalOrder } from "../spec/closure.ts";
-import { briefSpec, type ConcreteSpec, type DagHash, type SpecGraph } from "../spec/concrete.ts";
+import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import { type EnvironmentModification, normalEntry } from "./environmentModification.ts";
 import type { FileTree } from "./fileTree.ts";
-import { type RecipeContext, recipeEffects } from "./recipeEffects.ts";
-import { dynamicRecipes } from "./recipeRules.ts";
+import { missingRecipes, type OpenRecipes, recipeChanges } from "./recipeChanges.ts";
+import { recipeFiles } from "./recipeFiles.ts";
 import { specTester } from "./specTester.ts";
 import { usedPackages } from "./useModes.ts";
 
@@ -36,8 +36,8 @@ export interface ViewEnvironmentOptions {
   readonly projectionOf?: (spec: ConcreteSpec) => string;
   /** Changes the manifest asks for, made first. */
   readonly manifest?: readonly EnvironmentModification[];
-  /** Whether a spec satisfies a constraint of a rule; default: by the graph. */
-  readonly satisfies?: (spec: ConcreteSpec, constraint: string) => boolean;
+  /** The recipes by package, and what reads them; without that: there are none that change the environment. */
+  readonly recipes: { readonly texts: ReadonlyMap<string, string>; readonly open: OpenRecipes | undefined };
 }
 
 /** The changes in order, and what could not be known. */
@@ -103,41 +103,34 @@ function dynamicChanges(options: ViewEnvironmentOptions, notices: string[]): Env
         if (list === undefined) dependents.set(edge.hash, [spec]);
         else list.push(spec);
       }
-  const context: RecipeContext = {
-    prefixOf: (spec) => prefixOf(spec, options),
-    dependency: (spec, name) => findDependency(graph, spec, name),
-    exists: (path) => tree.exists(path),
-    satisfies: options.satisfies ?? specTester(graph),
-  };
+  const ordered = [true, false].flatMap((external) =>
+    used.filter(({ spec }) => (spec.external !== undefined) === external),
+  );
+  const recipes = options.recipes.open?.({
+    graph,
+    order: ordered.map(({ spec }) => spec),
+    satisfies: specTester(graph),
+    prefixOf: (spec) => options.prefixes.get(spec.hash) ?? spec.external?.path,
+    recipeOf: (name) => options.recipes.texts.get(name),
+    files: recipeFiles(tree),
+  });
   const changes: EnvironmentModification[] = [];
-  for (const wanted of [true, false])
-    for (const { spec, runnable } of used) {
-      if ((spec.external !== undefined) !== wanted) continue;
-      const prefix = prefixOf(spec, options);
-      if (prefix === undefined) continue;
-      if (runnable)
-        for (const folder of ["bin", "bin64"])
-          if (tree.isDirectory(`${prefix}/${folder}`))
-            changes.push({ kind: "prepend", name: "PATH", value: `${prefix}/${folder}` });
-      changes.push(...recipeEffects(spec, dependents.get(spec.hash) ?? [], context));
-      if (changesUnknown(spec))
-        notices.push(
-          `the recipe of ${briefSpec(spec)} changes the environment in a way that is not known here; add what is missing to env_vars of the manifest`,
-        );
-    }
+  const found = new Set<string>();
+  for (const { spec, runnable } of ordered) {
+    const prefix = prefixOf(spec, options);
+    if (prefix === undefined) continue;
+    if (runnable)
+      for (const folder of ["bin", "bin64"])
+        if (tree.isDirectory(`${prefix}/${folder}`))
+          changes.push({ kind: "prepend", name: "PATH", value: `${prefix}/${folder}` });
+    if (recipes === undefined) continue;
+    for (const dependent of dependents.get(spec.hash) ?? [])
+      changes.push(...recipeChanges(spec, recipes.forDependent(spec, dependent), found));
+    changes.push(...recipeChanges(spec, recipes.own(spec), found));
+  }
+  const here = ordered.map(({ spec }) => spec).filter((spec) => prefixOf(spec, options) !== undefined);
+  notices.push(...found, ...missingRecipes(here, options.recipes.texts));
   return changes;
-}
-
-function changesUnknown(spec: ConcreteSpec): boolean {
-  if (spec.name.startsWith("intel-oneapi-")) return spec.variants.get("envmods") === true;
-  return dynamicRecipes.has(spec.name);
-}
-
-/** The dependency of a name, direct ones first. */
-function findDependency(graph: SpecGraph, spec: ConcreteSpec, name: string): ConcreteSpec | undefined {
-  const direct = spec.dependencies.find((edge) => edge.name === name);
-  if (direct !== undefined) return graph.get(direct.hash);
-  return topologicalOrder(graph, [spec.hash], runtimeTypes).find((one) => one.name === name);
 }
 
 /** Replaces prefixes of packages by their places in the view, wherever they occur in a value. */

@@ -60,6 +60,7 @@ function requestFor(pack: Package): InstallRequest {
     root: "/sw",
     prefixes: { [hash]: prefix, [depHash]: dep },
     relocationOrder: [hash, depHash],
+    externals: [],
     generation: pack.generation ?? "1.x",
     options: { strip: false, sbang: "undo", metadata: false, ...pack.options },
     ...pack.request,
@@ -243,6 +244,33 @@ describe("installPackage", () => {
     expect(all.entries.find(({ path }) => path === at("share/log2"))).toMatchObject({
       target: at(".spack/log"),
     });
+  });
+
+  it("keeps the package's recipe beside the inventory, whether .spack is left out or not", async () => {
+    const recipes = ".spack/repos/spack_repo/builtin/packages";
+    const members = [
+      ...[
+        ".spack",
+        ".spack/repos",
+        ".spack/repos/spack_repo",
+        ".spack/repos/spack_repo/builtin",
+        recipes,
+      ].map((name) => ({ name, type: "5" })),
+      ...["tool", "zlib", "curl"].flatMap((name) => [
+        { name: `${recipes}/${name}`, type: "5" },
+        { name: `${recipes}/${name}/package.py`, body: `# ${name}, é` },
+      ]),
+    ];
+    for (const metadata of [false, true]) {
+      const installed = installPackage(
+        requestFor({ members, options: { metadata }, request: { externals: ["curl", "absent"] } }),
+      );
+      for await (const _ of installed.entries);
+      expect(installed.inventory().recipes).toEqual([
+        { name: "tool", own: true, text: "# tool, é" },
+        { name: "curl", own: false, text: "# curl, é" },
+      ]);
+    }
   });
 
   it("notes what later stages need", async () => {

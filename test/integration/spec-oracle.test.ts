@@ -19,7 +19,9 @@ interface Run {
 
 async function run(...parameters: readonly string[]): Promise<Run> {
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [harness, ...parameters]);
+    const { stdout } = await promisify(execFile)(process.execPath, [harness, ...parameters], {
+      timeout: 120_000,
+    });
     return { status: 0, output: stdout };
   } catch (thrown) {
     const { code, stdout, stderr } = thrown as { code: number; stdout: string; stderr: string };
@@ -37,6 +39,24 @@ describe.skipIf(!present)("recordings of real Spack", () => {
     const counts = [...output.matchAll(/^(\w+)\.jsonl (\d+)\/(\d+)/gm)];
     expect(counts.map(([, kind]) => kind)).toEqual(["versions", "parse", "concrete", "abstract"]);
     for (const [line, , agreeing, all] of counts) expect(agreeing, `${line}\n${output}`).toBe(all);
+  });
+
+  it("recipes: all changes of the environment agree, or have their notice", async () => {
+    const own = join(corpus, "run-environment/own-recipes");
+    const { status, output } = await run(
+      own,
+      "--recipes",
+      join(own, "spack_repo/runenv/packages"),
+      "--show",
+      "9",
+    );
+    expect(status, output).toBe(0);
+    const [, agreeing, all] = /records (\d+)\/(\d+): /.exec(output) ?? [];
+    // What remains takes its changes from a script, which is not run.
+    const scripts = output.match(/scripts are not run/g) ?? [];
+    expect(Number(all) - Number(agreeing), output).toBe(scripts.length);
+    expect(Number(agreeing)).toBeGreaterThanOrEqual(30);
+    expect(output).toContain(" 0 silent;");
   });
 
   it("a wrong recording is found and shown", async () => {

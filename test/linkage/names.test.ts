@@ -36,6 +36,10 @@ describe("names that are allowed", () => {
 describe("first lines", () => {
   test("of scripts", () => {
     expect(parseShebang(" /bin/sh ")).toEqual({ path: "/bin/sh" });
+    // To the kernel, a carriage return is a part of the name.
+    expect(parseShebang("/bin/sh\r")).toEqual({ path: "/bin/sh\r" });
+    expect(parseShebang("/usr/bin/env perl\r")).toEqual({ path: "/usr/bin/env", program: "perl\r" });
+    expect(parseShebang("/usr/bin/env -S perl -w\r")).toEqual({ path: "/usr/bin/env", program: "perl" });
     expect(parseShebang("/usr/bin/env\tperl")).toEqual({ path: "/usr/bin/env", program: "perl" });
     expect(parseShebang("/usr/bin/env")).toEqual({ path: "/usr/bin/env" });
     expect(parseShebang("/usr/bin/env -S 'perl' -w")).toEqual({ path: "/usr/bin/env", program: "perl" });

@@ -15,6 +15,7 @@ import type { Inventory } from "../../src/archive/inventory.ts";
 import { unpackEntries } from "../../src/archive/unpackEntries.ts";
 import { installPackage } from "../../src/install/installPackage.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "../../src/pipeline/assemble/topLayer.ts";
+import { RecipeEnvironment } from "../../src/recipes/recipeEnvironment.ts";
 import type { DagHash, SpecGraph } from "../../src/spec/concrete.ts";
 import { FileTree } from "../../src/view/fileTree.ts";
 import { mergeView } from "../../src/view/mergeView.ts";
@@ -138,6 +139,7 @@ export async function addTop(root: string | undefined, real: RealTree, base: Inv
     inventories: real.inventories,
     view,
     manifestChanges: [],
+    openRecipes: (world) => new RecipeEnvironment(world),
     manifestText: "",
     lockText: "",
   });

@@ -39,6 +39,7 @@ const inventory: Inventory = {
     },
     { path: "opt/c", type: "file", mode: 0o755, size: 12, shebang: "/bin/sh", text: "#!/bin/sh\n" },
   ],
+  recipes: [{ name: "b", own: true, text: "class B(Package):\n    pass\n" }],
 };
 const record = async (...parts: readonly object[]): Promise<Buffer> =>
   contentsOf(await Promise.all(parts.map((part) => packRecord(part)))).bytes;
@@ -72,6 +73,7 @@ describe("the record of a layer", () => {
     ["no JSON", gzipSync("{\n")],
     ["no line end", gzipSync('{"entries":[]}')],
     ["another form", gzipSync('{"entries":[{"path":"a"}]}\n')],
+    ["a recipe without a text", gzipSync('{"entries":[],"recipes":[{"name":"a","own":true}]}\n')],
     ["a path that leads out", gzipSync('{"entries":[{"path":"../a","type":"file","mode":420,"size":0}]}\n')],
     ["an absolute path", gzipSync('{"entries":[{"path":"/a","type":"file","mode":420,"size":0}]}\n')],
     ["a key too many", gzipSync('{"entries":[],"x":1}\n')],

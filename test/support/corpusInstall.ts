@@ -60,6 +60,7 @@ export function corpusRequests(
       root,
       prefixes,
       relocationOrder: [...new Set(order)] as DagHash[],
+      externals: [],
       generation: recording.layout === 2 ? "0.x" : "1.x",
       options,
     };

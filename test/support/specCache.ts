@@ -6,7 +6,7 @@ import { blobPath, fixedPaths, manifestPath } from "../../src/buildcache/formats
 import { writeNode } from "../../src/environment/writeLock.ts";
 import type { ConcreteSpec } from "../../src/spec/concrete.ts";
 import { digestOf } from "../../src/util/digest.ts";
-import { buildPackage } from "./tarBuilder.ts";
+import { buildPackage, type TarMember } from "./tarBuilder.ts";
 import type { Sign } from "./testCache.ts";
 
 /** Install tree of the machine that built them. */
@@ -45,13 +45,15 @@ export interface PackedOptions {
   readonly says?: ConcreteSpec;
   /** Bytes of noise inside: archives of different sizes. */
   readonly bytes?: number;
+  /** Besides that: other files; instead of the program. */
+  readonly members?: readonly TarMember[];
 }
 
 /** A package's archive, with the spec file and the notes that Spack leaves in it. */
 export function packedSpec(
   all: readonly ConcreteSpec[],
   spec: ConcreteSpec,
-  { says = spec, bytes = 100 }: PackedOptions = {},
+  { says = spec, bytes = 100, members }: PackedOptions = {},
 ): Buffer {
   const prefix = builtPrefix(says);
   const noise = Buffer.from(Array.from({ length: bytes }, (_, at) => (at * 7919 * (at >> 7)) & 255));
@@ -59,7 +61,9 @@ export function packedSpec(
     prefix,
     members: [
       { name: ".spack/spec.json", body: JSON.stringify(specDocument(all, says)) },
-      { name: `bin/${spec.name}`, body: `#!/bin/sh\necho ${spec.name} ${spec.version}\n`, mode: 0o755 },
+      ...(members ?? [
+        { name: `bin/${spec.name}`, body: `#!/bin/sh\necho ${spec.name} ${spec.version}\n`, mode: 0o755 },
+      ]),
       { name: "share/noise", body: noise },
     ],
     buildinfo: {

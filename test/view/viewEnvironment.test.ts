@@ -2,6 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { RecipeEnvironment } from "../../src/recipes/recipeEnvironment.ts";
+import type { RecipeWorld } from "../../src/recipes/world.ts";
 import type { DagHash } from "../../src/spec/concrete.ts";
 import {
   type EnvironmentModification,
@@ -12,6 +14,7 @@ import {
 } from "../../src/view/environmentModification.ts";
 import { environmentScript, shellWord } from "../../src/view/environmentScript.ts";
 import { FileTree } from "../../src/view/fileTree.ts";
+import { recipeTexts } from "../../src/view/recipeChanges.ts";
 import { viewEnvironment } from "../../src/view/viewEnvironment.ts";
 import { corpus, readInstalled } from "./installedCorpus.ts";
 import { makeSpec } from "./makeSpec.ts";
@@ -23,6 +26,14 @@ const shells = [
   ["busybox", "sh"],
   ["zsh"],
 ].filter(([shell]) => ["/bin", "/usr/bin"].some((folder) => existsSync(join(folder, shell ?? ""))));
+
+/** Recipes as the pipeline gives them. */
+function read(texts: Readonly<Record<string, string>>) {
+  return {
+    texts: new Map([...recipeTexts([]), ...Object.entries(texts)]),
+    open: (world: RecipeWorld) => new RecipeEnvironment(world),
+  };
+}
 
 /** The variables after reading the script `times` times. */
 function readScript(
@@ -55,6 +66,7 @@ describe.skipIf(!corpus)("what real `spack env activate` sets (needs ../shared/c
       prefixes: new Map(installed.packages.map((one) => [one.spec.hash, one.prefix])),
       tree: new FileTree(installed.packages.map((one) => one.inventory)),
       viewPath: "/opt/oracle/view",
+      recipes: read({}),
     });
     const expected = Object.entries(activate).map(([name, value]) => {
       const entries = (Array.isArray(value) ? value : [value]).filter((entry) => !entry.startsWith("/usr/"));
@@ -96,7 +108,15 @@ describe("environment of a view", () => {
       ].map(directory),
     },
   ]);
-  const options = { graph, roots: [app.hash], prefixes, tree };
+  const recipes = read({
+    openmpi: `
+class Openmpi(AutotoolsPackage):
+    def setup_run_environment(self, env):
+        env.set("MPICC", join_path(self.prefix.bin, "mpicc"))
+        env.append_flags("MPI_OPTIONS", "--a//b")
+`,
+  });
+  const options = { graph, roots: [app.hash], prefixes, tree, recipes };
 
   test("with a view: its folders, then externals that are not the system's", () => {
     const values = environmentValues(viewEnvironment({ ...options, viewPath: "/opt/view" }).modifications);
@@ -104,6 +124,7 @@ describe("environment of a view", () => {
     expect(values.get("MANPATH")).toBe("/opt/view/share/man:/opt/view/man:");
     expect(values.has("LD_LIBRARY_PATH")).toBe(false);
     expect(values.get("MPICC")).toBe("/opt/site/openmpi/bin/mpicc");
+    expect(values.get("MPI_OPTIONS")).toBe("--a//b");
     expect([...values.values()].join(":")).not.toContain("/usr/share/man");
   });
 
@@ -126,7 +147,7 @@ describe("environment of a view", () => {
     );
   });
 
-  test("a package whose recipe does more than is known is reported", () => {
+  test("what a recipe does that is not understood is reported with its line", () => {
     const oneapi = makeSpec("intel-oneapi-mkl", { variants: [["envmods", true]] });
     const found = viewEnvironment({
       graph: new Map([[oneapi.hash, oneapi]]),
@@ -134,8 +155,24 @@ describe("environment of a view", () => {
       prefixes: new Map([[oneapi.hash, "/sw/mkl"]]),
       tree: new FileTree([]),
       viewPath: "/opt/view",
+      recipes: read({
+        "intel-oneapi-mkl": `
+class IntelOneapiMkl(IntelOneApiLibraryPackage):
+    def setup_run_environment(self, env):
+        env.set("MKL_ROOT", self.prefix)
+        env.set("MKL_HOST", which("mkl"))
+        super().setup_run_environment(env)
+        env.set("1MKL", "1")
+`,
+      }),
     });
-    expect(found.notices.join()).toContain("intel-oneapi-mkl@1.0");
+    expect(environmentValues(found.modifications).get("MKL_ROOT")).toBe("/opt/view");
+    expect(found.notices).toHaveLength(3);
+    expect(found.notices[0]).toMatch(
+      /^the recipe of intel-oneapi-mkl@1\.0\/\w{7}, line 5, .*`which`.*env_vars:/,
+    );
+    expect(found.notices[1]).toMatch(/line 6, .*scripts are not run/);
+    expect(found.notices[2]).toContain('"1MKL", which no shell can set');
   });
 });
 

@@ -36,6 +36,7 @@ import {
 import { FileTree } from "../../view/fileTree.ts";
 import type { CachedLibrary } from "../../view/ldSoCache.ts";
 import { mergeView } from "../../view/mergeView.ts";
+import { changeEnvironment, type OpenRecipes, recipeTexts } from "../../view/recipeChanges.ts";
 import type { ViewEntry, ViewPackage } from "../../view/types.ts";
 import type { LoadedEnvironment } from "../choose/loadEnvironment.ts";
 import type { ResolvedPackages } from "../choose/resolvePackages.ts";
@@ -113,12 +114,21 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
     inventories,
     view,
     manifestChanges: manifestModifications(environment.environmentVariables),
+    openRecipes: await recipeReader(assembly),
     manifestText: loaded.manifestText,
     lockText: resolved.lockText,
     ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
   });
   const env = environmentValues(top.modifications, baseEnvironment(base));
   return { top, env, report: checkContents(assembly, { tree: top.tree, libraries: top.libraries, env }) };
+}
+
+/** What reads the recipes of packages: loaded only where one of them changes the environment. */
+async function recipeReader({ resolved, inventories }: Assembly): Promise<OpenRecipes | undefined> {
+  const packages = resolved.graph.values();
+  if (!changeEnvironment(recipeTexts(inventories), packages)) return undefined;
+  const { RecipeEnvironment } = await import("../../recipes/recipeEnvironment.ts");
+  return (world) => new RecipeEnvironment(world);
 }
 
 /** An image's files and how programs find what they need. */

@@ -18,6 +18,7 @@ import {
   viewLdSoConf,
   viewLdSoConfPath,
 } from "../../view/ldSoConf.ts";
+import { type OpenRecipes, recipeTexts } from "../../view/recipeChanges.ts";
 import type { MergedView, ViewEntry } from "../../view/types.ts";
 import { viewEnvironment } from "../../view/viewEnvironment.ts";
 
@@ -39,6 +40,8 @@ export interface TopLayerRequest {
   readonly view: MergedView | undefined;
   readonly projectionOf?: (spec: ConcreteSpec) => string;
   readonly manifestChanges: readonly EnvironmentModification[];
+  /** What reads recipes, where there are any that change the environment. */
+  readonly openRecipes: OpenRecipes | undefined;
   readonly manifestText: string;
   readonly lockText: string;
 }
@@ -69,6 +72,7 @@ export function makeTopLayer(request: TopLayerRequest): TopLayer {
     tree,
     viewPath: view?.viewPath,
     manifest: request.manifestChanges,
+    recipes: { texts: recipeTexts(request.inventories), open: request.openRecipes },
     ...(request.projectionOf === undefined ? {} : { projectionOf: request.projectionOf }),
   });
   const files: ViewEntry[] = [

@@ -1,2 +1,2 @@
 /** To be raised whenever the same fragments and base give another image. */
-export const assemblyVersion = 3;
+export const assemblyVersion = 4;

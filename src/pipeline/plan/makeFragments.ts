@@ -14,8 +14,8 @@ import { packageTask } from "../../spec/packageTask.ts";
 import { spliceAnalogs } from "../../spec/spliceAnalogs.ts";
 import { type EmitEvent, reportReused } from "../../util/events.ts";
 
-/** To be raised whenever the same archive and options give other bytes: finished fragments are then made again. */
-export const installVersion = 3;
+/** To be raised whenever the same archive and options give other bytes, or another inventory: finished fragments are then made again. */
+export const installVersion = 4;
 
 /** A package that is to be installed. */
 export interface PlannedInstall {
@@ -60,12 +60,19 @@ export function planInstalls(cached: readonly CachedPackage[], plan: InstallPlan
         root: plan.root,
         prefixes,
         relocationOrder: order,
+        externals: externalsOf(plan.graph, spec),
         generation: one.generation,
         ...(spec.buildSpec === undefined ? {} : { analogs: spliceAnalogs(plan.graph, spec) }),
         options: plan.options,
       },
     };
   });
+}
+
+/** Names of the externals that a package depends on directly, sorted. */
+function externalsOf(graph: SpecGraph, spec: ConcreteSpec): readonly string[] {
+  const names = spec.dependencies.filter((edge) => graph.get(edge.hash)?.external !== undefined);
+  return [...new Set(names.map((edge) => edge.name))].sort();
 }
 
 /**

@@ -91,6 +91,7 @@ describe.each(["a.sif", "b.sqfs"])("%s, without a program that reads squashfs", 
       location: undefined,
       gpu: undefined,
       log: undefined,
+      sbatch: [],
       emit: (event) => events.push(event),
     });
     expect(script).toContain(join(directory, image));

@@ -1,0 +1,68 @@
+/** Python's literals. */
+import { NotUnderstood } from "../problem.ts";
+
+const simpleEscapes: Readonly<Record<string, string>> = {
+  "\\": "\\",
+  "'": "'",
+  '"': '"',
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+  "\n": "",
+};
+
+/** The text of a string's inside with escapes replaced. */
+export function unescaped(text: string): string {
+  return text.replace(
+    /\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]))/g,
+    (whole, octal?: string, hex?: string, short?: string, long?: string, character?: string) => {
+      const code = octal === undefined ? (hex ?? short ?? long) : undefined;
+      if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
+      if (code !== undefined) {
+        const point = Number.parseInt(code, 16);
+        if (point > 0x10ffff) throw new NotUnderstood("a character that does not exist");
+        return String.fromCodePoint(point);
+      }
+      return (character !== undefined ? simpleEscapes[character] : undefined) ?? whole;
+    },
+  );
+}
+
+/** The parts of a string literal: letters before it, its quote, where its inside begins and ends. */
+export interface Quoting {
+  readonly prefix: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** How a string literal is quoted. @throws NotUnderstood when it is none */
+export function quotingOf(text: string): Quoting {
+  const match = /^([a-zA-Z]*)("""|'''|"|')/.exec(text);
+  const [head = "", prefix = "", quote = ""] = match ?? [];
+  if (match === null || text.length < head.length + quote.length || !text.endsWith(quote))
+    throw new NotUnderstood("a string that does not end");
+  return { prefix: prefix.toLowerCase(), from: head.length, to: text.length - quote.length };
+}
+
+/** The text of a string literal without values in it. @throws NotUnderstood for bytes */
+export function stringLiteral(text: string): string {
+  const { prefix, from, to } = quotingOf(text);
+  if (prefix.includes("b")) throw new NotUnderstood("bytes");
+  const inside = text.slice(from, to);
+  return prefix.includes("r") ? inside : unescaped(inside);
+}
+
+/** The number of a literal, and whether it is a whole one. @throws NotUnderstood for complex and very large ones */
+export function numberLiteral(text: string): { readonly value: number; readonly whole: boolean } {
+  const plain = text.replaceAll("_", "").toLowerCase();
+  if (plain.endsWith("j")) throw new NotUnderstood("a complex number");
+  const whole = /^(?:\d+|0x[0-9a-f]+|0o[0-7]+|0b[01]+)$/.test(plain);
+  const value = Number(plain);
+  if (Number.isNaN(value) || (whole && !Number.isSafeInteger(value)))
+    throw new NotUnderstood("a number that is too large");
+  return { value, whole };
+}
