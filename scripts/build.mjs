@@ -70,7 +70,10 @@ const { output } = await bundle.write({
         name: "util",
         test: /\/src\/(util\/|archive\/layerCompression\.|cli\/(standardStreams|errorText)\.|definitions\/(builderImage|executorNames|hostArchitecture)\.)/,
       },
-      { name: "definitions", test: /\/src\/(definitions|environment|spec)\/|\/node_modules\/(yaml|zod)\// },
+      {
+        name: "definitions",
+        test: /\/src\/((definitions|environment|spec)\/|store\/storeSchemes\.)|\/node_modules\/(yaml|zod)\//,
+      },
       // Verbs' options are checked with it.
       { name: "reference", test: /\/src\/registry\/reference\./ },
       // Each file costs half a millisecond, however small it is.

@@ -63,6 +63,7 @@ export const innerOrders = {
     "sif",
     "doctor",
     "job",
+    "shims",
     "pull",
     "run",
     "test",

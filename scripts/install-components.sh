@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 export DEBIAN_FRONTEND=noninteractive
 packages=(
   docker-registry apache2-utils openssl                                                # registries
-  podman buildah skopeo umoci crun runc conmon golang-github-containers-common uidmap   # images and containers
+  podman buildah skopeo umoci crun runc conmon golang-github-containers-common uidmap charliecloud-runtime   # images and containers
   mmdebstrap binutils patchelf file                                                    # what we compare with
   nginx-light gnupg pigz zstd xz-utils jq                                              # servers, keys, compression
   python3-venv

@@ -1,5 +1,8 @@
 // The import lint: data flows one way through the house (scripts/house.mjs), modules and the folders inside of them that have
 // an order alike. Also refuses import cycles between files, and three things that only one file may do.
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { innerOrders, modules, packageFinder, roomOf, strangers, variableReader } from "./house.mjs";
 import { readImportGraph } from "./importGraph.mjs";
 
@@ -7,6 +10,7 @@ import { readImportGraph } from "./importGraph.mjs";
 const taskReporter = "util/events.ts";
 const reportsTasks = (file) => file === taskReporter || file.startsWith("cli/report/");
 
+const sources = resolve(dirname(fileURLToPath(import.meta.url)), "../src");
 const graph = readImportGraph();
 const problems = [];
 
@@ -62,6 +66,15 @@ function visit(file, path) {
   state.set(file, "done");
 }
 for (const file of graph.keys()) visit(file, []);
+
+/** What is drawn of a module names files that there are. */
+const names = new Set([...graph.keys()].map((file) => file.slice(file.lastIndexOf("/") + 1)));
+for (const page of readdirSync(sources, { recursive: true, encoding: "utf8" })) {
+  if (!page.endsWith("README.md")) continue;
+  for (const [name] of readFileSync(join(sources, page), "utf8").matchAll(/[\w/-]+\.ts\b/g))
+    if (!name.startsWith("test/") && !names.has(name.slice(name.lastIndexOf("/") + 1)))
+      problems.push(`src/${page}: there is no ${name}`);
+}
 
 if (problems.length > 0) {
   console.error(problems.join("\n"));

@@ -10,8 +10,9 @@ from spack.package import *
 
 
 class Spacktainers(Package):
-    """Spacktainers builds container images from signed Spack build caches: it verifies, relocates and strips
-    the packages and puts a small base underneath. It needs no Spack, no daemon and no root."""
+    """Spacktainers builds container images from signed Spack build caches: it verifies,
+    relocates and strips the packages and puts a small base underneath. It needs no Spack,
+    no daemon and no root."""
 
     homepage = "https://www.npmjs.com/package/spacktainers"
     url = "https://registry.npmjs.org/spacktainers/-/spacktainers-{{version}}.tgz"
@@ -24,7 +25,8 @@ class Spacktainers(Package):
     depends_on("npm", type="build")
 
     def install(self, spec, prefix):
-        # Nothing is fetched: the archive has all that it needs. What is optional only matters on clusters.
+        # Nothing is fetched: the archive has all that it needs. What is optional only matters on
+        # clusters.
         npm = which("npm", required=True)
         options = ["--global", "--offline", "--omit=optional", "--ignore-scripts"]
         cache = join_path(self.stage.path, "npm-cache")

@@ -38,7 +38,7 @@ export async function askForJob(defaults: FormDefaults, terminal: FormTerminal):
   const resources: Record<string, string | number> = {};
   try {
     for (const { field, key, question } of resourceFields) {
-      if (defaults.given[field] !== undefined) continue;
+      if (question === undefined || defaults.given[field] !== undefined) continue;
       const usual = defaults.site[field];
       const shown = usual === undefined ? "none" : escapeControlsInLine(String(usual));
       for (;;) {

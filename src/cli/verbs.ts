@@ -28,6 +28,7 @@ import { runVerb } from "./verbs/run.ts";
 import { sbomVerb } from "./verbs/sbom.ts";
 import { schemaVerb } from "./verbs/schema.ts";
 import { shellVerb } from "./verbs/shell.ts";
+import { shimsVerb } from "./verbs/shims.ts";
 import { sifVerb } from "./verbs/sif.ts";
 import { signVerb } from "./verbs/sign.ts";
 import { spackVerb } from "./verbs/spack.ts";
@@ -59,6 +60,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   shell: shellVerb,
   sif: sifVerb,
   job: jobVerb,
+  shims: shimsVerb,
   doctor: doctorVerb,
   unpack: unpackVerb,
   explain: explainVerb,

@@ -1,11 +1,12 @@
 /** What is wrong with the build caches of a `spacktainers.yaml` that no schema can say. */
+import { isStoreScheme, storeSchemes } from "../store/storeSchemes.ts";
 import { type YamlNode, yamlEntry } from "./positionedYaml.ts";
 import type { ProblemList } from "./problems.ts";
 
 /** Keys that belong to s3 caches only. */
 const s3Keys = ["endpoint", "region", "profile", "anonymous"] as const;
-/** Kinds of caches. */
-const cacheSchemes = ["file", "http", "https", "s3", "oci", "oci+http"];
+/** Schemes of registries. */
+const registrySchemes = ["oci", "oci+http"];
 
 /** What the schema cannot say about `caches`: schemes, s3 settings, keys or `unsigned`. */
 export function checkCaches(tree: YamlNode, problems: ProblemList): void {
@@ -15,12 +16,12 @@ export function checkCaches(tree: YamlNode, problems: ProblemList): void {
     const urlNode = item.kind === "map" ? yamlEntry(item, "url")?.value : item;
     if (urlNode?.kind !== "scalar" || typeof urlNode.value !== "string") continue;
     const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(urlNode.value)?.[1]?.toLowerCase();
-    if (scheme !== undefined && !cacheSchemes.includes(scheme))
+    if (scheme !== undefined && !isStoreScheme(scheme) && !registrySchemes.includes(scheme))
       problems.error(
         "CONFIG_INVALID",
         `\`${scheme}:\` is not a kind of cache`,
         urlNode.place,
-        "use file:, http:, https:, s3:, oci: or, for a registry of this machine, oci+http:",
+        `use ${Object.keys(storeSchemes).join(":, ")}:, oci: or, for a registry of this machine, oci+http:`,
       );
     if (item.kind !== "map") {
       problems.error(
@@ -74,7 +75,7 @@ function checkPushing(cache: YamlNode, problems: ProblemList, scheme: string | u
   const pushes = push?.value.kind === "scalar" && push.value.value === true;
   const sign = yamlEntry(cache, "sign");
   const inRegistry = scheme === "oci" || scheme === "oci+http";
-  if (pushes && (scheme === "http" || scheme === "https"))
+  if (pushes && scheme !== undefined && isStoreScheme(scheme) && storeSchemes[scheme] === "read-only")
     problems.error(
       "CONFIG_INVALID",
       "nothing can be pushed to a web server",

@@ -3,8 +3,24 @@
  * library of the schema ({@link ./siteSchema.ts}).
  */
 
-/** Runtimes a site may have; `native` is our own runner. */
-export const siteRuntimes = ["apptainer", "singularity", "sarus", "podman", "docker", "native"] as const;
+/**
+ * Runtimes a site may have. `pyxis`: `srun --container-image`, by enroot; `container-engine`: CSCS' `srun --environment`; `slurm`:
+ * `srun --container`, of a bundle; `native`: our own runner.
+ */
+export const siteRuntimes = [
+  "apptainer",
+  "singularity",
+  "sarus",
+  "podman",
+  "docker",
+  "native",
+  "pyxis",
+  "container-engine",
+  "podman-hpc",
+  "shifter",
+  "charliecloud",
+  "slurm",
+] as const;
 
 /** Rule by which the host's MPI takes the place of the container's. */
 export interface ReplaceMpi {
@@ -50,5 +66,9 @@ export interface SiteConfiguration {
   readonly time?: string | undefined;
   readonly memory?: string | undefined;
   readonly exclusive?: boolean | undefined;
+  readonly "gpus-per-node"?: number | string | undefined;
+  readonly "gpu-driver"?: string | undefined;
+  readonly sbatch?: string | readonly string[] | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly "share-namespaces"?: boolean | undefined;
 }

@@ -116,7 +116,7 @@ export const siteSchema = once(() => {
       image: text
         .optional()
         .describe(
-          "Where images are: a path of SIF files, or a registry reference. `{name}`, `{version}` and `{arch}` stand for the container's.",
+          "Where images are: a path of SIF or squashfs files, or a registry reference. `{name}`, `{version}` and `{arch}` stand for the container's.",
         ),
       modules: oneOrMore(slurmValue).optional().describe("Environment modules to load; one, or a list."),
       prologue: z
@@ -149,11 +149,37 @@ export const siteSchema = once(() => {
         .regex(/^\d+[KMGT]?$/, "must be an amount of memory per node, such as 64G")
         .optional(),
       exclusive: z.boolean().optional(),
+      "gpus-per-node": z
+        .union([
+          count,
+          z
+            .string()
+            .regex(/^(?:[\w.-]+:)?\d+$/, "must be a number of GPUs, such as 4, or with a type: a100:4"),
+        ])
+        .optional()
+        .describe("GPUs on each node, for jobs with `--gpu`; default 1."),
+      "gpu-driver": z
+        .string()
+        .regex(/^\d{1,4}(?:\.\d{1,4}){0,2}$/, 'must be a version such as "535.104.05", in quotes')
+        .optional()
+        .describe("Version of NVIDIA's driver on the nodes."),
+      sbatch: oneOrMore(text)
+        .optional()
+        .describe(
+          "Other options of `sbatch`, such as `hint=nomultithread` or `--gres=nvme:1`: one, or a list. `hetjob` begins another component of a heterogeneous job.",
+        ),
+      annotations: z
+        .record(
+          z.string().regex(/^[\w-]+(?:\.[\w-]+)*$/, "must be a name such as com.hooks.cxi.enabled"),
+          text,
+        )
+        .optional()
+        .describe("With `runtime: container-engine`: annotations, which control its hooks."),
       "share-namespaces": z
         .boolean()
         .optional()
         .describe(
-          "Ranks of a node share a user namespace (`apptainer exec --sharens`), so that they can read one another's memory. For Apptainer without set-user-ID, and for MPI programs only: one that ends before the others have started keeps them from starting.",
+          "Ranks of a node share a user namespace (`apptainer exec --sharens`, `ch-run --join`), so that they can read one another's memory. For Apptainer without set-user-ID and Charliecloud, and for MPI programs only: one that ends before the others have started keeps them from starting.",
         ),
     })
     .describe("A cluster on which containers run.");

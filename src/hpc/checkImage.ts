@@ -2,6 +2,7 @@
 import { compareLibcVersions, newerLibcHint } from "../base/libc.ts";
 import { isAtLeast } from "../spec/microarchitecture.ts";
 import { type ContentOptions, checkContents } from "./checkContents.ts";
+import { checkGpu } from "./checkGpu.ts";
 import { checkRanks, type RankOptions } from "./checkRanks.ts";
 import { checkCache, checkReplacement } from "./checkReplacement.ts";
 import { choosePmi, mainMpi, mpiName, pmiName, servedBy } from "./choosePmi.ts";
@@ -17,6 +18,8 @@ export interface CheckOptions extends ContentOptions, RankOptions {
   readonly mpi?: string | undefined;
   /** The host's MPI takes the place of the container's; default when the site has a rule for it. */
   readonly hostMpi?: boolean | undefined;
+  /** The job is to use graphics processors. */
+  readonly gpu?: boolean | undefined;
   /** What `srun --mpi=list` says here, on a cluster; undefined elsewhere. */
   readonly plugins?: readonly string[] | undefined;
   /** Architectures whose programs run in an emulator there. */
@@ -44,8 +47,9 @@ export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions 
       options,
     ),
     ...(replaced ? checkReplacement(facts, library, site) : []),
-    ...checkCache(facts, library, replaced),
+    ...checkCache(facts, library, replaced && site.runtime !== "podman-hpc" && site.runtime !== "shifter"),
     ...checkEnvironment(facts, site),
+    ...(options.gpu === true ? checkGpu(facts, site.gpuDriver, site.name) : []),
     ...checkContents(facts, site, options),
   ];
 }

@@ -42,13 +42,23 @@ function checkMemory({ runtime, shareNamespaces }: Site, separatesRanks: boolean
   const check = "rank-memory";
   const message =
     "each rank is in a user namespace of its own: ranks of a node cannot read one another's memory (CMA), and large messages take longer";
-  if (runtime === "podman")
+  if (runtime === "charliecloud" && !shareNamespaces)
     return [
       {
         severity: "warning",
         check,
         message,
-        evidence: ["podman run --userns=keep-id"],
+        evidence: ["ch-run without --join"],
+        remedy: "`share-namespaces: true` of the site",
+      },
+    ];
+  if (runtime === "podman" || runtime === "podman-hpc")
+    return [
+      {
+        severity: "warning",
+        check,
+        message,
+        evidence: [`${runtime} run --userns=keep-id`],
         remedy: "`runtime: native`, whose ranks share a namespace, or Apptainer or Sarus",
       },
     ];

@@ -66,6 +66,14 @@ export function checkReplacement(
     else findings.push(ok("mpi-abi", `${rule.soname} can be replaced by the host's`, fileAbi));
   }
   if (family === rule.family) findings.push(...checkVersion(library, rule, site.name));
+  if (site.runtime === "podman-hpc" || site.runtime === "shifter")
+    findings.push({
+      severity: "warning",
+      check: "mpi-search",
+      message: `${site.runtime} brings the host's MPI by LD_LIBRARY_PATH, and programs that Spack built look in their RPATH first: they may load the container's own`,
+      evidence: [`Spack's default: \`config: {shared_linking: {type: rpath}}\``],
+      remedy: "build the packages with `type: runpath`, or leave out --host-mpi",
+    });
   for (const { name, path, version } of facts.bundled) {
     if (rule.notBundled.includes(name))
       findings.push({

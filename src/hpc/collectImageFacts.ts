@@ -164,6 +164,7 @@ export async function collectImageFacts(
       .map((folder) => `${folder}/mpiexec`)
       .find((path) => tree.exists(path)),
     programs: programsOf(tree, lock ?? []),
+    commands: commandsOf(tree, pathOf(env)),
     test: tree.at(testPath)?.type === "file" ? `/${testPath}` : undefined,
   };
 }
@@ -297,4 +298,22 @@ function programsOf(tree: FileTree, packages: readonly PackageFact[]): readonly 
     programs.push({ path: `/${path}`, package: owner.name, interpreter: target.elf?.interpreter });
   }
   return programs.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Folders of a base system. */
+const systemFolder = /^\/(?:usr\/(?:local\/)?)?s?bin$/;
+
+/** Names of what can be executed in the folders of the search path that are not the base system's. */
+function commandsOf(tree: FileTree, folders: readonly string[]): readonly string[] {
+  const own = folders.filter((folder) => !systemFolder.test(folder));
+  const real = new Set(own.flatMap((folder) => tree.resolve(folder)?.path ?? []));
+  const names = new Set<string>();
+  for (const [path, entry] of tree.entries()) {
+    const at = path.lastIndexOf("/");
+    if (entry.type === "directory" || !real.has(path.slice(0, Math.max(at, 0)))) continue;
+    const found = tree.resolve(path);
+    if (found?.entry.type !== "file" && found?.entry.type !== "hardlink") continue;
+    if ((tree.hardLinkTarget(found).entry.mode & 0o111) !== 0) names.add(path.slice(at + 1));
+  }
+  return [...names].sort();
 }

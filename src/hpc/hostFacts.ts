@@ -1,16 +1,21 @@
 /** What this machine has to run containers with. */
 import { constants } from "node:fs";
 import { access, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { architectures } from "../definitions/configuration.ts";
 import { couldShare } from "../run/apptainerSharing.ts";
 import { executionOf } from "../run/emulator.ts";
+import { ownIdentity } from "../run/identity.ts";
 import { machinePlatform } from "../run/machinePlatform.ts";
 import { namespaceAbilities } from "../run/namespaceAbilities.ts";
 import { parseMpiList } from "../slurm/slurm.ts";
 import { processorOf } from "../spec/hostProcessor.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { hostEnvironment } from "../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../util/tool.ts";
+import { checkGpuHost, type GpuFacts } from "./checkGpu.ts";
 import { type Finding, ok } from "./finding.ts";
+import { readGpuFacts } from "./gpuFacts.ts";
 import { hostGlibc } from "./hostGlibc.ts";
 
 /** A container runtime of this machine. */
@@ -40,11 +45,29 @@ export interface HostFacts {
   };
   /** Mounting SIF files without rights of root. */
   readonly squashfuse: { readonly path: string | undefined; readonly fuse: boolean };
+  readonly gpu: GpuFacts;
   /** Undefined: this is no machine of a cluster. */
   readonly slurm:
-    | { readonly version: string; readonly plugins: readonly string[]; readonly trouble: string | undefined }
+    | {
+        readonly version: string;
+        readonly plugins: readonly string[];
+        readonly trouble: string | undefined;
+        /** Runtimes that are options of its `srun`. */
+        readonly containers: readonly SrunRuntime[];
+      }
     | undefined;
 }
+
+/** Runtimes that `srun` itself starts, and the option by which each is known. */
+const srunOptions = {
+  pyxis: "--container-image",
+  "container-engine": "--environment",
+  slurm: "--container",
+} as const;
+export type SrunRuntime = keyof typeof srunOptions;
+
+/** Programs of runtimes, where they are not called like them. */
+const programs: Readonly<Record<string, string>> = { charliecloud: "ch-run" };
 
 /** A question that a working runtime answers, without a container. */
 const questions: Readonly<Record<string, readonly string[]>> = {
@@ -53,6 +76,10 @@ const questions: Readonly<Record<string, readonly string[]>> = {
   sarus: ["images"],
   podman: ["info", "--format", "{{.Host.OCIRuntime.Name}}"],
   docker: ["version", "--format", "{{.Server.Version}}"],
+  "podman-hpc": ["info", "--format", "{{.Host.OCIRuntime.Name}}"],
+  enroot: ["version"],
+  shifter: ["--help"],
+  charliecloud: ["--version"],
 };
 
 /** Looks at this machine; nothing is started but the tools' own questions. */
@@ -77,19 +104,24 @@ export async function readHostFacts(): Promise<HostFacts> {
         () => false,
       ),
     },
+    gpu: await readGpuFacts(),
     slurm: await readSlurm(),
   };
 }
 
 async function readRuntime(name: string): Promise<HostRuntime | undefined> {
-  const path = await findProgram(name);
+  const path = await findProgram(programs[name] ?? name);
   if (path === undefined) return undefined;
-  const said = await runTool([path, "--version"], { timeout: 30_000 });
-  const answer = await runTool([path, ...(questions[name] ?? [])], { timeout: 30_000 });
+  // Shifter says none, and enroot has a command for it.
+  // Charliecloud wants to know who asks.
+  const options = { timeout: 30_000, env: { USER: ownIdentity().name, ...hostEnvironment() } };
+  const said = await runTool([path, name === "enroot" ? "version" : "--version"], options);
+  const answer = await runTool([path, ...(questions[name] ?? [])], options);
   return {
     name,
     path,
-    version: /\d+(?:\.\d+)+\S*/.exec(said.stdout)?.[0]?.replace(/,$/, "") ?? "",
+    version:
+      (name === "shifter" ? undefined : /\d+(?:\.\d+)+\S*/.exec(said.stdout)?.[0]?.replace(/,$/, "")) ?? "",
     trouble: answer.status === 0 ? undefined : lastLine(answer.stderr) || `status ${answer.status}`,
     separatesRanks: name === "apptainer" && process.getuid?.() !== 0 && (await couldShare(path)),
   };
@@ -118,13 +150,28 @@ async function readSlurm(): Promise<HostFacts["slurm"]> {
   if (srun === undefined) return undefined;
   const version = await runTool([srun, "--version"], { timeout: 30_000 });
   const list = await runTool([srun, "--mpi=list"], { timeout: 30_000 });
+  const help = await runTool([srun, "--help"], { timeout: 30_000 });
+  const configuration = hostEnvironment().SLURM_CONF ?? "/etc/slurm/slurm.conf";
+  const hasOci = await access(join(dirname(configuration), "oci.conf")).then(
+    () => true,
+    () => false,
+  );
   // Releases differ in where they print it.
   const plugins = parseMpiList(`${list.stdout}\n${list.stderr}`);
   return {
     version: /\d+(?:\.\d+)+\S*/.exec(version.stdout)?.[0] ?? "",
     plugins,
+    // Every Slurm has the option; what it is to start is in a file beside its configuration.
+    containers: srunContainers(help.stdout).filter((name) => name !== "slurm" || hasOci),
     trouble: plugins.length > 0 ? undefined : lastLine(list.stderr) || "srun --mpi=list names no plug-in",
   };
+}
+
+/** The runtimes that `srun --help` names options of. */
+export function srunContainers(help: string): readonly SrunRuntime[] {
+  return (Object.keys(srunOptions) as SrunRuntime[]).filter((name) =>
+    new RegExp(`^\\s+(?:-\\w, )?${srunOptions[name]}(?:=|\\s|$)`, "m").test(help),
+  );
 }
 
 /** What the facts mean for somebody who wants to run containers here. */
@@ -193,6 +240,9 @@ export function checkHost(facts: HostFacts): readonly Finding[] {
             evidence: [facts.slurm.trouble],
           },
     );
+  for (const name of facts.slurm?.containers ?? [])
+    findings.push(ok("runtime", `srun has ${srunOptions[name]}: \`runtime: ${name}\` of a site`));
+  findings.push(...checkGpuHost(facts.gpu));
   if (facts.processor !== undefined) findings.push(ok("processor", `the processor is ${facts.processor}`));
   for (const one of facts.emulated) findings.push(ok("emulator", `programs for ${one} run in an emulator`));
   if (facts.glibc !== undefined) findings.push(ok("glibc", `the machine has glibc ${facts.glibc}`));

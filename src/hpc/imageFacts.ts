@@ -45,6 +45,8 @@ export interface ImageFacts extends ContentFacts {
   readonly mpiexec: string | undefined;
   /** Programs of those that were asked for, in `bin` of their prefixes. */
   readonly programs: readonly ProgramFact[];
+  /** Names of the programs on the search path that are not the base system's: of a view, mostly. */
+  readonly commands: readonly string[];
   /** The script of `%test` of a definition file. */
   readonly test: string | undefined;
 }

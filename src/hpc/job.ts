@@ -1,5 +1,6 @@
 /** A job: a program of a container, on so many processors of a site. */
 import type { PmiChoice } from "./choosePmi.ts";
+import type { SbatchOption } from "./sbatchOptions.ts";
 import type { JobResources, SiteRuntime } from "./site.ts";
 
 /** A directory or file the container sees. `$NAME` in either path is filled in where the job runs. */
@@ -21,6 +22,8 @@ export interface Job {
   readonly plainHttp: boolean;
   readonly command: readonly string[];
   readonly resources: JobResources;
+  /** Other options of `sbatch`; what follows `hetjob` is of another component, which runs the same program. */
+  readonly sbatch: readonly SbatchOption[];
   readonly pmi: PmiChoice;
   /** The host's MPI takes the place of the container's. */
   readonly hostMpi: boolean;
@@ -35,6 +38,20 @@ export interface Job {
   readonly prologue: readonly string[];
   /** As the site has it. */
   readonly shareNamespaces: boolean;
+  /** As the site has them, for the Container Engine. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Started by somebody at a terminal, or in a pipe: standard input is the program's, and so is the terminal. Default no. */
+  readonly interactive?: boolean;
   /** File for what the job says, as `sbatch --output` takes it. */
   readonly log: string | undefined;
+}
+
+/** Names of all variables that the program is to have. */
+export function jobVariables(job: Job): readonly string[] {
+  return [...new Set([...Object.keys(job.environment), ...job.inherited])];
+}
+
+/** Names of those whose values the script says. */
+export function givenVariables(job: Job): readonly string[] {
+  return Object.keys(job.environment).filter((name) => !job.inherited.includes(name));
 }

@@ -1,10 +1,34 @@
 /** Command lines by which each runtime brings an image from a registry to this machine. */
-import { formatReference, parseReference } from "../registry/reference.ts";
+
+import { dockerHub, formatReference, parseReference } from "../registry/reference.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { enrootReference } from "./runtimes/enrootImage.ts";
 
 /** Runtimes that pull by themselves, the one clusters prefer first. */
-export const pullRuntimes = ["sarus", "apptainer", "singularity", "podman", "docker"] as const;
+export const pullRuntimes = [
+  "sarus",
+  "apptainer",
+  "singularity",
+  "podman-hpc",
+  "podman",
+  "docker",
+  "enroot",
+  "shifter",
+  "charliecloud",
+] as const;
 export type PullRuntime = (typeof pullRuntimes)[number];
+
+/** The program of each that pulls, where it is not called like the runtime. */
+export const pullPrograms: Readonly<Partial<Record<PullRuntime, string>>> = {
+  shifter: "shifterimg",
+  charliecloud: "ch-image",
+};
+
+/** The end of the name of the file that a runtime writes; undefined: it keeps images in a store of its own. */
+export function pulledEnding(runtime: PullRuntime): ".sif" | ".sqsh" | undefined {
+  if (runtime === "apptainer" || runtime === "singularity") return ".sif";
+  return runtime === "enroot" ? ".sqsh" : undefined;
+}
 
 /** Name and password for a registry. */
 export interface RegistryCredentials {
@@ -18,7 +42,7 @@ export interface PullTask {
   readonly transport: "docker" | "oras";
   /** `host/path:tag`, without a scheme. */
   readonly reference: string;
-  /** Apptainer and Singularity: the SIF file to write. */
+  /** The file to write, for those that write one: see {@link pulledEnding}. */
   readonly file: string;
   /** Overwrite it. */
   readonly force: boolean;
@@ -82,6 +106,59 @@ export function pullCommand(runtime: PullRuntime, program: string, task: PullTas
             },
     };
   }
+  if (runtime === "enroot") {
+    return {
+      ...none,
+      // It writes over no file: who may overwrite removes it before.
+      argv: [
+        program,
+        "import",
+        "--output",
+        task.file,
+        `docker://${credentials === undefined ? "" : `${credentials.username}@`}${enrootReference(reference)}`,
+      ],
+      env: plainHttp ? { ENROOT_ALLOW_HTTP: "y" } : {},
+      secretFile:
+        credentials === undefined
+          ? undefined
+          : {
+              name: ".credentials",
+              text: netrcLines(registryHost(reference), credentials),
+              variable: "ENROOT_CONFIG_PATH",
+              names: "directory",
+            },
+    };
+  }
+  if (runtime === "shifter") {
+    if (plainHttp)
+      throw cannot(
+        "Shifter",
+        "has no option for a registry without TLS",
+        "its gateway's configuration names registries",
+      );
+    if (credentials !== undefined)
+      throw cannot(
+        "Shifter",
+        "asks for a password itself",
+        `\`shifterimg login ${registryHost(reference)}\`, then pull without credentials of ours`,
+      );
+    return { ...none, argv: [program, "pull", `docker:${reference}`] };
+  }
+  if (runtime === "charliecloud")
+    return {
+      ...none,
+      argv: [
+        program,
+        ...(plainHttp ? ["--tls-no-verify"] : []),
+        "pull",
+        ...(credentials === undefined ? [] : ["--auth"]),
+        reference,
+      ],
+      env:
+        credentials === undefined
+          ? {}
+          : { CH_IMAGE_USERNAME: credentials.username, CH_IMAGE_PASSWORD: credentials.password },
+    };
   if (runtime === "sarus") {
     if (plainHttp)
       throw new SpacktainersError("NOT_SUPPORTED", "Sarus has no option for a registry without TLS", {
@@ -95,7 +172,7 @@ export function pullCommand(runtime: PullRuntime, program: string, task: PullTas
     };
   }
   const auth = credentials === undefined ? undefined : authFile(reference, credentials);
-  if (runtime === "podman")
+  if (runtime === "podman" || runtime === "podman-hpc")
     return {
       ...none,
       argv: [program, "pull", ...(plainHttp ? ["--tls-verify=false"] : []), reference],
@@ -113,6 +190,27 @@ export function pullCommand(runtime: PullRuntime, program: string, task: PullTas
         ? undefined
         : { name: "config.json", text: auth, variable: "DOCKER_CONFIG", names: "directory" },
   };
+}
+
+function cannot(who: string, what: string, hint: string): SpacktainersError {
+  return new SpacktainersError("NOT_SUPPORTED", `${who} ${what}`, { hint });
+}
+
+/**
+ * Lines of a netrc file, as enroot reads it: words between blanks, hosts without their ports. It looks at them for a user that is named.
+ * @throws SpacktainersError NOT_SUPPORTED: a password that cannot stand there
+ */
+function netrcLines(host: string, { username, password }: RegistryCredentials): string {
+  // A dollar sign at the beginning would be a variable's name.
+  if (!/^[\w.$-]+$/.test(username) || /[\s#"'\\]/.test(password) || password.startsWith("$"))
+    throw cannot(
+      "enroot",
+      "cannot be given a user or password with blanks or quotes in it",
+      "write them into enroot's .credentials by hand",
+    );
+  // Docker Hub asks for them elsewhere.
+  const hosts = host === dockerHub ? ["registry-1.docker.io", "auth.docker.io"] : [host.replace(/:\d+$/, "")];
+  return hosts.map((one) => `machine ${one} login ${username} password ${password}\n`).join("");
 }
 
 /** Credentials in the form of Docker's configuration, which Podman reads too (containers-auth.json(5)). */

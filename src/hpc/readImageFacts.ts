@@ -11,7 +11,7 @@ import { collectImageFacts } from "./collectImageFacts.ts";
 import type { ImageFacts } from "./imageFacts.ts";
 
 /** Raised when reading an image gives other facts. */
-const factsVersion = 4;
+const factsVersion = 5;
 
 /** How to read. */
 export interface ImageFactsContext {

@@ -16,9 +16,10 @@ export interface ResourceField {
     | "tasks-per-node"
     | "cpus-per-task"
     | "time"
-    | "memory";
-  /** What a form asks. */
-  readonly question: string;
+    | "memory"
+    | "gpus-per-node";
+  /** What a form asks; undefined: it does not ask. */
+  readonly question: string | undefined;
 }
 
 /** In the order a form asks. */
@@ -32,6 +33,7 @@ export const resourceFields: readonly ResourceField[] = [
   { field: "cpusPerTask", key: "cpus-per-task", question: "Processors for each task" },
   { field: "time", key: "time", question: "Time limit (hh:mm:ss)" },
   { field: "memory", key: "memory", question: "Memory on each node (such as 64G)" },
+  { field: "gpusPerNode", key: "gpus-per-node", question: undefined },
 ];
 
 const numeric: ReadonlySet<string> = new Set(["nodes", "tasks-per-node", "cpus-per-task"]);

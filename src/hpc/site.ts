@@ -4,6 +4,7 @@ import type { Configuration } from "../definitions/configuration.ts";
 import { didYouMean } from "../definitions/nearest.ts";
 import type { SiteConfiguration, siteRuntimes } from "../definitions/siteConfiguration.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { parseSbatchOption, type SbatchOption } from "./sbatchOptions.ts";
 import type { VersionBounds } from "./versionBounds.ts";
 import { parseVersionBounds } from "./versionBounds.ts";
 
@@ -22,6 +23,8 @@ export interface JobResources {
   readonly time?: string | undefined;
   readonly memory?: string | undefined;
   readonly exclusive?: boolean | undefined;
+  /** As Slurm takes it: a number, or a type and a number. */
+  readonly gpusPerNode?: string | undefined;
 }
 
 /** Rule by which the host's MPI takes the place of the container's. */
@@ -61,9 +64,23 @@ export interface Site {
   readonly shareNamespaces: boolean;
   readonly environment: Readonly<Record<string, string>>;
   readonly resources: JobResources;
+  /** Other options of `sbatch`. */
+  readonly sbatch: readonly SbatchOption[];
+  /** Version of NVIDIA's driver on the nodes. */
+  readonly gpuDriver: string | undefined;
+  /** Annotations for the Container Engine. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** Fills in the defaults of a site as it is written. */
+/** Whether a runtime has a way to let the host's MPI take the place of the container's. */
+export function replacesMpi(runtime: SiteRuntime): boolean {
+  return runtime === "sarus" || runtime === "podman-hpc" || runtime === "shifter";
+}
+
+/**
+ * Fills in the defaults of a site as it is written.
+ * @throws SpacktainersError USAGE: an option of `sbatch` that cannot be one, which `siteProblems` finds before
+ */
 export function completeSite(name: string, site: SiteConfiguration): Site {
   const rule = site["replace-mpi"];
   return {
@@ -105,7 +122,11 @@ export function completeSite(name: string, site: SiteConfiguration): Site {
       time: site.time,
       memory: site.memory,
       exclusive: site.exclusive,
+      gpusPerNode: site["gpus-per-node"] === undefined ? undefined : String(site["gpus-per-node"]),
     },
+    sbatch: asList(site.sbatch).map(parseSbatchOption),
+    gpuDriver: site["gpu-driver"],
+    annotations: site.annotations ?? {},
   };
 }
 

@@ -5,9 +5,10 @@ import { parseBind } from "../run/containerProcess.ts";
 import { microarchitecture } from "../spec/microarchitecture.ts";
 import { microarchitectures } from "../spec/microarchitectures.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
+import { isSeparator, jobOptions, parseSbatchOption, type SbatchOption } from "./sbatchOptions.ts";
 
 /**
- * What the schema cannot say about a site: names of processors, and binds.
+ * What the schema cannot say about a site: names of processors, binds, options of `sbatch`, keys that only some runtimes have.
  * @param placeOf where a value stands, by its path in the site
  */
 export function siteProblems(
@@ -37,5 +38,27 @@ export function siteProblems(
       const { message } = asSpacktainersError(error);
       problems.push(new SpacktainersError("CONFIG_INVALID", message, { place: placeOf(["binds", at]) }));
     }
+  const before: SbatchOption[] = [];
+  for (const [at, option] of asList(site.sbatch).entries())
+    try {
+      const parsed = parseSbatchOption(option);
+      // What follows `hetjob` may be called like an option of the job's own.
+      if (!before.some(isSeparator)) jobOptions([parsed], []);
+      before.push(parsed);
+    } catch (error) {
+      const { message, hint } = asSpacktainersError(error);
+      problems.push(
+        new SpacktainersError("CONFIG_INVALID", message, {
+          place: placeOf(["sbatch", at]),
+          ...(hint === undefined ? {} : { hint }),
+        }),
+      );
+    }
+  if (site.annotations !== undefined && site.runtime !== "container-engine")
+    problems.push(
+      new SpacktainersError("CONFIG_INVALID", "only `runtime: container-engine` has annotations", {
+        place: placeOf(["annotations"]),
+      }),
+    );
   return problems;
 }

@@ -5,7 +5,7 @@ import type { PushBasesCommand } from "../commands/base/pushBases.ts";
 import type { CheckRequest } from "../commands/check/checkDefinitions.ts";
 import type { DiffRequest } from "../commands/diff/diffImages.ts";
 import type { DockerfileCommand } from "../commands/dockerfile/writeDockerfile.ts";
-import type { ExamineRequest } from "../commands/doctor/examine.ts";
+import type { ExamineRequest } from "../commands/doctor/examineImages.ts";
 import type { InitRequest } from "../commands/init/initRepository.ts";
 import type { LockRequest } from "../commands/lock/lockContainers.ts";
 import type { MigrateRequest } from "../commands/migrate/migrateSource.ts";
@@ -16,6 +16,7 @@ import type { RebaseRequest } from "../commands/rebase/rebaseImages.ts";
 import type { ReproduceRequest } from "../commands/reproduce/reproduceImage.ts";
 import type { BillRequest } from "../commands/sbom/billOfMaterials.ts";
 import type { SignCommand, VerifyCommand } from "../commands/sign/signImages.ts";
+import type { StorageRequest } from "../commands/storage/tidyStorage.ts";
 import type { TestRequest } from "../commands/test/testContainers.ts";
 import type { UnpackRequest } from "../commands/unpack/unpackEnvironment.ts";
 import { hostArchitecture } from "../definitions/hostArchitecture.ts";
@@ -125,9 +126,9 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
       }),
     doctor: (given = {}) =>
       work(given, async (session) => {
-        const { examine } = await import("../commands/doctor/examine.ts");
+        const { examineImages } = await import("../commands/doctor/examineImages.ts");
         const usual = { subjects: [], arch: undefined, resources: {}, mpi: undefined, hostMpi: undefined };
-        return examine(complete<ExamineRequest>(session, usual, given));
+        return examineImages(complete<ExamineRequest>(session, usual, given));
       }),
     init: (given = {}) =>
       work(given, async (session) => {
@@ -252,6 +253,12 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
           annotations: {},
         };
         return signImages(complete<SignCommand, "image">(session, usual, given));
+      }),
+    storage: (given = {}) =>
+      work(given, async (session) => {
+        const { tidyStorage } = await import("../commands/storage/tidyStorage.ts");
+        const usual = { parts: [], unusedDays: undefined, remove: false };
+        return tidyStorage(complete<StorageRequest>(session, usual, given));
       }),
     test: (given = {}) =>
       work(given, async (session) => {

@@ -1,14 +1,17 @@
 import type { JobRequest } from "../commands/job/makeJob.ts";
 import type { JobRun } from "../commands/job/runJob.ts";
 import type { RunRequest } from "../commands/run/runContainer.ts";
+import type { ShimsRequest } from "../commands/shims/writeShims.ts";
 import type { ShellRequest } from "../commands/spack/openBuildShell.ts";
 import type { SpackRequest } from "../commands/spack/runRepositorySpack.ts";
 import { complete, type Given } from "./requests.ts";
 import type { Spacktainers } from "./spacktainers.ts";
 import type { DoWork } from "./work.ts";
 
-/** The verbs that start programs: `exec`, `job`, `run`, `shell` and `spack`, of one session. */
-export function runMethods(work: DoWork): Pick<Spacktainers, "exec" | "job" | "run" | "shell" | "spack"> {
+/** The verbs that start programs, and those that say how: `exec`, `job`, `run`, `shell`, `shims` and `spack`, of one session. */
+export function runMethods(
+  work: DoWork,
+): Pick<Spacktainers, "exec" | "job" | "run" | "shell" | "shims" | "spack"> {
   const runImage = (given: Given<RunRequest, "image">, entrypoint: RunRequest["entrypoint"]) =>
     work(given, async (session) => {
       const { runContainer } = await import("../commands/run/runContainer.ts");
@@ -42,6 +45,7 @@ export function runMethods(work: DoWork): Pick<Spacktainers, "exec" | "job" | "r
         hostMpi: undefined,
         gpu: undefined,
         log: undefined,
+        sbatch: [],
       };
       return makeJob(complete<JobRequest, "image" | "site" | "command">(session, usual, given));
     });
@@ -50,6 +54,23 @@ export function runMethods(work: DoWork): Pick<Spacktainers, "exec" | "job" | "r
       const { runJob } = await import("../commands/job/runJob.ts");
       const usual = { cancelOnInterrupt: false, output: () => {} };
       return runJob(complete<JobRun, "script">(session, usual, given));
+    });
+  const shims = (given: Given<ShimsRequest, "image" | "into">) =>
+    work(given, async (session) => {
+      const { writeShims } = await import("../commands/shims/writeShims.ts");
+      const usual = {
+        arch: undefined,
+        lmod: false,
+        site: undefined,
+        runtime: undefined,
+        location: undefined,
+        programs: [],
+        rootsOnly: false,
+        binds: [],
+        env: [],
+        gpu: undefined,
+      };
+      return writeShims(complete<ShimsRequest, "image" | "into">(session, usual, given));
     });
   const tools = { caches: [], trust: [], begin: () => {} };
   const spack = (given: Given<SpackRequest, "args">) =>
@@ -69,6 +90,7 @@ export function runMethods(work: DoWork): Pick<Spacktainers, "exec" | "job" | "r
     job: Object.assign(job, { run: submit }),
     run: (given) => runImage(given, "image"),
     shell: (given) => runImage(given, "shell"),
+    shims,
     spack: Object.assign(spack, { shell: buildShell }),
   };
 }

@@ -8,7 +8,7 @@ import type { CompileResult } from "../commands/build/compileContainers.ts";
 import type { CheckRequest, CheckResult } from "../commands/check/checkDefinitions.ts";
 import type { DiffRequest } from "../commands/diff/diffImages.ts";
 import type { DockerfileCommand, WrittenDockerfile } from "../commands/dockerfile/writeDockerfile.ts";
-import type { Examined, ExamineRequest } from "../commands/doctor/examine.ts";
+import type { Examined, ExamineRequest } from "../commands/doctor/examineImages.ts";
 import type { AffectedContainers } from "../commands/explain/affectedContainers.ts";
 import type { ExplainRequest } from "../commands/explain/explainedContainer.ts";
 import type { ContainerExplanation } from "../commands/explain/explainPackages.ts";
@@ -29,9 +29,11 @@ import type { RebaseOutcome, RebaseRequest } from "../commands/rebase/rebaseImag
 import type { ReproduceRequest, ReproduceResult } from "../commands/reproduce/reproduceImage.ts";
 import type { RunRequest } from "../commands/run/runContainer.ts";
 import type { BillOfMaterials, BillRequest } from "../commands/sbom/billOfMaterials.ts";
+import type { ShimsRequest, WrittenShims } from "../commands/shims/writeShims.ts";
 import type { SignCommand, SignedImage, VerifyCommand } from "../commands/sign/signImages.ts";
 import type { ShellRequest } from "../commands/spack/openBuildShell.ts";
 import type { SpackRequest } from "../commands/spack/runRepositorySpack.ts";
+import type { Storage, StorageRequest } from "../commands/storage/tidyStorage.ts";
 import type { TestedContainers, TestRequest } from "../commands/test/testContainers.ts";
 import type { UnpackedEnvironment, UnpackRequest } from "../commands/unpack/unpackEnvironment.ts";
 import type { VersionFacts } from "../commands/version/versionFacts.ts";
@@ -158,6 +160,8 @@ export interface Spacktainers {
   sbom(request: Given<BillRequest, "image">): Promise<BillOfMaterials>;
   /** An interactive shell in an image; gives its exit status. It has the process's standard streams. */
   shell(request: Given<RunRequest, "image">): Promise<number>;
+  /** Wrapper scripts and a module file for an image's programs, in a folder. */
+  shims(request: Given<ShimsRequest, "image" | "into">): Promise<WrittenShims>;
   /** An image as a SIF or squashfs file, and what is in one. */
   readonly sif: SifMethods;
   /** Signs a published image. */
@@ -168,6 +172,8 @@ export interface Spacktainers {
     /** A shell where building a package of a container failed: `build --shell`. */
     shell(request: Given<ShellRequest, "container" | "package">): Promise<number>;
   };
+  /** What is kept on this machine, part by part; with `unusedDays` and `remove`, what nobody used for so long is removed. */
+  storage(request?: Given<StorageRequest>): Promise<Storage>;
   /** Runs the tests of containers. */
   test(request?: Given<TestRequest>): Promise<TestedContainers>;
   /** A container's environment as plain files; `path` is a container's name or folder. */

@@ -23,7 +23,7 @@ import { mountOption } from "./mountOption.ts";
 import type { ContainerProcess, GpuKind } from "./types.ts";
 
 /** Engines of this kind take nearly the same commands. */
-export type EngineName = "podman" | "docker";
+export type EngineName = "podman" | "podman-hpc" | "docker";
 
 /** How to import. */
 export interface ImportContext {
@@ -58,6 +58,7 @@ export async function importImage(
       stopIfAborted(signal);
       if (failed !== undefined)
         throw new SpacktainersError("PROCESS_FAILED", `${engine} cannot import the image: ${failed}`);
+      if (engine === "podman-hpc") await migrate(name, context);
     });
   await madeOnce(
     {
@@ -71,6 +72,17 @@ export async function importImage(
     context,
   );
   return name;
+}
+
+/** Lets podman-hpc put an image where the nodes see it. */
+async function migrate(name: string, { program, signal }: ImportContext): Promise<void> {
+  const moved = await runTool([program, "migrate", name], signal === undefined ? {} : { signal });
+  stopIfAborted(signal);
+  if (moved.status !== 0)
+    throw new SpacktainersError(
+      "PROCESS_FAILED",
+      `podman-hpc cannot migrate the image: ${lastLine(moved.stderr) || `status ${moved.status}`}`,
+    );
 }
 
 /**
@@ -162,11 +174,11 @@ export async function engineInvocation(
   options.push(!ranks && (engine === "docker" || (await hasInit())) ? "--init" : "--pid=host");
   options.push(...(container.launch?.devices ?? []).map((path) => `--device=${path}`));
   options.push(...gpuOptions(engine, container.gpu));
-  options.push(...(await engineUserOptions(await engineBehind(engine, program), program, container)));
+  options.push(...(await engineUserOptions(await behind(engine, program), program, container)));
   if (container.readOnly)
     options.push("--read-only", ...(engine === "docker" ? ["--tmpfs=/tmp", "--tmpfs=/run"] : []));
   // SELinux would otherwise keep the container from our files.
-  if (engine === "podman" && container.binds.length > 0) options.push("--security-opt=label=disable");
+  if (engine !== "docker" && container.binds.length > 0) options.push("--security-opt=label=disable");
   options.push(...container.binds.map((bind) => `--mount=${mountOption(bind, "target", "readonly")}`));
   const env: NodeJS.ProcessEnv = { ...hostEnvironment() };
   const lines: string[] = [];
@@ -203,9 +215,18 @@ export async function engineInvocation(
  */
 function gpuOptions(engine: EngineName, gpu: GpuKind | undefined): readonly string[] {
   if (gpu === undefined) return [];
+  if (engine === "podman-hpc") {
+    if (gpu === "nvidia") return ["--gpu"];
+    throw new SpacktainersError("NOT_SUPPORTED", "podman-hpc knows the drivers of NVIDIA only");
+  }
   if (gpu === "nvidia") return engine === "podman" ? ["--device=nvidia.com/gpu=all"] : ["--gpus=all"];
   const group = engine === "podman" ? "keep-groups" : "video";
   return ["--device=/dev/kfd", "--device=/dev/dri", `--group-add=${group}`];
+}
+
+/** What makes users: Podman, behind its wrapper too. */
+async function behind(engine: EngineName, program: string): Promise<"podman" | "docker"> {
+  return engine === "podman-hpc" ? "podman" : engineBehind(engine, program);
 }
 
 /** Ranks in several containers on one machine talk through its shared memory, and 64 MB of their own would not do for many. */
@@ -238,7 +259,7 @@ export async function engineTrouble(
   image: string,
   container: ContainerProcess,
 ): Promise<string | undefined> {
-  const user = await engineUserOptions(await engineBehind(engine, program), program, container);
+  const user = await engineUserOptions(await behind(engine, program), program, container);
   const options = ["--rm", "--network=host", ...(await sharedMemory()), ...user, "--entrypoint=/bin/sh"];
   const result = await runTool([program, "run", ...options, image, "-c", ":"], { timeout: 60_000 });
   // 127: everything was set up, the image just has no shell.

@@ -1,19 +1,21 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ImageConfig } from "../archive/oci/types.ts";
 import type { Image } from "../image/image.ts";
-import { temporaryPath } from "../util/atomicFile.ts";
+import { temporaryPath, writeFileAtomically } from "../util/atomicFile.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { ignoreEvents } from "../util/events.ts";
 import { usableCacheHome } from "../util/expectWritable.ts";
 import { type ProcessReplacer, processReplacer } from "../util/replaceProcess.ts";
 import { shellLine } from "../util/shellQuote.ts";
-import { findProgram } from "../util/tool.ts";
+import { findProgram, runTool } from "../util/tool.ts";
 import { apptainerInvocation } from "./apptainer.ts";
 import { apptainerSharing, type Sharing } from "./apptainerSharing.ts";
+import { charliecloudInvocation } from "./charliecloud.ts";
 import { containerProcess } from "./containerProcess.ts";
 import { executionOf } from "./emulator.ts";
 import { engineInvocation, importImage } from "./engine.ts";
+import { enrootInvocation, enrootScript } from "./enroot.ts";
 import { type Invocation, refuseHostMpi } from "./invocation.ts";
 import { machinePlatform } from "./machinePlatform.ts";
 import { namespaceAbilities } from "./namespaceAbilities.ts";
@@ -31,7 +33,7 @@ import { lookUp } from "./rootView.ts";
 import { troubleWith } from "./runtimeTrial.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
-import type { Bind, RunOptions, RuntimeName } from "./types.ts";
+import type { Bind, RunOptions, RuntimeName, TriedRuntime } from "./types.ts";
 
 /**
  * Runs a program in an image, with this process's standard input, output and error, until it ends.
@@ -84,7 +86,7 @@ async function emulatorBinds({ architecture }: ImageConfig, { place }: Image): P
 }
 
 /** Runtimes to try, in order: those that can do at all what is asked for. Images of Apptainer's own are for it first. */
-function runtimesFor({ image, container }: PreparedRun): readonly Exclude<RuntimeName, "namespace">[] {
+function runtimesFor({ image, container }: PreparedRun): readonly TriedRuntime[] {
   if (container.hostMpi) return ["sarus"];
   // Docker's daemon starts containers, and cannot hand on a socket of this process.
   const docker = container.launch?.descriptor === undefined ? (["docker"] as const) : [];
@@ -98,7 +100,7 @@ function runtimesFor({ image, container }: PreparedRun): readonly Exclude<Runtim
 
 async function programOf(name: RuntimeName): Promise<string> {
   if (name === "namespace") return "";
-  const program = await findProgram(name);
+  const program = await findProgram(name === "charliecloud" ? "ch-run" : name);
   if (program === undefined)
     throw new SpacktainersError("RUNTIME_MISSING", `${name} is not installed here`, {
       hint: "leave out --with to use what is installed",
@@ -177,6 +179,26 @@ async function invocationFor(
       await loadIntoSarus(await ociImage(run), importContext(program, run)),
       run.container,
     );
+  if ((name === "charliecloud" || name === "enroot") && run.image.apptainerPath !== undefined)
+    throw new SpacktainersError("NOT_SUPPORTED", `${name} does not run files of Apptainer's`, {
+      place: { file: run.image.apptainerPath },
+      hint: "name the container image they were made of",
+    });
+  if (name === "charliecloud") {
+    const help = await runTool([program, "--help"], { timeout: 30_000 });
+    return charliecloudInvocation(
+      program,
+      await apptainerRoot(run),
+      run.container,
+      /--write-fake/.test(help.stdout),
+    );
+  }
+  if (name === "enroot") {
+    const script = join(run.cache, "run", "enroot.rc");
+    await mkdir(dirname(script), { recursive: true });
+    await writeFileAtomically(script, enrootScript);
+    return enrootInvocation(program, await apptainerRoot(run), script, run.container);
+  }
   const imported = await importImage(name, await ociImage(run), importContext(program, run));
   return engineInvocation(name, program, imported, run.container, async (text) => {
     const folder = join(run.cache, "run");

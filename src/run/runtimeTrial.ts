@@ -17,7 +17,7 @@ import {
   type PreparedRun,
 } from "./preparedRun.ts";
 import { loadIntoSarus } from "./sarus.ts";
-import type { RuntimeName } from "./types.ts";
+import type { TriedRuntime } from "./types.ts";
 
 /** A refusal is not asked about again for this long, in milliseconds: somebody may repair the installation. */
 const refusalLifetime = 60 * 60_000;
@@ -37,7 +37,7 @@ const settings = [
  * @throws SpacktainersError INTERRUPTED
  */
 export async function troubleWith(
-  name: Exclude<RuntimeName, "namespace">,
+  name: TriedRuntime,
   program: string,
   run: PreparedRun,
 ): Promise<string | undefined> {
@@ -89,7 +89,7 @@ async function knownAnswer(path: string): Promise<string | undefined> {
 }
 
 async function askRuntime(
-  name: Exclude<RuntimeName, "namespace">,
+  name: TriedRuntime,
   program: string,
   run: PreparedRun,
 ): Promise<string | undefined> {

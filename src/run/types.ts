@@ -3,8 +3,12 @@ import type { Image } from "../image/image.ts";
 import type { EmitEvent } from "../util/events.ts";
 import type { Identity } from "./identity.ts";
 
-/** The runtimes we know, in the order `auto` tries them. */
-export const runtimeNames = ["podman", "docker", "apptainer", "singularity", "sarus", "namespace"] as const;
+/** The runtimes that `auto` tries before our own, in its order. */
+export const triedRuntimes = ["podman", "docker", "apptainer", "singularity", "sarus"] as const;
+export type TriedRuntime = (typeof triedRuntimes)[number];
+
+/** The runtimes we know; those between are for who asks for them by name. */
+export const runtimeNames = [...triedRuntimes, "podman-hpc", "enroot", "charliecloud", "namespace"] as const;
 
 /** `namespace` is our own runner: an unprivileged user namespace, no other program than util-linux needed. */
 export type RuntimeName = (typeof runtimeNames)[number];

@@ -4,6 +4,14 @@ import { openFileStore } from "./fileStore.ts";
 import { openHttpStore } from "./httpStore.ts";
 import { openS3Store } from "./s3Store.ts";
 import type { Store, StoreOptions, StoreSource } from "./store.ts";
+import { isStoreScheme, type StoreScheme, storeSchemes } from "./storeSchemes.ts";
+
+const stores: Readonly<Record<StoreScheme, (source: StoreSource, options: StoreOptions) => Store>> = {
+  file: ({ url }, options) => openFileStore(url, options),
+  http: ({ url }, options) => openHttpStore(url, options),
+  https: ({ url }, options) => openHttpStore(url, options),
+  s3: openS3Store,
+};
 
 /**
  * The store that a URL names. Opens nothing: the first read does.
@@ -11,15 +19,15 @@ import type { Store, StoreOptions, StoreSource } from "./store.ts";
  * @throws NOT_SUPPORTED for schemes that have no store, CACHE_UNAVAILABLE for a malformed URL
  */
 export function openStore(source: StoreSource, options: StoreOptions): Store {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(source.url)?.[1]?.toLowerCase();
-  if (scheme === undefined || scheme === "file") return openFileStore(source.url, options);
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(source.url)?.[1]?.toLowerCase() ?? "file";
+  if (scheme === "file") return stores.file(source, options);
   const place = { url: redactUrl(source.url) };
   if (!URL.canParse(source.url))
     throw new SpacktainersError("CACHE_UNAVAILABLE", "the URL is malformed", { place });
-  if (scheme === "http" || scheme === "https") return openHttpStore(source.url, options);
-  if (scheme === "s3") return openS3Store(source, options);
+  if (isStoreScheme(scheme)) return stores[scheme](source, options);
+  const known = Object.keys(storeSchemes).map((each) => `${each}:`);
   throw new SpacktainersError("NOT_SUPPORTED", `${scheme}: URLs are not supported here`, {
     place,
-    hint: "use a path, or a file:, http:, https: or s3: URL",
+    hint: `use a path, or a ${known.slice(0, -1).join(", ")} or ${known.at(-1)} URL`,
   });
 }

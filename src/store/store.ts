@@ -71,7 +71,8 @@ export interface FileSource {
  * Errors are NETWORK, ACCESS_DENIED, NOT_FOUND and IO, with the place; CACHE_UNAVAILABLE where the store itself is not there.
  */
 export interface Store extends FileSource {
-  readonly kind: "file" | "http" | "s3";
+  /** What kind of place it is; `file`: folders of this machine, where paths are names of files. */
+  readonly kind: string;
   /** The root without credentials, no slash at the end: for messages, and to tell stores apart. */
   readonly url: string;
   /** Identifies root and endpoint; keeps what is remembered locally of one store apart from another's. */

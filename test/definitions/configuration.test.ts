@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { defaultConfiguration, readConfiguration } from "../../src/definitions/configuration.ts";
 import { configurationJsonSchema } from "../../src/definitions/jsonSchema.ts";
+import { storeSchemes } from "../../src/store/storeSchemes.ts";
 
 const read = (text: string) => readConfiguration(text, "/repo/spacktainers.yaml");
 const problemsOf = (text: string) =>
@@ -198,7 +199,7 @@ linkage: { allow-unresolved: [libcuda.so.1] }
     ).toEqual([
       "2:5 this cache has neither keys to trust nor `unsigned: true` | add `trust:` with the files of the public keys that sign it",
       "3:5 this cache has neither keys to trust nor `unsigned: true` | write { url: https://cache.example.org, trust: [key-file] }",
-      "4:12 `ftp:` is not a kind of cache | use file:, http:, https:, s3:, oci: or, for a registry of this machine, oci+http:",
+      `4:12 \`ftp:\` is not a kind of cache | use ${Object.keys(storeSchemes).join(":, ")}:, oci: or, for a registry of this machine, oci+http:`,
       "5:15 `unsigned: true` contradicts `trust` | remove one of them",
       "6:31 `region` belongs to s3: caches only",
     ]);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -27,7 +27,7 @@ describe("readSite", () => {
         readSite,
       ),
     ).toEqual([
-      "1:10 `runtime` must be one of apptainer, singularity, sarus, podman, docker, native (did you mean `sarus`?)",
+      "1:10 `runtime` must be one of apptainer, singularity, sarus, podman, docker, native, pyxis, container-engine, podman-hpc, shifter, charliecloud, slurm (did you mean `sarus`?)",
       "2:1 unknown key `mpy` (did you mean `mpi`?)",
       "3:15 unknown key `sonam` in `replace-mpi` (did you mean `soname`?)",
       expect.stringMatching(/^3:\d+ `replace-mpi.versions` must be a version or a range/),
@@ -87,11 +87,50 @@ describe("sites of a repository", () => {
     ]);
   });
 
-  it("has two examples that are right", async () => {
-    for (const name of ["eiger", "jed"]) {
-      const reading = readSite(readFileSync(join(root, `sites/${name}.yaml`), "utf8"), name);
-      expect(reading.problems.errors).toEqual([]);
-      expect(reading.site?.description).toContain(name === "eiger" ? "Eiger" : "Jed");
+  const examples = readdirSync(join(root, "sites")).filter((name) => name.endsWith(".yaml"));
+  it("has examples, one at least for each runtime that clusters have", () => {
+    const runtimes = examples.map(
+      (name) => readSite(readFileSync(join(root, "sites", name), "utf8"), name).site?.runtime,
+    );
+    expect([...new Set(runtimes)].sort()).toEqual([
+      ...["apptainer", "container-engine", "podman-hpc", "pyxis", "sarus", "shifter"],
+    ]);
+  });
+
+  it.each(examples)("has nothing wrong in %s", async (name) => {
+    const place = mkdtempSync(join(tmpdir(), "spacktainers-site-"));
+    try {
+      mkdirSync(join(place, "sites"));
+      cpSync(join(root, "sites", name), join(place, "sites", name));
+      const repository = await loadRepository(place);
+      expect(repository.errors).toEqual([]);
+      expect(checkConfiguration(repository.configuration)).toEqual([]);
+      const site = repository.configuration.sites.get(name.replace(".yaml", ""));
+      expect(site?.description).toMatch(/[Cc]luster|Cray/);
+      expect(completeSite(name, site ?? {}).mpi.length).toBeGreaterThan(0);
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
+
+  it("tells of options of sbatch that cannot be, and of keys that other runtimes have", async () => {
+    const place = mkdtempSync(join(tmpdir(), "spacktainers-site-"));
+    try {
+      writeFileSync(
+        join(place, "spacktainers.yaml"),
+        'sites:\n  one:\n    sbatch:\n    - hint=nomultithread\n    - --wrap=id\n    - Array=1\n    - nodes=2\n    annotations: {a.b: "c"}\n',
+      );
+      const { configuration } = await loadRepository(place);
+      expect(
+        checkConfiguration(configuration).map(({ message, place: { line } }) => `${line} ${message}`),
+      ).toEqual([
+        "5 with --wrap, sbatch submits no script",
+        '6 "Array=1" is not an option of sbatch',
+        "7 sbatch's --nodes has an option of its own",
+        "8 only `runtime: container-engine` has annotations",
+      ]);
+    } finally {
+      rmSync(place, { recursive: true });
     }
   });
 });

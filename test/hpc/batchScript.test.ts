@@ -133,12 +133,28 @@ describe("batchScript", () => {
   it("tells runtimes that pull of a registry that speaks plain HTTP", () => {
     const image = "docker://localhost:5000/hello:1";
     const options = (runtime: Job["runtime"], standIn: string) =>
-      wordsOf(batchScript({ ...plainJob, runtime, image, plainHttp: true }), standIn);
+      wordsOf(batchScript({ ...plainJob, runtime, image, plainHttp: true }), standIn, {
+        env: { SLURM_JOB_ID: "7" },
+      });
     expect(options("apptainer", "apptainer")).toContain("--no-https");
     expect(options("singularity", "singularity")).toContain("--no-https");
     expect(options("podman", "podman")).toContain("--tls-verify=false");
     expect(wordsOf(batchScript(plainJob), "apptainer")).not.toContain("--no-https");
   });
+
+  it.each(["apptainer", "singularity"] as const)(
+    "makes one file for all ranks of %s of an image in a registry",
+    (runtime) => {
+      const image = "docker://ghcr.io/my-org/hello:1";
+      const script = batchScript({ ...plainJob, runtime, image, command: odd });
+      const words = wordsOf(script, runtime, { env: { SLURM_JOB_ID: "7" } });
+      const file = "/work/my dir/.spacktainers-7.sif";
+      expect(words.slice(0, 5)).toEqual(["pull", "--force", file, image, "exec"]);
+      expect(words.slice(-odd.length - 1)).toEqual([file, ...odd]);
+      expect(script.indexOf(" pull ")).toBeLessThan(script.indexOf("\nsrun "));
+      expect(script).toContain(`trap 'rm -f "$image"' EXIT`);
+    },
+  );
 
   it("writes what each runtime calls the same things", () => {
     const job: Job = {

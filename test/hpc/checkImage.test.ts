@@ -168,6 +168,13 @@ describe("checkImage", () => {
       expect(severity(version, "12.3.1")).toEqual(["mpi-abi warning", "mpi-version error"]);
   });
 
+  it("warns where the host's MPI comes by a path that RPATH hides, without Sarus' hook", () => {
+    for (const runtime of ["podman-hpc", "shifter"] as const) {
+      const found = check({ cachedMpi: [] }, { ...sarus, runtime });
+      expect(found).toEqual([expect.stringMatching(/^warning mpi-search: .*LD_LIBRARY_PATH.*RPATH/)]);
+    }
+  });
+
   it("finds libraries that must not be there, and versions that do not work", () => {
     const bundled = [
       { name: "libcxi", path: "/opt/x/lib/libcxi.so.1", soname: "libcxi.so.1", version: undefined },
@@ -209,6 +216,11 @@ describe("checkImage", () => {
     expect(check({}, apptainer, { separatesRanks: true })[0]).toMatch(/^warning rank-memory/);
     const shared: SiteConfiguration = { ...apptainer, "share-namespaces": true };
     expect(check({}, shared, { separatesRanks: true })).toEqual([]);
+    for (const runtime of ["podman-hpc", "charliecloud"] as const)
+      expect(check({}, { ...apptainer, runtime })[0]).toMatch(/^warning rank-memory: .*CMA/);
+    for (const runtime of ["pyxis", "container-engine", "shifter"] as const)
+      expect(check({}, { ...apptainer, runtime })).toEqual([]);
+    expect(check({}, { ...shared, runtime: "charliecloud" })).toEqual([]);
   });
 
   it("knows of emulators", () => {

@@ -28,6 +28,7 @@ const request: JobRequest = {
   hostMpi: undefined,
   gpu: undefined,
   log: undefined,
+  sbatch: [],
   emit: ignoreEvents,
   signal: new AbortController().signal,
 };

@@ -39,6 +39,7 @@ export const soundFacts: ImageFacts = {
   environmentScript: { path: "/etc/profile.d/z10_spack_environment.sh", keepsHostLibraries: true },
   libraryPath: undefined,
   mpiexec: "/opt/view/bin/mpiexec",
+  commands: ["ring"],
   programs: [],
   test: undefined,
   unresolved: [],

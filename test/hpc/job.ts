@@ -9,6 +9,7 @@ export const plainJob: Job = {
   plainHttp: false,
   command: ["ring"],
   resources: { nodes: 2, tasksPerNode: 4 },
+  sbatch: [],
   pmi: { plugin: "pmi2", because: "" },
   hostMpi: false,
   gpu: undefined,
@@ -19,5 +20,6 @@ export const plainJob: Job = {
   modules: [],
   prologue: [],
   shareNamespaces: false,
+  annotations: {},
   log: undefined,
 };

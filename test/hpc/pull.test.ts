@@ -18,6 +18,10 @@ describe("pullCommand", () => {
     ["sarus", ["pull", "ghcr.io/org/spack-hello:1.0"]],
     ["podman", ["pull", "ghcr.io/org/spack-hello:1.0"]],
     ["docker", ["pull", "ghcr.io/org/spack-hello:1.0"]],
+    ["podman-hpc", ["pull", "ghcr.io/org/spack-hello:1.0"]],
+    ["enroot", ["import", "--output", "/w/hello.sif", "docker://ghcr.io#org/spack-hello:1.0"]],
+    ["shifter", ["pull", "docker:ghcr.io/org/spack-hello:1.0"]],
+    ["charliecloud", ["pull", "ghcr.io/org/spack-hello:1.0"]],
   ] as const)("is %s's own", (runtime, args) => {
     const command = pullCommand(runtime, `/bin/${runtime}`, task);
     expect(command.argv).toEqual([`/bin/${runtime}`, ...args]);
@@ -26,6 +30,13 @@ describe("pullCommand", () => {
 
   it("never has a password on the command line", () => {
     for (const runtime of pullRuntimes) {
+      // These cannot be given this one at all.
+      if (runtime === "shifter" || runtime === "enroot") {
+        expect(() => pullCommand(runtime, runtime, { ...task, credentials })).toThrow(
+          expect.objectContaining({ code: "NOT_SUPPORTED" }),
+        );
+        continue;
+      }
       const { argv } = pullCommand(runtime, runtime, { ...task, credentials });
       expect(argv.join(" ")).not.toContain("hunter2");
     }
@@ -45,6 +56,17 @@ describe("pullCommand", () => {
     expect(Buffer.from(auths["ghcr.io"]?.auth ?? "", "base64").toString()).toBe(
       `AWS:${credentials.password}`,
     );
+    const plain = { username: "me", password: "pa$$word" };
+    expect(pullCommand("enroot", "enroot", { ...task, credentials: plain }).secretFile).toEqual({
+      name: ".credentials",
+      text: "machine ghcr.io login me password pa$$word\n",
+      variable: "ENROOT_CONFIG_PATH",
+      names: "directory",
+    });
+    expect(given("charliecloud").env).toEqual({
+      CH_IMAGE_USERNAME: "AWS",
+      CH_IMAGE_PASSWORD: credentials.password,
+    });
     expect(given("docker").secretFile).toMatchObject({ variable: "DOCKER_CONFIG", names: "directory" });
   });
 
@@ -52,6 +74,9 @@ describe("pullCommand", () => {
     const { argv } = pullCommand("apptainer", "a", { ...task, force: true, plainHttp: true });
     expect(argv).toEqual(["a", "pull", "--force", "--no-https", task.file, `docker://${task.reference}`]);
     expect(pullCommand("podman", "p", { ...task, plainHttp: true }).argv).toContain("--tls-verify=false");
+    expect(pullCommand("enroot", "e", { ...task, plainHttp: true }).env).toEqual({ ENROOT_ALLOW_HTTP: "y" });
+    expect(pullCommand("charliecloud", "c", { ...task, plainHttp: true }).argv[1]).toBe("--tls-no-verify");
+    expect(() => pullCommand("shifter", "s", { ...task, plainHttp: true })).toThrow(/TLS/);
     expect(() => pullCommand("sarus", "s", { ...task, plainHttp: true })).toThrow(/TLS/);
   });
 });

@@ -33,6 +33,7 @@ describe("readImageFacts", () => {
   it("reads an image with nothing special in it", async () => {
     expect(await factsOf(await layoutOf({ layers: [[file("etc/hostname", "x\n")]] }))).toEqual({
       architecture: "amd64",
+      commands: [],
       mpi: [],
       bundled: [],
       programs: [],

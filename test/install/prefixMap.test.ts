@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Buildinfo } from "../../src/install/buildinfo.ts";
+import { checkPrefixLengths } from "../../src/install/checkPrefixLengths.ts";
 import { makePrefixMap, type PrefixRequest } from "../../src/install/prefixMap.ts";
 import type { PrefixSearch } from "../../src/install/prefixSearch.ts";
-import { checkPrefixLengths } from "../../src/install/preflight.ts";
 import type { DagHash } from "../../src/spec/concrete.ts";
 
 const [own, dep, external] = ["own", "dep", "ext"] as unknown as [DagHash, DagHash, DagHash];

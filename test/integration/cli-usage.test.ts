@@ -13,7 +13,7 @@ afterAll(() => work.remove());
 describe("a command line that cannot be read", () => {
   it.each([
     ["buidl", "unknown command 'buidl'", "did you mean build?"],
-    ["list --nosuch", "unknown option '--nosuch'", "--help shows how it is used"],
+    ["list --nosuch", "unknown option '--nosuch'", "run it with --help to see how to use it"],
     ["build --arch riscv", "option '--arch <arch>' argument 'riscv' is invalid", undefined],
     ["build --jobs x", "not a whole number of at least 1", undefined],
     ["job image", "required option '-s, --site <name>' not specified", undefined],

@@ -69,6 +69,14 @@ describe("the recipe for Spack", () => {
     () => {},
   );
 
+  it("has no line that is too long for Spack's style", () => {
+    const recipe = readFileSync(
+      join(place, "spack/spack_repo/spacktainers/packages/spacktainers/package.py"),
+      "utf8",
+    );
+    expect(recipe.split("\n").filter((line) => line.length > 99)).toEqual([]);
+  });
+
   it.skipIf(realSpack === undefined)("passes Spack's own audit", () => {
     const configuration = join(place, "configuration");
     mkdirSync(configuration);

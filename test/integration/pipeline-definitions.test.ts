@@ -73,7 +73,7 @@ const problems = [
   "spacktainers.yaml:1:1  error  CONFIG_INVALID  unknown key `cache`",
   "    hint: did you mean `caches`?",
   "spacktainers.yaml:3:9  error  CONFIG_INVALID  `ftp:` is not a kind of cache",
-  "    hint: use file:, http:, https:, s3:, oci:",
+  "    hint: use file:, http:, https:, s3:",
   "spacktainers.yaml:3:28  error  CONFIG_INVALID  the key file `gone.pub` does not exist",
   "    hint: the path starts from the folder of this file",
   "spacktainers.yaml:4:1  error  CONFIG_INVALID  `base` does not name a base",

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { apptainerInvocation } from "../../src/run/apptainer.ts";
+import { charliecloudInvocation } from "../../src/run/charliecloud.ts";
 import { engineInvocation } from "../../src/run/engine.ts";
+import { enrootInvocation } from "../../src/run/enroot.ts";
 import { mountOption } from "../../src/run/mountOption.ts";
 import { mountPointsIn } from "../../src/run/mountPoints.ts";
 import { sarusInvocation, sarusMount } from "../../src/run/sarus.ts";
@@ -181,4 +183,105 @@ describe("the command for Sarus", () => {
     expect(() => sarusInvocation("sarus", "i", { ...plain, network: "none" })).toThrow(/network/);
     expect(() => sarusMount({ source: "/a,b", target: "/c", readOnly: false })).toThrow(/comma/);
   });
+});
+
+describe("the command for Charliecloud", () => {
+  const plain = { ...container, binds: [], readOnly: false };
+  it("passes variables on as its own, but for those that the loader would go by", () => {
+    const { argv, env } = charliecloudInvocation(
+      "/bin/ch-run",
+      "/root/fs",
+      {
+        ...plain,
+        env: new Map([
+          ["PATH", "/bin"],
+          ["TOKEN", "secret"],
+          ["LD_PRELOAD", "x.so"],
+        ]),
+      },
+      true,
+    );
+    expect(argv).toEqual([
+      ...[
+        "/bin/ch-run",
+        "--cd=/w",
+        "--write-fake",
+        "--private-tmp",
+        "--env-no-expand",
+        "--set-env=LD_PRELOAD=x.so",
+      ],
+      ...["/root/fs", "--", "prog", "a b", "--flag"],
+    ]);
+    expect(env).toEqual({ USER: "me", HOME: "/home/me", PATH: "/bin", TOKEN: "secret" });
+  });
+
+  it("shares the machine's /tmp with other ranks, and is root where that was asked for", () => {
+    const launch = { descriptor: 9, devices: [] };
+    const { argv, descriptor, env } = charliecloudInvocation(
+      "ch-run",
+      "/r",
+      { ...plain, launch, fakeroot: true },
+      false,
+    );
+    expect(argv).toEqual(["ch-run", "--cd=/w", "--uid=0", "--gid=0", "/r", "--", "prog", "a b", "--flag"]);
+    expect([descriptor, env.PMI_FD]).toEqual([{ own: 9, number: 3 }, "3"]);
+  });
+
+  it.each([
+    [{ gpu: "nvidia" }, "graphics"],
+    [{ network: "none" }, "network"],
+    [{ binds: [{ source: "/s", target: "/t", readOnly: true }] }, "read-only"],
+    [{ binds: [{ source: "/s:", target: "/t", readOnly: false }] }, "colon"],
+    [{ hostMpi: true }, "MPI"],
+  ] as const)("refuses %j", (more, message) => {
+    expect(() => charliecloudInvocation("ch-run", "/r", { ...plain, ...more }, true)).toThrow(message);
+  });
+});
+
+describe("the command for enroot", () => {
+  it("takes a root for a container, and keeps what was given from the command line", () => {
+    const { argv, env } = enrootInvocation("enroot", "/cache/id/fs", "/rc", {
+      ...container,
+      extraEnv: new Map([["TOKEN", "secret"]]),
+    });
+    expect(argv).toEqual([
+      ...[
+        "enroot",
+        "start",
+        "--rc=/rc",
+        "--mount=/s:/t:none:x-create=auto,rbind,ro",
+        "--env=PATH=/bin",
+        "--env=TOKEN",
+      ],
+      ...["--env=SPACKTAINERS_WORKDIR=/w", "fs", "prog", "a b", "--flag"],
+    ]);
+    expect(env).toMatchObject({ ENROOT_DATA_PATH: "/cache/id", TOKEN: "secret", PATH: process.env.PATH });
+  });
+
+  it("asks for NVIDIA's drivers by the variables of their hook", () => {
+    const { argv, env } = enrootInvocation("enroot", "/c/fs", "/rc", { ...container, gpu: "nvidia" });
+    expect(argv).toContain("--env=NVIDIA_VISIBLE_DEVICES");
+    expect(env.NVIDIA_VISIBLE_DEVICES).toBe("all");
+  });
+
+  it.each([
+    [{ gpu: "rocm" }, "AMD"],
+    [{ binds: [{ source: "/a b", target: "/t", readOnly: false }] }, "blank"],
+    [{ hostMpi: true }, "MPI"],
+  ] as const)("refuses %j", (more, message) => {
+    expect(() => enrootInvocation("enroot", "/c/fs", "/rc", { ...container, ...more })).toThrow(message);
+  });
+});
+
+it("is podman-hpc's own option that shows GPUs", async () => {
+  const { argv } = await engineInvocation(
+    "podman-hpc",
+    "podman-hpc",
+    "image",
+    { ...container, extraEnv: new Map(), gpu: "nvidia" },
+    async () => "",
+  );
+  expect(argv.slice(0, 2)).toEqual(["podman-hpc", "run"]);
+  expect(argv).toContain("--gpu");
+  expect(argv).toContain("--security-opt=label=disable");
 });

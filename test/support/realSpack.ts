@@ -13,6 +13,8 @@ export interface RealSpack {
   readonly wheels: string | undefined;
   /** A mirror of sources. */
   readonly sources: string | undefined;
+  /** What Spack found out about the recipes, kept from one run of tests to the next. */
+  readonly misc: string | undefined;
 }
 
 /** Undefined without the variable. It may also name a checkout of Spack itself, SPACKTAINERS_TEST_SPACK_REPOS then its recipes. */
@@ -30,5 +32,6 @@ export const realSpack = ((): RealSpack | undefined => {
     packages,
     wheels: inside("wheels"),
     sources: inside("sources"),
+    misc: inside("misc"),
   };
 })();

@@ -69,7 +69,7 @@ export interface SpackUser {
 
 /** Sets up a user of real Spack. Call it only where {@link spackUserTrouble} names no trouble. */
 export function openSpackUser(options: SpackUserOptions): SpackUser {
-  const { checkout = "", recipes = [], wheels = "" } = realSpack ?? {};
+  const { checkout = "", recipes = [], wheels = "", misc } = realSpack ?? {};
   const { home, mirror, padding = 0, repositories = {}, python = "/usr/bin/python3" } = options;
   const scope = join(home, "scope");
   mkdirSync(scope, { recursive: true });
@@ -92,7 +92,7 @@ export function openSpackUser(options: SpackUserOptions): SpackUser {
   const tree = options.tree ?? join(home, "tree");
   write("config", {
     install_tree: { root: tree, ...(padding === 0 ? {} : { padded_length: padding }) },
-    misc_cache: join(home, "misc"),
+    misc_cache: misc ?? join(home, "misc"),
     source_cache: join(home, "sources"),
     build_stage: [join(home, "stage")],
   });

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Examination } from "../../commands/doctor/examine.ts";
+import type { Examination } from "../../commands/doctor/examineImages.ts";
 import type { Finding } from "../../hpc/finding.ts";
 import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { oneError } from "../../util/errors.ts";
@@ -12,6 +12,7 @@ interface DoctorOptions {
   readonly constraint?: string;
   readonly mpi?: string;
   readonly hostMpi?: boolean;
+  readonly gpu?: boolean;
 }
 
 /** `doctor`: whether images can run at sites, or here. */
@@ -27,7 +28,8 @@ export function doctorVerb(program: Command, outcome: VerbOutcome): Command {
     .option("--constraint <features>", "features that its nodes will have")
     .option("--mpi <plugin>", "srun --mpi=PLUGIN that the job will use (default: the one that fits)")
     .option("--host-mpi", "the host's MPI replaces the container's (default: by the site's rule)")
-    .option("--no-host-mpi", "the container's own MPI is used");
+    .option("--no-host-mpi", "the container's own MPI is used")
+    .option("--gpu", "graphics processors will be used: the driver against the image's CUDA");
   command.setOptionValue("hostMpi", undefined);
   return command
     .addHelpText(
@@ -41,8 +43,8 @@ Examples:
     )
     .action(
       verbAction<DoctorOptions>(program, outcome, async (context, options, subjects) => {
-        const { examine } = await import("../../commands/doctor/examine.ts");
-        const { examinations, errors } = await examine({
+        const { examineImages } = await import("../../commands/doctor/examineImages.ts");
+        const { examinations, errors } = await examineImages({
           directory: context.directory,
           subjects,
           arch: options.arch,
@@ -52,6 +54,7 @@ Examples:
           },
           mpi: options.mpi,
           hostMpi: options.hostMpi,
+          gpu: options.gpu === true,
           emit: context.reporter.emit,
           signal: context.signal,
         });

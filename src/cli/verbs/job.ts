@@ -30,6 +30,7 @@ interface JobOptions {
   readonly cancelOnInterrupt?: boolean;
   readonly check?: boolean;
   readonly strict?: boolean;
+  readonly sbatch?: readonly string[];
 }
 
 /** `job`: a batch script for a container at a site. */
@@ -66,7 +67,16 @@ export function jobVerb(program: Command, outcome: VerbOutcome): Command {
     )
     .option("--host-mpi", "let the host's MPI replace the container's (default: by the site's rule)")
     .option("--no-host-mpi", "use the container's own MPI")
-    .addOption(new Option("--gpu [kind]", "show graphics processors").choices(gpuKinds).preset("nvidia"))
+    .addOption(
+      new Option("--gpu [kind]", "show graphics processors, and ask Slurm for them")
+        .choices(gpuKinds)
+        .preset("nvidia"),
+    )
+    .option(
+      "--sbatch <option>",
+      "another option of sbatch, such as --sbatch array=1-10 or --sbatch hint=nomultithread; hetjob begins another component (repeatable)",
+      collect,
+    )
     .option("--name <name>", "name of the job (default: the container's)")
     .option("--log <file>", "file for the job's output, as sbatch --output has it")
     .option("-o, --output <file>", "write the script to a file")
@@ -105,7 +115,8 @@ function addResourceOptions(command: Command): Command {
     .option("--tasks-per-node <n>", "tasks (ranks) on each node")
     .option("--cpus-per-task <n>", "processors for each task")
     .option("-t, --time <limit>", "time limit, such as 04:00:00")
-    .option("--memory <amount>", "memory on each node, such as 64G");
+    .option("--memory <amount>", "memory on each node, such as 64G")
+    .option("--gpus-per-node <n>", "GPUs on each node, such as 4 or a100:4 (with --gpu; default 1)");
 }
 
 async function job(
@@ -145,6 +156,7 @@ async function job(
     hostMpi: options.hostMpi,
     gpu: options.gpu === true ? "nvidia" : options.gpu,
     log: options.log,
+    sbatch: options.sbatch ?? [],
     lookUp: options.check !== false,
     emit: context.reporter.emit,
     signal: context.signal,
@@ -166,6 +178,10 @@ async function job(
     await writeFileAtomically(path, made.script);
     await chmod(path, 0o755);
   }
+  if (wantsSubmit && made.job.sbatch.some(({ name }) => name === "array"))
+    throw new SpacktainersError("USAGE", "--submit follows one job, and this is an array of them", {
+      hint: "write the script with -o, and hand it to sbatch",
+    });
   if (wantsSubmit) return submit(context, made.script, options.cancelOnInterrupt === true);
   context.reporter.close();
   if (context.json)

@@ -20,7 +20,7 @@ export function pullVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("pull")
     .summary("fetch a published image for this machine's runtime")
     .description(
-      "Lets a runtime of this machine (Sarus, Apptainer, Singularity, Podman or Docker) pull an image from the configured registry, or from any other. Apptainer and Singularity write a SIF file. Passwords never stand on a command line.",
+      "Lets a runtime of this machine (Sarus, Apptainer, Singularity, podman-hpc, Podman, Docker, enroot, Shifter or Charliecloud) pull an image from the configured registry, or from any other. Apptainer and Singularity write a SIF file, enroot a squashfs file. Passwords never stand on a command line.",
     )
     .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
@@ -28,8 +28,11 @@ export function pullVerb(program: Command, outcome: VerbOutcome): Command {
       new Option("--with <runtime>", "runtime that pulls").choices(["auto", ...pullRuntimes]).default("auto"),
     )
     .option("--tag <tag>", "tag of a container's image (default: the version built here, else latest)")
-    .option("-o, --output <file>", "Apptainer, Singularity: SIF file to write (default: NAME.sif)")
-    .option("-f, --force", "overwrite the SIF file")
+    .option(
+      "-o, --output <file>",
+      "Apptainer, Singularity, enroot: file to write (default: NAME.sif, NAME.sqsh)",
+    )
+    .option("-f, --force", "overwrite the file")
     .option("--plain-http", "the registry has no TLS (default: if its URL says so, or it is on this machine)")
     .option("--print", "print the command line instead of running it")
     .addHelpText(

@@ -19,7 +19,7 @@ export function reproduceVerb(program: Command, outcome: VerbOutcome): Command {
     .argument("<image>", "a container's name, a layout or an archive, or a name in a registry");
   addSelectionOptions(command).option(
     "--base <base>",
-    "the base, if it is a file that the image does not name: rootfs:FILE, oci:DIR",
+    "this base in place of the image's own, or a file that it does not name: image:NAME, debian:SUITE, rootfs:FILE, oci:DIR",
   );
   return addWorkshopOptions(command)
     .addHelpText(

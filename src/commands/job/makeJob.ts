@@ -10,7 +10,9 @@ import { separatesRanksHere } from "../../hpc/hostFacts.ts";
 import type { ImageFacts } from "../../hpc/imageFacts.ts";
 import type { Job, JobBind } from "../../hpc/job.ts";
 import { readImageFacts } from "../../hpc/readImageFacts.ts";
-import { findSite, type JobResources, type Site } from "../../hpc/site.ts";
+import { isPath, squashfsFile } from "../../hpc/runtimes/enrootImage.ts";
+import { jobOptions, parseSbatchOption } from "../../hpc/sbatchOptions.ts";
+import { findSite, type JobResources, replacesMpi, type Site } from "../../hpc/site.ts";
 import { defaultOutput } from "../../pipeline/images/builtImages.ts";
 import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
 import { fillPattern, registryReference } from "../../pipeline/images/imageLocation.ts";
@@ -31,7 +33,8 @@ export interface JobRequest {
   /** A container's name, an image in any form that `findImage` knows, or the image as the site's runtime knows it. */
   readonly image: string;
   readonly arch: string | undefined;
-  readonly site: string;
+  /** By its name, or as it is. */
+  readonly site: string | Site;
   readonly command: readonly string[];
   /** Over the site's. */
   readonly resources: JobResources;
@@ -49,6 +52,8 @@ export interface JobRequest {
   readonly hostMpi: boolean | undefined;
   readonly gpu: GpuKind | undefined;
   readonly log: string | undefined;
+  /** Other options of `sbatch`, over the site's. */
+  readonly sbatch: readonly string[];
   /** Whether an image that is not here is looked up in its registry; one that is here is read in any case. Default true. */
   readonly lookUp?: boolean;
   readonly emit: EmitEvent;
@@ -74,15 +79,16 @@ const submitDirectory = "$SLURM_SUBMIT_DIR";
  */
 export async function makeJob(request: JobRequest): Promise<MadeJob> {
   const repository = await openSoundRepository(request.directory);
-  const site = findSite(repository.configuration, request.site);
+  const site =
+    typeof request.site === "string" ? findSite(repository.configuration, request.site) : request.site;
   const image = await findImage(request.image, repository, request);
   const facts = await factsFor(image, site, request, repository);
   const given = Object.fromEntries(
     Object.entries(request.resources).filter(([, value]) => value !== undefined),
   );
   const resources: JobResources = { ...site.resources, ...given };
-  // Only Sarus has a way to do it; elsewhere a rule of the site is no reason to try.
-  const hostMpi = request.hostMpi ?? (site.replaceMpi !== undefined && site.runtime === "sarus");
+  // Where the runtime has no way to do it, a rule of the site is no reason to try.
+  const hostMpi = request.hostMpi ?? (site.replaceMpi !== undefined && replacesMpi(site.runtime));
   const workdir = request.workdir ?? site.workdir ?? submitDirectory;
   const { environment, inherited } = variablesOf(request.env);
   const location = locationOf(request, site, image, repository);
@@ -93,7 +99,9 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
     image: location,
     plainHttp: isBehindPlainHttp(location, site, repository.configuration.registries),
     command: request.command,
-    resources,
+    resources:
+      request.gpu === undefined && given.gpusPerNode === undefined ? withoutGpus(resources) : resources,
+    sbatch: jobOptions(site.sbatch, request.sbatch.map(parseSbatchOption)),
     pmi: pmiOf(request, site, facts, hostMpi),
     hostMpi,
     gpu: request.gpu,
@@ -104,6 +112,7 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
     modules: site.modules,
     prologue: site.prologue,
     shareNamespaces: site.shareNamespaces,
+    annotations: site.annotations,
     log: request.log,
   };
   const findings =
@@ -113,11 +122,17 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
           resources,
           mpi: request.mpi,
           hostMpi,
+          gpu: request.gpu !== undefined,
           allow: repository.configuration.linkage.allowUnresolved,
           skipsEntrypoint: true,
           separatesRanks: site.runtime === "apptainer" && (await separatesRanksHere()),
         });
   return { job, script: batchScript(job), findings };
+}
+
+/** A site's number of GPUs is for jobs that use them. */
+function withoutGpus({ gpusPerNode: _unused, ...resources }: JobResources): JobResources {
+  return resources;
 }
 
 /**
@@ -186,8 +201,7 @@ function locationOf(request: JobRequest, site: Site, image: ImageSubject, reposi
     return ownLocation(image, site, request);
   if (site.image !== undefined) {
     const filled = fillPattern(site.image, image);
-    const isFile = isAbsolute(filled) || /^[.$~]/.test(filled) || filled.endsWith(".sif");
-    return isFile ? filled : lowerCaseReference(filled);
+    return isPath(filled) ? filled : lowerCaseReference(filled);
   }
   const registered = registryReference(repository.configuration.registries, image);
   if (registered !== undefined) {
@@ -210,8 +224,9 @@ function isBehindPlainHttp(
   registries: readonly RegistryConfiguration[],
 ): boolean {
   const url = /^(?:docker|oras):\/\/(.+)$/.exec(location)?.[1];
-  // Podman takes names without a transport; those of other forms begin with it.
-  const name = url ?? (runtime === "podman" && /^[\w.-]+(?::\d+)?\//.test(location) ? location : undefined);
+  // These take names without a transport; those of other forms begin with it.
+  const takesNames = ["podman", "podman-hpc", "pyxis", "container-engine"].includes(runtime);
+  const name = url ?? (takesNames && /^[\w.-]+(?::\d+)?\//.test(location) ? location : undefined);
   if (name === undefined || name.includes("$")) return false;
   return usesPlainHttp(parseReference(name).host, registries);
 }
@@ -229,7 +244,7 @@ function ownLocation({ form }: ImageSubject, site: Site, { image, directory }: J
     return usesUrl ? formText(form) : form.name;
   }
   if (form.kind === "local") {
-    if (usesUrl || site.runtime === "native") return form.path;
+    if (usesUrl || site.runtime === "native" || runsFile(site, form.path)) return form.path;
     throw new SpacktainersError(
       "NOT_SUPPORTED",
       `${site.runtime} does not run ${shownPath(form.path, directory)}`,
@@ -246,6 +261,12 @@ function ownLocation({ form }: ImageSubject, site: Site, { image, directory }: J
       hint: "give --image: where the image is for the runtime of the site",
     },
   );
+}
+
+/** Whether a runtime takes a file or directory that is no SIF: squashfs files, unpacked images, bundles. */
+function runsFile({ runtime }: Site, path: string): boolean {
+  if (runtime === "pyxis" || runtime === "container-engine") return squashfsFile.test(path);
+  return (runtime === "charliecloud" || runtime === "slurm") && !path.endsWith(".sif");
 }
 
 /** Registries want lower case, but for tags. */

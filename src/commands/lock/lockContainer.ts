@@ -5,7 +5,7 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { loadLock } from "../../environment/load.ts";
 import type { Environment, Lock } from "../../environment/types.ts";
-import { openCompletion } from "../../pipeline/assemble/completeBase.ts";
+import { openCompletion } from "../../pipeline/assemble/openCompletion.ts";
 import { baseDigest } from "../../pipeline/base/baseDigest.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { baseName } from "../../pipeline/base/baseSpec.ts";

@@ -1,7 +1,7 @@
 /** What a build would do, told before it does it: what is here already, what is to be moved and made, and why. */
 import type { PlannedBase } from "../../base/types.ts";
 import type { FragmentStore } from "../../image/fragmentStore.ts";
-import { openCompletion } from "../../pipeline/assemble/completeBase.ts";
+import { openCompletion } from "../../pipeline/assemble/openCompletion.ts";
 import { baseName } from "../../pipeline/base/baseSpec.ts";
 import {
   builtImage,

@@ -1,5 +1,5 @@
 /** From a command line of `pull` to an image in a runtime's store, or a SIF file. */
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { RegistryConfiguration } from "../../definitions/configuration.ts";
@@ -9,6 +9,8 @@ import {
   type PullCommand,
   type PullRuntime,
   pullCommand,
+  pulledEnding,
+  pullPrograms,
   pullReference,
   pullRuntimes,
   type RegistryCredentials,
@@ -21,6 +23,7 @@ import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { usesPlainHttp } from "../../registry/openRegistries.ts";
 import { parseReference } from "../../registry/reference.ts";
 import { settingsOf } from "../../registry/registrySettings.ts";
+import { temporaryBeside } from "../../util/atomicFile.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
@@ -44,7 +47,7 @@ export interface PullRequest {
   /** Instead of the tag that the configuration has. */
   readonly tag: string | undefined;
   readonly runtime: PullRuntime | "auto";
-  /** SIF file; default `<name>.sif`. */
+  /** SIF or squashfs file; default `<name>.sif`, `<name>.sqsh`. */
   readonly file: string | undefined;
   readonly force: boolean;
   /** The registry speaks plain HTTP, even if neither the configuration says so nor it is on this machine. */
@@ -61,12 +64,13 @@ export interface PullRequest {
 export interface Pulled {
   readonly reference: string;
   readonly runtime: PullRuntime;
-  /** The SIF file, of Apptainer and Singularity. */
+  /** The file, of those that write one. */
   readonly file: string | undefined;
 }
 
 /**
- * Pulls an image by the runtime named, or the first that is here: Sarus, Apptainer, Singularity, Podman, Docker.
+ * Pulls an image by the runtime named, or the first that is here: Sarus, Apptainer, Singularity, podman-hpc, Podman,
+ * Docker, enroot, Shifter, Charliecloud.
  *
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `USAGE` (no reference), `RUNTIME_MISSING`, `ACCESS_DENIED` (a variable with
  *   a password is not set), `OUTPUT_EXISTS`, `PROCESS_FAILED` (the runtime's own words), `INTERRUPTED`
@@ -76,26 +80,29 @@ export async function pullContainer(request: PullRequest): Promise<Pulled> {
   const { registries } = repository.configuration;
   const { transport, reference, name } = await referenceOf(request, repository);
   const { runtime, program } = await chooseRuntime(request.runtime);
-  const isSif = runtime === "apptainer" || runtime === "singularity";
+  const ending = pulledEnding(runtime);
   const file =
     request.file === undefined
-      ? pulledFile(request.directory, name)
+      ? pulledFile(request.directory, name).replace(/\.sif$/, ending ?? ".sif")
       : resolve(request.directory, request.file);
-  if (request.file !== undefined && !isSif)
+  if (request.file !== undefined && ending === undefined)
     throw new SpacktainersError(
       "USAGE",
-      `--output is for SIF files; ${runtime} keeps images in its own store`,
+      `--output is for SIF and squashfs files; ${runtime} keeps images in its own store`,
     );
   const printing = request.print !== undefined;
-  if (isSif && !request.force && !printing && (await exists(file)))
+  if (ending !== undefined && !request.force && !printing && (await exists(file)))
     throw new SpacktainersError("OUTPUT_EXISTS", "the file exists already", {
       place: { file },
       hint: "overwrite it with --force, or name another one with --output",
     });
   const credentials = printing ? undefined : await credentialsFor(reference, registries, request);
-  // Sarus has no option for it: the configuration of its site says which registries speak plain HTTP.
+  // Sarus and Shifter have no option for it: the configuration of their site says which registries speak plain HTTP.
   const plainHttp =
-    request.plainHttp || (runtime !== "sarus" && usesPlainHttp(parseReference(reference).host, registries));
+    request.plainHttp ||
+    (runtime !== "sarus" &&
+      runtime !== "shifter" &&
+      usesPlainHttp(parseReference(reference).host, registries));
   const { force } = request;
   const command = pullCommand(runtime, program, {
     transport,
@@ -107,10 +114,23 @@ export async function pullContainer(request: PullRequest): Promise<Pulled> {
   });
   if (request.print !== undefined) {
     request.print(shellLine(command.argv));
-    return { reference, runtime, file: isSif ? file : undefined };
+    return { reference, runtime, file: ending === undefined ? undefined : file };
   }
-  await perform(command, reference, runtime, request);
-  return { reference, runtime, file: isSif ? file : undefined };
+  // enroot overwrites nothing; what it makes appears whole or not at all.
+  const aside = runtime === "enroot" ? await temporaryBeside(file) : undefined;
+  try {
+    const argv = aside === undefined ? command.argv : replaced(command.argv, file, aside);
+    await perform({ ...command, argv }, reference, runtime, request);
+    if (aside !== undefined) await rename(aside, file);
+  } finally {
+    if (aside !== undefined) await rm(aside, { force: true });
+  }
+  return { reference, runtime, file: ending === undefined ? undefined : file };
+}
+
+/** A command line with another file. */
+function replaced([program, ...args]: PullCommand["argv"], file: string, other: string): PullCommand["argv"] {
+  return [program, ...args.map((word) => (word === file ? other : word))];
 }
 
 /** What a command line asks a registry for. */
@@ -164,7 +184,7 @@ async function chooseRuntime(
   wanted: PullRuntime | "auto",
 ): Promise<{ readonly runtime: PullRuntime; readonly program: string }> {
   for (const runtime of wanted === "auto" ? pullRuntimes : [wanted]) {
-    const program = await findProgram(runtime);
+    const program = await findProgram(pullPrograms[runtime] ?? runtime);
     if (program !== undefined) return { runtime, program };
   }
   throw new SpacktainersError(

@@ -11,7 +11,7 @@ import {
   imageLayers,
   reportDraft,
 } from "../../pipeline/assemble/assembleContainer.ts";
-import { openCompletion } from "../../pipeline/assemble/completeBase.ts";
+import { openCompletion } from "../../pipeline/assemble/openCompletion.ts";
 import { baseDigest } from "../../pipeline/base/baseDigest.ts";
 import { baseName, baseSpec } from "../../pipeline/base/baseSpec.ts";
 import { snapshotTime } from "../../pipeline/base/snapshotTime.ts";

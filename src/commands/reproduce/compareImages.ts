@@ -6,6 +6,7 @@ import { layerPackagesAnnotation } from "../../image/annotations.ts";
 import type { OciImage } from "../../image/image.ts";
 import type { Layer } from "../../image/layer.ts";
 import { layerEntries } from "../../image/layerEntries.ts";
+import { epilogueLayers } from "./toldFacts.ts";
 
 /** A difference of two images. */
 export interface Difference {
@@ -34,17 +35,21 @@ export async function compareImages(
   const differences: Difference[] = [];
   const [first, second] = [await before.layers(), await after.layers()];
   const bottom = first.findIndex((layer) => packagesOf(layer) !== undefined);
+  const above = first.length - (epilogueLayers(before.manifest.value.annotations ?? {}) ?? 0);
+  const another = "the epilogue here is another one, or its commands found other things";
   for (let index = 0; index < Math.max(first.length, second.length); index++) {
     signal.throwIfAborted();
     const [one, other] = [first[index], second[index]];
-    const subject = `layer ${index + 1}${layerName(one ?? other, index < bottom)}`;
+    const subject = `layer ${index + 1}${index < above ? layerName(one ?? other, index < bottom) : ", of the epilogue"}`;
     if (one === undefined || other === undefined) {
       differences.push({
         kind: "layer",
         subject,
         message: one === undefined ? "is not in the published image" : "is in the published image only",
         reason:
-          "packages are put into layers in another way, by another number of layers or another version of this program",
+          index < above
+            ? "packages are put into layers in another way, by another number of layers or another version of this program"
+            : another,
       });
       continue;
     }
@@ -58,7 +63,12 @@ export async function compareImages(
       });
       continue;
     }
-    differences.push({ kind: "layer", subject, message: "has other contents", reason: undefined });
+    differences.push({
+      kind: "layer",
+      subject,
+      message: "has other contents",
+      reason: index < above ? undefined : another,
+    });
     differences.push(...(await compareLayers(one, other, signal)));
   }
   differences.push(...(await compareConfigurations(before, after)));
@@ -132,12 +142,21 @@ async function statement(entry: Entry): Promise<string> {
 async function compareConfigurations(before: OciImage, after: OciImage): Promise<readonly Difference[]> {
   const flat = async (image: OciImage): Promise<ReadonlyMap<string, string>> => {
     const { config = {}, ...rest } = (await image.config()).value;
-    const { Labels: labels = {}, ...settings } = config as {
+    const {
+      Labels: labels = {},
+      Env: variables = [],
+      ...settings
+    } = config as {
       readonly Labels?: Readonly<Record<string, string>>;
+      readonly Env?: readonly string[];
     };
     const { created, architecture, os } = rest;
     const entries: readonly (readonly [string, unknown])[] = [
       ...Object.entries({ created, architecture, os, ...settings }),
+      ...variables.map((text) => {
+        const [, name = text, value = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+        return [`variable ${name}`, value] as const;
+      }),
       ...Object.entries(labels).map(([key, value]) => [`label ${key}`, value] as const),
       ...Object.entries(image.manifest.value.annotations ?? {}).map(
         ([key, value]) => [`annotation ${key}`, value] as const,

@@ -121,11 +121,11 @@ async function remake(
   let made: MadeImage;
   try {
     made = await inWorkshop(configuration, request, (workshop) =>
-      makeAgain(told, container, configuration, workshop, noticed),
+      makeAgain(told, container, configuration, workshop, noticed, request.base !== undefined),
     );
   } catch (thrown) {
     request.signal.throwIfAborted();
-    const differences = errorsOf(thrown).map((error) => stopped(error));
+    const differences = errorsOf(thrown).map((error) => stopped(error, told));
     return { ...result, made: undefined, reproduced: false, differences: [...noticed, ...differences] };
   }
   const again = made.image.manifest.descriptor.digest;
@@ -165,10 +165,11 @@ async function makeAgain(
   configuration: Configuration,
   workshop: Workshop,
   noticed: Difference[],
+  isOtherBase: boolean,
 ): Promise<MadeImage> {
   const revision = told.annotations["org.opencontainers.image.revision"];
   const remade: RemadeImage = {
-    locks: locksOf(told, configuration, noticed),
+    locks: locksOf(told, configuration, noticed, isOtherBase),
     allow: told.assembly.allow,
     created: told.created,
     completion: told.completion,
@@ -213,14 +214,20 @@ async function makeAgain(
   return decided.make();
 }
 
-/** What the image says of base and archives takes the place of locks. */
-function locksOf(told: ToldImage, configuration: Configuration, noticed: Difference[]): LockUse {
+/** What the image says of base and archives takes the place of locks; not of a base that was asked for in place of its own. */
+function locksOf(
+  told: ToldImage,
+  configuration: Configuration,
+  noticed: Difference[],
+  isOtherBase: boolean,
+): LockUse {
   const digest = parseDigest(told.labels["org.opencontainers.image.base.digest"] ?? "");
   const { kind } = configuration.base;
   const packages = told.basePackages ?? [];
   const isPinned =
-    kind === "debian" ? packages.length > 0 && packages.every(isIdentified) : digest !== undefined;
-  if (kind === "debian" && !isPinned)
+    !isOtherBase &&
+    (kind === "debian" ? packages.length > 0 && packages.every(isIdentified) : digest !== undefined);
+  if (kind === "debian" && !isPinned && !isOtherBase)
     noticed.push({
       kind: "os-package",
       subject: configuration.base.kind,
@@ -251,10 +258,27 @@ function isIdentified({ digest, filename, archive }: BasePackage): boolean {
   return digest !== undefined && filename !== undefined && archive !== undefined;
 }
 
-/** What kept the image from being made, as a difference. */
-function stopped({ code, message, place }: SpacktainersError): Difference {
+/** What kept the image from being made, as a difference: an OS package by its name, where the image knows the file. */
+function stopped({ code, message, place }: SpacktainersError, { basePackages = [] }: ToldImage): Difference {
   const [kind, reason] = reasons[code] ?? ["layer", undefined];
-  return { kind, subject: place.spec ?? place.url ?? place.file ?? code, message, reason };
+  const { url } = place;
+  const gone = basePackages.find(
+    ({ filename }) => filename !== undefined && isAddressOf(url ?? "", filename),
+  );
+  if (gone !== undefined)
+    return {
+      kind: "os-package",
+      subject: `${gone.name} ${gone.version}`,
+      message: `${url}: ${message}`,
+      reason,
+    };
+  return { kind, subject: place.spec ?? url ?? place.file ?? code, message, reason };
+}
+
+/** Whether a URL leads to a file of an archive, whose name it may have with escapes. */
+function isAddressOf(url: string, filename: string): boolean {
+  const escaped = filename.split("/").map(encodeURIComponent).join("/");
+  return [filename, encodeURI(filename), escaped].some((name) => url.endsWith(`/${name}`));
 }
 
 function toolDifferences({ toolVersion: before }: ToldImage): readonly Difference[] {

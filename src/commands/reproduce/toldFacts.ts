@@ -70,10 +70,10 @@ export async function toldFacts(image: OciImage, emit: EmitEvent): Promise<ToldI
       hint: "only images of `spacktainers build` and `push` do",
     });
   const layers = await image.layers();
-  const hasEpilogue = annotations[epilogueAnnotation] !== undefined;
-  // The layers of an epilogue are above it.
-  const top = layers.findLastIndex((layer) => layer.annotations?.[layerKeysAnnotation] !== undefined) + 1;
-  const { manifest, lock } = await readTopLayer(image, layers[hasEpilogue ? top : layers.length - 1]);
+  const epilogue = epilogueLayers(annotations);
+  // The layers of an epilogue are above the one with the environment.
+  const top = layers.length - 1 - (epilogue ?? 0);
+  const { manifest, lock } = await readTopLayer(image, layers[top]);
   const facts = await factsLeft(image);
   const records = isRegistryImage(image) ? registryRecords(image, [], emit) : undefined;
   const baseKey = parseDigest(layers[0]?.annotations?.[baseKeyAnnotation] ?? "");
@@ -98,8 +98,23 @@ export async function toldFacts(image: OciImage, emit: EmitEvent): Promise<ToldI
         : new Map(
             facts.packages.map(({ spec, archive, license }) => [spec.hash, { archive, license }] as const),
           ),
-    fragments: layers.flatMap((layer) => layer.annotations?.[layerKeysAnnotation]?.split(" ") ?? []),
-    hasEpilogue,
+    fragments: layers
+      .slice(0, top)
+      .flatMap((layer) => layer.annotations?.[layerKeysAnnotation]?.split(" ") ?? []),
+    hasEpilogue: epilogue !== undefined,
     toolVersion: facts?.toolVersion,
   };
+}
+
+/** How many layers of an image, the upper ones, its epilogue made; undefined: it has none. */
+export function epilogueLayers(annotations: Annotations): number | undefined {
+  const text = annotations[epilogueAnnotation];
+  if (text === undefined) return undefined;
+  try {
+    const said: unknown = JSON.parse(text);
+    const count = typeof said === "object" && said !== null && "layers" in said ? said.layers : 0;
+    return typeof count === "number" && Number.isSafeInteger(count) && count > 0 ? count : 0;
+  } catch {
+    return 0;
+  }
 }

@@ -17,7 +17,7 @@ import {
 import { openSubject } from "../../pipeline/images/openImage.ts";
 import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
-import type { RuntimeName } from "../../run/types.ts";
+import { type RuntimeName, triedRuntimes } from "../../run/types.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
 import {
   asSpacktainersError,
@@ -177,7 +177,7 @@ async function runtimesOf(request: TestRequest): Promise<readonly RuntimeName[]>
   if (request.runtimes.length > 0) return request.runtimes;
   const host = await readHostFacts();
   const works = host.runtimes.flatMap(({ name, trouble }) =>
-    trouble === undefined ? [name as RuntimeName] : [],
+    trouble === undefined ? triedRuntimes.filter((one) => one === name) : [],
   );
   return host.namespaces.trouble === undefined ? [...works, "namespace"] : works;
 }
@@ -210,6 +210,7 @@ async function runAsJob(test: PlannedTest, image: string, request: TestRequest):
       hostMpi: undefined,
       gpu: undefined,
       log: undefined,
+      sbatch: [],
       emit: request.emit,
       signal: request.signal,
     });

@@ -3,6 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import type { CacheSet } from "../../buildcache/cacheSet.ts";
 import type { BuildNode } from "../../spack/buildGraph.ts";
 import { firstErrors, followLog, phaseOf } from "../../spack/buildLog.ts";
+import { withBuildSpecRoots } from "../../spack/buildSpecRoots.ts";
 import type { Executor, TaskEnd } from "../../spack/executors/executor.ts";
 import { installTask, pushStep } from "../../spack/installTask.ts";
 import { addToMirror, packageMirror } from "../../spack/packageMirror.ts";
@@ -69,6 +70,10 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
   await fetchNeeded(needed, tools);
   const environment = await writeEnvironment(spack, {
     ...loaded,
+    lockText: withBuildSpecRoots(
+      loaded.lockText,
+      needed.graph.nodes.map(({ spec }) => spec),
+    ),
     scope,
     target,
     mirrors: needed.graph.fetched.length === 0 ? {} : { spacktainers: packageMirror(spack.folders.mirror) },

@@ -13,9 +13,9 @@ import {
   imageLayers,
   reportDraft,
 } from "../assemble/assembleContainer.ts";
-import { openCompletion } from "../assemble/completeBase.ts";
 import { builtFacts, factsOfPlan } from "../assemble/imageFacts.ts";
 import { makeLayers, type ReadyLayers } from "../assemble/makeLayers.ts";
+import { openCompletion } from "../assemble/openCompletion.ts";
 import { baseName } from "../base/baseSpec.ts";
 import { imageInputs, labelsOf } from "../plan/imageInputs.ts";
 import { manifestAnnotations } from "../plan/imageLabels.ts";

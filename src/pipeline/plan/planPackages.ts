@@ -6,11 +6,11 @@ import type { InstallOptions } from "../../install/types.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { type ResolvedPackages, resolvePackages } from "../choose/resolvePackages.ts";
+import { checkPrefixesFit } from "./checkPrefixesFit.ts";
 import { layerSettings } from "./layerSettings.ts";
 import { type PlannedFragment, planFragments } from "./makeFragments.ts";
 import type { OpenedContainer } from "./openContainer.ts";
 import { packagePrefixes } from "./packagePrefixes.ts";
-import { checkPrefixesFit } from "./preflight.ts";
 
 /** Where packages are installed, and how. */
 export interface InstallSettings {

@@ -44,6 +44,7 @@ async function jobOf(image: string, more: Partial<JobRequest> = {}) {
     hostMpi: undefined,
     gpu: undefined,
     log: undefined,
+    sbatch: [],
     lookUp: false,
     emit: ignoreEvents,
     signal: new AbortController().signal,

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { examine } from "../../../src/commands/doctor/examine.ts";
+import { examineImages } from "../../../src/commands/doctor/examineImages.ts";
 import { makeJob } from "../../../src/commands/job/makeJob.ts";
 import {
   descriptorSize,
@@ -68,7 +68,9 @@ const common = { directory, arch: undefined, resources: {}, mpi: undefined, host
 
 describe.each(["a.sif", "b.sqfs"])("%s, without a program that reads squashfs", (image) => {
   it("doctor says what to install", async () => {
-    await expect(examine({ ...common, subjects: ["near", image], emit: () => {} })).rejects.toMatchObject({
+    await expect(
+      examineImages({ ...common, subjects: ["near", image], emit: () => {} }),
+    ).rejects.toMatchObject({
       code: "RUNTIME_MISSING",
       hint: "install squashfs-tools-ng",
       place: { file: join(directory, image) },
@@ -89,6 +91,7 @@ describe.each(["a.sif", "b.sqfs"])("%s, without a program that reads squashfs", 
       location: undefined,
       gpu: undefined,
       log: undefined,
+      sbatch: [],
       emit: (event) => events.push(event),
     });
     expect(script).toContain(join(directory, image));

@@ -24,6 +24,8 @@ export interface ExamineRequest {
   readonly resources: JobResources;
   readonly mpi: string | undefined;
   readonly hostMpi: boolean | undefined;
+  /** Check that graphics processors will be found. */
+  readonly gpu?: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -62,7 +64,7 @@ export interface Examined {
  *   published; of opening and reading images
  * @throws {SpacktainersError} problems of the configuration; why the only image, or all of them, cannot be examined; `INTERRUPTED`
  */
-export async function examine(request: ExamineRequest): Promise<Examined> {
+export async function examineImages(request: ExamineRequest): Promise<Examined> {
   const repository = await openSoundRepository(request.directory);
   const { configuration } = repository;
   const sites = request.subjects
@@ -110,6 +112,7 @@ function examinationsOf(
           resources: request.resources,
           mpi: request.mpi,
           allow: request.allow,
+          gpu: request.gpu,
           hostMpi: false,
           emulated: host.emulated,
           plugins: pluginsOf(host),
@@ -127,6 +130,7 @@ function examinationsOf(
           resources: request.resources,
           mpi: request.mpi,
           allow: request.allow,
+          gpu: request.gpu,
           hostMpi: request.hostMpi,
           plugins: pluginsOf(host),
           isHere: false,
@@ -178,15 +182,16 @@ function pluginsOf(host: HostFacts): readonly string[] | undefined {
 /** This machine as a site. */
 function siteOfHost(host: HostFacts): Site {
   const works = host.runtimes.filter(({ trouble }) => trouble === undefined).map(({ name }) => name);
-  const runtime = (["apptainer", "singularity", "sarus", "podman", "docker"] as const).find((name) =>
-    works.includes(name),
-  );
+  const runtime = (
+    ["apptainer", "singularity", "sarus", "podman-hpc", "podman", "docker", "charliecloud"] as const
+  ).find((name) => works.includes(name));
   const plugins = pluginsOf(host);
   return completeSite("this machine", {
     runtime: runtime ?? "native",
     ...(plugins === undefined ? {} : { mpi: plugins.filter((name) => name !== "none") }),
     ...(host.processor === undefined ? {} : { target: host.processor }),
     ...(host.glibc === undefined ? {} : { glibc: host.glibc }),
+    ...(host.gpu.nvidia === undefined ? {} : { "gpu-driver": host.gpu.nvidia }),
   });
 }
 
@@ -212,6 +217,17 @@ function checkSiteHere(site: Site, host: HostFacts): readonly Finding[] {
           remedy: `correct \`mpi:\` of the site, if this is it`,
         },
   ];
+  const fromSrun: readonly string[] = ["pyxis", "container-engine", "slurm"];
+  if (fromSrun.includes(site.runtime)) {
+    if (host.slurm?.containers.some((name) => name === site.runtime) !== true)
+      findings.push({
+        severity: "warning",
+        check: "runtime",
+        message: `srun here has no option for ${site.runtime}, which ${site.name} names`,
+        evidence: ["srun --help"],
+      });
+    return findings;
+  }
   const runtime = host.runtimes.find(({ name }) => name === site.runtime);
   if (site.runtime !== "native" && runtime === undefined)
     findings.push({

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { examine } from "../../../src/commands/doctor/examine.ts";
+import { examineImages } from "../../../src/commands/doctor/examineImages.ts";
 import { ignoreEvents } from "../../../src/util/events.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "spacktainers-doctor-"));
@@ -15,7 +15,7 @@ beforeAll(() => {
 });
 
 const ask = (...subjects: readonly string[]) =>
-  examine({
+  examineImages({
     directory,
     subjects,
     arch: undefined,

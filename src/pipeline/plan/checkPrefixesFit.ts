@@ -1,6 +1,6 @@
 import type { CacheSet } from "../../buildcache/cacheSet.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
-import { checkPrefixLengths } from "../../install/preflight.ts";
+import { checkPrefixLengths } from "../../install/checkPrefixLengths.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 
