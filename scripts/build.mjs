@@ -68,7 +68,7 @@ const { output } = await bundle.write({
     groups: [
       {
         name: "util",
-        test: /\/src\/(util\/|archive\/layerCompression\.|cli\/(standardStreams|errorText)\.|definitions\/(builderImage|executorNames|hostArchitecture)\.)/,
+        test: /\/src\/(util\/|archive\/layerCompression\.|cli\/(standardStreams|errorText)\.|definitions\/(builderImage|executorNames|hostArchitecture|schemaNames)\.)/,
       },
       {
         name: "definitions",

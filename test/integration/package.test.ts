@@ -37,6 +37,21 @@ describe.skipIf(!isBuilt)(`the package${isBuilt ? "" : " (skipped: run npm run b
     expect(run(join(installed, "dist/cli/main.js"), ["list"])).toContain("no containers here");
   });
 
+  it("loads little for its help", () => {
+    const loaded = new Set([join(installed, "dist/cli/start.js")]);
+    for (const file of loaded) {
+      const text = readFileSync(file, "utf8");
+      for (const [, imported, started] of text.matchAll(
+        /(?:from|import)\s*["'](\.[^"']+\.js)["']|import\(["'`](\.[^"'`]*\/runCli-[^"'`]+)["'`]\)/g,
+      ))
+        loaded.add(resolve(dirname(file), imported ?? started ?? ""));
+    }
+    const names = [...loaded].map((file) => file.slice(join(installed, "dist").length + 1));
+    expect(names).toContainEqual(expect.stringMatching(/^chunks\/runCli-/));
+    expect(names.filter((name) => /definitions|build-|layout/.test(name))).toEqual([]);
+    expect([...loaded].reduce((sum, file) => sum + statSync(file).size, 0)).toBeLessThan(300_000);
+  });
+
   it("needs no other package, and runs nothing when it is installed", () => {
     expect(manifest.dependencies ?? {}).toEqual({});
     expect(Object.keys(manifest.scripts)).not.toEqual(
