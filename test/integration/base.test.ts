@@ -90,7 +90,7 @@ registries:
       expect(existsSync(folder)).toBe(false);
       // What cannot be in an image is named, with its line.
       expect(stderr).toMatch(/spacktainers\.yaml:5:\d+ {2}warning .*spack: mirrors.*name a URL/);
-      expect(stderr).toMatch(/spacktainers\.yaml:1:\d+ {2}warning .*the configured base is none/);
+      expect(stderr).toMatch(/spacktainers\.yaml:1:\d+ {2}warning .*the configured base is not an image/);
     },
   );
 

@@ -113,7 +113,7 @@ describe.skipIf(!hasNginx())("a cache served by nginx (skipped where it is not i
       code: "NETWORK",
       status: 4,
       says: "127.0.0.1",
-      hint: "goes on",
+      hint: "the same command continues",
     });
     expect(readdirSync(work.directory)).not.toContain("image");
     cut = false;

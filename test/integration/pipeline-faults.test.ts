@@ -256,7 +256,7 @@ const faults: readonly Fault[] = [
   },
   {
     name: "an index in which packages depend on each other",
-    refusal: { code: "NO_SOLUTION", status: 3, count: 2, says: "spack.yaml:7:5", hint: "in a circle" },
+    refusal: { code: "NO_SOLUTION", status: 3, count: 2, says: "spack.yaml:7:5", hint: "form a circle" },
     make: (cache) =>
       cache.changeIndex((installs) => {
         const specs = Object.values(installs).map(({ spec }) => spec);
