@@ -175,7 +175,7 @@ describe.skipIf(trouble !== undefined)(
       ]) {
         const refused = await run(...args);
         expect(refused.stderr, args.join(" ")).toMatch(
-          /NOT_SUPPORTED[\s\S]*hint: `spacktainers sif \S+` makes one/,
+          /NOT_SUPPORTED[\s\S]*hint: to make one: `spacktainers sif \S+`/,
         );
         expect(refused.status).toBe(1);
       }
