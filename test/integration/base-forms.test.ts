@@ -106,8 +106,11 @@ describe("what can be no base", () => {
       "{rootfs: docker.tar}",
       /docker\.tar {2}error {2}BASE_INVALID[\s\S]*hint: .*skopeo copy docker-archive:/,
     ],
-    ["{rootfs: image.tar}", /image\.tar {2}error {2}BASE_INVALID[\s\S]*hint: `base: oci:`/],
-    ["{rootfs: image.tar.gz}", /image\.tar\.gz {2}error {2}BASE_INVALID[\s\S]*hint: `base: oci:`/],
+    ["{rootfs: image.tar}", /image\.tar {2}error {2}BASE_INVALID[\s\S]*hint: name it with `base: oci:`/],
+    [
+      "{rootfs: image.tar.gz}",
+      /image\.tar\.gz {2}error {2}BASE_INVALID[\s\S]*hint: name it with `base: oci:`/,
+    ],
     ["{rootfs: sandbox}", /sandbox {2}error {2}BASE_INVALID[\s\S]*hint: .*tar --numeric-owner/],
     ["{rootfs: layout}", /layout {2}error {2}BASE_INVALID/],
     ["{oci: sandbox}", /sandbox {2}error {2}NOT_FOUND.*not an OCI image layout/],
