@@ -1,5 +1,5 @@
 /** Every executor does what all are to do: on this machine, in a builder image by every engine that is here, as jobs of Slurm. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, it } from "vitest";
@@ -14,6 +14,7 @@ import { findProgram } from "../../src/util/tool.ts";
 import { engineEnvironment, engineTrouble, writeBuilderLayout } from "../support/builderImage.ts";
 import { builtModules } from "../support/builtProject.ts";
 import { executorConformance } from "../support/executorConformance.ts";
+import { removeFolder } from "../support/removeFolder.ts";
 import { type SlurmCluster, slurmTrouble, startSlurm } from "../support/slurm.ts";
 
 const python = await findProgram("python3");
@@ -25,7 +26,7 @@ const folder = mkdtempSync(join(tmpdir(), "spacktainers-executors-"));
 let cluster: SlurmCluster | undefined;
 afterAll(() => {
   cluster?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 const start = "await executor.start(JSON.parse(process.argv[1]), []); setInterval(() => {}, 1000);";

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { builtProject } from "./builtProject.ts";
+import { removeFolder } from "./removeFolder.ts";
 
 const projectRoot = resolve(import.meta.dirname, "../..");
 /** The built binary. */
@@ -70,7 +71,7 @@ export function makeWorkplace(configuration?: string, cacheHome?: string): Workp
       return { status, stdout: await stdout, stderr: await stderr };
     },
     path: (...parts) => join(directory, ...parts),
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    remove: () => removeFolder(directory),
   };
 }
 
