@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** Longer than any file of tests takes, on a machine that does other work as well. In minutes. */
-const minutes = (process.env.SPACKTAINERS_TEST_SPACK ?? "") === "" ? 10 : 90;
+const minutes = (process.env.SPACKTAINERS_TEST_SPACK ?? "") === "" ? 20 : 90;
 const limit = Number(process.env.SPACKTAINERS_TEST_FILE_LIMIT ?? minutes * 60_000);
 const interval = Math.min(15_000, limit / 4);
 
