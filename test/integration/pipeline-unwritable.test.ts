@@ -96,6 +96,7 @@ describe("an output that cannot be written", () => {
     const { status, stdout, stderr } = await run(line.split(" "), {
       XDG_CACHE_HOME: work.path("cache-home"),
     });
+    if (uid === undefined) chmodSync(work.path("container_definitions/amd64/hello-mpi"), 0o755);
     expect(stdout).toBe("");
     expect(stderr).toBe(
       `${work.path(place)}  error  ACCESS_DENIED  the output cannot be written: permission denied\n  hint: choose another place for it\n`,

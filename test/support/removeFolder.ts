@@ -8,7 +8,16 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 export function removeFolder(folder: string): void {
   for (const mounted of mountsBelow(folder).reverse())
     spawnSync("umount", ["-l", mounted], { stdio: "ignore" });
-  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  } catch (error) {
+    // What belongs to an ordinary user's subordinate users can only be removed as root of their namespace.
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
+    spawnSync("unshare", ["--user", "--map-root-user", "--map-auto", "rm", "-rf", folder], {
+      stdio: "ignore",
+    });
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** In the order in which they were mounted. */
