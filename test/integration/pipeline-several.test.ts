@@ -228,8 +228,9 @@ describe("other verbs on all containers, of which some fail", () => {
       sent = true;
       child.kill("SIGINT");
     });
-    const status = await new Promise((done) => child.on("close", done));
-    expect(status).toBe(130);
+    const status = await new Promise((done) => child.on("close", (code, signal) => done(code ?? signal)));
+    // By the signal where a machine without the usual tools takes more than five seconds to stop: to a shell that is 130, too.
+    expect([130, "SIGINT"]).toContain(status);
     expect(jsonLines({ stdout }).at(-1)).toMatchObject({ type: "error", errors: [{ code: "INTERRUPTED" }] });
     expect(stdout).not.toContain('"container":"amd64/zz"');
   });
