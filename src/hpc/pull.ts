@@ -140,7 +140,7 @@ export function pullCommand(runtime: PullRuntime, program: string, task: PullTas
       throw cannot(
         "Shifter",
         "asks for a password itself",
-        `\`shifterimg login ${registryHost(reference)}\`, then pull without credentials of ours`,
+        `\`shifterimg login ${registryHost(reference)}\`, then run this again without credentials`,
       );
     return { ...none, argv: [program, "pull", `docker:${reference}`] };
   }

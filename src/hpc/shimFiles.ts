@@ -21,7 +21,7 @@ export interface ShimFile {
   readonly mode: number;
 }
 
-/** The line by which a file of ours is known, but for what begins a comment. */
+/** The line that marks a file as made by `shims`, without the sign that begins a comment. */
 export function shimMark(name: string): string {
   return `Written by spacktainers shims for ${name}. It is written again; do not edit it.`;
 }
@@ -98,7 +98,7 @@ function launcherScript(shims: Shims, mark: string): string {
           `[ -n "\${${variable}-}" ] || fail ${shellWord(`the container ${name} needs the variable ${variable}, which is not set here`)}`,
       ),
     ...imageTest(job, name),
-    // What the user has set counts more.
+    // What the user has set takes precedence.
     ...Object.entries(job.environment).map(
       ([variable, value]) => `[ -n "\${${variable}+set}" ] || export ${variable}=${shellWord(value)}`,
     ),

@@ -99,7 +99,7 @@ describe("a shim", () => {
     expect(call.options).toContainEqual(["cd", "/"]);
   });
 
-  it("lets what the user has set count more than the site's", () => {
+  it("lets what the user has set override the site's", () => {
     const job = { runtime: "charliecloud", image: join(folder, "x.sqsh") } as const;
     expect(called(job, { HDF5_USE_FILE_LOCKING: "TRUE" }).env.HDF5_USE_FILE_LOCKING).toBe("TRUE");
     expect(called(job).env.HDF5_USE_FILE_LOCKING).toBe("FALSE");

@@ -47,9 +47,9 @@ export function shimsVerb(program: Command, outcome: VerbOutcome): Command {
       "after",
       `
 Examples:
-  $ spacktainers shims hello-mpi --site jed --into /work/apps/hello-mpi
+  $ spacktainers shims hello-mpi --site jed --into /apps/hello-mpi
   $ spacktainers shims hello-mpi.sif --with apptainer --program ring --into apps --lmod
-  $ module use /work/apps/hello-mpi/modulefiles; module load hello-mpi; srun -n 4 ring`,
+  $ module use /apps/hello-mpi/modulefiles; module load hello-mpi; srun -n 4 ring`,
     )
     .action(
       verbAction<ShimsOptions>(program, outcome, async (context, options, [image = ""]) => {

@@ -281,7 +281,7 @@ function programsFor(request: ShimsRequest, image: ShimImage): readonly string[]
   return found;
 }
 
-/** Writes the files below a folder. @returns what was there of ours and is not wanted any more */
+/** Writes the files below a folder. @returns files that `shims` made earlier and that are no longer wanted */
 async function place(into: string, name: string, files: readonly ShimFile[]): Promise<readonly string[]> {
   for (const { path } of files) await expectOwn(into, path, name);
   const wanted = new Set(files.map(({ path }) => path));

@@ -7,7 +7,7 @@ import { refusePaths } from "./bindPaths.ts";
 import { enrootImage } from "./enrootImage.ts";
 import type { ContainerCommand } from "./types.ts";
 
-/** Under this name the engine is told values that the job's shell has, since the image's would be taken for the name itself. */
+/** The engine gets values of the job's shell under this name, since it would take the image's value for the name itself. */
 const alias = (name: string): string => `SPACKTAINERS_${name}`;
 
 /** Writes the file for the time of the job beside where it was submitted, which all nodes see. */

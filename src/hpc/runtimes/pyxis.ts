@@ -18,7 +18,7 @@ export function pyxis(job: Job): ContainerCommand {
     return `${shellPath(bind.source)}:${shellPath(bind.target)}${bind.readOnly ? ":ro" : ""}`;
   });
   const gpu = job.gpu === "nvidia" ? ["NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"] : [];
-  // The image's own variables count more than the job's, but for those that are named.
+  // The image's own variables override the job's, except for those that are named.
   const named = [...jobVariables(job), ...gpu];
   const image = enrootImage(job.image);
   return {
