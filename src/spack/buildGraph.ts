@@ -17,6 +17,11 @@ export interface BuildNode {
 export interface BuildGraph {
   /** Every package comes after those that it needs; otherwise by name, then hash. */
   readonly nodes: readonly BuildNode[];
+  /**
+   * Spliced packages that are needed and whose build spec has to be built, in the same order. Nothing is compiled for them: they are
+   * made from their build spec's archive, wherever they are installed.
+   */
+  readonly spliced: readonly BuildNode[];
   /** Packages of caches that building needs on the machine, in the same order. */
   readonly fetched: readonly ConcreteSpec[];
   /** Packages that are needed at run time and that caches have. */
@@ -29,11 +34,12 @@ const buildTypes: ReadonlySet<DependencyType> = new Set(["build", "link", "run"]
  * The lock minus externals, minus what caches have, minus what nobody that is missing needs.
  *
  * Needed are the link and run closure of the roots, and of every package that has to be built what it is built with, with the
- * link and run closures of that. What a package of a cache was built with is not needed. Of a spliced package its build spec
- * is, since Spack makes the one from the other.
+ * link and run closures of that. What a package of a cache was built with is not needed. A spliced package is not built: its build
+ * spec is, since Spack makes the one from the other's archive. (Making it beside its build spec, as Spack does with one that is
+ * installed, fails where a program has the prefix of what was replaced in its code: both prefixes have the same length there.)
  *
  * @param graph of the lock, with all build dependencies
- * @param cached whether a cache has a package
+ * @param cached whether a cache has a package; of a spliced one, its build spec
  * @throws SpacktainersError LOCK_INVALID when a package that has to be built depends on itself, or on one that the lock lacks
  */
 export function buildGraph(
@@ -52,16 +58,19 @@ export function buildGraph(
   );
 
   const position = new Map(order.map(({ hash }, index) => [hash, index]));
-  const nodes = built.map((spec): BuildNode => {
-    // A package of a cache is there only once everything it needs itself is.
+  const waiting = (spec: ConcreteSpec): BuildNode => {
+    // A package of a cache, or a spliced one, is there only once everything it needs itself is.
     const through = reach(needsOf(spec), (hash) => (missing(nodeOf(hash)) ? [] : needsOf(nodeOf(hash))));
     const after = [...through].filter((hash) => missing(nodeOf(hash)));
     after.sort((a, b) => (position.get(a) ?? 0) - (position.get(b) ?? 0));
     return { spec, after, buildOnly: !runtime.has(spec.hash) };
-  });
-  const present = order.filter((spec) => spec.external === undefined && !missing(spec));
+  };
+  const present = order.filter((spec) => spec.external === undefined && cached(spec.hash));
   return {
-    nodes,
+    nodes: built.map(waiting),
+    spliced: order
+      .filter(({ hash, buildSpec, external }) => buildSpec && external === undefined && !cached(hash))
+      .map(waiting),
     fetched: present.filter(({ hash }) => fetched.has(hash)),
     reused: present.filter(({ hash }) => runtime.has(hash)),
   };
@@ -94,13 +103,14 @@ function nodeIn(graph: SpecGraph, hash: DagHash): ConcreteSpec {
 /** What packages need, by whether caches have them. */
 function needsIn(graph: SpecGraph, cached: (hash: DagHash) => boolean) {
   const nodeOf = (hash: DagHash): ConcreteSpec => nodeIn(graph, hash);
-  const missing = (spec: ConcreteSpec): boolean => spec.external === undefined && !cached(spec.hash);
+  const missing = (spec: ConcreteSpec): boolean =>
+    spec.external === undefined && spec.buildSpec === undefined && !cached(spec.hash);
   /** What a package needs on the machine: to be built, or to be taken from a cache. */
   const needsOf = (spec: ConcreteSpec): readonly DagHash[] => {
     if (spec.external !== undefined) return [];
-    if (!missing(spec)) return hashesOf(spec.dependencies, runtimeTypes);
-    const needs = hashesOf(spec.dependencies, buildTypes);
-    return spec.buildSpec === undefined ? needs : [...needs, spec.buildSpec.hash];
+    if (missing(spec)) return hashesOf(spec.dependencies, buildTypes);
+    const needs = hashesOf(spec.dependencies, runtimeTypes);
+    return spec.buildSpec === undefined || cached(spec.hash) ? needs : [...needs, spec.buildSpec.hash];
   };
   return { nodeOf, missing, needsOf };
 }

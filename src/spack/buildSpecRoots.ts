@@ -7,11 +7,11 @@ import { isJsonObject } from "../util/json.ts";
  * become roots.
  *
  * @param lockText of a lock that was read without errors
- * @param built the packages that are to be built
- * @returns the same text where none of them is spliced
+ * @param spliced packages whose build specs are to be built
+ * @returns the same text where there are none
  */
-export function withBuildSpecRoots(lockText: string, built: readonly ConcreteSpec[]): string {
-  const specs = built.flatMap(({ buildSpec }) => buildSpec ?? []);
+export function withBuildSpecRoots(lockText: string, spliced: readonly ConcreteSpec[]): string {
+  const specs = spliced.flatMap(({ buildSpec }) => buildSpec ?? []);
   if (specs.length === 0) return lockText;
   const lock: unknown = JSON.parse(lockText);
   if (!isJsonObject(lock) || !Array.isArray(lock.roots)) return lockText;

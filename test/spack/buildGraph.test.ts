@@ -109,20 +109,37 @@ describe("buildGraph", () => {
     expect(built(result)).toBe("lib app");
   });
 
-  it("needs the build spec of a spliced package", () => {
+  it("builds the build spec of a spliced package, and not the package itself", () => {
     const spliced = graphOf([
       {
         name: "app",
         dependencies: [["newlib", ["link"]]],
         rest: { build_spec: { name: "original", hash: hashOf("original") } },
       },
+      { name: "user", dependencies: [["app", ["link"]]] },
       { name: "original", dependencies: [["oldlib", ["link"]]] },
       { name: "newlib" },
       { name: "oldlib" },
     ]);
     const result = buildGraph(spliced, [hashOf("app")], (hash) => hash === hashOf("newlib"));
-    expect(built(result)).toBe("oldlib original app");
-    expect(result.nodes.map(({ buildOnly }) => buildOnly)).toEqual([true, true, false]);
+    expect(built(result)).toBe("oldlib original");
+    expect(result.nodes.map(({ buildOnly }) => buildOnly)).toEqual([true, true]);
+    expect(result.spliced.map(({ spec: { name }, after }) => [name, after])).toEqual([
+      ["app", [hashOf("original")]],
+    ]);
+    expect([...result.reused, ...result.fetched].map(({ name }) => name)).toEqual(["newlib"]);
+
+    // What is built with it waits for its build spec; where a cache has that, it is made from there.
+    const user = buildGraph(spliced, [hashOf("user")], (hash) => hash === hashOf("newlib"));
+    expect(built(user)).toBe("oldlib original user");
+    expect(user.nodes.at(-1)?.after).toEqual([hashOf("original")]);
+    expect(user.fetched.map(({ name }) => name)).toEqual(["newlib"]);
+    const there = buildGraph(spliced, [hashOf("user")], (hash) =>
+      [hashOf("newlib"), hashOf("app")].includes(hash),
+    );
+    expect(built(there)).toBe("user");
+    expect(there.spliced).toEqual([]);
+    expect(there.fetched.map(({ name }) => name)).toEqual(["newlib", "app"]);
   });
 
   it("refuses locks that are no DAG or not whole", () => {

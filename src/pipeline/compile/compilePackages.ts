@@ -11,7 +11,7 @@ import { makeRunLogs } from "../../spack/runLogs.ts";
 import { runSchedule, type ScheduleResult } from "../../spack/schedule.ts";
 import { writeEnvironment } from "../../spack/workEnvironment.ts";
 import { estimateWork } from "../../spack/workEstimate.ts";
-import { briefSpec, type DagHash } from "../../spec/concrete.ts";
+import { briefSpec, type ConcreteSpec, type DagHash } from "../../spec/concrete.ts";
 import { errorsOf, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { type BuildFailure, type EmitEvent, runTask } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
@@ -21,6 +21,7 @@ import type { BuildingRequest } from "../workspace/buildingRequest.ts";
 import type { Builder, Publish } from "./builder.ts";
 import type { EstimatedWork } from "./compilePlan.ts";
 import type { NeededPackages } from "./neededPackages.ts";
+import { putSpliced } from "./putSpliced.ts";
 
 /** Archives fetched at a time. */
 const fetchesAtOnce = 8;
@@ -72,7 +73,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
     ...loaded,
     lockText: withBuildSpecRoots(
       loaded.lockText,
-      needed.graph.nodes.map(({ spec }) => spec),
+      needed.graph.spliced.map(({ spec }) => spec),
     ),
     scope,
     target,
@@ -80,8 +81,12 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
   });
   await mkdir(spack.folders.built, { recursive: true });
   const logs = await makeRunLogs(spack.folders.logs);
-  // A root that another root needs is one of its dependencies.
-  const tops = topsOf(needed.graph.nodes, work.roots);
+  // A root that another root needs is one of its dependencies; for a spliced one, what it is made of is built.
+  const madeOf = new Map(needed.graph.spliced.map(({ spec }) => [spec.hash, spec.buildSpec?.hash]));
+  const tops = topsOf(
+    needed.graph.nodes,
+    work.roots.map((hash) => madeOf.get(hash) ?? hash),
+  );
   const nodes = request.onlyDependencies
     ? needed.graph.nodes.filter(({ spec }) => !tops.has(spec.hash))
     : needed.graph.nodes;
@@ -91,6 +96,26 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
   const unpublished: SpacktainersError[] = [];
   const timeLeft = timeTeller(nodes, estimated, atOnce, emit);
   const open = new Map<DagHash, (end: TaskEnd) => Promise<void>>();
+  const publish = async (spec: ConcreteSpec): Promise<void> => {
+    const publishOne = tools.publish;
+    if (publishOne === undefined) return;
+    await runTask(emit, { kind: "push", label: briefSpec(spec), subject: spec.hash, signal }, () =>
+      publishOne(spec, spack.folders.built),
+    ).catch((error: unknown) => {
+      // It is built and kept: what needs it can continue, and the next run publishes it.
+      unpublished.push(...errorsOf(error, { spec: briefSpec(spec) }));
+    });
+  };
+  /** Spliced packages, until all that they need is in the build cache. */
+  const spliced = new Map(needed.graph.spliced.map(({ spec, after }) => [spec, new Set(after)]));
+  const addSpliced = async (done: DagHash): Promise<void> => {
+    for (const [spec, after] of spliced) {
+      after.delete(done);
+      if (after.size > 0 || !spliced.delete(spec)) continue;
+      await putSpliced(spec, loaded.lockText, spack.folders.built);
+      await publish(spec);
+    }
+  };
 
   const result = await runSchedule({
     nodes,
@@ -144,14 +169,9 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
       if (end.outcome !== "done") return;
       await times.record(spec, { seconds: end.seconds, memory: end.memory });
       timeLeft.done(spec.hash);
-      if (tools.publish === undefined || (request.until !== undefined && tops.has(spec.hash))) return;
-      const publish = tools.publish;
-      await runTask(emit, { kind: "push", label: briefSpec(spec), subject: spec.hash, signal }, () =>
-        publish(spec, spack.folders.built),
-      ).catch((error: unknown) => {
-        // It is built and kept: what needs it can continue, and the next run publishes it.
-        unpublished.push(...errorsOf(error, { spec: briefSpec(spec) }));
-      });
+      if (request.until !== undefined && tops.has(spec.hash)) return;
+      await publish(spec);
+      await addSpliced(spec.hash);
     },
   });
   stopIfAborted(signal);
