@@ -37,6 +37,8 @@ export interface SpackMirror {
   readonly signed: boolean;
   /** Of an S3 server that is not Amazon's; credentials are in variables of the environment. */
   readonly endpoint?: string | undefined;
+  /** File with the certificate of a server that no authority vouches for. */
+  readonly certificate?: string | undefined;
 }
 
 /** How the user has set up Spack. */
@@ -48,7 +50,7 @@ export interface SpackUserOptions {
   readonly tree?: string;
   /** Characters that paths of the install tree are padded to; 0: they are not. */
   readonly padding?: number;
-  /** Recipes besides the builtin ones, by namespace: folders with `repo.yaml`. */
+  /** Recipes besides the builtin ones, or instead of them, by namespace: folders with `repo.yaml`. */
   readonly repositories?: Readonly<Record<string, string>>;
   /** What runs Spack; it needs boto3 for caches in S3. */
   readonly python?: string;
@@ -83,8 +85,9 @@ export function openSpackUser(options: SpackUserOptions): SpackUser {
       join(scope, `${section.replace(":", "")}.yaml`),
       `${JSON.stringify({ [section]: value })}\n`,
     );
-  const { url, signed, endpoint } = mirror;
-  write("repos:", { ...repositories, builtin: recipes[0] });
+  const { url, signed, endpoint, certificate } = mirror;
+  const builtin = repositories.builtin ?? recipes[0];
+  write("repos:", { ...repositories, builtin });
   write("mirrors:", {
     ours: { url, signed, source: false, ...(endpoint === undefined ? {} : { endpoint_url: endpoint }) },
   });
@@ -92,7 +95,8 @@ export function openSpackUser(options: SpackUserOptions): SpackUser {
   const tree = options.tree ?? join(home, "tree");
   write("config", {
     install_tree: { root: tree, ...(padding === 0 ? {} : { padded_length: padding }) },
-    misc_cache: misc ?? join(home, "misc"),
+    // What is kept there is of all the recipes.
+    misc_cache: builtin === recipes[0] && misc !== undefined ? misc : join(home, "misc"),
     source_cache: join(home, "sources"),
     build_stage: [join(home, "stage")],
   });
@@ -106,6 +110,7 @@ export function openSpackUser(options: SpackUserOptions): SpackUser {
     SPACK_USER_CACHE_PATH: join(home, "user"),
     SPACK_GNUPGHOME: join(home, "gpg"),
     PYTHONPATH: join(home, "solver"),
+    ...(certificate === undefined ? {} : { SSL_CERT_FILE: certificate }),
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("AWS_"))),
   };
   return {

@@ -84,9 +84,7 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
           const { nodes } = needed.graph;
           refuseOthers(nodes, group.hashes);
           const unpublished =
-            publish === undefined
-              ? []
-              : await publishEarlier(needed, choice, building.trust, publish, workshop.emit);
+            publish === undefined ? [] : await publishEarlier(needed, building.trust, publish, workshop.emit);
           if (unpublished.length > 0) throw oneError(unpublished);
           const missing = new Set<string>(nodes.map(({ spec }) => spec.hash));
           reused.push(...group.packages.filter(({ hash }) => !missing.has(hash)).map(({ label }) => label));

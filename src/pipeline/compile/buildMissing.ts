@@ -62,7 +62,7 @@ export async function buildMissing(
     const roots = rootsOf(chosen.lock);
     const needed = await findNeededPackages({ graph: chosen.lock.graph, roots }, tools);
     const unpublished =
-      publish === undefined ? [] : await publishEarlier(needed, chosen, building.trust, publish, tools.emit);
+      publish === undefined ? [] : await publishEarlier(needed, building.trust, publish, tools.emit);
     const compiled =
       needed.graph.nodes.length === 0
         ? undefined

@@ -21,7 +21,6 @@ import type { BuildingRequest } from "../workspace/buildingRequest.ts";
 import type { Builder, Publish } from "./builder.ts";
 import type { EstimatedWork } from "./compilePlan.ts";
 import type { NeededPackages } from "./neededPackages.ts";
-import { putSpliced } from "./putSpliced.ts";
 
 /** Archives fetched at a time. */
 const fetchesAtOnce = 8;
@@ -106,16 +105,6 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
       unpublished.push(...errorsOf(error, { spec: briefSpec(spec) }));
     });
   };
-  /** Spliced packages, until all that they need is in the build cache. */
-  const spliced = new Map(needed.graph.spliced.map(({ spec, after }) => [spec, new Set(after)]));
-  const addSpliced = async (done: DagHash): Promise<void> => {
-    for (const [spec, after] of spliced) {
-      after.delete(done);
-      if (after.size > 0 || !spliced.delete(spec)) continue;
-      await putSpliced(spec, loaded.lockText, spack.folders.built);
-      await publish(spec);
-    }
-  };
 
   const result = await runSchedule({
     nodes,
@@ -171,7 +160,6 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
       timeLeft.done(spec.hash);
       if (request.until !== undefined && tops.has(spec.hash)) return;
       await publish(spec);
-      await addSpliced(spec.hash);
     },
   });
   stopIfAborted(signal);
