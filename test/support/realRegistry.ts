@@ -12,6 +12,8 @@ import type { MintToken } from "./tokenServer.ts";
 export interface RealRegistry {
   /** `127.0.0.1:PORT` */
   readonly host: string;
+  /** With `secure`: `127.0.0.1:PORT` of the same registry by HTTPS, and the file of its certificate. */
+  readonly secure: { readonly host: string; readonly certificate: string } | undefined;
   /** Kills it, as a power cut would, and starts it again with the same data and address. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -24,11 +26,13 @@ export interface DockerRegistryOptions {
   readonly tokens?: { readonly realm: string; readonly certificate: string };
   /** A folder whose copy is what the registry has at first. */
   readonly data?: string;
+  /** It is served by HTTPS, too, with a certificate of its own. */
+  readonly secure?: boolean;
 }
 
 /**
  * Why Debian's registry cannot be used here, or undefined.
- * @param others programs that are needed besides: `htpasswd` for a registry with users, `openssl` for one with tokens
+ * @param others programs that are needed besides: `htpasswd` for a registry with users, `openssl` for one with tokens or by HTTPS
  */
 export function dockerRegistryTrouble(...others: readonly ("htpasswd" | "openssl")[]): string | undefined {
   const missing = ["docker-registry", ...others].find((program) => !commandExists(program));
@@ -52,18 +56,39 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     await writeFile(join(folder, "tokens.pem"), options.tokens.certificate);
     auth = `auth: {token: {realm: "${options.tokens.realm}", service: fake, issuer: spacktainers-tests, rootcertbundle: ${folder}/tokens.pem}}\n`;
   }
-  const config = join(folder, "config.yml");
-  await writeFile(
-    config,
-    `version: 0.1
+  const start = async (address: string, tls: string, clean: () => Promise<void>): Promise<RealRegistry> => {
+    const config = join(folder, `config-${address.split(":").at(-1)}.yml`);
+    await writeFile(
+      config,
+      `version: 0.1
 log: {level: error, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}
-http: {addr: ${host}, secret: ${randomUUID()}}
+http: {addr: "${address}", secret: ${randomUUID()}${tls}}
 ${auth}`,
+    );
+    return serve(address, "docker-registry", ["serve", config], clean);
+  };
+  const registry = await start(host, "", () => rm(folder, { recursive: true, force: true }));
+  if (options.secure !== true) return registry;
+  // A process of its own, which has the same files.
+  const [key, certificate] = [join(folder, "https.key"), join(folder, "https.pem")];
+  const subject = ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+  execFileSync(
+    "openssl",
+    ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, ...subject],
+    { stdio: "ignore", timeout: 60_000 },
   );
-  return serve(host, "docker-registry", ["serve", config], () =>
-    rm(folder, { recursive: true, force: true }),
-  );
+  const address = `127.0.0.1:${await freePort()}`;
+  const tls = `, tls: {certificate: ${certificate}, key: ${key}}`;
+  const other = await start(address, tls, async () => {});
+  return {
+    ...registry,
+    secure: { host: address, certificate },
+    async close() {
+      await other.close();
+      await registry.close();
+    },
+  };
 }
 
 /** The program `crane`, as `scripts/install-components.sh` installs it. */
@@ -99,6 +124,7 @@ async function serve(
   let stop = await start();
   return {
     host,
+    secure: undefined,
     async restart() {
       await stop();
       stop = await start();
