@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { ConcreteSpec } from "../spec/concrete.ts";
 import { pathsOf } from "./container/spackProcess.ts";
 import type { BuildTask, TaskResources } from "./executors/executor.ts";
+import { installScript, pushedOr } from "./installScript.ts";
 import type { Spack } from "./spack.ts";
 import { spackCommand, spackEnvironment } from "./spackCommand.ts";
 
@@ -23,7 +24,8 @@ export const pushStep = "push";
 
 /**
  * The commands that build a package from source and put it into the local build cache. What it needs is on the machine already,
- * or is taken from caches. Pushing is a command of its own: were it Spack's autopush, one that fails would lose the build.
+ * or is taken from caches. Pushing is a step of its own: were it Spack's autopush, one that fails would lose the build. It is done by
+ * the process that installs, and by one of its own where that could not.
  */
 export function installTask(spack: Spack, work: InstallWork): BuildTask {
   const { spec, environment, resources, until } = work;
@@ -50,14 +52,32 @@ export function installTask(spack: Spack, work: InstallWork): BuildTask {
     spack.folders.built,
     `/${spec.hash}`,
   ];
+  const pushed = join(work.logs, `${spec.hash}.pushed`);
+  const options = ["-e", environment];
+  const [python, file] = command([]);
+  const both = [
+    python,
+    "-c",
+    installScript,
+    file,
+    pushed,
+    ...options,
+    "--",
+    ...install,
+    "--",
+    ...push,
+  ] as const;
   return {
     hash: spec.hash,
     work: until === undefined ? "install and push" : `install until ${until}`,
     label: `${spec.name}@${spec.version}`,
-    steps: [
-      { name: installStep, argv: command(install), paths },
-      ...(until === undefined ? [{ name: pushStep, argv: command(push), paths }] : []),
-    ],
+    steps:
+      until === undefined
+        ? [
+            { name: installStep, argv: both, paths },
+            { name: pushStep, argv: pushedOr(pushed, command(push)), paths },
+          ]
+        : [{ name: installStep, argv: command(install), paths }],
     log: join(work.logs, `${spec.name}-${spec.version}-${spec.hash.slice(0, 7)}.log`),
     env: spackEnvironment(spack),
     cwd: work.logs,

@@ -7,7 +7,7 @@ import type { Spack } from "./spack.ts";
 
 /** A command line of Spack's. */
 export interface SpackCommand {
-  readonly argv: readonly [string, ...string[]];
+  readonly argv: readonly [python: string, spack: string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
 }
 
