@@ -15,7 +15,7 @@ import { concreteSatisfies } from "../spec/satisfies.ts";
 import type { SpecLookup } from "../spec/specView.ts";
 import { parseVersion, versionsSatisfy } from "../spec/versions.ts";
 import { runEdges } from "./closures.ts";
-import { defaultProviders } from "./defaultProviders.ts";
+import { defaultProviders } from "./data/defaultProviders.ts";
 import { newestFirst } from "./newestFirst.ts";
 import { runtimes } from "./packageKinds.ts";
 import type { PackageSource } from "./packageSource.ts";

@@ -8,10 +8,10 @@ import {
 import { inOrderOfPlace, type ProblemList, problemList } from "../definitions/problems.ts";
 import type { Dialect } from "../spec/abstract.ts";
 import { reportContradictions } from "./contradictions.ts";
+import { manifestShapes } from "./data/manifestShapes.ts";
 import { noDefinitions, readDefinitions } from "./definitions.ts";
 import { readDevelop } from "./develop.ts";
 import { type Machine, type MachinePlatform, thisMachine } from "./machine.ts";
-import { manifestShapes } from "./manifestShapes.ts";
 import { mergeYaml } from "./mergeYaml.ts";
 import { noSettings, readPackages, withVersionTexts } from "./packages.ts";
 import { type Scope, scopeOf } from "./scopes.ts";

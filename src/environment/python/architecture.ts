@@ -1,5 +1,6 @@
 /** `arch` in conditions: the machine as a spec, and its target. */
 import type { AbstractSpec, Dialect } from "../../spec/abstract.ts";
+import { processorFeatures } from "../../spec/data/processorFeatures.ts";
 import { intersects } from "../../spec/intersects.ts";
 import {
   compatibleTargets,
@@ -9,7 +10,6 @@ import {
   microarchitecture,
 } from "../../spec/microarchitecture.ts";
 import { parseSpec } from "../../spec/parse.ts";
-import { processorFeatures } from "../../spec/processorFeatures.ts";
 import { satisfies } from "../../spec/satisfies.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { PythonProblem } from "./problem.ts";
