@@ -9,11 +9,11 @@ import { printable } from "../archive/names.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { type OpenedArchive, openArchive, unpackInto } from "./addArchive.ts";
 import type { BuildContext, ContextNode, ContextSource } from "./buildContext.ts";
-import type { TransferStep } from "./evaluate.ts";
 import type { ModeChange } from "./fileMode.ts";
 import type { PathPatterns } from "./ignoreFile.ts";
 import type { Word } from "./instruction.ts";
 import type { LayerDraft, Owner } from "./layerDraft.ts";
+import type { TransferStep } from "./step.ts";
 
 /** A file that ADD fetched. */
 export interface FetchedFile {

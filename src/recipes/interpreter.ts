@@ -3,23 +3,22 @@
  * goes on; only where it could have ended the function does the function end.
  */
 
+import { bindArguments } from "./bindArguments.ts";
 import type { ClassValue } from "./classes.ts";
 import { exceptionMatches, exceptionOf, exceptionValue } from "./exceptions.ts";
 import { ExpressionEvaluator, type FunctionParts } from "./expressions.ts";
 import { binary } from "./operations.ts";
 import { locate, NotUnderstood, PythonException } from "./problem.ts";
 import { mentionsOf } from "./python/mentions.ts";
-import type { Expression, FunctionTree, Parameter, Statement } from "./python/tree.ts";
+import type { Expression, FunctionTree, Statement } from "./python/tree.ts";
 import { assignName, ownName, type Scope, unknownValue } from "./scope.ts";
 import {
   type CallArguments,
-  dictionary,
   isDictionary,
   isObject,
   isSequence,
   isTrue,
   type ObjectValue,
-  tuple,
   type Value,
   valuesOf,
 } from "./values.ts";
@@ -143,7 +142,7 @@ export class Interpreter extends ExpressionEvaluator {
   ): Value {
     if (this.depth >= deepest) throw new NotUnderstood("calls that are nested too deeply");
     const { parts, scope: around } = callee;
-    const names = bind(parts, given, fallbacks);
+    const names = bindArguments(parts, given, fallbacks);
     const first = parts.parameters[0]?.name;
     const scope: Scope = {
       module: around.module,
@@ -366,57 +365,4 @@ function misread({ message, place }: PythonException): NotUnderstood {
 function isNames(target: Expression): boolean {
   if (target.kind === "tuple" || target.kind === "list") return target.items.every(isNames);
   return target.kind === "name";
-}
-
-/** The names of a function that is called. @throws PythonException when the arguments do not fit */
-function bind(
-  { name, parameters }: FunctionParts,
-  { values, named }: CallArguments,
-  fallbacks: ReadonlyMap<string, Value>,
-): Map<string, Value> {
-  const names = new Map<string, Value>();
-  const left = new Map(named);
-  let next = 0;
-  for (const parameter of parameters) {
-    if (parameter.kind === "*") {
-      names.set(parameter.name, tuple(values.slice(next)));
-      next = values.length;
-    } else if (parameter.kind === "**") {
-      names.set(parameter.name, dictionary(left));
-      left.clear();
-    } else {
-      names.set(
-        parameter.name,
-        argumentOf(name, parameter, values[parameter.named ? values.length : next], left, fallbacks),
-      );
-      if (!parameter.named && next < values.length) next++;
-    }
-  }
-  const [unknown] = left.keys();
-  if (unknown !== undefined || next < values.length)
-    throw new PythonException(
-      "TypeError",
-      `${name}() got ${unknown === undefined ? "too many arguments" : `an unexpected argument '${unknown}'`}`,
-    );
-  return names;
-}
-
-function argumentOf(
-  callee: string,
-  { name }: Parameter,
-  value: Value | undefined,
-  named: Map<string, Value>,
-  fallbacks: ReadonlyMap<string, Value>,
-): Value {
-  if (value !== undefined) return value;
-  const found = named.has(name) ? named.get(name) : fallbacks.get(name);
-  named.delete(name);
-  if (found === undefined)
-    throw new PythonException("TypeError", `${callee}() misses the argument '${name}'`);
-  return found;
-}
-
-/** Whether a value is an object of a type. */
-export function isOfType(value: Value, type: string): value is ObjectValue {
-  return isObject(value) && value.type === type;
 }

@@ -16,9 +16,9 @@ import {
   parseOutput,
   writeOutput,
 } from "../../pipeline/workspace/outputs.ts";
-import { markSif } from "../../sif/markSif.ts";
+import { isOurSif, markSif } from "../../sif/markSif.ts";
 import { openLocalImage } from "../../sif/openLocalImage.ts";
-import { isOurSif, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
+import { writeSif, writeSquashfs } from "../../sif/writeSif.ts";
 import { digestOfHex } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { runTask } from "../../util/events.ts";

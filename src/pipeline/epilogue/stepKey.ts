@@ -2,7 +2,8 @@
 import { compressionFacts } from "../../archive/layerCompression.ts";
 import { contextFacts } from "../../dockerfile/buildContext.ts";
 import { sourcesOf } from "../../dockerfile/copyFiles.ts";
-import { proxyArguments, type RunStep, type Step, type TransferStep } from "../../dockerfile/evaluate.ts";
+import { proxyArguments } from "../../dockerfile/evaluate.ts";
+import type { RunStep, Step, TransferStep } from "../../dockerfile/step.ts";
 import { type FragmentKey, fragmentKey } from "../../image/fragmentStore.ts";
 import type { EpilogueTools, ImageBelow } from "./epilogueTools.ts";
 

@@ -9,9 +9,10 @@ import {
   openBuildContext,
 } from "../../dockerfile/buildContext.ts";
 import { sourcesOf } from "../../dockerfile/copyFiles.ts";
-import { type Evaluation, evaluate, type Step } from "../../dockerfile/evaluate.ts";
+import { type Evaluation, evaluate } from "../../dockerfile/evaluate.ts";
 import type { ImageSettings } from "../../dockerfile/imageSettings.ts";
 import { type Dockerfile, parseDockerfile } from "../../dockerfile/parseDockerfile.ts";
+import type { Step } from "../../dockerfile/step.ts";
 import { fragmentKey } from "../../image/fragmentStore.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { readBounded } from "../../util/readBounded.ts";
