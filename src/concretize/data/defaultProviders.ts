@@ -1,6 +1,7 @@
 /**
  * Which packages Spack prefers for a virtual when a manifest says nothing, best first.
- * Facts from the default configuration of Spack 0.23 and 1.1 (`packages: all: providers`).
+ * Source: `packages: all: providers` in `etc/spack/defaults/packages.yaml` of Spack 0.23 and 1.1, merged by hand; no script
+ * refreshes it.
  */
 export const defaultProviders: ReadonlyMap<string, readonly string[]> = new Map(
   Object.entries({

@@ -1,7 +1,7 @@
 /**
  * The keys of Debian's archive for Debian 11, 12 and 13, from Debian's package debian-archive-keyring 2025.1.
  *
- * Public keys, exported with `gpg --export-options export-minimal --armor`:
+ * Public keys, written by scripts/refresh-archive-keys.sh:
  * - 1F89983E0081FDE018F3CC9673A4F27B8DD47936 Archive Automatic Signing Key (11/bullseye)
  * - AC530D520F2F3269F5E98313A48449044AAD5C5D Security Archive Automatic Signing Key (11/bullseye)
  * - A4285295FC7B1A81600062A9605C66F00D6C9793 Stable Release Key (11/bullseye)

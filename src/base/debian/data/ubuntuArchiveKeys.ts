@@ -1,7 +1,7 @@
 /**
  * The keys of Ubuntu's archive, from Debian's package ubuntu-keyring 2023.11.28.1-0.2.
  *
- * Public keys, exported with `gpg --export-options export-minimal --armor`:
+ * Public keys, written by scripts/refresh-archive-keys.sh:
  * - 790BC7277767219C42C86F933B4FE6ACC0B21F32 Archive Automatic Signing Key (2012)
  * - F6ECB3762474EDA9D21B7022871920D1991BC93C Archive Automatic Signing Key (2018)
  */
