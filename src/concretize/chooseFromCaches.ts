@@ -5,7 +5,7 @@ import { SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { type Candidate, type Candidates, findCandidates } from "./candidates.ts";
 import { runClosures } from "./closures.ts";
 import { compatibleRounds } from "./compatibleRounds.ts";
-import { type CostModel, compareCosts, costModel, type RecipeFacts } from "./criteria.ts";
+import { type CostModel, compareCosts, costModel, type VariantDefaults } from "./criteria.ts";
 import { explainConflict, explainNoCandidate } from "./explainFailure.ts";
 import type { PackageSource } from "./packageSource.ts";
 import { reachable } from "./reachable.ts";
@@ -17,7 +17,7 @@ import { unmetPreferences } from "./unmetPreferences.ts";
 /** Helps. */
 export interface ChoiceOptions {
   /** Default values of variants, from recipes. */
-  readonly facts?: RecipeFacts;
+  readonly facts?: VariantDefaults;
   /** How long a search may take ({@link mostComparisons}). */
   readonly comparisons?: number;
 }

@@ -87,7 +87,7 @@ export async function findRegistryImage(
     platforms,
     readConfig: (descriptor) => readBlobBytes(repository, descriptor, maxConfigBytes),
     layer: (facts) => Promise.resolve(registryLayer(facts, { repository, store, shown })),
-    attachedFacts: () => Promise.resolve([]),
+    attachedDocuments: () => Promise.resolve([]),
     close: async () => {},
   });
   return { ...image, repository, root };

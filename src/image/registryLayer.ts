@@ -4,7 +4,7 @@ import type { Repository } from "../registry/registry.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { fileLayer } from "./fileLayer.ts";
 import type { OciImage } from "./image.ts";
-import type { FileExtent, LayerFacts, OciLayer } from "./layer.ts";
+import type { FileExtent, LayerDescriptor, OciLayer } from "./layer.ts";
 import { fetchBlob, type LayerStore } from "./layerStore.ts";
 
 /** Layers under way at a time. */
@@ -26,7 +26,7 @@ export interface RegistryLayerSource {
  * copy on this machine, which is fetched when it is first needed.
  */
 export function registryLayer(
-  facts: LayerFacts,
+  facts: LayerDescriptor,
   { repository, store, shown }: RegistryLayerSource,
 ): OciLayer {
   const { digest, size } = facts;

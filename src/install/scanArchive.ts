@@ -29,7 +29,7 @@ export interface ArchiveMember {
 }
 
 /** What a package archive holds. Depends on its bytes alone, so it can be kept by the archive's digest. */
-export interface ArchiveFacts {
+export interface ArchiveScan {
   /** The prefix as the archive has it, without leading slash. */
   readonly prefix: string;
   readonly buildinfo: Buildinfo;
@@ -132,7 +132,7 @@ function interrupted(place: Place): SpacktainersError {
  * @param path a gzip-compressed tar archive, verified
  * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, BUILDINFO_INVALID, INTERRUPTED
  */
-export async function scanArchive(path: string, options: ScanArchiveOptions = {}): Promise<ArchiveFacts> {
+export async function scanArchive(path: string, options: ScanArchiveOptions = {}): Promise<ArchiveScan> {
   const { place = {} } = options;
   const all = new Map<string, ArchiveMember>();
   const sources = new Map<string, BytecodeSource>();

@@ -292,7 +292,8 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
         const usual = { arch: undefined, keys: [], certificate: undefined, attestations: [] };
         return verifyImages(complete<VerifyCommand, "image">(session, usual, given));
       }),
-    version: () => work({}, async () => (await import("../commands/version/versionFacts.ts")).versionFacts()),
+    version: () =>
+      work({}, async () => (await import("../commands/version/programVersion.ts")).programVersion()),
   };
 }
 

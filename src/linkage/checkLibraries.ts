@@ -1,5 +1,5 @@
 /** The part of the check that concerns ELF files: libraries, their symbol versions, interpreters. */
-import type { ElfFacts } from "../elf/facts.ts";
+import type { ElfInfo } from "../elf/elfInfo.ts";
 import { baseName, parentPath } from "../view/fileTree.ts";
 import { type LoadableFile, Loader, type Process } from "./loader.ts";
 import type { Owners } from "./owners.ts";
@@ -211,7 +211,7 @@ export class LibraryCheck {
   }
 }
 
-function isCompatible(a: ElfFacts, b: ElfFacts): boolean {
+function isCompatible(a: ElfInfo, b: ElfInfo): boolean {
   return a.machine === b.machine && a.bits === b.bits && a.endian === b.endian;
 }
 

@@ -21,7 +21,7 @@ export interface BlobId {
 }
 
 /** What a registry says of a blob it has. */
-export interface BlobFacts {
+export interface BlobStatus {
   /** Bytes; undefined when it does not say. */
   readonly size: number | undefined;
 }
@@ -32,7 +32,7 @@ export interface BlobFacts {
  * @returns undefined when it does not
  * @throws ACCESS_DENIED, NETWORK
  */
-export async function headBlob(repository: Repository, digest: Digest): Promise<BlobFacts | undefined> {
+export async function headBlob(repository: Repository, digest: Digest): Promise<BlobStatus | undefined> {
   const answer = await repository.session.send({
     ...blobRequest(repository, digest),
     method: "HEAD",

@@ -32,7 +32,7 @@ export interface RemoteManifest {
 }
 
 /** What a registry says of a manifest without giving it. */
-export interface ManifestFacts {
+export interface ManifestHead {
   /** Undefined when the registry does not say. */
   readonly digest: Digest | undefined;
   readonly mediaType: string;
@@ -82,7 +82,7 @@ export async function getManifest(
 export async function headManifest(
   repository: Repository,
   reference: Tag | Digest,
-): Promise<ManifestFacts | undefined> {
+): Promise<ManifestHead | undefined> {
   const answer = await repository.session.send({
     ...manifestRequest(repository, reference, "pull"),
     method: "HEAD",

@@ -19,7 +19,7 @@ import {
   type SifDescriptor,
   signatureExtra,
 } from "./sifFormat.ts";
-import { descriptorDigest, formatSignedFacts, headerDigest } from "./sifIntegrity.ts";
+import { descriptorDigest, formatSignedDigests, headerDigest } from "./sifIntegrity.ts";
 
 /** The group that all objects belong to. */
 const group = 1;
@@ -100,7 +100,7 @@ export async function completeSif(
         descriptorDigest: descriptorDigest(encodeDescriptor(descriptor), index),
         objectDigest: digests[index] ?? partition,
       }));
-      const text = formatSignedFacts({ headerDigest: headerDigest(header(0, end)), objects });
+      const text = formatSignedDigests({ headerDigest: headerDigest(header(0, end)), objects });
       const signature = Buffer.from(await signer.signText(text, signatureTime()));
       await writeAll(file, signature, end);
       descriptors.push({

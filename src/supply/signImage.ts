@@ -10,7 +10,7 @@ import {
 } from "./attestation.ts";
 import { cycloneDxDocument, cycloneDxMediaType } from "./cycloneDx.ts";
 import { dsseMediaType, type Envelope, envelopeSigner } from "./dsse.ts";
-import type { BuiltImageFacts, ImageFacts } from "./imageFacts.ts";
+import type { BuiltImageDescription, ImageDescription } from "./imageDescription.ts";
 import { provenanceStatement } from "./provenance.ts";
 import type { SigningKey } from "./signingKey.ts";
 import { bundleArtifact, keyBundle } from "./sigstoreBundle.ts";
@@ -42,7 +42,7 @@ export interface SignRequest {
 }
 
 /** Bills of materials in both formats, unsigned, for readers that know no signatures. */
-export function billsOfMaterials(facts: ImageFacts, subject: Descriptor): readonly Artifact[] {
+export function billsOfMaterials(facts: ImageDescription, subject: Descriptor): readonly Artifact[] {
   return [
     documentArtifact("bill of materials (SPDX)", spdxMediaType, spdxDocument(facts), subject),
     documentArtifact("bill of materials (CycloneDX)", cycloneDxMediaType, cycloneDxDocument(facts), subject),
@@ -50,7 +50,7 @@ export function billsOfMaterials(facts: ImageFacts, subject: Descriptor): readon
 }
 
 /** What the facts of an image let one state: both bills of materials, and provenance where the builder is known. */
-export function statementsOf(facts: BuiltImageFacts): readonly Statement[] {
+export function statementsOf(facts: BuiltImageDescription): readonly Statement[] {
   const provenance = provenanceStatement(facts);
   return [
     statement(facts.manifest.digest, facts.name, predicateTypes.spdx, spdxDocument(facts)),

@@ -13,7 +13,7 @@ import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
-import { writeFacts } from "../../supply/factsDocument.ts";
+import { writeDescription } from "../../supply/descriptionDocument.ts";
 import { expectWritable } from "../../util/expectWritable.ts";
 
 /** A finished image. */
@@ -105,7 +105,7 @@ async function assemble(
   await writeOutputs(made.image, outputs, names, {
     directory: request.directory,
     force: request.force,
-    facts: made.facts === undefined ? undefined : writeFacts(made.facts),
+    facts: made.facts === undefined ? undefined : writeDescription(made.facts),
     emit: workshop.emit,
     signal: workshop.signal,
   });

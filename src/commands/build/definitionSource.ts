@@ -1,6 +1,6 @@
 /** Definition files of Apptainer, read, and the images they start from. */
 import { dirname, resolve } from "node:path";
-import { compressionFacts } from "../../archive/layerCompression.ts";
+import { encodingOf } from "../../archive/layerCompression.ts";
 import { mediaTypes } from "../../archive/oci/types.ts";
 import { openBaseStore } from "../../base/baseStore.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
@@ -145,7 +145,7 @@ function definitionInputs(
 ): string | undefined {
   if (definition.stage.bootstrap !== "docker" || takesFiles(definition)) return undefined;
   const { text, names } = definition;
-  const compression = compressionFacts(layerSettings(configuration));
+  const compression = encodingOf(layerSettings(configuration));
   // Zero unless a time was asked for: that of the image it starts from counts otherwise.
   const created = createdTime([]);
   return `sha256:${fragmentKey({ definitionVersion, names, text, base, compression, created })}`;

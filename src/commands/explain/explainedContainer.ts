@@ -4,9 +4,9 @@ import { choosePrepared, prepareChoice } from "../../concretize/chooseFromCaches
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
 import type { Image } from "../../image/image.ts";
+import { configuredVariantDefaults } from "../../pipeline/choose/configuredVariantDefaults.ts";
 import type { LoadedEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
-import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
 import {
   listImage,
@@ -120,7 +120,7 @@ async function chooseNow(
   emit({ type: "stage", stage: "choose-packages" });
   try {
     const index = await caches.index();
-    const facts = await recipeFacts(configuration);
+    const facts = await configuredVariantDefaults(configuration);
     const platform = configuration.platforms[container.arch];
     const context = prepareChoice(environment, index, platform, facts === undefined ? {} : { facts });
     try {

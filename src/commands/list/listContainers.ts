@@ -15,7 +15,7 @@ import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import type { PublishedImage } from "./askedFacts.ts";
+import type { PublishedImage } from "./remoteLookup.ts";
 
 /** What `list` says of a container. */
 export interface ListedContainer {
@@ -98,8 +98,8 @@ async function addAsked(
   directory: string,
   ask: NonNullable<ListRequest["ask"]>,
 ): Promise<readonly ListedContainer[]> {
-  const { openAskedFacts } = await import("./askedFacts.ts");
-  const facts = openAskedFacts(configuration, directory, ask);
+  const { openRemoteLookup } = await import("./remoteLookup.ts");
+  const facts = openRemoteLookup(configuration, directory, ask);
   try {
     return await mapConcurrently(listed, askedAtOnce, async (one, at) => {
       const definition = definitions[at];

@@ -17,7 +17,7 @@ import { type LayerOutcome, pushImage } from "../../publish/pushImage.ts";
 import type { PublishTarget } from "../../publish/targets.ts";
 import { formatRepository, type Tag } from "../../registry/reference.ts";
 import type { Repository } from "../../registry/registry.ts";
-import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
+import type { BuiltImageDescription } from "../../supply/imageDescription.ts";
 import type { Digest } from "../../util/digest.ts";
 import { asSpacktainersError, type SpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
@@ -63,7 +63,7 @@ export interface PushedTarget {
   /** Undefined when the image did not get there. */
   readonly image: TaggedImage | undefined;
   /** What is known of it; undefined when it was there already. */
-  readonly facts: BuiltImageFacts | undefined;
+  readonly facts: BuiltImageDescription | undefined;
   /** Waits for the records of the image's layers, which are put while other work goes on. Throws what went wrong with them. */
   recorded(): Promise<void>;
 }

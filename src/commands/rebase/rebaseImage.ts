@@ -22,8 +22,8 @@ import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
 import type { Digest } from "../../util/digest.ts";
+import { describeRebased } from "./describeRebased.ts";
 import type { ImageParts } from "./imageParts.ts";
-import { rebasedFacts } from "./rebasedFacts.ts";
 
 /** What is to lie underneath. */
 export interface WantedBase {
@@ -122,7 +122,7 @@ export async function decideRebase(
         ...layers.map(({ contents }) => contents),
       ],
       base,
-      facts: await rebasedFacts(image, {
+      facts: await describeRebased(image, {
         image: finished,
         base,
         baseName: assembly.baseName,

@@ -14,7 +14,7 @@ import { neighboursOf } from "../../pipeline/workspace/selectAsked.ts";
 import { inWorkshop, tidyWorkshop, type Workshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { type ImageName, parseTag } from "../../registry/reference.ts";
-import { writeFacts } from "../../supply/factsDocument.ts";
+import { writeDescription } from "../../supply/descriptionDocument.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
@@ -264,7 +264,7 @@ async function finished(
     await writeOutputs(made.image, outputs, before.names, {
       directory: request.directory,
       force: request.force,
-      facts: made.facts && writeFacts(made.facts),
+      facts: made.facts && writeDescription(made.facts),
       emit: workshop.emit,
       signal: workshop.signal,
     });

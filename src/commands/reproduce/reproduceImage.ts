@@ -17,8 +17,8 @@ import { type ErrorCode, errorsOf, SpacktainersError } from "../../util/errors.t
 import { removeIfPossible } from "../../util/removeIfPossible.ts";
 import { toolVersion } from "../../util/toolVersion.ts";
 import { compareImages, comparePackages, type Difference } from "./compareImages.ts";
+import { type BuildRecord, readBuildRecord } from "./readBuildRecord.ts";
 import { remadeConfiguration } from "./remadeConfiguration.ts";
-import { type ToldImage, toldFacts } from "./toldFacts.ts";
 
 /** What `reproduce` was asked for. */
 export interface ReproduceRequest extends WorkshopRequest {
@@ -94,7 +94,7 @@ export async function reproduceImage(request: ReproduceRequest): Promise<Reprodu
             hint: "name the image that it was made from",
           },
         );
-      const told = await toldFacts(image, emit);
+      const told = await readBuildRecord(image, emit);
       const folder = await mkdtemp(join(tmpdir(), "spacktainers-reproduce-"));
       try {
         return await remake(image, told, folder, repository, request);
@@ -107,7 +107,7 @@ export async function reproduceImage(request: ReproduceRequest): Promise<Reprodu
 
 async function remake(
   image: OciImage,
-  told: ToldImage,
+  told: BuildRecord,
   folder: string,
   repository: Repository,
   request: ReproduceRequest,
@@ -140,7 +140,7 @@ async function remake(
 }
 
 /** The definition that the image has inside. */
-async function containerIn(folder: string, told: ToldImage, repository: Repository): Promise<Container> {
+async function containerIn(folder: string, told: BuildRecord, repository: Repository): Promise<Container> {
   const path = join(folder, "spack.yaml");
   const lock = join(folder, "spack.lock");
   await writeFile(path, told.manifest);
@@ -160,7 +160,7 @@ async function containerIn(folder: string, told: ToldImage, repository: Reposito
 }
 
 async function makeAgain(
-  told: ToldImage,
+  told: BuildRecord,
   container: Container,
   configuration: Configuration,
   workshop: Workshop,
@@ -216,7 +216,7 @@ async function makeAgain(
 
 /** What the image says of base and archives takes the place of locks; not of a base that was asked for in place of its own. */
 function locksOf(
-  told: ToldImage,
+  told: BuildRecord,
   configuration: Configuration,
   noticed: Difference[],
   isOtherBase: boolean,
@@ -259,7 +259,10 @@ function isIdentified({ digest, filename, archive }: BasePackage): boolean {
 }
 
 /** What kept the image from being made, as a difference: an OS package by its name, where the image knows the file. */
-function stopped({ code, message, place }: SpacktainersError, { basePackages = [] }: ToldImage): Difference {
+function stopped(
+  { code, message, place }: SpacktainersError,
+  { basePackages = [] }: BuildRecord,
+): Difference {
   const [kind, reason] = reasons[code] ?? ["layer", undefined];
   const { url } = place;
   const gone = basePackages.find(
@@ -281,7 +284,7 @@ function isAddressOf(url: string, filename: string): boolean {
   return [filename, encodeURI(filename), escaped].some((name) => url.endsWith(`/${name}`));
 }
 
-function toolDifferences({ toolVersion: before }: ToldImage): readonly Difference[] {
+function toolDifferences({ toolVersion: before }: BuildRecord): readonly Difference[] {
   const now = toolVersion();
   if (before === undefined || before === now) return [];
   return [

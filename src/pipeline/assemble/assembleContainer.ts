@@ -1,5 +1,5 @@
 import type { Inventory } from "../../archive/inventory.ts";
-import { type CompressionSettings, compressionFacts } from "../../archive/layerCompression.ts";
+import { type CompressionSettings, encodingOf } from "../../archive/layerCompression.ts";
 import { type Annotations, layerMediaType } from "../../archive/oci/types.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import type { Completion } from "../../base/completions.ts";
@@ -43,7 +43,7 @@ import type { ResolvedPackages } from "../choose/resolvePackages.ts";
 import { inheritedLabels } from "../plan/imageLabels.ts";
 import type { OutputNames } from "../workspace/outputs.ts";
 import { refuseHidingView } from "../workspace/viewPlace.ts";
-import { formatAssemblyFacts } from "./assemblyFacts.ts";
+import { formatAssemblySettings } from "./assemblySettings.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
 
@@ -283,7 +283,7 @@ export function finishImage(
     annotations: {
       ...labels,
       ...annotations,
-      [assemblyAnnotation]: formatAssemblyFacts({
+      [assemblyAnnotation]: formatAssemblySettings({
         ...assembly,
         dialect: assembly.loaded.environment.dialect,
       }),
@@ -312,7 +312,7 @@ async function topImageLayer(
 ): Promise<OciLayer> {
   const key = fragmentKey({
     top: 1,
-    compression: compressionFacts(compression),
+    compression: encodingOf(compression),
     entries: entries.map(({ path, type, mode, target, content }) => ({
       path,
       type,

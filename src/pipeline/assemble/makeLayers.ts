@@ -9,7 +9,7 @@ import {
 import { fileLayer } from "../../image/fileLayer.ts";
 import type { FragmentKey, FragmentStore, StoredFragment } from "../../image/fragmentStore.ts";
 import { joinFragments } from "../../image/joinFragments.ts";
-import type { LayerFacts, OciLayer } from "../../image/layer.ts";
+import type { LayerDescriptor, OciLayer } from "../../image/layer.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { contentsOf, formatContentsId } from "../../publish/layerContents.ts";
 import type { PublishedLayer, PublishedLayers } from "../../publish/publishedLayers.ts";
@@ -140,7 +140,7 @@ async function joined(
 function words(
   { members }: PackageLayer,
   contents: ContentsSource,
-): Pick<LayerFacts, "createdBy" | "annotations"> {
+): Pick<LayerDescriptor, "createdBy" | "annotations"> {
   return {
     createdBy: `spacktainers: ${members.map(({ spec }) => briefSpec(spec)).join(" ")}`,
     annotations: {

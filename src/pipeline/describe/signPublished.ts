@@ -4,7 +4,7 @@ import type { Artifact } from "../../supply/artifact.ts";
 import type { ArtifactSink, ArtifactSource } from "../../supply/artifactStore.ts";
 import { attestedDocument } from "../../supply/attestedDocument.ts";
 import { cycloneDxMediaType } from "../../supply/cycloneDx.ts";
-import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
+import type { BuiltImageDescription } from "../../supply/imageDescription.ts";
 import {
   billsOfMaterials,
   certifiedArtifacts,
@@ -29,8 +29,8 @@ export interface PublishedRequest {
   /** Tag or digest: an image, or an index of several. */
   readonly reference: string;
   readonly repository: ArtifactSource & ArtifactSink;
-  /** Facts of the images, where known: without, an image is signed and nothing is stated of it. */
-  readonly factsOf: (image: Digest) => BuiltImageFacts | undefined;
+  /** Descriptions of the images, where known: without, an image is signed and nothing is stated of it. */
+  readonly factsOf: (image: Digest) => BuiltImageDescription | undefined;
   /** Without a key and without a certificate nothing is signed; bills of materials are attached anyway. */
   readonly key: SigningKey | undefined;
   /** Signs with a certificate, see `openKeylessSigning`. */
@@ -120,7 +120,7 @@ async function statedBy(
 
 async function missingArtifacts(
   subject: Descriptor,
-  facts: BuiltImageFacts | undefined,
+  facts: BuiltImageDescription | undefined,
   { repository, key, certify, forms, annotations }: PublishedRequest,
 ): Promise<readonly Artifact[]> {
   const isRebased = facts?.rebasedFrom !== undefined;

@@ -5,7 +5,7 @@ import { decompressStream } from "../../archive/decompress.ts";
 import type { EntryStream } from "../../archive/entry.ts";
 import { imageMtime } from "../../archive/entry.ts";
 import type { Inventory } from "../../archive/inventory.ts";
-import { compressionFacts } from "../../archive/layerCompression.ts";
+import { encodingOf } from "../../archive/layerCompression.ts";
 import { layerMediaType } from "../../archive/oci/types.ts";
 import { readTar } from "../../archive/readTar.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
@@ -180,7 +180,7 @@ async function refreshedCache<T>(
   if (!touched && bytes.equals(writeLdSoCache(libraries))) return undefined;
   const key = fragmentKey({
     ldSoCache: 1,
-    compression: compressionFacts(compression),
+    compression: encodingOf(compression),
     content: digestOf(bytes),
   });
   const fragment = await store.make(key, async (temporary) => {

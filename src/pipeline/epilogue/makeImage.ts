@@ -5,7 +5,7 @@ import type { OciImage } from "../../image/image.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { encodeBase } from "../../publish/layerContents.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
-import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
+import type { BuiltImageDescription } from "../../supply/imageDescription.ts";
 import {
   type Assembly,
   assembledSettings,
@@ -13,7 +13,7 @@ import {
   imageLayers,
   reportDraft,
 } from "../assemble/assembleContainer.ts";
-import { builtFacts, factsOfPlan } from "../assemble/imageFacts.ts";
+import { describeBuilt, describePlanned } from "../assemble/describeBuilt.ts";
 import { makeLayers, type ReadyLayers } from "../assemble/makeLayers.ts";
 import { openCompletion } from "../assemble/openCompletion.ts";
 import { baseName } from "../base/baseSpec.ts";
@@ -40,7 +40,7 @@ export interface MadeImage {
   readonly contents: readonly ContentsSource[];
   readonly base: Base;
   /** What is known of it; undefined when nothing is. */
-  readonly facts: BuiltImageFacts | undefined;
+  readonly facts: BuiltImageDescription | undefined;
   readonly inputs: string;
   /** Packages of which nothing had to be made. */
   readonly reused: number;
@@ -143,8 +143,8 @@ export async function decideImage(
       ...(continued?.contents ?? []),
     ];
     const base = { ...assembly.base, packages: continued?.osPackages ?? assembly.base.packages };
-    const planned = await factsOfPlan(plan, base, emit);
-    const facts = await builtFacts(planned, image, assembly.base, inputs);
+    const planned = await describePlanned(plan, base, emit);
+    const facts = await describeBuilt(planned, image, assembly.base, inputs);
     return { image, contents, base: assembly.base, facts, inputs, reused: ready.reused };
   }
 

@@ -1,4 +1,4 @@
-import { type CompressionSettings, compressionFacts } from "../../archive/layerCompression.ts";
+import { type CompressionSettings, encodingOf } from "../../archive/layerCompression.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 import {
   type FragmentKey,
@@ -92,7 +92,7 @@ export function planFragments(
       installVersion,
       archive: install.cached.digest,
       request: keptRequest(install.request),
-      compression: compressionFacts(compression),
+      compression: encodingOf(compression),
     }),
   }));
 }

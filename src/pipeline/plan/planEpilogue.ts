@@ -5,7 +5,7 @@ import type { Container } from "../../definitions/repository.ts";
 import {
   type BuildContext,
   type ContextNode,
-  contextFacts,
+  contextInputs,
   openBuildContext,
 } from "../../dockerfile/buildContext.ts";
 import { sourcesOf } from "../../dockerfile/copyFiles.ts";
@@ -154,9 +154,9 @@ async function filesOf(
   const root: ContextNode = { path: "", type: "directory", mode: 0o755, size: 0, target: undefined };
   const copies = ["copy", "add", "run"];
   if (steps.some(({ isUncertain, instruction }) => isUncertain && copies.includes(instruction.kind)))
-    return contextFacts(context, [{ name: "", node: root }]);
+    return contextInputs(context, [{ name: "", node: root }]);
   const words = steps.flatMap(sourceWords).filter(({ text }) => !/^https?:\/\//i.test(text));
-  return contextFacts(
+  return contextInputs(
     context,
     words.flatMap((word) => sourcesOf(word, { file, context })),
   );
