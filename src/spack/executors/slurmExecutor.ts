@@ -195,8 +195,9 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
       });
       if (end === undefined) continue;
       changed = true;
-      // It is held, or waits for what will not come.
-      if (!isOver) void cancelJobs([job.id]);
+      // It is held, or waits for what will not come. One that runs may have reported its end a moment ago: cancelled now, it would count as
+      // failed for what comes after it.
+      if (queued?.state === "PENDING") void cancelJobs([job.id]);
       job.settle(end);
     }
     return changed;
