@@ -4,7 +4,7 @@ import type { LayerDescriptor, OciLayer } from "../image/layer.ts";
 import { layerEntries } from "../image/layerEntries.ts";
 import type { Digest } from "../util/digest.ts";
 import { runTask } from "../util/events.ts";
-import { type BaseStore, keyOf } from "./baseStore.ts";
+import { type BaseStore, baseKeyOf } from "./baseStore.ts";
 import { collectInventory } from "./collectInventory.ts";
 import { watchDpkgStatus } from "./dpkgStatus.ts";
 import { libcVersionOf } from "./libc.ts";
@@ -27,7 +27,7 @@ const keptVersion = 3;
  * image whose configuration lies about another layer of the same content gets nothing from it.
  */
 function readingKey({ digest, diffId }: Pick<LayerDescriptor, "digest" | "diffId">): Digest {
-  return keyOf(["layer", keptVersion, digest, diffId]);
+  return baseKeyOf(["layer", keptVersion, digest, diffId]);
 }
 
 /** What reading a layer gave before; undefined when it was not read. */

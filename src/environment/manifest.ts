@@ -63,7 +63,7 @@ export function readManifest(text: string, file: string, options: ManifestOption
   if (manifest === undefined) return unusable(problems);
   const read = (dialect: Dialect): Reading => {
     const list = problemList();
-    return { environment: readScopes([manifest], file, list, machineOf(options, dialect)), list };
+    return { environment: readScopes([manifest], file, list, conditionMachine(options, dialect)), list };
   };
   let chosen = read(options.dialect ?? "1.x");
   if (options.dialect === undefined && chosen.list.errors.length > 0) chosen = better(chosen, read("0.x"));
@@ -71,7 +71,7 @@ export function readManifest(text: string, file: string, options: ManifestOption
 }
 
 /** The machine that conditions see. */
-export function machineOf({ machine, platform }: ManifestOptions, dialect: Dialect): Machine {
+export function conditionMachine({ machine, platform }: ManifestOptions, dialect: Dialect): Machine {
   return machine === undefined ? thisMachine(dialect, platform) : machine(dialect);
 }
 

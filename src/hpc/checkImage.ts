@@ -12,7 +12,7 @@ import type { MpiLibrary } from "./mpiLibrary.ts";
 import { type JobResources, type Site, targetsFor } from "./site.ts";
 
 /** The facts of the job that matter. */
-export interface CheckOptions extends ContentOptions, RankOptions {
+export interface CheckImageOptions extends ContentOptions, RankOptions {
   readonly resources?: JobResources;
   /** The plug-in asked for with `--mpi`; default the one that would be chosen. */
   readonly mpi?: string | undefined;
@@ -29,7 +29,11 @@ export interface CheckOptions extends ContentOptions, RankOptions {
 }
 
 /** Checks an image's facts against a site. The findings have a fixed order and include what is right. */
-export function checkImage(facts: ImageProfile, site: Site, options: CheckOptions = {}): readonly Finding[] {
+export function checkImage(
+  facts: ImageProfile,
+  site: Site,
+  options: CheckImageOptions = {},
+): readonly Finding[] {
   const library = mainMpi(
     facts.mpi,
     (facts.cachedMpi ?? []).map(({ file }) => file),
@@ -158,7 +162,7 @@ function checkPmi(
   library: MpiLibrary | undefined,
   site: Site,
   replaced: boolean,
-  { mpi, plugins, isHere = true }: CheckOptions,
+  { mpi, plugins, isHere = true }: CheckImageOptions,
 ): readonly Finding[] {
   const check = "pmi";
   if (library === undefined) {

@@ -38,7 +38,7 @@ const maxScriptBytes = 2 ** 20;
 const maxLibraryBytes = 2 ** 29;
 
 /** What an image's configuration says. */
-export interface ImageSettings {
+export interface RunSettings {
   readonly architecture: string;
   readonly env: readonly string[];
   /** Entrypoint and command; undefined where scripts in the image say how it is started. */
@@ -66,7 +66,7 @@ interface Kept {
  */
 export async function collectImageProfile(
   layers: readonly (() => EntryStream)[],
-  config: ImageSettings,
+  config: RunSettings,
 ): Promise<ImageProfile> {
   const changes: LayerChange[] = [];
   const kept: Kept = {

@@ -7,7 +7,7 @@ import type { FileTree } from "../view/fileTree.ts";
 import type { CachedLibrary } from "../view/ldSoCache.ts";
 
 /** Something that files of an image need and that is not in it. */
-export interface Unresolved {
+export interface UnresolvedLibrary {
   readonly severity: "error" | "warning";
   /** Spack package, or `base`. */
   readonly owner: string;
@@ -33,7 +33,7 @@ export interface DriverLibrary {
 
 /** What {@link contentProfile} finds. */
 export interface ContentProfile {
-  readonly unresolved: readonly Unresolved[];
+  readonly unresolved: readonly UnresolvedLibrary[];
   /** The first are the outermost. */
   readonly closed: readonly ClosedPath[];
   /** The program that the image's entrypoint or command names, where it is not in the image or cannot be executed. */
@@ -94,7 +94,10 @@ function prefixesOf({ tree, specs }: ContentSource): readonly LinkagePackage[] {
   });
 }
 
-function unresolvedOf(source: ContentSource, packages: readonly LinkagePackage[]): readonly Unresolved[] {
+function unresolvedOf(
+  source: ContentSource,
+  packages: readonly LinkagePackage[],
+): readonly UnresolvedLibrary[] {
   const { tree, architecture, cache, env, libc } = source;
   if ((architecture !== "amd64" && architecture !== "arm64") || libc === undefined) return [];
   const folders = (name: string): readonly string[] =>
@@ -121,7 +124,7 @@ function severityInBase({ kind }: LinkageProblem): "error" | "warning" {
   return kind === "shebang" ? "warning" : "error";
 }
 
-function unresolved(problem: LinkageProblem, severity: "error" | "warning"): Unresolved {
+function unresolved(problem: LinkageProblem, severity: "error" | "warning"): UnresolvedLibrary {
   const { owner, missing, library, files, hint } = problem;
   return {
     severity,

@@ -9,8 +9,8 @@ import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { gzipJsonLine } from "../archive/gzipJsonLine.ts";
 import type { Inventory } from "../archive/inventory.ts";
-import { packRecord } from "../archive/packRecord.ts";
 import type { FragmentDescriptor } from "../archive/writeFragment.ts";
 import { nameFile, sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { type BlobStore, openBlobStore } from "../util/blobStore.ts";
@@ -104,7 +104,7 @@ export function openFragmentStore(directory: string): FragmentStore {
     const temporary = await blobs.temporary();
     try {
       const { facts, inventory } = await write(temporary);
-      const packed = await packRecord(inventory);
+      const packed = await gzipJsonLine(inventory);
       await mkdir(join(fileOf(key, ""), ".."), { recursive: true });
       await writeFileAtomically(fileOf(key, inventoryEnding), packed);
       const path = await blobs.adopt(temporary, facts.digest);

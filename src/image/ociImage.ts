@@ -1,5 +1,5 @@
 /** An image by its manifest, whatever it is read from. */
-import { parseImageConfig, parseManifest } from "../archive/oci/parse.ts";
+import { parseImageConfig, parseImageManifest } from "../archive/oci/parse.ts";
 import {
   type Descriptor,
   type ImageConfig,
@@ -41,7 +41,7 @@ export interface OciImageSource {
  */
 export function ociImage(source: OciImageSource): OciImage {
   const { place, origin, reference, manifest, platforms } = source;
-  const value = parseManifest(manifest.bytes, place);
+  const value = parseImageManifest(manifest.bytes, place);
   const { config: configDescriptor, layers: descriptors } = value;
 
   async function readConfig(): Promise<EncodedDocument<ImageConfig>> {

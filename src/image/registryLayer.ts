@@ -1,6 +1,6 @@
 import { readBlob } from "../registry/blobs.ts";
 import { formatRepository } from "../registry/reference.ts";
-import type { Repository } from "../registry/registry.ts";
+import type { ImageRepository } from "../registry/registry.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { fileLayer } from "./fileLayer.ts";
 import type { OciImage } from "./image.ts";
@@ -15,7 +15,7 @@ export type LocalLayer = OciLayer & { readonly extent: FileExtent };
 
 /** A layer that a repository has, and where a copy of it is kept. */
 export interface RegistryLayerSource {
-  readonly repository: Repository;
+  readonly repository: ImageRepository;
   readonly store: LayerStore;
   /** What the layer is of, for people. */
   readonly shown: string;

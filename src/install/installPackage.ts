@@ -12,7 +12,14 @@ import { keptRecipes } from "./keptRecipes.ts";
 import { makePrefixMap, sbangPathOf } from "./prefixMap.ts";
 import { editFile, type FileEdits, type FileMarks, inFile, relocateLink } from "./relocateFile.ts";
 import { hasShebang, shebangOf } from "./sbang.ts";
-import { type ArchiveScan, climbsOut, openArchive, readHead, refusal, scanArchive } from "./scanArchive.ts";
+import {
+  type ArchiveScan,
+  archiveRefusal,
+  climbsOut,
+  openPackageArchive,
+  readHead,
+  scanArchive,
+} from "./scanArchive.ts";
 import type { InstallRequest } from "./types.ts";
 
 /** Modes as Spack installs them: directories inherit their group. */
@@ -136,7 +143,7 @@ async function* installedEntries(
   const held = new Map<string, Buffer>();
   const renamed = new Map<string, string>();
 
-  const opened = openArchive(request.archivePath, {
+  const opened = openPackageArchive(request.archivePath, {
     ...watched,
     ...(onRead && { onRead }),
     ...(request.archiveDigest && { digest: request.archiveDigest }),
@@ -166,7 +173,7 @@ async function* installedEntries(
       case "symlink": {
         const target = links.has(below) ? relocateLink(entry.target, map) : entry.target;
         if (climbsOut(path, target)) {
-          throw refusal("ARCHIVE_UNSAFE", below, "is a link that leads out of the image", place);
+          throw archiveRefusal("ARCHIVE_UNSAFE", below, "is a link that leads out of the image", place);
         }
         yield withoutContent({ type: "symlink", ...owner, mode: linkMode, target });
         break;

@@ -8,7 +8,7 @@ import type {
   SpackDescription,
 } from "./imageDescription.ts";
 import { purl } from "./purl.ts";
-import { predicateTypes, type Statement, statement } from "./statement.ts";
+import { type InTotoStatement, predicateTypes, statement } from "./statement.ts";
 
 /** What kind of build it is, and so what the parameters mean: `docs/supply-chain.md`, "Provenance". */
 export const provenanceBuildType = "https://spacktainers.dev/build-types/assemble/v1";
@@ -37,7 +37,7 @@ interface Resource {
  *
  * @returns undefined when nothing says who built the image: then nobody can vouch for it
  */
-export function provenanceStatement(facts: BuiltImageDescription): Statement | undefined {
+export function provenanceStatement(facts: BuiltImageDescription): InTotoStatement | undefined {
   const { builder, name } = facts;
   if (builder === undefined) return undefined;
   const predicate = {

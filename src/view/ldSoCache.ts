@@ -94,7 +94,7 @@ function looksLikeLibrary(name: string): boolean {
  * @param directories absolute paths, the most important first; those that are missing or lead to the same place as an
  * earlier one are skipped
  */
-export function findLibraries(tree: FileTree, directories: Iterable<string>): readonly CachedLibrary[] {
+export function librariesIn(tree: FileTree, directories: Iterable<string>): readonly CachedLibrary[] {
   const libraries: CachedLibrary[] = [];
   const visited = new Set<string>();
   for (const directory of directories) {

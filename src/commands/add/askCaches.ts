@@ -1,4 +1,4 @@
-import { openCaches } from "../../buildcache/cacheSet.ts";
+import { openCacheSet } from "../../buildcache/cacheSet.ts";
 import type { Architecture, Configuration } from "../../definitions/configuration.ts";
 import { cachedChoice } from "../../pipeline/choose/cachedChoice.ts";
 import { configuredVariantDefaults } from "../../pipeline/choose/configuredVariantDefaults.ts";
@@ -38,7 +38,7 @@ export async function askCaches(
 ): Promise<CacheAnswer> {
   try {
     const sources = await cacheSources(configuration, { caches: urls, trust }, directory);
-    const caches = openCaches(sources, { emit, signal, refresh });
+    const caches = openCacheSet(sources, { emit, signal, refresh });
     try {
       const choice = cachedChoice(text, "spack.yaml", {
         index: await caches.index(),

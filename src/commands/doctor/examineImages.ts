@@ -8,7 +8,7 @@ import type { ImageProfile } from "../../hpc/imageProfile.ts";
 import { readImageProfile } from "../../hpc/readImageProfile.ts";
 import { completeSite, findSite, type JobResources, type Site } from "../../hpc/site.ts";
 import { builtNames, findImage } from "../../pipeline/images/findImage.ts";
-import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
+import { openSubject, registryPatience, standIn } from "../../pipeline/images/openSubject.ts";
 import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { cacheHome } from "../../util/cacheHome.ts";

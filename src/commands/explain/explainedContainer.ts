@@ -1,5 +1,5 @@
 /** What `explain` knows of a container or an image before anything in particular is asked. */
-import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
+import { type CacheSet, openCacheSet } from "../../buildcache/cacheSet.ts";
 import { choosePrepared, prepareChoice } from "../../concretize/chooseFromCaches.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
@@ -51,7 +51,7 @@ export interface ContainerState {
 export async function openRequestCaches(repository: Repository, request: ExplainRequest): Promise<CacheSet> {
   const { emit, signal, refresh, directory } = request;
   const sources = await cacheSources(repository.configuration, request, directory);
-  return openCaches(sources, { emit, signal, refresh });
+  return openCacheSet(sources, { emit, signal, refresh });
 }
 
 /** Reads a container's environment and lock, and chooses from the caches. With a lock, the latter may fail. */

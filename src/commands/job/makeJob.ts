@@ -16,7 +16,7 @@ import { findSite, type JobResources, replacesMpi, type Site } from "../../hpc/s
 import { defaultOutput } from "../../pipeline/images/builtImages.ts";
 import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
 import { fillPattern, registryReference } from "../../pipeline/images/imageLocation.ts";
-import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
+import { openSubject, registryPatience, standIn } from "../../pipeline/images/openSubject.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { usesPlainHttp } from "../../registry/openRegistries.ts";
 import { parseReference } from "../../registry/reference.ts";

@@ -1,6 +1,6 @@
 /** What only caches and registries know of containers: the version that a build would have, and what is published. */
 import { baseCacheDirectory, openBaseStore } from "../../base/baseStore.ts";
-import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
+import { type CacheSet, openCacheSet } from "../../buildcache/cacheSet.ts";
 import { chooseFromCaches } from "../../concretize/chooseFromCaches.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/container.ts";
@@ -20,7 +20,7 @@ import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { once } from "../../util/once.ts";
 
 /** An image that a registry has by one of a container's tags. */
-export interface PublishedImage {
+export interface TaggedImage {
   /** `HOST/PATH:TAG`. */
   readonly reference: string;
   /** Of the manifest for the container's architecture. */
@@ -34,7 +34,7 @@ export interface RemoteLookup {
   /** The version of the first spec, as the caches have it now; undefined when they do not have all packages. */
   version(container: Container): Promise<string | undefined>;
   /** What the configured registries have. */
-  published(container: Container, version: string | undefined): Promise<readonly PublishedImage[]>;
+  published(container: Container, version: string | undefined): Promise<readonly TaggedImage[]>;
   close(): Promise<void>;
 }
 
@@ -62,7 +62,7 @@ export function openRemoteLookup(
   const caches = once(async (): Promise<CacheSet | undefined> => {
     try {
       const sources = await cacheSources(configuration, { caches: [], trust: [] }, directory);
-      return openCaches(sources, { emit, signal, refresh: false });
+      return openCacheSet(sources, { emit, signal, refresh: false });
     } catch (thrown) {
       warn(thrown);
       return undefined;
@@ -124,7 +124,7 @@ async function imagesAt(
   version: string | undefined,
   { registries: configured, placeOf }: Configuration,
   registries: Registries,
-): Promise<readonly PublishedImage[]> {
+): Promise<readonly TaggedImage[]> {
   const configuration = configured[at];
   if (configuration === undefined) return [];
   const place = placeOf(["registries", at]);

@@ -6,10 +6,10 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
 import { isOciImage, type OciImage } from "../../image/image.ts";
 import { decideImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
-import { withImage } from "../../pipeline/images/openImage.ts";
+import { withImage } from "../../pipeline/images/openSubject.ts";
 import { planContainer, type RemadeImage } from "../../pipeline/plan/planContainer.ts";
 import { baseLock, type LockUse } from "../../pipeline/plan/useLocks.ts";
-import { inWorkshop, type Workshop, type WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
+import { type Resources, type ResourcesRequest, withResources } from "../../pipeline/workspace/resources.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { parseDigest } from "../../util/digest.ts";
@@ -21,7 +21,7 @@ import { type BuildRecord, readBuildRecord } from "./readBuildRecord.ts";
 import { remadeConfiguration } from "./remadeConfiguration.ts";
 
 /** What `reproduce` was asked for. */
-export interface ReproduceRequest extends WorkshopRequest {
+export interface ReproduceRequest extends ResourcesRequest {
   /** A container's name, a path, or a name in a registry. */
   readonly image: string;
   readonly arch: string | undefined;
@@ -120,8 +120,8 @@ async function remake(
   const noticed: Difference[] = [];
   let made: MadeImage;
   try {
-    made = await inWorkshop(configuration, request, (workshop) =>
-      makeAgain(told, container, configuration, workshop, noticed, request.base !== undefined),
+    made = await withResources(configuration, request, (resources) =>
+      makeAgain(told, container, configuration, resources, noticed, request.base !== undefined),
     );
   } catch (thrown) {
     request.signal.throwIfAborted();
@@ -163,7 +163,7 @@ async function makeAgain(
   told: BuildRecord,
   container: Container,
   configuration: Configuration,
-  workshop: Workshop,
+  resources: Resources,
   noticed: Difference[],
   isOtherBase: boolean,
 ): Promise<MadeImage> {
@@ -188,7 +188,7 @@ async function makeAgain(
         buildArguments: new Map(),
         epilogueNetwork: undefined,
       },
-      workshop,
+      resources,
       remade,
     );
   // What was stripped and kept is in the keys of the fragments only.
@@ -210,7 +210,7 @@ async function makeAgain(
     await planned.abandonBase(undefined);
     planned = await plan(true, false);
   }
-  const decided = await decideImage(planned, workshop, undefined);
+  const decided = await decideImage(planned, resources, undefined);
   return decided.make();
 }
 

@@ -1,7 +1,7 @@
 import { lonelyRanks, type StepPmi, stepPmi } from "../../hpc/lonelyRanks.ts";
 import { readImageProfile } from "../../hpc/readImageProfile.ts";
 import type { Image } from "../../image/image.ts";
-import { withImage } from "../../pipeline/images/openImage.ts";
+import { withImage } from "../../pipeline/images/openSubject.ts";
 import { tidyKept } from "../../pipeline/workspace/keptParts.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import { parseBind } from "../../run/containerProcess.ts";

@@ -6,10 +6,10 @@ import { describePlanned } from "../../pipeline/assemble/describeBuilt.ts";
 import { describeImage } from "../../pipeline/describe/describeImage.ts";
 import { loadVerificationKeys } from "../../pipeline/describe/keyFiles.ts";
 import { findImage } from "../../pipeline/images/findImage.ts";
-import { openSubject } from "../../pipeline/images/openImage.ts";
+import { openSubject } from "../../pipeline/images/openSubject.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
+import { withResources } from "../../pipeline/workspace/resources.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
-import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openRepository, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { artifactRepository } from "../../publish/artifactRepository.ts";
 import { cycloneDxDocument, cycloneDxMediaType } from "../../supply/cycloneDx.ts";
@@ -169,7 +169,7 @@ async function factsToBe(
   { configuration }: Repository,
   request: BillRequest,
 ): Promise<ImageDescription> {
-  return inWorkshop(configuration, { ...request, jobs: undefined }, async (workshop) => {
+  return withResources(configuration, { ...request, jobs: undefined }, async (resources) => {
     const options = {
       ...request,
       frozen: false,
@@ -179,7 +179,7 @@ async function factsToBe(
       buildArguments: new Map<string, string>(),
       epilogueNetwork: undefined,
     };
-    const plan = await planContainer(container, configuration, options, workshop);
+    const plan = await planContainer(container, configuration, options, resources);
     return describePlanned(plan, await plan.base.build(), request.emit);
   });
 }

@@ -6,7 +6,7 @@ import { isPath } from "../../hpc/runtimes/enrootImage.ts";
 import { type ShimFile, shimFiles, shimOwner } from "../../hpc/shimFiles.ts";
 import { completeSite, findSite, type Site, type SiteRuntime } from "../../hpc/site.ts";
 import { findImage, type ImageSubject } from "../../pipeline/images/findImage.ts";
-import { openSubject, registryPatience } from "../../pipeline/images/openImage.ts";
+import { openSubject, registryPatience } from "../../pipeline/images/openSubject.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { writeAtomically } from "../../util/atomicFile.ts";
 import { cacheHome } from "../../util/cacheHome.ts";

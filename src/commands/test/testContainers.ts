@@ -14,7 +14,7 @@ import {
   type ImageSubject,
   layoutOf,
 } from "../../pipeline/images/findImage.ts";
-import { openSubject } from "../../pipeline/images/openImage.ts";
+import { openSubject } from "../../pipeline/images/openSubject.ts";
 import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { type RuntimeName, triedRuntimes } from "../../run/types.ts";

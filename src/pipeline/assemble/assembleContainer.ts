@@ -120,7 +120,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
     ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
   });
   const env = environmentValues(top.modifications, baseEnvironment(base));
-  return { top, env, report: checkContents(assembly, { tree: top.tree, libraries: top.libraries, env }) };
+  return { top, env, report: checkAssembled(assembly, { tree: top.tree, libraries: top.libraries, env }) };
 }
 
 /** What reads the recipes of packages: loaded only where one of them changes the environment. */
@@ -140,7 +140,7 @@ export interface Contents {
 }
 
 /** Checks that everything in an image can run. */
-export function checkContents(assembly: Assembly, { tree, libraries, env }: Contents): LinkageReport {
+export function checkAssembled(assembly: Assembly, { tree, libraries, env }: Contents): LinkageReport {
   const { names, resolved, base } = assembly;
   const found = checkLinkage({
     tree,

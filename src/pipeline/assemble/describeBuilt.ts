@@ -19,7 +19,7 @@ import type { EmitEvent } from "../../util/events.ts";
 import { readBounded } from "../../util/readBounded.ts";
 import { redactUrl } from "../../util/redact.ts";
 import { toolVersion } from "../../util/toolVersion.ts";
-import { baseName } from "../base/baseSpec.ts";
+import { nameOfBase } from "../base/baseSpec.ts";
 import { lockPaths } from "../choose/spacktainersLock.ts";
 import { isLocal } from "../plan/describeSource.ts";
 import type { ContainerPlan } from "../plan/planContainer.ts";
@@ -61,7 +61,7 @@ export async function describePlanned(
     })),
     externals: resolved.externals,
     base: {
-      name: baseName(configuration.base, base),
+      name: nameOfBase(configuration.base, base),
       digest: plan.baseDigest,
       distribution: osReleaseOf(base.inventory),
       packages: base.packages,

@@ -14,7 +14,7 @@ import {
 } from "../../supply/signImage.ts";
 import type { SigningKey } from "../../supply/signingKey.ts";
 import { spdxMediaType } from "../../supply/spdx.ts";
-import { predicateTypes, type Statement } from "../../supply/statement.ts";
+import { type InTotoStatement, predicateTypes } from "../../supply/statement.ts";
 import { referringManifests } from "../../supply/storedAttestations.ts";
 import type { Digest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -34,7 +34,7 @@ export interface PublishedRequest {
   /** Without a key and without a certificate nothing is signed; bills of materials are attached anyway. */
   readonly key: SigningKey | undefined;
   /** Signs with a certificate, see `openKeylessSigning`. */
-  readonly certify?: (statement: Statement) => Promise<object>;
+  readonly certify?: (statement: InTotoStatement) => Promise<object>;
   readonly forms: readonly SignatureForm[];
   /** Claims of the signer's own. */
   readonly annotations: Readonly<Record<string, string>>;

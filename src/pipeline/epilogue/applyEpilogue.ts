@@ -16,7 +16,7 @@ import { type FragmentKey, fragmentKey, type StoredFragment } from "../../image/
 import type { LayerSource } from "../../run/ownedLayers.ts";
 import { digestOf } from "../../util/digest.ts";
 import { imagePath } from "../../view/fileTree.ts";
-import { type CachedLibrary, findLibraries, ldSoCachePath, writeLdSoCache } from "../../view/ldSoCache.ts";
+import { type CachedLibrary, ldSoCachePath, librariesIn, writeLdSoCache } from "../../view/ldSoCache.ts";
 import { cacheDirectories, ldSoConfPath, parseLdSoConf } from "../../view/ldSoConf.ts";
 import { LayerMaker, layOver } from "./epilogueLayers.ts";
 import type { EpilogueTools, ImageBelow } from "./epilogueTools.ts";
@@ -173,7 +173,7 @@ async function refreshedCache<T>(
         list: (path) => (tree.isDirectory(path) ? tree.children(tree.resolve(path)?.path ?? "") : []),
       })
     : undefined;
-  const found = findLibraries(tree, cacheDirectories(architecture, viewPath, configured));
+  const found = librariesIn(tree, cacheDirectories(architecture, viewPath, configured));
   const path = imagePath(ldSoCachePath);
   const touched = layers.some(({ inventory }) => inventory.entries.some((entry) => entry.path === path));
   const bytes = writeLdSoCache(found);

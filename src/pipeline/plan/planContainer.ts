@@ -15,8 +15,8 @@ import type { Digest } from "../../util/digest.ts";
 import { baseDigest } from "../base/baseDigest.ts";
 import { snapshotTime } from "../base/snapshotTime.ts";
 import { type StartedBase, startBase } from "../base/startBase.ts";
-import type { ImageRequest } from "../workspace/buildRequest.ts";
-import type { Workshop } from "../workspace/workshop.ts";
+import type { ImageSettingsRequest } from "../workspace/buildRequest.ts";
+import type { Resources } from "../workspace/resources.ts";
 import { archiveSizes } from "./archiveSizes.ts";
 import { decidingFiles } from "./decidingFiles.ts";
 import { describeSource } from "./describeSource.ts";
@@ -55,11 +55,11 @@ export interface RemadeImage extends Pick<ContainerPlan, "allow" | "created" | "
 }
 
 /** What planning asks, and whom it tells. */
-export type PlanningTools = Pick<Workshop, "caches" | "registries" | "baseCacheDir" | "emit" | "signal">;
+export type PlanningTools = Pick<Resources, "caches" | "registries" | "baseCacheDir" | "emit" | "signal">;
 
 /** The part of a command line that decides a plan. */
 export type PlanningRequest = Pick<
-  ImageRequest,
+  ImageSettingsRequest,
   "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
 >;
 

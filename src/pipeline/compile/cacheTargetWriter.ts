@@ -24,7 +24,7 @@ export interface PublishTools {
 }
 
 /** A cache that packages go to. */
-export interface PublishTarget {
+export interface CacheTargetWriter {
   /** Puts a package that is in the build cache of this machine in `folder`. */
   put(content: NewPackage, folder: string): Promise<void>;
   /**
@@ -44,7 +44,7 @@ export function openPublishTarget(
   cache: CacheConfiguration,
   registries: Configuration["registries"],
   { emit, signal, env = hostEnvironment() }: PublishTools,
-): PublishTarget {
+): CacheTargetWriter {
   interface Opened {
     readonly writer: CacheWriter;
     readonly signer: Signer | undefined;
@@ -93,7 +93,7 @@ export function openPublishTarget(
   const putLate = async (
     records: readonly UnlistedPackage[],
     writer: CacheWriter,
-    read: Parameters<PublishTarget["finish"]>[0],
+    read: Parameters<CacheTargetWriter["finish"]>[0],
   ): Promise<readonly UnlistedPackage[]> => {
     const done: UnlistedPackage[] = [];
     for (const one of records) {

@@ -6,10 +6,10 @@ import type { Container } from "../../definitions/repository.ts";
 import { inputsAnnotation } from "../../image/annotations.ts";
 import type { OciImage } from "../../image/image.ts";
 import { findRegistryImage, type RegistryImage } from "../../image/openRegistryImage.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
-import { type PublishTarget, publishTags, publishTarget, type TargetNames } from "../../publish/targets.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
+import { publishTags, publishTarget, type RegistryTarget, type TargetNames } from "../../publish/targets.ts";
 import type { Tag } from "../../registry/reference.ts";
-import type { Repository } from "../../registry/registry.ts";
+import type { ImageRepository } from "../../registry/registry.ts";
 import type { Digest } from "../../util/digest.ts";
 import { asSpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
@@ -18,10 +18,10 @@ import { mapConcurrently } from "../../util/mapConcurrently.ts";
 export const questionsAtOnce = 8;
 
 /** One registry to push to. */
-export interface Goal {
-  readonly target: PublishTarget;
+export interface PushTarget {
+  readonly target: RegistryTarget;
   readonly tags: readonly Tag[];
-  readonly repository: Repository;
+  readonly repository: ImageRepository;
 }
 
 /**
@@ -29,21 +29,21 @@ export interface Goal {
  *
  * @throws {SpacktainersError} `REFERENCE_INVALID`, `CONFIG_INVALID`
  */
-export function goalsOf(
+export function pushTargetsOf(
   container: TargetNames,
   version: string,
   registries: readonly RegistryConfiguration[],
   configuration: Configuration,
-  workshop: Pick<Workshop, "registries">,
-): readonly Goal[] {
-  return registries.map((registry): Goal => {
+  resources: Pick<Resources, "registries">,
+): readonly PushTarget[] {
+  return registries.map((registry): PushTarget => {
     const at = configuration.registries.findIndex(({ url }) => url === registry.url);
     const place = configuration.placeOf(["registries", at]);
     const target = publishTarget(registry, container, place);
     return {
       target,
       tags: publishTags(registry, { ...container, version }, place),
-      repository: workshop.registries.repository(target.repository),
+      repository: resources.registries.repository(target.repository),
     };
   });
 }
@@ -58,10 +58,10 @@ export function inputsOf({ manifest }: OciImage): string | undefined {
  * @throws {SpacktainersError} of the registry
  */
 export async function publishedByTag(
-  repository: Repository,
+  repository: ImageRepository,
   tag: Tag | Digest,
   platform: Platform,
-  { baseCacheDir }: Pick<Workshop, "baseCacheDir">,
+  { baseCacheDir }: Pick<Resources, "baseCacheDir">,
 ): Promise<RegistryImage | undefined> {
   const store = openBaseStore(baseCacheDir);
   return findRegistryImage(repository, tag, { platforms: [platform], store }).catch((error: unknown) => {
@@ -74,12 +74,12 @@ export async function publishedByTag(
 
 /** The images of a container that a registry has by the tags that it is to have. */
 export async function publishedThere(
-  { repository, tags }: Goal,
+  { repository, tags }: PushTarget,
   platform: Platform,
-  workshop: Pick<Workshop, "baseCacheDir">,
+  resources: Pick<Resources, "baseCacheDir">,
 ): Promise<readonly RegistryImage[]> {
   const found = await mapConcurrently(tags, questionsAtOnce, (tag) =>
-    publishedByTag(repository, tag, platform, workshop),
+    publishedByTag(repository, tag, platform, resources),
   );
   const images = found.flatMap((image) => (image === undefined ? [] : [image]));
   return [...new Map(images.map((image) => [image.manifest.descriptor.digest, image])).values()];
@@ -87,12 +87,12 @@ export async function publishedThere(
 
 /** Images of the repository's other containers in the same registries. What cannot be asked is not there. */
 export async function neighboursThere(
-  goals: readonly Goal[],
+  pushTargets: readonly PushTarget[],
   neighbours: readonly Container[],
   platform: Platform,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<readonly RegistryImage[]> {
-  const questions = goals.flatMap(({ target }) =>
+  const questions = pushTargets.flatMap(({ target }) =>
     neighbours.map((neighbour) => {
       const { repository } = publishTarget(target.configuration, neighbour, {});
       // Of tags, those that do not depend on a version that is not known here.
@@ -103,9 +103,9 @@ export async function neighboursThere(
   const found = await mapConcurrently(questions, questionsAtOnce, async ({ repository, tags }) => {
     const [tag] = tags;
     if (tag === undefined) return undefined;
-    const opened = workshop.registries.repository(repository);
-    return publishedByTag(opened, tag, platform, workshop).catch((error: unknown) => {
-      workshop.signal.throwIfAborted();
+    const opened = resources.registries.repository(repository);
+    return publishedByTag(opened, tag, platform, resources).catch((error: unknown) => {
+      resources.signal.throwIfAborted();
       if (asSpacktainersError(error).code === "INTERRUPTED") throw error;
       return undefined;
     });

@@ -54,7 +54,7 @@ const priorities = ["required", "important", "standard", "optional", "extra"];
  * @returns the packages, sorted by name
  * @throws SpacktainersError BASE_UNSATISFIABLE: a package that is not there, a dependency that cannot be satisfied, a conflict
  */
-export function resolvePackages(
+export function resolveDebs(
   index: PackageIndex,
   wanted: readonly string[],
   options: ResolveOptions,

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import type { Image } from "../../../src/image/image.ts";
 import { layerEntries } from "../../../src/image/layerEntries.ts";
 import { openLayout } from "../../../src/image/openLayout.ts";
-import { platformsFor, withImage } from "../../../src/pipeline/images/openImage.ts";
 import type { OpenReference } from "../../../src/pipeline/images/openReference.ts";
+import { platformsFor, withImage } from "../../../src/pipeline/images/openSubject.ts";
 import { openSoundRepository } from "../../../src/pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../../src/util/errors.ts";
 import type { WorkEvent } from "../../../src/util/events.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { recordLine } from "../../src/base/debian/packageRecord.ts";
 import { openPackageIndex } from "../../src/base/debian/packagesIndex.ts";
-import { type ResolveOptions, resolvePackages } from "../../src/base/debian/resolve.ts";
+import { type ResolveOptions, resolveDebs } from "../../src/base/debian/resolveDebs.ts";
 import { SpacktainersError } from "../../src/util/errors.ts";
 
 /** An index written as `name version | Field: value | …`, one package a line. */
@@ -32,7 +32,7 @@ function resolve(
   options: Partial<ResolveOptions> = {},
 ): string {
   const indexes = (typeof texts === "string" ? [texts] : texts).map(index);
-  const chosen = resolvePackages(openPackageIndex(indexes), wanted.split(" "), {
+  const chosen = resolveDebs(openPackageIndex(indexes), wanted.split(" "), {
     architecture: "amd64",
     ...options,
   });
@@ -67,7 +67,7 @@ describe("resolvePackages", () => {
   test("takes the highest version of all suites, of equals that of the first", () => {
     const suites = ["a 1\nb 3", "a 2\nb 3", "a 1.5"] as const;
     expect(resolve(suites, "a b")).toBe("a=2 b=3");
-    const chosen = resolvePackages(openPackageIndex(suites.map(index)), ["b"], { architecture: "amd64" });
+    const chosen = resolveDebs(openPackageIndex(suites.map(index)), ["b"], { architecture: "amd64" });
     expect(chosen[0]?.index).toBe(0);
   });
 
@@ -177,7 +177,7 @@ describe("resolvePackages", () => {
     const count = 10_000;
     const lines = Array.from({ length: count }, (_, at) => `p${at}; Depends: p${at + 1}`);
     const text = index([...lines, `p${count}`].join("\n"));
-    const chosen = resolvePackages(openPackageIndex([text]), ["p0"], { architecture: "amd64", assumed: [] });
+    const chosen = resolveDebs(openPackageIndex([text]), ["p0"], { architecture: "amd64", assumed: [] });
     expect(chosen).toHaveLength(count + 1);
   });
 });

@@ -4,16 +4,16 @@ import type { OciImage } from "../image/image.ts";
 import type { OciLayer } from "../image/layer.ts";
 import { type BlobSource, bytesBlob } from "../registry/blobSource.ts";
 import { putManifest } from "../registry/manifests.ts";
-import { type PushOutcome, pushBlob } from "../registry/pushBlob.ts";
+import { type BlobOutcome, pushBlob } from "../registry/pushBlob.ts";
 import { formatRepository, parseRepository } from "../registry/reference.ts";
-import type { Repository } from "../registry/registry.ts";
+import type { ImageRepository } from "../registry/registry.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 
 /** Layers under way at a time. */
 const layersAtOnce = 4;
 
 /** How a layer came to be in the repository: `referenced` was known to be there and not asked for. */
-export type LayerOutcome = PushOutcome | "referenced";
+export type LayerOutcome = BlobOutcome | "referenced";
 
 /** What pushing an image took. */
 export interface PushedImage {
@@ -28,8 +28,8 @@ export interface PushedImage {
  *
  * @throws SpacktainersError of the registries; what was pushed until then stays and need not be sent again
  */
-export async function pushImage(
-  repository: Repository,
+export async function pushLayersAndManifest(
+  repository: ImageRepository,
   image: OciImage,
   signal: AbortSignal,
 ): Promise<PushedImage> {

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { baseCacheDirectory } from "../../base/baseStore.ts";
-import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
+import { type CacheSet, openCacheSet } from "../../buildcache/cacheSet.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import { type FragmentStore, openFragmentStore } from "../../image/fragmentStore.ts";
 import { type InstallPool, openInstallPool } from "../../install/installPool.ts";
@@ -18,7 +18,7 @@ import { cacheSources, trustOf } from "./workspace.ts";
 const fragmentStoreBytes = 20 * 2 ** 30;
 
 /** What builds share. */
-export interface Workshop {
+export interface Resources {
   readonly caches: CacheSet;
   readonly pool: InstallPool;
   readonly store: FragmentStore;
@@ -36,8 +36,8 @@ export interface Building extends BuildingRequest {
   readonly trust: string;
 }
 
-/** The part of a command line that decides a workshop: shared by all verbs that choose packages. */
-export interface WorkshopRequest {
+/** The part of a command line that decides the resources: shared by all verbs that choose packages. */
+export interface ResourcesRequest {
   readonly directory: string;
   readonly caches: readonly string[];
   readonly trust: readonly string[];
@@ -52,11 +52,11 @@ export interface WorkshopRequest {
   readonly signal: AbortSignal;
 }
 
-/** Opens a workshop, works in it, and closes it. */
-export async function inWorkshop<T>(
+/** Opens the resources, works with them, and closes them. */
+export async function withResources<T>(
   configuration: Configuration,
-  request: WorkshopRequest,
-  work: (workshop: Workshop) => Promise<T>,
+  request: ResourcesRequest,
+  work: (resources: Resources) => Promise<T>,
 ): Promise<T> {
   const { emit, signal, directory, refresh, jobs, building, publishes = false } = request;
   const allowed = building?.allowed ?? configuration.spack.build;
@@ -72,7 +72,7 @@ export async function inWorkshop<T>(
       if (push && url.startsWith("/") && !existsSync(url)) await makeEmptyCache(url);
   }
   const sources = building === undefined ? configured : await cacheSources(settings, request, directory);
-  const caches = openCaches(sources, { emit, signal, refresh });
+  const caches = openCacheSet(sources, { emit, signal, refresh });
   const pool = openInstallPool(jobs === undefined ? {} : { threads: jobs });
   const store = openFragmentStore(join(cacheHome(), "fragments"));
   const registries = openRegistries({
@@ -100,7 +100,7 @@ export async function inWorkshop<T>(
 }
 
 /** Bounds what builds leave on this machine; to be called when something was made. */
-export async function tidyWorkshop({ caches, store }: Workshop): Promise<void> {
+export async function tidyResources({ caches, store }: Resources): Promise<void> {
   await caches.prune();
   await store.prune(fragmentStoreBytes);
   await tidyKept(cacheHome());

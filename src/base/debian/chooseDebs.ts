@@ -1,12 +1,18 @@
 /** Turns a request into exact packages: remembered, revalidated, or resolved again. */
 import { SpacktainersError } from "../../util/errors.ts";
-import { keyOf } from "../baseStore.ts";
+import { baseKeyOf } from "../baseStore.ts";
 import type { BaseArchitecture, BasePackage, DebianBaseSpec } from "../types.ts";
-import { type ArchiveContext, indexesKey, loadIndex, type OpenedSuite, openSuite } from "./debianArchive.ts";
+import {
+  type ArchiveContext,
+  indexesKey,
+  loadPackagesIndex,
+  type OpenedSuite,
+  openSuite,
+} from "./debianArchive.ts";
 import { libraryPackages } from "./libraryPackages.ts";
-import { type Mirrors, publicUrl } from "./mirrors.ts";
+import { type Mirrors, publicFileUrl } from "./mirrors.ts";
 import { type OfferedPackage, openPackageIndex } from "./packagesIndex.ts";
-import { resolvePackages } from "./resolve.ts";
+import { resolveDebs } from "./resolveDebs.ts";
 import { suiteFolders } from "./suites.ts";
 
 /** What was chosen for a request, and when the archive was last asked. */
@@ -39,12 +45,12 @@ export interface ChooseOptions {
  *
  * @param spec its suite a name of the archive
  */
-export async function choosePackages(
+export async function chooseDebs(
   spec: DebianBaseSpec,
   options: ChooseOptions,
 ): Promise<readonly BasePackage[]> {
   const { context, architecture } = options;
-  const key = keyOf([
+  const key = baseKeyOf([
     choiceVersion,
     spec.distribution,
     spec.suite,
@@ -110,10 +116,10 @@ async function resolveFrom(
 ): Promise<readonly BasePackage[]> {
   const sources = suites.flatMap((suite) => suite.indexes.map((index) => ({ suite, index })));
   const texts: string[] = [];
-  for (const { suite, index } of sources) texts.push(await loadIndex(suite, index, context));
+  for (const { suite, index } of sources) texts.push(await loadPackagesIndex(suite, index, context));
   const index = openPackageIndex(texts);
   const libraries = libraryPackages(spec.libraries ?? [], (name) => index.named(name).length > 0);
-  const chosen = resolvePackages(index, [...spec.packages, ...libraries], {
+  const chosen = resolveDebs(index, [...spec.packages, ...libraries], {
     architecture,
     suite: spec.suite,
   });
@@ -136,7 +142,7 @@ function describe(
     size: one.size,
     filename: one.filename,
     archive,
-    url: publicUrl(spec.distribution, architecture, archive, one.filename),
+    url: publicFileUrl(spec.distribution, architecture, archive, one.filename),
     ...(source?.[1] === undefined ? {} : { source: { name: source[1], version: source[2] ?? one.version } }),
   };
 }
