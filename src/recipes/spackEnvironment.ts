@@ -2,6 +2,7 @@
 
 import type { RecipeFiles } from "./files.ts";
 import { NotUnderstood, PythonException } from "./problem.ts";
+import { sourcedScript } from "./sourcedScript.ts";
 import {
   type CallArguments,
   isObject,
@@ -144,7 +145,7 @@ export class EnvironmentValue implements ObjectValue {
   }
 }
 
-/** The class `EnvironmentModifications`, whose scripts are looked for in an image and never run. */
+/** The class `EnvironmentModifications`, which reads the scripts of an image and never runs them. */
 export function environmentClass(files: RecipeFiles): ObjectValue {
   return {
     kind: "object",
@@ -152,11 +153,10 @@ export function environmentClass(files: RecipeFiles): ObjectValue {
     call: () => new EnvironmentValue(),
     attribute: (name) =>
       name === "from_sourcing_file"
-        ? native(name, ({ values: [file = null] }) => {
-            const path = word(file);
-            if (files.kindOf(path) !== "file")
-              throw new PythonException("RuntimeError", `Trying to source non-existing file: ${path}`);
-            throw new NotUnderstood(`what the script ${path} does: scripts are not run`);
+        ? native(name, (given) => {
+            const changes = new EnvironmentValue();
+            changes.modifications.push(...sourcedScript(files, given));
+            return changes;
           })
         : undefined,
   };
