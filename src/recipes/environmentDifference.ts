@@ -1,5 +1,5 @@
 /** Spack's reading of two environments: which changes lead from one to the other. */
-import type { RecipeModification } from "./spackEnvironment.ts";
+import type { RecipeModification } from "./recipeModification.ts";
 
 /** What separates the entries of a list: a colon if any value has one, else a semicolon if any has one. */
 const separatorIn = (...values: readonly string[]): string | undefined =>

@@ -2,8 +2,8 @@
 import { environmentDifference } from "./environmentDifference.ts";
 import type { RecipeFiles } from "./files.ts";
 import { NotUnderstood, PythonException } from "./problem.ts";
+import type { RecipeModification } from "./recipeModification.ts";
 import { readShellScript } from "./shellScript.ts";
-import type { RecipeModification } from "./spackEnvironment.ts";
 import { type CallArguments, isTrue, type Value, valuesOf, word } from "./values.ts";
 
 /**

@@ -2,6 +2,7 @@
 
 import type { RecipeFiles } from "./files.ts";
 import { NotUnderstood, PythonException } from "./problem.ts";
+import type { EnvironmentOperation, RecipeModification } from "./recipeModification.ts";
 import { sourcedScript } from "./sourcedScript.ts";
 import {
   type CallArguments,
@@ -13,30 +14,6 @@ import {
   valuesOf,
   word,
 } from "./values.ts";
-
-/** Operations of Spack, by its names. */
-export type EnvironmentOperation =
-  | "set"
-  | "unset"
-  | "prepend_path"
-  | "append_path"
-  | "set_path"
-  | "append_flags"
-  | "remove_flags"
-  | "remove_path"
-  | "remove_first_path"
-  | "remove_last_path"
-  | "prune_duplicate_paths"
-  | "deprioritize_system_paths";
-
-/** A change of one variable that a recipe makes. */
-export interface RecipeModification {
-  readonly operation: EnvironmentOperation;
-  readonly name: string;
-  /** A list for `set_path`; undefined for operations without a value. */
-  readonly value: string | readonly string[] | undefined;
-  readonly separator: string;
-}
 
 /** Most changes that one recipe makes. */
 const mostModifications = 10_000;
