@@ -2,7 +2,7 @@
 import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { redactUrl } from "../util/redact.ts";
-import { continuedBytes, type OpenBytes, type OpenedBytes } from "./byteStream.ts";
+import { ContentChanged, continuedBytes, type OpenBytes, type OpenedBytes } from "./byteStream.ts";
 import { type Downloaded, type DownloadOptions, downloadBytes } from "./download.ts";
 import { contentLength, type HttpAnswer, type HttpHeaders, openExchanges } from "./exchange.ts";
 import { notFound, statusFailure, strangeAnswer, transportFailure, unreachable } from "./failure.ts";
@@ -112,6 +112,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
     };
   }
 
+  /** The body throws ContentChanged where the rest cannot be joined to what was read. */
   async function get(url: string, getOptions: GetOptions): Promise<HttpStream> {
     const headers: Record<string, string> = { ...getOptions.headers };
     if (getOptions.etag !== undefined) headers["if-none-match"] = getOptions.etag;
@@ -136,17 +137,28 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       ...facts,
       status: 200,
       size: first.total,
-      body: changeReported(url, continuedBytes(url, first, again, policy, limits)),
+      body: continuedBytes(url, first, again, policy, limits),
     };
   }
 
   return {
-    getStream: (url, getOptions = {}) => get(url, getOptions),
+    async getStream(url, getOptions = {}) {
+      const answer = await get(url, getOptions);
+      return { ...answer, body: changeReported(url, answer.body) };
+    },
     async getBytes(url, getOptions = {}) {
-      const { status, body, etag, lastModified } = await get(url, getOptions);
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of body) chunks.push(chunk);
-      return { status, etag, lastModified, bytes: Buffer.concat(chunks) };
+      for (let restarts = 0; ; restarts++) {
+        try {
+          const { status, body, etag, lastModified } = await get(url, getOptions);
+          const chunks: Uint8Array[] = [];
+          for await (const chunk of body) chunks.push(chunk);
+          return { status, etag, lastModified, bytes: Buffer.concat(chunks) };
+        } catch (thrown) {
+          // What was read is of no use: the whole is asked for again.
+          if (!(thrown instanceof ContentChanged)) throw thrown;
+          if (restarts >= policy.retries) throw cannotContinue(url, thrown);
+        }
+      }
     },
     async getRange(url, start, length, headers = {}) {
       if (length <= 0) return new Uint8Array();
@@ -207,17 +219,20 @@ async function* changeReported(
   try {
     yield* body;
   } catch (thrown) {
-    if (thrown instanceof SpacktainersError || thrown instanceof TransientFailure) throw thrown;
-    throw new SpacktainersError(
-      "NETWORK",
-      "the connection broke, and the server does not send the rest separately",
-      {
-        place: place(url),
-        hint: unreachable,
-        cause: thrown,
-      },
-    );
+    throw thrown instanceof ContentChanged ? cannotContinue(url, thrown) : thrown;
   }
+}
+
+function cannotContinue(url: string, cause: ContentChanged): SpacktainersError {
+  return new SpacktainersError(
+    "NETWORK",
+    "the connection broke, and the server does not send the rest separately",
+    {
+      place: place(url),
+      hint: unreachable,
+      cause,
+    },
+  );
 }
 
 function factsOf(answer: HttpAnswer): { etag: string | undefined; lastModified: string | undefined } {
