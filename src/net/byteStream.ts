@@ -144,3 +144,29 @@ function stalled(url: string): SpacktainersError {
     hint: unreachable,
   });
 }
+
+/**
+ * Reads a whole content, from its beginning again where the rest could not be joined to what was read.
+ *
+ * @param read reads it all; its ContentChanged stands for that
+ * @throws NETWORK when that happens once more than attempts are left; whatever else `read` throws
+ */
+export async function readWhole<T>(url: string, policy: RetryPolicy, read: () => Promise<T>): Promise<T> {
+  for (let restarts = 0; ; restarts++) {
+    try {
+      return await read();
+    } catch (thrown) {
+      if (!(thrown instanceof ContentChanged)) throw thrown;
+      if (restarts >= policy.retries) throw cannotContinue(url, thrown);
+    }
+  }
+}
+
+/** What to report when a content cannot be continued. */
+export function cannotContinue(url: string, cause: ContentChanged): SpacktainersError {
+  return new SpacktainersError(
+    "NETWORK",
+    "the connection broke, and the server does not send the rest separately",
+    { place: { url: redactUrl(url) }, hint: unreachable, cause },
+  );
+}

@@ -2,12 +2,19 @@
 import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { redactUrl } from "../util/redact.ts";
-import { ContentChanged, continuedBytes, type OpenBytes, type OpenedBytes } from "./byteStream.ts";
+import {
+  ContentChanged,
+  cannotContinue,
+  continuedBytes,
+  type OpenBytes,
+  type OpenedBytes,
+  readWhole,
+} from "./byteStream.ts";
 import { type Downloaded, type DownloadOptions, downloadBytes } from "./download.ts";
 import { contentLength, type HttpAnswer, type HttpHeaders, openExchanges } from "./exchange.ts";
-import { notFound, statusFailure, strangeAnswer, transportFailure, unreachable } from "./failure.ts";
+import { notFound, statusFailure, strangeAnswer, transportFailure } from "./failure.ts";
 import { noBytes, openedBytes, rangeHeaders } from "./openedBytes.ts";
-import { type RetryPolicy, TransientFailure, withRetries } from "./retry.ts";
+import { type RetryPolicy, withRetries } from "./retry.ts";
 
 export type { HttpHeaders } from "./exchange.ts";
 
@@ -146,20 +153,13 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       const answer = await get(url, getOptions);
       return { ...answer, body: changeReported(url, answer.body) };
     },
-    async getBytes(url, getOptions = {}) {
-      for (let restarts = 0; ; restarts++) {
-        try {
-          const { status, body, etag, lastModified } = await get(url, getOptions);
-          const chunks: Uint8Array[] = [];
-          for await (const chunk of body) chunks.push(chunk);
-          return { status, etag, lastModified, bytes: Buffer.concat(chunks) };
-        } catch (thrown) {
-          // What was read is of no use: the whole is asked for again.
-          if (!(thrown instanceof ContentChanged)) throw thrown;
-          if (restarts >= policy.retries) throw cannotContinue(url, thrown);
-        }
-      }
-    },
+    getBytes: (url, getOptions = {}) =>
+      readWhole(url, policy, async () => {
+        const { status, body, etag, lastModified } = await get(url, getOptions);
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of body) chunks.push(chunk);
+        return { status, etag, lastModified, bytes: Buffer.concat(chunks) };
+      }),
     async getRange(url, start, length, headers = {}) {
       if (length <= 0) return new Uint8Array();
       const range = { ...headers, range: `bytes=${start}-${start + length - 1}` };
@@ -221,18 +221,6 @@ async function* changeReported(
   } catch (thrown) {
     throw thrown instanceof ContentChanged ? cannotContinue(url, thrown) : thrown;
   }
-}
-
-function cannotContinue(url: string, cause: ContentChanged): SpacktainersError {
-  return new SpacktainersError(
-    "NETWORK",
-    "the connection broke, and the server does not send the rest separately",
-    {
-      place: place(url),
-      hint: unreachable,
-      cause,
-    },
-  );
 }
 
 function factsOf(answer: HttpAnswer): { etag: string | undefined; lastModified: string | undefined } {
