@@ -98,11 +98,14 @@ export async function* continuedBytes(
   }
 }
 
-/** Fails when what comes is, over a time, slower than any real connection. */
-async function* watched(
+/**
+ * Passes a body on.
+ * @throws TransientFailure when what comes is, over a time, slower than any real connection
+ */
+export async function* watched(
   url: string,
   body: AsyncIterable<Uint8Array>,
-  limits: StreamLimits,
+  limits: Pick<StreamLimits, "minimumRate" | "rateWindowMs">,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const rate = limits.minimumRate ?? 1024;
   const windowMs = limits.rateWindowMs ?? 30_000;

@@ -9,6 +9,7 @@ import {
   type OpenBytes,
   type OpenedBytes,
   readWhole,
+  watched,
 } from "./byteStream.ts";
 import { type Downloaded, type DownloadOptions, downloadBytes } from "./download.ts";
 import { contentLength, type HttpAnswer, type HttpHeaders, openExchanges } from "./exchange.ts";
@@ -31,6 +32,8 @@ export interface HttpOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds of silence after which a connection counts as broken; default 30 000. */
   readonly idleTimeoutMs?: number;
+  /** Milliseconds of waiting over which the speed of a server is measured; default 30 000. */
+  readonly rateWindowMs?: number;
 }
 
 export interface GetOptions {
@@ -138,7 +141,12 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       });
     }
     const first = await openedBytes(answer, url, 0, options.signal);
-    const limits = { maxBytes: getOptions.maxBytes ?? 64 * 2 ** 20, verified: false };
+    const { rateWindowMs } = options;
+    const limits = {
+      maxBytes: getOptions.maxBytes ?? 64 * 2 ** 20,
+      verified: false,
+      ...(rateWindowMs !== undefined && { rateWindowMs }),
+    };
     const again = opener(url, getOptions.headers ?? {});
     return {
       ...facts,
@@ -171,7 +179,8 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
           throw notFound(url);
         }
         const from = await openedBytes(answer, url, start, options.signal);
-        return take(from, start - from.offset, length, url, options.signal);
+        const body = watched(url, from.body, options);
+        return take({ ...from, body }, start - from.offset, length, url, options.signal);
       });
     },
     async head(url, headers = {}) {

@@ -1,6 +1,6 @@
 /** A folder of an S3 bucket, of Amazon's or of any other server that speaks its protocol. */
 import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
-import { continuedBytes, type OpenBytes, readWhole } from "../net/byteStream.ts";
+import { continuedBytes, type OpenBytes, readWhole, watched } from "../net/byteStream.ts";
 import { downloadBytes } from "../net/download.ts";
 import { transportFailure } from "../net/failure.ts";
 import { withRetries } from "../net/retry.ts";
@@ -103,7 +103,7 @@ export function openS3Store(source: StoreSource, options: StoreOptions): Store {
         const chunks: Uint8Array[] = [];
         let have = 0;
         try {
-          for await (const chunk of bodyOf(answer)) {
+          for await (const chunk of watched(locate(path), bodyOf(answer), {})) {
             chunks.push(chunk.subarray(0, length - have));
             have += chunk.length;
             if (have >= length) break;

@@ -162,6 +162,21 @@ describe("getBytes", () => {
     expect(server.faults.get("/file")?.length).toBeGreaterThan(80);
   });
 
+  it("gives up on a server that sends a byte now and then", async () => {
+    const impatient = openHttp({ retryDelayMs: 5, retries: 1, rateWindowMs: 200 });
+    const drip: Fault = (_request, response, bytes) => {
+      response.writeHead(206, { "content-range": `bytes 0-999/${bytes.length}`, "content-length": 1000 });
+      const timer = setInterval(() => response.write("x"), 20);
+      response.on("close", () => clearInterval(timer));
+      return true;
+    };
+    server.faults.set("/file", [drip, drip]);
+    await expect(impatient.getRange(`${server.url}/file`, 0, 1000)).rejects.toMatchObject({
+      code: "NETWORK",
+      message: "the server sends too slowly",
+    });
+  });
+
   it("takes silence for a broken connection", async () => {
     const impatient = openHttp({ retryDelayMs: 5, idleTimeoutMs: 300 });
     server.faults.set("/file", [
