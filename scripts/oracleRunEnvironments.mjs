@@ -70,6 +70,7 @@ function filesOf(record) {
     type: "file",
     mode: 0o755,
     size: text.length,
+    text: Buffer.from(text).toString("latin1"),
   }));
   if (record.files !== undefined)
     for (const prefix of Object.values(record.prefixes))

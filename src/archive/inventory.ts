@@ -21,8 +21,9 @@ export interface InventoryEntry {
   readonly shebang?: string;
   /**
    * The whole text of small scripts (executable, starts with `#!`, ≤ 64 KiB, directly in the prefix's `bin`), of
-   * `pyvenv.cfg` and of `bin/activate*`: a view may have to copy and rewrite them. In a base: of
-   * `etc/ld.so.conf`, the files below `etc/ld.so.conf.d` and `os-release`. Latin-1: one character a byte.
+   * `pyvenv.cfg` and of `bin/activate*`: a view may have to copy and rewrite them; and of the files that the package's recipe
+   * sources. In a base: of `etc/ld.so.conf`, the files below `etc/ld.so.conf.d` and `os-release`. Latin-1: one character a
+   * byte.
    */
   readonly text?: string;
 }

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { gzipJsonLine } from "../archive/gzipJsonLine.ts";
@@ -21,7 +21,7 @@ import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { removeIfPossible } from "../util/removeIfPossible.ts";
 
 /** Form of the stored files. A store of another form is not read. */
-const storeVersion = 3;
+const storeVersion = 4;
 /** No inventory is larger than this when uncompressed. */
 const maxInventoryBytes = 2 ** 30;
 
@@ -108,7 +108,7 @@ export function openFragmentStore(directory: string): FragmentStore {
       await mkdir(join(fileOf(key, ""), ".."), { recursive: true });
       await writeFileAtomically(fileOf(key, inventoryEnding), packed);
       const path = await blobs.adopt(temporary, facts.digest);
-      await writeFileAtomically(fileOf(key, ".json"), JSON.stringify({ version: storeVersion, ...facts }));
+      await writeFileAtomically(fileOf(key, ".json"), JSON.stringify(storedFacts(key, facts)));
       return stored(key, facts, path);
     } catch (error) {
       await rm(temporary, { force: true });
@@ -171,6 +171,11 @@ async function sizeOf(path: string): Promise<number | undefined> {
   );
 }
 
+/** What is written of a fragment: its facts, and a digest of them, as nothing else shows when one of them is damaged. */
+function storedFacts(key: string, facts: FragmentDescriptor): JsonObject {
+  return { version: storeVersion, ...facts, sum: fragmentKey({ key, facts }) };
+}
+
 /** The facts in a file, or undefined when there is no such file or it is not whole. */
 async function readFacts(path: string): Promise<FragmentDescriptor | undefined> {
   const text = await readFile(path, "utf8").catch(() => undefined);
@@ -181,7 +186,9 @@ async function readFacts(path: string): Promise<FragmentDescriptor | undefined> 
   } catch {
     return undefined;
   }
-  return isJsonObject(json) && json.version === storeVersion ? parseFacts(json) : undefined;
+  const facts = isJsonObject(json) && json.version === storeVersion ? parseFacts(json) : undefined;
+  if (facts === undefined || !isJsonObject(json)) return undefined;
+  return storedFacts(basename(path, ".json"), facts).sum === json.sum ? facts : undefined;
 }
 
 function parseFacts(json: JsonObject): FragmentDescriptor | undefined {

@@ -1,6 +1,8 @@
 /** The files of an OCI layout, in a directory or in a tar file. */
+
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { damagedImage } from "../archive/oci/parse.ts";
 import type { TarExtent } from "../archive/tarIndex.ts";
 import { type Digest, hexOfDigest } from "../util/digest.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
@@ -94,5 +96,8 @@ function missing(place: Place): SpacktainersError {
 }
 
 function tooLarge(place: Place): never {
-  throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", { place });
+  throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", {
+    place,
+    hint: damagedImage,
+  });
 }

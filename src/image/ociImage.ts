@@ -1,5 +1,5 @@
 /** An image by its manifest, whatever it is read from. */
-import { parseImageConfig, parseImageManifest } from "../archive/oci/parse.ts";
+import { damagedImage, parseImageConfig, parseImageManifest } from "../archive/oci/parse.ts";
 import {
   type Descriptor,
   type ImageConfig,
@@ -53,6 +53,7 @@ export function ociImage(source: OciImageSource): OciImage {
     if (configDescriptor.size > maxConfigBytes)
       throw new SpacktainersError("ARCHIVE_INVALID", "the configuration of the image is too large", {
         place,
+        hint: damagedImage,
       });
     const bytes = await source.readConfig(configDescriptor);
     const config = parseImageConfig(bytes, place);
@@ -62,7 +63,7 @@ export function ociImage(source: OciImageSource): OciImage {
       throw new SpacktainersError(
         "ARCHIVE_INVALID",
         `the image has ${descriptors.length} layers but its configuration names ${count}`,
-        { place },
+        { place, hint: damagedImage },
       );
     return { value: config, bytes, descriptor: configDescriptor };
   }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { parseIndex } from "../archive/oci/parse.ts";
+import { damagedImage, parseIndex } from "../archive/oci/parse.ts";
 import { type Descriptor, isIndexType, referenceAnnotation } from "../archive/oci/types.ts";
 import { digestOf, parseDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
@@ -99,7 +99,10 @@ async function readDocument(files: LayoutFiles, { digest, size }: Descriptor): P
   const name = blobName(digest);
   const place = { file: join(files.root, name) };
   if (size > maxDocumentBytes)
-    throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", { place });
+    throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is too large", {
+      place,
+      hint: damagedImage,
+    });
   const bytes = await files.read(name, maxDocumentBytes);
   if (bytes.length !== size || digestOf(bytes) !== digest) throw damaged(place);
   return bytes;

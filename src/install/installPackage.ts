@@ -8,7 +8,7 @@ import { readElfInfo } from "../elf/readElf.ts";
 import { stripElf } from "../elf/stripElf.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { existingPaths } from "./existingPaths.ts";
-import { keptRecipes } from "./keptRecipes.ts";
+import { keptRecipes, sourcedFiles } from "./keptRecipes.ts";
 import { makePrefixMap, sbangPathOf } from "./prefixMap.ts";
 import { editFile, type FileEdits, type FileMarks, inFile, relocateLink } from "./relocateFile.ts";
 import { hasShebang, shebangOf } from "./sbang.ts";
@@ -74,7 +74,8 @@ export function installPackage(
   async function* entries(): EntryStream {
     const archive = options.facts ?? (await scanRequested(request, options));
     recipes = keptRecipes(archive.recipes, request.name, request.externals);
-    for await (const [entry, note] of installedEntries(request, archive, options)) {
+    const sourced = sourcedFiles(recipes);
+    for await (const [entry, note] of installedEntries(request, archive, options, sourced)) {
       inventory.push(note);
       yield entry;
     }
@@ -105,6 +106,7 @@ async function* installedEntries(
   request: InstallRequest,
   archive: ArchiveScan,
   options: InstallPackageOptions,
+  sourced: (path: string) => boolean,
 ): AsyncGenerator<Noted, void, void> {
   const place = placeOf(request);
   const { signal, onRead } = options;
@@ -164,7 +166,7 @@ async function* installedEntries(
         listedBinary: binaries.has(name),
         executable: entry.mode === executableMode,
       };
-      return installFile(entry, below, facts, edits, place);
+      return installFile(entry, { below, wanted: isVenvFile(below) || sourced(below) }, facts, edits, place);
     };
     switch (entry.type) {
       case "directory":
@@ -243,7 +245,7 @@ function withoutContent(entry: Exclude<Entry, FileEntry>): Noted {
 /** Passes a file through, or reads it, edits it and notes what the later stages need to know of it. */
 async function installFile(
   entry: FileEntry,
-  below: string,
+  { below, wanted }: { readonly below: string; readonly wanted: boolean },
   facts: FileMarks,
   edits: FileEdits,
   place: Place,
@@ -254,7 +256,7 @@ async function installFile(
   const script = facts.executable && hasShebang(head);
   const note = { path: entry.path, type: entry.type, mode: entry.mode } as const;
   const small = entry.size <= maxInventoryText;
-  if (!(listed || script || isLoadable(head) || (small && isVenvFile(below)))) {
+  if (!(listed || script || isLoadable(head) || (small && wanted))) {
     const elf = isElf(head) ? readElfInfo(head) : undefined;
     const rest = { ...entry, content: joined(pieces, content) };
     return [rest, { ...note, size: entry.size, ...(elf && { elf }) }];
@@ -276,8 +278,7 @@ async function installFile(
   const elf = readElfInfo(file);
   const shebang = facts.executable ? shebangOf(file) : undefined;
   const inBin = /^bin\/[^/]+$/.test(below);
-  const wholeText =
-    file.length <= maxInventoryText && (isVenvFile(below) || (inBin && shebang !== undefined));
+  const wholeText = file.length <= maxInventoryText && (wanted || (inBin && shebang !== undefined));
   return [
     { ...entry, size: file.length, content: contentOf(file) },
     {

@@ -66,6 +66,19 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
   let runningBytes = 0;
   let Pool: typeof Piscina | undefined;
   let piscina: Piscina | undefined;
+  /** Fails every job when a thread cannot be started: none would ever get it. */
+  const broken = new AbortController();
+
+  const openPool = (pool: typeof Piscina): Piscina => {
+    const opened = new pool({
+      filename: packageFile(workerPath),
+      minThreads: 0,
+      maxThreads: threads,
+      idleTimeout,
+    });
+    opened.on("error", (error: unknown) => broken.abort(noThread(error)));
+    return opened;
+  };
 
   const startNext = (): void => {
     while (Pool !== undefined && running < threads) {
@@ -80,13 +93,8 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
       const alone = next.size * (threads - 1) > others;
       running++;
       runningBytes += next.size;
-      piscina ??= new Pool({
-        filename: packageFile(workerPath),
-        minThreads: 0,
-        maxThreads: threads,
-        idleTimeout,
-      });
-      runJob(piscina, next, alone ? threads - 1 : 0)
+      piscina ??= openPool(Pool);
+      runJob(piscina, next, alone ? threads - 1 : 0, broken.signal)
         .then(next.resolve, (error: unknown) => next.reject(asSpacktainersError(error)))
         .finally(() => {
           running--;
@@ -116,12 +124,18 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
     async close() {
       closing.abort();
       for (const item of waiting.splice(0)) item.reject(interrupted());
-      await piscina?.close();
+      // A pool that cannot start threads would wait for them.
+      await (broken.signal.aborted ? piscina?.destroy() : piscina?.close());
     },
   };
 }
 
-async function runJob(piscina: Piscina, item: Waiting, concurrency: number): Promise<LayerFragment> {
+async function runJob(
+  piscina: Piscina,
+  item: Waiting,
+  concurrency: number,
+  broken: AbortSignal,
+): Promise<LayerFragment> {
   const { task, size, signal, emit } = item;
   const { request } = task;
   const announced = { ...packageTask("install", request), bytes: size };
@@ -137,7 +151,11 @@ async function runJob(piscina: Piscina, item: Waiting, concurrency: number): Pro
       port: port2,
     };
     try {
-      const outcome: InstallOutcome = await piscina.run(job, { transferList: [port2] });
+      const outcome: InstallOutcome = await piscina
+        .run(job, { transferList: [port2], signal: broken })
+        .catch((thrown: unknown) => {
+          throw broken.aborted ? broken.reason : thrown;
+        });
       if (!("failure" in outcome)) return outcome.fragment;
       const { code, message, place, hint } = outcome.failure;
       throw new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) });
@@ -145,6 +163,17 @@ async function runJob(piscina: Piscina, item: Waiting, concurrency: number): Pro
       signal.removeEventListener("abort", stop);
       port1.close();
     }
+  });
+}
+
+/** The error for a thread that cannot be started. @param thrown what Node says, such as `Worker initialization failure: EMFILE` */
+function noThread(thrown: unknown): SpacktainersError {
+  const said = thrown instanceof Error ? thrown.message : String(thrown);
+  const code = /: (E[A-Z]+)$/.exec(said)?.[1];
+  if (code !== undefined)
+    return asSpacktainersError(Object.assign(new Error(said), { code, syscall: "spawn" }));
+  return new SpacktainersError("IO", `no thread can be started: ${said}`, {
+    hint: "--jobs 1 needs fewer threads; check the limits of the shell and of the job (ulimit -a)",
   });
 }
 

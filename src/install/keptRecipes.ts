@@ -47,3 +47,15 @@ export function keptRecipes(
   }
   return kept;
 }
+
+/**
+ * Which files of a package its recipes may source (`EnvironmentModifications.from_sourcing_file`): those whose names stand
+ * in such a recipe. What they do to the environment is read from their text.
+ * @returns whether a path below the prefix is one of them
+ */
+export function sourcedFiles(recipes: readonly KeptRecipe[]): (path: string) => boolean {
+  const texts = recipes.filter(({ text }) => text.includes("from_sourcing_file")).map(({ text }) => text);
+  if (texts.length === 0) return () => false;
+  const words = new Set(texts.flatMap((text) => text.match(/[\w.+-]{3,}/g) ?? []));
+  return (path) => words.has(path.slice(path.lastIndexOf("/") + 1));
+}

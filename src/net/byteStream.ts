@@ -98,11 +98,14 @@ export async function* continuedBytes(
   }
 }
 
-/** Fails when what comes is, over a time, slower than any real connection. */
-async function* watched(
+/**
+ * Passes a body on.
+ * @throws TransientFailure when what comes is, over a time, slower than any real connection
+ */
+export async function* watched(
   url: string,
   body: AsyncIterable<Uint8Array>,
-  limits: StreamLimits,
+  limits: Pick<StreamLimits, "minimumRate" | "rateWindowMs">,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const rate = limits.minimumRate ?? 1024;
   const windowMs = limits.rateWindowMs ?? 30_000;
@@ -143,4 +146,30 @@ function stalled(url: string): SpacktainersError {
     place: { url: redactUrl(url) },
     hint: unreachable,
   });
+}
+
+/**
+ * Reads a whole content, from its beginning again where the rest could not be joined to what was read.
+ *
+ * @param read reads it all; its ContentChanged stands for that
+ * @throws NETWORK when that happens once more than attempts are left; whatever else `read` throws
+ */
+export async function readWhole<T>(url: string, policy: RetryPolicy, read: () => Promise<T>): Promise<T> {
+  for (let restarts = 0; ; restarts++) {
+    try {
+      return await read();
+    } catch (thrown) {
+      if (!(thrown instanceof ContentChanged)) throw thrown;
+      if (restarts >= policy.retries) throw cannotContinue(url, thrown);
+    }
+  }
+}
+
+/** What to report when a content cannot be continued. */
+export function cannotContinue(url: string, cause: ContentChanged): SpacktainersError {
+  return new SpacktainersError(
+    "NETWORK",
+    "the connection broke, and the server does not send the rest separately",
+    { place: { url: redactUrl(url) }, hint: unreachable, cause },
+  );
 }

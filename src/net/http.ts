@@ -2,12 +2,20 @@
 import { SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../util/events.ts";
 import { redactUrl } from "../util/redact.ts";
-import { continuedBytes, type OpenBytes, type OpenedBytes } from "./byteStream.ts";
+import {
+  ContentChanged,
+  cannotContinue,
+  continuedBytes,
+  type OpenBytes,
+  type OpenedBytes,
+  readWhole,
+  watched,
+} from "./byteStream.ts";
 import { type Downloaded, type DownloadOptions, downloadBytes } from "./download.ts";
 import { contentLength, type HttpAnswer, type HttpHeaders, openExchanges } from "./exchange.ts";
-import { notFound, statusFailure, strangeAnswer, transportFailure, unreachable } from "./failure.ts";
+import { notFound, statusFailure, strangeAnswer, transportFailure } from "./failure.ts";
 import { noBytes, openedBytes, rangeHeaders } from "./openedBytes.ts";
-import { type RetryPolicy, TransientFailure, withRetries } from "./retry.ts";
+import { type RetryPolicy, withRetries } from "./retry.ts";
 
 export type { HttpHeaders } from "./exchange.ts";
 
@@ -24,6 +32,8 @@ export interface HttpOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds of silence after which a connection counts as broken; default 30 000. */
   readonly idleTimeoutMs?: number;
+  /** Milliseconds of waiting over which the speed of a server is measured; default 30 000. */
+  readonly rateWindowMs?: number;
 }
 
 export interface GetOptions {
@@ -112,6 +122,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
     };
   }
 
+  /** The body throws ContentChanged where the rest cannot be joined to what was read. */
   async function get(url: string, getOptions: GetOptions): Promise<HttpStream> {
     const headers: Record<string, string> = { ...getOptions.headers };
     if (getOptions.etag !== undefined) headers["if-none-match"] = getOptions.etag;
@@ -130,24 +141,33 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       });
     }
     const first = await openedBytes(answer, url, 0, options.signal);
-    const limits = { maxBytes: getOptions.maxBytes ?? 64 * 2 ** 20, verified: false };
+    const { rateWindowMs } = options;
+    const limits = {
+      maxBytes: getOptions.maxBytes ?? 64 * 2 ** 20,
+      verified: false,
+      ...(rateWindowMs !== undefined && { rateWindowMs }),
+    };
     const again = opener(url, getOptions.headers ?? {});
     return {
       ...facts,
       status: 200,
       size: first.total,
-      body: changeReported(url, continuedBytes(url, first, again, policy, limits)),
+      body: continuedBytes(url, first, again, policy, limits),
     };
   }
 
   return {
-    getStream: (url, getOptions = {}) => get(url, getOptions),
-    async getBytes(url, getOptions = {}) {
-      const { status, body, etag, lastModified } = await get(url, getOptions);
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of body) chunks.push(chunk);
-      return { status, etag, lastModified, bytes: Buffer.concat(chunks) };
+    async getStream(url, getOptions = {}) {
+      const answer = await get(url, getOptions);
+      return { ...answer, body: changeReported(url, answer.body) };
     },
+    getBytes: (url, getOptions = {}) =>
+      readWhole(url, policy, async () => {
+        const { status, body, etag, lastModified } = await get(url, getOptions);
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of body) chunks.push(chunk);
+        return { status, etag, lastModified, bytes: Buffer.concat(chunks) };
+      }),
     async getRange(url, start, length, headers = {}) {
       if (length <= 0) return new Uint8Array();
       const range = { ...headers, range: `bytes=${start}-${start + length - 1}` };
@@ -159,7 +179,8 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
           throw notFound(url);
         }
         const from = await openedBytes(answer, url, start, options.signal);
-        return take(from, start - from.offset, length, url, options.signal);
+        const body = watched(url, from.body, options);
+        return take({ ...from, body }, start - from.offset, length, url, options.signal);
       });
     },
     async head(url, headers = {}) {
@@ -207,16 +228,7 @@ async function* changeReported(
   try {
     yield* body;
   } catch (thrown) {
-    if (thrown instanceof SpacktainersError || thrown instanceof TransientFailure) throw thrown;
-    throw new SpacktainersError(
-      "NETWORK",
-      "the connection broke, and the server does not send the rest separately",
-      {
-        place: place(url),
-        hint: unreachable,
-        cause: thrown,
-      },
-    );
+    throw thrown instanceof ContentChanged ? cannotContinue(url, thrown) : thrown;
   }
 }
 

@@ -9,6 +9,8 @@ export interface RecipeFiles {
   readonly list: (path: string) => readonly string[];
   /** Two paths of one directory give one text. */
   readonly identity: (path: string) => string;
+  /** The text of a small file that was kept, or undefined. */
+  readonly text: (path: string) => string | undefined;
 }
 
 /** Most directories that one search goes through. */

@@ -2,6 +2,8 @@
 
 import type { RecipeFiles } from "./files.ts";
 import { NotUnderstood, PythonException } from "./problem.ts";
+import type { EnvironmentOperation, RecipeModification } from "./recipeModification.ts";
+import { sourcedScript } from "./sourcedScript.ts";
 import {
   type CallArguments,
   isObject,
@@ -12,30 +14,6 @@ import {
   valuesOf,
   word,
 } from "./values.ts";
-
-/** Operations of Spack, by its names. */
-export type EnvironmentOperation =
-  | "set"
-  | "unset"
-  | "prepend_path"
-  | "append_path"
-  | "set_path"
-  | "append_flags"
-  | "remove_flags"
-  | "remove_path"
-  | "remove_first_path"
-  | "remove_last_path"
-  | "prune_duplicate_paths"
-  | "deprioritize_system_paths";
-
-/** A change of one variable that a recipe makes. */
-export interface RecipeModification {
-  readonly operation: EnvironmentOperation;
-  readonly name: string;
-  /** A list for `set_path`; undefined for operations without a value. */
-  readonly value: string | readonly string[] | undefined;
-  readonly separator: string;
-}
 
 /** Most changes that one recipe makes. */
 const mostModifications = 10_000;
@@ -144,7 +122,7 @@ export class EnvironmentValue implements ObjectValue {
   }
 }
 
-/** The class `EnvironmentModifications`, whose scripts are looked for in an image and never run. */
+/** The class `EnvironmentModifications`, which reads the scripts of an image and never runs them. */
 export function environmentClass(files: RecipeFiles): ObjectValue {
   return {
     kind: "object",
@@ -152,11 +130,10 @@ export function environmentClass(files: RecipeFiles): ObjectValue {
     call: () => new EnvironmentValue(),
     attribute: (name) =>
       name === "from_sourcing_file"
-        ? native(name, ({ values: [file = null] }) => {
-            const path = word(file);
-            if (files.kindOf(path) !== "file")
-              throw new PythonException("RuntimeError", `Trying to source non-existing file: ${path}`);
-            throw new NotUnderstood(`what the script ${path} does: scripts are not run`);
+        ? native(name, (given) => {
+            const changes = new EnvironmentValue();
+            changes.modifications.push(...sourcedScript(files, given));
+            return changes;
           })
         : undefined,
   };

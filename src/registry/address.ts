@@ -74,7 +74,10 @@ export function acceptUrl(text: string, base: string, what: string): string {
   const place = { url: redactUrl(base) };
   const url = URL.canParse(text, base) ? new URL(text, base) : undefined;
   if (url === undefined || text.length > 8192 || (url.protocol !== "http:" && url.protocol !== "https:"))
-    throw new SpacktainersError("NETWORK", `the registry names ${what} that is not a URL`, { place });
+    throw new SpacktainersError("NETWORK", `the registry names ${what} that is not a URL`, {
+      place,
+      hint: "a fault of the registry, or of a proxy before it",
+    });
   if (security(url) < security(new URL(base)))
     throw new SpacktainersError(
       "NETWORK",

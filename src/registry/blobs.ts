@@ -1,9 +1,11 @@
 /** Reading blobs: whether they are there, as a stream, into a file. Everything read is verified. */
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
+import { damagedImage } from "../archive/oci/parse.ts";
 import { ContentChanged, continuedBytes, type OpenBytes } from "../net/byteStream.ts";
 import { downloadBytes } from "../net/download.ts";
 import { contentLength } from "../net/exchange.ts";
+import { strangeAnswer } from "../net/failure.ts";
 import { withRetries } from "../net/retry.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -40,6 +42,12 @@ export async function headBlob(repository: ImageRepository, digest: Digest): Pro
   });
   await answer.discard();
   if (answer.status === 404 || answer.status === 410) return undefined;
+  const named = answer.header("docker-content-digest");
+  if ((named !== undefined && named !== digest) || /^text\/html\b/i.test(answer.header("content-type") ?? ""))
+    throw new SpacktainersError("NETWORK", "the answer is not one of a registry that has the blob", {
+      place: { url: redactUrl(answer.url) },
+      hint: strangeAnswer,
+    });
   return { size: contentLength(answer) };
 }
 
@@ -103,6 +111,7 @@ export async function readBlobBytes(
   if (blob.size > most)
     throw new SpacktainersError("ARCHIVE_INVALID", `a document of ${blob.size} bytes is too large`, {
       place: { url: redactUrl(repository.session.origin + blobRequest(repository, blob.digest).url) },
+      hint: damagedImage,
     });
   const chunks: Uint8Array[] = [];
   for await (const chunk of readBlob(repository, blob)) chunks.push(chunk);

@@ -1,6 +1,7 @@
 /** Manifests and indexes by tag or digest: read, written, deleted; byte for byte, digests verified. */
 import { mediaTypes } from "../archive/oci/types.ts";
 import { contentLength, type HttpAnswer } from "../net/exchange.ts";
+import { strangeAnswer } from "../net/failure.ts";
 import { TransientFailure, withRetries } from "../net/retry.ts";
 import { type Digest, digestOf, parseDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -182,6 +183,7 @@ function mediaTypeOf(answer: HttpAnswer, bytes: Buffer, url: string): string {
   } catch {
     throw new SpacktainersError("ARCHIVE_INVALID", "the registry's manifest is not JSON", {
       place: { url: redactUrl(url) },
+      hint: strangeAnswer,
     });
   }
   const fields = isJsonObject(json) ? json : {};

@@ -75,7 +75,9 @@ async function push(
   options: PushBlobOptions,
   onBytes: (bytes: number) => void,
 ): Promise<BlobOutcome> {
-  if (options.missing !== true && (await headBlob(repository, source.digest)) !== undefined) return "present";
+  const there = options.missing === true ? undefined : await headBlob(repository, source.digest);
+  // One of another size is not it, whatever the registry says.
+  if (there !== undefined && (there.size ?? source.size) === source.size) return "present";
   const upload = await beginUpload(repository, source.digest, mountable(repository, options.mountFrom));
   if (upload === undefined) return "mounted";
   await completeUpload(repository, source, upload, { pieceBytes: options.pieceBytes, onBytes });

@@ -1,5 +1,5 @@
 import type { HttpAnswer } from "../net/exchange.ts";
-import { transportFailure } from "../net/failure.ts";
+import { strangeAnswer, transportFailure } from "../net/failure.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
 
@@ -31,6 +31,7 @@ export async function readBody(
           `the server sends more than the ${maxBytes} bytes allowed here`,
           {
             place: { url: redactUrl(url) },
+            hint: strangeAnswer,
           },
         );
       chunks.push(chunk);

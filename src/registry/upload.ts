@@ -3,7 +3,7 @@
  * PATCH, and after a broken connection continued from what the registry has.
  */
 import type { HttpAnswer } from "../net/exchange.ts";
-import { transportFailure } from "../net/failure.ts";
+import { strangeAnswer, transportFailure } from "../net/failure.ts";
 import { pauseBeforeRetry, TransientFailure } from "../net/retry.ts";
 import { type Digest, parseDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
@@ -172,6 +172,15 @@ async function close(
   });
   await answer.discard();
   expectStored(answer, source.digest);
+  if (answer.status === 201) return;
+  // Not what a registry says that has stored a blob: does it have it?
+  const stored = await headBlob(repository, source.digest);
+  if (stored !== undefined && (stored.size ?? source.size) === source.size) return;
+  throw new SpacktainersError(
+    "NETWORK",
+    `the registry ends an upload with HTTP status ${answer.status}, and does not have the blob`,
+    { place: { url: redactUrl(answer.url) }, hint: strangeAnswer },
+  );
 }
 
 /** How far the registry got; undefined when it does not know the upload any more. */
@@ -233,6 +242,7 @@ function locationOf(answer: HttpAnswer, before?: string): string {
   if (location === undefined)
     throw new SpacktainersError("NETWORK", "the registry begins an upload but does not say where", {
       place: { url: redactUrl(answer.url) },
+      hint: strangeAnswer,
     });
   return acceptUrl(location, answer.url, "a place for an upload");
 }

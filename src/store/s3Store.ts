@@ -1,6 +1,6 @@
 /** A folder of an S3 bucket, of Amazon's or of any other server that speaks its protocol. */
 import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
-import { continuedBytes, type OpenBytes } from "../net/byteStream.ts";
+import { continuedBytes, type OpenBytes, readWhole, watched } from "../net/byteStream.ts";
 import { downloadBytes } from "../net/download.ts";
 import { transportFailure } from "../net/failure.ts";
 import { withRetries } from "../net/retry.ts";
@@ -74,13 +74,15 @@ export function openS3Store(source: StoreSource, options: StoreOptions): Store {
       const open = opener(path, version);
       const missing = { status: "missing", bytes: new Uint8Array(), version: undefined } as const;
       try {
-        const first = await denied(withRetries(policy, locate(path), () => open(0, undefined)));
-        if (first === undefined) return missing;
-        const limits = { maxBytes, verified: false };
-        const chunks: Uint8Array[] = [];
-        for await (const chunk of continuedBytes(locate(path), first, opener(path), policy, limits))
-          chunks.push(chunk);
-        return { status: "found", bytes: Buffer.concat(chunks), version: first.validator };
+        return await readWhole(locate(path), policy, async () => {
+          const first = await denied(withRetries(policy, locate(path), () => open(0, undefined)));
+          if (first === undefined) return missing;
+          const limits = { maxBytes, verified: false };
+          const chunks: Uint8Array[] = [];
+          for await (const chunk of continuedBytes(locate(path), first, opener(path), policy, limits))
+            chunks.push(chunk);
+          return { status: "found" as const, bytes: Buffer.concat(chunks), version: first.validator };
+        });
       } catch (thrown) {
         if (thrown instanceof NotModified) return { status: "unchanged", bytes: new Uint8Array(), version };
         if (isAbsent(thrown)) return missing;
@@ -101,7 +103,7 @@ export function openS3Store(source: StoreSource, options: StoreOptions): Store {
         const chunks: Uint8Array[] = [];
         let have = 0;
         try {
-          for await (const chunk of bodyOf(answer)) {
+          for await (const chunk of watched(locate(path), bodyOf(answer), {})) {
             chunks.push(chunk.subarray(0, length - have));
             have += chunk.length;
             if (have >= length) break;

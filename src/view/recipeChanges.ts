@@ -2,7 +2,7 @@
 import type { KeptRecipe } from "../archive/inventory.ts";
 import { environmentNames } from "../recipes/data/environmentNames.ts";
 import type { RecipeEffect, RecipeProblem } from "../recipes/recipeEnvironment.ts";
-import type { RecipeModification } from "../recipes/spackEnvironment.ts";
+import type { RecipeModification } from "../recipes/recipeModification.ts";
 import { standInRecipes } from "../recipes/standInRecipes.ts";
 import type { RecipeWorld } from "../recipes/world.ts";
 import { briefSpec, type ConcreteSpec } from "../spec/concrete.ts";

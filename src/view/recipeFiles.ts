@@ -15,5 +15,9 @@ export function recipeFiles(tree: FileTree): RecipeFiles {
       return found?.entry.type === "directory" ? tree.children(found.path) : [];
     },
     identity: (path) => `/${tree.resolve(path)?.path ?? imagePath(path)}`,
+    text: (path) => {
+      const kept = tree.resolve(path)?.entry.text;
+      return kept === undefined ? undefined : Buffer.from(kept, "latin1").toString("utf8");
+    },
   };
 }

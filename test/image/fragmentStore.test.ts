@@ -2,6 +2,7 @@ import {
   chmodSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   truncateSync,
   unlinkSync,
@@ -58,6 +59,20 @@ describe("fragment store", () => {
       () => unlinkSync(fileLike(/inventory/)),
       () => writeFileSync(fileLike(/keys.*[0-9a-f]\.json$/), '{"version":1,"digest":'),
       () => writeFileSync(fileLike(/keys.*[0-9a-f]\.json$/), '{"version":1,"digest":"sha256:x"}'),
+      // Another diff ID is a digest as well.
+      () => {
+        const path = fileLike(/keys.*[0-9a-f]\.json$/);
+        const text = readFileSync(path, "utf8");
+        const digit = text.indexOf('"diffId":"sha256:') + 20;
+        writeFileSync(
+          path,
+          `${text.slice(0, digit)}${text[digit] === "a" ? "b" : "a"}${text.slice(digit + 1)}`,
+        );
+      },
+      () => {
+        const path = fileLike(/keys.*[0-9a-f]\.json$/);
+        writeFileSync(path, readFileSync(path, "utf8").replace(/"tarSize":\d+/, '"tarSize":1'));
+      },
     ];
     for (const damage of damages) {
       damage();

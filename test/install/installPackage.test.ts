@@ -273,6 +273,27 @@ describe("installPackage", () => {
     }
   });
 
+  it("keeps the text of scripts that the recipe sources, as it is in the image", async () => {
+    const folder = ".spack/repos/spack_repo/own/packages/tool";
+    const { inventory } = await install({
+      members: [
+        { name: "etc/vars.sh", body: `export HOME_OF=${oldDep}\n` },
+        { name: "etc/other.sh", body: "export OTHER=1\n" },
+        { name: "etc/large/vars.sh", body: "x".repeat(70_000) },
+        { name: folder, type: "5" },
+        {
+          name: `${folder}/package.py`,
+          body: 'env.extend(EnvironmentModifications.from_sourcing_file(self.prefix.etc.join("vars.sh")))',
+        },
+      ],
+      text: ["etc/vars.sh"],
+    });
+    const note = (name: string) => inventory.find(({ path }) => path === at(name));
+    expect(note("etc/vars.sh")).toMatchObject({ text: `export HOME_OF=${dep}\n` });
+    expect(note("etc/other.sh")).not.toHaveProperty("text");
+    expect(note("etc/large/vars.sh")).not.toHaveProperty("text");
+  });
+
   it("notes what later stages need", async () => {
     const { inventory } = await install({
       members: [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { keptRecipes, recipeFolder } from "../../src/install/keptRecipes.ts";
+import { keptRecipes, recipeFolder, sourcedFiles } from "../../src/install/keptRecipes.ts";
 
 const files = [
   { folder: "py_tool", text: "from spack_repo.own.packages.base_tool.package import BaseTool" },
@@ -30,5 +30,19 @@ describe("recipes that are kept of an archive", () => {
 
   test("an archive without recipes has none", () => {
     expect(keptRecipes([], "zlib", [])).toEqual([]);
+  });
+
+  test("scripts that recipes source are known by their names", () => {
+    const sourced = sourcedFiles([
+      { name: "tool", own: true, text: 'from_sourcing_file(join_path(self.prefix.bin, "tool-vars.sh"))' },
+    ]);
+    expect(["bin/tool-vars.sh", "tool-vars.sh", "bin/tool", "bin/x", "etc/vars.csh"].map(sourced)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(sourcedFiles([{ name: "tool", own: true, text: '"vars.sh"' }])("vars.sh")).toBe(false);
   });
 });

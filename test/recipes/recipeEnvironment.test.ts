@@ -11,12 +11,18 @@ interface Given {
   /** Dependencies before dependents. */
   readonly specs: readonly ConcreteSpec[];
   readonly recipes: Readonly<Record<string, string>>;
-  readonly files?: readonly string[];
+  readonly files?: readonly GivenFile[];
 }
+
+/** A file by its path, also with its text. */
+type GivenFile = string | { readonly path: string; readonly text: string };
 
 function open({ specs, recipes, files = [] }: Given): RecipeEnvironment {
   const graph = new Map(specs.map((spec) => [spec.hash, spec]));
-  const entries = files.map((path) => ({ path, type: "file", mode: 0o644, size: 0 }) as const);
+  const entries = files.map((file) => {
+    const named = typeof file === "string" ? { path: file } : file;
+    return { ...named, type: "file", mode: 0o644, size: 0 } as const;
+  });
   return new RecipeEnvironment({
     graph,
     order: specs,
@@ -45,7 +51,7 @@ const tool = makeSpec("tool", {
 });
 
 /** What a body sets, as `NAME=value`, and what was not understood, as `line: reason`. */
-function run(text: string, files: readonly string[] = [], spec = tool) {
+function run(text: string, files: readonly GivenFile[] = [], spec = tool) {
   const { modifications, problems } = open({ specs: [spec], recipes: { tool: text }, files }).own(spec);
   return {
     set: modifications.map(({ operation, name, value, separator }) =>
@@ -309,14 +315,59 @@ env.set("B", "b")`;
     expect(run(recipe(body)).problems).toHaveLength(1);
   });
 
-  test("scripts are never run; one that is not there fails as in Spack", () => {
-    const body = 'env.extend(EnvironmentModifications.from_sourcing_file(self.prefix.join("a.sh")))';
-    expect(run(recipe(body), ["sw/tool/a.sh"]).problems).toEqual([
-      "8: what the script /sw/tool/a.sh does: scripts are not run",
-    ]);
-    expect(run(recipe(body)).problems).toEqual([
-      "raised 8: Trying to source non-existing file: /sw/tool/a.sh",
-    ]);
+  describe("scripts are read, never run", () => {
+    const sourcing = (more = "") =>
+      recipe(`env.extend(EnvironmentModifications.from_sourcing_file(self.prefix.join("a.sh")${more}))`);
+    const script = (text: string) => [{ path: "sw/tool/a.sh", text }];
+
+    test("what one does becomes changes, as Spack finds them by running it", () => {
+      const text =
+        "export TREES=12\nexport T_PATH=/opt/f:$T_PATH\nexport PATH=/opt/f/bin:$PATH:/opt/f/last\nunset GONE\nLOCAL=1\nexport PS1=x\n";
+      expect(run(sourcing(), script(text))).toEqual({
+        set: [
+          "TREES=12",
+          "prepend_path T_PATH /opt/f:",
+          "append_path PATH /opt/f/last",
+          "prepend_path PATH /opt/f/bin",
+        ],
+        problems: [],
+      });
+      expect(run(sourcing(", clean=True, exclude=['TREES']"), script(text)).set).not.toContain("TREES=12");
+      expect(run(sourcing(", include=['PS1']"), script(text)).set).toContain("PS1=x");
+    });
+
+    test.each([
+      ["X=1\nif true; then", "line 2 has `if true; then`"],
+      ["touch /x", "line 1 has `touch /x`"],
+    ])("%j is not understood", (text, reason) => {
+      expect(run(sourcing(), script(text))).toEqual({
+        set: [],
+        problems: [`8: what the script /sw/tool/a.sh does: ${reason}`],
+      });
+    });
+
+    test.each([
+      "export OLD=$PATH",
+      "export PATH=$PATH:$PATH",
+      "export PATH=x$PATH",
+      'export PATH="${PATH}y"',
+    ])("what a former PATH is unknown for: %s", (text) => {
+      expect(run(sourcing(), script(text)).problems).toEqual([
+        `8: what the script /sw/tool/a.sh makes of PATH in ${text.startsWith("export OLD") ? "OLD" : "PATH"}`,
+      ]);
+    });
+
+    test("one that is not there fails as in Spack; one whose text is not kept is named", () => {
+      expect(run(sourcing()).problems).toEqual([
+        "raised 8: Trying to source non-existing file: /sw/tool/a.sh",
+      ]);
+      expect(run(sourcing(), ["sw/tool/a.sh"]).problems).toEqual([
+        "8: what the script /sw/tool/a.sh does: its text is not kept",
+      ]);
+      expect(run(sourcing(", shell='zsh'"), script("")).problems).toEqual([
+        "8: the argument `shell` of `from_sourcing_file`",
+      ]);
+    });
   });
 
   test("a failure keeps what came before", () => {

@@ -215,6 +215,40 @@ describe("pushBlob", () => {
     });
   });
 
+  it("sends a blob although one of another size is said to be there", async () => {
+    registry.fault(/^HEAD .*\/blobs\//, status(200, { "content-length": "17" }));
+    expect(await pushBlob(opened.repository, small)).toBe("uploaded");
+    expect(stored(small.digest)?.length).toBe(100_000);
+  });
+
+  it.each([
+    ["content-type", "text/html; charset=utf-8"],
+    ["docker-content-digest", sha256(Buffer.from("another"))],
+  ])("does not take a login page or another blob for the blob: %s", async (name, value) => {
+    registry.fault(/^HEAD .*\/blobs\//, status(200, { [name]: value }), 9);
+    await expect(pushBlob(opened.repository, small)).rejects.toMatchObject({
+      code: "NETWORK",
+      hint: expect.stringContaining("login page"),
+    });
+    expect(methods()).toBe("HEAD 200");
+  });
+
+  it("asks for the blob where an upload does not end as uploads end", async () => {
+    registry.fault(/^PUT /, status(200, { "content-type": "text/html" }, "<html>"));
+    await expect(pushBlob(opened.repository, small)).rejects.toMatchObject({
+      code: "NETWORK",
+      message: "the registry ends an upload with HTTP status 200, and does not have the blob",
+    });
+    registry.fault(/^PUT /, async ({ registry: here, response, request }) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      here.put("a/b", Buffer.concat(chunks));
+      response.writeHead(204).end();
+      return true;
+    });
+    expect(await pushBlob(opened.repository, small)).toBe("uploaded");
+  });
+
   it("a registry that counts wrongly is not believed for ever", async () => {
     for (const range of ["0-99999999", "0-1", "0-5000"])
       registry.fault(
@@ -254,6 +288,18 @@ describe("pushBlob", () => {
     setTimeout(() => abort.abort(), 100);
     await expect(running).rejects.toMatchObject({ code: "INTERRUPTED" });
     await stoppable.close();
+  });
+});
+
+it.each([
+  [500, "NETWORK", "the registry is in trouble"],
+  [413, "REGISTRY_REFUSED", "limits the size of one request"],
+  [418, "REGISTRY_REFUSED", "the registry's log may say more"],
+])("HTTP %i says what can be done", async (code, expected, hint) => {
+  registry.fault(/^POST /, status(code), 99);
+  await expect(pushBlob(opened.repository, small)).rejects.toMatchObject({
+    code: expected,
+    hint: expect.stringContaining(hint),
   });
 });
 

@@ -121,6 +121,18 @@ describe("the S3 store", () => {
     expect(events.filter(({ type }) => type === "retry").length).toBeGreaterThanOrEqual(4);
   });
 
+  it("reads a file from its beginning again that was replaced while it was read", async () => {
+    const later = randomBytes(2_000_000);
+    server.faults.set("/bucket/pre fix/a+b/file", [
+      (request, response, bytes) => {
+        server.files.set("/bucket/pre fix/a+b/file", later);
+        return resetAfter(1_000_000)(request, response, bytes);
+      },
+    ]);
+    const { bytes } = await store.get("a+b/file", { maxBytes: 3_000_000 });
+    expect(digestOf(bytes)).toBe(digestOf(later));
+  });
+
   it("gives up at last, with the place", async () => {
     server.faults.set(
       key,

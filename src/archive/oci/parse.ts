@@ -124,6 +124,10 @@ function platform(json: JsonObject, where: Place): Platform {
   };
 }
 
+/** What to do about an image whose documents cannot be read. */
+export const damagedImage =
+  "the image is damaged, or no tool for images made it: build, push or copy it again";
+
 function parseObject(bytes: Uint8Array, where: Place): JsonObject {
   let value: unknown;
   try {
@@ -131,6 +135,7 @@ function parseObject(bytes: Uint8Array, where: Place): JsonObject {
   } catch (error) {
     throw new SpacktainersError("ARCHIVE_INVALID", "a document of the image is not JSON", {
       place: where,
+      hint: damagedImage,
       cause: error,
     });
   }
@@ -204,5 +209,6 @@ function optionalAnnotations<K extends string>(
 function malformed(what: string, where: Place): SpacktainersError {
   return new SpacktainersError("ARCHIVE_INVALID", `a document of the image is malformed: ${what}`, {
     place: where,
+    hint: damagedImage,
   });
 }
