@@ -164,7 +164,7 @@ async function* installedEntries(
         listedBinary: binaries.has(name),
         executable: entry.mode === executableMode,
       };
-      return installFile(entry, below, facts, edits, place);
+      return installFile(entry, { below, facts, edits, place });
     };
     switch (entry.type) {
       case "directory":
@@ -240,13 +240,18 @@ function withoutContent(entry: Exclude<Entry, FileEntry>): Noted {
   return [entry, { path, type, mode, size: 0, ...target }];
 }
 
+/** What is done with a file. */
+interface FileInstallation {
+  readonly below: string;
+  readonly facts: FileMarks;
+  readonly edits: FileEdits;
+  readonly place: Place;
+}
+
 /** Passes a file through, or reads it, edits it and notes what the later stages need to know of it. */
 async function installFile(
   entry: FileEntry,
-  below: string,
-  facts: FileMarks,
-  edits: FileEdits,
-  place: Place,
+  { below, facts, edits, place }: FileInstallation,
 ): Promise<Noted> {
   const content = entry.content[Symbol.asyncIterator]();
   const { head, pieces } = await readHead(content, sniffBytes);

@@ -136,7 +136,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       ...facts,
       status: 200,
       size: first.total,
-      body: changeReported(url, continuedBytes(url, first, again, policy, limits)),
+      body: changeReported(url, continuedBytes(url, first, { open: again, policy, limits })),
     };
   }
 
@@ -159,7 +159,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
           throw notFound(url);
         }
         const from = await openedBytes(answer, url, start, options.signal);
-        return take(from, start - from.offset, length, url, options.signal);
+        return take(from, { skip: start - from.offset, length, url, signal: options.signal });
       });
     },
     async head(url, headers = {}) {
@@ -175,14 +175,16 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
   };
 }
 
+/** The part of an answer that is taken. */
+interface Range {
+  readonly skip: number;
+  readonly length: number;
+  readonly url: string;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** At most `length` bytes of `from`, after the first `skip`. */
-async function take(
-  from: OpenedBytes,
-  skip: number,
-  length: number,
-  url: string,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
+async function take(from: OpenedBytes, { skip, length, url, signal }: Range): Promise<Uint8Array> {
   const wanted = Math.max(0, Math.min(length, (from.total ?? Number.POSITIVE_INFINITY) - from.offset - skip));
   const parts: Uint8Array[] = [];
   let have = 0;

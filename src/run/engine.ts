@@ -140,6 +140,13 @@ async function loadArchive(
 const engineVariable =
   /^(PATH|HOME|USER|LOGNAME|TMPDIR|HOSTNAME|LD_.*|GO.*|XDG_.*|DBUS_.*|CONTAINER.*|PODMAN_.*|DOCKER_.*|STORAGE_.*|BUILDAH_.*|REGISTRY_.*|NOTIFY_SOCKET|LISTEN_.*|_CONTAINERS_.*|.*_proxy|.*_PROXY)$/;
 
+/** What is run, and from which image. */
+export interface EngineRun {
+  readonly image: string;
+  readonly container: ContainerProcess;
+  readonly writeEnvFile: (text: string) => Promise<string>;
+}
+
 /**
  * The command that runs a container. Values of variables are not on it, where everybody on the machine could read them: they are
  * inherited, or, where that would change the engine's own behaviour, read from a file.
@@ -149,9 +156,7 @@ const engineVariable =
 export async function engineInvocation(
   engine: EngineName,
   program: string,
-  image: string,
-  container: ContainerProcess,
-  writeEnvFile: (text: string) => Promise<string>,
+  { image, container, writeEnvFile }: EngineRun,
 ): Promise<Invocation> {
   refuseHostMpi(engine, container);
   const [entrypoint, ...args] = container.argv;

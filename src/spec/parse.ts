@@ -368,12 +368,22 @@ class Parser {
           break;
         case "propagatedBool":
           this.guard(token, () =>
-            applyBoolean(node, text.slice(2).trim(), text.startsWith("++"), true, dialect),
+            applyBoolean(node, {
+              name: text.slice(2).trim(),
+              value: text.startsWith("++"),
+              propagate: true,
+              dialect,
+            }),
           );
           break;
         case "bool":
           this.guard(token, () =>
-            applyBoolean(node, text.slice(1).trim(), text.startsWith("+"), false, dialect),
+            applyBoolean(node, {
+              name: text.slice(1).trim(),
+              value: text.startsWith("+"),
+              propagate: false,
+              dialect,
+            }),
           );
           break;
         case "propagatedPair":

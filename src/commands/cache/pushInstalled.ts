@@ -266,7 +266,7 @@ async function packAndSend(
     if (spack.dialect === "1.x") await makeEmptyCache(cache);
     else await mkdir(join(cache, "build_cache"), { recursive: true });
     const hashes = chunk.map(({ hash }) => hash);
-    const trouble = await packInstalled(spack, tree, hashes, cache, signal);
+    const trouble = await packInstalled(spack, { tree, hashes, cache, signal });
     const packed = openCacheSet([{ url: cache, keys: [], unsigned: true }], {
       emit,
       signal,

@@ -197,7 +197,7 @@ export async function compileChoice(
   publish: Publish | undefined,
 ): Promise<Compiled> {
   const { spack, machine } = builder;
-  expectMachineOfLock(needed.graph.nodes, lock.graph, machine, spack, lock.file);
+  expectMachineOfLock(needed.graph.nodes, { graph: lock.graph, machine, spack, file: lock.file });
   await rememberSpack(lockText, await spackRecord(spack));
   const estimated = await estimateBuilds(needed, builder.atOnce, builder.times, undefined);
   const executor = await openExecutor(spack, {
