@@ -88,15 +88,20 @@ export async function listContainers(request: ListRequest): Promise<readonly Lis
   );
   return request.ask === undefined
     ? listed
-    : addAsked(listed, definitions, repository, request.directory, request.ask);
+    : addAsked(listed, { definitions, repository, directory: request.directory, ask: request.ask });
+}
+
+/** What is asked, and of which containers. */
+interface AskedAddition {
+  readonly definitions: readonly Definition[];
+  readonly repository: Repository;
+  readonly directory: string;
+  readonly ask: NonNullable<ListRequest["ask"]>;
 }
 
 async function addAsked(
   listed: readonly ListedContainer[],
-  definitions: readonly Definition[],
-  { configuration }: Repository,
-  directory: string,
-  ask: NonNullable<ListRequest["ask"]>,
+  { definitions, repository: { configuration }, directory, ask }: AskedAddition,
 ): Promise<readonly ListedContainer[]> {
   const { openRemoteLookup } = await import("./remoteLookup.ts");
   const facts = openRemoteLookup(configuration, directory, ask);

@@ -87,7 +87,7 @@ export function openRemoteLookup(
     },
     async published(container, version) {
       const found = await mapConcurrently(configuration.registries, questionsAtOnce, async (_, at) =>
-        imagesAt(at, container, version, configuration, registries).catch((thrown: unknown) => {
+        imagesAt(at, { container, version, configuration, registries }).catch((thrown: unknown) => {
           warn(thrown);
           return [];
         }),
@@ -118,12 +118,17 @@ async function versionNow(
   return first === undefined ? undefined : graph.get(first.hash)?.version;
 }
 
+/** Which images are asked for, and where. */
+interface ImagesQuestion {
+  readonly container: Container;
+  readonly version: string | undefined;
+  readonly configuration: Configuration;
+  readonly registries: Registries;
+}
+
 async function imagesAt(
   at: number,
-  container: Container,
-  version: string | undefined,
-  { registries: configured, placeOf }: Configuration,
-  registries: Registries,
+  { container, version, configuration: { registries: configured, placeOf }, registries }: ImagesQuestion,
 ): Promise<readonly TaggedImage[]> {
   const configuration = configured[at];
   if (configuration === undefined) return [];
