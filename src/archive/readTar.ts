@@ -279,7 +279,7 @@ function located<T>(where: Place, offset: number, action: () => T): T {
       throw new SpacktainersError(error.code, error.message, {
         place: where,
         cause: error,
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        hint: error.hint,
       });
     }
     throw error;

@@ -64,7 +64,7 @@ export async function findDefinitions(folder: string): Promise<FoundDefinitions>
 function invalid(message: string, file: string, hint?: string): SpacktainersError {
   return new SpacktainersError("DEFINITION_INVALID", message, {
     place: { file },
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 

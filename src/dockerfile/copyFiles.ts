@@ -100,7 +100,7 @@ export function sourcesOf(
   if (!("problem" in found)) return found;
   throw new SpacktainersError("DEFINITION_INVALID", found.problem, {
     place: { file, line: word.line, column: word.column },
-    ...(found.hint === undefined ? {} : { hint: found.hint }),
+    hint: found.hint,
   });
 }
 
@@ -113,7 +113,7 @@ function wrong(
   const place = word === undefined ? {} : { line: word.line, column: word.column };
   return new SpacktainersError("DEFINITION_INVALID", message, {
     place: { file: request.file, ...place },
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 

@@ -38,7 +38,7 @@ const sniffBytes = 64;
 export interface InstallPackageOptions {
   /** Result of {@link scanArchive} for the same archive, to save the first pass. */
   readonly facts?: ArchiveScan;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called with the number of (compressed) bytes of the archive just read; the first pass does not count. */
   readonly onRead?: (bytes: number) => void;
 }

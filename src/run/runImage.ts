@@ -143,7 +143,7 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     }
     if (run.options.print === undefined) {
       const { signal } = run.options;
-      return await superviseProcess({ ...invocation, ...(signal === undefined ? {} : { signal }) });
+      return await superviseProcess({ ...invocation, signal });
     }
     run.options.print(shellLine(invocation.argv));
     return 0;

@@ -59,7 +59,7 @@ export async function openCheckout(
   const run = (args: readonly string[]): Promise<ToolResult> =>
     runTool([git, ...gitSettings, ...args], {
       env: gitEnvironment(),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal: options.signal,
     });
   if (source.ref === undefined && source.commit === undefined) return folderAsItIs(source, what, run);
   const named = source.commit ?? source.ref ?? "";

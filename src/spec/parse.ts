@@ -117,8 +117,8 @@ class Parser {
     const column = (place.column ?? 1) + offset;
     return new SpacktainersError("SPEC_SYNTAX", message, {
       place: { ...place, column },
-      ...(hint === undefined ? {} : { hint }),
-      ...(cause === undefined ? {} : { cause }),
+      hint,
+      cause,
     });
   }
 
