@@ -141,7 +141,7 @@ const engineVariable =
   /^(PATH|HOME|USER|LOGNAME|TMPDIR|HOSTNAME|LD_.*|GO.*|XDG_.*|DBUS_.*|CONTAINER.*|PODMAN_.*|DOCKER_.*|STORAGE_.*|BUILDAH_.*|REGISTRY_.*|NOTIFY_SOCKET|LISTEN_.*|_CONTAINERS_.*|.*_proxy|.*_PROXY)$/;
 
 /** What is run, and from which image. */
-export interface EngineRun {
+export interface EngineStart {
   readonly image: string;
   readonly container: ContainerProcess;
   readonly writeEnvFile: (text: string) => Promise<string>;
@@ -156,7 +156,7 @@ export interface EngineRun {
 export async function engineInvocation(
   engine: EngineName,
   program: string,
-  { image, container, writeEnvFile }: EngineRun,
+  { image, container, writeEnvFile }: EngineStart,
 ): Promise<Invocation> {
   refuseHostMpi(engine, container);
   const [entrypoint, ...args] = container.argv;

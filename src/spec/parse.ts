@@ -367,25 +367,14 @@ class Parser {
           });
           break;
         case "propagatedBool":
+        case "bool": {
+          const propagate = token.kind === "propagatedBool";
+          const name = text.slice(propagate ? 2 : 1).trim();
           this.guard(token, () =>
-            applyBoolean(node, {
-              name: text.slice(2).trim(),
-              value: text.startsWith("++"),
-              propagate: true,
-              dialect,
-            }),
+            applyBoolean(node, { name, value: text.startsWith("+"), propagate, dialect }),
           );
           break;
-        case "bool":
-          this.guard(token, () =>
-            applyBoolean(node, {
-              name: text.slice(1).trim(),
-              value: text.startsWith("+"),
-              propagate: false,
-              dialect,
-            }),
-          );
-          break;
+        }
         case "propagatedPair":
         case "pair":
           this.guard(token, () => applyPair(node, text, token.kind === "propagatedPair", dialect));

@@ -100,7 +100,7 @@ export function addContainerOptions(command: Command): Command {
 }
 
 /** What is run. */
-export interface ContainerCommand {
+export interface CommandInContainer {
   readonly command: readonly string[];
   readonly options: ContainerOptions;
   readonly tty: boolean | undefined;
@@ -111,7 +111,7 @@ export interface ContainerCommand {
 export async function runInContainer(
   context: VerbContext,
   image: string,
-  { command, options, tty, entrypoint = "image" }: ContainerCommand,
+  { command, options, tty, entrypoint = "image" }: CommandInContainer,
 ): Promise<number> {
   const { runContainer } = await import("../../commands/run/runContainer.ts");
   const terminal = options.tty ?? tty;

@@ -20,7 +20,7 @@ import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { once } from "../../util/once.ts";
 
 /** An image that a registry has by one of a container's tags. */
-export interface TaggedImage {
+export interface ImageWithTag {
   /** `HOST/PATH:TAG`. */
   readonly reference: string;
   /** Of the manifest for the container's architecture. */
@@ -34,7 +34,7 @@ export interface RemoteLookup {
   /** The version of the first spec, as the caches have it now; undefined when they do not have all packages. */
   version(container: Container): Promise<string | undefined>;
   /** What the configured registries have. */
-  published(container: Container, version: string | undefined): Promise<readonly TaggedImage[]>;
+  published(container: Container, version: string | undefined): Promise<readonly ImageWithTag[]>;
   close(): Promise<void>;
 }
 
@@ -129,7 +129,7 @@ interface ImagesQuestion {
 async function imagesAt(
   at: number,
   { container, version, configuration: { registries: configured, placeOf }, registries }: ImagesQuestion,
-): Promise<readonly TaggedImage[]> {
+): Promise<readonly ImageWithTag[]> {
   const configuration = configured[at];
   if (configuration === undefined) return [];
   const place = placeOf(["registries", at]);

@@ -98,7 +98,7 @@ export function rootsOf(lock: Lock): readonly DagHash[] {
 }
 
 /** What opening a builder takes. */
-export interface BuilderContext {
+export interface BuilderSettings {
   readonly configuration: Configuration;
   readonly building: Building;
   readonly tools: Pick<BuildingTools, "emit" | "signal">;
@@ -107,7 +107,7 @@ export interface BuilderContext {
 /** Works with a Spack that is got when it is asked for, and only then. */
 export async function withBuilder<T>(
   { arch }: Pick<Container, "arch">,
-  { configuration, building, tools: { emit, signal } }: BuilderContext,
+  { configuration, building, tools: { emit, signal } }: BuilderSettings,
   work: (builder: () => Promise<Builder>) => Promise<T>,
 ): Promise<T> {
   const http = openHttp({ emit, signal });
