@@ -93,7 +93,7 @@ async function* readEntries(source: TarSource, options: ReadTarOptions, limits: 
       pending = meta !== "global";
       continue;
     }
-    const facts = resolve(header, longName, longLink, pax, global);
+    const facts = resolve(header, { longName, longLink, pax, global });
     const xattrs = options.xattrs === true ? pax.xattrs : undefined;
     pax = {};
     longName = undefined;
@@ -190,14 +190,16 @@ function entryKind(facts: TarHeader): EntryKind | undefined {
   }
 }
 
+/** What headers before it say. */
+interface ExtendedHeaders {
+  readonly longName: string | undefined;
+  readonly longLink: string | undefined;
+  readonly pax: PaxValues;
+  readonly global: PaxValues;
+}
+
 /** Precedence: the entry's own PAX header, GNU long names, the global PAX header, the header block. */
-function resolve(
-  header: TarHeader,
-  longName: string | undefined,
-  longLink: string | undefined,
-  pax: PaxValues,
-  global: PaxValues,
-): TarHeader {
+function resolve(header: TarHeader, { longName, longLink, pax, global }: ExtendedHeaders): TarHeader {
   const number = (key: "size" | "uid" | "gid" | "mtime"): number => {
     const own = pax[key];
     return (own === undefined ? global[key] : own) ?? header[key];
@@ -277,7 +279,7 @@ function located<T>(where: Place, offset: number, action: () => T): T {
       throw new SpacktainersError(error.code, error.message, {
         place: where,
         cause: error,
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        hint: error.hint,
       });
     }
     throw error;

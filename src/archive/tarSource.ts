@@ -6,7 +6,7 @@ import { blockSize } from "./tarHeader.ts";
 export function invalidTar(where: Place, offset: number, what: string, cause?: unknown): SpacktainersError {
   return new SpacktainersError("ARCHIVE_INVALID", `the tar archive is not valid at byte ${offset}: ${what}`, {
     place: where,
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }
 

@@ -133,7 +133,7 @@ export interface BuildBaseOptions {
   /** Where finished bases and downloads are kept; `baseCacheDirectory()` is the usual place. */
   readonly cacheDir: string;
   readonly emit: EmitEvent;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** For requests to package archives; default: one of its own, closed at the end. */
   readonly http?: HttpClient;
   /** Ask the archive whether its index changed, however recently that was done. */

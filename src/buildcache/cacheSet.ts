@@ -257,7 +257,7 @@ function allFailed(attempts: readonly Attempt[]): SpacktainersError {
   const tried = others.map((other) => `${other.cache.url}: ${other.failure.message}`).join("; ");
   return new SpacktainersError(failure.code, `${failure.message} (also tried: ${tried})`, {
     place: failure.place,
-    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    hint: failure.hint,
     cause: failure,
   });
 }
@@ -297,7 +297,7 @@ function notFound(
         : `no cache has a copy of ${name} that can be used (${reasons.join("; ")})`;
     return new SpacktainersError(refusal.code, message, {
       place: failures.length === 1 ? { ...refusal.place, spec: name } : { spec: name },
-      ...(refusal.hint === undefined ? {} : { hint: refusal.hint }),
+      hint: refusal.hint,
       cause: refusal,
     });
   }
@@ -307,7 +307,7 @@ function notFound(
     return new SpacktainersError(
       code,
       `${name} was not found, and not every cache could be asked (${reasons.join("; ")})`,
-      { place: { spec: name }, ...(first.hint === undefined ? {} : { hint: first.hint }), cause: first },
+      { place: { spec: name }, hint: first.hint, cause: first },
     );
   }
   if (caches.length === 0)

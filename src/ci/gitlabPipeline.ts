@@ -115,6 +115,13 @@ export function gitlabPipeline(pipeline: Pipeline, configuration: Configuration,
   });
 }
 
+/** What a child pipeline is made of. */
+export interface ChildPipeline {
+  readonly plan: CiPlan;
+  readonly version: string;
+  readonly parent: { readonly pipeline: string; readonly environment: string };
+}
+
 /**
  * The child pipeline of one architecture: a job a package, following the graph, then a job a container.
  *
@@ -124,9 +131,7 @@ export function gitlabPipeline(pipeline: Pipeline, configuration: Configuration,
 export function gitlabChild(
   pipeline: Pipeline,
   configuration: Configuration,
-  plan: CiPlan,
-  version: string,
-  parent: { readonly pipeline: string; readonly environment: string },
+  { plan, version, parent }: ChildPipeline,
 ): string {
   const { ci } = configuration;
   const { arch } = plan;

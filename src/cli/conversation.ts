@@ -7,7 +7,7 @@ import { escapeControlsInLine } from "../util/escapeControls.ts";
 export interface FormTerminal {
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Questions and answers. */

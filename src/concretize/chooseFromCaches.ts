@@ -42,7 +42,7 @@ export function prepareChoice(
   options: ChoiceOptions = {},
 ): ChoiceContext {
   const rules = environmentRules(environment, source, platform);
-  const model = costModel(environment, source, platform, rules.judge, options.facts);
+  const model = costModel(environment, source, { platform, judge: rules.judge, facts: options.facts });
   const closureOf = runClosures(source);
   const candidates = environment.specs.map((request) =>
     findCandidates({ environment, source, closureOf, rules }, request),

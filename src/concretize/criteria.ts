@@ -96,13 +96,18 @@ export interface CostModel {
   undeterminedVariants(spec: ConcreteSpec): ReadonlyMap<string, ConcreteVariantValue>;
 }
 
+/** What costs depend on, besides. */
+export interface CostInputs {
+  readonly platform: TargetPlatform;
+  readonly judge: (spec: ConcreteSpec) => Verdict;
+  readonly facts?: VariantDefaults | undefined;
+}
+
 /** @param judge see `environmentRules` */
 export function costModel(
   environment: Environment,
   source: PackageSource,
-  platform: TargetPlatform,
-  judge: (spec: ConcreteSpec) => Verdict,
-  facts?: VariantDefaults,
+  { platform, judge, facts }: CostInputs,
 ): CostModel {
   const { dialect } = environment;
   const lookup = { get: (hash: DagHash) => source.spec(hash) };

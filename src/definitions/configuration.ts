@@ -196,7 +196,8 @@ export function readConfiguration(
   const value = tree.kind === "scalar" && tree.value === null ? Object.create(null) : plainValue(tree);
   // A schema that is used once is not worth compiling.
   const parsed = configurationSchema().safeParse(value, { jitless: true });
-  if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(issue, tree, [], problems);
+  if (!parsed.success)
+    for (const issue of parsed.error.issues) reportIssue(issue, tree, { before: [], problems });
   checkBase(tree, problems);
   checkCaches(tree, problems);
   checkAddresses(tree, problems);

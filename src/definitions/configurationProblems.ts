@@ -22,6 +22,14 @@ export const archiveSettings = [
 
 type Issue = z.core.$ZodIssue;
 
+/** Where an issue belongs. */
+export interface IssueContext {
+  readonly before: readonly PropertyKey[];
+  readonly problems: ProblemList;
+  readonly schema?: z.ZodType | undefined;
+  readonly code?: ErrorCode | undefined;
+}
+
 /**
  * Turns one finding of the schema into a problem with a place and, for a misspelt key, the nearest known one.
  *
@@ -32,10 +40,7 @@ type Issue = z.core.$ZodIssue;
 export function reportIssue(
   issue: Issue,
   tree: YamlNode,
-  before: readonly PropertyKey[],
-  problems: ProblemList,
-  schema: z.ZodType = configurationSchema(),
-  code: ErrorCode = "CONFIG_INVALID",
+  { before, problems, schema = configurationSchema(), code = "CONFIG_INVALID" }: IssueContext,
 ): void {
   const path = [...before, ...issue.path];
   const where = path.length === 0 ? "the file" : `\`${path.map(String).join(".")}\``;
@@ -52,7 +57,7 @@ export function reportIssue(
   if (issue.code === "invalid_union") {
     const best = fittingAlternative(issue);
     if (best.length > 0) {
-      for (const inner of best) reportIssue(inner, tree, path, problems, schema, code);
+      for (const inner of best) reportIssue(inner, tree, { before: path, problems, schema, code });
       return;
     }
     const expected = issue.errors.flatMap((issues) =>

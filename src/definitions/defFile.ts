@@ -171,7 +171,7 @@ function readStages(text: string, file: string, problems: ProblemList): readonly
     const bare = withoutComment(content);
     if (bare.trim() === "") continue;
     stage ??= open(stages);
-    readHeader(stage, bare, indent, at, problems);
+    readHeader(stage, bare, { indent, at, problems });
   }
   return stages.map((one) => finish(one, problems));
 }
@@ -187,13 +187,14 @@ function withoutComment(line: string): string {
   return line.replace(/(^|[ \t])#.*$/, "");
 }
 
-function readHeader(
-  stage: OpenStage,
-  line: string,
-  indent: number,
-  at: (column: number) => Place,
-  problems: ProblemList,
-): void {
+/** Where a line stands. */
+interface HeaderLine {
+  readonly indent: number;
+  readonly at: (column: number) => Place;
+  readonly problems: ProblemList;
+}
+
+function readHeader(stage: OpenStage, line: string, { indent, at, problems }: HeaderLine): void {
   const match = /^[ \t]*([A-Za-z0-9_-]+)[ \t]*:(.*)$/.exec(line);
   if (match === null) {
     problems.error(

@@ -64,7 +64,7 @@ export async function findDefinitions(folder: string): Promise<FoundDefinitions>
 function invalid(message: string, file: string, hint?: string): SpacktainersError {
   return new SpacktainersError("DEFINITION_INVALID", message, {
     place: { file },
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 
@@ -117,7 +117,7 @@ async function collectArchitecture(folder: string, entry: Dirent, found: Found):
   const parked = entry.name.startsWith("_");
   const name = entry.name.replace(/^_+/, "");
   const arch = architectures.find((known) => known === name);
-  if (arch !== undefined) return collect(path, arch, parked, 0, found);
+  if (arch !== undefined) return collect(path, found, { arch, parked, depth: 0 });
   if (parked) return;
   const hint = didYouMean(name === "x86_64" ? "amd64" : name === "aarch64" ? "arm64" : name, architectures);
   addBroken(
@@ -131,14 +131,15 @@ async function collectArchitecture(folder: string, entry: Dirent, found: Found):
   );
 }
 
+/** Where a folder is in the tree. */
+interface FolderWalk {
+  readonly arch: Architecture;
+  readonly parked: boolean;
+  readonly depth: number;
+}
+
 /** Finds the containers of an architecture folder, or of a parked folder in it. */
-async function collect(
-  folder: string,
-  arch: Architecture,
-  parked: boolean,
-  depth: number,
-  found: Found,
-): Promise<void> {
+async function collect(folder: string, found: Found, { arch, parked, depth }: FolderWalk): Promise<void> {
   const entries = await entriesOf(folder).catch((error: unknown) => {
     if (!parked)
       addBroken(
@@ -150,19 +151,24 @@ async function collect(
   });
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (await isFolder(entry, path)) await collectFolder(entry, path, arch, parked, depth, found);
-    else await collectFile(entry, folder, arch, parked, found);
+    if (await isFolder(entry, path)) await collectFolder(entry, depth, { path, arch, parked, found });
+    else await collectFile(entry, found, { folder, arch, parked });
   }
+}
+
+/** A folder on the way. */
+interface FolderEntry {
+  readonly path: string;
+  readonly arch: Architecture;
+  readonly parked: boolean;
+  readonly found: Found;
 }
 
 /** A folder of one container, or of parked ones. */
 async function collectFolder(
   entry: Dirent,
-  path: string,
-  arch: Architecture,
-  parked: boolean,
   depth: number,
-  found: Found,
+  { path, arch, parked, found }: FolderEntry,
 ): Promise<void> {
   const set = entry.name.startsWith("_");
   const place = { name: entry.name, arch, path, container: undefined };
@@ -184,7 +190,7 @@ async function collectFolder(
       tests: below.has(testsName) ? join(path, testsName) : undefined,
       parked: parked || set,
     });
-  else if (set && depth < deepestParked) await collect(path, arch, true, depth + 1, found);
+  else if (set && depth < deepestParked) await collect(path, found, { arch, parked: true, depth: depth + 1 });
   else if (!parked && !set)
     addBroken(
       found,
@@ -199,14 +205,15 @@ async function collectFolder(
     );
 }
 
+/** Where a file is in the tree. */
+interface FileEntry {
+  readonly folder: string;
+  readonly arch: Architecture;
+  readonly parked: boolean;
+}
+
 /** A container that is one file. */
-async function collectFile(
-  entry: Dirent,
-  folder: string,
-  arch: Architecture,
-  parked: boolean,
-  found: Found,
-): Promise<void> {
+async function collectFile(entry: Dirent, found: Found, { folder, arch, parked }: FileEntry): Promise<void> {
   const path = join(folder, entry.name);
   if (/.\.test\.ya?ml$/.test(entry.name)) return;
   const match = /^(_*)(.+)\.(yaml|yml|def)$/.exec(entry.name);

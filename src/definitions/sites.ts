@@ -37,7 +37,8 @@ export function readSite(text: string, file: string): SiteReading {
   const value = root.kind === "scalar" && root.value === null ? {} : plainValue(root);
   const parsed = siteSchema().safeParse(value);
   if (!parsed.success)
-    for (const issue of parsed.error.issues) reportIssue(issue, root, [], problems, siteSchema());
+    for (const issue of parsed.error.issues)
+      reportIssue(issue, root, { before: [], problems, schema: siteSchema() });
   return {
     site: parsed.success && problems.errors.length === 0 ? parsed.data : undefined,
     problems: { errors: inOrderOfPlace(problems.errors), warnings: problems.warnings },

@@ -21,7 +21,7 @@ export function readTestsFile(text: string, file: string): TestsReading {
   const parsed = testsSchema().safeParse(value);
   if (!parsed.success)
     for (const issue of parsed.error.issues)
-      reportIssue(issue, root, [], problems, testsSchema(), "DEFINITION_INVALID");
+      reportIssue(issue, root, { before: [], problems, schema: testsSchema(), code: "DEFINITION_INVALID" });
   return {
     tests: parsed.success && problems.errors.length === 0 ? parsed.data : undefined,
     problems: { errors: inOrderOfPlace(problems.errors), warnings: problems.warnings },

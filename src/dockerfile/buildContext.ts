@@ -71,7 +71,7 @@ export async function openBuildContext(
   const nodes = new Map<string, ContextNode>();
   const children = new Map<string, ContextNode[]>();
   try {
-    await readTree(directory, "", ignored, nodes, children);
+    await readTree("", { directory, ignored, nodes, children });
   } catch (error) {
     throw asSpacktainersError(error, { file: directory });
   }
@@ -103,13 +103,18 @@ async function readIgnoreFile(
   return undefined;
 }
 
+/** What is found on the way. */
+interface ContextWalk {
+  readonly directory: string;
+  readonly ignored: PathPatterns | undefined;
+  readonly nodes: Map<string, ContextNode>;
+  readonly children: Map<string, ContextNode[]>;
+}
+
 /** @returns whether anything of the folder belongs to the context */
 async function readTree(
-  directory: string,
   folder: string,
-  ignored: PathPatterns | undefined,
-  nodes: Map<string, ContextNode>,
-  children: Map<string, ContextNode[]>,
+  { directory, ignored, nodes, children }: ContextWalk,
 ): Promise<boolean> {
   const names = await readdir(fileSystemPath(join(directory, folder)), { encoding: "buffer" });
   const sorted = names.map((name) => nameOfBytes(name)).sort((a, b) => (a < b ? -1 : 1));
@@ -120,7 +125,7 @@ async function readTree(
     if (isIgnored && ignored?.hasExceptions !== true) continue;
     const node = await readNode(directory, path);
     if (node.type === "directory") {
-      const hasParts = await readTree(directory, path, ignored, nodes, children);
+      const hasParts = await readTree(path, { directory, ignored, nodes, children });
       // A folder left out is there all the same for what is taken back into it.
       if (isIgnored && !hasParts) continue;
     } else if (isIgnored) continue;

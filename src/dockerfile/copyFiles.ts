@@ -68,14 +68,20 @@ export async function copyFiles(draft: LayerDraft, request: CopyFilesRequest): P
           : undefined;
     if (archive !== undefined) await unpackArchive(draft, request, archive, item.word);
     else if ("file" in item)
-      putFile(draft, request, item.name, 0o600, item.file.size, () => item.file.open(), item.word);
+      putFile(draft, request, {
+        name: item.name,
+        mode: 0o600,
+        size: item.file.size,
+        open: () => item.file.open(),
+        word: item.word,
+      });
     else if (item.node.type === "directory") copyFolder(draft, request, item.node, item.word);
-    else copyFile(draft, request, item.name, item.node, item.word);
+    else copyFile(draft, request, { name: item.name, node: item.node, word: item.word });
   }
   for (const { name, content } of step.documents) {
     const bytes = Buffer.from(content, "utf8");
     const [word] = step.sources;
-    putFile(draft, request, name, 0o644, bytes.length, () => contentOf(bytes), word);
+    putFile(draft, request, { name, mode: 0o644, size: bytes.length, open: () => contentOf(bytes), word });
   }
   if (items.length + step.documents.length === 0)
     draft.makeDirectories(draft.realPath(step.destination), owner);
@@ -94,7 +100,7 @@ export function sourcesOf(
   if (!("problem" in found)) return found;
   throw new SpacktainersError("DEFINITION_INVALID", found.problem, {
     place: { file, line: word.line, column: word.column },
-    ...(found.hint === undefined ? {} : { hint: found.hint }),
+    hint: found.hint,
   });
 }
 
@@ -107,7 +113,7 @@ function wrong(
   const place = word === undefined ? {} : { line: word.line, column: word.column };
   return new SpacktainersError("DEFINITION_INVALID", message, {
     place: { file: request.file, ...place },
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 
@@ -142,14 +148,19 @@ function expectFolders(draft: LayerDraft, request: CopyFilesRequest, path: strin
   }
 }
 
+/** A file that is put into a layer. */
+interface DraftFile {
+  readonly name: string;
+  readonly mode: number;
+  readonly size: number;
+  readonly open: () => AsyncIterable<Uint8Array>;
+  readonly word: Word | undefined;
+}
+
 function putFile(
   draft: LayerDraft,
   request: CopyFilesRequest,
-  name: string,
-  mode: number,
-  size: number,
-  open: () => AsyncIterable<Uint8Array>,
-  word: Word | undefined,
+  { name, mode, size, open, word }: DraftFile,
 ): void {
   const path = placeOfFile(draft, request, name);
   if (draft.tree.at(path)?.type === "directory")
@@ -169,17 +180,18 @@ function putFile(
   });
 }
 
-function copyFile(
-  draft: LayerDraft,
-  request: CopyFilesRequest,
-  name: string,
-  node: ContextNode,
-  word: Word,
-): void {
+/** A file that is copied. */
+interface FileCopy {
+  readonly name: string;
+  readonly node: ContextNode;
+  readonly word: Word;
+}
+
+function copyFile(draft: LayerDraft, request: CopyFilesRequest, { name, node, word }: FileCopy): void {
   if (node.type !== "file")
     throw wrong(request, word, `${printable(node.path)} is neither a file nor a folder`);
   const { mode, size } = node;
-  putFile(draft, request, name, mode, size, () => request.context.read(node), word);
+  putFile(draft, request, { name, mode, size, open: () => request.context.read(node), word });
 }
 
 function copyFolder(draft: LayerDraft, request: CopyFilesRequest, folder: ContextNode, word: Word): void {
@@ -199,17 +211,22 @@ function copyFolder(draft: LayerDraft, request: CopyFilesRequest, folder: Contex
         ...owner,
       });
   }
-  copyContents(draft, request, folder, real, "", step.exclude, word);
+  copyContents(draft, request, { folder, target: real, below: "", exclude: step.exclude, word });
+}
+
+/** A folder whose content is copied. */
+interface FolderCopy {
+  readonly folder: ContextNode;
+  readonly target: string;
+  readonly below: string;
+  readonly exclude: PathPatterns | undefined;
+  readonly word: Word;
 }
 
 function copyContents(
   draft: LayerDraft,
   request: CopyFilesRequest,
-  folder: ContextNode,
-  target: string,
-  below: string,
-  exclude: PathPatterns | undefined,
-  word: Word,
+  { folder, target, below, exclude, word }: FolderCopy,
 ): void {
   for (const node of request.context.children(folder.path)) {
     const name = posix.basename(node.path);
@@ -218,12 +235,13 @@ function copyContents(
     if (isExcluded && (node.type !== "directory" || exclude?.hasExceptions !== true)) continue;
     const path = target === "" ? name : `${target}/${name}`;
     if (node.type === "directory") {
-      if (!isExcluded) putFolder(draft, request, node, path, word);
-      copyContents(draft, request, node, path, relative, exclude, word);
+      if (!isExcluded) putFolder(draft, request, { node, path, word });
+      copyContents(draft, request, { folder: node, target: path, below: relative, exclude, word });
       continue;
     }
     // What is taken back into a folder that is left out needs the folder.
-    if (draft.tree.at(target) === undefined && target !== "") putFolder(draft, request, folder, target, word);
+    if (draft.tree.at(target) === undefined && target !== "")
+      putFolder(draft, request, { node: folder, path: target, word });
     if (draft.tree.at(path)?.type === "directory")
       throw wrong(
         request,
@@ -245,13 +263,14 @@ function copyContents(
   }
 }
 
-function putFolder(
-  draft: LayerDraft,
-  request: CopyFilesRequest,
-  node: ContextNode,
-  path: string,
-  word: Word,
-): void {
+/** A folder that is put into a layer. */
+interface DraftFolder {
+  readonly node: ContextNode;
+  readonly path: string;
+  readonly word: Word;
+}
+
+function putFolder(draft: LayerDraft, request: CopyFilesRequest, { node, path, word }: DraftFolder): void {
   const there = draft.tree.at(path);
   if (there !== undefined && there.type !== "directory")
     throw wrong(

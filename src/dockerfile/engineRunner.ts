@@ -43,7 +43,7 @@ async function runByEngine(
   const tool = async (...args: readonly string[]): Promise<string> => {
     const result = await runTool([engine, ...args], {
       cwd: folder,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
     if (result.status === 0) return lastLine(result.stdout);
     if (signal?.aborted === true)

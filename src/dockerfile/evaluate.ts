@@ -193,7 +193,7 @@ class Evaluator {
   #wrong({ line, column }: Pick<Word, "line" | "column">, message: string, hint?: string): SpacktainersError {
     return new SpacktainersError("DEFINITION_INVALID", message, {
       place: { file: this.#dockerfile.file, line, column },
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     });
   }
 

@@ -61,7 +61,7 @@ export class InstructionLine {
     const place = at === undefined ? this.place : this.#line.position(at);
     return new SpacktainersError("DEFINITION_INVALID", message, {
       place: { file: this.#file, line: place.line, column: place.column },
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     });
   }
 

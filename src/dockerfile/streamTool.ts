@@ -20,7 +20,7 @@ export function streamTool(
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: hostEnvironment(),
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
     child.stdout.on("data", onOutput);
     child.stderr.on("data", onOutput);

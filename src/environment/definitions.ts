@@ -81,7 +81,7 @@ function inOrderOfNames(reader: SpecReader, parts: readonly Part[], budget: Budg
   const lists = new Map<string, readonly SpecItem[]>();
   const definitions: Definitions = { itemsOf: (name) => lists.get(name), names: () => lists.keys() };
   for (const [name, list] of nodes)
-    lists.set(name, readItems(reader, list, definitions, budget, "definition"));
+    lists.set(name, readItems(reader, list, { definitions, budget, where: "definition" }));
   return definitions;
 }
 
@@ -133,7 +133,11 @@ function inOrderOfParts(reader: SpecReader, parts: readonly Part[], budget: Budg
       }
       list.items = "open";
       depth++;
-      const items = readItems(reader, list.nodes, among(list.known), budget, "definition");
+      const items = readItems(reader, list.nodes, {
+        definitions: among(list.known),
+        budget,
+        where: "definition",
+      });
       depth--;
       list.items = items;
       return items;

@@ -87,7 +87,12 @@ export function readLock(text: string, file: string): Lock {
     for (const [key, node] of legacy?.nodes ?? Object.entries(specs)) {
       const hash = parseDagHash(key);
       if (hash === undefined) throw invalid(`\`${key.slice(0, 64)}\` in \`concrete_specs\` is not a hash`);
-      const spec = readNode(node, legacy === undefined ? specfileVersion : 3, place, hash, "LOCK_INVALID");
+      const spec = readNode(node, {
+        specfileVersion: legacy === undefined ? specfileVersion : 3,
+        place,
+        hashIfMissing: hash,
+        code: "LOCK_INVALID",
+      });
       if (spec.hash !== hash) throw invalid(`the spec under \`${hash}\` says its hash is \`${spec.hash}\``);
       graph.set(hash, spec);
     }

@@ -54,13 +54,18 @@ export function spend(reader: SpecReader, budget: Budget, steps: number, place: 
 /** Where a list stands: it decides what an item without anything in it is. */
 export type ListPlace = "specs" | "definition" | "row";
 
+/** What items may refer to. */
+export interface ItemContext {
+  readonly definitions: Definitions;
+  readonly budget: Budget;
+  readonly where: ListPlace;
+}
+
 /** Reads the items of a list. */
 export function readItems(
   reader: SpecReader,
   nodes: readonly YamlNode[],
-  definitions: Definitions,
-  budget: Budget,
-  where: ListPlace,
+  { definitions, budget, where }: ItemContext,
 ): readonly SpecItem[] {
   return nodes.flatMap((node): readonly SpecItem[] => {
     if (isNull(node) && where !== "row") return readNothing(reader, node);
@@ -129,7 +134,7 @@ function readMatrix(
   readKeys(reader, map, "a matrix", {
     matrix: (value) => {
       rows = expectList(reader, value, "`matrix`").map((row) =>
-        readItems(reader, readRow(reader, row), definitions, budget, "row"),
+        readItems(reader, readRow(reader, row), { definitions, budget, where: "row" }),
       );
     },
     exclude: (value) => {

@@ -18,7 +18,7 @@ export function readSpecs(
   const specs: RequestedSpec[] = [];
   const budget = newBudget();
   const add = (nodes: readonly YamlNode[], group: string | undefined) => {
-    for (const item of readItems(reader, nodes, definitions, budget, "specs"))
+    for (const item of readItems(reader, nodes, { definitions, budget, where: "specs" }))
       for (const spec of specsOf(reader, item, budget)) {
         if (spec.spec.name === undefined && spec.spec.hash === undefined) {
           reader.problems.error(

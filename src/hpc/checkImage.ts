@@ -42,14 +42,12 @@ export function checkImage(
   return [
     ...checkProcessor(facts, site, { ...site.resources, ...options.resources }, options.emulated ?? []),
     ...checkLibc(facts, site, replaced),
-    ...checkPmi(facts, library, site, replaced, options),
-    ...checkRanks(
-      library,
-      site,
-      options.mpi ?? choosePmi(library, site.mpi, replaced).plugin,
+    ...checkPmi(facts, library, { site, replaced, options }),
+    ...checkRanks(library, site, {
+      plugin: options.mpi ?? choosePmi(library, site.mpi, replaced).plugin,
       replaced,
       options,
-    ),
+    }),
     ...(replaced ? checkReplacement(facts, library, site) : []),
     ...checkCache(facts, library, replaced && site.runtime !== "podman-hpc" && site.runtime !== "shifter"),
     ...checkEnvironment(facts, site),
@@ -157,12 +155,17 @@ function checkLibc(facts: ImageProfile, site: Site, replaced: boolean): readonly
   return findings;
 }
 
+/** Where the image is to run. */
+interface PmiCheck {
+  readonly site: Site;
+  readonly replaced: boolean;
+  readonly options: CheckImageOptions;
+}
+
 function checkPmi(
   { unresolved }: ImageProfile,
   library: MpiLibrary | undefined,
-  site: Site,
-  replaced: boolean,
-  { mpi, plugins, isHere = true }: CheckImageOptions,
+  { site, replaced, options: { mpi, plugins, isHere = true } }: PmiCheck,
 ): readonly Finding[] {
   const check = "pmi";
   if (library === undefined) {

@@ -9,6 +9,13 @@ export interface RankOptions {
   readonly separatesRanks?: boolean | undefined;
 }
 
+/** How ranks are started. */
+export interface RankCheck {
+  readonly plugin: string | undefined;
+  readonly replaced: boolean;
+  readonly options: RankOptions;
+}
+
 /**
  * @param library the one that programs load; undefined: no ranks
  * @param plugin of `srun --mpi`
@@ -17,9 +24,7 @@ export interface RankOptions {
 export function checkRanks(
   library: MpiLibrary | undefined,
   site: Site,
-  plugin: string | undefined,
-  replaced: boolean,
-  { separatesRanks = false }: RankOptions,
+  { plugin, replaced, options: { separatesRanks = false } }: RankCheck,
 ): readonly Finding[] {
   if (library === undefined || replaced) return [];
   return [...checkUser(site, plugin), ...checkMemory(site, separatesRanks)];

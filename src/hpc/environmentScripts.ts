@@ -42,7 +42,7 @@ function applyLine(line: string, known: Variables): void {
     at += /^\s*/.exec(line.slice(at))?.[0].length ?? 0;
     const name = /^([A-Za-z_][A-Za-z0-9_]*)=/.exec(line.slice(at))?.[1];
     if (name === undefined) return;
-    const word = readWord(line, at + name.length + 1, known, isWordEnd, 0);
+    const word = readWord(line, at + name.length + 1, { known, isEnd: isWordEnd, depth: 0 });
     if (word === undefined) return;
     // Before a command they are that command's alone.
     const rest = line.slice(word.end).trimStart();
@@ -62,14 +62,15 @@ interface Word {
 const isWordEnd = (character: string): boolean => /[\s;#&|<>()]/.test(character);
 const isBrace = (character: string): boolean => character === "}";
 
+/** How far a word goes. */
+interface WordContext {
+  readonly known: Variables;
+  readonly isEnd: (character: string) => boolean;
+  readonly depth: number;
+}
+
 /** A word as a shell reads it; undefined when there is something in it that is not understood. */
-function readWord(
-  line: string,
-  start: number,
-  known: Variables,
-  isEnd: (character: string) => boolean,
-  depth: number,
-): Word | undefined {
+function readWord(line: string, start: number, { known, isEnd, depth }: WordContext): Word | undefined {
   let value = "";
   let inQuotes = false;
   let at = start;
@@ -113,7 +114,7 @@ function readVariable(line: string, at: number, known: Variables, depth: number)
   const own = known.get(name) ?? "";
   const end = at + whole.length;
   if (mark === "}") return { value: own, end };
-  const other = readWord(line, end, known, isBrace, depth + 1);
+  const other = readWord(line, end, { known, isEnd: isBrace, depth: depth + 1 });
   if (other === undefined || line[other.end] !== "}") return undefined;
   const takesOther = mark === ":-" ? own === "" : own !== "";
   return { value: takesOther ? other.value : mark === ":-" ? own : "", end: other.end + 1 };

@@ -18,7 +18,7 @@ export interface ImageProfileContext {
   /** Root of what can be made again ({@link cacheHome}). */
   readonly cache: string;
   readonly emit: EmitEvent;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

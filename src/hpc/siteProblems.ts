@@ -50,7 +50,7 @@ export function siteProblems(
       problems.push(
         new SpacktainersError("CONFIG_INVALID", message, {
           place: placeOf(["sbatch", at]),
-          ...(hint === undefined ? {} : { hint }),
+          hint,
         }),
       );
     }

@@ -50,7 +50,7 @@ export async function openDockerArchive(
     const bytes = await document(wanted.config);
     const value = parseImageConfig(bytes, place);
     if (platformRank(platforms)(value) === undefined) throw noPlatform(platforms, [value], place);
-    const layers = layersOf(wanted.layers, value.rootfs.diff_ids, path, members, place);
+    const layers = layersOf(wanted.layers, value.rootfs.diff_ids, { path, members, place });
     const descriptor = { mediaType: mediaTypes.config, digest: digestOf(bytes), size: bytes.length };
     return {
       place,
@@ -70,12 +70,17 @@ export async function openDockerArchive(
   }
 }
 
+/** Where the layers are. */
+interface DockerArchive {
+  readonly path: string;
+  readonly members: ReadonlyMap<string, TarExtent>;
+  readonly place: Place;
+}
+
 function layersOf(
   names: readonly string[],
   diffIds: readonly Digest[],
-  path: string,
-  members: ReadonlyMap<string, TarExtent>,
-  place: Place,
+  { path, members, place }: DockerArchive,
 ): readonly Layer[] {
   if (diffIds.length !== names.length)
     throw malformed(`it names ${names.length} layers, its configuration ${diffIds.length}`, place);

@@ -36,7 +36,7 @@ export async function installFragment(
     throw new SpacktainersError(code, message, {
       place,
       cause: error,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     });
   }
 }

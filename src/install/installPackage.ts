@@ -38,7 +38,7 @@ const sniffBytes = 64;
 export interface InstallPackageOptions {
   /** Result of {@link scanArchive} for the same archive, to save the first pass. */
   readonly facts?: ArchiveScan;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called with the number of (compressed) bytes of the archive just read; the first pass does not count. */
   readonly onRead?: (bytes: number) => void;
 }
@@ -166,7 +166,7 @@ async function* installedEntries(
         listedBinary: binaries.has(name),
         executable: entry.mode === executableMode,
       };
-      return installFile(entry, { below, wanted: isVenvFile(below) || sourced(below) }, facts, edits, place);
+      return installFile(entry, { below, wanted: isVenvFile(below) || sourced(below), facts, edits, place });
     };
     switch (entry.type) {
       case "directory":
@@ -242,13 +242,20 @@ function withoutContent(entry: Exclude<Entry, FileEntry>): Noted {
   return [entry, { path, type, mode, size: 0, ...target }];
 }
 
+/** What is done with a file. */
+interface FileInstallation {
+  readonly below: string;
+  /** Its text is kept, should it be small. */
+  readonly wanted: boolean;
+  readonly facts: FileMarks;
+  readonly edits: FileEdits;
+  readonly place: Place;
+}
+
 /** Passes a file through, or reads it, edits it and notes what the later stages need to know of it. */
 async function installFile(
   entry: FileEntry,
-  { below, wanted }: { readonly below: string; readonly wanted: boolean },
-  facts: FileMarks,
-  edits: FileEdits,
-  place: Place,
+  { below, wanted, facts, edits, place }: FileInstallation,
 ): Promise<Noted> {
   const content = entry.content[Symbol.asyncIterator]();
   const { head, pieces } = await readHead(content, sniffBytes);

@@ -22,7 +22,7 @@ export interface InstallTask {
 
 /** Options of {@link InstallPool.run}. */
 export interface RunInstallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Receives the task's events: `install`, its id `install:<hash>`, bytes of the archive. */
   readonly emit?: EmitEvent;
 }
@@ -158,7 +158,7 @@ async function runJob(
         });
       if (!("failure" in outcome)) return outcome.fragment;
       const { code, message, place, hint } = outcome.failure;
-      throw new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) });
+      throw new SpacktainersError(code, message, { place, hint });
     } finally {
       signal.removeEventListener("abort", stop);
       port1.close();

@@ -72,7 +72,7 @@ export function inFile(error: unknown, path: string, place: Place): unknown {
   if (!(error instanceof SpacktainersError)) return error;
   return new SpacktainersError(error.code, `${path}: ${error.message}`, {
     place,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint,
     cause: error,
   });
 }

@@ -53,7 +53,7 @@ export const archiveLimits = {
 export interface OpenArchiveOptions {
   /** For errors: which package it is. */
   readonly place?: Place;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called with the number of (compressed) bytes just read. */
   readonly onRead?: (bytes: number) => void;
   /** What the file must be, byte for byte; known only once the last entry has been read. */

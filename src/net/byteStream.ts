@@ -42,6 +42,13 @@ export class ContentChanged extends Error {}
 /** Bytes after which a broken connection counts as a new failure rather than one more of the same. */
 const progressBytes = 65_536;
 
+/** How a broken stream is continued. */
+export interface Continuation {
+  readonly open: OpenBytes;
+  readonly policy: RetryPolicy;
+  readonly limits: StreamLimits;
+}
+
 /**
  * Yields the content from `first.offset` to its end, opening it again where a connection broke.
  *
@@ -51,9 +58,7 @@ const progressBytes = 65_536;
 export async function* continuedBytes(
   url: string,
   first: OpenedBytes,
-  open: OpenBytes,
-  policy: RetryPolicy,
-  limits: StreamLimits,
+  { open, policy, limits }: Continuation,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let current = first;
   let position = first.offset;

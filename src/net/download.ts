@@ -115,7 +115,7 @@ async function appendRest(
         (first.total ?? options.expectedSize) !== options.expectedSize
       )
         throw sizeMismatch(url, first.total ?? 0, options.expectedSize);
-      for await (const chunk of continuedBytes(url, first, openBytes, policy, limits)) {
+      for await (const chunk of continuedBytes(url, first, { open: openBytes, policy, limits })) {
         hash.update(chunk);
         await file.writeFile(chunk);
         size += chunk.length;

@@ -72,7 +72,7 @@ export function openExchanges(options: ExchangeOptions = {}): Exchanges {
             // undici takes any async iterable; its types name only some.
             body: (body ?? null) as Dispatcher.DispatchOptions["body"] & null,
             ...(answerTimeoutMs === undefined ? {} : { headersTimeout: answerTimeoutMs }),
-            ...(options.signal === undefined ? {} : { signal: options.signal }),
+            signal: options.signal,
           })
           .catch((thrown) => {
             throw transportFailure(thrown, url, options.signal);

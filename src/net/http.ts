@@ -152,7 +152,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       ...facts,
       status: 200,
       size: first.total,
-      body: continuedBytes(url, first, again, policy, limits),
+      body: continuedBytes(url, first, { open: again, policy, limits }),
     };
   }
 
@@ -180,7 +180,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
         }
         const from = await openedBytes(answer, url, start, options.signal);
         const body = watched(url, from.body, options);
-        return take({ ...from, body }, start - from.offset, length, url, options.signal);
+        return take({ ...from, body }, { skip: start - from.offset, length, url, signal: options.signal });
       });
     },
     async head(url, headers = {}) {
@@ -196,14 +196,16 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
   };
 }
 
+/** The part of an answer that is taken. */
+interface Range {
+  readonly skip: number;
+  readonly length: number;
+  readonly url: string;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** At most `length` bytes of `from`, after the first `skip`. */
-async function take(
-  from: OpenedBytes,
-  skip: number,
-  length: number,
-  url: string,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
+async function take(from: OpenedBytes, { skip, length, url, signal }: Range): Promise<Uint8Array> {
   const wanted = Math.max(0, Math.min(length, (from.total ?? Number.POSITIVE_INFINITY) - from.offset - skip));
   const parts: Uint8Array[] = [];
   let have = 0;

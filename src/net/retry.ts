@@ -103,7 +103,7 @@ export async function pauseBeforeRetry(
   const { unreached } = failure;
   if (unreached === undefined) {
     if (attempt > policy.retries) throw failure.final;
-    return pause(policy, failure, attempt, url, policy.emit);
+    return pause(policy, { failure, attempt, url, emit: policy.emit });
   }
   const outage = outageOf(policy, unreached.host);
   const most = unreached.refused ? Math.min(policy.retries, retriesWhenRefused) : policy.retries;
@@ -111,19 +111,21 @@ export async function pauseBeforeRetry(
   if (outage.isLasting) throw failure.final;
   const emit = outage.isTold ? ignoreEvents : policy.emit;
   outage.isTold = true;
-  outage.pause ??= pause(policy, failure, attempt, url, emit).finally(() => {
+  outage.pause ??= pause(policy, { failure, attempt, url, emit }).finally(() => {
     outage.pause = undefined;
   });
   return outage.pause;
 }
 
-async function pause(
-  policy: RetryPolicy,
-  failure: TransientFailure,
-  attempt: number,
-  url: string,
-  emit: EmitEvent,
-): Promise<void> {
+/** What failed. */
+interface Attempt {
+  readonly failure: TransientFailure;
+  readonly attempt: number;
+  readonly url: string;
+  readonly emit: EmitEvent;
+}
+
+async function pause(policy: RetryPolicy, { failure, attempt, url, emit }: Attempt): Promise<void> {
   const asked = failure.retryAfterMs ?? 0;
   if (asked > longestRetryAfterMs) throw failure.final;
   const delayMs = Math.max(asked, retryDelay(attempt, policy.delayMs));

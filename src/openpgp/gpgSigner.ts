@@ -36,7 +36,7 @@ export async function openGpgSigner(
       env,
       timeout: patience,
       ...(input === undefined ? {} : { input: once(Buffer.from(input)) }),
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
   const sign = async (args: readonly string[], input: string | Uint8Array): Promise<string> => {
     const { status, stdout, stderr } = await ask(

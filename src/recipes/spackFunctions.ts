@@ -39,13 +39,18 @@ const patternsOf = (value: Value | undefined): string[] => {
 
 const headerEndings = ["h", "hpp", "hxx", "hh", "H", "txx", "tcc", "icc", "mod", "inc"];
 
+/** Where libraries are looked for. */
+export interface LibrarySearch {
+  readonly root: string;
+  readonly shared: boolean;
+  readonly recursive: boolean;
+}
+
 /** Libraries of these names below a directory, as Spack looks for them. @throws NotUnderstood */
 export function findLibraries(
   files: RecipeFiles,
   names: readonly string[],
-  root: string,
-  shared: boolean,
-  recursive: boolean,
+  { root, shared, recursive }: LibrarySearch,
 ): FileListValue {
   const patterns = names.map((name) => `${name}.${shared ? "so" : "a"}`);
   if (!recursive) return new FileListValue("LibraryList", findPaths(files, [root], patterns, 0));
@@ -123,7 +128,11 @@ export function spackName(name: string, files: RecipeFiles, dialect: Dialect): V
           "recursive",
           "runtime",
         ]);
-        return findLibraries(files, patternsOf(names), word(root), isTrue(shared), isTrue(recursive));
+        return findLibraries(files, patternsOf(names), {
+          root: word(root),
+          shared: isTrue(shared),
+          recursive: isTrue(recursive),
+        });
       });
     case "find_headers":
       return native(name, (given) => {

@@ -234,7 +234,7 @@ export function queriedAttribute(
   const name = stem.startsWith("lib") ? stem : `lib${stem}`;
   const kinds = spec.satisfies("+shared") ? [true] : spec.satisfies("~shared") ? [false] : [true, false];
   for (const shared of kinds) {
-    const found = findLibraries(world.files, [name], home, shared, true);
+    const found = findLibraries(world.files, [name], { root: home, shared, recursive: true });
     if (found.truth()) return found;
   }
   throw new PythonException(

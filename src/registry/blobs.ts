@@ -84,7 +84,11 @@ export async function* readBlob(
   const hash = createHash("sha256");
   let length = 0;
   try {
-    for await (const chunk of continuedBytes(url, first, open, policy, { maxBytes: size, verified: true })) {
+    for await (const chunk of continuedBytes(url, first, {
+      open,
+      policy,
+      limits: { maxBytes: size, verified: true },
+    })) {
       hash.update(chunk);
       length += chunk.length;
       yield chunk;

@@ -175,7 +175,7 @@ function failure(text: string, kind: string, place: Place): Fail {
   return (what, hint) =>
     new SpacktainersError("REFERENCE_INVALID", `\`${shown(text)}\` is not ${kind}: ${what}`, {
       place,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     });
 }
 

@@ -106,7 +106,7 @@ export async function completeUpload(
     try {
       const small = source.size <= singlePutBytes && options.pieceBytes === undefined;
       while (upload.offset < source.size && !(small && upload.offset === 0))
-        upload = await sendPiece(repository, source, upload, piece ?? source.size, sent);
+        upload = await sendPiece(repository, upload, { source, piece: piece ?? source.size, sent });
       await close(repository, source, upload, sent);
       return;
     } catch (thrown) {
@@ -129,13 +129,18 @@ export async function completeUpload(
   }
 }
 
+/** What is sent. */
+interface Piece {
+  readonly source: BlobSource;
+  readonly piece: number;
+  readonly sent: (offset: number) => void;
+}
+
 /** Sends the next piece by PATCH. */
 async function sendPiece(
   repository: ImageRepository,
-  source: BlobSource,
   upload: OpenUpload,
-  piece: number,
-  sent: (offset: number) => void,
+  { source, piece, sent }: Piece,
 ): Promise<OpenUpload> {
   const { offset, leastPiece } = upload;
   const end = Math.min(source.size, offset + Math.max(piece, leastPiece));

@@ -8,6 +8,13 @@ import type { ContainerProcess } from "./types.ts";
 /** Apptainer and its sibling take the same options, and variables of their own names. */
 export type ApptainerName = "apptainer" | "singularity";
 
+/** What is run, and with which root directory. */
+export interface ApptainerRun {
+  readonly root: string;
+  readonly container: ContainerProcess;
+  readonly sharing?: Sharing | undefined;
+}
+
 /**
  * The command that runs a container from a directory with its root, or from an image file of Apptainer's own; so no image file has to be made, and no special rights are needed.
  * As isolated as the other runtimes: neither home nor environment of the user are passed on. The program sees itself as the user.
@@ -19,9 +26,7 @@ export type ApptainerName = "apptainer" | "singularity";
 export function apptainerInvocation(
   name: ApptainerName,
   program: string,
-  root: string,
-  container: ContainerProcess,
-  sharing?: Sharing,
+  { root, container, sharing }: ApptainerRun,
 ): Invocation {
   const prefix = name.toUpperCase();
   refuseHostMpi(name, container);

@@ -31,7 +31,7 @@ export interface ImportContext {
   /** A folder for temporary files. */
   readonly scratch: string;
   readonly emit: EmitEvent;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -107,7 +107,7 @@ async function pullLayout(
       await symlink(resolve(path), layoutBlobPath(layout, digest));
     await writeFile(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
     await writeFile(join(layout, "index.json"), JSON.stringify(indexOf(image)));
-    const options = { cwd: folder, ...(context.signal === undefined ? {} : { signal: context.signal }) };
+    const options = { cwd: folder, signal: context.signal };
     const pulled = await runTool([context.program, "pull", "--quiet", "oci:image"], options);
     if (pulled.status !== 0) return lastLine(pulled.stderr) || `status ${pulled.status}`;
     const tagged = await runTool([context.program, "tag", lastLine(pulled.stdout), name]);
@@ -131,7 +131,7 @@ async function loadArchive(
 ): Promise<string | undefined> {
   const loaded = await runTool([context.program, "load", "--quiet"], {
     input: writeTar(dockerArchiveEntries(image, name), { trailer: true }),
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
+    signal: context.signal,
   });
   return loaded.status === 0 ? undefined : lastLine(loaded.stderr) || `status ${loaded.status}`;
 }
@@ -139,6 +139,13 @@ async function loadArchive(
 /** Variables that would change what the engine itself does if they were set for it. */
 const engineVariable =
   /^(PATH|HOME|USER|LOGNAME|TMPDIR|HOSTNAME|LD_.*|GO.*|XDG_.*|DBUS_.*|CONTAINER.*|PODMAN_.*|DOCKER_.*|STORAGE_.*|BUILDAH_.*|REGISTRY_.*|NOTIFY_SOCKET|LISTEN_.*|_CONTAINERS_.*|.*_proxy|.*_PROXY)$/;
+
+/** What is run, and from which image. */
+export interface EngineStart {
+  readonly image: string;
+  readonly container: ContainerProcess;
+  readonly writeEnvFile: (text: string) => Promise<string>;
+}
 
 /**
  * The command that runs a container. Values of variables are not on it, where everybody on the machine could read them: they are
@@ -149,9 +156,7 @@ const engineVariable =
 export async function engineInvocation(
   engine: EngineName,
   program: string,
-  image: string,
-  container: ContainerProcess,
-  writeEnvFile: (text: string) => Promise<string>,
+  { image, container, writeEnvFile }: EngineStart,
 ): Promise<Invocation> {
   refuseHostMpi(engine, container);
   const [entrypoint, ...args] = container.argv;

@@ -105,7 +105,7 @@ export async function fitRoot(
     let path: string;
     if (outer !== undefined) path = await placeInside(outer, bind, kind);
     else if (inFresh) path = bind.target.slice(1);
-    else path = await placeInRoot(stack, bind, kind, directory, file);
+    else path = await placeInRoot(stack, bind, { kind, directory, file });
     const make = outer === undefined && inFresh ? kind : "";
     placed.push({ source: bind.source, path, readOnly: bind.readOnly, make, target: bind.target });
   }
@@ -121,12 +121,17 @@ function byDepth(binds: readonly Bind[]): readonly Bind[] {
   return [...binds].sort((a, b) => depth(a) - depth(b));
 }
 
+/** What makes places in the root. */
+interface RootPlaces {
+  readonly kind: "directory" | "file";
+  readonly directory: (path: string) => Promise<string>;
+  readonly file: (path: string, content: string) => Promise<string>;
+}
+
 async function placeInRoot(
   stack: readonly string[],
   bind: Bind,
-  kind: "directory" | "file",
-  directory: (path: string) => Promise<string>,
-  file: (path: string, content: string) => Promise<string>,
+  { kind, directory, file }: RootPlaces,
 ): Promise<string> {
   const found = await lookUpPath(stack, bind.target);
   if (found.path === "" || found.path === "proc" || found.path.startsWith("proc/"))

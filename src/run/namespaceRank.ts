@@ -13,6 +13,14 @@ import { findRankPlace } from "./rankGroup.ts";
 import type { ContainerProcess } from "./types.ts";
 import type { UnpackContext } from "./unpackedLayers.ts";
 
+/** What starting a rank takes. */
+export interface RankStart {
+  readonly context: UnpackContext;
+  readonly abilities: NamespaceAbilities;
+  readonly replacer: ProcessReplacer;
+  readonly leave: () => Promise<void>;
+}
+
 /**
  * Makes a rank's program take the place of this process, in a container of our own runner: no process of spacktainers is left, and the launcher
  * watches the program itself. Ranks of one machine share a container.
@@ -23,10 +31,7 @@ import type { UnpackContext } from "./unpackedLayers.ts";
 export async function becomeRank(
   image: Image,
   container: ContainerProcess,
-  context: UnpackContext,
-  abilities: NamespaceAbilities,
-  replacer: ProcessReplacer,
-  leave: () => Promise<void>,
+  { context, abilities, replacer, leave }: RankStart,
 ): Promise<never> {
   const start = await prepareNamespace(image, container, context, abilities);
   // A rank without a network has one of its own.

@@ -105,7 +105,7 @@ async function supervise(start: NamespaceStart, context: UnpackContext): Promise
         (started.stdio[3] as Writable).end();
       else void send(signal);
     },
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
+    signal: context.signal,
   });
   // What was reported last may be on its way still.
   await Promise.race([reported, setTimeout(1000, undefined, { ref: false })]);

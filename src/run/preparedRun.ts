@@ -43,14 +43,14 @@ export function importContext(program: string, run: PreparedRun): ImportContext 
     program,
     scratch: join(run.cache, "run"),
     emit: run.emit,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   };
 }
 
 /** How the image is unpacked. */
 export function unpackContext(run: PreparedRun): UnpackContext {
   const { signal } = run.options;
-  return { directory: rootfsFolder(run), emit: run.emit, ...(signal === undefined ? {} : { signal }) };
+  return { directory: rootfsFolder(run), emit: run.emit, signal };
 }
 
 function rootfsFolder(run: PreparedRun): string {

@@ -125,7 +125,7 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     const context = unpackContext(run);
     const replacer = await replacerFor(run);
     if (replacer !== undefined)
-      return becomeRank(run.image, run.container, context, abilities, replacer, () => leave(run));
+      return becomeRank(run.image, run.container, { context, abilities, replacer, leave: () => leave(run) });
     if (run.options.print === undefined) return runInNamespace(run.image, run.container, context, abilities);
     run.options.print(shellLine(await namespaceCommandLine(run.image, run.container, context, abilities)));
     return 0;
@@ -143,7 +143,7 @@ async function start(name: RuntimeName, program: string, run: PreparedRun): Prom
     }
     if (run.options.print === undefined) {
       const { signal } = run.options;
-      return await superviseProcess({ ...invocation, ...(signal === undefined ? {} : { signal }) });
+      return await superviseProcess({ ...invocation, signal });
     }
     run.options.print(shellLine(invocation.argv));
     return 0;
@@ -171,7 +171,11 @@ async function invocationFor(
 ): Promise<Invocation> {
   if (name === "apptainer" || name === "singularity") {
     const root = await apptainerRoot(run);
-    return apptainerInvocation(name, program, root, run.container, await sharingOf(name, program, root, run));
+    return apptainerInvocation(name, program, {
+      root,
+      container: run.container,
+      sharing: await sharingOf(name, program, root, run),
+    });
   }
   if (name === "sarus")
     return sarusInvocation(
@@ -200,13 +204,17 @@ async function invocationFor(
     return enrootInvocation(program, await apptainerRoot(run), script, run.container);
   }
   const imported = await importImage(name, await ociImageOfRun(run), importContext(program, run));
-  return engineInvocation(name, program, imported, run.container, async (text) => {
-    const folder = join(run.cache, "run");
-    await mkdir(folder, { recursive: true });
-    const path = temporaryPath(folder);
-    files.push(path);
-    await writeFile(path, text, { mode: 0o600 });
-    return path;
+  return engineInvocation(name, program, {
+    image: imported,
+    container: run.container,
+    writeEnvFile: async (text) => {
+      const folder = join(run.cache, "run");
+      await mkdir(folder, { recursive: true });
+      const path = temporaryPath(folder);
+      files.push(path);
+      await writeFile(path, text, { mode: 0o600 });
+      return path;
+    },
   });
 }
 

@@ -29,7 +29,7 @@ export interface Supervision {
   readonly started?: (child: ChildProcess) => void;
   /** Sends a signal to where it belongs; default: to the program. */
   readonly deliver?: (signal: NodeJS.Signals, child: ChildProcess) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -73,7 +73,7 @@ export interface RunOptions {
   readonly leave?: () => void;
   readonly emit?: EmitEvent;
   /** Stops the preparation; once the program runs it is asked to end (SIGTERM). */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Where unpacked images are kept; default {@link cacheHome}. */
   readonly cacheDirectory?: string;
 }

@@ -26,7 +26,7 @@ export interface UnpackContext {
   /** The folder `rootfs` of the cache. */
   readonly directory: string;
   readonly emit: EmitEvent;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A layer, and the name of its directory. */

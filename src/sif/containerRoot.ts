@@ -85,7 +85,7 @@ export async function containerRoot(
       ownEntries = [...files, ...made.entries];
       return ownEntries;
     },
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   });
   return {
     merged,
@@ -105,7 +105,7 @@ export interface WriteRootOptions {
   readonly compression: SquashfsCompression;
   readonly level: number;
   readonly onBytes?: (bytes: number) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -133,7 +133,7 @@ export function writeRoot(
     compression,
     level,
     time: fileSystemTime(root),
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   };
   return runSquashfsTool(tool, path, offset, tar(), options);
 }

@@ -49,7 +49,7 @@ export async function definitionFiles(
       const into =
         wanted.endsWith("/") || (one.target !== undefined && sources.length > 1) || isDirectory(target);
       const path = into && target !== "" ? `${target}/${basename(source)}` : into ? basename(source) : target;
-      await addTree(source, path, [], (entry) => add(entry, place), mtime, place);
+      await addTree(source, path, { above: [], add: (entry) => add(entry, place), mtime, place });
     }
   };
   for (const one of contents.files) await copy(one, "");
@@ -114,14 +114,15 @@ async function namesMatching(
     .sort();
 }
 
-async function addTree(
-  source: string,
-  path: string,
-  above: readonly string[],
-  add: (entry: OwnEntry) => void,
-  mtime: number,
-  place: Place,
-): Promise<void> {
+/** Where files go. */
+interface TreeCopy {
+  readonly above: readonly string[];
+  readonly add: (entry: OwnEntry) => void;
+  readonly mtime: number;
+  readonly place: Place;
+}
+
+async function addTree(source: string, path: string, { above, add, mtime, place }: TreeCopy): Promise<void> {
   let facts: Stats;
   try {
     facts = await stat(fileSystemPath(source));
@@ -158,12 +159,10 @@ async function addTree(
     .map((name) => nameOfBytes(name))
     .sort();
   for (const name of names)
-    await addTree(
-      join(source, name),
-      path === "" ? name : `${path}/${name}`,
-      [...above, real],
+    await addTree(join(source, name), path === "" ? name : `${path}/${name}`, {
+      above: [...above, real],
       add,
       mtime,
       place,
-    );
+    });
 }

@@ -66,7 +66,7 @@ export async function mergeLayers(
       read: (path: string) => string | undefined,
     ) => readonly OwnEntry[] | Promise<readonly OwnEntry[]>;
     readonly remember?: (path: string) => boolean;
-    readonly signal?: AbortSignal;
+    readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<MergedImage> {
   const { signal } = options;
@@ -222,6 +222,6 @@ function located(error: unknown, place: Place): unknown {
   return new SpacktainersError(error.code, error.message, {
     place,
     cause: error,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint,
   });
 }

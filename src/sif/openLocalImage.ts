@@ -71,7 +71,7 @@ export async function openLocalImage(path: string, platforms: readonly Platform[
         tar: async function* () {
           yield* squashfsTar(await squashfsReader(path), path);
         },
-        contentDigest: () => contentDigest(path, state, supposed, {}, bytes),
+        contentDigest: () => contentDigest(path, state, { architecture: supposed, execution: {}, bytes }),
       });
     }
     const sif = await openSif(path);
@@ -126,7 +126,8 @@ async function sifImage(sif: SifFile, state: FileState, platforms: readonly Plat
     tar: async function* () {
       yield* squashfsTar(await squashfsReader(path), await copy.path());
     },
-    contentDigest: () => contentDigest(path, state, architecture, execution, () => sif.read(partition)),
+    contentDigest: () =>
+      contentDigest(path, state, { architecture, execution, bytes: () => sif.read(partition) }),
     async close() {
       await copy.remove();
       await sif.close();
@@ -176,13 +177,18 @@ async function partitionCopy(
   };
 }
 
+/** What a digest is made of. */
+interface LocalContent {
+  readonly architecture: string;
+  readonly execution: JsonObject;
+  readonly bytes: () => AsyncIterable<Uint8Array>;
+}
+
 /** Digest of the file system's bytes and of the data beside them; remembered as long as the file stays as it is. */
 async function contentDigest(
   path: string,
   { key, isSettled }: FileState,
-  architecture: string,
-  execution: JsonObject,
-  bytes: () => AsyncIterable<Uint8Array>,
+  { architecture, execution, bytes }: LocalContent,
 ): Promise<Digest> {
   const said = JSON.stringify([architecture, execution]);
   const note = join(cacheHome(), "archives", "contents", hexOfDigest(digestOf(`${key}\n${said}`)));

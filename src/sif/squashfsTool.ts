@@ -26,7 +26,7 @@ export interface SquashfsOptions {
   readonly level: number;
   /** Time of the file system and of its root directory, in seconds since 1970; nothing in it may be newer. */
   readonly time: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Levels when nothing is asked for: zstd 3 is as small as gzip's and several times faster; gzip 6 is within 1 % of 9. */

@@ -123,7 +123,7 @@ async function signedText(
     throw new SpacktainersError(error.code, `object ${signature.id}: ${error.message}`, {
       place,
       cause: error,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     });
   }
 }

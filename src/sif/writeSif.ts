@@ -37,7 +37,7 @@ export interface SifOptions extends OutputOptions {
   /** Signs the file (SIF only). */
   readonly signer?: Signer;
   readonly emit?: EmitEvent;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told of the size in bytes when it is known. */
   readonly onTotal?: (bytes: number) => void;
 }

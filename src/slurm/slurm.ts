@@ -109,7 +109,7 @@ export interface FollowContext {
   readonly told: (state: JobState) => void;
   /** More of the job's output. */
   readonly output: (bytes: Uint8Array) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   readonly pace?: FollowPace;
 }
 

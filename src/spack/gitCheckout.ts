@@ -59,11 +59,11 @@ export async function openCheckout(
   const run = (args: readonly string[]): Promise<ToolResult> =>
     runTool([git, ...gitSettings, ...args], {
       env: gitEnvironment(),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal: options.signal,
     });
   if (source.ref === undefined && source.commit === undefined) return folderAsItIs(source, what, run);
   const named = source.commit ?? source.ref ?? "";
-  const commit = wholeCommit.test(named) ? named : await commitOf(source, named, what, run, options);
+  const commit = wholeCommit.test(named) ? named : await commitOf(source, named, { what, run, options });
   const folder = join(options.directory, commit);
   if (!(await isThere(folder)))
     await runTask(
@@ -74,7 +74,7 @@ export async function openCheckout(
         subject: folder,
         signal: options.signal,
       },
-      () => fetchCommit(source, commit, folder, run, options),
+      () => fetchCommit(source, commit, { folder, run, options }),
     );
   return { folder, url: redactUrl(source.url), commit, modified: false };
 }
@@ -131,13 +131,18 @@ async function folderAsItIs(source: GitSource, what: string, run: Git): Promise<
   };
 }
 
+/** How git is asked. */
+interface GitQuestion {
+  readonly what: string;
+  readonly run: Git;
+  readonly options: CheckoutOptions;
+}
+
 /** The commit that a branch or tag stands for. */
 async function commitOf(
   source: GitSource,
   ref: string,
-  what: string,
-  run: Git,
-  options: CheckoutOptions,
+  { what, run, options }: GitQuestion,
 ): Promise<string> {
   const memory = join(
     options.directory,
@@ -187,12 +192,17 @@ async function commitOf(
   return commit;
 }
 
+/** Where a commit goes. */
+interface GitFetch {
+  readonly folder: string;
+  readonly run: Git;
+  readonly options: CheckoutOptions;
+}
+
 async function fetchCommit(
   source: GitSource,
   commit: string,
-  folder: string,
-  run: Git,
-  options: CheckoutOptions,
+  { folder, run, options }: GitFetch,
 ): Promise<void> {
   await mkdir(options.directory, { recursive: true });
   await sweepTemporaries(options.directory);

@@ -57,7 +57,7 @@ export async function readInstallTree(path: string): Promise<InstallTree> {
   for (const [key, record] of Object.entries(installs)) {
     const hash = parseDagHash(key);
     if (hash === undefined || !isJsonObject(record)) continue;
-    const spec = readNode(record.spec, specfileVersion, place, hash);
+    const spec = readNode(record.spec, { specfileVersion, place, hashIfMissing: hash });
     specs.set(hash, spec);
     if (record.installed === true && spec.external === undefined && typeof record.path === "string")
       prefixes.set(hash, record.path);

@@ -5,6 +5,14 @@ import type { BuildNode } from "./buildGraph.ts";
 import { type MachinePackages, spackMachineName } from "./machinePackages.ts";
 import type { Spack } from "./spack.ts";
 
+/** The machine, and the lock that has to fit. */
+export interface LockMachine {
+  readonly graph: SpecGraph;
+  readonly machine: MachinePackages;
+  readonly spack: Pick<Spack, "python" | "container">;
+  readonly file: string;
+}
+
 /**
  * Checks that what a lock takes of the machine is what is there: a lock made on a laptop is not for a builder image with another
  * compiler, and its hashes would tell a lie.
@@ -16,10 +24,7 @@ import type { Spack } from "./spack.ts";
  */
 export function expectMachineOfLock(
   nodes: readonly BuildNode[],
-  graph: SpecGraph,
-  machine: MachinePackages,
-  spack: Pick<Spack, "python" | "container">,
-  file: string,
+  { graph, machine, spack, file }: LockMachine,
 ): void {
   const used = new Set<DagHash>(nodes.flatMap(({ spec }) => spec.dependencies.map(({ hash }) => hash)));
   const differences = [...used].flatMap((hash) => {

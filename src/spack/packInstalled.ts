@@ -15,6 +15,14 @@ import type { Spack } from "./spack.ts";
 /** Lines of Spack's output in an error. */
 const shownLines = 5;
 
+/** Which packages, and where they go. */
+export interface InstalledPacking {
+  readonly tree: InstallTree;
+  readonly hashes: readonly DagHash[];
+  readonly cache: string;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Packs packages of an install tree. The tree is not changed; Spack sees nothing of its owner's configuration.
  *
@@ -24,10 +32,7 @@ const shownLines = 5;
  */
 export async function packInstalled(
   spack: Spack,
-  tree: InstallTree,
-  hashes: readonly DagHash[],
-  cache: string,
-  signal: AbortSignal,
+  { tree, hashes, cache, signal }: InstalledPacking,
 ): Promise<string | undefined> {
   if (tree.generation !== spack.dialect)
     throw new SpacktainersError(

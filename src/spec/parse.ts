@@ -117,8 +117,8 @@ class Parser {
     const column = (place.column ?? 1) + offset;
     return new SpacktainersError("SPEC_SYNTAX", message, {
       place: { ...place, column },
-      ...(hint === undefined ? {} : { hint }),
-      ...(cause === undefined ? {} : { cause }),
+      hint,
+      cause,
     });
   }
 
@@ -367,15 +367,14 @@ class Parser {
           });
           break;
         case "propagatedBool":
+        case "bool": {
+          const propagate = token.kind === "propagatedBool";
+          const name = text.slice(propagate ? 2 : 1).trim();
           this.guard(token, () =>
-            applyBoolean(node, text.slice(2).trim(), text.startsWith("++"), true, dialect),
+            applyBoolean(node, { name, value: text.startsWith("+"), propagate, dialect }),
           );
           break;
-        case "bool":
-          this.guard(token, () =>
-            applyBoolean(node, text.slice(1).trim(), text.startsWith("+"), false, dialect),
-          );
-          break;
+        }
         case "propagatedPair":
         case "pair":
           this.guard(token, () => applyPair(node, text, token.kind === "propagatedPair", dialect));

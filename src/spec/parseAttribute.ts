@@ -34,17 +34,19 @@ function wrong(message: string): SpacktainersError {
   return new SpacktainersError("SPEC_SYNTAX", message);
 }
 
+/** A boolean variant, as written. */
+export interface BooleanAttribute {
+  readonly name: string;
+  readonly value: boolean;
+  readonly propagate: boolean;
+  readonly dialect: Dialect;
+}
+
 /**
  * Applies `+name` or `~name`.
  * @throws SpacktainersError SPEC_SYNTAX
  */
-export function applyBoolean(
-  node: SpecNode,
-  name: string,
-  value: boolean,
-  propagate: boolean,
-  dialect: Dialect,
-): void {
+export function applyBoolean(node: SpecNode, { name, value, propagate, dialect }: BooleanAttribute): void {
   if (propagate) checkPropagation(name, dialect);
   if (name === "platform") setArch(node, { platform: value ? "True" : undefined });
   else if (name === "os" || name === "operating_system") setArch(node, { os: value ? "True" : undefined });
@@ -77,7 +79,7 @@ export function applyPair(node: SpecNode, text: string, propagate: boolean, dial
   else if (name === "target") setArch(node, { target: value });
   else if (name === "namespace") node.namespace = value;
   else if (isFlagKind(name)) addFlags(node, name, value, propagate);
-  else addVariant(node, variantOf(name, value, propagate, exact, dialect));
+  else addVariant(node, variantOf(name, value, { propagate, exact, dialect }));
 }
 
 function checkPropagation(name: string, dialect: Dialect): void {
@@ -91,12 +93,17 @@ function unquoted(text: string): string {
   return inner.replaceAll(`\\${quote}`, quote);
 }
 
+/** How a variant is written. */
+interface VariantForm {
+  readonly propagate: boolean;
+  readonly exact: boolean;
+  readonly dialect: Dialect;
+}
+
 function variantOf(
   name: string,
   value: string,
-  propagate: boolean,
-  exact: boolean,
-  dialect: Dialect,
+  { propagate, exact, dialect }: VariantForm,
 ): VariantConstraint {
   if (/^(?:true|false)$/i.test(value))
     return { name, kind: "bool", values: [/^t/i.test(value)], propagate, exact: true, word: value };

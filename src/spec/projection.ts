@@ -85,7 +85,7 @@ function formatAttributes(
         if (sigil !== "" && sigil !== "/") throw bad(projection, `cannot have ${sigil} before a hash`);
         return sigil + node.hash.slice(0, length === undefined ? undefined : Number(length));
       }
-      const value = attributeOf(node, String(attribute).toLowerCase(), sigil, projection, graph);
+      const value = attributeOf(node, String(attribute).toLowerCase(), { sigil, projection, graph });
       if (value === undefined || value === "") return "";
       return value === noCompiler ? value : sigil + value;
     },
@@ -142,12 +142,17 @@ function pythonText(value: boolean | string | readonly string[]): string {
   return `(${value.map((each) => `'${each}'`).join(", ")}${value.length === 1 ? "," : ""})`;
 }
 
+/** Where an attribute is asked for. */
+interface ProjectionPart {
+  readonly sigil: string;
+  readonly projection: string;
+  readonly graph: SpecGraph | undefined;
+}
+
 function attributeOf(
   spec: ConcreteSpec,
   attribute: string,
-  sigil: string,
-  projection: string,
-  graph: SpecGraph | undefined,
+  { sigil, projection, graph }: ProjectionPart,
 ): string | undefined {
   const [first = "", second, third, ...rest] = attribute.split(".");
   const last = third ?? second ?? first;

@@ -176,6 +176,14 @@ function legacyCompiler(json: Json | undefined, version: number, reading: Readin
   };
 }
 
+/** How a node is read. */
+export interface NodeContext {
+  readonly specfileVersion: number;
+  readonly place: Place;
+  readonly hashIfMissing?: DagHash | undefined;
+  readonly code?: ErrorCode | undefined;
+}
+
 /**
  * One node. Cheap: used on single nodes of large indexes.
  * @param json the node dictionary
@@ -187,10 +195,7 @@ function legacyCompiler(json: Json | undefined, version: number, reading: Readin
  */
 export function readNode(
   json: unknown,
-  specfileVersion: number,
-  place: Place,
-  hashIfMissing?: DagHash,
-  code: ErrorCode = "CACHE_INVALID",
+  { specfileVersion, place, hashIfMissing, code = "CACHE_INVALID" }: NodeContext,
 ): ConcreteSpec {
   checkVersion(specfileVersion, place);
   if (!isJsonObject(json)) throw new SpacktainersError(code, "a spec must be a mapping", { place });
@@ -302,7 +307,7 @@ export function readSpecFile(
   checkVersion(specfileVersion, place);
   const graph = new Map<DagHash, ConcreteSpec>();
   for (const node of list(spec.nodes, "nodes", maximumNodes, reading)) {
-    const read = readNode(node, specfileVersion, place);
+    const read = readNode(node, { specfileVersion, place });
     if (graph.has(read.hash))
       throw invalid(reading, `the spec ${read.name}/${read.hash.slice(0, 7)} occurs twice`);
     graph.set(read.hash, read);

@@ -79,7 +79,11 @@ export function openS3Store(source: StoreSource, options: StoreOptions): Store {
           if (first === undefined) return missing;
           const limits = { maxBytes, verified: false };
           const chunks: Uint8Array[] = [];
-          for await (const chunk of continuedBytes(locate(path), first, opener(path), policy, limits))
+          for await (const chunk of continuedBytes(locate(path), first, {
+            open: opener(path),
+            policy,
+            limits,
+          }))
             chunks.push(chunk);
           return { status: "found" as const, bytes: Buffer.concat(chunks), version: first.validator };
         });

@@ -43,7 +43,11 @@ export async function storedSignatures(
   source: ArtifactSource,
   image: Digest,
 ): Promise<readonly StoredSignature[]> {
-  const layers = await layersOf(source, image, "sig", signatureArtifactType, simpleSigningMediaType);
+  const layers = await layersOf(source, image, {
+    ending: "sig",
+    artifactType: signatureArtifactType,
+    mediaType: simpleSigningMediaType,
+  });
   const found: StoredSignature[] = [];
   for (const layer of layers) found.push({ layer, bytes: await source.blob(layer, largestPayload) });
   return found;
@@ -55,7 +59,11 @@ export async function storedAttestations(
   image: Digest,
 ): Promise<readonly StoredAttestation[]> {
   const found: StoredAttestation[] = [];
-  for (const descriptor of await layersOf(source, image, "att", attestationArtifactType, dsseMediaType)) {
+  for (const descriptor of await layersOf(source, image, {
+    ending: "att",
+    artifactType: attestationArtifactType,
+    mediaType: dsseMediaType,
+  })) {
     const envelope = readEnvelope(parseJson(await source.blob(descriptor, largestEnvelope)));
     if (envelope !== undefined) found.push({ envelope, from: "layer", descriptor });
   }
@@ -87,12 +95,17 @@ export async function referringManifests(
   return found;
 }
 
+/** Which artifacts are read. */
+interface AttachedKind {
+  readonly ending: "sig" | "att";
+  readonly artifactType: string;
+  readonly mediaType: string;
+}
+
 async function layersOf(
   source: ArtifactSource,
   image: Digest,
-  ending: "sig" | "att",
-  artifactType: string,
-  mediaType: string,
+  { ending, artifactType, mediaType }: AttachedKind,
 ): Promise<readonly Descriptor[]> {
   const tagged = await cosignManifest(source, image, ending);
   const referring = await referringManifests(source, image, artifactType);

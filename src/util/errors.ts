@@ -93,8 +93,8 @@ export interface Place {
 
 /** Optional parts of a {@link SpacktainersError}. */
 export interface ErrorDetails {
-  readonly place?: Place;
-  readonly hint?: string;
+  readonly place?: Place | undefined;
+  readonly hint?: string | undefined;
   /** Lines to write somewhere, which the hint speaks of. */
   readonly example?: readonly string[];
   readonly cause?: unknown;

@@ -20,7 +20,7 @@ export interface ToolOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Fed to its standard input, which is empty otherwise. */
   readonly input?: AsyncIterable<Uint8Array>;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Milliseconds after which it is stopped. */
   readonly timeout?: number;
 }
@@ -39,7 +39,7 @@ export async function runTool(
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       env: options.env ?? hostEnvironment(),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal: options.signal,
       ...(options.timeout === undefined ? {} : { timeout: options.timeout, killSignal: "SIGKILL" as const }),
     });
     let stdout = "";

@@ -64,17 +64,18 @@ export interface LdSoConfFiles {
  */
 export function parseLdSoConf(files: LdSoConfFiles, path = ldSoConfPath): readonly string[] {
   const directories = new Set<string>();
-  readConf(path, files, directories, new Set(), 0);
+  readConf(path, files, { directories, seen: new Set(), depth: 0 });
   return [...directories];
 }
 
-function readConf(
-  path: string,
-  files: LdSoConfFiles,
-  directories: Set<string>,
-  seen: Set<string>,
-  depth: number,
-): void {
+/** What was found so far. */
+interface ConfWalk {
+  readonly directories: Set<string>;
+  readonly seen: Set<string>;
+  readonly depth: number;
+}
+
+function readConf(path: string, files: LdSoConfFiles, { directories, seen, depth }: ConfWalk): void {
   if (depth > maxDepth || seen.size >= maxFiles || seen.has(path)) return;
   seen.add(path);
   for (const line of files.read(path)?.split("\n") ?? []) {
@@ -93,7 +94,7 @@ function readConf(
       const glob = whole.slice(slash + 1);
       for (const name of [...files.list(folder)].sort())
         if (!name.startsWith(".") && matchesGlob(name, glob))
-          readConf(`${folder}/${name}`, files, directories, seen, depth + 1);
+          readConf(`${folder}/${name}`, files, { directories, seen, depth: depth + 1 });
     }
   }
 }

@@ -48,8 +48,8 @@ export function mergeView(
     entries.set(full, { path: full, ...entry });
   };
   for (const path of merged.directories.keys()) put(path, { type: "directory", mode: 0o755, size: 0 });
-  placeFiles(shown, merged, projections, options, tree, notices, put);
-  if (options.metadata) placeMetadata(shown, projections, options, tree, put);
+  placeFiles(shown, merged, { projections, options, tree, notices, put });
+  if (options.metadata) placeMetadata(shown, { projections, options, tree, put });
   addFrame(entries, realPath, options);
   return {
     entries: [...entries.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)),
@@ -63,15 +63,20 @@ export function mergeView(
 
 type Put = (path: string, entry: Omit<ViewEntry, "path">) => void;
 
+/** What a view is put together from. */
+interface ViewPlacing {
+  readonly projections: ReadonlyMap<ViewPackage, string>;
+  readonly options: ViewOptions;
+  readonly tree: FileTree;
+  readonly notices: string[];
+  readonly put: Put;
+}
+
 /** Links or rewrites the merged files, package by package, with what Python's recipes do after their own turn. */
 function placeFiles(
   shown: readonly ViewPackage[],
   merged: MergedTree,
-  projections: ReadonlyMap<ViewPackage, string>,
-  options: ViewOptions,
-  tree: FileTree,
-  notices: string[],
-  put: Put,
+  { projections, options, tree, notices, put }: ViewPlacing,
 ): void {
   const byPackage = new Map<ViewPackage, Map<string, MergedFile>>();
   for (const [path, file] of merged.files) {
@@ -87,7 +92,7 @@ function placeFiles(
     if (files === undefined) continue;
     const projection = projections.get(one) ?? "";
     const scriptPath = projection === "" ? scriptRoot : `${scriptRoot}/${projection}`;
-    const placements = placePythonFiles(one, files, tree, prefixes, scriptPath, notices);
+    const placements = placePythonFiles(one, files, { tree, prefixes, scriptPath, notices });
     for (const [path, file] of files) {
       put(path, placedEntry(file, placements.get(path), options, tree));
       written.add(path);
@@ -124,13 +129,18 @@ function fileEntry(text: string, mode: number, shebang?: string): Omit<ViewEntry
   return shebang === undefined ? entry : { ...entry, shebang };
 }
 
+/** What metadata are put into. */
+interface MetadataPlacing {
+  readonly projections: ReadonlyMap<ViewPackage, string>;
+  readonly options: ViewOptions;
+  readonly tree: FileTree;
+  readonly put: Put;
+}
+
 /** Adds every package's `.spack` folder as `.spack/<name>` of its projection. */
 function placeMetadata(
   shown: readonly ViewPackage[],
-  projections: ReadonlyMap<ViewPackage, string>,
-  options: ViewOptions,
-  tree: FileTree,
-  put: Put,
+  { projections, options, tree, put }: MetadataPlacing,
 ): void {
   const merger = new PrefixMerger(tree);
   for (const one of shown) {

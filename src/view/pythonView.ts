@@ -56,6 +56,14 @@ function rewritten(text: string, from: string, to: string): { text: string; sheb
   return shebang === undefined ? { text: result } : { text: result, shebang };
 }
 
+/** The view that files are placed in. */
+export interface PythonPlacing {
+  readonly tree: FileTree;
+  readonly prefixes: ReadonlyMap<string, string>;
+  readonly scriptPath: string;
+  readonly notices: string[];
+}
+
 /**
  * Decides for the files that one package shows in the view.
  * @param files the package's files by path in the view
@@ -67,17 +75,14 @@ function rewritten(text: string, from: string, to: string): { text: string; sheb
 export function placePythonFiles(
   viewPackage: ViewPackage,
   files: ReadonlyMap<string, MergedFile>,
-  tree: FileTree,
-  prefixes: ReadonlyMap<string, string>,
-  scriptPath: string,
-  notices: string[],
+  { tree, prefixes, scriptPath, notices }: PythonPlacing,
 ): ReadonlyMap<string, ViewPlacement> {
   const placements = new Map<string, ViewPlacement>();
   const { spec, prefix } = viewPackage;
   if (spec.name === "python-venv") {
     for (const [path, file] of files) {
       if (!baseName(path).toLowerCase().startsWith("activate")) continue;
-      placements.set(path, rewriteFile(file, tree, prefix, scriptPath, notices));
+      placements.set(path, rewriteFile(file, tree, { from: prefix, to: scriptPath, notices }));
     }
     return placements;
   }
@@ -98,7 +103,7 @@ export function placePythonFiles(
     const identity = tree.identity(file.source);
     const content = identity === undefined ? undefined : tree.at(identity);
     if (identity === undefined || content?.shebang === undefined || (content.mode & 0o111) === 0) continue;
-    const placement = rewriteFile(file, tree, interpreterPrefix, scriptPath, notices);
+    const placement = rewriteFile(file, tree, { from: interpreterPrefix, to: scriptPath, notices });
     placements.set(path, placement);
     if (placement.kind === "rewrite") copies.set(identity, path);
   }
@@ -110,13 +115,14 @@ export function placePythonFiles(
   return placements;
 }
 
-function rewriteFile(
-  file: MergedFile,
-  tree: FileTree,
-  from: string,
-  to: string,
-  notices: string[],
-): ViewPlacement {
+/** Which prefix is replaced by which. */
+interface Rewriting {
+  readonly from: string;
+  readonly to: string;
+  readonly notices: string[];
+}
+
+function rewriteFile(file: MergedFile, tree: FileTree, { from, to, notices }: Rewriting): ViewPlacement {
   const identity = tree.identity(file.source);
   const content = identity === undefined ? undefined : tree.at(identity);
   if (content?.text === undefined) {

@@ -62,7 +62,7 @@ const layouts = [
 ] as const;
 
 const asked = (pkg: TestPackage, specfileVersion: 4 | 5): PackageId =>
-  readNode(nodeOf(pkg, specfileVersion), specfileVersion, {});
+  readNode(nodeOf(pkg, specfileVersion), { specfileVersion, place: {} });
 
 function serve(files: ReadonlyMap<string, Buffer>, on = server): void {
   for (const [path, bytes] of files) on.files.set(`/cache/${path}`, bytes);

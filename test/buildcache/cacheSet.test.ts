@@ -90,7 +90,7 @@ describe("a cache that is asked by hash only", () => {
       { cacheDir: join(work, "home-built"), emit: (event) => events.push(event) },
     );
     expect((await caches.index()).names()).toEqual(["zlib"]);
-    const spec = readNode(nodeOf(built, 5), 5, {});
+    const spec = readNode(nodeOf(built, 5), { specfileVersion: 5, place: {} });
     expect((await caches.findPackage(spec)).spec.name).toBe("ring");
     expect(events.filter(({ type }) => type === "warning")).toEqual([]);
     const alone = openCacheSet([{ url: join(work, "built"), keys: [], unsigned: true, hashOnly: true }], {

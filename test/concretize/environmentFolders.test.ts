@@ -35,7 +35,11 @@ function cache(layout: 2 | 3) {
   const index = corpusIndex(layout);
   const available = new Set(Object.keys(index).filter((hash) => index[hash]?.in_buildcache));
   const specs = Object.entries(index).map(([hash, { spec }]) =>
-    readNode(spec, layout === 2 ? 4 : 5, { file: "index" }, parseDagHash(hash)),
+    readNode(spec, {
+      specfileVersion: layout === 2 ? 4 : 5,
+      place: { file: "index" },
+      hashIfMissing: parseDagHash(hash),
+    }),
   );
   return sourceOf(specs, (hash) => available.has(hash));
 }

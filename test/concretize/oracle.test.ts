@@ -24,7 +24,11 @@ describe.skipIf(!existsSync(corpus))("what real Spack chose (skipped without ../
     const specs = Object.entries<{ spec: unknown; in_buildcache: boolean }>(database.installs).map(
       ([hash, record]) => {
         if (record.in_buildcache) available.add(hash);
-        return readNode(record.spec, 4, { file: "index.json" }, parseDagHash(hash));
+        return readNode(record.spec, {
+          specfileVersion: 4,
+          place: { file: "index.json" },
+          hashIfMissing: parseDagHash(hash),
+        });
       },
     );
     return sourceOf(specs, (hash) => available.has(hash));

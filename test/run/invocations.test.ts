@@ -40,7 +40,11 @@ describe("the command for an engine", () => {
       files.push(text);
       return "/env-file";
     };
-    const { argv, env } = await engineInvocation("docker", "/bin/docker", "image", container, keep);
+    const { argv, env } = await engineInvocation("docker", "/bin/docker", {
+      image: "image",
+      container,
+      writeEnvFile: keep,
+    });
     expect(argv.slice(0, 2)).toEqual(["/bin/docker", "run"]);
     expect(argv.slice(argv.indexOf("image"))).toEqual(["image", "a b", "--flag"]);
     for (const option of [
@@ -63,14 +67,18 @@ describe("the command for an engine", () => {
 
   it("refuses what no file of variables can hold", async () => {
     const odd = { ...container, extraEnv: new Map([["PATH", "a\nb"]]) };
-    const refusal = engineInvocation("podman", "podman", "image", odd, async () => "");
+    const refusal = engineInvocation("podman", "podman", {
+      image: "image",
+      container: odd,
+      writeEnvFile: async () => "",
+    });
     await expect(refusal).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
   });
 });
 
 describe("the command for Apptainer", () => {
   it("passes variables under its own names, the home directory excepted", () => {
-    const { argv, env } = apptainerInvocation("singularity", "singularity", "/root", container);
+    const { argv, env } = apptainerInvocation("singularity", "singularity", { root: "/root", container });
     expect(argv.slice(argv.indexOf("/root"))).toEqual(["/root", "prog", "a b", "--flag"]);
     expect(argv).toContain("--mount=type=bind,source=/s,destination=/t,ro");
     expect(argv).not.toContain("--writable-tmpfs");
@@ -108,7 +116,11 @@ describe("ranks of a launcher", () => {
   const keep = async () => "/env-file";
 
   it("have the launcher's socket as number 3, and process numbers of the machine", async () => {
-    const { argv, env, descriptor } = await engineInvocation("podman", "podman", "image", rank, keep);
+    const { argv, env, descriptor } = await engineInvocation("podman", "podman", {
+      image: "image",
+      container: rank,
+      writeEnvFile: keep,
+    });
     expect(argv).toContain("--preserve-fds=1");
     expect(argv).toContain("--pid=host");
     expect(argv).not.toContain("--init");
@@ -116,17 +128,23 @@ describe("ranks of a launcher", () => {
     expect(argv).toContain("--env=PMI_FD");
     expect(env.PMI_FD).toBe("3");
     expect(descriptor).toEqual({ own: 12, number: 3 });
-    const apptainer = apptainerInvocation("apptainer", "apptainer", "/root", rank);
+    const apptainer = apptainerInvocation("apptainer", "apptainer", { root: "/root", container: rank });
     expect(apptainer.env.APPTAINERENV_PMI_FD).toBe("3");
     expect(apptainer.descriptor).toEqual({ own: 12, number: 3 });
   });
 
   it("cannot be Docker's where they have a socket", async () => {
-    await expect(engineInvocation("docker", "docker", "image", rank, keep)).rejects.toMatchObject({
+    await expect(
+      engineInvocation("docker", "docker", { image: "image", container: rank, writeEnvFile: keep }),
+    ).rejects.toMatchObject({
       code: "NOT_SUPPORTED",
     });
     const noSocket = { ...rank, launch: { descriptor: undefined, devices: [] } };
-    const { argv, env } = await engineInvocation("docker", "docker", "image", noSocket, keep);
+    const { argv, env } = await engineInvocation("docker", "docker", {
+      image: "image",
+      container: noSocket,
+      writeEnvFile: keep,
+    });
     expect(argv.join(" ")).not.toContain("PMI_FD");
     expect(env.PMI_FD).toBeUndefined();
   });
@@ -138,7 +156,8 @@ describe("graphics processors", () => {
 
   it("are asked for in each runtime's own words", async () => {
     const words = async (engine: "podman" | "docker", gpu: "nvidia" | "rocm") =>
-      (await engineInvocation(engine, engine, "image", with_(gpu), keep)).argv;
+      (await engineInvocation(engine, engine, { image: "image", container: with_(gpu), writeEnvFile: keep }))
+        .argv;
     expect(await words("podman", "nvidia")).toContain("--device=nvidia.com/gpu=all");
     expect(await words("docker", "nvidia")).toContain("--gpus=all");
     for (const [engine, group] of [
@@ -148,8 +167,12 @@ describe("graphics processors", () => {
       expect(await words(engine, "rocm")).toEqual(
         expect.arrayContaining(["--device=/dev/kfd", "--device=/dev/dri", `--group-add=${group}`]),
       );
-    expect(apptainerInvocation("apptainer", "a", "/r", with_("nvidia")).argv).toContain("--nv");
-    expect(apptainerInvocation("apptainer", "a", "/r", with_("rocm")).argv).toContain("--rocm");
+    expect(apptainerInvocation("apptainer", "a", { root: "/r", container: with_("nvidia") }).argv).toContain(
+      "--nv",
+    );
+    expect(apptainerInvocation("apptainer", "a", { root: "/r", container: with_("rocm") }).argv).toContain(
+      "--rocm",
+    );
   });
 });
 
@@ -158,8 +181,12 @@ describe("the machine's MPI in place of the container's", () => {
 
   it("is Sarus' alone", async () => {
     expect(sarusInvocation("sarus", "image", host).argv).toContain("--mpi");
-    expect(() => apptainerInvocation("apptainer", "a", "/r", host)).toThrow(/in the place/);
-    await expect(engineInvocation("podman", "p", "i", host, async () => "")).rejects.toMatchObject({
+    expect(() => apptainerInvocation("apptainer", "a", { root: "/r", container: host })).toThrow(
+      /in the place/,
+    );
+    await expect(
+      engineInvocation("podman", "p", { image: "i", container: host, writeEnvFile: async () => "" }),
+    ).rejects.toMatchObject({
       code: "NOT_SUPPORTED",
     });
   });
@@ -274,13 +301,11 @@ describe("the command for enroot", () => {
 });
 
 it("is podman-hpc's own option that shows GPUs", async () => {
-  const { argv } = await engineInvocation(
-    "podman-hpc",
-    "podman-hpc",
-    "image",
-    { ...container, extraEnv: new Map(), gpu: "nvidia" },
-    async () => "",
-  );
+  const { argv } = await engineInvocation("podman-hpc", "podman-hpc", {
+    image: "image",
+    container: { ...container, extraEnv: new Map(), gpu: "nvidia" },
+    writeEnvFile: async () => "",
+  });
   expect(argv.slice(0, 2)).toEqual(["podman-hpc", "run"]);
   expect(argv).toContain("--gpu");
   expect(argv).toContain("--security-opt=label=disable");

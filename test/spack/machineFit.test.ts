@@ -33,7 +33,7 @@ const check = (gcc: string, glibc: readonly [number, number] | undefined, image?
     container: image === undefined ? undefined : { image },
   } as unknown as Spack;
   const nodes = [{ spec: zlib, after: [], buildOnly: false }];
-  expectMachineOfLock(nodes, graph, { packages, compilers: [] }, spack, "/d/spack.lock");
+  expectMachineOfLock(nodes, { graph, machine: { packages, compilers: [] }, spack, file: "/d/spack.lock" });
 };
 
 describe("expectMachineOfLock", () => {

@@ -54,7 +54,7 @@ export function graphOf(nodes: readonly NodeInput[], version = 5): Map<DagHash, 
   const hashes = new Map(nodes.map((node) => [node.name, node.hash ?? hashOf(node.name)]));
   return new Map(
     nodes.map((node) => {
-      const spec = readNode(nodeJson(node, hashes, version), version, {});
+      const spec = readNode(nodeJson(node, hashes, version), { specfileVersion: version, place: {} });
       return [spec.hash, spec];
     }),
   );

@@ -26,7 +26,10 @@ const failure = (code: string, message: RegExp) =>
 
 describe("readNode", () => {
   it("reads a node of version 5", () => {
-    const node = readNode(app({ package_hash: "abc====", provided_virtuals: undefined }), 5, place);
+    const node = readNode(app({ package_hash: "abc====", provided_virtuals: undefined }), {
+      specfileVersion: 5,
+      place,
+    });
     expect(node).toMatchObject({
       name: "app",
       version: "1.0",
@@ -57,11 +60,11 @@ describe("readNode", () => {
 
   it("reads versions 3 and 4", () => {
     const old = { ...app({}, 4), dependencies: [{ name: "lib", hash: hashOf("lib"), type: ["build"] }] };
-    expect(readNode(old, 3, place)).toMatchObject({
+    expect(readNode(old, { specfileVersion: 3, place })).toMatchObject({
       compiler: { name: "gcc", version: "12.2.0" },
       dependencies: [{ types: new Set(["build"]), virtuals: [] }],
     });
-    expect(readNode(app({}, 4), 4, place).dependencies[0]?.virtuals).toEqual(["api"]);
+    expect(readNode(app({}, 4), { specfileVersion: 4, place }).dependencies[0]?.virtuals).toEqual(["api"]);
   });
 
   it("takes targets as names and as objects, and patches from the top level", () => {
@@ -70,15 +73,15 @@ describe("readNode", () => {
         ...app({ patches: ["ff", "aa"] }),
         arch: { platform: "linux", platform_os: "x", target: { name: "zen2" } },
       },
-      5,
-      place,
+      { specfileVersion: 5, place },
     );
     expect(node.target).toBe("zen2");
     expect(node.variants.get("patches")).toEqual(["aa", "ff"]);
   });
 
   it("knows external packages", () => {
-    const external = (value: unknown) => readNode(app({ external: value }), 5, place).external;
+    const external = (value: unknown) =>
+      readNode(app({ external: value }), { specfileVersion: 5, place }).external;
     expect(external({ path: "/usr", module: null, extra_attributes: {} })).toEqual({
       path: "/usr",
       modules: [],
@@ -91,8 +94,12 @@ describe("readNode", () => {
 
   it("uses the key where the node has no hash", () => {
     const { hash: _, ...without } = app();
-    expect(readNode(without, 5, place, hashOf("key")).hash).toBe(hashOf("key"));
-    expect(() => readNode(without, 5, place)).toThrowError(failure("CACHE_INVALID", /no hash/));
+    expect(readNode(without, { specfileVersion: 5, place, hashIfMissing: hashOf("key") }).hash).toBe(
+      hashOf("key"),
+    );
+    expect(() => readNode(without, { specfileVersion: 5, place })).toThrowError(
+      failure("CACHE_INVALID", /no hash/),
+    );
   });
 
   it.each([
@@ -120,24 +127,27 @@ describe("readNode", () => {
     [app({ version: "1".repeat(5000) }), /characters that versions cannot have/],
     [app({ namespace: "x".repeat(20_000) }), /too long/],
   ])("refuses a malformed node %#", (json, message) => {
-    expect(() => readNode(json, 5, place)).toThrowError(failure("CACHE_INVALID", message));
+    expect(() => readNode(json, { specfileVersion: 5, place })).toThrowError(
+      failure("CACHE_INVALID", message),
+    );
   });
 
   it("names the lock when it reads one", () => {
-    expect(() => readNode({}, 5, place, undefined, "LOCK_INVALID")).toThrowError(
+    expect(() => readNode({}, { specfileVersion: 5, place, code: "LOCK_INVALID" })).toThrowError(
       failure("LOCK_INVALID", /name/),
     );
   });
 
   it.each([1, 2, 7, 99])("refuses version %i", (version) => {
-    expect(() => readNode(app(), version, place)).toThrowError(failure("NOT_SUPPORTED", /cannot be read/));
+    expect(() => readNode(app(), { specfileVersion: version, place })).toThrowError(
+      failure("NOT_SUPPORTED", /cannot be read/),
+    );
   });
 
   it("keeps keys like __proto__ to themselves", () => {
     const node = readNode(
       JSON.parse(JSON.stringify(app()).replace('"mpi":true', '"__proto__":"x","mpi":true')),
-      5,
-      place,
+      { specfileVersion: 5, place },
     );
     expect(node.variants.get("__proto__")).toBe("x");
     expect(({} as Record<string, unknown>).x).toBeUndefined();

@@ -62,7 +62,14 @@ export function readInstalled(name: string): Installed {
   };
   const graph = new Map<DagHash, ConcreteSpec>();
   for (const [hash, node] of Object.entries(lock.concrete_specs))
-    graph.set(hash as DagHash, readNode(node, lock._meta["specfile-version"], {}, hash as DagHash));
+    graph.set(
+      hash as DagHash,
+      readNode(node, {
+        specfileVersion: lock._meta["specfile-version"],
+        place: {},
+        hashIfMissing: hash as DagHash,
+      }),
+    );
   const roots = lock.roots.map((root) => root.hash);
   const software = lines(join(base, "software.jsonl.gz"));
   const packages: ViewPackage[] = [];

@@ -94,7 +94,7 @@ export function buildTable(place: Place = {}): TableBuilder {
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([virtual, names]) => [virtual, [...names].sort().map(numberOf)] as const);
       const header: TableHeader = { ...tableFacts, names: [...numbers.keys()], providers: pairs };
-      return serialise(header, order, words, facts, flags);
+      return serialise(header, { order, words, facts, flags });
     },
   };
 }
@@ -115,13 +115,15 @@ function sortedWithoutDuplicates(words: Uint32Array, count: number): Uint32Array
   });
 }
 
-function serialise(
-  header: TableHeader,
-  order: Uint32Array,
-  words: Uint32Array,
-  facts: Uint32Array,
-  flags: Uint8Array,
-): Uint8Array {
+/** The columns of a table. */
+interface TableColumns {
+  readonly order: Uint32Array;
+  readonly words: Uint32Array;
+  readonly facts: Uint32Array;
+  readonly flags: Uint8Array;
+}
+
+function serialise(header: TableHeader, { order, words, facts, flags }: TableColumns): Uint8Array {
   const json = JSON.stringify(header);
   const headerBytes = Buffer.byteLength(json);
   const padded = Math.ceil(headerBytes / 8) * 8;

@@ -139,7 +139,7 @@ function indexOf({ table, version, descriptor, folder, place }: OpenedIndex): Ca
           hint,
         });
       }
-      const node = readNode(json, version, place, dagHash);
+      const node = readNode(json, { specfileVersion: version, place, hashIfMissing: dagHash });
       if (node.hash !== dagHash)
         throw new SpacktainersError("CACHE_INVALID", `the cache's index lists ${node.hash} as ${dagHash}`, {
           place,

@@ -24,7 +24,7 @@ Examples:
     )
     .action(
       verbAction<ContainerOptions>(program, outcome, async (context, options, [image = "", ...words]) =>
-        runInContainer(context, image, words, options, undefined, "none"),
+        runInContainer(context, image, { command: words, options, tty: undefined, entrypoint: "none" }),
       ),
     );
 }

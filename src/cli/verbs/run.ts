@@ -50,7 +50,7 @@ Examples:
     )
     .action(
       verbAction<ContainerOptions>(program, outcome, async (context, options, [image = "", ...words]) =>
-        runInContainer(context, image, words, options, undefined),
+        runInContainer(context, image, { command: words, options, tty: undefined }),
       ),
     );
 }
@@ -99,14 +99,19 @@ export function addContainerOptions(command: Command): Command {
     .option("--print", "print the command line instead of running it");
 }
 
+/** What is run. */
+export interface CommandInContainer {
+  readonly command: readonly string[];
+  readonly options: ContainerOptions;
+  readonly tty: boolean | undefined;
+  readonly entrypoint?: "image" | "none" | "shell" | undefined;
+}
+
 /** Runs a command line in an image; `tty` as given when it is not left to the options. */
 export async function runInContainer(
   context: VerbContext,
   image: string,
-  command: readonly string[],
-  options: ContainerOptions,
-  tty: boolean | undefined,
-  entrypoint: "image" | "none" | "shell" = "image",
+  { command, options, tty, entrypoint = "image" }: CommandInContainer,
 ): Promise<number> {
   const { runContainer } = await import("../../commands/run/runContainer.ts");
   const terminal = options.tty ?? tty;

@@ -15,7 +15,12 @@ export function shellVerb(program: Command, outcome: VerbOutcome): Command {
     .addHelpText("after", "\nExamples:\n  $ spacktainers shell hello-mpi")
     .action(
       verbAction<ContainerOptions>(program, outcome, async (context, options, [image = ""]) =>
-        runInContainer(context, image, [], options, process.stdin.isTTY === true ? true : undefined, "shell"),
+        runInContainer(context, image, {
+          command: [],
+          options,
+          tty: process.stdin.isTTY === true ? true : undefined,
+          entrypoint: "shell",
+        }),
       ),
     );
 }

@@ -56,7 +56,7 @@ function parseAll(text: string, dialect: Dialect): ReturnType<typeof parseSpecs>
     const where = / at character \d+$/.test(message) ? "" : `column ${place.column ?? 1} of \`${text}\`: `;
     throw new SpacktainersError(code, `${where}${message}`, {
       place: { ...place, spec: text },
-      ...(hint === undefined ? {} : { hint }),
+      hint,
       cause,
     });
   }

@@ -53,7 +53,7 @@ export async function buildContainer(
     resources.building === undefined
       ? { container, compiled: undefined }
       : await provide(container, configuration, resources);
-  return withOtherCopies(() => assemble(provided, started, configuration, request, resources));
+  return withOtherCopies(() => assemble(provided, { started, configuration, request, resources }));
 }
 
 /** Builds what no cache has, by code that most builds do without. */
@@ -67,20 +67,25 @@ async function provide(
   return buildMissing(container, configuration, resources, publisher(configuration, resources));
 }
 
+/** What an image is assembled with. */
+interface Assembling {
+  readonly started: number;
+  readonly configuration: Configuration;
+  readonly request: BuildRequest;
+  readonly resources: Resources;
+}
+
 /** The image of packages that are all in caches. */
 async function assemble(
   provided: Provided,
-  started: number,
-  configuration: Configuration,
-  request: BuildRequest,
-  resources: Resources,
+  { started, configuration, request, resources }: Assembling,
 ): Promise<BuildResult> {
   const { container } = provided;
   const compiled =
     provided.compiled === undefined
       ? {}
       : { compiled: { packages: provided.compiled.built, seconds: provided.compiled.seconds } };
-  const plan = await planContainer(container, configuration, request, resources);
+  const plan = await planContainer(container, configuration, { request, tools: resources });
   const decided = await decideImage(plan, resources, undefined);
   const { names } = decided;
   const outputs: readonly Output[] =

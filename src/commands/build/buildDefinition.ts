@@ -65,7 +65,7 @@ export async function buildDefinition(
   const summary =
     definition.obstacles.length > 0
       ? await buildByApptainer(definition.obstacles, written)
-      : await withNativeSource(definition, container, configuration, resources, (source) =>
+      : await withNativeSource(definition, { container, configuration, resources }, (source) =>
           writeOutputs(source, written, request),
         );
   return {

@@ -79,6 +79,13 @@ export async function readDefinition(container: Container): Promise<ReadDefiniti
   return { text: definition.text, stage, contents, names, obstacles: obstaclesIn(stage, contents) };
 }
 
+/** What opening a source takes. */
+export interface SourceContext {
+  readonly container: Container;
+  readonly configuration: Configuration;
+  readonly resources: DefinitionResources;
+}
+
 /**
  * Opens the image that a definition starts from, and closes it when it was used.
  *
@@ -86,9 +93,7 @@ export async function readDefinition(container: Container): Promise<ReadDefiniti
  */
 export async function withNativeSource<T>(
   definition: ReadDefinition,
-  container: Container,
-  configuration: Configuration,
-  resources: DefinitionResources,
+  { container, configuration, resources }: SourceContext,
   use: (source: DefinitionSource) => Promise<T>,
 ): Promise<T> {
   const { stage, text, contents } = definition;

@@ -95,7 +95,7 @@ export async function copyPackages(request: CopyRequest): Promise<CopyReport> {
       ? closureToCopy(chosen.values(), indexes, there, request.withBuild)
       : { specs: dependenciesFirst(chosen), missing: [], missingBuild: [] };
     if (closure.missing.length > 0) throw oneError(closure.missing.map(notThere(request.from)));
-    const packages = await transfer(closure, indexes, there, set, target, request);
+    const packages = await transfer(closure, target, { indexes, there, set, request });
     if (packages.some(({ outcome }) => outcome === "copied")) await target.publishKey();
     await set.prune();
     return {
@@ -111,13 +111,18 @@ export async function copyPackages(request: CopyRequest): Promise<CopyReport> {
   }
 }
 
+/** Where packages come from, and how they are sent. */
+interface Transfer {
+  readonly indexes: readonly CacheIndex[];
+  readonly there: readonly CacheIndex[];
+  readonly set: CacheSet;
+  readonly request: CopyRequest;
+}
+
 async function transfer(
   { specs }: CopyClosure,
-  indexes: readonly CacheIndex[],
-  there: readonly CacheIndex[],
-  set: CacheSet,
   target: CacheTarget,
-  request: CopyRequest,
+  { indexes, there, set, request }: Transfer,
 ): Promise<readonly CopiedPackage[]> {
   const { emit, signal, replace, dryRun } = request;
   const lookup = (hash: DagHash) => {

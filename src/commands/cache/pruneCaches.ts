@@ -116,7 +116,7 @@ export async function pruneCaches(
     const needs = [...found, ...specNeeds(request.keepSpecs, indexes.flat())];
     emit({ type: "stage", stage: "list-packages" });
     const all = await Promise.all(
-      writers.map((writer, at) => openWork(writer, indexes[at] ?? [], needs, request, clock)),
+      writers.map((writer, at) => openWork(writer, { indexes: indexes[at] ?? [], needs, request, clock })),
     );
     const blocked = needs.length === 0 && !request.allowEmpty ? [...problems, nothingNamed()] : [...problems];
     announce({
@@ -168,12 +168,17 @@ interface CacheWork {
   carryOut(signal: AbortSignal): Promise<PruneOutcome>;
 }
 
+/** What pruning works with. */
+interface PruningWork {
+  readonly indexes: readonly CacheIndex[];
+  readonly needs: readonly NamedNeed[];
+  readonly request: PruneRequest;
+  readonly clock: Clock;
+}
+
 async function openWork(
   writer: CacheWriter,
-  indexes: readonly CacheIndex[],
-  needs: readonly NamedNeed[],
-  request: PruneRequest,
-  clock: Clock,
+  { indexes, needs, request, clock }: PruningWork,
 ): Promise<CacheWork> {
   const grace = request.grace * 3_600_000;
   const described = new Map<

@@ -102,7 +102,7 @@ export async function pushInstalled(request: PushInstalledRequest): Promise<Push
     let due = closure.specs;
     for (let round = 0; due.length > 0 && round < rounds; round++) {
       const listed = round === 0 ? isListed : () => false;
-      for (const one of await pushAll(due, tree, listed, target, configuration, request))
+      for (const one of await pushAll(due, { tree, isListed: listed, target, configuration, request }))
         pushed.set(one.hash, one);
       // What was there already may have been removed while the rest was on its way.
       due = request.dryRun ? [] : await vanished(due, pushed, tree, target);
@@ -195,13 +195,18 @@ async function hashAt(prefix: string): Promise<DagHash> {
   );
 }
 
+/** Which packages, and where they go. */
+interface InstalledPush {
+  readonly tree: InstallTree;
+  readonly isListed: (hash: DagHash) => boolean;
+  readonly target: CacheTarget;
+  readonly configuration: Configuration;
+  readonly request: PushInstalledRequest;
+}
+
 async function pushAll(
   specs: readonly ConcreteSpec[],
-  tree: InstallTree,
-  isListed: (hash: DagHash) => boolean,
-  target: CacheTarget,
-  configuration: Configuration,
-  request: PushInstalledRequest,
+  { tree, isListed, target, configuration, request }: InstalledPush,
 ): Promise<readonly CopiedPackage[]> {
   const { emit, signal, dryRun, replace } = request;
   const lookup = (hash: DagHash) => tree.specs.get(hash);
@@ -229,7 +234,7 @@ async function pushAll(
     try {
       for (let from = 0; from < due.length; from += packedAtOnce) {
         const chunk = due.slice(from, from + packedAtOnce);
-        const sent = await packAndSend(spack, chunk, tree, target, request);
+        const sent = await packAndSend(spack, chunk, { tree, target, request });
         results.push(...sent.packages);
         failures.push(...sent.failures);
         unlisted.push(...sent.specFiles);
@@ -245,13 +250,18 @@ async function pushAll(
   return results;
 }
 
+/** Where packages are, and where they go. */
+interface PackedChunk {
+  readonly tree: InstallTree;
+  readonly target: CacheTarget;
+  readonly request: PushInstalledRequest;
+}
+
 /** Lets Spack pack some packages, and sends them. */
 async function packAndSend(
   spack: Spack,
   chunk: readonly ConcreteSpec[],
-  tree: InstallTree,
-  target: CacheTarget,
-  { emit, signal, replace }: PushInstalledRequest,
+  { tree, target, request: { emit, signal, replace } }: PackedChunk,
 ): Promise<{
   readonly packages: readonly CopiedPackage[];
   readonly specFiles: readonly string[];
@@ -266,7 +276,7 @@ async function packAndSend(
     if (spack.dialect === "1.x") await makeEmptyCache(cache);
     else await mkdir(join(cache, "build_cache"), { recursive: true });
     const hashes = chunk.map(({ hash }) => hash);
-    const trouble = await packInstalled(spack, tree, hashes, cache, signal);
+    const trouble = await packInstalled(spack, { tree, hashes, cache, signal });
     const packed = openCacheSet([{ url: cache, keys: [], unsigned: true }], {
       emit,
       signal,

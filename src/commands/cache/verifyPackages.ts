@@ -169,7 +169,7 @@ function named(failure: SpacktainersError, spec: ConcreteSpec, cache: BuildCache
   const { code, message, place, hint, cause } = failure;
   return new SpacktainersError(code, message.startsWith(name) ? message : `${name}: ${message}`, {
     place: place.file === undefined && place.url === undefined ? { url: cache.url } : place,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     cause,
   });
 }

@@ -70,7 +70,7 @@ function placed(error: unknown, fallback: Place): SpacktainersError {
     named && !message.includes(place.file) ? `${place.file}: ${message}` : message,
     {
       place: place.line === undefined ? fallback : place,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
       cause,
     },
   );

@@ -61,7 +61,7 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
       throw new SpacktainersError("CONFIG_INVALID", "nothing may be built here", {
         hint: "to allow it: `spack: { build: true }` in spacktainers.yaml",
       });
-    await withBuilder({ arch: plan.arch }, configuration, building, resources, (builder) =>
+    await withBuilder({ arch: plan.arch }, { configuration, building, tools: resources }, (builder) =>
       withPublisher(publisher(configuration, resources), async (publish) => {
         for (const group of groupsOf(packages)) {
           const container = await selectOne(group.container, repository, {
@@ -91,15 +91,14 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
           const missing = new Set<string>(nodes.map(({ spec }) => spec.hash));
           reused.push(...group.packages.filter(({ hash }) => !missing.has(hash)).map(({ label }) => label));
           if (missing.size === 0) continue;
-          const compiled = await compileChoice(
-            choice,
-            group.hashes,
+          const compiled = await compileChoice(choice, {
+            roots: group.hashes,
             needed,
             building,
-            await builder(),
-            resources,
+            builder: await builder(),
+            tools: resources,
             publish,
-          );
+          });
           built.push(...compiled.built);
         }
       }),

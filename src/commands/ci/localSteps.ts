@@ -93,13 +93,11 @@ export async function runLocalJob(local: LocalJob): Promise<LocalJobResult> {
     const name = step.name ?? step.uses ?? `step ${index + 1}`;
     const passed =
       step.run !== undefined
-        ? await runScript(
-            local,
-            name,
-            asText(interpolate(step.run, context())),
-            { ...env, ...added, ...own },
+        ? await runScript(local, name, {
+            script: asText(interpolate(step.run, context())),
+            env: { ...env, ...added, ...own },
             workspace,
-          )
+          })
         : await useAction(local, step, interpolated(step.with ?? {}, context()), workspace);
     Object.assign(added, parseVariables(await readFile(files.env, "utf8")));
     if (step.id !== undefined)
@@ -142,12 +140,17 @@ function interpolated(
   );
 }
 
+/** What a step runs. */
+interface StepScript {
+  readonly script: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly workspace: string;
+}
+
 async function runScript(
   local: LocalJob,
   name: string,
-  script: string,
-  env: NodeJS.ProcessEnv,
-  workspace: string,
+  { script, env, workspace }: StepScript,
 ): Promise<boolean> {
   // Who runs the pipeline here has the program already.
   if (name === "Install") {

@@ -83,7 +83,12 @@ export async function planPipeline(request: PipelinePlanRequest): Promise<Omit<C
   const locks: string[] = [];
   const sound = chosen.flatMap(({ definition }) => (definition.kind === "spack" ? [definition] : []));
   const tops = new Map<Definition, readonly string[]>();
-  const packages = await wantedPackages(sound, repository.configuration, request, locks, tops);
+  const packages = await wantedPackages(sound, {
+    configuration: repository.configuration,
+    request,
+    locks,
+    tops,
+  });
   const plan = {
     arch,
     since: changes?.commit ?? null,
@@ -166,13 +171,18 @@ function changedBases(
   });
 }
 
+/** What choosing the packages takes. */
+interface WantedContext {
+  readonly configuration: Configuration;
+  readonly request: PipelinePlanRequest;
+  readonly locks: string[];
+  readonly tops: Map<Definition, readonly string[]>;
+}
+
 /** The packages that no cache has, of all containers, each once, after those that it needs. */
 async function wantedPackages(
   containers: readonly Container[],
-  configuration: Configuration,
-  request: PipelinePlanRequest,
-  locks: string[],
-  tops: Map<Definition, readonly string[]>,
+  { configuration, request, locks, tops }: WantedContext,
 ): Promise<readonly WantedPackage[]> {
   const allowed = request.building.allowed ?? configuration.spack.build;
   if (!allowed || containers.length === 0) return [];
@@ -181,46 +191,55 @@ async function wantedPackages(
     const { building } = resources;
     if (building === undefined) return [];
     const wanted = new Map<string, WantedPackage>();
-    await withBuilder({ arch: request.arch }, configuration, building, resources, async (builder) => {
-      for (const [index, container] of containers.entries()) {
-        stopIfAborted(request.signal);
-        const name = `${container.arch}/${container.name}`;
-        const place = { container: name, position: index + 1, total: containers.length };
-        try {
-          await events.during(
-            place,
-            async () => {
-              let choice = await lockedChoice(container, configuration, building);
-              if (choice === undefined) {
-                choice = await solvedChoice(container, configuration, building, resources, builder);
-                if (choice === undefined) return;
-                const path = lockPaths(container).spack;
-                await writeFileAtomically(path, choice.lockText);
-                locks.push(path);
-              }
-              const missing = await missingOf(choice, container, building.trust, resources);
-              for (const one of missing) if (!wanted.has(one.hash)) wanted.set(one.hash, one);
-              const below = new Set(missing.flatMap(({ after }) => after));
-              tops.set(
-                container,
-                missing.flatMap(({ hash }) => (below.has(hash) ? [] : [hash])),
-              );
-            },
-            () => false,
-          );
-        } catch (thrown) {
+    await withBuilder(
+      { arch: request.arch },
+      { configuration, building, tools: resources },
+      async (builder) => {
+        for (const [index, container] of containers.entries()) {
           stopIfAborted(request.signal);
-          for (const { code, message, place: at, hint } of errorsOf(thrown))
-            request.emit({
-              type: "warning",
-              code,
-              message: `${name} cannot be planned: ${message}`,
-              place: at,
-              ...(hint === undefined ? {} : { hint }),
-            });
+          const name = `${container.arch}/${container.name}`;
+          const place = { container: name, position: index + 1, total: containers.length };
+          try {
+            await events.during(
+              place,
+              async () => {
+                let choice = await lockedChoice(container, configuration, building);
+                if (choice === undefined) {
+                  choice = await solvedChoice(container, {
+                    configuration,
+                    building,
+                    tools: resources,
+                    builder,
+                  });
+                  if (choice === undefined) return;
+                  const path = lockPaths(container).spack;
+                  await writeFileAtomically(path, choice.lockText);
+                  locks.push(path);
+                }
+                const missing = await missingOf(choice, container, building.trust, resources);
+                for (const one of missing) if (!wanted.has(one.hash)) wanted.set(one.hash, one);
+                const below = new Set(missing.flatMap(({ after }) => after));
+                tops.set(
+                  container,
+                  missing.flatMap(({ hash }) => (below.has(hash) ? [] : [hash])),
+                );
+              },
+              () => false,
+            );
+          } catch (thrown) {
+            stopIfAborted(request.signal);
+            for (const { code, message, place: at, hint } of errorsOf(thrown))
+              request.emit({
+                type: "warning",
+                code,
+                message: `${name} cannot be planned: ${message}`,
+                place: at,
+                ...(hint === undefined ? {} : { hint }),
+              });
+          }
         }
-      }
-    });
+      },
+    );
     return [...wanted.values()];
   });
 }

@@ -165,7 +165,7 @@ async function runJobs(
     const fromParent = (job.needs ?? []).flatMap((need) => (typeof need === "string" ? [] : [need.job]));
     const taken = [...fromParent, ...needs.map((need) => own + need)];
     const values = withVariables(withVariables(variables, ruling.variables), job.variables);
-    const { passed, summary } = await runJob(name, job, pipeline, values, taken, own, run);
+    const { passed, summary } = await runJob(name, job, { pipeline, variables: values, taken, own, run });
     finish(name, passed ? "passed" : "failed", summary);
   }
   return [...states.values()].every((state) => state !== "failed");
@@ -198,14 +198,19 @@ function neededOf(name: string, job: GitlabJob, { jobs, stages }: GitlabFile): r
   );
 }
 
+/** What the job runs with. */
+interface GitlabJobContext {
+  readonly pipeline: GitlabFile;
+  readonly variables: RuleVariables;
+  readonly taken: readonly string[];
+  readonly own: string;
+  readonly run: GitlabRun;
+}
+
 async function runJob(
   name: string,
   job: GitlabJob,
-  pipeline: GitlabFile,
-  variables: RuleVariables,
-  taken: readonly string[],
-  own: string,
-  run: GitlabRun,
+  { pipeline, variables, taken, own, run }: GitlabJobContext,
 ): Promise<{ readonly passed: boolean; readonly summary: string }> {
   const { request, work, artefacts } = run;
   request.onLine(name);

@@ -83,9 +83,13 @@ export async function childPipeline(
     configuration.ci,
     env.ENVIRONMENT || configuration.ci.pullRequests,
   ).name;
-  return gitlabChild(await pipelineOf(repository), configuration, plan, toolVersion(), {
-    pipeline,
-    environment,
+  return gitlabChild(await pipelineOf(repository), configuration, {
+    plan,
+    version: toolVersion(),
+    parent: {
+      pipeline,
+      environment,
+    },
   });
 }
 

@@ -89,18 +89,28 @@ export async function examineImages(request: ExamineRequest): Promise<Examined> 
   );
   const allow = configuration.linkage.allowUnresolved;
   const options = { ...request, allow };
-  const examinations = examinationsOf(resultsOf(outcomes), sites, images.length === 0, host, options);
+  const examinations = examinationsOf(resultsOf(outcomes), {
+    sites,
+    siteToo: images.length === 0,
+    host,
+    request: options,
+  });
   const errors = outcomeErrors(outcomes);
   if (examinations.length === 0 && errors.length > 0) throw oneError(errors);
   return { examinations, errors };
 }
 
+/** What images are compared with. */
+interface ExaminationContext {
+  readonly sites: readonly Site[];
+  readonly siteToo: boolean;
+  readonly host: HostProfile;
+  readonly request: ExamineRequest & { readonly allow: readonly string[] };
+}
+
 function examinationsOf(
   all: readonly Subject[],
-  sites: readonly Site[],
-  siteToo: boolean,
-  host: HostProfile,
-  request: ExamineRequest & { readonly allow: readonly string[] },
+  { sites, siteToo, host, request }: ExaminationContext,
 ): readonly Examination[] {
   if (sites.length === 0)
     return all.map(({ name, facts, found }) => ({

@@ -114,8 +114,15 @@ export function explainPackage(spec: ConcreteSpec, facts: ExplanationInput): Pac
       failure === undefined || fresh === undefined
         ? undefined
         : nearestCached(spec, listing.graph, fresh.context),
-    chosenNow: otherThan(spec, listing.graph, fresh?.resolution?.graph, fresh?.resolution?.roots),
-    inImage: otherThan(spec, listing.graph, facts.built?.graph, facts.built?.roots, true),
+    chosenNow: otherThan(spec, listing.graph, {
+      other: fresh?.resolution?.graph,
+      roots: fresh?.resolution?.roots,
+    }),
+    inImage: otherThan(spec, listing.graph, {
+      other: facts.built?.graph,
+      roots: facts.built?.roots,
+      backwards: true,
+    }),
     alternatives:
       role === "build" || fresh === undefined ? [] : alternativesTo(spec.name, fresh, facts.limit),
     undetermined: undeterminedOf(spec, fresh),
@@ -166,13 +173,18 @@ function shortFile({ file }: Place): Pick<Place, "file"> {
   return file === undefined ? {} : { file: file.slice(file.lastIndexOf("/") + 1) };
 }
 
+/** The graph that a package is compared with. */
+interface OtherGraph {
+  readonly other: SpecGraph | undefined;
+  readonly roots: readonly { readonly hash: DagHash }[] | undefined;
+  readonly backwards?: boolean | undefined;
+}
+
 /** The package of the same name that the roots of another graph reach, when it is another one. */
 function otherThan(
   spec: ConcreteSpec,
   graph: SpecGraph,
-  other: SpecGraph | undefined,
-  roots: readonly { readonly hash: DagHash }[] | undefined,
-  backwards = false,
+  { other, roots, backwards = false }: OtherGraph,
 ): OtherConfiguration | undefined {
   if (other === undefined || roots === undefined) return undefined;
   const reached = new Set(roots.map(({ hash }) => hash));

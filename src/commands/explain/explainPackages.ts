@@ -197,7 +197,7 @@ function matchPackages(
   const nobody = listing.origin === "image" ? "the image has no" : "neither the container nor a cache has";
   throw new SpacktainersError("NOT_FOUND", `${nobody} \`${text}\``, {
     place,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 

@@ -62,7 +62,7 @@ export async function openContainer(
   emit: EmitEvent,
 ): Promise<ContainerState> {
   const loaded = await openEnvironment(container, configuration, { caches, emit });
-  const fresh = await chooseNow(container, configuration, loaded, caches, emit);
+  const fresh = await chooseNow(container, { configuration, loaded, caches, emit });
   const { dialect, file } = loaded.environment;
   const common = { dialect, place: { file }, fresh };
   if (loaded.lock !== undefined) {
@@ -110,12 +110,17 @@ export async function openImagePackages(image: Image, label: string): Promise<Co
   };
 }
 
+/** What packages are chosen by. */
+interface ChoosingContext {
+  readonly configuration: Configuration;
+  readonly loaded: LoadedEnvironment;
+  readonly caches: CacheSet;
+  readonly emit: EmitEvent;
+}
+
 async function chooseNow(
   container: Container,
-  configuration: Configuration,
-  { environment, lock }: LoadedEnvironment,
-  caches: CacheSet,
-  emit: EmitEvent,
+  { configuration, loaded: { environment, lock }, caches, emit }: ChoosingContext,
 ): Promise<FreshChoice | undefined> {
   emit({ type: "stage", stage: "choose-packages" });
   try {

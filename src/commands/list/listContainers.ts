@@ -15,7 +15,7 @@ import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import type { TaggedImage } from "./remoteLookup.ts";
+import type { ImageWithTag } from "./remoteLookup.ts";
 
 /** What `list` says of a container. */
 export interface ListedContainer {
@@ -37,7 +37,7 @@ export interface ListedContainer {
   /** The image in the output folder. */
   readonly image: ListedImage | undefined;
   /** What the registries have by the tags of the configuration; undefined: not asked. */
-  readonly published: readonly TaggedImage[] | undefined;
+  readonly published: readonly ImageWithTag[] | undefined;
   /** Number of errors in the definition. What is wrong with one keeps no other from being listed. */
   readonly problems: number;
 }
@@ -88,15 +88,20 @@ export async function listContainers(request: ListRequest): Promise<readonly Lis
   );
   return request.ask === undefined
     ? listed
-    : addAsked(listed, definitions, repository, request.directory, request.ask);
+    : addAsked(listed, { definitions, repository, directory: request.directory, ask: request.ask });
+}
+
+/** What is asked, and of which containers. */
+interface AskedAddition {
+  readonly definitions: readonly Definition[];
+  readonly repository: Repository;
+  readonly directory: string;
+  readonly ask: NonNullable<ListRequest["ask"]>;
 }
 
 async function addAsked(
   listed: readonly ListedContainer[],
-  definitions: readonly Definition[],
-  { configuration }: Repository,
-  directory: string,
-  ask: NonNullable<ListRequest["ask"]>,
+  { definitions, repository: { configuration }, directory, ask }: AskedAddition,
 ): Promise<readonly ListedContainer[]> {
   const { openRemoteLookup } = await import("./remoteLookup.ts");
   const facts = openRemoteLookup(configuration, directory, ask);

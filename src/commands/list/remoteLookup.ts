@@ -20,7 +20,7 @@ import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { once } from "../../util/once.ts";
 
 /** An image that a registry has by one of a container's tags. */
-export interface TaggedImage {
+export interface ImageWithTag {
   /** `HOST/PATH:TAG`. */
   readonly reference: string;
   /** Of the manifest for the container's architecture. */
@@ -34,7 +34,7 @@ export interface RemoteLookup {
   /** The version of the first spec, as the caches have it now; undefined when they do not have all packages. */
   version(container: Container): Promise<string | undefined>;
   /** What the configured registries have. */
-  published(container: Container, version: string | undefined): Promise<readonly TaggedImage[]>;
+  published(container: Container, version: string | undefined): Promise<readonly ImageWithTag[]>;
   close(): Promise<void>;
 }
 
@@ -87,7 +87,7 @@ export function openRemoteLookup(
     },
     async published(container, version) {
       const found = await mapConcurrently(configuration.registries, questionsAtOnce, async (_, at) =>
-        imagesAt(at, container, version, configuration, registries).catch((thrown: unknown) => {
+        imagesAt(at, { container, version, configuration, registries }).catch((thrown: unknown) => {
           warn(thrown);
           return [];
         }),
@@ -118,13 +118,18 @@ async function versionNow(
   return first === undefined ? undefined : graph.get(first.hash)?.version;
 }
 
+/** Which images are asked for, and where. */
+interface ImagesQuestion {
+  readonly container: Container;
+  readonly version: string | undefined;
+  readonly configuration: Configuration;
+  readonly registries: Registries;
+}
+
 async function imagesAt(
   at: number,
-  container: Container,
-  version: string | undefined,
-  { registries: configured, placeOf }: Configuration,
-  registries: Registries,
-): Promise<readonly TaggedImage[]> {
+  { container, version, configuration: { registries: configured, placeOf }, registries }: ImagesQuestion,
+): Promise<readonly ImageWithTag[]> {
   const configuration = configured[at];
   if (configuration === undefined) return [];
   const place = placeOf(["registries", at]);

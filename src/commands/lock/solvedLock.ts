@@ -34,8 +34,14 @@ export async function solvedLock(
   if (building === undefined) return undefined;
   const before = keep && container.lock !== undefined ? await readFile(container.lock, "utf8") : undefined;
   const unlocked = { ...container, lock: undefined };
-  return withBuilder(container, configuration, building, resources, async (builder) => {
-    const chosen = await solvedChoice(unlocked, configuration, building, resources, builder, before);
+  return withBuilder(container, { configuration, building, tools: resources }, async (builder) => {
+    const chosen = await solvedChoice(unlocked, {
+      configuration,
+      building,
+      tools: resources,
+      builder,
+      keep: before,
+    });
     if (chosen === undefined) return undefined;
     const { lock, lockText } = chosen;
     const { environment } = chosen.loaded;

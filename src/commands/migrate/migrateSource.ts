@@ -111,7 +111,7 @@ export async function migrateSource(request: MigrateRequest): Promise<MigrateRes
     ...definitions,
   ];
   const { created, kept } = await createFiles(root, files, signal);
-  const containers = await judge(root, source, definitions, request, findings);
+  const containers = await judge(root, source, { definitions, request, findings });
   return { kind: source.kind, root, created, kept, containers, findings };
 }
 
@@ -231,13 +231,18 @@ async function refuseExisting(files: readonly ScaffoldFile[], root: string): Pro
   }
 }
 
+/** What is judged by, and where findings go. */
+interface Judging {
+  readonly definitions: readonly ScaffoldFile[];
+  readonly request: MigrateRequest;
+  readonly findings: MigrationFinding[];
+}
+
 /** Checks what came out, and asks the caches for it. */
 async function judge(
   root: string,
   source: SourceReading,
-  definitions: readonly ScaffoldFile[],
-  request: MigrateRequest,
-  findings: MigrationFinding[],
+  { definitions, request, findings }: Judging,
 ): Promise<readonly MigratedDefinition[]> {
   const own = new Set(definitions.map(({ path }) => join(root, path)));
   const { errors, warnings } = await checkDefinitions({ directory: root, names: [], arch: undefined });

@@ -32,11 +32,11 @@ export async function planBuild(
 ): Promise<BuildPlanReport | undefined> {
   const { building, caches } = resources;
   if (building === undefined || container.kind === "def") return undefined;
-  return withBuilder(container, configuration, building, resources, async (builder) => {
+  return withBuilder(container, { configuration, building, tools: resources }, async (builder) => {
     const chosen =
       (await lockedChoice(container, configuration, building)) ??
       (building.solve
-        ? await solvedChoice(container, configuration, building, resources, builder)
+        ? await solvedChoice(container, { configuration, building, tools: resources, builder })
         : undefined);
     if (chosen === undefined) return undefined;
     const needed = await findNeededPackages(

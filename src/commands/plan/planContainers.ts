@@ -41,7 +41,7 @@ export async function planContainers(
     forEachContainer(definitions, { events, signal, failFast }, async (container) => {
       const toBuild = await planBuild(container, configuration, resources);
       if (toBuild !== undefined) return toBuild;
-      const plan = await planContainer(container, configuration, request, resources).catch(
+      const plan = await planContainer(container, configuration, { request, tools: resources }).catch(
         (error: unknown) => {
           throw resources.building === undefined ? error : withSolveHint(error);
         },

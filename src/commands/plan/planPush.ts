@@ -77,7 +77,7 @@ export async function askRegistries(
   const { container, configuration, resolved } = plan;
   const { emit } = resources;
   const platform = platformOf(container.arch);
-  const pushTargets = pushTargetsOf(container, resolved.version, registries, configuration, resources);
+  const pushTargets = pushTargetsOf(container, resolved.version, { registries, configuration, resources });
   emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(pushTargets, questionsAtOnce, (pushTarget) =>
     tried(() => publishedThere(pushTarget, platform, resources)),

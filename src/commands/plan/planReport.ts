@@ -125,7 +125,7 @@ export async function reportPlan(
   const { base, planned } = await reportBase(plan, there);
   const report = await packageReporter(plan, before, store, tools);
   const layers: LayerReport[] = [];
-  for (const layer of plan.layers) layers.push(await reportLayer(layer, before, report, store, there));
+  for (const layer of plan.layers) layers.push(await reportLayer(layer, { before, report, store, there }));
   const packages = layers.flatMap((layer) => layer.packages);
   const missing = packages.filter(({ whereabouts }) => whereabouts === "to make");
   const inputs = imageInputs(plan, planned);
@@ -266,12 +266,17 @@ function changeOf({ spec, key }: PlannedFragment, before: readonly PackagesInLay
   return other === undefined ? { kind: "added" } : { kind: "version", was: other.version };
 }
 
+/** What a layer is compared with. */
+interface LayerComparison {
+  readonly before: readonly PackagesInLayer[] | undefined;
+  readonly report: (fragment: PlannedFragment) => PackageReport;
+  readonly store: FragmentStore;
+  readonly there: PublishedState | undefined;
+}
+
 async function reportLayer(
   { key, members }: PackageLayer,
-  before: readonly PackagesInLayer[] | undefined,
-  report: (fragment: PlannedFragment) => PackageReport,
-  store: FragmentStore,
-  there: PublishedState | undefined,
+  { before, report, store, there }: LayerComparison,
 ): Promise<LayerReport> {
   const packages = members.map(report);
   const complete = packages.every(({ whereabouts }) => whereabouts === "local");

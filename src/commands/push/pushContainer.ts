@@ -75,6 +75,15 @@ export interface PushedTarget {
   recorded(): Promise<void>;
 }
 
+/** What pushing a container takes. */
+export interface PushContext {
+  readonly neighbours: readonly Container[];
+  readonly registries: readonly RegistryConfiguration[];
+  readonly configuration: Configuration;
+  readonly options: PushOptions;
+  readonly resources: Resources;
+}
+
 /**
  * Pushes one container's image to every registry. A registry that fails does not keep the others from getting it.
  *
@@ -83,30 +92,22 @@ export interface PushedTarget {
  */
 export async function pushContainer(
   container: Container,
-  neighbours: readonly Container[],
-  registries: readonly RegistryConfiguration[],
-  configuration: Configuration,
-  options: PushOptions,
-  resources: Resources,
+  { neighbours, registries, configuration, options, resources }: PushContext,
 ): Promise<PushedContainer> {
   return withOtherCopies(() =>
-    pushOnce(container, neighbours, registries, configuration, options, resources),
+    pushOnce(container, { neighbours, registries, configuration, options, resources }),
   );
 }
 
 async function pushOnce(
   container: Container,
-  neighbours: readonly Container[],
-  registries: readonly RegistryConfiguration[],
-  configuration: Configuration,
-  options: PushOptions,
-  resources: Resources,
+  { neighbours, registries, configuration, options, resources }: PushContext,
 ): Promise<PushedContainer> {
-  const plan = await planContainer(container, configuration, options, resources);
+  const plan = await planContainer(container, configuration, { request: options, tools: resources });
   const { emit } = resources;
   const { version } = plan.resolved;
   const platform = platformOf(container.arch);
-  const pushTargets = pushTargetsOf(container, version, registries, configuration, resources);
+  const pushTargets = pushTargetsOf(container, version, { registries, configuration, resources });
   emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(pushTargets, questionsAtOnce, async (pushTarget) =>
     tried(() => publishedThere(pushTarget, platform, resources)),

@@ -65,11 +65,17 @@ export async function pushContainers(request: PushRequest): Promise<PushOutcome>
         targets.some(({ result }) => result.error !== undefined);
       const push = async (container: Container): Promise<PushedContainer> => {
         if (container.kind === "def")
-          return pushDefinition(container, registries, configuration, request, resources);
+          return pushDefinition(container, { registries, configuration, options: request, resources });
         const publish = resources.building === undefined ? undefined : publisher(configuration, resources);
         const provided = await buildMissing(container, configuration, resources, publish);
         const neighbours = neighboursOf(container, repository);
-        return pushContainer(provided.container, neighbours, registries, configuration, request, resources);
+        return pushContainer(provided.container, {
+          neighbours,
+          registries,
+          configuration,
+          options: request,
+          resources,
+        });
       };
       const outcomes = await forEachContainer(definitions, { events, signal, failFast, failed }, push);
       const [only] = outcomes;

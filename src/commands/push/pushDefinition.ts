@@ -26,6 +26,14 @@ import { inputsOf, publishedThere, pushTargetsOf } from "./pushTargets.ts";
 
 const questionsAtOnce = 8;
 
+/** What pushing the image of a definition takes. */
+export interface DefinitionPush {
+  readonly registries: readonly RegistryConfiguration[];
+  readonly configuration: Configuration;
+  readonly options: Pick<PushOptions, "force">;
+  readonly resources: Resources;
+}
+
 /**
  * Pushes the image of a definition file to every registry that does not have it. Whether it is there is known without
  * making it when it starts from an image in a registry and takes no files from this machine.
@@ -34,15 +42,12 @@ const questionsAtOnce = 8;
  */
 export async function pushDefinition(
   container: Container,
-  registries: readonly RegistryConfiguration[],
-  configuration: Configuration,
-  { force }: Pick<PushOptions, "force">,
-  resources: Resources,
+  { registries, configuration, options: { force }, resources }: DefinitionPush,
 ): Promise<PushedContainer> {
   const definition = await readDefinition(container);
   const { version } = definition.names;
   const platform = platformOf(container.arch);
-  const pushTargets = pushTargetsOf(container, version, registries, configuration, resources);
+  const pushTargets = pushTargetsOf(container, version, { registries, configuration, resources });
   resources.emit({ type: "stage", stage: "ask-registries" });
   const states = await mapConcurrently(pushTargets, questionsAtOnce, (pushTarget) =>
     tried(() => publishedThere(pushTarget, platform, resources)),
@@ -55,7 +60,7 @@ export async function pushDefinition(
   });
   if (asked.every(({ there, error }) => there !== undefined || error !== undefined))
     return { container, version, targets: await pushToAll(asked, undefined, platform, resources) };
-  return withSource(definition, container, configuration, resources, async (source) => {
+  return withSource(definition, { container, configuration, resources }, async (source) => {
     const image = await definitionImage({
       names: definition.names,
       source: source.image,
@@ -76,15 +81,20 @@ export async function pushDefinition(
   });
 }
 
+/** What opening a source takes. */
+interface SourceOpening {
+  readonly container: Container;
+  readonly configuration: Configuration;
+  readonly resources: Resources;
+}
+
 async function withSource<T>(
   definition: ReadDefinition,
-  container: Container,
-  configuration: Configuration,
-  resources: Resources,
+  { container, configuration, resources }: SourceOpening,
   use: (source: DefinitionSource) => Promise<T>,
 ): Promise<T> {
   if (definition.obstacles.length === 0)
-    return withNativeSource(definition, container, configuration, resources, use);
+    return withNativeSource(definition, { container, configuration, resources }, use);
   resources.emit({ type: "stage", stage: "run-apptainer" });
   const made = await apptainerBuild(container.path, container.arch, definition.obstacles, resources);
   try {

@@ -24,6 +24,13 @@ export interface PushTarget {
   readonly repository: ImageRepository;
 }
 
+/** Where containers go, and how registries are asked. */
+export interface TargetContext {
+  readonly registries: readonly RegistryConfiguration[];
+  readonly configuration: Configuration;
+  readonly resources: Pick<Resources, "registries">;
+}
+
 /**
  * Where a container goes.
  *
@@ -32,9 +39,7 @@ export interface PushTarget {
 export function pushTargetsOf(
   container: TargetNames,
   version: string,
-  registries: readonly RegistryConfiguration[],
-  configuration: Configuration,
-  resources: Pick<Resources, "registries">,
+  { registries, configuration, resources }: TargetContext,
 ): readonly PushTarget[] {
   return registries.map((registry): PushTarget => {
     const at = configuration.registries.findIndex(({ url }) => url === registry.url);

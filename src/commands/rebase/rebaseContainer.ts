@@ -42,6 +42,15 @@ export interface Rebased {
   readonly made: MadeImage | undefined;
 }
 
+/** What rebasing a container takes. */
+export interface RebaseContext {
+  readonly neighbours: readonly Container[];
+  readonly registries: readonly RegistryConfiguration[];
+  readonly configuration: Configuration;
+  readonly options: RebaseOptions;
+  readonly resources: Resources;
+}
+
 /**
  * Rebases the published image of a container.
  *
@@ -50,11 +59,7 @@ export interface Rebased {
  */
 export async function rebaseContainer(
   container: Container,
-  neighbours: readonly Container[],
-  registries: readonly RegistryConfiguration[],
-  configuration: Configuration,
-  options: RebaseOptions,
-  resources: Resources,
+  { neighbours, registries, configuration, options, resources }: RebaseContext,
 ): Promise<{ readonly rebased: Rebased; readonly pushed: PushedContainer }> {
   const { emit } = resources;
   const platform = platformOf(container.arch);
@@ -69,7 +74,11 @@ export async function rebaseContainer(
     throw failure ?? notPublished(container, registries);
   }
   const before = await readImageParts(first, registryRecords(first, options.believed, emit));
-  const pushTargets = pushTargetsOf(container, before.names.version, registries, configuration, resources);
+  const pushTargets = pushTargetsOf(container, before.names.version, {
+    registries,
+    configuration,
+    resources,
+  });
   const published = openPublishedLayers(
     [...images, ...(await neighboursThere(pushTargets, neighbours, platform, resources))],
     emit,

@@ -121,7 +121,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
       subjects,
       (subject) => subjectName(subject, directory),
       { events, signal, failFast, failed: (results: readonly RebaseResult[]) => results.some(isUnpublished) },
-      (subject) => rebase(subject, repository, request, options, resources),
+      (subject) => rebase(subject, { repository, request, options, resources }),
     );
     await tidyResources(resources);
     return outcomes;
@@ -138,12 +138,17 @@ type Signing = Awaited<ReturnType<typeof signingOf>>;
 
 const unsigned: Signing = { key: undefined, forms: [] };
 
+/** What rebasing takes. */
+interface SubjectContext {
+  readonly repository: Repository;
+  readonly request: RebaseRequest;
+  readonly options: RebaseOptions & { readonly signing: Signing };
+  readonly resources: Resources;
+}
+
 async function rebase(
   subject: RebaseSubject,
-  repository: Repository,
-  request: RebaseRequest,
-  options: RebaseOptions & { readonly signing: Signing },
-  resources: Resources,
+  { repository, request, options, resources }: SubjectContext,
 ): Promise<readonly RebaseResult[]> {
   switch (subject.kind) {
     case "refused":
@@ -151,9 +156,16 @@ async function rebase(
     case "container":
       return [await container(subject.container, repository, request, options, resources)];
     case "source":
-      return [await onMachine(subject, repository.configuration, request, options, resources)];
+      return [
+        await onMachine(subject, { configuration: repository.configuration, request, options, resources }),
+      ];
     case "reference":
-      return reference(subject.name, repository.configuration, request, options, resources);
+      return reference(subject.name, {
+        configuration: repository.configuration,
+        request,
+        options,
+        resources,
+      });
   }
 }
 
@@ -169,25 +181,20 @@ async function container(
     tags: [...registry.tags, ...request.tags.map((tag) => parseTag(tag))],
   }));
   const neighbours = neighboursOf(subject, { containers });
-  const { rebased, pushed } = await rebaseContainer(
-    subject,
+  const { rebased, pushed } = await rebaseContainer(subject, {
     neighbours,
     registries,
     configuration,
     options,
     resources,
-  );
+  });
   const rows = await moveTags([pushed], containers, resources, options.signing);
   return { ...(await finished(rebased, request, resources)), pushed: rows };
 }
 
-/** An image in a layout or an archive, which is written to where it was unless another place is asked for. */
 async function onMachine(
   { source, container }: Extract<RebaseSubject, { kind: "source" }>,
-  configuration: Configuration,
-  request: RebaseRequest,
-  options: RebaseOptions,
-  resources: Resources,
+  { configuration, request, options, resources }: RebasingContext,
 ): Promise<RebaseResult> {
   const arch = container?.arch ?? asArchitecture(request.arch) ?? hostArchitecture();
   if (source.reference !== undefined && request.outputs.length === 0)
@@ -215,12 +222,17 @@ async function onMachine(
   }
 }
 
+/** What rebasing an image takes. */
+interface RebasingContext {
+  readonly configuration: Configuration;
+  readonly request: RebaseRequest;
+  readonly options: RebaseOptions & { readonly signing: Signing };
+  readonly resources: Resources;
+}
+
 async function reference(
   name: ImageName,
-  configuration: Configuration,
-  request: RebaseRequest,
-  options: RebaseOptions & { readonly signing: Signing },
-  resources: Resources,
+  { configuration, request, options, resources }: RebasingContext,
 ): Promise<readonly RebaseResult[]> {
   const own = name.digest === undefined ? [name.tag ?? parseTag("latest")] : [];
   const tags = request.tags.length === 0 ? own : [...new Set(request.tags.map((tag) => parseTag(tag)))];

@@ -97,7 +97,7 @@ export async function reproduceImage(request: ReproduceRequest): Promise<Reprodu
       const told = await readBuildRecord(image, emit);
       const folder = await mkdtemp(join(tmpdir(), "spacktainers-reproduce-"));
       try {
-        return await remake(image, told, folder, repository, request);
+        return await remake(image, told, { folder, repository, request });
       } finally {
         await removeIfPossible(folder);
       }
@@ -105,12 +105,17 @@ export async function reproduceImage(request: ReproduceRequest): Promise<Reprodu
   );
 }
 
+/** Where it is made again. */
+interface Remaking {
+  readonly folder: string;
+  readonly repository: Repository;
+  readonly request: ReproduceRequest;
+}
+
 async function remake(
   image: OciImage,
   told: BuildRecord,
-  folder: string,
-  repository: Repository,
-  request: ReproduceRequest,
+  { folder, repository, request }: Remaking,
 ): Promise<ReproduceResult> {
   const configuration = remadeConfiguration(told, repository.configuration, request.base, request.directory);
   const container = await containerIn(folder, told, repository);
@@ -121,7 +126,13 @@ async function remake(
   let made: MadeImage;
   try {
     made = await withResources(configuration, request, (resources) =>
-      makeAgain(told, container, configuration, resources, noticed, request.base !== undefined),
+      makeAgain(told, {
+        container,
+        configuration,
+        resources,
+        noticed,
+        isOtherBase: request.base !== undefined,
+      }),
     );
   } catch (thrown) {
     request.signal.throwIfAborted();
@@ -159,13 +170,18 @@ async function containerIn(folder: string, told: BuildRecord, repository: Reposi
   return { name, arch, kind: "spack", path, lock, epilogue, tests: undefined, parked: false };
 }
 
+/** What it is made again with. */
+interface RemadeContext {
+  readonly container: Container;
+  readonly configuration: Configuration;
+  readonly resources: Resources;
+  readonly noticed: Difference[];
+  readonly isOtherBase: boolean;
+}
+
 async function makeAgain(
   told: BuildRecord,
-  container: Container,
-  configuration: Configuration,
-  resources: Resources,
-  noticed: Difference[],
-  isOtherBase: boolean,
+  { container, configuration, resources, noticed, isOtherBase }: RemadeContext,
 ): Promise<MadeImage> {
   const revision = told.annotations["org.opencontainers.image.revision"];
   const remade: RemadeImage = {
@@ -176,10 +192,8 @@ async function makeAgain(
     source: { url: undefined, revision, lastChange: revision, ref: undefined, path: undefined },
   };
   const plan = (strip: boolean, keepMetadata: boolean) =>
-    planContainer(
-      container,
-      configuration,
-      {
+    planContainer(container, configuration, {
+      request: {
         frozen: false,
         strip,
         keepMetadata,
@@ -188,9 +202,9 @@ async function makeAgain(
         buildArguments: new Map(),
         epilogueNetwork: undefined,
       },
-      resources,
+      tools: resources,
       remade,
-    );
+    });
   // What was stripped and kept is in the keys of the fragments only.
   let planned = await plan(true, false);
   const isSame = (): boolean => {

@@ -179,7 +179,7 @@ async function factsToBe(
       buildArguments: new Map<string, string>(),
       epilogueNetwork: undefined,
     };
-    const plan = await planContainer(container, configuration, options, resources);
+    const plan = await planContainer(container, configuration, { request: options, tools: resources });
     return describePlanned(plan, await plan.base.build(), request.emit);
   });
 }

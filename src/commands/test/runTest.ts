@@ -11,6 +11,14 @@ export interface TestRunContext {
   readonly signal: AbortSignal;
 }
 
+/** What a test runs in. */
+export interface TestRun {
+  readonly image: string;
+  readonly runtime: RuntimeName;
+  readonly mpiexec: string | undefined;
+  readonly context: TestRunContext;
+}
+
 /**
  * Runs a test.
  *
@@ -20,10 +28,7 @@ export interface TestRunContext {
  */
 export async function runTest(
   test: PlannedTest,
-  image: string,
-  runtime: RuntimeName,
-  mpiexec: string | undefined,
-  { directory, self, signal }: TestRunContext,
+  { image, runtime, mpiexec, context: { directory, self, signal } }: TestRun,
 ): Promise<readonly string[]> {
   if (test.ranks > 0 && mpiexec === undefined)
     return ["there is no mpiexec in the image to start ranks with"];

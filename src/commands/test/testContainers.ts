@@ -92,7 +92,7 @@ export async function testContainers(
     names,
     (name) => name,
     { events, signal, failFast, failed: someFailed },
-    (name) => testContainer(name, repository, here, { ...request, emit: events.emit }, told),
+    (name) => testContainer(name, { repository, here, request: { ...request, emit: events.emit }, told }),
   );
   const first = outcomes.find(
     (one) => one.state === "failed" || (one.state === "done" && someFailed(one.result)),
@@ -108,12 +108,17 @@ function someFailed(results: readonly TestResult[]): boolean {
   return results.some(({ passed }) => !passed);
 }
 
+/** What tests of a container run with. */
+interface TestingContext {
+  readonly repository: Repository;
+  readonly here: readonly RuntimeName[];
+  readonly request: TestRequest;
+  readonly told: (result: TestResult) => void;
+}
+
 async function testContainer(
   name: string,
-  repository: Repository,
-  here: readonly RuntimeName[],
-  request: TestRequest,
-  told: (result: TestResult) => void,
+  { repository, here, request, told }: TestingContext,
 ): Promise<readonly TestResult[]> {
   const subject = await findImage(name, repository, request);
   const { facts, where } = await readSubject(subject, repository, request);
@@ -131,7 +136,11 @@ async function testContainer(
     }
     for (const runtime of runtimes) {
       stopIfAborted(request.signal);
-      add(test, runtime, await runTest(test, where, runtime, facts.mpiexec, request));
+      add(
+        test,
+        runtime,
+        await runTest(test, { image: where, runtime, mpiexec: facts.mpiexec, context: request }),
+      );
     }
   }
   return results;

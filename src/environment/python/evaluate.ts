@@ -1,6 +1,6 @@
 /** The value of a Python expression. */
 import { builtinFunction } from "./builtins.ts";
-import type { Expression } from "./expressions.ts";
+import type { ConditionExpression } from "./expressions.ts";
 import { binaryValue } from "./operators.ts";
 import { PythonProblem } from "./problem.ts";
 import { parsePython } from "./syntax.ts";
@@ -55,7 +55,7 @@ class Evaluation {
     this.unknown = unknown;
   }
 
-  valueOf(expression: Expression, names: Names): PythonValue {
+  valueOf(expression: ConditionExpression, names: Names): PythonValue {
     if (++this.steps > mostSteps)
       throw new PythonProblem("unsupported", "the condition takes too many steps", expression.at);
     switch (expression.kind) {
@@ -138,7 +138,7 @@ class Evaluation {
   }
 
   /** As in Python, what no longer matters is not evaluated. */
-  private joined(kind: "and" | "or", parts: readonly Expression[], names: Names): PythonValue {
+  private joined(kind: "and" | "or", parts: readonly ConditionExpression[], names: Names): PythonValue {
     let value: PythonValue = null;
     for (const part of parts) {
       value = this.valueOf(part, names);
@@ -148,7 +148,7 @@ class Evaluation {
   }
 
   private comparison(
-    { left, rest, at }: Extract<Expression, { kind: "comparison" }>,
+    { left, rest, at }: Extract<ConditionExpression, { kind: "comparison" }>,
     names: Names,
   ): PythonValue {
     let before = this.valueOf(left, names);
@@ -160,7 +160,7 @@ class Evaluation {
     return true;
   }
 
-  private call(expression: Extract<Expression, { kind: "call" }>, names: Names): PythonValue {
+  private call(expression: Extract<ConditionExpression, { kind: "call" }>, names: Names): PythonValue {
     const callee = this.valueOf(expression.callee, names);
     if (typeof callee !== "object" || callee === null || callee.kind !== "function")
       throw new PythonProblem(
@@ -176,7 +176,7 @@ class Evaluation {
   }
 
   private comprehension(
-    { of, item, loops, at }: Extract<Expression, { kind: "comprehension" }>,
+    { of, item, loops, at }: Extract<ConditionExpression, { kind: "comprehension" }>,
     names: Names,
   ): PythonValue {
     const items: PythonValue[] = [];

@@ -1,7 +1,7 @@
 /** Reading Python expressions. */
-import type { Expression, Loop } from "./expressions.ts";
+import type { Comprehension, ConditionExpression } from "./expressions.ts";
 import { PythonProblem } from "./problem.ts";
-import { type Token, tokenizePython } from "./tokens.ts";
+import { type ConditionToken, tokenizePython } from "./tokens.ts";
 
 /** Brackets and operators in one another. */
 const deepest = 60;
@@ -26,7 +26,7 @@ const comparisons = ["==", "!=", "<", "<=", ">", ">="];
  *
  * @throws {PythonProblem}
  */
-export function parsePython(text: string): Expression {
+export function parsePython(text: string): ConditionExpression {
   const parser = new ExpressionParser(tokenizePython(text));
   return parser.whole();
 }
@@ -34,19 +34,19 @@ export function parsePython(text: string): Expression {
 class ExpressionParser {
   private at = 0;
   private depth = 0;
-  private readonly tokens: readonly Token[];
+  private readonly tokens: readonly ConditionToken[];
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly ConditionToken[]) {
     this.tokens = tokens;
   }
 
-  whole(): Expression {
+  whole(): ConditionExpression {
     const expression = this.tupleOrOne();
     if (this.next.kind !== "end") throw this.unexpected();
     return expression;
   }
 
-  private get next(): Token {
+  private get next(): ConditionToken {
     return this.tokens[this.at] ?? { kind: "end", text: "the end", offset: 0 };
   }
 
@@ -84,7 +84,7 @@ class ExpressionParser {
     return result;
   }
 
-  private tupleOrOne(): Expression {
+  private tupleOrOne(): ConditionExpression {
     const { offset: at } = this.next;
     const first = this.expression();
     if (!this.sees(",")) return first;
@@ -96,7 +96,7 @@ class ExpressionParser {
     return { kind: "tuple", items, at };
   }
 
-  private expression(): Expression {
+  private expression(): ConditionExpression {
     return this.nested(() => {
       const { offset: at } = this.next;
       const value = this.either();
@@ -108,11 +108,11 @@ class ExpressionParser {
     });
   }
 
-  private either(): Expression {
+  private either(): ConditionExpression {
     return this.joined("or", () => this.joined("and", () => this.negation()));
   }
 
-  private joined(kind: "and" | "or", part: () => Expression): Expression {
+  private joined(kind: "and" | "or", part: () => ConditionExpression): ConditionExpression {
     const { offset: at } = this.next;
     const first = part();
     if (!this.sees(kind)) return first;
@@ -121,15 +121,15 @@ class ExpressionParser {
     return { kind, parts, at };
   }
 
-  private negation(): Expression {
+  private negation(): ConditionExpression {
     const { offset: at } = this.next;
     if (!this.accept("not")) return this.comparison();
     return { kind: "unary", operator: "not", value: this.nested(() => this.negation()), at };
   }
 
-  private comparison(): Expression {
+  private comparison(): ConditionExpression {
     const left = this.binary(0);
-    const rest: (readonly [string, Expression])[] = [];
+    const rest: (readonly [string, ConditionExpression])[] = [];
     const { offset: at } = this.next;
     for (;;) {
       const operator = this.comparisonOperator();
@@ -153,7 +153,7 @@ class ExpressionParser {
     return "not in";
   }
 
-  private binary(level: number): Expression {
+  private binary(level: number): ConditionExpression {
     const operators = levels[level];
     if (operators === undefined) return this.unary();
     let left = this.binary(level + 1);
@@ -165,7 +165,7 @@ class ExpressionParser {
     }
   }
 
-  private unary(): Expression {
+  private unary(): ConditionExpression {
     const { offset: at } = this.next;
     for (const operator of ["-", "+", "~"])
       if (this.accept(operator))
@@ -181,7 +181,7 @@ class ExpressionParser {
     };
   }
 
-  private postfix(): Expression {
+  private postfix(): ConditionExpression {
     let of = this.atom();
     for (;;) {
       const { offset: at } = this.next;
@@ -196,9 +196,9 @@ class ExpressionParser {
     }
   }
 
-  private call(callee: Expression, at: number): Expression {
-    const values: Expression[] = [];
-    const named: (readonly [string, Expression])[] = [];
+  private call(callee: ConditionExpression, at: number): ConditionExpression {
+    const values: ConditionExpression[] = [];
+    const named: (readonly [string, ConditionExpression])[] = [];
     while (!this.accept(")")) {
       if (this.sees("*") || this.sees("**"))
         throw new PythonProblem("unsupported", "`*` arguments are not evaluated here", this.next.offset);
@@ -218,8 +218,8 @@ class ExpressionParser {
     return { kind: "call", callee, values, named, at };
   }
 
-  private subscript(of: Expression, at: number): Expression {
-    const parts: (Expression | undefined)[] = [];
+  private subscript(of: ConditionExpression, at: number): ConditionExpression {
+    const parts: (ConditionExpression | undefined)[] = [];
     let sliced = false;
     for (;;) {
       parts.push(this.sees(":") || this.sees("]") ? undefined : this.tupleOrOne());
@@ -234,7 +234,7 @@ class ExpressionParser {
     return { kind: "subscript", of, index, at };
   }
 
-  private atom(): Expression {
+  private atom(): ConditionExpression {
     const token = this.next;
     const { offset: at } = token;
     if (token.kind === "string") {
@@ -263,7 +263,7 @@ class ExpressionParser {
     throw this.unexpected();
   }
 
-  private parenthesized(at: number): Expression {
+  private parenthesized(at: number): ConditionExpression {
     if (this.accept(")")) return { kind: "tuple", items: [], at };
     const first = this.comprehended("generator", this.expression());
     if (this.accept(")")) return first;
@@ -276,8 +276,8 @@ class ExpressionParser {
     return { kind: "tuple", items, at };
   }
 
-  private items(kind: "list" | "set", end: string, at: number): Expression {
-    const items: Expression[] = [];
+  private items(kind: "list" | "set", end: string, at: number): ConditionExpression {
+    const items: ConditionExpression[] = [];
     while (!this.accept(end)) {
       const first = this.expression();
       const item = this.comprehended(kind, first);
@@ -289,7 +289,7 @@ class ExpressionParser {
     return { kind, items, at };
   }
 
-  private braces(at: number): Expression {
+  private braces(at: number): ConditionExpression {
     if (this.accept("}")) return { kind: "dict", entries: [], at };
     const first = this.expression();
     if (!this.accept(":")) {
@@ -303,7 +303,7 @@ class ExpressionParser {
       const rest = this.items("set", "}", at);
       return rest.kind === "set" ? { ...rest, items: [first, ...rest.items] } : rest;
     }
-    const entries: (readonly [Expression, Expression])[] = [[first, this.expression()]];
+    const entries: (readonly [ConditionExpression, ConditionExpression])[] = [[first, this.expression()]];
     while (this.accept(",")) {
       if (this.sees("}")) break;
       const key = this.expression();
@@ -321,9 +321,9 @@ class ExpressionParser {
   }
 
   /** The item itself, or the comprehension that it begins. */
-  private comprehended(of: "list" | "set" | "generator", item: Expression): Expression {
+  private comprehended(of: "list" | "set" | "generator", item: ConditionExpression): ConditionExpression {
     if (!this.sees("for")) return item;
-    const loops: Loop[] = [];
+    const loops: Comprehension[] = [];
     while (this.accept("for")) {
       const names: string[] = [];
       do {
@@ -334,7 +334,7 @@ class ExpressionParser {
       } while (this.accept(","));
       this.expect("in");
       const values = this.either();
-      const conditions: Expression[] = [];
+      const conditions: ConditionExpression[] = [];
       while (this.accept("if")) conditions.push(this.either());
       loops.push({ names, values, conditions });
     }

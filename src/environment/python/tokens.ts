@@ -2,7 +2,7 @@
 import { PythonProblem } from "./problem.ts";
 
 /** A word, and where it begins. */
-export type Token =
+export type ConditionToken =
   | { readonly kind: "name" | "operator" | "end"; readonly text: string; readonly offset: number }
   | { readonly kind: "string"; readonly text: string; readonly value: string; readonly offset: number }
   | {
@@ -37,8 +37,8 @@ const escapes: Readonly<Record<string, string>> = {
  *
  * @throws {PythonProblem}
  */
-export function tokenizePython(text: string): readonly Token[] {
-  const tokens: Token[] = [];
+export function tokenizePython(text: string): readonly ConditionToken[] {
+  const tokens: ConditionToken[] = [];
   const open: string[] = [];
   let at = 0;
   const match = (pattern: RegExp): RegExpExecArray | null => {
@@ -100,7 +100,7 @@ export function tokenizePython(text: string): readonly Token[] {
   return tokens;
 }
 
-function readString(text: string, start: number, letters: string, quote: string): Token {
+function readString(text: string, start: number, letters: string, quote: string): ConditionToken {
   const kind = letters.toLowerCase();
   if (!/^(?:r|u|b|f|br|rb|fr|rf|)$/.test(kind))
     throw new PythonProblem("python", `\`${letters}\` before a quote means nothing`, start);

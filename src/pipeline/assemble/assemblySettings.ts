@@ -33,7 +33,7 @@ const schema = z
     "the level must be one of the format's",
   );
 
-/** The facts as an annotation: JSON, the same for the same facts. */
+/** The settings as an annotation: JSON, the same for the same settings. */
 export function formatAssemblySettings({
   configuration,
   dialect,

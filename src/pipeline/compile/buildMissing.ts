@@ -55,7 +55,7 @@ export async function buildMissing(
   ): Promise<Provided> => {
     let chosen = await lockedChoice(container, configuration, building);
     if (chosen === undefined) {
-      chosen = await solvedChoice(container, configuration, building, tools, builder);
+      chosen = await solvedChoice(container, { configuration, building, tools, builder });
       if (chosen === undefined) return { container, compiled: undefined };
       await writeFileAtomically(lockPaths(container).spack, chosen.lockText);
     }
@@ -66,15 +66,20 @@ export async function buildMissing(
     const compiled =
       needed.graph.nodes.length === 0
         ? undefined
-        : await compileChoice(chosen, roots, needed, building, await builder(), tools, publish).catch(
-            (thrown: unknown) => {
-              throw unpublished.length === 0 ? thrown : oneError([...errorsOf(thrown), ...unpublished]);
-            },
-          );
+        : await compileChoice(chosen, {
+            roots,
+            needed,
+            building,
+            builder: await builder(),
+            tools,
+            publish,
+          }).catch((thrown: unknown) => {
+            throw unpublished.length === 0 ? thrown : oneError([...errorsOf(thrown), ...unpublished]);
+          });
     if (unpublished.length > 0) throw oneError(unpublished);
     return { container: chosen.container, compiled };
   };
-  return withBuilder(container, configuration, building, tools, (builder) =>
+  return withBuilder(container, { configuration, building, tools }, (builder) =>
     withPublisher(publishing, (publish) => provide(builder, publish)),
   );
 }
@@ -92,12 +97,17 @@ export function rootsOf(lock: Lock): readonly DagHash[] {
   return [...lock.roots, ...lock.includedRoots].map(({ hash }) => hash);
 }
 
+/** What opening a builder takes. */
+export interface BuilderSettings {
+  readonly configuration: Configuration;
+  readonly building: Building;
+  readonly tools: Pick<BuildingTools, "emit" | "signal">;
+}
+
 /** Works with a Spack that is got when it is asked for, and only then. */
 export async function withBuilder<T>(
   { arch }: Pick<Container, "arch">,
-  configuration: Configuration,
-  building: Building,
-  { emit, signal }: Pick<BuildingTools, "emit" | "signal">,
+  { configuration, building, tools: { emit, signal } }: BuilderSettings,
   work: (builder: () => Promise<Builder>) => Promise<T>,
 ): Promise<T> {
   const http = openHttp({ emit, signal });
@@ -129,6 +139,15 @@ export async function lockedChoice(
   return lock === undefined || lockText === undefined ? undefined : { container, loaded, lock, lockText };
 }
 
+/** What solving takes. */
+export interface SolvingContext {
+  readonly configuration: Configuration;
+  readonly building: Pick<Building, "solve" | "fresh">;
+  readonly tools: Omit<BuildingTools, "building">;
+  readonly builder: () => Promise<Builder>;
+  readonly keep?: string | undefined;
+}
+
 /**
  * What Spack chooses; undefined when the caches can answer and it is not asked for. Nothing is written.
  *
@@ -137,11 +156,7 @@ export async function lockedChoice(
  */
 export async function solvedChoice(
   container: Container,
-  configuration: Configuration,
-  building: Pick<Building, "solve" | "fresh">,
-  tools: Omit<BuildingTools, "building">,
-  builder: () => Promise<Builder>,
-  keep?: string,
+  { configuration, building, tools, builder, keep }: SolvingContext,
 ): Promise<Choice | undefined> {
   if (!building.solve && (await cachesAnswer(container, configuration, tools))) return undefined;
   const ready = await builder();
@@ -182,6 +197,16 @@ function isLack(error: unknown): boolean {
   );
 }
 
+/** What is built, and by what. */
+export interface CompilingContext {
+  readonly roots: readonly DagHash[];
+  readonly needed: NeededPackages;
+  readonly building: Building;
+  readonly builder: Builder;
+  readonly tools: BuildingTools;
+  readonly publish: Publish | undefined;
+}
+
 /**
  * Builds what of a choice is needed and in no cache.
  *
@@ -189,15 +214,10 @@ function isLack(error: unknown): boolean {
  */
 export async function compileChoice(
   { loaded, lock, lockText }: Choice,
-  roots: readonly DagHash[],
-  needed: NeededPackages,
-  building: Building,
-  builder: Builder,
-  { caches, emit, signal }: BuildingTools,
-  publish: Publish | undefined,
+  { roots, needed, building, builder, tools: { caches, emit, signal }, publish }: CompilingContext,
 ): Promise<Compiled> {
   const { spack, machine } = builder;
-  expectMachineOfLock(needed.graph.nodes, lock.graph, machine, spack, lock.file);
+  expectMachineOfLock(needed.graph.nodes, { graph: lock.graph, machine, spack, file: lock.file });
   await rememberSpack(lockText, await spackRecord(spack));
   const estimated = await estimateBuilds(needed, builder.atOnce, builder.times, undefined);
   const executor = await openExecutor(spack, {

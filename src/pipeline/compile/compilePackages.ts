@@ -163,7 +163,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
     },
   });
   stopIfAborted(signal);
-  const failures = await reportFailures(result, phases, logs, spack.folders.stage, emit);
+  const failures = await reportFailures(result, { phases, logs, stage: spack.folders.stage, emit });
   if (failures.length + unpublished.length > 0) throw new SpacktainersErrors([...failures, ...unpublished]);
   return {
     built: result.done.map(({ spec }) => briefSpec(spec)),
@@ -228,13 +228,18 @@ function timeTeller(
   };
 }
 
+/** Where failures were, and where logs are. */
+interface FailureContext {
+  readonly phases: ReadonlyMap<DagHash, string>;
+  readonly logs: string;
+  readonly stage: string;
+  readonly emit: EmitEvent;
+}
+
 /** Says of every package that failed why, and what is not built because of it. */
 async function reportFailures(
   { failed, left }: ScheduleResult,
-  phases: ReadonlyMap<DagHash, string>,
-  logs: string,
-  stage: string,
-  emit: EmitEvent,
+  { phases, logs, stage, emit }: FailureContext,
 ): Promise<readonly SpacktainersError[]> {
   const errors: SpacktainersError[] = [];
   for (const { node, end } of failed) {

@@ -166,7 +166,7 @@ export class LayerMaker {
         throw new SpacktainersError(error.code, error.message, {
           place: { file, line, column },
           cause: error,
-          ...(error.hint === undefined ? {} : { hint: error.hint }),
+          hint: error.hint,
         });
       throw error;
     } finally {

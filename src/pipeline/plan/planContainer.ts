@@ -66,6 +66,13 @@ export type PlanningRequest = Pick<
 /** Layers above those of the packages: the view and what goes with it. */
 const layersOnTop = 1;
 
+/** How a container is planned. */
+export interface ContainerPlanning {
+  readonly request: PlanningRequest;
+  readonly tools: PlanningTools;
+  readonly remade?: RemadeImage | undefined;
+}
+
 /**
  * Reads a container's definition and locks, chooses its packages, decides what its base and its layers are. Metadata is asked
  * for, archives are not.
@@ -77,9 +84,7 @@ const layersOnTop = 1;
 export async function planContainer(
   container: Container,
   configured: Configuration,
-  request: PlanningRequest,
-  tools: PlanningTools,
-  remade?: RemadeImage,
+  { request, tools, remade }: ContainerPlanning,
 ): Promise<ContainerPlan> {
   const read = await openContainerForBuild(container, configured, request, tools);
   const opened = remade === undefined ? read : { ...read, locks: remade.locks };

@@ -59,7 +59,7 @@ export function checkConfiguration(configuration: Configuration): readonly Spack
       projectPath(sample, format, new Map([[sample.hash, sample]]));
     } catch (error) {
       const { code, message, hint } = asSpacktainersError(error);
-      problems.push(new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) }));
+      problems.push(new SpacktainersError(code, message, { place, hint }));
     }
   }
   problems.push(...spackProblems(configuration));
@@ -96,7 +96,7 @@ function spackProblems({ spack }: Pick<Configuration, "spack">): readonly Spackt
         : [];
     } catch (error) {
       const { code, message, hint } = asSpacktainersError(error);
-      return [new SpacktainersError(code, message, { place, ...(hint === undefined ? {} : { hint }) })];
+      return [new SpacktainersError(code, message, { place, hint })];
     }
   });
 }

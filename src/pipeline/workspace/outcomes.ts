@@ -125,7 +125,7 @@ function inContainers(error: SpacktainersError, containers: readonly string[]): 
   const { code, message, place, hint } = error;
   return new SpacktainersError(code, message, {
     place: { ...place, containers },
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     cause: error,
   });
 }

@@ -94,7 +94,7 @@ async function buildahImage(
     const source = isPath(image) ? `${isLayout(image) ? "oci" : "oci-archive"}:image` : image;
     const made = await runTool([program, "from", "--pull=missing", `--name=${name}`, source], {
       cwd: folder,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
     if (made.status !== 0) throw new EngineTrouble(lastLine(made.stderr));
     const asked = await runTool([program, "inspect", "--format", "{{.FromImageID}}", name]);
@@ -114,7 +114,7 @@ async function engineImage(
   image: string,
   { temporary, emit, signal }: FindImageOptions,
 ): Promise<FoundBuilderImage> {
-  const context = { program, scratch: temporary, emit, ...(signal === undefined ? {} : { signal }) };
+  const context = { program, scratch: temporary, emit, signal };
   const reference = isPath(image)
     ? await importPath(engine, image, context)
     : await inStore(engine, program, image, { emit, signal });
@@ -224,7 +224,7 @@ async function apptainerImage(
     const source = `${kind}${image}`;
     const made = await runTask(emit, { kind: "pull", label: image, subject: image, signal }, () =>
       runTool([program, "--silent", "build", unfinished, source], {
-        ...(signal === undefined ? {} : { signal }),
+        signal,
       }),
     );
     if (made.status !== 0) {

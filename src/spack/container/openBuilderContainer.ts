@@ -156,7 +156,7 @@ exit 0`;
   const answer = await runTool(argv, {
     env: { ...hostEnvironment(), ...variables },
     timeout: 300_000,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   });
   const [tools = "", rest] = answer.stdout.split(`${mark}\n`);
   if (answer.status !== 0 || rest === undefined)

@@ -62,17 +62,20 @@ async function container(more: Partial<Container> = {}): Promise<Container> {
 }
 
 const plan = async (budget: number, more: Partial<Container> = {}) =>
-  planContainer(await container(more), configured(budget), request, {
-    caches,
-    registries: {
-      repository: () => {
-        throw new Error("no registry is asked");
+  planContainer(await container(more), configured(budget), {
+    request,
+    tools: {
+      caches,
+      registries: {
+        repository: () => {
+          throw new Error("no registry is asked");
+        },
+        close: async () => {},
       },
-      close: async () => {},
+      baseCacheDir: join(work, "home", "base"),
+      emit: ignoreEvents,
+      signal: new AbortController().signal,
     },
-    baseCacheDir: join(work, "home", "base"),
-    emit: ignoreEvents,
-    signal: new AbortController().signal,
   });
 
 describe("the plan of a container", () => {

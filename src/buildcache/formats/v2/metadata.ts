@@ -29,11 +29,18 @@ export async function findV2Metadata(
 ): Promise<VerifiedMetadata | undefined> {
   for (const paths of packagePaths(asked, lookup)) {
     for (const path of [paths.signed, paths.unsigned]) {
-      const found = await readV2Metadata(store, trust, path, asked, paths.archive);
+      const found = await readV2Metadata(store, trust, { path, asked, archive: paths.archive });
       if (found !== undefined) return found;
     }
   }
   return undefined;
+}
+
+/** Which metadata are read. */
+export interface AskedMetadata {
+  readonly path: string;
+  readonly asked: Pick<PackageId, "hash"> & Partial<Pick<PackageId, "name" | "version">>;
+  readonly archive?: string | undefined;
 }
 
 /**
@@ -45,9 +52,7 @@ export async function findV2Metadata(
 export async function readV2Metadata(
   store: Store,
   trust: Trust,
-  path: string,
-  asked: Pick<PackageId, "hash"> & Partial<Pick<PackageId, "name" | "version">>,
-  archive?: string,
+  { path, asked, archive }: AskedMetadata,
 ): Promise<VerifiedMetadata | undefined> {
   const { status, bytes, version } = await store.get(path, { maxBytes: maxSpecFileBytes });
   if (status !== "found") return undefined;

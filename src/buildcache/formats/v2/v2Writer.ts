@@ -36,7 +36,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
   const lenient = { ...trust, unsigned: true };
 
   const describe = async (stored: StoredPackage) =>
-    describeMetadata(store, stored, await readV2Metadata(store, trust, stored.path, stored));
+    describeMetadata(store, stored, await readV2Metadata(store, trust, { path: stored.path, asked: stored }));
 
   async function* list(): AsyncGenerator<StoredPackage, void, undefined> {
     for await (const { path, modified } of listFolder(store, "build_cache")) {
@@ -50,7 +50,8 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
       "v2",
       {
         list,
-        read: async (stored) => (await readV2Metadata(store, lenient, stored.path, stored))?.specFile,
+        read: async (stored) =>
+          (await readV2Metadata(store, lenient, { path: stored.path, asked: stored }))?.specFile,
       },
       tools.emit,
     );
@@ -61,7 +62,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
     hash: StoredPackage["hash"],
   ): Promise<VerifiedMetadata | undefined> {
     try {
-      const found = await readV2Metadata(store, trust, path, { hash });
+      const found = await readV2Metadata(store, trust, { path, asked: { hash } });
       return found !== undefined && (await archiveDigest(found.archivePath)) === found.digest
         ? found
         : undefined;
@@ -249,7 +250,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
     async remove(packages) {
       const started = clock();
       const archives = await mapConcurrently(packages, readsAtOnce, async ({ path, hash }) => {
-        const found = await readV2Metadata(store, lenient, path, { hash }).catch(() => undefined);
+        const found = await readV2Metadata(store, lenient, { path, asked: { hash } }).catch(() => undefined);
         await writerOf(store).delete(path);
         return found?.archivePath ?? [];
       });

@@ -64,7 +64,7 @@ export async function changeV3Index(
       compression: "none",
     };
     await announceLayout(store);
-    await putBlob(store, record, { path: target, size }, tools.clock());
+    await putBlob(store, record, { content: { path: target, size }, now: tools.clock() });
     const text = manifestText([record]);
     const condition = version === undefined ? ("absent" as const) : { version };
     const { written } = await writerOf(store).put(v3FixedPaths.indexManifest, Buffer.from(text), {

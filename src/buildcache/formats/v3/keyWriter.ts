@@ -24,7 +24,7 @@ export async function putKey(
   const same = known.some(({ digest }) => digest === digestOf(bytes));
   if (!same || (await keyFile(store, blobPath(digestOf(bytes)))) === undefined) {
     await announceLayout(store);
-    await putDocument(store, tools, path, bytes, "application/pgp-keys", undefined);
+    await putDocument(store, tools, { path, bytes, mediaType: "application/pgp-keys", before: undefined });
   }
   const listed = await changeList(store, tools, (keys) => new Set(keys).add(fingerprint));
   return same && !listed ? "present" : "written";
@@ -60,7 +60,12 @@ async function changeList(
       if (next.size === keys.length && keys.every((key) => next.has(key))) return false;
       const text = JSON.stringify({ keys: Object.fromEntries([...next].sort().map((key) => [key, {}])) });
       const type = "application/vnd.spack.keyindex.v1+json";
-      const written = await putDocument(store, tools, path, Buffer.from(text), type, version ?? "absent");
+      const written = await putDocument(store, tools, {
+        path,
+        bytes: Buffer.from(text),
+        mediaType: type,
+        before: version ?? "absent",
+      });
       return written ? true : undefined;
     },
     place,
@@ -68,16 +73,21 @@ async function changeList(
   );
 }
 
+/** What is written. */
+interface KeyDocument {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly before: string | undefined;
+}
+
 async function putDocument(
   store: Store,
   { clock }: Tools,
-  path: string,
-  bytes: Uint8Array,
-  mediaType: string,
-  before: string | undefined,
+  { path, bytes, mediaType, before }: KeyDocument,
 ): Promise<boolean> {
   const record = { digest: digestOf(bytes), size: bytes.length, mediaType, compression: "none" } as const;
-  await putBlob(store, record, bytes, clock());
+  await putBlob(store, record, { content: bytes, now: clock() });
   const condition =
     before === undefined ? undefined : before === "absent" ? ("absent" as const) : { version: before };
   const result = await writerOf(store).put(path, Buffer.from(manifestText([record])), { condition });

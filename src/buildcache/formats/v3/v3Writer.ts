@@ -133,8 +133,9 @@ export function openV3Writer(store: Store, tools: WriterTools, policy: RetryPoli
           ];
           const putBlobs = async (told: typeof onBytes): Promise<void> => {
             const [archive, specFile] = records;
-            if (archive !== undefined) await putBlob(store, archive, content.archive, clock(), told);
-            if (specFile !== undefined) await putBlob(store, specFile, spec, clock());
+            if (archive !== undefined)
+              await putBlob(store, archive, { content: content.archive, now: clock(), onBytes: told });
+            if (specFile !== undefined) await putBlob(store, specFile, { content: spec, now: clock() });
           };
           await putBlobs(onBytes);
           const text = Buffer.from(await tools.sign(manifestText(records)));

@@ -31,13 +31,18 @@ export async function announceLayout(store: Store): Promise<void> {
     await writerOf(store).put(v3FixedPaths.layout, Buffer.from(layoutText), { condition: "absent" });
 }
 
+/** What is written. */
+export interface BlobContent {
+  readonly content: Content;
+  readonly now: number;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
 /** Puts a blob that is not there, or has been there for long. */
 export async function putBlob(
   store: Store,
   { digest, size }: Pick<ManifestRecord, "digest" | "size">,
-  content: Content,
-  now: number,
-  onBytes?: (bytes: number) => void,
+  { content, now, onBytes }: BlobContent,
 ): Promise<void> {
   const facts = await store.stat(blobPath(digest));
   const fresh = facts?.modified !== undefined && Math.abs(now - facts.modified) < freshMs;
