@@ -314,7 +314,7 @@ spack:
     const { warnings } = readManifest(
       `spack:
   container: { images: { os: ubuntu:22.04, spack: develop } }
-  modules: { prefix_inspections: { bin: [PATH] }, default: { enable: [tcl] } }
+  modules: { default: { prefix_inspections: { bin: [PATH] }, enable: [tcl] } }
   concretizer: { splice: { automatic: true }, timeout: 3 }
   packages: { all: { permissions: { read: group } }, zlib: { permissions: { group: g } } }
   view: { default: { root: a }, other: { root: b } }
@@ -325,7 +325,7 @@ spack:
       warnings.map(({ message, place, code }) => `${place.line}:${place.column} ${code} ${message}`),
     ).toEqual([
       "2:3 NOT_SUPPORTED the section `container` has no effect here",
-      "3:14 NOT_SUPPORTED `prefix_inspections` has no effect here: the variables of the view are Spack's own",
+      "3:25 NOT_SUPPORTED these `prefix_inspections` have no effect: they are for module files, which are not made",
       "4:18 NOT_SUPPORTED packages are not spliced while they are chosen from caches",
       "5:22 NOT_SUPPORTED `permissions` has no effect: files keep those that they were built with",
       "5:62 NOT_SUPPORTED `permissions` has no effect: files keep those that they were built with",
