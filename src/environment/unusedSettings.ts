@@ -6,11 +6,6 @@ import { plainKey, type YamlReader } from "./yamlReader.ts";
 /** Settings by their path of keys (`*`: any key), and what is said of them. */
 const unused: readonly (readonly [path: readonly string[], message: string, hint?: string])[] = [
   [
-    ["container"],
-    "the section `container` has no effect here",
-    "the base, its packages, labels and formats of images are set in spacktainers.yaml",
-  ],
-  [
     ["modules", "*", "prefix_inspections"],
     "these `prefix_inspections` have no effect: they are for module files, which are not made",
     "`modules: prefix_inspections:` is for the environment as well",

@@ -6,6 +6,7 @@ import { platformOf } from "../../image/platform.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
 import type { MadeImage } from "../../pipeline/epilogue/makeImage.ts";
+import { withContainerSection } from "../../pipeline/plan/containerSection.ts";
 import { baseLock } from "../../pipeline/plan/useLocks.ts";
 import type { Workshop } from "../../pipeline/workspace/workshop.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
@@ -104,7 +105,7 @@ export async function wantedBase(
   { emit }: Pick<Workshop, "emit">,
 ): Promise<WantedBase> {
   if (base !== undefined) return { configured: base, lock: undefined };
-  const configured = configuration.base;
+  const { base: configured } = (await withContainerSection(configuration, container)).configuration;
   const file = lockPaths(container).spacktainers;
   const lock = await loadSpacktainersLock(file);
   if (lock === undefined) return { configured, lock: undefined };
