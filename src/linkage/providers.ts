@@ -37,6 +37,16 @@ const debianLibraries: readonly (readonly [library: string, debian: string])[] =
   ["libkrb5.so.3", "libkrb5-3"],
   ["liblapack.so.3", "liblapack3"],
   ["liblzma.so.5", "liblzma5"],
+  ["libmpi.so.40", "libopenmpi3"],
+  ["libmpi_cxx.so.40", "libopenmpi3"],
+  ["libmpi_mpifh.so.40", "libopenmpi3"],
+  ["libmpi_usempi_ignore_tkr.so.40", "libopenmpi3"],
+  ["libmpi_usempif08.so.40", "libopenmpi3"],
+  ["libopen-pal.so.40", "libopenmpi3"],
+  ["libopen-rte.so.40", "libopenmpi3"],
+  ["libmpich.so.12", "libmpich12"],
+  ["libmpichcxx.so.12", "libmpich12"],
+  ["libmpichfort.so.12", "libmpich12"],
   ["libmunge.so.2", "libmunge2"],
   ["libncursesw.so.6", "libncursesw6"],
   ["libnsl.so.2", "libnsl2"],
@@ -150,6 +160,14 @@ const spackLibraries: readonly (readonly [stem: string, spack: string])[] = [
   ["libsvml", "intel-oneapi-runtime"],
   ["liblzma", "xz"],
   ["libmpi", "mpich"],
+  // Of libraries whose version tells who has them, by the whole name.
+  ["libmpi.so.20", "openmpi"],
+  ["libmpi.so.40", "openmpi"],
+  ["libmpi_mpifh", "openmpi"],
+  ["libmpi_usempi_ignore_tkr", "openmpi"],
+  ["libmpi_usempif08", "openmpi"],
+  ["libopen-pal", "openmpi"],
+  ["libopen-rte", "openmpi"],
   ["libmpifort", "mpich"],
   ["libmpi_cxx", "openmpi"],
   ["libmkl_core", "intel-oneapi-mkl"],
@@ -202,7 +220,10 @@ export function libraryProvider(
   const debian = debianByLibrary.get(name);
   const stem = name.replace(/\.so(\.[0-9.]*)?$/, "");
   const plain = stem.replace(/^lib/, "").replace(/[-_.]?\d+(\.\d+)*$/, "");
-  const named = spackByLibrary.get(stem.toLowerCase()) ?? spackByLibrary.get(`lib${plain}`.toLowerCase());
+  const named =
+    spackByLibrary.get(name) ??
+    spackByLibrary.get(stem.toLowerCase()) ??
+    spackByLibrary.get(`lib${plain}`.toLowerCase());
   const candidates = [plain, stem, `lib${plain}`].map((one) => one.toLowerCase().replaceAll("_", "-"));
   const spack = named ?? candidates.find((one) => hasSpackPackage(one));
   return provided(debian, spack);

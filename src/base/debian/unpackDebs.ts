@@ -13,6 +13,7 @@ import type { DebPackage } from "./debPackage.ts";
 import { dpkgDatabase, type InstalledPackage } from "./dpkgDatabase.ts";
 import type { IsExcluded } from "./excludes.ts";
 import { scriptEffects, undoneNotice } from "./maintainerScripts.ts";
+import { multiarchOf } from "./multiarch.ts";
 import { parseRelations } from "./relations.ts";
 import { finishingEntries, isWanted, madeFile, skeleton } from "./systemFiles.ts";
 
@@ -98,8 +99,6 @@ export async function* unpackDebs(packages: readonly DebPackage[], options: Unpa
     if (get(path) === undefined) yield* placed(madeFile(path, text), tree, undefined);
   }
 }
-
-const multiarchOf = { amd64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" } as const;
 
 /** Whether an entry can be left to what is there: directories that exist, and the same link twice. */
 function isFree(entry: Entry, there: { readonly type: Entry["type"]; readonly target?: string }): boolean {
