@@ -23,6 +23,9 @@ export default defineConfig({
           setupFiles: ["./test/support/propertySeed.ts", "./test/support/limitedWaiting.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          // Registries, engines and a batch system of this machine's own, an hour long: one hiccup does not end a run. What only passed when
+          // it was repeated is named at the end.
+          retry: Number(process.env.SPACKTAINERS_TEST_RETRIES ?? 0),
         },
       },
     ],

@@ -2,7 +2,7 @@ import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
 /**
  * Closes a run with `N passed, N failed, N skipped` on a line of its own, for continuous integration. What failed is named right
- * before it, where a log that is cut off at its head still has it.
+ * before it, where a log that is cut off at its head still has it, and so is what passed only when it was repeated.
  */
 export default class ClosingLineReporter implements Reporter {
   /** Where nobody watches, a log that ends early says what was under way. Files of unit tests take no time. */
@@ -14,6 +14,7 @@ export default class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[] = []): void {
     const count = { passed: 0, failed: 0, skipped: 0 };
     const failures: string[] = [];
+    const repeated: string[] = [];
     for (const module of modules) {
       // A file that does not even load, or whose preparations fail, is a failure, though its tests are none.
       for (const error of module.errors()) failures.push(`${module.relativeModuleId}: ${firstLine(error)}`);
@@ -22,6 +23,8 @@ export default class ClosingLineReporter implements Reporter {
           failures.push(`${module.relativeModuleId} > ${suite.fullName}: ${firstLine(error)}`);
       for (const test of module.children.allTests()) {
         const { state, errors } = test.result();
+        if (test.diagnostic()?.flaky === true)
+          repeated.push(`${module.relativeModuleId} > ${test.fullName}: ${firstLine(errors?.[0])}`);
         if (state === "failed")
           failures.push(`${module.relativeModuleId} > ${test.fullName}: ${firstLine(errors[0])}`);
         // The process of its file was ended.
@@ -34,6 +37,7 @@ export default class ClosingLineReporter implements Reporter {
     // Thrown outside of any test: they fail the run, too.
     for (const error of unhandled) failures.push(`outside of the tests: ${firstLine(error)}`);
     count.failed = failures.length;
+    for (const one of repeated) process.stdout.write(`passed only when repeated: ${one}\n`);
     for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
     process.stdout.write(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`);
   }

@@ -83,7 +83,9 @@ export function executorConformance(name: string, trial: ExecutorTrial): void {
     it("begins a task when all that it comes after is done", async () => {
       const slow = await executor.start(task("sleep 1; echo slow >>order"), []);
       const quick = await executor.start(task("echo quick >>order"), []);
-      await run(task("echo last >>order"), [slow, quick]);
+      const last = await executor.start(task("echo last >>order"), [slow, quick]);
+      const ends = await Promise.all([slow, quick, last].map((handle) => executor.finished(handle)));
+      expect(ends).toMatchObject(Array(3).fill({ outcome: "done" }));
       expect(readFileSync(join(folder, "order"), "utf8")).toMatch(/last\n$/);
       expect(readFileSync(join(folder, "order"), "utf8")).toContain("slow");
     });

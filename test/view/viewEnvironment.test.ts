@@ -6,6 +6,7 @@ import { defaultInspections } from "../../src/environment/prefixInspections.ts";
 import { RecipeEnvironment } from "../../src/recipes/recipeEnvironment.ts";
 import type { RecipeWorld } from "../../src/recipes/world.ts";
 import type { DagHash } from "../../src/spec/concrete.ts";
+import { shellWord } from "../../src/util/shellQuote.ts";
 import {
   type EnvironmentModification,
   environmentValues,
@@ -13,7 +14,7 @@ import {
   standardPath,
   variableEffects,
 } from "../../src/view/environmentModification.ts";
-import { environmentScript, shellWord } from "../../src/view/environmentScript.ts";
+import { environmentScript } from "../../src/view/environmentScript.ts";
 import { FileTree } from "../../src/view/fileTree.ts";
 import { recipeTexts } from "../../src/view/recipeChanges.ts";
 import { viewEnvironment } from "../../src/view/viewEnvironment.ts";
