@@ -111,7 +111,7 @@ export class DirectoryWriter {
       if (finish === undefined) continue;
       const at = this.#at(path);
       chmodSync(at, finish.mode);
-      if (finish.mtime !== undefined) utimesSync(at, finish.mtime, finish.mtime);
+      if (finish.mtime !== undefined) utimesSync(at, timeOf(finish.mtime), timeOf(finish.mtime));
     }
     this.#finish.clear();
   }
@@ -249,7 +249,7 @@ export class DirectoryWriter {
       // The owner first: changing it takes set-user-ID bits away.
       if (this.#options.owner === "keep") fchownSync(file, entry.uid, entry.gid);
       fchmodSync(file, entry.mode);
-      futimesSync(file, entry.mtime, entry.mtime);
+      futimesSync(file, timeOf(entry.mtime), timeOf(entry.mtime));
     } finally {
       closeSync(file);
     }
@@ -306,7 +306,7 @@ export class DirectoryWriter {
   #dress(path: string, entry: Entry): void {
     const at = this.#at(path);
     if (this.#options.owner === "keep") lchownSync(at, entry.uid, entry.gid);
-    lutimesSync(at, entry.mtime, entry.mtime);
+    lutimesSync(at, timeOf(entry.mtime), timeOf(entry.mtime));
   }
 }
 
@@ -338,4 +338,9 @@ export function resolveLink(directory: string, target: string): string {
     else if (part !== "" && part !== ".") stack.push(part);
   }
   return stack.join("/");
+}
+
+/** A time for Node, which takes a negative number of seconds for the present. */
+function timeOf(seconds: number): Date {
+  return new Date(seconds * 1000);
 }

@@ -17,6 +17,18 @@ export interface PaxValues {
 /** Keys of extended attributes begin so (GNU tar, star, libarchive, Go). */
 export const xattrKey = "SCHILY.xattr.";
 
+/** As libarchive writes them: the name escaped as in URLs, the value in Base64. */
+const libarchiveXattrKey = "LIBARCHIVE.xattr.";
+
+/** A name with `%XX` in it, or nothing where it is not well formed. */
+function unescaped(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return "";
+  }
+}
+
 /**
  * Reads the records of one extended header. Keys we have no use for (names of owners, other times) are skipped.
  * @throws TarHeaderError when the records are malformed, or say that the file is sparse or in an unknown character set
@@ -63,6 +75,15 @@ function assign(values: PaxValues, key: string, value: Buffer): void {
     default:
       if (key.startsWith(xattrKey) && key.length > xattrKey.length)
         values.xattrs = new Map([...(values.xattrs ?? []), [key.slice(xattrKey.length), Buffer.from(value)]]);
+      if (key.startsWith(libarchiveXattrKey)) {
+        const name = unescaped(key.slice(libarchiveXattrKey.length));
+        // bsdtar writes both forms: what this one cannot say differently need not be taken again.
+        if (name !== "" && values.xattrs?.has(name) !== true)
+          values.xattrs = new Map([
+            ...(values.xattrs ?? []),
+            [name, Buffer.from(value.toString("latin1"), "base64")],
+          ]);
+      }
       if (key.startsWith("GNU.sparse."))
         throw new TarHeaderError("it has a sparse file, which is not supported");
   }

@@ -33,6 +33,8 @@ export interface ReadTarOptions {
   readonly limits?: Partial<TarLimits>;
   /** Devices, FIFOs: an error (the default) or left out. */
   readonly special?: "refuse" | "skip";
+  /** Told of what is left out by `special: "skip"`, by its path. */
+  readonly onSpecial?: ((path: string) => void) | undefined;
   /** Whether entries get their extended attributes; default false. */
   readonly xattrs?: boolean;
   /** Character devices 0:0 stand for what was removed, as overlay file systems have it: they become files named `.wh.NAME`. */
@@ -124,6 +126,7 @@ async function* readEntries(source: TarSource, options: ReadTarOptions, limits: 
         hint: "only files, directories and links can be in an image made here",
       });
     }
+    if (kind === "special") options.onSpecial?.(archivePath(facts.name, options.absolute ?? "refuse"));
     if (kind !== "special" && kind !== "skipped") {
       const entry = located(where, headerAt, () => makeEntry(kind, facts, size, source, options.absolute));
       if (entry !== undefined) {

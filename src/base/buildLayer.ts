@@ -11,7 +11,7 @@ import { collectInventory } from "./collectInventory.ts";
 import type { BaseLayer } from "./types.ts";
 
 /** Part of every key: to be raised when the same inputs give other bytes. */
-export const transformationVersion = 4;
+export const transformationVersion = 5;
 
 /**
  * Writes entries as a gzip-compressed layer, whatever the layers above are: bases are shared by images, also in registries.

@@ -22,7 +22,7 @@ import type { Base, BasePlan, BuildBaseOptions, RootfsBaseSpec } from "./types.t
 
 /**
  * Finds out which root file system a tar file (plain, gzip, xz or zstd), a SIF or a squashfs file holds, and how to make a layer
- * of it. Devices and FIFOs are left out; owners, modes and times are kept, extended attributes are not. Paths that lead
+ * of it. Devices and FIFOs are left out, with a notice; owners, modes, times and extended attributes are kept. Paths that lead
  * through links to directories are written as what they lead to.
  *
  * @throws SpacktainersError NOT_FOUND; BASE_INVALID for a directory; NOT_SUPPORTED for a SIF file of another architecture; when
@@ -51,13 +51,27 @@ export async function planRootfsBase(
     runTask(emit, task, async ({ counted }) => {
       const image = await options.apptainerImage?.(spec.path);
       try {
+        const special: string[] = [];
         const tar =
           image === undefined
             ? decompressStream(counted(createReadStream(spec.path, { highWaterMark: 2 ** 18 })), { where })
             : filesOf(image);
-        const entries = readTar(tar, { where, special: "skip", absolute: "relative" });
+        const entries = readTar(tar, {
+          where,
+          special: "skip",
+          onSpecial: (path) => special.push(path),
+          xattrs: true,
+          absolute: "relative",
+        });
         const watch = watchDpkgStatus(settled(noImageArchive(entries, where), where, emit));
         const { layer, inventory } = await buildLayer(watch.entries, store.layers, () => {});
+        if (special.length > 0)
+          emit({
+            type: "warning",
+            code: "NOTICE",
+            message: `left out of the root file system, because runtimes make their own: ${special.length} devices and FIFOs, such as ${printable(special[0] ?? "")}`,
+            place: where,
+          });
         const packages = watch.packages() ?? [];
         const libcVersion = libcVersionOf(inventory, packages);
         const base: Base = {

@@ -141,6 +141,8 @@ export interface Configuration {
     readonly level: number | undefined;
   };
   readonly strip: boolean;
+  /** Which of these the file itself sets: what it leaves open, a manifest's `container:` may decide. */
+  readonly decided: { readonly base: boolean; readonly strip: boolean };
   readonly spack: SpackConfiguration;
   readonly sites: ReadonlyMap<string, SiteConfiguration>;
   readonly ci: CiConfiguration;
@@ -275,6 +277,7 @@ function complete(
       level: file.layers?.level,
     },
     strip: file.strip ?? true,
+    decided: { base: file.base !== undefined, strip: file.strip !== undefined },
     spack: completeSpack(file.spack ?? {}, absolute, (path) => placeOf(["spack", ...path])),
     sites: new Map(Object.entries(file.sites ?? {})),
     ci: completeCi(file.ci ?? {}),

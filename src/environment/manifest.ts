@@ -14,6 +14,7 @@ import { readDevelop } from "./develop.ts";
 import { type Machine, type MachinePlatform, thisMachine } from "./machine.ts";
 import { mergeYaml } from "./mergeYaml.ts";
 import { noSettings, readPackages, withVersionTexts } from "./packages.ts";
+import { defaultInspections, inspectionDefaults, readPrefixInspections } from "./prefixInspections.ts";
 import { type Scope, scopeOf } from "./scopes.ts";
 import {
   defaultConcretizer,
@@ -156,7 +157,7 @@ export function readScopes(
   const { dialect } = machine;
   const sections = scopes
     .map((scope) => withVersionTexts(scope.sections))
-    .reduceRight((lower, higher) => mergeYaml(higher, lower));
+    .reduceRight((lower, higher) => mergeYaml(higher, lower), inspectionDefaults);
   const find = (name: string): YamlNode | undefined =>
     sections.entries.find(({ key }) => plainKey(key) === name)?.value;
   const reader: SpecReader = {
@@ -175,6 +176,7 @@ export function readScopes(
   let config = defaultConfig;
   let mirrors: Environment["mirrors"] = [];
   let environmentVariables: Environment["environmentVariables"] = [];
+  let prefixInspections: Environment["prefixInspections"] = defaultInspections;
   let develop: Environment["develop"] = new Map();
   let compilers: Environment["compilers"] = [];
   const readers: Readonly<Record<string, SectionReader>> = {
@@ -199,6 +201,9 @@ export function readScopes(
     env_vars: (value) => {
       environmentVariables = readEnvironmentVariables(reader, value);
     },
+    modules: (value) => {
+      prefixInspections = readPrefixInspections(reader, value);
+    },
     compilers: (value) => {
       compilers = readCompilers(reader, value);
     },
@@ -220,6 +225,7 @@ export function readScopes(
     config,
     mirrors,
     environmentVariables,
+    prefixInspections,
     compilers,
     develop,
     included: [],

@@ -4,6 +4,7 @@ import type { AbstractSpec, Dialect } from "../spec/abstract.ts";
 import type { DagHash, SpecGraph } from "../spec/concrete.ts";
 import type { VersionSet } from "../spec/versions.ts";
 import type { Place } from "../util/errors.ts";
+import type { PrefixInspection } from "./prefixInspections.ts";
 
 /** A spec as the user wrote it. */
 export interface PlacedSpec {
@@ -142,6 +143,8 @@ export interface Environment {
   readonly config: ConfigSettings;
   readonly mirrors: readonly MirrorSettings[];
   readonly environmentVariables: readonly EnvironmentVariableChange[];
+  /** Which folders of prefixes go to which variables, in order. */
+  readonly prefixInspections: readonly PrefixInspection[];
   /** Compilers of the section `compilers`. */
   readonly compilers: readonly PlacedSpec[];
   /** Packages that are built from folders of the user, by name. */

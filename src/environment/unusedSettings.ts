@@ -6,15 +6,10 @@ import { plainKey, type YamlReader } from "./yamlReader.ts";
 /** Settings by their path of keys (`*`: any key), and what is said of them. */
 const unused: readonly (readonly [path: readonly string[], message: string, hint?: string])[] = [
   [
-    ["container"],
-    "the section `container` has no effect here",
-    "the base, its packages, labels and formats of images are set in spacktainers.yaml",
+    ["modules", "*", "prefix_inspections"],
+    "these `prefix_inspections` have no effect: they are for module files, which are not made",
+    "`modules: prefix_inspections:` is for the environment as well",
   ],
-  [
-    ["modules", "prefix_inspections"],
-    "`prefix_inspections` has no effect here: the variables of the view are Spack's own",
-  ],
-  [["modules", "*", "prefix_inspections"], "`prefix_inspections` has no effect here"],
   [["concretizer", "splice"], "packages are not spliced while they are chosen from caches"],
   [["concretizer", "os_compatible"], "`os_compatible` has no effect: all packages are of one system"],
   [["concretizer", "compiler_mixing"], "`compiler_mixing` has no effect on what was built already"],

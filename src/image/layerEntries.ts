@@ -9,6 +9,10 @@ export interface LayerEntriesOptions {
   /** Told of bytes as they are read, as they are stored. */
   readonly onStored?: (bytes: number) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Whether entries get their extended attributes; default false. */
+  readonly xattrs?: boolean;
+  /** Told of devices and FIFOs, which are left out. */
+  readonly onSpecial?: ((path: string) => void) | undefined;
 }
 
 /**
@@ -18,7 +22,7 @@ export interface LayerEntriesOptions {
  * @throws SpacktainersError CHECKSUM_MISMATCH, ARCHIVE_INVALID, ARCHIVE_UNSAFE, INTERRUPTED; of the system and of the registry
  */
 export async function* layerEntries(layer: Layer, options: LayerEntriesOptions = {}): EntryStream {
-  const { onStored, signal } = options;
+  const { onStored, signal, xattrs = false, onSpecial } = options;
   const tar = layer.tar(onStored);
   // Not closed by whoever reads it: a malformed archive is first compared with its digest.
   const chunks: AsyncIterable<Uint8Array> = {
@@ -32,7 +36,14 @@ export async function* layerEntries(layer: Layer, options: LayerEntriesOptions =
   try {
     // Some tools (umoci) leave out the blocks of zeros at the end; whether the layer is whole, its digests say.
     const end = layer.digest === undefined && layer.diffId === undefined ? "required" : "optional";
-    yield* readTar(chunks, { where: layer.place, special: "skip", absolute: "relative", end });
+    yield* readTar(chunks, {
+      where: layer.place,
+      special: "skip",
+      onSpecial,
+      xattrs,
+      absolute: "relative",
+      end,
+    });
   } catch (thrown) {
     if (isMalformed(thrown)) await tar.throw(thrown);
     throw thrown;

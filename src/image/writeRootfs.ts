@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod, readFile, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { EntryStream } from "../archive/entry.ts";
+import { printable } from "../archive/names.ts";
 import { applyLayer } from "../archive/unpackEntries.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
@@ -17,6 +18,8 @@ import { type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 export interface RootfsOptions extends OutputOptions {
   /** Where it is noted which directories we made; default below `cacheHome()`. Nothing of it is in the image. */
   readonly stateDirectory?: string;
+  /** Told in a sentence what of the image a directory does not have. */
+  readonly onLeftOut?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -54,25 +57,51 @@ export async function writeRootfs(
 }
 
 /**
- * Applies layers to a directory, in order. Device files in base layers are left out: they need root, and runtimes make
- * their own.
+ * Applies layers to a directory, in order. Device files and FIFOs in base layers are left out: they need root, and runtimes
+ * make their own. So are extended attributes. What is left out is told.
  * @param directory must exist and be empty
  */
 export async function unpackLayers(
   directory: string,
   layers: readonly Layer[],
-  options: Pick<OutputOptions, "onBytes"> = {},
+  options: Pick<RootfsOptions, "onBytes" | "onLeftOut"> = {},
 ): Promise<void> {
   const owner = process.geteuid?.() === 0 ? "keep" : "ignore";
+  const special = new Set<string>();
+  const dressed = new Map<string, readonly string[]>();
   for (const layer of layers) {
-    const entries = layerEntries(layer);
+    const entries = layerEntries(layer, { xattrs: true, onSpecial: (path) => special.add(path) });
     await applyLayer(directory, owner === "keep" ? entries : withoutPrivileges(entries), {
       owner,
       onEntry: (entry) => {
+        special.delete(entry.path);
+        const names = [...(entry.xattrs?.keys() ?? [])];
+        if (names.length > 0) dressed.set(entry.path, names);
+        else dressed.delete(entry.path);
         if (entry.type === "file") options.onBytes?.(entry.size);
       },
     });
   }
+  const message = leftOutMessage(special, dressed);
+  if (message !== undefined) options.onLeftOut?.(message);
+}
+
+/** What a directory does not have, in a sentence; undefined when it has everything. */
+function leftOutMessage(
+  special: ReadonlySet<string>,
+  dressed: ReadonlyMap<string, readonly string[]>,
+): string | undefined {
+  const some = (texts: readonly string[]): string =>
+    `${texts.slice(0, 5).map(printable).join(", ")}${texts.length > 5 ? `, and ${texts.length - 5} more` : ""}`;
+  const parts = [
+    ...(special.size === 0 ? [] : [`devices and FIFOs (${some([...special].sort())})`]),
+    ...(dressed.size === 0
+      ? []
+      : [
+          `extended attributes (${some([...dressed].sort().map(([path, names]) => `${[...names].sort().join(", ")} of ${path}`))})`,
+        ]),
+  ];
+  return parts.length === 0 ? undefined : `the directory does not have the image's ${parts.join(" and ")}`;
 }
 
 /**

@@ -31,7 +31,10 @@ export function libraryProvider(
   const debian = debianByLibrary.get(name);
   const stem = name.replace(/\.so(\.[0-9.]*)?$/, "");
   const plain = stem.replace(/^lib/, "").replace(/[-_.]?\d+(\.\d+)*$/, "");
-  const named = spackByLibrary.get(stem.toLowerCase()) ?? spackByLibrary.get(`lib${plain}`.toLowerCase());
+  const named =
+    spackByLibrary.get(name) ??
+    spackByLibrary.get(stem.toLowerCase()) ??
+    spackByLibrary.get(`lib${plain}`.toLowerCase());
   const candidates = [plain, stem, `lib${plain}`].map((one) => one.toLowerCase().replaceAll("_", "-"));
   const spack = named ?? candidates.find((one) => hasSpackPackage(one));
   return provided(debian, spack);

@@ -1,4 +1,6 @@
 /** The environment variables of a view: what `spack env activate` sets (`docs/formats.md`, "Environment variables"). */
+import { posix } from "node:path";
+import type { PrefixInspection } from "../environment/prefixInspections.ts";
 import { type Closure, runtimeClosure, runtimeTypes, topologicalOrder } from "../spec/closure.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import { type EnvironmentModification, normalEntry } from "./environmentModification.ts";
@@ -7,18 +9,6 @@ import { missingRecipes, type OpenRecipes, recipeChanges } from "./recipeChanges
 import { recipeFiles } from "./recipeFiles.ts";
 import { specTester } from "./specTester.ts";
 import { usedPackages } from "./useModes.ts";
-
-/** Folders of a prefix and the variables they go to, in Spack's order. The empty folder is the prefix itself. */
-export const defaultInspections: readonly (readonly [folder: string, variable: string])[] = [
-  ["bin", "PATH"],
-  ["man", "MANPATH"],
-  ["share/man", "MANPATH"],
-  ["share/aclocal", "ACLOCAL_PATH"],
-  ["lib/pkgconfig", "PKG_CONFIG_PATH"],
-  ["lib64/pkgconfig", "PKG_CONFIG_PATH"],
-  ["share/pkgconfig", "PKG_CONFIG_PATH"],
-  ["", "CMAKE_PREFIX_PATH"],
-];
 
 const systemPrefixes: ReadonlySet<string> = new Set(["/", "/usr", "/usr/local"]);
 
@@ -34,6 +24,8 @@ export interface ViewEnvironmentOptions {
   readonly viewPath: string | undefined;
   /** Folder in the view a package goes to (see `ViewOptions`). */
   readonly projectionOf?: (spec: ConcreteSpec) => string;
+  /** Which folders, of the view and of packages, go to which variables. */
+  readonly inspections: readonly PrefixInspection[];
   /** Changes the manifest asks for, made first. */
   readonly manifest?: readonly EnvironmentModification[];
   /** The recipes by package, and what reads them; without that: there are none that change the environment. */
@@ -59,8 +51,8 @@ export function viewEnvironment(options: ViewEnvironmentOptions): ViewEnvironmen
   const project = projector(options, closure);
   const changes: EnvironmentModification[] = [...(options.manifest ?? [])];
   if (viewPath !== undefined)
-    for (const [folder, name] of defaultInspections)
-      changes.push({ kind: "prepend", name, value: folder === "" ? viewPath : `${viewPath}/${folder}` });
+    for (const [folder, name] of options.inspections)
+      changes.push({ kind: "prepend", name, value: folderOf(viewPath, folder) });
 
   const found: EnvironmentModification[] = [];
   for (const spec of [...topologicalOrder(graph, roots, runtimeTypes)].reverse())
@@ -84,10 +76,19 @@ function prefixOf(spec: ConcreteSpec, options: ViewEnvironmentOptions): string |
 function inspectPrefix(spec: ConcreteSpec, options: ViewEnvironmentOptions): EnvironmentModification[] {
   const prefix = prefixOf(spec, options);
   if (prefix === undefined) return [];
-  return defaultInspections.flatMap(([folder, name]) => {
-    const path = folder === "" ? prefix : `${prefix}/${folder}`;
-    return options.tree.isDirectory(path) ? [{ kind: "prepend", name, value: path } as const] : [];
+  return options.inspections.flatMap(([folder, name]) => {
+    const value = folderOf(prefix, folder);
+    return options.tree.isDirectory(posix.normalize(value))
+      ? [{ kind: "prepend", name, value } as const]
+      : [];
   });
+}
+
+/** The path of an inspected folder. What leads out of a prefix (`../x`) does so from its place in the view, too. */
+function folderOf(prefix: string, folder: string): string {
+  const clean = normalEntry(folder);
+  if (clean.startsWith("/")) return clean;
+  return clean === "." ? prefix : `${prefix}/${clean}`;
 }
 
 /** What the recipes do, externals first, then from the leaves to the roots. */

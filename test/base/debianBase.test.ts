@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { buildBase } from "../../src/base/buildBase.ts";
 import type { Base, BuildBaseOptions, DebianBaseSpec } from "../../src/base/types.ts";
@@ -181,6 +182,51 @@ describe("a base of packages", () => {
     expect(archive.requests).toEqual([]);
     expect(second.layers[0]?.digest).not.toBe(first.layers[0]?.digest);
     expect(second.inventory.entries.some(({ path }) => path === "usr/bin/app")).toBe(false);
+  });
+});
+
+describe("libraries that packages were linked with", () => {
+  const library = (name: string): DebParts => ({
+    name,
+    entries: [file(`usr/lib/x86_64-linux-gnu/${name}.so`, name)],
+  });
+  const contents = gzipSync(
+    `usr/lib/x86_64-linux-gnu/libmpi.so.40                   libs/libopenmpi3
+usr/lib/x86_64-linux-gnu/openmpi/libhidden.so.1         libs/hidden
+usr/lib/libodd name.so.2                                universe/libs/odd,libs/another
+`,
+  );
+  const publish = (): Promise<void> =>
+    archive.publish(
+      "bookworm",
+      [libc("2.36-1"), app("1.0"), ...["libssl3", "libopenmpi3", "hidden", "another"].map(library)],
+      { indexes: { "main/Contents-amd64.gz": contents } },
+    );
+  const names = ({ packages }: Base): readonly string[] => packages.map(({ name }) => name);
+
+  test("come from packages that are named after them, without a further index", async () => {
+    await publish();
+    expect(names(await build({ libraries: ["libssl.so.3"] }))).toEqual(["app", "libc6", "libssl3"]);
+    expect(archive.requests.join()).not.toContain("Contents");
+  });
+
+  test("come from packages with another name by the archive's list of files", async () => {
+    await publish();
+    const base = await build({
+      libraries: ["libhidden.so.1", "libmpi.so.40", "libnone.so.1", "libodd name.so.2"],
+    });
+    expect(names(base)).toEqual(["another", "app", "libc6", "libopenmpi3"]);
+  });
+
+  test("are left out where the list of files cannot be had, and refused where it was changed", async () => {
+    await publish();
+    const paths = [...archive.files.keys()].filter(
+      (path) => archive.files.get(path)?.length === contents.length,
+    );
+    for (const path of paths) archive.files.set(path, Buffer.alloc(contents.length));
+    await expect(build({ libraries: ["libmpi.so.40"] })).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH" });
+    for (const path of paths) archive.files.delete(path);
+    expect(names(await build({ libraries: ["libmpi.so.40"] }))).toEqual(["app", "libc6"]);
   });
 });
 

@@ -67,6 +67,8 @@ export interface TestArchive {
 export interface PublishOptions {
   readonly fields?: Readonly<Record<string, string>>;
   readonly key?: SigningKey;
+  /** Further indexes by path below the suite's folder. */
+  readonly indexes?: Readonly<Record<string, Uint8Array>>;
 }
 
 export async function startArchive(key: SigningKey): Promise<TestArchive> {
@@ -117,6 +119,7 @@ export async function startArchive(key: SigningKey): Promise<TestArchive> {
         indexes.set(`main/binary-${architecture}/Packages`, text);
         indexes.set(`main/binary-${architecture}/Packages.gz`, gzipSync(text));
       }
+      for (const [path, bytes] of Object.entries(options.indexes ?? {})) indexes.set(path, bytes);
       for (const [path, bytes] of indexes) {
         const folder = path.slice(0, path.lastIndexOf("/"));
         files.set(`debian/dists/${suite}/${path}`, bytes);

@@ -58,6 +58,9 @@ export interface DebParts {
   readonly entries?: readonly Entry[];
   readonly conffiles?: readonly string[];
   readonly md5sums?: string;
+  /** Maintainer scripts. */
+  readonly preinst?: string;
+  readonly postinst?: string;
 }
 
 export function controlText(parts: DebParts): string {
@@ -78,6 +81,10 @@ export function controlText(parts: DebParts): string {
 export async function makeDeb(parts: DebParts): Promise<Buffer> {
   const control = [file("control", controlText(parts))];
   if (parts.md5sums !== undefined) control.push(file("md5sums", parts.md5sums));
+  for (const name of ["preinst", "postinst"] as const) {
+    const script = parts[name];
+    if (script !== undefined) control.push(file(name, script, 0o755));
+  }
   if (parts.conffiles !== undefined)
     control.push(file("conffiles", parts.conffiles.map((path) => `${path}\n`).join("")));
   return ar([

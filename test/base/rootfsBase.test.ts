@@ -1,13 +1,16 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Entry } from "../../src/archive/entry.ts";
 import { buildBase, planBase } from "../../src/base/buildBase.ts";
 import type { BuildBaseOptions } from "../../src/base/types.ts";
 import type { Image } from "../../src/image/image.ts";
+import { layerEntries } from "../../src/image/layerEntries.ts";
 import { openLayout } from "../../src/image/openLayout.ts";
 import { platformOf } from "../../src/image/platform.ts";
+import { unpackLayers } from "../../src/image/writeRootfs.ts";
 import { SpacktainersError } from "../../src/util/errors.ts";
 import { putLayout } from "../support/layoutImage.ts";
 import { smallBase } from "../support/smallBase.ts";
@@ -39,6 +42,42 @@ describe("a root file system as a base", () => {
     expect(base.packages).toMatchObject([{ name: "libc6", version: "2.36-9" }]);
     expect(base.config).toBeUndefined();
     expect(base.layers).toHaveLength(1);
+  });
+
+  it("keeps extended attributes and odd times, and names devices and FIFOs, which it leaves out", async () => {
+    write("odd.tar", [
+      { name: "bin", type: "5", mode: 0o755 },
+      { name: "bin/ping", pax: { "SCHILY.xattr.user.a": "b", "LIBARCHIVE.xattr.user.c%20d": "aGk=" } },
+      { name: "old", pax: { mtime: "-100.5" } },
+      { name: "null", type: "3" },
+      { name: "pipe", type: "6" },
+    ]);
+    const said: string[] = [];
+    const emit: BuildBaseOptions["emit"] = (event) => {
+      if (event.type === "warning") said.push(event.message);
+    };
+    const { layers } = await buildBase(spec("odd.tar"), options({ emit }));
+    expect(said).toEqual([expect.stringMatching(/2 devices and FIFOs, such as "null"/)]);
+    const [layer] = layers;
+    const entries = new Map<string, Entry>();
+    if (layer !== undefined)
+      for await (const entry of layerEntries(layer, { xattrs: true })) entries.set(entry.path, entry);
+    expect([...entries.keys()].sort()).toEqual(["bin", "bin/ping", "old"]);
+    expect(
+      [...(entries.get("bin/ping")?.xattrs ?? [])].map(([name, value]) => [name, String(value)]),
+    ).toEqual([
+      ["user.a", "b"],
+      ["user.c d", "hi"],
+    ]);
+    expect(entries.get("old")?.mtime).toBe(-101);
+    const missing: string[] = [];
+    const place = join(folder, "unpacked");
+    mkdirSync(place);
+    await unpackLayers(place, layers, { onLeftOut: (message) => missing.push(message) });
+    expect(lstatSync(join(place, "old")).mtimeMs).toBe(-101_000);
+    expect(missing).toEqual([
+      'the directory does not have the image\'s extended attributes ("user.a, user.c d of bin/ping")',
+    ]);
   });
 
   it("is what an Apptainer image has in it, run as that says, and opened images are closed", async () => {

@@ -31,10 +31,14 @@ interface Unpacked {
   text(path: string): string | undefined;
 }
 
-async function unpack(packages: readonly DebPackage[], excludes: readonly string[] = []): Promise<Unpacked> {
+async function unpack(
+  packages: readonly DebPackage[],
+  excludes: readonly string[] = [],
+  onUndone?: (notice: string) => void,
+): Promise<Unpacked> {
   const entries: Entry[] = [];
   const texts = new Map<string, string>();
-  const options = { architecture: "amd64", isExcluded: compileExcludes(excludes) } as const;
+  const options = { architecture: "amd64", isExcluded: compileExcludes(excludes), onUndone } as const;
   for await (const entry of unpackDebs(packages, options)) {
     entries.push(entry);
     if (entry.type === "file") texts.set(entry.path, (await readContent(entry)).toString("utf8"));
@@ -186,6 +190,35 @@ describe("unpackDebs", () => {
     const root = await unpack(packages);
     expect(paths(await unpack([...packages].reverse()))).toEqual(paths(root));
     expect(root.get("tmp")).toMatchObject({ mode: 0o1777 });
+  });
+
+  test("makes the alternatives that maintainer scripts set up, and names what else they do", async () => {
+    const script = (priority: number, path: string, more = "") =>
+      `#!/bin/sh\nset -e\nif [ "$1" = configure ]; then\n  update-alternatives \\\n    --install /lib/libb.so.3 libb.so.3 ${path} ${priority} \\\n    --slave /usr/bin/b b ${path}.bin --slave /usr/bin/kept kept ${path}.bin\nfi\n${more}`;
+    const offer = (name: string, priority: number, more?: string): DebParts => ({
+      name,
+      entries: [
+        ...["usr", "usr/lib", `usr/lib/${name}`].map((path) => directory(path)),
+        file(`usr/lib/${name}/libb.so.3`, name),
+        file(`usr/lib/${name}/libb.so.3.bin`, name),
+      ],
+      postinst: script(priority, `/usr/lib/${name}/libb.so.3`, more),
+    });
+    const packages = await Promise.all([
+      open(offer("slow", 10, "adduser --system slow\n")),
+      open(offer("fast", 100)),
+      open({ name: "other", entries: [file("usr/bin/kept", "a file")], preinst: "#!/bin/sh\nln -s a b\n" }),
+    ]);
+    const said: string[] = [];
+    const root = await unpack(packages, [], (notice) => said.push(notice));
+    expect(root.get("usr/lib/libb.so.3")).toMatchObject({ target: "/etc/alternatives/libb.so.3" });
+    expect(root.get("etc/alternatives/libb.so.3")).toMatchObject({ target: "/usr/lib/fast/libb.so.3" });
+    expect(root.get("etc/alternatives/b")).toMatchObject({ target: "/usr/lib/fast/libb.so.3.bin" });
+    expect(root.get("usr/bin/kept")).toMatchObject({ type: "file" });
+    expect(said).toEqual([expect.stringMatching(/scripts do not run.*: slow \(adduser\)$/)]);
+    expect((await unpack([...packages].reverse())).entries.map(({ path }) => path)).toEqual(
+      root.entries.map(({ path }) => path),
+    );
   });
 
   test("packages that replace each other are put into some order", async () => {

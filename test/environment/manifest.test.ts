@@ -313,8 +313,7 @@ spack:
   it("names settings that have no effect", () => {
     const { warnings } = readManifest(
       `spack:
-  container: { images: { os: ubuntu:22.04, spack: develop } }
-  modules: { prefix_inspections: { bin: [PATH] }, default: { enable: [tcl] } }
+  modules: { default: { prefix_inspections: { bin: [PATH] }, enable: [tcl] } }
   concretizer: { splice: { automatic: true }, timeout: 3 }
   packages: { all: { permissions: { read: group } }, zlib: { permissions: { group: g } } }
   view: { default: { root: a }, other: { root: b } }
@@ -324,12 +323,11 @@ spack:
     expect(
       warnings.map(({ message, place, code }) => `${place.line}:${place.column} ${code} ${message}`),
     ).toEqual([
-      "2:3 NOT_SUPPORTED the section `container` has no effect here",
-      "3:14 NOT_SUPPORTED `prefix_inspections` has no effect here: the variables of the view are Spack's own",
-      "4:18 NOT_SUPPORTED packages are not spliced while they are chosen from caches",
-      "5:22 NOT_SUPPORTED `permissions` has no effect: files keep those that they were built with",
-      "5:62 NOT_SUPPORTED `permissions` has no effect: files keep those that they were built with",
-      "6:33 NOT_SUPPORTED an image has one view, `default`: the view `other` is not made",
+      "2:25 NOT_SUPPORTED these `prefix_inspections` have no effect: they are for module files, which are not made",
+      "3:18 NOT_SUPPORTED packages are not spliced while they are chosen from caches",
+      "4:22 NOT_SUPPORTED `permissions` has no effect: files keep those that they were built with",
+      "4:62 NOT_SUPPORTED `permissions` has no effect: files keep those that they were built with",
+      "5:33 NOT_SUPPORTED an image has one view, `default`: the view `other` is not made",
     ]);
   });
 

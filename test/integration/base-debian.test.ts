@@ -104,6 +104,22 @@ describe.skipIf(!hasDebian)("Debian (skipped: its archive cannot be reached)", (
     expect(inside(root, "ldd /bin/bash /usr/bin/* 2>&1 | grep -c 'not found' || true").trim()).toBe("0");
   });
 
+  test("libraries and programs that maintainer scripts link by update-alternatives are there", async () => {
+    const packages = ["base-files", "bash", "libblas3", "liblapack3", "mawk"];
+    const { layers } = await build(spec("debian", "bookworm", { packages }));
+    const targets = new Map(
+      layers.flatMap(({ inventory }) => inventory.entries).map(({ path, target }) => [path, target]),
+    );
+    const folder = "usr/lib/x86_64-linux-gnu";
+    for (const name of ["blas", "lapack"]) {
+      const choice = `/etc/alternatives/lib${name}.so.3-x86_64-linux-gnu`;
+      expect(targets.get(`${folder}/lib${name}.so.3`)).toBe(choice);
+      expect(targets.get(choice.slice(1))).toBe(`/${folder}/${name}/lib${name}.so.3`);
+    }
+    expect(targets.get("usr/bin/nawk")).toBe("/etc/alternatives/nawk");
+    expect(targets.get("etc/alternatives/nawk")).toBe("/usr/bin/mawk");
+  });
+
   test.skipIf(!hasDpkg)("dpkg lists its packages and finds their files intact", async () => {
     const root = await unpack(base, "dpkg");
     const list = execFileSync(

@@ -86,3 +86,27 @@ describe("the environment that recipes make", () => {
     }
   });
 });
+
+describe("`modules: prefix_inspections:`", () => {
+  it("decides which folders go to variables, also from an included file", async () => {
+    const folder = work.path("container_definitions/amd64/hedge");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      `${folder}/spack.yaml`,
+      "spack:\n  specs: [barn]\n  include: [site.yaml]\n  modules:\n    prefix_inspections:\n      lib: [LD_LIBRARY_PATH]\n",
+    );
+    writeFileSync(
+      `${folder}/site.yaml`,
+      "modules:\n  prefix_inspections:\n    ./bin:: [FIRST]\n    include: [CPATH]\n",
+    );
+    const result = await work.run(["build", "hedge", "-o", "rootfs:hedge"]);
+    expect(result.status, result.stderr).toBe(0);
+    expect(result.stderr).not.toContain("prefix_inspections");
+    const script = readFileSync(work.path("hedge/etc/profile.d/z10_spack_environment.sh"), "utf8");
+    expect(script).toContain("spacktainers_add CPATH /opt/view/include :");
+    expect(script).toMatch(/LD_LIBRARY_PATH .*\/opt\/view\/lib/);
+    expect(script).toContain("spacktainers_add FIRST /opt/view/bin :");
+    expect(script).toContain("spacktainers_add CMAKE_PREFIX_PATH /opt/view :");
+    expect(script).not.toContain("spacktainers_add PATH");
+  });
+});

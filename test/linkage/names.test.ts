@@ -64,6 +64,10 @@ describe("who has it", () => {
   const none = (): boolean => false;
   test("libraries, programs, versions", () => {
     expect(libraryProvider("libX11.so.6", none)).toBe("the Debian package libx11-6 has it");
+    expect(libraryProvider("libmpi.so.40", none)).toBe(
+      "the Debian package libopenmpi3 or the Spack package openmpi has it",
+    );
+    expect(libraryProvider("libmpi.so.12", none)).toBe("the Spack package mpich has it");
     expect(libraryProvider("libssl.so.1.1", none)).toBe("the Spack package openssl has it");
     expect(libraryProvider("libhdf5_hl.so.200", (name) => name === "hdf5-hl")).toContain("hdf5-hl");
     expect(libraryProvider("libfoo-2.so.1", (name) => name === "foo")).toContain("package foo");

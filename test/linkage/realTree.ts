@@ -13,6 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import type { Inventory } from "../../src/archive/inventory.ts";
 import { unpackEntries } from "../../src/archive/unpackEntries.ts";
+import { defaultInspections } from "../../src/environment/prefixInspections.ts";
 import { installPackage } from "../../src/install/installPackage.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "../../src/pipeline/assemble/topLayer.ts";
 import { RecipeEnvironment } from "../../src/recipes/recipeEnvironment.ts";
@@ -138,6 +139,7 @@ export async function addTop(root: string | undefined, real: RealTree, base: Inv
     tree: new FileTree([base, ...real.inventories]),
     inventories: real.inventories,
     view,
+    inspections: defaultInspections,
     manifestChanges: [],
     openRecipes: (world) => new RecipeEnvironment(world),
     manifestText: "",

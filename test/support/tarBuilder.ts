@@ -8,6 +8,8 @@ export interface TarMember {
   readonly body?: Uint8Array | string;
   readonly link?: string;
   readonly mode?: number;
+  /** Records of the extended header. */
+  readonly pax?: Readonly<Record<string, string>>;
   /** A size other than the body's. */
   readonly size?: number;
 }
@@ -18,6 +20,7 @@ export function buildTar(members: readonly TarMember[]): Buffer {
   for (const member of members) {
     const body = Buffer.from(member.body ?? "");
     const records = [
+      ...Object.entries(member.pax ?? {}),
       ...(member.name.length > 100 ? [["path", member.name]] : []),
       ...((member.link?.length ?? 0) > 100 ? [["linkpath", member.link ?? ""]] : []),
     ];

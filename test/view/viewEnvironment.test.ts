@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { defaultInspections } from "../../src/environment/prefixInspections.ts";
 import { RecipeEnvironment } from "../../src/recipes/recipeEnvironment.ts";
 import type { RecipeWorld } from "../../src/recipes/world.ts";
 import type { DagHash } from "../../src/spec/concrete.ts";
@@ -67,6 +68,7 @@ describe.skipIf(!corpus)("what real `spack env activate` sets (needs ../shared/c
       prefixes: new Map(installed.packages.map((one) => [one.spec.hash, one.prefix])),
       tree: new FileTree(installed.packages.map((one) => one.inventory)),
       viewPath: "/opt/oracle/view",
+      inspections: defaultInspections,
       recipes: read({}),
     });
     const expected = Object.entries(activate).map(([name, value]) => {
@@ -117,7 +119,7 @@ class Openmpi(AutotoolsPackage):
         env.append_flags("MPI_OPTIONS", "--a//b")
 `,
   });
-  const options = { graph, roots: [app.hash], prefixes, tree, recipes };
+  const options = { graph, roots: [app.hash], prefixes, tree, recipes, inspections: defaultInspections };
 
   test("with a view: its folders, then externals that are not the system's", () => {
     const values = environmentValues(viewEnvironment({ ...options, viewPath: "/opt/view" }).modifications);
@@ -135,6 +137,35 @@ class Openmpi(AutotoolsPackage):
       new Map(),
     );
     expect(values.get("PATH")).toBe("/sw/app/bin64:/sw/tool/bin:/opt/site/openmpi/bin:/sw/libx/bin");
+  });
+
+  test("other folders than Spack's own, as the manifest says", () => {
+    const inspections = [
+      ["lib", "LD_LIBRARY_PATH"],
+      ["./bin64/", "FIRST"],
+      ["../up", "UP"],
+      ["/usr/bin", "OUTSIDE"],
+      ["./", "WHOLE"],
+    ] as const;
+    const inView = environmentValues(
+      viewEnvironment({ ...options, viewPath: "/opt/view", inspections }).modifications,
+      new Map(),
+    );
+    expect(Object.fromEntries(inView)).toMatchObject({
+      LD_LIBRARY_PATH: "/opt/view/lib",
+      FIRST: "/opt/view/bin64",
+      UP: "/opt/up",
+      OUTSIDE: "/usr/bin",
+      WHOLE: "/opt/view:/opt/site/openmpi",
+    });
+    expect(inView.has("CMAKE_PREFIX_PATH")).toBe(false);
+    const alone = environmentValues(
+      viewEnvironment({ ...options, viewPath: undefined, inspections }).modifications,
+      new Map(),
+    );
+    expect(alone.get("FIRST")).toBe("/sw/app/bin64");
+    expect(alone.get("WHOLE")).toBe("/sw/app:/opt/site/openmpi:/sw/tool:/sw/libx");
+    expect(alone.has("UP")).toBe(false);
   });
 
   test("projections are followed in values", () => {
@@ -156,6 +187,7 @@ class Openmpi(AutotoolsPackage):
       prefixes: new Map([[oneapi.hash, "/sw/mkl"]]),
       tree: new FileTree([]),
       viewPath: "/opt/view",
+      inspections: defaultInspections,
       recipes: read({
         "intel-oneapi-mkl": `
 class IntelOneapiMkl(IntelOneApiLibraryPackage):

@@ -2,6 +2,7 @@
 import { SpacktainersError } from "../../util/errors.ts";
 import { baseKeyOf } from "../baseStore.ts";
 import type { BaseArchitecture, BasePackage, DebianBaseSpec } from "../types.ts";
+import { packagesWithLibraries } from "./contentsIndex.ts";
 import {
   type ArchiveContext,
   indexesKey,
@@ -11,6 +12,7 @@ import {
 } from "./debianArchive.ts";
 import { libraryPackages } from "./libraryPackages.ts";
 import { type Mirrors, publicFileUrl } from "./mirrors.ts";
+import { multiarchOf } from "./multiarch.ts";
 import { type OfferedPackage, openPackageIndex } from "./packagesIndex.ts";
 import { resolveDebs } from "./resolveDebs.ts";
 import { suiteFolders } from "./suites.ts";
@@ -26,7 +28,7 @@ interface Remembered {
 }
 
 /** Raised when the rules of choosing change. */
-const choiceVersion = 3;
+const choiceVersion = 4;
 
 export interface ChooseOptions {
   readonly architecture: BaseArchitecture;
@@ -118,8 +120,14 @@ async function resolveFrom(
   const texts: string[] = [];
   for (const { suite, index } of sources) texts.push(await loadPackagesIndex(suite, index, context));
   const index = openPackageIndex(texts);
-  const libraries = libraryPackages(spec.libraries ?? [], (name) => index.named(name).length > 0);
-  const chosen = resolveDebs(index, [...spec.packages, ...libraries], {
+  const isOffered = (name: string): boolean => index.named(name).length > 0;
+  const { packages: libraries, unnamed } = libraryPackages(spec.libraries ?? [], isOffered);
+  const found =
+    unnamed.length === 0
+      ? new Map<string, string>()
+      : await packagesWithLibraries(suites, unnamed, multiarchOf[architecture], context);
+  const others = [...new Set(found.values())].filter(isOffered).sort();
+  const chosen = resolveDebs(index, [...spec.packages, ...libraries, ...others], {
     architecture,
     suite: spec.suite,
   });

@@ -20,6 +20,9 @@ export interface DebPackage {
   readonly control: ControlParagraph;
   /** The control file as it stands in the package. */
   readonly controlText: string;
+  /** Maintainer scripts, or nothing: they are read, never run. */
+  readonly preinst: string;
+  readonly postinst: string;
   /** The `md5sums` file, or nothing. */
   readonly md5sums: string;
   /** Absolute paths of its configuration files. */
@@ -64,6 +67,8 @@ export async function openDeb(path: string, where: Place = { file: path }): Prom
     multiArch: paragraph.get("multi-arch") ?? "no",
     control: paragraph,
     controlText,
+    preinst: files.get("preinst") ?? "",
+    postinst: files.get("postinst") ?? "",
     md5sums: files.get("md5sums") ?? "",
     conffiles: (files.get("conffiles") ?? "").split("\n").flatMap((line) => {
       const file = line.trim();
@@ -108,6 +113,13 @@ function member(
   return decompressStream(bytes, { where, maxBytes });
 }
 
+const controlFiles: ReadonlySet<string> = new Set(["control", "md5sums", "conffiles", "preinst", "postinst"]);
+const maxScript = 2 ** 20;
+
+function isScript(path: string): boolean {
+  return path === "preinst" || path === "postinst";
+}
+
 async function readControlFiles(
   path: string,
   control: ArMember,
@@ -115,7 +127,9 @@ async function readControlFiles(
 ): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>();
   for await (const entry of readTar(member(path, control, maxControl, where), { where })) {
-    if (entry.type !== "file" || !["control", "md5sums", "conffiles"].includes(entry.path)) continue;
+    if (entry.type !== "file" || !controlFiles.has(entry.path)) continue;
+    // A script may be a program.
+    if (isScript(entry.path) && entry.size > maxScript) continue;
     files.set(entry.path, (await readContent(entry, maxControl)).toString("utf8"));
   }
   return files;

@@ -225,7 +225,11 @@ export async function loadPackagesIndex(
   return readFile(path, "latin1");
 }
 
-async function downloadIndex(
+/**
+ * Downloads an index; the file is the caller's to remove.
+ * @throws SpacktainersError CHECKSUM_MISMATCH, NOT_FOUND, NETWORK
+ */
+export async function downloadIndex(
   suite: OpenedSuite,
   index: IndexFile,
   { http, store }: ArchiveContext,

@@ -30,14 +30,20 @@ export function libraryPackageNames(soname: string): readonly string[] {
 }
 
 /**
- * The packages to add for libraries; those that no package of the archive is named after are left out.
+ * The packages to add for libraries, and the libraries that no package of the archive is named after.
  *
  * @param isOffered whether the archive has a package of a name
  */
 export function libraryPackages(
   sonames: readonly string[],
   isOffered: (name: string) => boolean,
-): readonly string[] {
-  const found = sonames.flatMap((soname) => libraryPackageNames(soname).find(isOffered) ?? []);
-  return [...new Set(found)].sort();
+): { readonly packages: readonly string[]; readonly unnamed: readonly string[] } {
+  const packages = new Set<string>();
+  const unnamed = new Set<string>();
+  for (const soname of sonames) {
+    const found = libraryPackageNames(soname).find(isOffered);
+    if (found === undefined) unnamed.add(soname);
+    else packages.add(found);
+  }
+  return { packages: [...packages].sort(), unnamed: [...unnamed].sort() };
 }

@@ -8,6 +8,7 @@ import { type Entry, imageMtime } from "../../archive/entry.ts";
 import type { Occupant } from "../rootTree.ts";
 
 import type { BaseArchitecture } from "../types.ts";
+import type { AlternativeLink } from "./alternatives.ts";
 import { systemGroups, systemUsers } from "./data/systemAccounts.ts";
 
 const owner = { uid: 0, gid: 0, mtime: imageMtime } as const;
@@ -94,7 +95,7 @@ const links: readonly (readonly [path: string, target: string])[] = [
   ["var/spool/mail", "../mail"],
 ];
 
-/** Programs chosen by the alternatives system: the first that is there gets the name. */
+/** Programs that every system has, should no script name them: the first that is there gets the name. */
 const alternatives: readonly (readonly [link: string, name: string, choices: readonly string[]])[] = [
   ["usr/bin/awk", "awk", ["usr/bin/gawk", "usr/bin/mawk", "usr/bin/original-awk"]],
   ["usr/bin/nawk", "nawk", ["usr/bin/gawk", "usr/bin/mawk"]],
@@ -106,11 +107,12 @@ const alternatives: readonly (readonly [link: string, name: string, choices: rea
  *
  * @param get what is at a path, links in its directories followed
  * @param contents of the files that {@link isWanted} names, by path
- * @param shells whether `/bin/sh` has to be found: bash, else dash
+ * @param chosen links of the alternatives system, relative to the root
  */
 export function finishingEntries(
   get: (path: string) => Occupant | undefined,
   contents: ReadonlyMap<string, Uint8Array>,
+  chosen: readonly AlternativeLink[],
 ): readonly Entry[] {
   const entries: Entry[] = [];
   const made = new Set<string>();
@@ -124,6 +126,11 @@ export function finishingEntries(
   for (const [path, target] of links) add(madeLink(path, target));
   const shell = ["bash", "dash", "busybox"].find((name) => has(`usr/bin/${name}`));
   if (shell !== undefined) add(madeLink("usr/bin/sh", shell));
+  for (const { link, name, path } of chosen) {
+    add(madeDirectory("etc/alternatives"));
+    add(madeLink(`etc/alternatives/${name}`, path));
+    add(madeLink(link, `/etc/alternatives/${name}`));
+  }
   for (const [link, name, choices] of alternatives) {
     const choice = choices.find(has);
     if (choice === undefined || has(link)) continue;

@@ -12,6 +12,8 @@ import { versionSatisfies } from "./debianVersion.ts";
 import type { DebPackage } from "./debPackage.ts";
 import { type DpkgPackage, dpkgDatabase } from "./dpkgDatabase.ts";
 import type { IsExcluded } from "./excludes.ts";
+import { scriptEffects, undoneNotice } from "./maintainerScripts.ts";
+import { multiarchOf } from "./multiarch.ts";
 import { parseRelations } from "./relations.ts";
 import { finishingEntries, isWanted, madeFile, skeleton } from "./systemFiles.ts";
 
@@ -21,13 +23,16 @@ export interface UnpackDebsOptions {
   /** Told when a package begins and the number of its bytes as they pass. */
   readonly onPackage?: (name: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Told in a sentence what maintainer scripts would do that is left undone. */
+  readonly onUndone?: ((notice: string) => void) | undefined;
 }
 
 /**
  * Unpacks packages into one stream of entries with `/usr` merged. Of a file that several packages have, that of the
  * package which replaces the others stays (field Replaces); paths lead through links to directories as they would on disk.
  *
- * No maintainer script is run; what those of the essential packages would do is added (`systemFiles.ts`).
+ * No maintainer script is run: what those of the essential packages would do is added (`systemFiles.ts`), and the
+ * alternatives that scripts set up (`maintainerScripts.ts`).
  *
  * @param packages in any order: the result does not depend on it
  * @throws SpacktainersError BASE_UNSATISFIABLE when two packages have the same file and neither replaces the other;
@@ -81,7 +86,15 @@ export async function* unpackDebs(packages: readonly DebPackage[], options: Unpa
     });
   }
   const get = (path: string) => tree.get(tree.resolve(path));
-  for (const entry of finishingEntries(get, contents)) yield* placed(entry, tree, undefined);
+  const effects = scriptEffects(ordered, {
+    architecture: options.architecture,
+    multiarch: multiarchOf[options.architecture],
+    exists: (path) => get(path.slice(1)) !== undefined,
+  });
+  const notice = undoneNotice(effects);
+  if (notice !== undefined) options.onUndone?.(notice);
+  const links = effects.links.map((one) => ({ ...one, link: tree.resolve(one.link.slice(1)) }));
+  for (const entry of finishingEntries(get, contents, links)) yield* placed(entry, tree, undefined);
   for (const [path, text] of dpkgDatabase(installed)) {
     if (get(path) === undefined) yield* placed(madeFile(path, text), tree, undefined);
   }

@@ -12,6 +12,7 @@ import type { Environment } from "../../environment/types.ts";
 import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
 import { movedPlaces } from "../../pipeline/choose/movedPlaces.ts";
 import { hasNoSpecs, noSpecs } from "../../pipeline/choose/noSpecs.ts";
+import { withContainerSection } from "../../pipeline/plan/containerSection.ts";
 import { planEpilogue } from "../../pipeline/plan/planEpilogue.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { checkConfiguration } from "../../pipeline/workspace/checkConfiguration.ts";
@@ -76,7 +77,8 @@ function placeErrors(definitions: readonly Definition[]): readonly SpacktainersE
 }
 
 /** Everything that is wrong in the files of a container. */
-async function checkContainer(container: Container, configuration: Configuration): Promise<CheckResult> {
+async function checkContainer(container: Container, configured: Configuration): Promise<CheckResult> {
+  let configuration = configured;
   const errors: SpacktainersError[] = [];
   const warnings: SpacktainersError[] = [];
   let checked = 1;
@@ -94,6 +96,9 @@ async function checkContainer(container: Container, configuration: Configuration
   }
   let environment: Environment | undefined;
   await attempt(async () => {
+    const section = await withContainerSection(configured, container);
+    configuration = section.configuration;
+    warnings.push(...section.warnings);
     const reading = await loadManifest(container.path, await configuredReading(container, configuration));
     environment = reading.environment;
     errors.push(...reading.errors);

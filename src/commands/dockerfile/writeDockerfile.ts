@@ -4,6 +4,7 @@ import { defaultBasePackages } from "../../base/debian/defaultPackages.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
+import { withContainerSection } from "../../pipeline/plan/containerSection.ts";
 import { readEpilogue } from "../../pipeline/plan/planEpilogue.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
@@ -40,7 +41,8 @@ export interface WrittenDockerfile {
 export async function writeDockerfile(command: DockerfileCommand): Promise<WrittenDockerfile> {
   const repository = await openSoundRepository(command.directory);
   const container = await selectOne(command.name, repository, command);
-  const { root, configuration } = repository;
+  const { root } = repository;
+  const { configuration } = await withContainerSection(repository.configuration, container);
   const inContext = (path: string): string | undefined => {
     const found = relative(resolve(root), resolve(root, path)).split(sep).join("/");
     return found.startsWith("../") || found === ".." ? undefined : found;

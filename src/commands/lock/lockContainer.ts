@@ -16,7 +16,7 @@ import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
 import type { ResolvedPackages } from "../../pipeline/choose/resolvePackages.ts";
 import { type LockedBase, lockPaths, writeSpacktainersLock } from "../../pipeline/choose/spacktainersLock.ts";
 import { assemblyVersion } from "../../pipeline/plan/assemblyVersion.ts";
-import { withEpilogueNeeds } from "../../pipeline/plan/epilogueNeeds.ts";
+import { containerConfiguration } from "../../pipeline/plan/containerConfiguration.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
 import { installVersion, makeFragments } from "../../pipeline/plan/makeFragments.ts";
 import type { OpenedContainer } from "../../pipeline/plan/openContainer.ts";
@@ -69,7 +69,7 @@ async function lockOnce(
   keep: boolean,
   resources: Resources & { readonly refresh: boolean },
 ): Promise<LockResult> {
-  const configuration = await withEpilogueNeeds(configured, container);
+  const configuration = await containerConfiguration(configured, container, resources.emit);
   const paths = lockPaths(container);
   const before = keep && container.lock !== undefined ? await loadLock(container.lock) : undefined;
   const solved = await solvedLock(container, configuration, keep, resources);

@@ -5,8 +5,8 @@ import {
   type YamlMap,
   type YamlNode,
 } from "../../definitions/positionedYaml.ts";
+import { baseOfImage, baseText, installLine } from "../../pipeline/base/baseOfImage.ts";
 import { oneError, type Place, SpacktainersError } from "../../util/errors.ts";
-import { baseOfImage, baseText, installLine } from "./baseOfImage.ts";
 import type { FindingList, MigratedSettings } from "./migration.ts";
 import { takeSpackRef } from "./spackRef.ts";
 

@@ -1,7 +1,7 @@
 /** A Dockerfile that runs Spack: which environment it builds, on what, and what else it does to the image. */
 import { posix } from "node:path";
+import { baseOfImage, baseText, installLine } from "../../pipeline/base/baseOfImage.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
-import { baseOfImage, baseText, installLine } from "./baseOfImage.ts";
 import { usesNetwork } from "./containerSection.ts";
 import type { DockerfileDraft, StagedFile } from "./dockerfileDraft.ts";
 import { type DockerStage, dockerfileStages, type StageInstruction } from "./dockerfileStages.ts";

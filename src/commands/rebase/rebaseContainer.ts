@@ -6,6 +6,7 @@ import { platformOf } from "../../image/platform.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
 import type { MadeImage } from "../../pipeline/epilogue/makeImage.ts";
+import { withContainerSection } from "../../pipeline/plan/containerSection.ts";
 import { baseLock } from "../../pipeline/plan/useLocks.ts";
 import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
@@ -113,7 +114,7 @@ export async function wantedBase(
   { emit }: Pick<Resources, "emit">,
 ): Promise<RebaseBase> {
   if (base !== undefined) return { configured: base, lock: undefined };
-  const configured = configuration.base;
+  const { base: configured } = (await withContainerSection(configuration, container)).configuration;
   const file = lockPaths(container).spacktainers;
   const lock = await loadSpacktainersLock(file);
   if (lock === undefined) return { configured, lock: undefined };

@@ -27,6 +27,7 @@ export function remadeConfiguration(
     image: metadataOf(told),
     base:
       base === undefined ? baseOf(told, configured.base) : parseBaseOption(base, configured.base, directory),
+    decided: { base: true, strip: true },
     layers: { ...configured.layers, compression: compression.format, level: compression.level },
     spack: { ...configured.spack, dialect, build: false },
   };

@@ -11,6 +11,7 @@ import { sbangScript } from "../../install/sbangScript.ts";
 import { streamEntries, viewNotices } from "../../pipeline/assemble/topLayer.ts";
 import { viewChoice } from "../../pipeline/assemble/viewChoice.ts";
 import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
+import { withContainerSection } from "../../pipeline/plan/containerSection.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
 import { type InstallSettings, planPackages } from "../../pipeline/plan/planPackages.ts";
 import { noLocks } from "../../pipeline/plan/useLocks.ts";
@@ -96,7 +97,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       hint: "unpack takes a folder with spack.yaml",
     });
   for (const prefix of [request.root, request.view]) await expectWritable(join(into, prefix, "file"), into);
-  const { configuration } = repository;
+  const { configuration } = await withContainerSection(repository.configuration, container);
   const sources = await cacheSources(configuration, request, request.directory);
   const caches = openCacheSet(sources, { emit, signal, refresh: request.refresh });
   const unpack = async (): Promise<UnpackedEnvironment> => {

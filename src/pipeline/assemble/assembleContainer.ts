@@ -113,6 +113,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
     tree,
     inventories,
     view,
+    inspections: environment.prefixInspections,
     manifestChanges: manifestModifications(environment.environmentVariables),
     openRecipes: await recipeReader(assembly),
     manifestText: loaded.manifestText,

@@ -1,6 +1,7 @@
 import { contentOf } from "../../archive/content.ts";
 import { type Entry, type EntryStream, imageMtime } from "../../archive/entry.ts";
 import type { Inventory } from "../../archive/inventory.ts";
+import type { PrefixInspection } from "../../environment/prefixInspections.ts";
 import { sbangScript } from "../../install/sbangScript.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../../spec/concrete.ts";
 import { conflictNotice } from "../../view/conflictNotice.ts";
@@ -39,6 +40,8 @@ export interface TopLayerRequest {
   readonly inventories: readonly Inventory[];
   readonly view: MergedView | undefined;
   readonly projectionOf?: (spec: ConcreteSpec) => string;
+  /** Folders of prefixes that go to variables. */
+  readonly inspections: readonly PrefixInspection[];
   readonly manifestChanges: readonly EnvironmentModification[];
   /** What reads recipes, where there are any that change the environment. */
   readonly openRecipes: OpenRecipes | undefined;
@@ -71,6 +74,7 @@ export function makeTopLayer(request: TopLayerRequest): TopLayer {
     prefixes: request.prefixes,
     tree,
     viewPath: view?.viewPath,
+    inspections: request.inspections,
     manifest: request.manifestChanges,
     recipes: { texts: recipeTexts(request.inventories), open: request.openRecipes },
     ...(request.projectionOf === undefined ? {} : { projectionOf: request.projectionOf }),

@@ -4,7 +4,7 @@ import { SpacktainersError } from "../../util/errors.ts";
 import type { LoadedEnvironment } from "../choose/loadEnvironment.ts";
 import { openEnvironment } from "../choose/openEnvironment.ts";
 import type { Resources } from "../workspace/resources.ts";
-import { withEpilogueNeeds } from "./epilogueNeeds.ts";
+import { containerConfiguration } from "./containerConfiguration.ts";
 import { type LockUse, openLocks } from "./useLocks.ts";
 
 /** A container's definition and locks, read. */
@@ -28,7 +28,7 @@ export async function openContainerForBuild(
   tools: Pick<Resources, "caches" | "emit">,
 ): Promise<OpenedContainer> {
   refuseWhatIsNotBuiltYet(container);
-  const configuration = await withEpilogueNeeds(configured, container);
+  const configuration = await containerConfiguration(configured, container, tools.emit);
   const loaded = await openEnvironment(container, configuration, tools, { frozen });
   const locks = await openLocks(container, loaded, configuration, { frozen, emit: tools.emit });
   return { container, configuration, loaded, locks };

@@ -72,7 +72,17 @@ export async function writeOutput(
     case "docker-archive":
       return writeDockerArchive(output.path, image, rest);
     case "rootfs":
-      return writeRootfs(output.path, await image.layers(), rest);
+      return writeRootfs(output.path, await image.layers(), {
+        ...rest,
+        onLeftOut: (message) =>
+          options.emit({
+            type: "warning",
+            code: "NOTICE",
+            message,
+            hint: "the forms `oci:` and `oci-archive:` keep everything",
+            place: { file: output.path },
+          }),
+      });
     case "sif":
       await (await import("../../sif/writeSif.ts")).writeSif(output.path, image, rest);
       return;

@@ -1,9 +1,16 @@
 import { distributionOfSuite, suiteName, suiteVersion } from "../../base/debian/suites.ts";
-import type { ScaffoldBase } from "../../scaffold/types.ts";
+
+/** A suite of Debian or Ubuntu with its usual packages, or an image. */
+export interface StartingBase {
+  readonly kind: "debian" | "ubuntu" | "image";
+  /** A suite, or an image's name. */
+  readonly value: string;
+  readonly packages: undefined;
+}
 
 /** What an image that others start from is here. */
 export interface ImageBase {
-  readonly base: ScaffoldBase;
+  readonly base: StartingBase;
   /** Tag of one of Spack's own images, which have Spack inside. */
   readonly spackTag: string | undefined;
 }
@@ -50,7 +57,7 @@ function majorOf(distribution: "debian" | "ubuntu", suite: string): string {
   return distribution === "debian" && /^\d+\.\d+$/.test(suite) ? suite.replace(/\..*/, "") : suite;
 }
 
-function suiteBase(distribution: "debian" | "ubuntu", suite: string): ScaffoldBase {
+function suiteBase(distribution: "debian" | "ubuntu", suite: string): StartingBase {
   return { kind: distribution, value: suiteName(distribution, suite), packages: undefined };
 }
 
@@ -76,7 +83,7 @@ function qualified(name: string): string {
 }
 
 /** The suite as Spack and Docker name it, for messages. */
-export function baseText(base: ScaffoldBase): string {
+export function baseText(base: Pick<StartingBase, "kind" | "value">): string {
   if (base.kind === "image") return base.value;
   const version = suiteVersion(base.kind, base.value);
   return `${base.kind} ${base.value}${version === undefined ? "" : ` (${version})`}`;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { baseOfImage, installLine } from "../../../src/commands/migrate/baseOfImage.ts";
 import { spackRef } from "../../../src/commands/migrate/spackRef.ts";
+import { baseOfImage, installLine } from "../../../src/pipeline/base/baseOfImage.ts";
 
 describe("baseOfImage", () => {
   it.each([
