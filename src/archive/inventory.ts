@@ -4,7 +4,7 @@
  * An inventory is stored beside each finished layer fragment; the view, the linkage check, `ld.so.cache` and warm rebuilds
  * work from inventories alone. It is plain JSON data, sorted by path.
  */
-import type { ElfFacts } from "../elf/facts.ts";
+import type { ElfInfo } from "../elf/elfInfo.ts";
 
 export interface InventoryEntry {
   /** Relative to the image's root (see `Entry.path`). */
@@ -16,7 +16,7 @@ export interface InventoryEntry {
   /** Symbolic link: its text. Hard link: path of the file. */
   readonly target?: string;
   /** Present for ELF files. */
-  readonly elf?: ElfFacts;
+  readonly elf?: ElfInfo;
   /** First line without `#!` of an executable file that starts with it; as it is in the image. */
   readonly shebang?: string;
   /**

@@ -1,6 +1,6 @@
 /** Inventories from outside: what a registry keeps of the layers in it. */
 import * as z from "zod";
-import type { ElfFacts } from "../elf/facts.ts";
+import type { ElfInfo } from "../elf/elfInfo.ts";
 import { withoutUndefined } from "../util/withoutUndefined.ts";
 import type { Inventory, InventoryEntry } from "./inventory.ts";
 
@@ -66,7 +66,7 @@ export const inventorySchema: z.ZodType<Inventory> = z
       entries: entries.map(({ elf, ...rest }): InventoryEntry => {
         return {
           ...withoutUndefined(rest),
-          ...(elf === undefined ? {} : { elf: withoutUndefined(elf) as ElfFacts }),
+          ...(elf === undefined ? {} : { elf: withoutUndefined(elf) as ElfInfo }),
         };
       }),
     }),

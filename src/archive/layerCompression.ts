@@ -41,7 +41,7 @@ export function compressionSettings(
 }
 
 /** Everything that decides how content is compressed, as plain data for the key of what is kept. */
-export function compressionFacts({ format, level }: CompressionSettings): {
+export function encodingOf({ format, level }: CompressionSettings): {
   readonly format: string;
   readonly level: number;
   readonly encoder: string;

@@ -19,8 +19,8 @@ import { type CompressionFormat, compressionSettings } from "./layerCompression.
 import { printable } from "./names.ts";
 import { formatEntryHeader, trailerSize, writeTar } from "./writeTar.ts";
 
-/** Facts of a fragment file: plain JSON data, stored beside it. */
-export interface FragmentFacts {
+/** Digests and sizes of a fragment file: plain JSON data, stored beside it. */
+export interface FragmentDescriptor {
   readonly compression: CompressionFormat;
   /** Of the file: the layer's digest. */
   readonly digest: Digest;
@@ -85,7 +85,7 @@ export async function writeFragment(
     readonly onBytes?: (bytes: number) => void;
     readonly whiteouts?: "refuse" | "keep";
   } = {},
-): Promise<FragmentFacts> {
+): Promise<FragmentDescriptor> {
   const file = await open(path, "wx", 0o444);
   try {
     const sink = new HashingSink(file);

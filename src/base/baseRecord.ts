@@ -2,7 +2,7 @@
 import * as z from "zod";
 import type { Inventory } from "../archive/inventory.ts";
 import { inventorySchema } from "../archive/inventorySchema.ts";
-import type { LayerFacts } from "../image/layer.ts";
+import type { LayerDescriptor } from "../image/layer.ts";
 import { type Digest, parseDigest } from "../util/digest.ts";
 import { withoutUndefined } from "../util/withoutUndefined.ts";
 import type { Base, BaseImageConfig, BaseLayer, BasePackage } from "./types.ts";
@@ -98,6 +98,6 @@ export function baseOfRecord(
 }
 
 /** What documents say of a recorded layer. */
-export function layerFacts({ digest, size, diffId, mediaType }: BaseLayerRecord): LayerFacts {
+export function layerDescriptor({ digest, size, diffId, mediaType }: BaseLayerRecord): LayerDescriptor {
   return { digest, size, diffId, mediaType, createdBy: "", annotations: undefined };
 }

@@ -109,7 +109,7 @@ async function pruneFolder(
 }
 
 /** The key for these inputs: a digest of their JSON text, object keys in the order given. */
-export function keyOf(inputs: Json): Digest {
+export function baseKeyOf(inputs: Json): Digest {
   return digestOf(JSON.stringify(inputs));
 }
 

@@ -2,7 +2,7 @@
 
 import { asSpacktainersError } from "../util/errors.ts";
 import { stopIfAborted } from "../util/interruption.ts";
-import { keyOf, openBaseStore } from "./baseStore.ts";
+import { baseKeyOf, openBaseStore } from "./baseStore.ts";
 import type { Base, BasePlan, BaseSpec, BasesElsewhere, BuildBaseOptions, PlannedBase } from "./types.ts";
 
 /**
@@ -37,7 +37,7 @@ async function planOf(spec: BaseSpec, options: BuildBaseOptions): Promise<BasePl
   const store = openBaseStore(options.cacheDir);
   switch (spec.kind) {
     case "scratch": {
-      const key = keyOf(["scratch"]);
+      const key = baseKeyOf(["scratch"]);
       const make = async (): Promise<Base> => ({ layers: [], inventory: { entries: [] }, packages: [], key });
       return { key, layerCount: 0, packages: [], find: make, make };
     }

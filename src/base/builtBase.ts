@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { fileLayer } from "../image/fileLayer.ts";
 import type { FileExtent } from "../image/layer.ts";
 import type { Digest } from "../util/digest.ts";
-import { type BaseRecord, baseOfRecord, baseRecord, layerFacts } from "./baseRecord.ts";
+import { type BaseRecord, baseOfRecord, baseRecord, layerDescriptor } from "./baseRecord.ts";
 import type { BaseStore } from "./baseStore.ts";
 import type { Base, BaseLayer } from "./types.ts";
 
@@ -28,7 +28,7 @@ export async function findBuilt(
     const extent = await locate(layer.digest);
     if (extent === undefined || extent.size !== layer.size) return undefined;
     const { inventory } = layer;
-    layers.push({ ...fileLayer(layerFacts(layer), extent, { origin, isOurs: true }), inventory });
+    layers.push({ ...fileLayer(layerDescriptor(layer), extent, { origin, isOurs: true }), inventory });
   }
   return baseOfRecord(record, key, layers);
 }

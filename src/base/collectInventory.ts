@@ -3,7 +3,7 @@ import { contentOf, readContent } from "../archive/content.ts";
 import type { EntryStream, FileEntry } from "../archive/entry.ts";
 import type { Inventory, InventoryEntry } from "../archive/inventory.ts";
 import { parentDirectory, parentsOf } from "../archive/writeFragment.ts";
-import { isElf, readElfFacts } from "../elf/readElf.ts";
+import { isElf, readElfInfo } from "../elf/readElf.ts";
 
 /** Longest `#!` line recorded, in bytes: what Linux reads. */
 const maxShebang = 256;
@@ -90,7 +90,7 @@ async function inspect(
   const file: FileEntry = { ...entry, content: continued(head, iterator) };
   if (isElf(head)) {
     const bytes = await readContent(file);
-    const elf = readElfFacts(bytes);
+    const elf = readElfInfo(bytes);
     return {
       file: { ...entry, content: contentOf(bytes) },
       facts: elf === undefined ? {} : { elf },

@@ -11,7 +11,7 @@ import {
 import { SpacktainersError } from "../util/errors.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
-import { type BaseStore, keyOf } from "./baseStore.ts";
+import { type BaseStore, baseKeyOf } from "./baseStore.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { baseOfLayers, knownReading, type ReadLayer, readingVersion, readLayer } from "./imageLayers.ts";
 import type { BasePlan, BuildBaseOptions, ImageBaseSpec } from "./types.ts";
@@ -45,7 +45,7 @@ export async function planImageBase(
     shown: origin,
   });
   const { digest } = image.manifest.descriptor;
-  const key = keyOf(["image", readingVersion, digest]);
+  const key = baseKeyOf(["image", readingVersion, digest]);
   const [layers, config] = [await image.layers(), (await image.config()).value];
 
   /** A layer that is here, and what is in it. */

@@ -1,10 +1,10 @@
 /** Layers of a finished image as layers of a base: read once each, whatever image they are of. */
 import type { ImageConfig } from "../archive/oci/types.ts";
-import type { LayerFacts, OciLayer } from "../image/layer.ts";
+import type { LayerDescriptor, OciLayer } from "../image/layer.ts";
 import { layerEntries } from "../image/layerEntries.ts";
 import type { Digest } from "../util/digest.ts";
 import { runTask } from "../util/events.ts";
-import { type BaseStore, keyOf } from "./baseStore.ts";
+import { type BaseStore, baseKeyOf } from "./baseStore.ts";
 import { collectInventory } from "./collectInventory.ts";
 import { watchDpkgStatus } from "./dpkgStatus.ts";
 import { libcVersionOf } from "./libc.ts";
@@ -26,12 +26,12 @@ const keptVersion = 3;
  * What is kept of a layer's reading belongs to its bytes and to what they unpack to, which were compared when it was read: an
  * image whose configuration lies about another layer of the same content gets nothing from it.
  */
-function readingKey({ digest, diffId }: Pick<LayerFacts, "digest" | "diffId">): Digest {
-  return keyOf(["layer", keptVersion, digest, diffId]);
+function readingKey({ digest, diffId }: Pick<LayerDescriptor, "digest" | "diffId">): Digest {
+  return baseKeyOf(["layer", keptVersion, digest, diffId]);
 }
 
 /** What reading a layer gave before; undefined when it was not read. */
-export function knownReading(layer: LayerFacts, store: BaseStore): Promise<LayerReading | undefined> {
+export function knownReading(layer: LayerDescriptor, store: BaseStore): Promise<LayerReading | undefined> {
   return store.read<LayerReading>("inventories", readingKey(layer));
 }
 

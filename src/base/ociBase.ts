@@ -7,7 +7,7 @@ import type { OciLayer } from "../image/layer.ts";
 import { openOciSource } from "../image/openOciSource.ts";
 import type { BlobStore } from "../util/blobStore.ts";
 import { stopIfAborted } from "../util/interruption.ts";
-import { type BaseStore, keyOf } from "./baseStore.ts";
+import { type BaseStore, baseKeyOf } from "./baseStore.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { baseOfLayers, knownReading, type ReadLayer, readingVersion, readLayer } from "./imageLayers.ts";
 import type { BasePlan, BuildBaseOptions, OciBaseSpec } from "./types.ts";
@@ -28,7 +28,7 @@ export async function planOciBase(
     reference,
   });
   const { digest } = image.manifest.descriptor;
-  const key = keyOf(["oci", readingVersion, digest]);
+  const key = baseKeyOf(["oci", readingVersion, digest]);
   const layers: OciLayer[] = [];
   try {
     for (const layer of await image.layers()) {

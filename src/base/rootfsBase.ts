@@ -11,7 +11,7 @@ import { type Digest, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
 import { type EmitEvent, runTask } from "../util/events.ts";
 import { fileState } from "../util/fileState.ts";
-import { type BaseStore, keyOf } from "./baseStore.ts";
+import { type BaseStore, baseKeyOf } from "./baseStore.ts";
 import { buildLayer, transformationVersion } from "./buildLayer.ts";
 import { findBuilt, rememberBuilt } from "./builtBase.ts";
 import { watchDpkgStatus } from "./dpkgStatus.ts";
@@ -38,7 +38,7 @@ export async function planRootfsBase(
   const { digest, size } = await fileDigest(spec.path, store, where);
   // What cannot be opened is refused before anything is made.
   await (await options.apptainerImage?.(spec.path))?.close();
-  const key = keyOf(["rootfs", transformationVersion, digest]);
+  const key = baseKeyOf(["rootfs", transformationVersion, digest]);
   const find = (): Promise<Base | undefined> => findBuilt(store, key);
   const task = {
     kind: "base",

@@ -4,7 +4,7 @@ import type { Image } from "../image/image.ts";
 import type { OciLayer } from "../image/layer.ts";
 import type { HttpClient } from "../net/http.ts";
 import type { RepositoryName } from "../registry/reference.ts";
-import type { Repository } from "../registry/registry.ts";
+import type { ImageRepository } from "../registry/registry.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Digest } from "../util/digest.ts";
 import type { EmitEvent } from "../util/events.ts";
@@ -145,7 +145,7 @@ export interface BuildBaseOptions {
   /** Exactly these packages, or this image, instead of the newest ones. */
   readonly lock?: BaseLock;
   /** Opens the repository of a base that is an image in a registry; without, such a base is refused. */
-  readonly repository?: (name: RepositoryName) => Repository;
+  readonly repository?: (name: RepositoryName) => ImageRepository;
   /** Opens a file that is an Apptainer image; undefined for other files. Without, such a root file system is refused. */
   readonly apptainerImage?: (path: string) => Promise<Image | undefined>;
 }

@@ -16,7 +16,7 @@ import { type ArchiveStore, type FetchedArchive, openArchiveStore } from "./arch
 import { type CacheKey, mergeCacheKeys } from "./cacheKeys.ts";
 import type { CacheFormat } from "./formats/format.ts";
 import { type OpenedFormats, openFormats } from "./formats/openFormats.ts";
-import type { PackageId, SpecLookup } from "./formats/packageId.ts";
+import type { DependencyLookup, PackageId } from "./formats/packageId.ts";
 import { presentFormats } from "./formats/presentFormats.ts";
 import { identifySpec, type VerifiedMetadata } from "./formats/verifiedMetadata.ts";
 import type { NewPackage } from "./formats/writer.ts";
@@ -66,7 +66,7 @@ export interface BuildCache {
    * @throws SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, KEY_INVALID, CHECKSUM_MISMATCH, IDENTITY_MISMATCH,
    *   CACHE_INVALID, NOT_SUPPORTED, NETWORK, ACCESS_DENIED
    */
-  findPackage(spec: PackageId, lookup?: SpecLookup): Promise<CachedPackage | undefined>;
+  findPackage(spec: PackageId, lookup?: DependencyLookup): Promise<CachedPackage | undefined>;
   /** The archive, verified, on this machine. Throws CHECKSUM_MISMATCH, NOT_FOUND, NETWORK, ACCESS_DENIED, DISK_FULL. */
   fetchArchive(pkg: CachedPackage): Promise<FetchedArchive>;
   /** The archive's first bytes, without downloading the rest. Not verified. */
@@ -136,7 +136,10 @@ export function openBuildCache(
     return found;
   });
 
-  async function fetchMetadata(spec: PackageId, lookup: SpecLookup): Promise<VerifiedMetadata | undefined> {
+  async function fetchMetadata(
+    spec: PackageId,
+    lookup: DependencyLookup,
+  ): Promise<VerifiedMetadata | undefined> {
     for (const format of await formats()) {
       const found = await format.findMetadata(spec, lookup);
       if (found !== undefined) return found;
@@ -169,7 +172,7 @@ export function openBuildCache(
     }
   }
 
-  async function find(spec: PackageId, lookup: SpecLookup): Promise<CachedPackage | undefined> {
+  async function find(spec: PackageId, lookup: DependencyLookup): Promise<CachedPackage | undefined> {
     const known = await remembered(spec);
     if (known !== undefined) return packageOf(opened, formatOf(known), spec, known);
     const fetched = await withRetries(policy, url, async () => {

@@ -4,7 +4,7 @@ import { cacheHome } from "../util/cacheHome.ts";
 import { formatPlace, SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { type FetchedArchive, openArchiveStore } from "./archives.ts";
 import { type BuildCache, type BuildCacheOptions, openBuildCache } from "./buildCache.ts";
-import type { PackageId, SpecLookup } from "./formats/packageId.ts";
+import type { DependencyLookup, PackageId } from "./formats/packageId.ts";
 import type { NewPackage } from "./formats/writer.ts";
 import { mergeIndexes } from "./mergedIndex.ts";
 import { OtherCopyNeeded } from "./otherCopy.ts";
@@ -29,7 +29,7 @@ export interface CacheSet {
    */
   findPackage(
     spec: PackageId,
-    lookup?: SpecLookup,
+    lookup?: DependencyLookup,
     accept?: (found: CachedPackage) => void,
   ): Promise<CachedPackage>;
   /**
@@ -52,7 +52,7 @@ export interface CacheSet {
 }
 
 /** Opens caches, in order. Nothing is asked of them before it is needed. */
-export function openCaches(sources: readonly CacheSource[], options: BuildCacheOptions): CacheSet {
+export function openCacheSet(sources: readonly CacheSource[], options: BuildCacheOptions): CacheSet {
   const cacheDir = options.cacheDir ?? cacheHome();
   const archives = openArchiveStore(cacheDir, options.emit, options.clock);
   const caches = sources.map((source) => openBuildCache(source, options, archives));

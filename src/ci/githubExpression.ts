@@ -49,7 +49,7 @@ export function interpolate(text: string, context: ExpressionContext): Expressio
  *
  * @param text of `if`; undefined: it has none
  */
-export function conditionHolds(text: string | undefined, context: ExpressionContext): boolean {
+export function githubConditionHolds(text: string | undefined, context: ExpressionContext): boolean {
   if (text === undefined) return context.status.success;
   const inner = /^\s*\$\{\{(.*)\}\}\s*$/s.exec(text)?.[1] ?? text;
   // Without a word about the status only what came before a failure runs.

@@ -61,7 +61,7 @@ export const stepVariables = {
 } as const;
 
 /** The part of a repository that decides its pipelines. */
-export interface PipelineFacts {
+export interface PipelineInputs {
   readonly configuration: Configuration;
   readonly definitions: readonly Definition[];
   /** Which of the folders `builder` and `runtime` have a Dockerfile. */
@@ -73,7 +73,7 @@ const keptForImages = ["base", "facts", "fragments", "index", "layers"];
 const keptForBuilding = ["index", "spack/git", "spack/misc", "spack/solver", "spack/sources", "spack/times"];
 
 /** Makes the pipelines. The same repository gives the same ones. */
-export function makePipeline({ configuration, definitions, baseImages }: PipelineFacts): Pipeline {
+export function makePipeline({ configuration, definitions, baseImages }: PipelineInputs): Pipeline {
   const { ci, registries, spack, caches } = configuration;
   const all = pipelineSecrets(configuration);
   const secrets = (...scopes: readonly SecretScope[]) =>

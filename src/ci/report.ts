@@ -1,6 +1,7 @@
 /** What a verb said as JSON lines, as a report of a pipeline: a summary in Markdown, annotations, an artefact of findings. */
+
+import { asObject, type JsonDocument, listOf, numberOf, stringOf } from "./jsonDocument.ts";
 import { code, escapeMarkdown, listedText } from "./markdownText.ts";
-import { asObject, listOf, numberOf, type ReportFacts, stringOf } from "./reportFacts.ts";
 import { type Row, resultRows } from "./reportRows.ts";
 
 /** A problem at a place of the repository. */
@@ -65,7 +66,7 @@ export function pipelineReport(title: string, documents: readonly unknown[], roo
   };
 }
 
-function annotationsOf(fact: ReportFacts, root: string): readonly Annotation[] {
+function annotationsOf(fact: JsonDocument, root: string): readonly Annotation[] {
   if (fact.type === "warning") {
     const level = fact.code === "NOTICE" ? "notice" : "warning";
     return [annotation(level, { ...fact, ...asObject(fact.place) }, root)];
@@ -75,7 +76,7 @@ function annotationsOf(fact: ReportFacts, root: string): readonly Annotation[] {
   return fact.type === "error" || fact.type === "result" ? [...errors, ...warnings] : [];
 }
 
-function annotation(level: Annotation["level"], fact: ReportFacts, root: string): Annotation {
+function annotation(level: Annotation["level"], fact: JsonDocument, root: string): Annotation {
   return {
     level,
     code: stringOf(fact.code) ?? "",
@@ -94,7 +95,7 @@ function relativeFile(file: string | undefined, root: string): string | undefine
   return file.startsWith("/") || file.startsWith("../") ? undefined : file;
 }
 
-function buildFailure(fact: ReportFacts): { readonly markdown: string } {
+function buildFailure(fact: JsonDocument): { readonly markdown: string } {
   const errors = listOf(fact.errors);
   const log = errors.flatMap((error) => [
     `line ${numberOf(error.line) ?? "?"}`,

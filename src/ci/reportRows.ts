@@ -1,7 +1,7 @@
 /** Results of verbs, as rows of the tables of a report. */
 import { formatBytes, formatDuration } from "../util/formatBytes.ts";
+import { asObject, type JsonDocument, listOf, numberOf, stringOf } from "./jsonDocument.ts";
 import { code, escapeMarkdown, listedText } from "./markdownText.ts";
-import { asObject, listOf, numberOf, type ReportFacts, stringOf } from "./reportFacts.ts";
 
 /** A line of a table, or of a list. */
 export interface Row {
@@ -21,7 +21,7 @@ const planHead = ["to do", "why"];
 const fileHead = ["file", "size", "digest"];
 
 /** What a document with a result says, as rows. */
-export function resultRows(fact: ReportFacts): readonly Row[] {
+export function resultRows(fact: JsonDocument): readonly Row[] {
   const failed = fact.failed === true;
   const name = [stringOf(fact.arch), stringOf(fact.name)].filter((part) => part !== undefined).join("/");
   if (Array.isArray(fact.stages) && Array.isArray(fact.containers)) return planRows(fact);
@@ -48,7 +48,7 @@ export function resultRows(fact: ReportFacts): readonly Row[] {
   return name === "" ? [] : [line(name, failed)];
 }
 
-function buildRow(fact: ReportFacts, name: string): Row {
+function buildRow(fact: JsonDocument, name: string): Row {
   const count = listOf(fact.packages).length;
   const reused = numberOf(fact.reused) ?? 0;
   const compiled = listOf(asObject(fact.compiled)?.packages, true).length;
@@ -71,7 +71,7 @@ function buildRow(fact: ReportFacts, name: string): Row {
   );
 }
 
-function pushRow(fact: ReportFacts, failed: boolean): Row {
+function pushRow(fact: JsonDocument, failed: boolean): Row {
   const layers = asObject(fact.layers) ?? {};
   const there = ["referenced", "present", "mounted"].reduce(
     (sum, key) => sum + (numberOf(layers[key]) ?? 0),
@@ -97,7 +97,7 @@ function pushRow(fact: ReportFacts, failed: boolean): Row {
   );
 }
 
-function testRow(fact: ReportFacts): Row {
+function testRow(fact: JsonDocument): Row {
   const passed = fact.passed === true;
   const reasons = Array.isArray(fact.reasons) ? fact.reasons.map(String) : [];
   return row(
@@ -112,7 +112,7 @@ function testRow(fact: ReportFacts): Row {
   );
 }
 
-function packagesRow(fact: ReportFacts): Row {
+function packagesRow(fact: JsonDocument): Row {
   const built = Array.isArray(fact.built) ? fact.built.map(String) : [];
   const reused = Array.isArray(fact.reused) ? fact.reused.map(String) : [];
   const time = formatDuration((numberOf(fact.seconds) ?? 0) * 1000);
@@ -123,8 +123,8 @@ function packagesRow(fact: ReportFacts): Row {
   return line(parts.join("; "), false);
 }
 
-function planRows(fact: ReportFacts): readonly Row[] {
-  const reasons = (one: ReportFacts): string => escapeMarkdown(listedText(one.reasons));
+function planRows(fact: JsonDocument): readonly Row[] {
+  const reasons = (one: JsonDocument): string => escapeMarkdown(listedText(one.reasons));
   const jobs = (Array.isArray(fact.stages) ? fact.stages : []).map((stage) => listOf(stage));
   const packages = jobs.flat().flatMap((job) => listOf(job.packages));
   return [

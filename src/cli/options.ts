@@ -118,20 +118,20 @@ export function addTargetOptions(command: Command): Command {
     );
 }
 
-/** Options of {@link addWorkshopOptions}. */
-export interface WorkshopOptions extends CacheOptions {
+/** Options of {@link addResourcesOptions}. */
+export interface ResourcesOptions extends CacheOptions {
   readonly jobs?: number;
 }
 
 /** `--jobs` and {@link addCacheOptions}, on every verb that works on packages. */
-export function addWorkshopOptions(command: Command): Command {
+export function addResourcesOptions(command: Command): Command {
   return addCacheOptions(
     command.option("-j, --jobs <n>", "packages at a time (default: one per core)", positiveInteger),
   );
 }
 
 /** Options of {@link addInstallOptions}. */
-export interface InstallOptions {
+export interface InstallFlags {
   readonly strip: boolean;
   readonly keepMetadata?: boolean;
 }
@@ -157,7 +157,7 @@ export function addFailFastOption(command: Command): Command {
 }
 
 /** Options of {@link addImageOptions}. */
-export interface ImageOptions extends InstallOptions, FailFastOptions {
+export interface ImageOptions extends InstallFlags, FailFastOptions {
   readonly arch?: string;
   readonly allowUnresolved?: readonly string[];
   readonly buildArg?: readonly (readonly [string, string])[];

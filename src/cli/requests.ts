@@ -4,24 +4,24 @@ import type { CacheRequest } from "../commands/cache/openNamedCaches.ts";
 import type { TargetOptions } from "../commands/cache/openTarget.ts";
 import { builderImage } from "../definitions/builderImage.ts";
 import { type BuildingRequest, completeBuilding } from "../pipeline/workspace/buildingRequest.ts";
-import type { ImageRequest } from "../pipeline/workspace/buildRequest.ts";
-import type { WorkshopRequest } from "../pipeline/workspace/workshop.ts";
+import type { ImageSettingsRequest } from "../pipeline/workspace/buildRequest.ts";
+import type { ResourcesRequest } from "../pipeline/workspace/resources.ts";
 import type { VerbContext } from "./context.ts";
 import type {
   BuildingOptions,
   CacheOptions,
   FailFastOptions,
   ImageOptions,
-  InstallOptions,
+  InstallFlags,
+  ResourcesOptions,
   TargetCacheOptions,
-  WorkshopOptions,
 } from "./options.ts";
 
-/** What `addWorkshopOptions` asked for, as work takes it. */
-export function workshopRequest(
+/** What `addResourcesOptions` asked for, as work takes it. */
+export function resourcesRequest(
   { directory, reporter, signal }: VerbContext,
-  options: WorkshopOptions,
-): WorkshopRequest {
+  options: ResourcesOptions,
+): ResourcesRequest {
   return {
     directory,
     caches: options.cache ?? [],
@@ -54,18 +54,18 @@ export function targetRequest({ sign, unsigned, layout }: TargetCacheOptions): T
 }
 
 /** What `addInstallOptions` asked for. */
-export function installRequest(options: InstallOptions): Pick<ImageRequest, "strip" | "keepMetadata"> {
+export function installRequest(options: InstallFlags): Pick<ImageSettingsRequest, "strip" | "keepMetadata"> {
   return { strip: options.strip ? undefined : false, keepMetadata: options.keepMetadata === true };
 }
 
-/** What `addImageOptions` and `addWorkshopOptions` asked for. */
+/** What `addImageOptions` and `addResourcesOptions` asked for. */
 export function imageRequest(
   context: VerbContext,
-  options: ImageOptions & WorkshopOptions,
+  options: ImageOptions & ResourcesOptions,
   names: readonly string[],
-): ImageRequest {
+): ImageSettingsRequest {
   return {
-    ...workshopRequest(context, options),
+    ...resourcesRequest(context, options),
     ...installRequest(options),
     names,
     arch: options.arch,
@@ -79,7 +79,7 @@ export function imageRequest(
 
 /** What `addBuildingOptions` (with `--jobs` and `--fail-fast`) asked for. */
 export function buildingRequest(
-  options: BuildingOptions & FailFastOptions & Pick<WorkshopOptions, "jobs"> & { readonly frozen?: boolean },
+  options: BuildingOptions & FailFastOptions & Pick<ResourcesOptions, "jobs"> & { readonly frozen?: boolean },
 ): BuildingRequest {
   return completeBuilding(
     {

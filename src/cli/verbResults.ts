@@ -21,7 +21,7 @@ import type { ShownPackage } from "../commands/cache/showPackage.ts";
 import type { VerifiedCaches } from "../commands/cache/verifyPackages.ts";
 import type { PackageJobResult } from "../commands/ci/buildPackages.ts";
 import type { PublishedImages } from "../commands/ci/publishImages.ts";
-import type { JobOutcome as PipelineJobOutcome } from "../commands/ci/runPipeline.ts";
+import type { PipelineJobOutcome } from "../commands/ci/runPipeline.ts";
 import type { WrittenCredentials } from "../commands/ci/writeCredentials.ts";
 import type { PipelineCheck, PipelineFile } from "../commands/ci/writePipelines.ts";
 import type { WrittenDockerfile } from "../commands/dockerfile/writeDockerfile.ts";
@@ -49,7 +49,7 @@ import type { SignedImage, VerifiedImage } from "../commands/sign/signImages.ts"
 import type { Storage } from "../commands/storage/tidyStorage.ts";
 import type { TestResult } from "../commands/test/testContainers.ts";
 import type { UnpackedEnvironment } from "../commands/unpack/unpackEnvironment.ts";
-import type { VersionFacts } from "../commands/version/versionFacts.ts";
+import type { ProgramVersion } from "../commands/version/programVersion.ts";
 import type { KeyPairFiles } from "../pipeline/describe/keyFiles.ts";
 import type { Conversion } from "../pipeline/images/convertImage.ts";
 import type { SifVerification } from "../sif/verifySif.ts";
@@ -162,7 +162,7 @@ export interface VerbResults {
   test: { readonly passed: boolean; readonly results: readonly TestResult[] };
   unpack: UnpackedEnvironment;
   verify: VerifiedImage;
-  version: VersionFacts;
+  version: ProgramVersion;
 }
 
 /** Lines of other types that only one verb prints, by verb. */

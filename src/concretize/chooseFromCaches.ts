@@ -5,19 +5,19 @@ import { SpacktainersError, SpacktainersErrors } from "../util/errors.ts";
 import { type Candidate, type Candidates, findCandidates } from "./candidates.ts";
 import { runClosures } from "./closures.ts";
 import { compatibleRounds } from "./compatibleRounds.ts";
-import { type CostModel, compareCosts, costModel, type RecipeFacts } from "./criteria.ts";
+import { type CostModel, compareCosts, costModel, type VariantDefaults } from "./criteria.ts";
 import { explainConflict, explainNoCandidate } from "./explainFailure.ts";
 import type { PackageSource } from "./packageSource.ts";
 import { reachable } from "./reachable.ts";
 import { type EnvironmentRules, environmentRules, type TargetPlatform } from "./rules.ts";
-import { type Choice, type SearchResult, type Slot, searchUnified } from "./search.ts";
+import { type SearchChoice, type SearchResult, type Slot, searchUnified } from "./search.ts";
 import type { Resolution } from "./types.ts";
 import { unmetPreferences } from "./unmetPreferences.ts";
 
 /** Helps. */
 export interface ChoiceOptions {
   /** Default values of variants, from recipes. */
-  readonly facts?: RecipeFacts;
+  readonly facts?: VariantDefaults;
   /** How long a search may take ({@link mostComparisons}). */
   readonly comparisons?: number;
 }
@@ -135,7 +135,7 @@ function raise(errors: readonly SpacktainersError[]): never {
 function chooseRound(
   context: ChoiceContext,
   round: readonly Candidates[],
-): { readonly best: Choice; readonly complete: boolean } {
+): { readonly best: SearchChoice; readonly complete: boolean } {
   const newest = search(
     context,
     round.map(({ newest, virtual }) => ({ candidates: newest(), virtual })),
@@ -162,7 +162,7 @@ export function search(
   feasible = false,
 ): SearchResult {
   const systems = new Set(slots.flatMap(({ candidates }) => candidates.map(({ spec }) => spec.os)));
-  let best: Choice | undefined;
+  let best: SearchChoice | undefined;
   let complete = true;
   for (const os of [...systems].sort()) {
     const result = searchUnified(
@@ -197,7 +197,7 @@ function smallestConflict(context: ChoiceContext, round: readonly Candidates[]):
 function alternativesOf(
   { model }: ChoiceContext,
   round: readonly Candidates[],
-  choice: Choice,
+  choice: SearchChoice,
   index: number,
 ): readonly Undetermined[] {
   const mine = choice.chosen[index];

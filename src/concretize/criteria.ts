@@ -3,7 +3,7 @@
  *
  * A solution's cost is a list of numbers, compared from left to right; each is a sum over the packages of the solution.
  * Order and meaning follow the optimization criteria of Spack's solver (the numbers behind the names are its priorities).
- * The default values of variants are known only to recipes. Unless `packages:` or {@link RecipeFacts} says them, the values
+ * The default values of variants are known only to recipes. Unless `packages:` or {@link VariantDefaults} says them, the values
  * that most cached configurations of a package have are taken for its defaults; {@link variantCriteria} says where this
  * guess comes in.
  */
@@ -15,7 +15,7 @@ import { concreteSatisfies } from "../spec/satisfies.ts";
 import type { SpecLookup } from "../spec/specView.ts";
 import { parseVersion, versionsSatisfy } from "../spec/versions.ts";
 import { runEdges } from "./closures.ts";
-import { defaultProviders } from "./defaultProviders.ts";
+import { defaultProviders } from "./data/defaultProviders.ts";
 import { newestFirst } from "./newestFirst.ts";
 import { runtimes } from "./packageKinds.ts";
 import type { PackageSource } from "./packageSource.ts";
@@ -75,7 +75,7 @@ export function compareCosts(a: Cost, b: Cost): number {
 }
 
 /** Default values of variants, known from recipes: an optional help. */
-export interface RecipeFacts {
+export interface VariantDefaults {
   /** The default values that a variant has in a configuration of a package, or undefined when it is not known. */
   defaultsOf(
     spec: ConcreteSpec,
@@ -102,7 +102,7 @@ export function costModel(
   source: PackageSource,
   platform: TargetPlatform,
   judge: (spec: ConcreteSpec) => Verdict,
-  facts?: RecipeFacts,
+  facts?: VariantDefaults,
 ): CostModel {
   const { dialect } = environment;
   const lookup = { get: (hash: DagHash) => source.spec(hash) };

@@ -11,14 +11,14 @@ export interface Slot {
 }
 
 /** One candidate for every slot, in their order. */
-export interface Choice {
+export interface SearchChoice {
   readonly chosen: readonly Candidate[];
   readonly cost: Cost;
 }
 
 /** The outcome of a search. */
 export interface SearchResult {
-  readonly best: Choice | undefined;
+  readonly best: SearchChoice | undefined;
   /** False when the search was cut short: there may be a better choice, or one at all. */
   readonly complete: boolean;
 }
@@ -163,7 +163,7 @@ export function searchUnified(
         ),
     }))
     .sort(compareSlots);
-  let best: Choice | undefined;
+  let best: SearchChoice | undefined;
   let comparisons = 0;
   let complete = true;
   const placed: (Candidate | undefined)[] = slots.map(() => undefined);

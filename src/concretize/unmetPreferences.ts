@@ -15,7 +15,7 @@ import type { PackageSource } from "./packageSource.ts";
 import { reachable } from "./reachable.ts";
 import type { UnmetPreference } from "./requirementRules.ts";
 import type { EnvironmentRules, TargetPlatform } from "./rules.ts";
-import type { Choice } from "./search.ts";
+import type { SearchChoice } from "./search.ts";
 
 /** What preferences are judged by. */
 export interface PreferenceContext {
@@ -35,7 +35,7 @@ export interface PreferenceContext {
 export function unmetPreferences(
   context: PreferenceContext,
   round: readonly Candidates[],
-  choice: Choice,
+  choice: SearchChoice,
 ): readonly SpacktainersError[] {
   const judged = new Set(namedByHash(context.source, round, choice));
   const found: UnmetPreference[] = [];
@@ -56,7 +56,11 @@ export function unmetPreferences(
 }
 
 /** The packages of a choice that the user names by their hashes, and everything below them. */
-function namedByHash(source: PackageSource, round: readonly Candidates[], choice: Choice): Iterable<DagHash> {
+function namedByHash(
+  source: PackageSource,
+  round: readonly Candidates[],
+  choice: SearchChoice,
+): Iterable<DagHash> {
   const prefixes = round
     .flatMap(({ request }) => [request.spec, ...request.spec.dependencies.map((edge) => edge.spec)])
     .flatMap(({ hash }) => hash ?? []);

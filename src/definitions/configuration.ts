@@ -244,7 +244,7 @@ function complete(
       arm64: { target: file.platforms?.arm64?.target ?? "aarch64", os: file.platforms?.arm64?.os },
     },
     caches: (file.caches ?? []).map((cache, index) => completeCache(cache, index, absolute, placeOf)),
-    base: completeBase(file.base ?? { debian: "bookworm" }, absolute),
+    base: absoluteBase(file.base ?? { debian: "bookworm" }, absolute),
     image: {
       description: file.image?.description,
       vendor: file.image?.vendor,
@@ -328,7 +328,7 @@ function completeCache(
   };
 }
 
-function completeBase(
+function absoluteBase(
   base: NonNullable<ConfigurationFile["base"]>,
   absolute: (path: string) => string,
 ): BaseConfiguration {

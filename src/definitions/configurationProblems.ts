@@ -10,7 +10,7 @@ import type { ProblemList } from "./problems.ts";
 /** Keys of `base` of which there must be exactly one. */
 export const baseKinds = ["debian", "ubuntu", "rootfs", "oci", "image", "scratch"] as const;
 /** Keys of `base` that belong to `debian` and `ubuntu`. */
-export const archiveKeys = [
+export const archiveSettings = [
   "packages",
   "complete",
   "mirror",
@@ -229,7 +229,7 @@ export function checkBase(tree: YamlNode, problems: ProblemList): void {
   const kind = kinds[0]?.key;
   if (kind === undefined) return;
   if (kind !== "debian" && kind !== "ubuntu")
-    for (const key of archiveKeys) {
+    for (const key of archiveSettings) {
       const wrong = yamlEntry(base, key);
       if (wrong !== undefined)
         problems.error(

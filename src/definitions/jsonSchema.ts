@@ -1,6 +1,6 @@
 /** The JSON Schemas of `spacktainers.yaml`, of sites and of smoke tests, for editors. */
 import * as z from "zod";
-import { archiveKeys, baseKinds } from "./configurationProblems.ts";
+import { archiveSettings, baseKinds } from "./configurationProblems.ts";
 import { configurationSchema } from "./configurationSchema.ts";
 import type { SchemaName } from "./schemaNames.ts";
 import { baseRules, cacheRules, type SchemaPart } from "./schemaRules.ts";
@@ -25,7 +25,7 @@ export function configurationJsonSchema(): string {
     properties: {
       ...properties,
       caches: { ...list, items: { ...cache, ...cacheRules } },
-      base: { ...base, ...baseRules(baseKinds, archiveKeys) },
+      base: { ...base, ...baseRules(baseKinds, archiveSettings) },
     },
   });
 }

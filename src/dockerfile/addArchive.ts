@@ -23,7 +23,7 @@ const limits = { entries: 1_000_000, totalBytes: 2 ** 40 };
  * @returns undefined when it is none
  * @throws SpacktainersError NOT_SUPPORTED for a compression that is not read here
  */
-export async function openArchive(
+export async function openAddedArchive(
   open: () => AsyncIterable<Uint8Array>,
   place: Place,
 ): Promise<OpenedArchive | undefined> {

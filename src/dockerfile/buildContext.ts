@@ -237,7 +237,7 @@ function follow(path: string, nodes: ReadonlyMap<string, ContextNode>): ContextN
  *
  * @returns lines, one for each file and folder, sorted
  */
-export async function contextFacts(
+export async function contextInputs(
   context: BuildContext,
   sources: readonly ContextSource[],
 ): Promise<readonly string[]> {

@@ -7,13 +7,13 @@ import { contentOf } from "../archive/content.ts";
 import { imageMtime } from "../archive/entry.ts";
 import { printable } from "../archive/names.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import { type OpenedArchive, openArchive, unpackInto } from "./addArchive.ts";
+import { type OpenedArchive, openAddedArchive, unpackInto } from "./addArchive.ts";
 import type { BuildContext, ContextNode, ContextSource } from "./buildContext.ts";
-import type { TransferStep } from "./evaluate.ts";
 import type { ModeChange } from "./fileMode.ts";
 import type { PathPatterns } from "./ignoreFile.ts";
 import type { Word } from "./instruction.ts";
 import type { LayerDraft, Owner } from "./layerDraft.ts";
+import type { TransferStep } from "./step.ts";
 
 /** A file that ADD fetched. */
 export interface FetchedFile {
@@ -23,7 +23,7 @@ export interface FetchedFile {
 }
 
 /** What {@link copyFiles} works with. */
-export interface CopyRequest {
+export interface CopyFilesRequest {
   readonly step: TransferStep;
   /** Which archives are unpacked: those of the context, those fetched. */
   readonly unpack: { readonly local: boolean; readonly fetched: boolean };
@@ -46,7 +46,7 @@ type Item =
  * @throws SpacktainersError DEFINITION_INVALID with the place of the source that is wrong: it is not there, leads out of the context,
  *   or a file and a folder are in one another's way; ARCHIVE_INVALID, ARCHIVE_UNSAFE of archives
  */
-export async function copyFiles(draft: LayerDraft, request: CopyRequest): Promise<void> {
+export async function copyFiles(draft: LayerDraft, request: CopyFilesRequest): Promise<void> {
   const { step, owner, context } = request;
   const items = step.sources.flatMap((word): readonly Item[] => {
     const fetched = request.fetched.get(word.text);
@@ -59,12 +59,12 @@ export async function copyFiles(draft: LayerDraft, request: CopyRequest): Promis
     const archive =
       "node" in item
         ? request.unpack.local && item.node.type === "file"
-          ? await openArchive(() => context.read(item.node), {
+          ? await openAddedArchive(() => context.read(item.node), {
               file: `${context.directory}/${item.node.path}`,
             })
           : undefined
         : request.unpack.fetched
-          ? await openArchive(() => item.file.open(), { file: item.name })
+          ? await openAddedArchive(() => item.file.open(), { file: item.name })
           : undefined;
     if (archive !== undefined) await unpackArchive(draft, request, archive, item.word);
     else if ("file" in item)
@@ -88,7 +88,7 @@ export async function copyFiles(draft: LayerDraft, request: CopyRequest): Promis
  */
 export function sourcesOf(
   word: Word,
-  { file, context }: Pick<CopyRequest, "file" | "context">,
+  { file, context }: Pick<CopyFilesRequest, "file" | "context">,
 ): readonly ContextSource[] {
   const found = context.find(word.text);
   if (!("problem" in found)) return found;
@@ -99,7 +99,7 @@ export function sourcesOf(
 }
 
 function wrong(
-  request: CopyRequest,
+  request: CopyFilesRequest,
   word: Word | undefined,
   message: string,
   hint?: string,
@@ -111,7 +111,7 @@ function wrong(
   });
 }
 
-function expectFolder(draft: LayerDraft, request: CopyRequest, isFolder: boolean): void {
+function expectFolder(draft: LayerDraft, request: CopyFilesRequest, isFolder: boolean): void {
   const real = draft.realPath(request.step.destination);
   if (isFolder || real === "" || draft.tree.at(real)?.type === "directory") return;
   throw wrong(
@@ -123,7 +123,7 @@ function expectFolder(draft: LayerDraft, request: CopyRequest, isFolder: boolean
 }
 
 /** Where a file goes: below the destination when that is a folder, else to it. */
-function placeOfFile(draft: LayerDraft, request: CopyRequest, name: string): string {
+function placeOfFile(draft: LayerDraft, request: CopyFilesRequest, name: string): string {
   const { step, owner } = request;
   const real = draft.realPath(step.destination);
   const isFolder = step.destination.endsWith("/") || real === "" || draft.tree.at(real)?.type === "directory";
@@ -134,7 +134,7 @@ function placeOfFile(draft: LayerDraft, request: CopyRequest, name: string): str
 }
 
 /** Nothing but folders may be on the way. */
-function expectFolders(draft: LayerDraft, request: CopyRequest, path: string): void {
+function expectFolders(draft: LayerDraft, request: CopyFilesRequest, path: string): void {
   for (let at = path; at !== "" && at !== "."; at = posix.dirname(at)) {
     const entry = draft.tree.at(at);
     if (entry !== undefined && entry.type !== "directory")
@@ -144,7 +144,7 @@ function expectFolders(draft: LayerDraft, request: CopyRequest, path: string): v
 
 function putFile(
   draft: LayerDraft,
-  request: CopyRequest,
+  request: CopyFilesRequest,
   name: string,
   mode: number,
   size: number,
@@ -171,7 +171,7 @@ function putFile(
 
 function copyFile(
   draft: LayerDraft,
-  request: CopyRequest,
+  request: CopyFilesRequest,
   name: string,
   node: ContextNode,
   word: Word,
@@ -182,7 +182,7 @@ function copyFile(
   putFile(draft, request, name, mode, size, () => request.context.read(node), word);
 }
 
-function copyFolder(draft: LayerDraft, request: CopyRequest, folder: ContextNode, word: Word): void {
+function copyFolder(draft: LayerDraft, request: CopyFilesRequest, folder: ContextNode, word: Word): void {
   const { step, owner } = request;
   const real = draft.realPath(step.destination);
   if (real !== "") {
@@ -204,7 +204,7 @@ function copyFolder(draft: LayerDraft, request: CopyRequest, folder: ContextNode
 
 function copyContents(
   draft: LayerDraft,
-  request: CopyRequest,
+  request: CopyFilesRequest,
   folder: ContextNode,
   target: string,
   below: string,
@@ -247,7 +247,7 @@ function copyContents(
 
 function putFolder(
   draft: LayerDraft,
-  request: CopyRequest,
+  request: CopyFilesRequest,
   node: ContextNode,
   path: string,
   word: Word,
@@ -272,7 +272,7 @@ function putFolder(
 
 async function unpackArchive(
   draft: LayerDraft,
-  request: CopyRequest,
+  request: CopyFilesRequest,
   archive: OpenedArchive,
   word: Word,
 ): Promise<void> {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decompressStream } from "../archive/decompress.ts";
 import type { EntryStream } from "../archive/entry.ts";
-import { parseManifest } from "../archive/oci/parse.ts";
+import { parseImageManifest } from "../archive/oci/parse.ts";
 import { mediaTypes } from "../archive/oci/types.ts";
 import { readTar } from "../archive/readTar.ts";
 import { digestOf, hexOfDigest, parseDigest } from "../util/digest.ts";
@@ -189,7 +189,7 @@ async function* topLayer(layout: string): EntryStream {
   const [first] = isJsonObject(index) && Array.isArray(index.manifests) ? index.manifests : [];
   const digest = isJsonObject(first) && typeof first.digest === "string" ? first.digest : "";
   const file = blob(digest);
-  const manifest = parseManifest(await readFile(file), { file });
+  const manifest = parseImageManifest(await readFile(file), { file });
   const layer = manifest.layers.at(-1);
   if (layer === undefined) return;
   const where = { file: blob(layer.digest) };

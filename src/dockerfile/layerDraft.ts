@@ -11,7 +11,7 @@ export interface Owner {
 }
 
 /** What a directory of the image has that its inventory does not tell, too. */
-export interface DirectoryFacts extends Owner {
+export interface DirectoryAttributes extends Owner {
   readonly mode: number;
 }
 
@@ -105,11 +105,11 @@ export class LayerDraft {
    * @param existing what a directory of the image below has; asked for those above an entry that this layer does not make
    */
   async *entries(
-    existing: (paths: readonly string[]) => Promise<ReadonlyMap<string, DirectoryFacts>>,
+    existing: (paths: readonly string[]) => Promise<ReadonlyMap<string, DirectoryAttributes>>,
   ): EntryStream {
     const above = new Set([...this.#entries.keys()].flatMap((path) => parentsOf(path)));
     const missing = [...above].filter((path) => !this.#entries.has(path)).sort();
-    const facts = missing.length === 0 ? new Map<string, DirectoryFacts>() : await existing(missing);
+    const facts = missing.length === 0 ? new Map<string, DirectoryAttributes>() : await existing(missing);
     const directories: DraftEntry[] = missing.map((path) => ({
       type: "directory",
       path,

@@ -25,7 +25,7 @@ const maxEntries = 65_536;
 /**
  * Locates the strings by the conditions under which Spack edits a file, so that the same files are edited: executables
  * and shared objects only; one DT_STRTAB; at most one of DT_RPATH and DT_RUNPATH; and the string table known to the
- * section headers, all its referenced strings well-formed. (This is stricter than `readElfFacts`, which reads as the
+ * section headers, all its referenced strings well-formed. (This is stricter than `readElfInfo`, which reads as the
  * loader does.)
  *
  * @returns undefined when the file is not ELF or does not meet the conditions

@@ -1,6 +1,6 @@
 /** What the dynamic loader needs to know of an ELF file. Sources: gABI, "Dynamic Section"; LSB, "Symbol Versioning". */
 import { type DynamicEntry, dynamicStrings, fileOffsetOf, readDynamicEntries } from "./dynamicSection.ts";
-import type { ElfFacts } from "./facts.ts";
+import type { ElfInfo } from "./elfInfo.ts";
 import { cString, type ElfFrame, elfConstants as elf, parseElf } from "./parseElf.ts";
 
 export { isElf } from "./parseElf.ts";
@@ -20,7 +20,7 @@ const flagBase = 1;
  * @param bytes the whole file
  * @returns undefined when it is not ELF: wrong magic, class or byte order, or shorter than its header
  */
-export function readElfFacts(bytes: Uint8Array): ElfFacts | undefined {
+export function readElfInfo(bytes: Uint8Array): ElfInfo | undefined {
   const frame = parseElf(bytes);
   if (frame === undefined) return undefined;
   const interpreter = readInterpreter(frame);
@@ -53,7 +53,7 @@ export function readElfFacts(bytes: Uint8Array): ElfFacts | undefined {
   };
 }
 
-function typeName(type: number): ElfFacts["type"] {
+function typeName(type: number): ElfInfo["type"] {
   switch (type) {
     case elf.ET_REL:
       return "relocatable";

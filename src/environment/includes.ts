@@ -2,7 +2,7 @@
 import type { YamlEntry, YamlMap, YamlNode } from "../definitions/positionedYaml.ts";
 import type { Dialect } from "../spec/abstract.ts";
 import type { Place } from "../util/errors.ts";
-import { manifestShapes } from "./manifestShapes.ts";
+import { manifestShapes } from "./data/manifestShapes.ts";
 import { checkShape } from "./shape.ts";
 import { expectList, plainKey, type YamlReader } from "./yamlReader.ts";
 

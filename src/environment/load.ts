@@ -11,9 +11,9 @@ import { readIncludedEnvironments } from "./includedEnvironments.ts";
 import { lockLimit, readLock } from "./lock.ts";
 import {
   better,
+  conditionMachine,
   finished,
   type ManifestOptions,
-  machineOf,
   parseManifest,
   type Reading,
   readScopes,
@@ -49,7 +49,7 @@ async function loadNested(
   if (manifest === undefined) return unusable(problems);
   const read = async (dialect: Dialect): Promise<Reading> => {
     const list = problemList();
-    const machine = machineOf(options, dialect);
+    const machine = conditionMachine(options, dialect);
     const scopes = await collectScopes({ problems: list, machine }, { ...manifest, path });
     const environment = readScopes(scopes, file, list, machine);
     const nested = { ...options, dialect };

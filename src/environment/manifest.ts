@@ -8,10 +8,10 @@ import {
 import { inOrderOfPlace, type ProblemList, problemList } from "../definitions/problems.ts";
 import type { Dialect } from "../spec/abstract.ts";
 import { reportContradictions } from "./contradictions.ts";
+import { manifestShapes } from "./data/manifestShapes.ts";
 import { noDefinitions, readDefinitions } from "./definitions.ts";
 import { readDevelop } from "./develop.ts";
 import { type Machine, type MachinePlatform, thisMachine } from "./machine.ts";
-import { manifestShapes } from "./manifestShapes.ts";
 import { mergeYaml } from "./mergeYaml.ts";
 import { noSettings, readPackages, withVersionTexts } from "./packages.ts";
 import { type Scope, scopeOf } from "./scopes.ts";
@@ -63,7 +63,7 @@ export function readManifest(text: string, file: string, options: ManifestOption
   if (manifest === undefined) return unusable(problems);
   const read = (dialect: Dialect): Reading => {
     const list = problemList();
-    return { environment: readScopes([manifest], file, list, machineOf(options, dialect)), list };
+    return { environment: readScopes([manifest], file, list, conditionMachine(options, dialect)), list };
   };
   let chosen = read(options.dialect ?? "1.x");
   if (options.dialect === undefined && chosen.list.errors.length > 0) chosen = better(chosen, read("0.x"));
@@ -71,7 +71,7 @@ export function readManifest(text: string, file: string, options: ManifestOption
 }
 
 /** The machine that conditions see. */
-export function machineOf({ machine, platform }: ManifestOptions, dialect: Dialect): Machine {
+export function conditionMachine({ machine, platform }: ManifestOptions, dialect: Dialect): Machine {
   return machine === undefined ? thisMachine(dialect, platform) : machine(dialect);
 }
 

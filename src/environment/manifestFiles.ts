@@ -4,7 +4,7 @@ import { yamlLimits } from "../definitions/positionedYaml.ts";
 import { problemList } from "../definitions/problems.ts";
 import { readTextFile } from "../definitions/repository.ts";
 import { collectScopes } from "./collectScopes.ts";
-import { type ManifestOptions, machineOf, parseManifest } from "./manifest.ts";
+import { conditionMachine, type ManifestOptions, parseManifest } from "./manifest.ts";
 import { expandPath } from "./pathVariables.ts";
 import { plainKey } from "./yamlReader.ts";
 
@@ -28,7 +28,7 @@ async function collect(path: string, options: ManifestOptions, found: Set<string
   if (text === undefined) return;
   const { manifest } = parseManifest(text, path);
   if (manifest === undefined) return;
-  const machine = machineOf(options, options.dialect ?? "1.x");
+  const machine = conditionMachine(options, options.dialect ?? "1.x");
   const scopes = await collectScopes({ problems: problemList(), machine }, { ...manifest, path });
   for (const scope of scopes) found.add(scope.path);
   const section = manifest.sections.entries.find(({ key }) => plainKey(key) === "include_concrete")?.value;

@@ -11,7 +11,7 @@ import {
 import type { ProblemList } from "../definitions/problems.ts";
 import { readTextFile } from "../definitions/repository.ts";
 import type { Dialect } from "../spec/abstract.ts";
-import { manifestShapes } from "./manifestShapes.ts";
+import { manifestShapes } from "./data/manifestShapes.ts";
 import {
   expectMap,
   isNull,

@@ -1,7 +1,7 @@
 /** Findings about what is in an image, whatever it is to do; what is right is not told. */
 import { nameMatcher } from "../linkage/allow.ts";
 import type { Finding } from "./finding.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { ImageProfile } from "./imageProfile.ts";
 import type { Site } from "./site.ts";
 
 /** Most problems of one kind that are reported. */
@@ -18,7 +18,7 @@ export interface ContentOptions {
 }
 
 export function checkContents(
-  facts: ImageFacts,
+  facts: ImageProfile,
   site: Pick<Site, "runtime">,
   options: ContentOptions = {},
 ): readonly Finding[] {
@@ -31,7 +31,7 @@ export function checkContents(
   ];
 }
 
-function checkUnresolved({ unresolved }: ImageFacts, allow: readonly string[]): readonly Finding[] {
+function checkUnresolved({ unresolved }: ImageProfile, allow: readonly string[]): readonly Finding[] {
   const isAllowed = nameMatcher(allow);
   const found = unresolved.filter(
     ({ names, files }) => !names.some(isAllowed) && !(files.length > 0 && files.every(isAllowed)),
@@ -55,7 +55,7 @@ function checkUnresolved({ unresolved }: ImageFacts, allow: readonly string[]): 
   ];
 }
 
-function checkClosed({ closed }: ImageFacts, { runtime }: Pick<Site, "runtime">): readonly Finding[] {
+function checkClosed({ closed }: ImageProfile, { runtime }: Pick<Site, "runtime">): readonly Finding[] {
   // What our own runner unpacks belongs to whoever runs it.
   if (closed.length === 0 || runtime === "native") return [];
   const paths = closed.slice(0, mostPaths).map(({ path, mode }) => `${path} has mode ${octal(mode)}`);
@@ -74,7 +74,7 @@ function octal(mode: number): string {
   return `0${mode.toString(8)}`;
 }
 
-function checkStart({ missingStart, hasShell }: ImageFacts, skipsEntrypoint: boolean): readonly Finding[] {
+function checkStart({ missingStart, hasShell }: ImageProfile, skipsEntrypoint: boolean): readonly Finding[] {
   const findings: Finding[] = [];
   if (missingStart !== undefined)
     findings.push({
@@ -95,7 +95,7 @@ function checkStart({ missingStart, hasShell }: ImageFacts, skipsEntrypoint: boo
   return findings;
 }
 
-function checkPreload({ missingPreload }: ImageFacts): readonly Finding[] {
+function checkPreload({ missingPreload }: ImageProfile): readonly Finding[] {
   return missingPreload.map(({ library, from }) => ({
     severity: "warning",
     check: "preload",
@@ -105,7 +105,7 @@ function checkPreload({ missingPreload }: ImageFacts): readonly Finding[] {
   }));
 }
 
-function checkDrivers({ drivers }: ImageFacts): readonly Finding[] {
+function checkDrivers({ drivers }: ImageProfile): readonly Finding[] {
   const of = (device: "gpu" | "network"): readonly string[] =>
     drivers.filter((one) => one.device === device).map(({ path }) => path);
   const findings: Finding[] = [];

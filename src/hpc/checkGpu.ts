@@ -1,10 +1,10 @@
 /** Whether an image's programs find graphics processors: the machine's driver against what they were built for. */
 import type { Finding } from "./finding.ts";
 import { ok } from "./finding.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { ImageProfile } from "./imageProfile.ts";
 
 /** What a machine has of drivers. */
-export interface GpuFacts {
+export interface GpuDrivers {
   /** Version of NVIDIA's kernel module. */
   readonly nvidia: string | undefined;
   /** Path of the machine's `libcuda.so.1`, which runtimes put into containers. */
@@ -34,7 +34,7 @@ function isOlder(one: string, other: string): boolean {
 }
 
 /** The CUDA and the ROCm that the image's packages were built with. */
-function toolkits({ packages }: ImageFacts): {
+function toolkits({ packages }: ImageProfile): {
   readonly cuda: string | undefined;
   readonly rocm: string | undefined;
 } {
@@ -47,7 +47,7 @@ function toolkits({ packages }: ImageFacts): {
  * @param driver of the nodes: the site's `gpu-driver`, or this machine's; undefined: nobody says
  * @param where whose driver it is, for people
  */
-export function checkGpu(facts: ImageFacts, driver: string | undefined, where: string): readonly Finding[] {
+export function checkGpu(facts: ImageProfile, driver: string | undefined, where: string): readonly Finding[] {
   const check = "gpu";
   const { cuda, rocm } = toolkits(facts);
   if (cuda === undefined)
@@ -96,7 +96,7 @@ function driverCuda(driver: string): string {
 }
 
 /** What a machine's drivers mean for containers on it. */
-export function checkGpuHost(gpu: GpuFacts): readonly Finding[] {
+export function checkGpuHost(gpu: GpuDrivers): readonly Finding[] {
   const check = "gpu";
   const findings: Finding[] = [];
   if (gpu.nvidia !== undefined)

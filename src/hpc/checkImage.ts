@@ -7,12 +7,12 @@ import { checkRanks, type RankOptions } from "./checkRanks.ts";
 import { checkCache, checkReplacement } from "./checkReplacement.ts";
 import { choosePmi, mainMpi, mpiName, pmiName, servedBy } from "./choosePmi.ts";
 import { type Finding, ok } from "./finding.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { ImageProfile } from "./imageProfile.ts";
 import type { MpiLibrary } from "./mpiLibrary.ts";
 import { type JobResources, type Site, targetsFor } from "./site.ts";
 
 /** The facts of the job that matter. */
-export interface CheckOptions extends ContentOptions, RankOptions {
+export interface CheckImageOptions extends ContentOptions, RankOptions {
   readonly resources?: JobResources;
   /** The plug-in asked for with `--mpi`; default the one that would be chosen. */
   readonly mpi?: string | undefined;
@@ -29,7 +29,11 @@ export interface CheckOptions extends ContentOptions, RankOptions {
 }
 
 /** Checks an image's facts against a site. The findings have a fixed order and include what is right. */
-export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions = {}): readonly Finding[] {
+export function checkImage(
+  facts: ImageProfile,
+  site: Site,
+  options: CheckImageOptions = {},
+): readonly Finding[] {
   const library = mainMpi(
     facts.mpi,
     (facts.cachedMpi ?? []).map(({ file }) => file),
@@ -55,7 +59,7 @@ export function checkImage(facts: ImageFacts, site: Site, options: CheckOptions 
 }
 
 function checkProcessor(
-  facts: ImageFacts,
+  facts: ImageProfile,
   site: Site,
   resources: JobResources,
   emulated: readonly string[],
@@ -111,7 +115,7 @@ function genericFor(target: string): string {
   return levels.find((level) => isAtLeast(target, level)) ?? baseFamily(target);
 }
 
-function checkLibc(facts: ImageFacts, site: Site, replaced: boolean): readonly Finding[] {
+function checkLibc(facts: ImageProfile, site: Site, replaced: boolean): readonly Finding[] {
   const findings: Finding[] = [];
   const { libc, libcNeeded } = facts;
   if (libc === undefined)
@@ -154,11 +158,11 @@ function checkLibc(facts: ImageFacts, site: Site, replaced: boolean): readonly F
 }
 
 function checkPmi(
-  { unresolved }: ImageFacts,
+  { unresolved }: ImageProfile,
   library: MpiLibrary | undefined,
   site: Site,
   replaced: boolean,
-  { mpi, plugins, isHere = true }: CheckOptions,
+  { mpi, plugins, isHere = true }: CheckImageOptions,
 ): readonly Finding[] {
   const check = "pmi";
   if (library === undefined) {
@@ -208,7 +212,7 @@ function remedyFor(library: MpiLibrary): string {
     : "an MPICH with its own PMI client: Spack's default, without `pmi=pmix` or an external one";
 }
 
-function checkEnvironment(facts: ImageFacts, site: Site): readonly Finding[] {
+function checkEnvironment(facts: ImageProfile, site: Site): readonly Finding[] {
   const check = "host-libraries";
   if (site.runtime !== "apptainer" && site.runtime !== "singularity") return [];
   const script = facts.environmentScript;

@@ -1,7 +1,7 @@
 /** Whether the host's MPI can take the place of the container's, as `sarus run --mpi` puts it there. */
 import { mpiName } from "./choosePmi.ts";
 import { type Finding, ok } from "./finding.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { ImageProfile } from "./imageProfile.ts";
 import type { MpiLibrary } from "./mpiLibrary.ts";
 import type { MpiReplacement, Site } from "./site.ts";
 import { withinBounds } from "./versionBounds.ts";
@@ -11,7 +11,7 @@ import { withinBounds } from "./versionBounds.ts";
  * @param library the one that programs load
  */
 export function checkReplacement(
-  facts: ImageFacts,
+  facts: ImageProfile,
   library: MpiLibrary | undefined,
   site: Site,
 ): readonly Finding[] {
@@ -155,7 +155,7 @@ function minorOf(version: string): number {
  * @param replaced the host's MPI takes its place: then it must be found
  */
 export function checkCache(
-  facts: ImageFacts,
+  facts: ImageProfile,
   library: MpiLibrary | undefined,
   replaced: boolean,
 ): readonly Finding[] {

@@ -5,7 +5,7 @@ import { apptainer } from "./runtimes/apptainer.ts";
 import { slurmBundle } from "./runtimes/bundle.ts";
 import { charliecloud } from "./runtimes/charliecloud.ts";
 import { containerEngine } from "./runtimes/containerEngine.ts";
-import { native } from "./runtimes/native.ts";
+import { nativeRuntime } from "./runtimes/native.ts";
 import { podman, podmanHpc } from "./runtimes/podman.ts";
 import { pyxis } from "./runtimes/pyxis.ts";
 import { sarus } from "./runtimes/sarus.ts";
@@ -37,7 +37,7 @@ export function containerCommand(job: Job): ContainerCommand {
     case "podman-hpc":
       return podmanHpc(job);
     case "native":
-      return native(job);
+      return nativeRuntime(job);
     case "pyxis":
       return pyxis(job);
     case "container-engine":

@@ -7,7 +7,7 @@ import type { WorkEvent } from "../util/events.ts";
 import { hostEnvironment } from "../util/surroundings.ts";
 import { readLdSoCache } from "../view/readLdSoCache.ts";
 import { choosePmi, mainMpi, mpiName, pmiName } from "./choosePmi.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { ImageProfile } from "./imageProfile.ts";
 import type { MpiLibrary, PmiFlavour } from "./mpiLibrary.ts";
 
 type Warning = Extract<WorkEvent, { type: "warning" }>;
@@ -49,7 +49,7 @@ export function stepPmi(mode: MpiMode, env: NodeJS.ProcessEnv = hostEnvironment(
 export async function lonelyRanks(
   step: StepPmi,
   image: Image,
-  readFacts: () => Promise<ImageFacts>,
+  readFacts: () => Promise<ImageProfile>,
 ): Promise<Warning | undefined> {
   const names = await cachedMpi(image);
   // Cray's is for the machine's own library, which takes the place of the container's.

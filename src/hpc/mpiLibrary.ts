@@ -1,6 +1,6 @@
 /** What an MPI library is, from its file alone: family, version, the ways in which it can meet the other ranks. */
 import { readDynamicSymbols } from "../elf/dynamicSymbols.ts";
-import type { ElfFacts } from "../elf/facts.ts";
+import type { ElfInfo } from "../elf/elfInfo.ts";
 
 /** Ways in which the ranks of a program find one another: protocols between them and the launcher. */
 export type PmiFlavour = "pmi1" | "pmi2" | "pmix" | "cray";
@@ -39,7 +39,7 @@ export const mpiLibraryPattern = /(?:^|\/)libmpi(?:ch|_cray|_gnu_\d+|_intel)?\.s
  * @param bytes the whole file
  * @returns undefined when it is none: a wrapper, or a library of another purpose
  */
-export function describeMpiLibrary(path: string, bytes: Buffer, facts: ElfFacts): MpiLibrary | undefined {
+export function describeMpiLibrary(path: string, bytes: Buffer, facts: ElfInfo): MpiLibrary | undefined {
   if (facts.type !== "dynamic") return undefined;
   const symbols = readDynamicSymbols(bytes);
   if (symbols.byName.get("MPI_Init")?.defined !== true) return undefined;
@@ -85,7 +85,7 @@ function openMpiVersion(bytes: Buffer): string | undefined {
  */
 function pmiSupport(
   has: (text: string) => boolean,
-  facts: ElfFacts,
+  facts: ElfInfo,
   symbols: ReadonlyMap<string, { readonly defined: boolean }>,
 ): readonly PmiSupport[] {
   const found: PmiSupport[] = [];

@@ -2,8 +2,8 @@ import { asList } from "../definitions/asList.ts";
 import { didYouMean } from "../definitions/nearest.ts";
 import type { SiteConfiguration } from "../definitions/siteConfiguration.ts";
 import { parseBind } from "../run/containerProcess.ts";
+import { microarchitectures } from "../spec/data/microarchitectures.ts";
 import { microarchitecture } from "../spec/microarchitecture.ts";
-import { microarchitectures } from "../spec/microarchitectures.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
 import { isSeparator, jobOptions, parseSbatchOption, type SbatchOption } from "./sbatchOptions.ts";
 

@@ -1,6 +1,6 @@
 /** The smoke tests of a container: which there are, and whether what came out is right. */
 import type { SmokeTest, TestsFile } from "../definitions/testsSchema.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { ImageProfile } from "./imageProfile.ts";
 
 /** One test, complete. */
 export interface PlannedTest {
@@ -65,13 +65,13 @@ const rankLine = "rank is started";
  *
  * @param file undefined: the container has none
  */
-export function planTests(facts: ImageFacts, file: TestsFile | undefined): readonly PlannedTest[] {
+export function planTests(facts: ImageProfile, file: TestsFile | undefined): readonly PlannedTest[] {
   const usual = file?.defaults === false ? [] : usualTests(facts);
   return [...usual, ...sectionTests(facts), ...(file?.tests ?? []).map(planned)];
 }
 
 /** With Apptainer `%test` is done when its script ends with status 0. */
-function sectionTests({ test }: ImageFacts): readonly PlannedTest[] {
+function sectionTests({ test }: ImageProfile): readonly PlannedTest[] {
   if (test === undefined) return [];
   return [
     {
@@ -92,7 +92,7 @@ function sectionTests({ test }: ImageFacts): readonly PlannedTest[] {
   ];
 }
 
-function usualTests(facts: ImageFacts): readonly PlannedTest[] {
+function usualTests(facts: ImageProfile): readonly PlannedTest[] {
   const tests: PlannedTest[] = [];
   const programs = facts.programs.flatMap(({ path, interpreter }) =>
     interpreter === undefined ? [] : [interpreter, path],

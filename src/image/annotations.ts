@@ -4,7 +4,7 @@
 export const madeByAnnotation = "dev.spacktainers.made-by";
 
 /** On `index.json` of a layout: the blobs with what is known of its images, by digest, separated by blanks. */
-export const factsAnnotation = "dev.spacktainers.facts";
+export const descriptionAnnotation = "dev.spacktainers.facts";
 
 /** On a layer: the keys of the fragments in it, separated by blanks. A later build finds layers to reuse by it. */
 export const layerKeysAnnotation = "dev.spacktainers.layer.keys";
@@ -21,7 +21,7 @@ export const baseKeyAnnotation = "dev.spacktainers.base.key";
 /** On a manifest: the key of base and packages together, and the libraries that the base was completed with for them. */
 export const completionAnnotation = "dev.spacktainers.base.completion";
 
-/** On a manifest: what decided the image besides its parts, as JSON (see `src/pipeline/assemblyFacts.ts`). */
+/** On a manifest: what decided the image besides its parts, as JSON (see `src/pipeline/assemble/assemblySettings.ts`). */
 export const assemblyAnnotation = "dev.spacktainers.assembly";
 
 /** On a manifest: that a `Dockerfile.epilogue` was applied: how many layers it made, and whether it ran commands. JSON. */

@@ -92,7 +92,7 @@ export function assembleImage(request: ImageRequest): OciImage {
     config: () => Promise.resolve(config),
     layers: () => Promise.resolve(request.layers),
     contentDigest: () => Promise.resolve(request.layers.length === 0 ? undefined : config.descriptor.digest),
-    attachedFacts: () => Promise.resolve([]),
+    attachedDocuments: () => Promise.resolve([]),
     close: async () => {},
   };
 }

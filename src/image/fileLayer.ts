@@ -1,6 +1,6 @@
 import type { Place } from "../util/errors.ts";
 import { readExtent } from "./fileExtent.ts";
-import type { FileExtent, LayerFacts, OciLayer } from "./layer.ts";
+import type { FileExtent, LayerDescriptor, OciLayer } from "./layer.ts";
 
 /** What else is known of a layer in a file. */
 export interface FileLayerOptions {
@@ -13,7 +13,11 @@ export interface FileLayerOptions {
 }
 
 /** A layer in a file, or in a part of one. */
-export function fileLayer(facts: LayerFacts, extent: FileExtent, options: FileLayerOptions = {}): OciLayer {
+export function fileLayer(
+  facts: LayerDescriptor,
+  extent: FileExtent,
+  options: FileLayerOptions = {},
+): OciLayer {
   const { digest, diffId } = facts;
   const place = options.place ?? { file: extent.path };
   // Bytes that were found to have this diffId have it as long as they have the same digest.

@@ -1,5 +1,5 @@
 /** Finds the image for a platform in an index: in layouts, archives and registries alike. */
-import { parseImageConfig, parseIndex, parseManifest } from "../archive/oci/parse.ts";
+import { parseImageConfig, parseImageManifest, parseIndex } from "../archive/oci/parse.ts";
 import {
   type Descriptor,
   isConfigType,
@@ -93,7 +93,7 @@ export async function followIndex(
   }
 
   async function byConfiguration(descriptor: Descriptor): Promise<Candidate | undefined> {
-    const manifest = parseManifest(await read(descriptor), reader.placeOf(descriptor));
+    const manifest = parseImageManifest(await read(descriptor), reader.placeOf(descriptor));
     if (!isConfigType(manifest.config.mediaType)) {
       foreign.push(manifest.config.mediaType);
       return undefined;

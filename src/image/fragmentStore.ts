@@ -9,9 +9,9 @@ import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { gzipJsonLine } from "../archive/gzipJsonLine.ts";
 import type { Inventory } from "../archive/inventory.ts";
-import { packRecord } from "../archive/packRecord.ts";
-import type { FragmentFacts } from "../archive/writeFragment.ts";
+import type { FragmentDescriptor } from "../archive/writeFragment.ts";
 import { nameFile, sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";
 import { type BlobStore, openBlobStore } from "../util/blobStore.ts";
 import { ageOfFile } from "../util/clock.ts";
@@ -40,7 +40,7 @@ export function fragmentKey(facts: unknown): FragmentKey {
 }
 
 /** A fragment in the store. */
-export interface StoredFragment extends FragmentFacts {
+export interface StoredFragment extends FragmentDescriptor {
   readonly key: FragmentKey;
   readonly path: string;
   /** Reads what is in it. */
@@ -51,7 +51,7 @@ export interface StoredFragment extends FragmentFacts {
 
 /** What a maker of a fragment hands back. */
 export interface MadeFragment {
-  readonly facts: FragmentFacts;
+  readonly facts: FragmentDescriptor;
   readonly inventory: Inventory;
 }
 
@@ -86,7 +86,7 @@ export function openFragmentStore(directory: string): FragmentStore {
     return stored(key, facts, path);
   }
 
-  function stored(key: FragmentKey, facts: FragmentFacts, path: string): StoredFragment {
+  function stored(key: FragmentKey, facts: FragmentDescriptor, path: string): StoredFragment {
     const inventory = fileOf(key, inventoryEnding);
     return {
       ...facts,
@@ -104,7 +104,7 @@ export function openFragmentStore(directory: string): FragmentStore {
     const temporary = await blobs.temporary();
     try {
       const { facts, inventory } = await write(temporary);
-      const packed = await packRecord(inventory);
+      const packed = await gzipJsonLine(inventory);
       await mkdir(join(fileOf(key, ""), ".."), { recursive: true });
       await writeFileAtomically(fileOf(key, inventoryEnding), packed);
       const path = await blobs.adopt(temporary, facts.digest);
@@ -172,7 +172,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 /** The facts in a file, or undefined when there is no such file or it is not whole. */
-async function readFacts(path: string): Promise<FragmentFacts | undefined> {
+async function readFacts(path: string): Promise<FragmentDescriptor | undefined> {
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
   let json: unknown;
@@ -184,7 +184,7 @@ async function readFacts(path: string): Promise<FragmentFacts | undefined> {
   return isJsonObject(json) && json.version === storeVersion ? parseFacts(json) : undefined;
 }
 
-function parseFacts(json: JsonObject): FragmentFacts | undefined {
+function parseFacts(json: JsonObject): FragmentDescriptor | undefined {
   const digest = typeof json.digest === "string" ? parseDigest(json.digest) : undefined;
   const diffId = typeof json.diffId === "string" ? parseDigest(json.diffId) : undefined;
   const { compression, size, tarSize, bodyStart, bodyEnd, parents } = json;

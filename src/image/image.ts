@@ -48,22 +48,22 @@ export interface OciImage extends Image {
   readonly manifest: EncodedDocument<ImageManifest>;
   layers(): Promise<readonly OciLayer[]>;
   /**
-   * Documents that a build left beside the image (`factsAnnotation` of the index), compared with their digests; empty where
+   * Documents that a build left beside the image (`descriptionAnnotation` of the index), compared with their digests; empty where
    * the form has no place for them. They may be about other images of the same layout.
    *
    * @param maxBytes larger ones are left out
    * @throws SpacktainersError CHECKSUM_MISMATCH when one was changed
    */
-  attachedFacts(maxBytes: number): Promise<readonly AttachedFacts[]>;
+  attachedDocuments(maxBytes: number): Promise<readonly AttachedDocument[]>;
 }
 
 /** Whether an image has a manifest. */
 export function isOciImage(image: Image | OciImage): image is OciImage {
-  return image.manifest !== undefined && "attachedFacts" in image;
+  return image.manifest !== undefined && "attachedDocuments" in image;
 }
 
 /** A document beside an image. */
-export interface AttachedFacts {
+export interface AttachedDocument {
   readonly bytes: Buffer;
   readonly place: Place;
 }

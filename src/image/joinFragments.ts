@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { decompressStream } from "../archive/decompress.ts";
-import { type FragmentFacts, HashingSink, layerHead, layerTrailer } from "../archive/writeFragment.ts";
+import { type FragmentDescriptor, HashingSink, layerHead, layerTrailer } from "../archive/writeFragment.ts";
 import { digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 
 /** A fragment and where it is. */
-export type FragmentFile = FragmentFacts & { readonly path: string };
+export type FragmentFile = FragmentDescriptor & { readonly path: string };
 
 /**
  * Puts several fragments together into one layer: the directories above them once, their bodies as they are, the end.
@@ -19,7 +19,7 @@ export type FragmentFile = FragmentFacts & { readonly path: string };
 export async function joinFragments(
   path: string,
   fragments: readonly FragmentFile[],
-): Promise<FragmentFacts> {
+): Promise<FragmentDescriptor> {
   const parents = [...new Set(fragments.flatMap((fragment) => fragment.parents))].sort();
   const compression = fragments[0]?.compression ?? "gzip";
   if (fragments.some((fragment) => fragment.compression !== compression))

@@ -40,7 +40,7 @@ export function bytesOfLayers(layers: readonly Pick<Layer, "size">[]): number | 
 }
 
 /** What an image's documents say of a layer. */
-export interface LayerFacts {
+export interface LayerDescriptor {
   /** Of the bytes as they are stored. */
   readonly digest: Digest;
   /** Bytes as they are stored. */
@@ -54,7 +54,7 @@ export interface LayerFacts {
 }
 
 /** A layer that a manifest describes. */
-export interface OciLayer extends LayerFacts, Layer {
+export interface OciLayer extends LayerDescriptor, Layer {
   readonly digest: Digest;
   readonly size: number;
   readonly diffId: Digest;

@@ -1,5 +1,5 @@
 import { type BlobId, downloadBlob } from "../registry/blobs.ts";
-import type { Repository } from "../registry/registry.ts";
+import type { ImageRepository } from "../registry/registry.ts";
 import type { BlobStore } from "../util/blobStore.ts";
 
 /** Where layers of images in registries are kept on this machine. */
@@ -16,7 +16,7 @@ export interface LayerStore {
  * @throws SpacktainersError of the registry; CHECKSUM_MISMATCH; DISK_FULL and other errors of the system
  */
 export async function fetchBlob(
-  repository: Repository,
+  repository: ImageRepository,
   { digest, size }: BlobId,
   { layers, incoming }: LayerStore,
   label: string,

@@ -1,7 +1,7 @@
 /** What an OCI image layout (directory or archive) consists of, worked out before anything is written. */
 import { type Descriptor, type ImageIndex, mediaTypes, referenceAnnotation } from "../archive/oci/types.ts";
 import { type Digest, digestOf } from "../util/digest.ts";
-import { factsAnnotation, madeByAnnotation } from "./annotations.ts";
+import { descriptionAnnotation, madeByAnnotation } from "./annotations.ts";
 import { encode } from "./encodedDocument.ts";
 import { type OciImage, platformOfConfig } from "./image.ts";
 import type { OciLayer } from "./layer.ts";
@@ -33,7 +33,7 @@ export interface ImageNaming {
   readonly reference?: string;
   /**
    * What is known of the images, a document each. They are blobs that no manifest names: readers of layouts take a second
-   * manifest in the index for a second image. {@link factsAnnotation} of the index names them.
+   * manifest in the index for a second image. {@link descriptionAnnotation} of the index names them.
    */
   readonly facts?: readonly Buffer[];
 }
@@ -90,7 +90,7 @@ export async function layoutDocuments(
     mediaType: mediaTypes.index,
     manifests: top.map((descriptor) => ({ ...descriptor, ...annotations })),
     annotations: {
-      ...(facts.length === 0 ? {} : { [factsAnnotation]: facts.map(({ digest }) => digest).join(" ") }),
+      ...(facts.length === 0 ? {} : { [descriptionAnnotation]: facts.map(({ digest }) => digest).join(" ") }),
       [madeByAnnotation]: "spacktainers",
     },
   };

@@ -1,5 +1,5 @@
 /** An image by its manifest, whatever it is read from. */
-import { parseImageConfig, parseManifest } from "../archive/oci/parse.ts";
+import { parseImageConfig, parseImageManifest } from "../archive/oci/parse.ts";
 import {
   type Descriptor,
   type ImageConfig,
@@ -10,8 +10,8 @@ import {
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import type { EncodedDocument } from "./encodedDocument.ts";
 import { noPlatform, notAnImage, shown } from "./followIndex.ts";
-import type { AttachedFacts, ImageOrigin, OciImage } from "./image.ts";
-import type { LayerFacts, OciLayer } from "./layer.ts";
+import type { AttachedDocument, ImageOrigin, OciImage } from "./image.ts";
+import type { LayerDescriptor, OciLayer } from "./layer.ts";
 import { platformRank } from "./platform.ts";
 
 /** A configuration is a small document; a larger one is an attack or a mistake. */
@@ -30,8 +30,8 @@ export interface OciImageSource {
   /** Reads the configuration, and compares it with digest and size. */
   readConfig(descriptor: Descriptor): Promise<Buffer>;
   /** Finds a layer, and compares its size. */
-  layer(facts: LayerFacts): Promise<OciLayer>;
-  attachedFacts(maxBytes: number): Promise<readonly AttachedFacts[]>;
+  layer(facts: LayerDescriptor): Promise<OciLayer>;
+  attachedDocuments(maxBytes: number): Promise<readonly AttachedDocument[]>;
   close(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export interface OciImageSource {
  */
 export function ociImage(source: OciImageSource): OciImage {
   const { place, origin, reference, manifest, platforms } = source;
-  const value = parseManifest(manifest.bytes, place);
+  const value = parseImageManifest(manifest.bytes, place);
   const { config: configDescriptor, layers: descriptors } = value;
 
   async function readConfig(): Promise<EncodedDocument<ImageConfig>> {
@@ -98,7 +98,7 @@ export function ociImage(source: OciImageSource): OciImage {
       return layers;
     },
     contentDigest: () => Promise.resolve(descriptors.length === 0 ? undefined : configDescriptor.digest),
-    attachedFacts: source.attachedFacts,
+    attachedDocuments: source.attachedDocuments,
     close: source.close,
   };
   return image;

@@ -36,7 +36,7 @@ export async function ociImageOf(image: Image, store: FragmentStore): Promise<Oc
     manifest: encode(manifest, mediaTypes.manifest),
     config: () => Promise.resolve(config),
     layers: () => Promise.resolve(layers),
-    attachedFacts: () => Promise.resolve([]),
+    attachedDocuments: () => Promise.resolve([]),
   };
 }
 

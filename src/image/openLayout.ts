@@ -4,11 +4,11 @@ import { type Descriptor, isIndexType, referenceAnnotation } from "../archive/oc
 import { digestOf, parseDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
-import { factsAnnotation } from "./annotations.ts";
+import { descriptionAnnotation } from "./annotations.ts";
 import { fileLayer } from "./fileLayer.ts";
 import { type DocumentReader, followIndex, shown } from "./followIndex.ts";
-import type { AttachedFacts, ImageQuery, OciImage } from "./image.ts";
-import type { LayerFacts, OciLayer } from "./layer.ts";
+import type { AttachedDocument, ImageQuery, OciImage } from "./image.ts";
+import type { LayerDescriptor, OciLayer } from "./layer.ts";
 import { blobName, directoryFiles, type LayoutFiles } from "./layoutFiles.ts";
 import { ociImage } from "./ociImage.ts";
 import { platformText } from "./platform.ts";
@@ -70,7 +70,7 @@ export async function openLayoutFiles(
     platforms,
     readConfig: (descriptor) => reader.read(descriptor),
     layer: (facts) => layerIn(files, facts),
-    attachedFacts: (maxBytes) => factsIn(files, index.annotations?.[factsAnnotation], maxBytes),
+    attachedDocuments: (maxBytes) => factsIn(files, index.annotations?.[descriptionAnnotation], maxBytes),
     close,
   });
 }
@@ -105,7 +105,7 @@ async function readDocument(files: LayoutFiles, { digest, size }: Descriptor): P
   return bytes;
 }
 
-async function layerIn(files: LayoutFiles, facts: LayerFacts): Promise<OciLayer> {
+async function layerIn(files: LayoutFiles, facts: LayerDescriptor): Promise<OciLayer> {
   const name = blobName(facts.digest);
   const place = { file: join(files.root, name) };
   const extent = await files.find(name);
@@ -118,8 +118,8 @@ async function factsIn(
   files: LayoutFiles,
   annotation: string | undefined,
   maxBytes: number,
-): Promise<readonly AttachedFacts[]> {
-  const found: AttachedFacts[] = [];
+): Promise<readonly AttachedDocument[]> {
+  const found: AttachedDocument[] = [];
   for (const word of (annotation ?? "").split(" ").slice(0, maxFacts)) {
     const digest = parseDigest(word);
     if (digest === undefined) continue;

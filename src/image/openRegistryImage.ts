@@ -3,7 +3,7 @@ import { type Descriptor, isIndexType, isManifestType } from "../archive/oci/typ
 import { readBlobBytes } from "../registry/blobs.ts";
 import { getManifest, type RemoteManifest } from "../registry/manifests.ts";
 import { formatRepository, type Tag } from "../registry/reference.ts";
-import type { Repository } from "../registry/registry.ts";
+import type { ImageRepository } from "../registry/registry.ts";
 import type { Digest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
@@ -15,7 +15,7 @@ import { registryLayer } from "./registryLayer.ts";
 
 /** An image in a registry. */
 export interface RegistryImage extends OciImage {
-  readonly repository: Repository;
+  readonly repository: ImageRepository;
   /** What the name stands for now: an index, or the manifest itself. This is what to pin. */
   readonly root: RemoteManifest;
 }
@@ -40,7 +40,7 @@ export interface RegistryImageOptions extends Pick<ImageQuery, "platforms"> {
  *   CHECKSUM_MISMATCH; NOT_SUPPORTED for what is no image; ACCESS_DENIED, NETWORK
  */
 export async function openRegistryImage(
-  repository: Repository,
+  repository: ImageRepository,
   reference: Tag | Digest,
   options: RegistryImageOptions,
 ): Promise<RegistryImage> {
@@ -62,7 +62,7 @@ export async function openRegistryImage(
  * @returns undefined when there is nothing of this name
  */
 export async function findRegistryImage(
-  repository: Repository,
+  repository: ImageRepository,
   reference: Tag | Digest,
   { platforms, store, shown = formatRepository(repository) }: RegistryImageOptions,
 ): Promise<RegistryImage | undefined> {
@@ -87,14 +87,14 @@ export async function findRegistryImage(
     platforms,
     readConfig: (descriptor) => readBlobBytes(repository, descriptor, maxConfigBytes),
     layer: (facts) => Promise.resolve(registryLayer(facts, { repository, store, shown })),
-    attachedFacts: () => Promise.resolve([]),
+    attachedDocuments: () => Promise.resolve([]),
     close: async () => {},
   });
   return { ...image, repository, root };
 }
 
 /** A manifest, an index, or a configuration: registries keep the first two apart from other blobs. */
-async function readDocument(repository: Repository, descriptor: Descriptor): Promise<Buffer> {
+async function readDocument(repository: ImageRepository, descriptor: Descriptor): Promise<Buffer> {
   const isManifest = isManifestType(descriptor.mediaType) || isIndexType(descriptor.mediaType);
   if (!isManifest) return readBlobBytes(repository, descriptor, maxConfigBytes);
   const { digest, size } = descriptor;
@@ -115,6 +115,6 @@ async function readDocument(repository: Repository, descriptor: Descriptor): Pro
   );
 }
 
-function placeOf(repository: Repository, reference: Tag | Digest): Place {
+function placeOf(repository: ImageRepository, reference: Tag | Digest): Place {
   return { url: redactUrl(`${repository.session.origin}/v2/${repository.path}/manifests/${reference}`) };
 }

@@ -1,10 +1,10 @@
 import { readBlob } from "../registry/blobs.ts";
 import { formatRepository } from "../registry/reference.ts";
-import type { Repository } from "../registry/registry.ts";
+import type { ImageRepository } from "../registry/registry.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { fileLayer } from "./fileLayer.ts";
 import type { OciImage } from "./image.ts";
-import type { FileExtent, LayerFacts, OciLayer } from "./layer.ts";
+import type { FileExtent, LayerDescriptor, OciLayer } from "./layer.ts";
 import { fetchBlob, type LayerStore } from "./layerStore.ts";
 
 /** Layers under way at a time. */
@@ -15,7 +15,7 @@ export type LocalLayer = OciLayer & { readonly extent: FileExtent };
 
 /** A layer that a repository has, and where a copy of it is kept. */
 export interface RegistryLayerSource {
-  readonly repository: Repository;
+  readonly repository: ImageRepository;
   readonly store: LayerStore;
   /** What the layer is of, for people. */
   readonly shown: string;
@@ -26,7 +26,7 @@ export interface RegistryLayerSource {
  * copy on this machine, which is fetched when it is first needed.
  */
 export function registryLayer(
-  facts: LayerFacts,
+  facts: LayerDescriptor,
   { repository, store, shown }: RegistryLayerSource,
 ): OciLayer {
   const { digest, size } = facts;

@@ -3,13 +3,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { compressStream } from "../archive/compressStream.ts";
 import { compressionOf } from "../archive/decompress.ts";
 import { hashing } from "../archive/gzip.ts";
-import {
-  type CompressionFormat,
-  type CompressionSettings,
-  compressionFacts,
-} from "../archive/layerCompression.ts";
+import { type CompressionFormat, type CompressionSettings, encodingOf } from "../archive/layerCompression.ts";
 import { layerMediaType } from "../archive/oci/types.ts";
-import type { FragmentFacts } from "../archive/writeFragment.ts";
+import type { FragmentDescriptor } from "../archive/writeFragment.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { fileLayer } from "./fileLayer.ts";
 import { type FragmentStore, fragmentKey } from "./fragmentStore.ts";
@@ -48,7 +44,7 @@ export async function storedLayer(
   const key = fragmentKey({
     sourceLayer: 1,
     identity,
-    compression: isPacked ? found : compressionFacts(wanted),
+    compression: isPacked ? found : encodingOf(wanted),
   });
   const { path, digest, diffId, size } = await store.make(key, async (temporary) => ({
     facts: await writeLayer(temporary, layer, format, isPacked ? undefined : wanted),
@@ -80,7 +76,7 @@ async function writeLayer(
   layer: Layer,
   format: CompressionFormat,
   compression: CompressionSettings | undefined,
-): Promise<FragmentFacts> {
+): Promise<FragmentDescriptor> {
   const stored = createHash("sha256");
   const plain = createHash("sha256");
   let tarSize = 0;

@@ -4,15 +4,22 @@ import { type Entry, type EntryStream, type FileEntry, imageMtime } from "../arc
 import type { Inventory, InventoryEntry, KeptRecipe } from "../archive/inventory.ts";
 import { nameOfBytes } from "../archive/names.ts";
 import { elfConstants, isElf, parseElf } from "../elf/parseElf.ts";
-import { readElfFacts } from "../elf/readElf.ts";
+import { readElfInfo } from "../elf/readElf.ts";
 import { stripElf } from "../elf/stripElf.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { existingPaths } from "./existingPaths.ts";
 import { keptRecipes } from "./keptRecipes.ts";
 import { makePrefixMap, sbangPathOf } from "./prefixMap.ts";
-import { editFile, type FileEdits, type FileFacts, inFile, relocateLink } from "./relocateFile.ts";
+import { editFile, type FileEdits, type FileMarks, inFile, relocateLink } from "./relocateFile.ts";
 import { hasShebang, shebangOf } from "./sbang.ts";
-import { type ArchiveFacts, climbsOut, openArchive, readHead, refusal, scanArchive } from "./scanArchive.ts";
+import {
+  type ArchiveScan,
+  archiveRefusal,
+  climbsOut,
+  openPackageArchive,
+  readHead,
+  scanArchive,
+} from "./scanArchive.ts";
 import type { InstallRequest } from "./types.ts";
 
 /** Modes as Spack installs them: directories inherit their group. */
@@ -30,7 +37,7 @@ const sniffBytes = 64;
 /** Options of {@link installPackage}. */
 export interface InstallPackageOptions {
   /** Result of {@link scanArchive} for the same archive, to save the first pass. */
-  readonly facts?: ArchiveFacts;
+  readonly facts?: ArchiveScan;
   readonly signal?: AbortSignal;
   /** Called with the number of (compressed) bytes of the archive just read; the first pass does not count. */
   readonly onRead?: (bytes: number) => void;
@@ -90,13 +97,13 @@ function placeOf(request: InstallRequest): Place {
 }
 
 /** The first pass. */
-function scanRequested(request: InstallRequest, { signal }: InstallPackageOptions): Promise<ArchiveFacts> {
+function scanRequested(request: InstallRequest, { signal }: InstallPackageOptions): Promise<ArchiveScan> {
   return scanArchive(request.archivePath, { place: placeOf(request), ...(signal && { signal }) });
 }
 
 async function* installedEntries(
   request: InstallRequest,
-  archive: ArchiveFacts,
+  archive: ArchiveScan,
   options: InstallPackageOptions,
 ): AsyncGenerator<Noted, void, void> {
   const place = placeOf(request);
@@ -136,7 +143,7 @@ async function* installedEntries(
   const held = new Map<string, Buffer>();
   const renamed = new Map<string, string>();
 
-  const opened = openArchive(request.archivePath, {
+  const opened = openPackageArchive(request.archivePath, {
     ...watched,
     ...(onRead && { onRead }),
     ...(request.archiveDigest && { digest: request.archiveDigest }),
@@ -166,7 +173,7 @@ async function* installedEntries(
       case "symlink": {
         const target = links.has(below) ? relocateLink(entry.target, map) : entry.target;
         if (climbsOut(path, target)) {
-          throw refusal("ARCHIVE_UNSAFE", below, "is a link that leads out of the image", place);
+          throw archiveRefusal("ARCHIVE_UNSAFE", below, "is a link that leads out of the image", place);
         }
         yield withoutContent({ type: "symlink", ...owner, mode: linkMode, target });
         break;
@@ -213,13 +220,13 @@ function fileMode(mode: number): number {
 }
 
 /** The name under which a file stands in the archive, for any of its names. */
-function fileOf(members: ArchiveFacts["members"], path: string): string {
+function fileOf(members: ArchiveScan["members"], path: string): string {
   const member = members.get(path);
   return member?.type === "hardlink" && member.target !== undefined ? member.target : path;
 }
 
 /** Files that are skipped, but have a hard link that is not. */
-function exposedFiles(members: ArchiveFacts["members"], skipped: (path: string) => boolean): Set<string> {
+function exposedFiles(members: ArchiveScan["members"], skipped: (path: string) => boolean): Set<string> {
   const files = new Set<string>();
   for (const [path, { type, target }] of members) {
     if (type === "hardlink" && target !== undefined && skipped(target) && !skipped(path)) files.add(target);
@@ -237,7 +244,7 @@ function withoutContent(entry: Exclude<Entry, FileEntry>): Noted {
 async function installFile(
   entry: FileEntry,
   below: string,
-  facts: FileFacts,
+  facts: FileMarks,
   edits: FileEdits,
   place: Place,
 ): Promise<Noted> {
@@ -248,7 +255,7 @@ async function installFile(
   const note = { path: entry.path, type: entry.type, mode: entry.mode } as const;
   const small = entry.size <= maxInventoryText;
   if (!(listed || script || isLoadable(head) || (small && isVenvFile(below)))) {
-    const elf = isElf(head) ? readElfFacts(head) : undefined;
+    const elf = isElf(head) ? readElfInfo(head) : undefined;
     const rest = { ...entry, content: joined(pieces, content) };
     return [rest, { ...note, size: entry.size, ...(elf && { elf }) }];
   }
@@ -266,7 +273,7 @@ async function installFile(
   } catch (error) {
     throw inFile(error, below, place);
   }
-  const elf = readElfFacts(file);
+  const elf = readElfInfo(file);
   const shebang = facts.executable ? shebangOf(file) : undefined;
   const inBin = /^bin\/[^/]+$/.test(below);
   const wholeText =

@@ -20,7 +20,7 @@ export interface FileEdits {
 }
 
 /** What the archive says about one file. */
-export interface FileFacts {
+export interface FileMarks {
   readonly listedText: boolean;
   readonly listedBinary: boolean;
   readonly executable: boolean;
@@ -33,7 +33,7 @@ export interface FileFacts {
  * @returns the new bytes
  * @throws SpacktainersError PREFIX_TOO_LONG, RELOCATION_FAILED (without place: the caller knows the file)
  */
-export function editFile(data: Buffer, facts: FileFacts, edits: FileEdits): Buffer {
+export function editFile(data: Buffer, facts: FileMarks, edits: FileEdits): Buffer {
   let file = data;
   if (facts.listedBinary) relocateElf(file, edits.map.loader);
   if (facts.listedText) file = relocateText(file, edits.map.text);

@@ -29,7 +29,7 @@ export interface ArchiveMember {
 }
 
 /** What a package archive holds. Depends on its bytes alone, so it can be kept by the archive's digest. */
-export interface ArchiveFacts {
+export interface ArchiveScan {
   /** The prefix as the archive has it, without leading slash. */
   readonly prefix: string;
   readonly buildinfo: Buildinfo;
@@ -49,7 +49,7 @@ export const archiveLimits = {
   nameBytes: 4096,
 } as const;
 
-/** Options of {@link scanArchive} and {@link openArchive}. */
+/** Options of {@link scanArchive} and {@link openPackageArchive}. */
 export interface OpenArchiveOptions {
   /** For errors: which package it is. */
   readonly place?: Place;
@@ -73,7 +73,7 @@ const noteSuffix = ".spack/binary_distribution";
  *
  * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, CHECKSUM_MISMATCH, or what reading the file gives
  */
-export async function* openArchive(
+export async function* openPackageArchive(
   path: string,
   options: OpenArchiveOptions = {},
 ): AsyncGenerator<Entry, void, void> {
@@ -132,17 +132,18 @@ function interrupted(place: Place): SpacktainersError {
  * @param path a gzip-compressed tar archive, verified
  * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, BUILDINFO_INVALID, INTERRUPTED
  */
-export async function scanArchive(path: string, options: ScanArchiveOptions = {}): Promise<ArchiveFacts> {
+export async function scanArchive(path: string, options: ScanArchiveOptions = {}): Promise<ArchiveScan> {
   const { place = {} } = options;
   const all = new Map<string, ArchiveMember>();
   const sources = new Map<string, BytecodeSource>();
   const recipes: RecipeFile[] = [];
   let note: { readonly path: string; readonly bytes: Buffer } | undefined;
-  for await (const entry of openArchive(path, options)) {
+  for await (const entry of openPackageArchive(path, options)) {
     addMember(all, entry, place);
     await options.onEntry?.(entry);
     if (entry.type === "file" && isNote(entry.path) && entry.path.length < (note?.path.length ?? 4097)) {
-      if (entry.size > maxBuildinfoBytes) throw refusal("ARCHIVE_INVALID", entry.path, "is too large", place);
+      if (entry.size > maxBuildinfoBytes)
+        throw archiveRefusal("ARCHIVE_INVALID", entry.path, "is too large", place);
       note = { path: entry.path, bytes: Buffer.from(await readContent(entry)) };
     }
     const folder = entry.type === "file" ? recipeFolder(`/${entry.path}`) : undefined;
@@ -208,27 +209,32 @@ function isNote(path: string): boolean {
 
 function addMember(all: Map<string, ArchiveMember>, entry: Entry, place: Place): void {
   const { path } = entry;
-  if (all.has(path)) throw refusal("ARCHIVE_UNSAFE", path, "is in the archive twice", place);
+  if (all.has(path)) throw archiveRefusal("ARCHIVE_UNSAFE", path, "is in the archive twice", place);
   const slash = path.lastIndexOf("/");
   const parent = slash < 0 ? undefined : all.get(path.slice(0, slash));
   if (slash >= 0 && parent === undefined) {
-    throw refusal("ARCHIVE_INVALID", path, "comes before its directory", place);
+    throw archiveRefusal("ARCHIVE_INVALID", path, "comes before its directory", place);
   }
   if (parent !== undefined && parent.type !== "directory") {
     const what = parent.type === "symlink" ? "a symbolic link" : "a file";
-    throw refusal("ARCHIVE_UNSAFE", path, `is below ${what}`, place);
+    throw archiveRefusal("ARCHIVE_UNSAFE", path, `is below ${what}`, place);
   }
   let target: string | undefined;
   if (entry.type === "symlink") {
     target = entry.target;
     if (climbsOut(path, target)) {
-      throw refusal("ARCHIVE_UNSAFE", path, `is a link that leads out of the file system: ${target}`, place);
+      throw archiveRefusal(
+        "ARCHIVE_UNSAFE",
+        path,
+        `is a link that leads out of the file system: ${target}`,
+        place,
+      );
     }
   } else if (entry.type === "hardlink") {
     const file = all.get(entry.target);
     if (file?.type !== "file" && file?.type !== "hardlink") {
       const what = `is a hard link to ${printable(entry.target)}, which is not a file before it in the archive`;
-      throw refusal("ARCHIVE_UNSAFE", path, what, place);
+      throw archiveRefusal("ARCHIVE_UNSAFE", path, what, place);
     }
     target = file.target ?? entry.target;
   }
@@ -254,19 +260,24 @@ function membersOf(
   place: Place,
 ): Map<string, ArchiveMember> {
   if (all.get(prefix)?.type !== "directory") {
-    throw refusal("ARCHIVE_INVALID", prefix, "is the package's prefix, but not a directory", place);
+    throw archiveRefusal("ARCHIVE_INVALID", prefix, "is the package's prefix, but not a directory", place);
   }
   const members = new Map<string, ArchiveMember>();
   const inside = `${prefix}/`;
   for (const [path, member] of all) {
     if (path.startsWith(inside)) {
       if (member.type === "hardlink" && !member.target?.startsWith(inside)) {
-        throw refusal("ARCHIVE_UNSAFE", path, "is a hard link out of the package's prefix", place);
+        throw archiveRefusal("ARCHIVE_UNSAFE", path, "is a hard link out of the package's prefix", place);
       }
       const target = member.type === "hardlink" ? member.target?.slice(inside.length) : member.target;
       members.set(path.slice(inside.length), target === undefined ? member : { ...member, target });
     } else if (path !== prefix && !(member.type === "directory" && inside.startsWith(`${path}/`))) {
-      throw refusal("ARCHIVE_UNSAFE", path, `is outside of the package's prefix ${printable(prefix)}`, place);
+      throw archiveRefusal(
+        "ARCHIVE_UNSAFE",
+        path,
+        `is outside of the package's prefix ${printable(prefix)}`,
+        place,
+      );
     }
   }
   return members;
@@ -281,11 +292,11 @@ function expectMember(
   const type = members.get(name)?.type;
   if (link ? type === "symlink" : type === "file" || type === "hardlink") return;
   const what = type === undefined ? "is not in the archive" : `is a ${type}`;
-  throw refusal("BUILDINFO_INVALID", name, `is to be relocated, but ${what}`, place);
+  throw archiveRefusal("BUILDINFO_INVALID", name, `is to be relocated, but ${what}`, place);
 }
 
 /** An error about one entry. */
-export function refusal(code: ErrorCode, path: string, what: string, place: Place): SpacktainersError {
+export function archiveRefusal(code: ErrorCode, path: string, what: string, place: Place): SpacktainersError {
   return new SpacktainersError(code, `${printable(path)} ${what}`, {
     place,
     hint: damagedHint,

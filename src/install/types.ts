@@ -1,6 +1,6 @@
 /** The interface of install: one package archive in, one relocated, stripped, deterministic stream of entries out. */
 import type { Inventory } from "../archive/inventory.ts";
-import type { FragmentFacts } from "../archive/writeFragment.ts";
+import type { FragmentDescriptor } from "../archive/writeFragment.ts";
 import type { DagHash } from "../spec/concrete.ts";
 import type { Dialect } from "../spec/dialect.ts";
 import type { Digest } from "../util/digest.ts";
@@ -46,7 +46,7 @@ export interface InstallRequest {
 }
 
 /** A finished fragment in a file (see `archive/writeFragment.ts`) and what is in it. Plain JSON data. */
-export interface LayerFragment extends FragmentFacts {
+export interface LayerFragment extends FragmentDescriptor {
   readonly path: string;
   readonly inventory: Inventory;
 }

@@ -1,6 +1,6 @@
 import type { CopyReport, CopyRequest } from "../commands/cache/copyPackages.ts";
 import type { ListedKey } from "../commands/cache/listKeys.ts";
-import type { ListedPackage, ListRequest, ListTotals } from "../commands/cache/listPackages.ts";
+import type { ListedPackage, ListPackagesRequest, ListTotals } from "../commands/cache/listPackages.ts";
 import type { CacheRequest } from "../commands/cache/openNamedCaches.ts";
 import type { PruneAnnouncement, PruneOutcome, PruneRequest } from "../commands/cache/pruneCaches.ts";
 import type { PublishedKey, PublishKeysRequest } from "../commands/cache/publishKeys.ts";
@@ -25,7 +25,7 @@ export interface CacheMethods {
   };
   /** Packages that satisfy specs; none: all. */
   list(
-    request?: Given<ListRequest>,
+    request?: Given<ListPackagesRequest>,
   ): Promise<{ readonly packages: readonly ListedPackage[]; readonly totals: ListTotals }>;
   /** What nothing needs any more; removed only with `remove`. */
   prune(
@@ -83,7 +83,7 @@ export function cacheMethods(work: DoWork): CacheMethods {
         const { listPackages } = await import("../commands/cache/listPackages.ts");
         const packages: ListedPackage[] = [];
         const usual = { ...asConfigured, specs: [], sizes: false };
-        const totals = await listPackages(complete<ListRequest>(session, usual, given), (some) => {
+        const totals = await listPackages(complete<ListPackagesRequest>(session, usual, given), (some) => {
           for (const one of some) packages.push(one);
         });
         return { packages, totals };

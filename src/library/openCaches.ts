@@ -1,5 +1,5 @@
 import type { BuildCacheOptions } from "../buildcache/buildCache.ts";
-import { type CacheSet, openCaches as openCacheSet } from "../buildcache/cacheSet.ts";
+import { type CacheSet, openCacheSet } from "../buildcache/cacheSet.ts";
 import type { CacheSource } from "../buildcache/types.ts";
 import { ignoreEvents } from "../util/events.ts";
 

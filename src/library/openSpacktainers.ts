@@ -32,7 +32,7 @@ import {
   buildingOf,
   complete,
   ordinaryImages,
-  ordinaryWorkshop,
+  ordinaryResources,
 } from "./requests.ts";
 import { runMethods } from "./runMethods.ts";
 import { sifMethods } from "./sifMethods.ts";
@@ -233,7 +233,7 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
     reproduce: (given) =>
       work(given, async (session) => {
         const { reproduceImage } = await import("../commands/reproduce/reproduceImage.ts");
-        const usual = { ...ordinaryWorkshop, arch: undefined, base: undefined };
+        const usual = { ...ordinaryResources, arch: undefined, base: undefined };
         return reproduceImage(complete<ReproduceRequest, "image">(session, usual, given));
       }),
     sbom: (given) =>
@@ -277,7 +277,7 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
       work(given, async (session) => {
         const { unpackEnvironment } = await import("../commands/unpack/unpackEnvironment.ts");
         const usual = {
-          ...ordinaryWorkshop,
+          ...ordinaryResources,
           root: "/opt/software",
           view: "/opt/view",
           arch: undefined,
@@ -292,7 +292,8 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
         const usual = { arch: undefined, keys: [], certificate: undefined, attestations: [] };
         return verifyImages(complete<VerifyCommand, "image">(session, usual, given));
       }),
-    version: () => work({}, async () => (await import("../commands/version/versionFacts.ts")).versionFacts()),
+    version: () =>
+      work({}, async () => (await import("../commands/version/programVersion.ts")).programVersion()),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { OciImage } from "../image/image.ts";
-import { type PushedImage, pushImage as pushTo } from "../publish/pushImage.ts";
+import { type PushedImage, pushLayersAndManifest as pushTo } from "../publish/pushLayersAndManifest.ts";
 import { putManifest } from "../registry/manifests.ts";
 import { formatReference, parseReference } from "../registry/reference.ts";
 import { openRegistry, type RegistryOptions } from "../registry/registry.ts";

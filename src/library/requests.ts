@@ -68,10 +68,10 @@ export function buildingOf(given: {
 export const asConfigured = { caches: [], trust: [], refresh: false } as const;
 
 /** As {@link asConfigured}, packages one a core. */
-export const ordinaryWorkshop = { ...asConfigured, jobs: undefined } as const;
+export const ordinaryResources = { ...asConfigured, jobs: undefined } as const;
 
 /** All containers, one after the other, also when one fails. */
-export const allContainers = { ...ordinaryWorkshop, names: [], arch: undefined, failFast: false } as const;
+export const allContainers = { ...ordinaryResources, names: [], arch: undefined, failFast: false } as const;
 
 /** Images as they are configured. */
 export const ordinaryImages = {

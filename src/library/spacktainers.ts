@@ -36,7 +36,7 @@ import type { SpackRequest } from "../commands/spack/runRepositorySpack.ts";
 import type { Storage, StorageRequest } from "../commands/storage/tidyStorage.ts";
 import type { TestedContainers, TestRequest } from "../commands/test/testContainers.ts";
 import type { UnpackedEnvironment, UnpackRequest } from "../commands/unpack/unpackEnvironment.ts";
-import type { VersionFacts } from "../commands/version/versionFacts.ts";
+import type { ProgramVersion } from "../commands/version/programVersion.ts";
 import type { KeyPairFiles } from "../pipeline/describe/keyFiles.ts";
 import type { BuildRequest } from "../pipeline/workspace/buildRequest.ts";
 import type { ContainerOutcome } from "../pipeline/workspace/outcomes.ts";
@@ -183,5 +183,5 @@ export interface Spacktainers {
     request: Given<VerifyCommand, "image">,
   ): Promise<{ readonly image: string; readonly report: VerificationReport }>;
   /** Which program this is, and what it runs on. */
-  version(): Promise<VersionFacts>;
+  version(): Promise<ProgramVersion>;
 }

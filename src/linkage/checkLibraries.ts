@@ -1,9 +1,9 @@
 /** The part of the check that concerns ELF files: libraries, their symbol versions, interpreters. */
-import type { ElfFacts } from "../elf/facts.ts";
+import type { ElfInfo } from "../elf/elfInfo.ts";
 import { baseName, parentPath } from "../view/fileTree.ts";
 import { type LoadableFile, Loader, type Process } from "./loader.ts";
 import type { Owners } from "./owners.ts";
-import type { ProblemList } from "./problemList.ts";
+import type { LinkageProblems } from "./problemList.ts";
 import { isHostLibrary, libraryProvider, versionProvider } from "./providers.ts";
 import type { LinkageInput, Severity } from "./types.ts";
 
@@ -21,7 +21,7 @@ interface ProgramContext {
 export class LibraryCheck {
   readonly #input: LinkageInput;
   readonly #owners: Owners;
-  readonly #problems: ProblemList;
+  readonly #problems: LinkageProblems;
   readonly #loader: Loader;
   readonly #contexts = new Map<string, ProgramContext>();
   readonly #checkedPairs = new Map<LoadableFile, Set<LoadableFile>>();
@@ -31,7 +31,7 @@ export class LibraryCheck {
   readonly #libraries: LoadableFile[] = [];
   #byOwner: Map<string, Map<string, LoadableFile>> | undefined;
 
-  constructor(input: LinkageInput, owners: Owners, problems: ProblemList) {
+  constructor(input: LinkageInput, owners: Owners, problems: LinkageProblems) {
     this.#input = input;
     this.#owners = owners;
     this.#problems = problems;
@@ -211,7 +211,7 @@ export class LibraryCheck {
   }
 }
 
-function isCompatible(a: ElfFacts, b: ElfFacts): boolean {
+function isCompatible(a: ElfInfo, b: ElfInfo): boolean {
   return a.machine === b.machine && a.bits === b.bits && a.endian === b.endian;
 }
 

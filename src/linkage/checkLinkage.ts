@@ -5,7 +5,7 @@ import { nameMatcher } from "./allow.ts";
 import { LibraryCheck } from "./checkLibraries.ts";
 import { checkScripts } from "./checkScripts.ts";
 import { Owners } from "./owners.ts";
-import { ProblemList } from "./problemList.ts";
+import { LinkageProblems } from "./problemList.ts";
 import type { LinkageInput, LinkageProblem, LinkageReport } from "./types.ts";
 
 /**
@@ -23,7 +23,7 @@ import type { LinkageInput, LinkageProblem, LinkageReport } from "./types.ts";
  */
 export function checkLinkage(input: LinkageInput): LinkageReport {
   const owners = new Owners(input);
-  const problems = new ProblemList(owners);
+  const problems = new LinkageProblems(owners);
   const libraries = new LibraryCheck(input, owners, problems);
   const checked = libraries.run();
   const scripts = checkScripts(input, owners, problems);

@@ -2,7 +2,7 @@
 import type { InventoryEntry } from "../archive/inventory.ts";
 import { imagePath } from "../view/fileTree.ts";
 import type { Owners } from "./owners.ts";
-import type { Finding, ProblemList } from "./problemList.ts";
+import type { LinkageFinding, LinkageProblems } from "./problemList.ts";
 import { programProvider } from "./providers.ts";
 import { lineBehindSbang, maxShebangLine, parseShebang } from "./shebang.ts";
 import type { LinkageInput, Severity } from "./types.ts";
@@ -19,7 +19,7 @@ const neverStarted = /(^|\/)\.spack\/|-gdb\.py$|(^|\/)lib(64)?\/python[0-9.]+\/.
 const maxLineBehindSbang = 4096;
 
 /** @returns how many scripts were checked */
-export function checkScripts(input: LinkageInput, owners: Owners, problems: ProblemList): number {
+export function checkScripts(input: LinkageInput, owners: Owners, problems: LinkageProblems): number {
   const check = new ScriptCheck(input, owners, problems);
   let count = 0;
   for (const [path, entry] of input.tree.entries()) {
@@ -34,11 +34,11 @@ export function checkScripts(input: LinkageInput, owners: Owners, problems: Prob
 class ScriptCheck {
   readonly #input: LinkageInput;
   readonly #owners: Owners;
-  readonly #problems: ProblemList;
+  readonly #problems: LinkageProblems;
   /** What is known of paths and of programs on PATH. */
   readonly #known = new Map<string, boolean>();
 
-  constructor(input: LinkageInput, owners: Owners, problems: ProblemList) {
+  constructor(input: LinkageInput, owners: Owners, problems: LinkageProblems) {
     this.#input = input;
     this.#owners = owners;
     this.#problems = problems;
@@ -109,7 +109,7 @@ class ScriptCheck {
     missing: string,
     rest: { readonly severity?: Severity; readonly hint?: string },
   ): void {
-    const finding: Finding = {
+    const finding: LinkageFinding = {
       kind: "shebang",
       severity: severityOf(path),
       file: imagePath(path),

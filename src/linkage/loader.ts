@@ -8,7 +8,7 @@
  * are skipped. `$ORIGIN` is the folder of the object by the path it was found under. Folders for special processors
  * (`glibc-hwcaps`) are not looked into: they hold copies of what is beside them.
  */
-import type { ElfFacts } from "../elf/facts.ts";
+import type { ElfInfo } from "../elf/elfInfo.ts";
 import { type FileTree, imagePath, parentPath } from "../view/fileTree.ts";
 import type { CachedLibrary } from "../view/ldSoCache.ts";
 import {
@@ -27,7 +27,7 @@ export interface LoadableFile {
   readonly path: string;
   /** Path of its content: the same for all names of one file. */
   readonly identity: string;
-  readonly facts: ElfFacts;
+  readonly facts: ElfInfo;
 }
 
 /** An object of a process. */
@@ -203,7 +203,7 @@ export class Loader {
   }
 
   /** The file at a path if it can be loaded together with an object of these facts. */
-  #suitable(path: string, facts: ElfFacts): LoadableFile | undefined {
+  #suitable(path: string, facts: ElfInfo): LoadableFile | undefined {
     const file = this.fileAt(path);
     if (file === undefined) return undefined;
     const other = file.facts;

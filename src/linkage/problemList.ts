@@ -3,20 +3,20 @@ import type { Owners } from "./owners.ts";
 import type { LinkageProblem } from "./types.ts";
 
 /** What one file misses. */
-export interface Finding extends Omit<LinkageProblem, "owner" | "files"> {
+export interface LinkageFinding extends Omit<LinkageProblem, "owner" | "files"> {
   /** Path in inventory form. */
   readonly file: string;
 }
 
-export class ProblemList {
+export class LinkageProblems {
   readonly #owners: Owners;
-  readonly #problems = new Map<string, { finding: Finding; owner: string; files: Set<string> }>();
+  readonly #problems = new Map<string, { finding: LinkageFinding; owner: string; files: Set<string> }>();
 
   constructor(owners: Owners) {
     this.#owners = owners;
   }
 
-  add(finding: Finding): void {
+  add(finding: LinkageFinding): void {
     const owner = this.#owners.ownerOf(finding.file);
     const key = [finding.kind, finding.severity, owner, finding.missing, finding.library ?? ""].join("\0");
     const known = this.#problems.get(key);

@@ -18,7 +18,7 @@ export interface Verified {
 }
 
 /** What one signature is worth. */
-export type Verdict =
+export type SignatureVerdict =
   | { readonly verified: Verified }
   /** `forged`: it claims to be a trusted key's, and is none over this content. */
   | { readonly failure: SpacktainersError; readonly forged?: boolean };
@@ -43,7 +43,7 @@ export async function judgeSignature(
   { fingerprint, key, revoked }: TrustedKey,
   literal: object,
   { now, place, invalid }: JudgeContext,
-): Promise<Verdict> {
+): Promise<SignatureVerdict> {
   const [signingKey] = key.getKeys(packet.issuerKeyID);
   if (signingKey === undefined || packet.signatureType === null)
     return { failure: invalid("it is not signed") };
@@ -57,7 +57,7 @@ export async function judgeSignature(
   }
   if (packet.created !== null && packet.created < signingKey.getCreationTime())
     return { failure: invalid(`its signature is older than the key ${fingerprint}`) };
-  const unusable = (what: string, hint: string, cause?: unknown): Verdict => ({
+  const unusable = (what: string, hint: string, cause?: unknown): SignatureVerdict => ({
     failure: new SpacktainersError("KEY_INVALID", `the key ${fingerprint} ${what}`, { place, hint, cause }),
   });
   if (revoked !== undefined)

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../util/clock.ts";
 import { digestOf } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { parseCleartext } from "./cleartext.ts";
-import { judgeSignature, shortReason, type Verdict, type Verified } from "./judgeSignature.ts";
+import { judgeSignature, type SignatureVerdict, shortReason, type Verified } from "./judgeSignature.ts";
 import type { KeyFile } from "./keyFile.ts";
 import { mergeKeys, type TrustedKey } from "./mergeKeys.ts";
 import { readKeyMaterial } from "./readKeys.ts";
@@ -101,7 +101,7 @@ export function openTrustedKeys(files: readonly KeyFile[], options: TrustOptions
       typeof content === "string" ? [signatureTypes.text] : [signatureTypes.binary, signatureTypes.text];
     const hashOf = ({ hashAlgorithm }: SignaturePacket): string =>
       Object.entries(hashTypes).find(([, number]) => number === hashAlgorithm)?.[0] ?? "";
-    const verdicts: Verdict[] = [];
+    const verdicts: SignatureVerdict[] = [];
     for (const packet of packets) {
       const signers = keys.filter(({ key }) => key.getKeys(packet.issuerKeyID).length > 0);
       const keyId = packet.issuerKeyID.toHex().toUpperCase();

@@ -4,7 +4,7 @@ import { getManifest, putManifest } from "../registry/manifests.ts";
 import { pushBlobs } from "../registry/pushBlob.ts";
 import { formatRepository, parseTag } from "../registry/reference.ts";
 import { listReferrers, putReferrer } from "../registry/referrers.ts";
-import type { Repository } from "../registry/registry.ts";
+import type { ImageRepository } from "../registry/registry.ts";
 import type { ArtifactSink, ArtifactSource } from "../supply/artifactStore.ts";
 import { parseDigest } from "../util/digest.ts";
 
@@ -14,7 +14,7 @@ import { parseDigest } from "../util/digest.ts";
  *
  * @returns throws as the registry client does; `ARCHIVE_INVALID` for blobs that are larger than what they can be
  */
-export function artifactRepository(repository: Repository): ArtifactSource & ArtifactSink {
+export function artifactRepository(repository: ImageRepository): ArtifactSource & ArtifactSink {
   return {
     repository: formatRepository(repository),
     async manifest(reference) {

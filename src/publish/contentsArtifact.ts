@@ -8,7 +8,7 @@ import { bytesBlob } from "../registry/blobSource.ts";
 import { findBlobs } from "../registry/blobs.ts";
 import { pushBlob } from "../registry/pushBlob.ts";
 import { putReferrer } from "../registry/referrers.ts";
-import type { Repository } from "../registry/registry.ts";
+import type { ImageRepository } from "../registry/registry.ts";
 import type { Digest } from "../util/digest.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { type ContentsId, contentsMediaType, type LayerContents } from "./layerContents.ts";
@@ -34,7 +34,7 @@ export interface ContentsSource extends ContentsId {
  * @throws SpacktainersError of the registry
  */
 export async function pushContents(
-  repository: Repository,
+  repository: ImageRepository,
   subject: Descriptor,
   records: readonly ContentsSource[],
 ): Promise<Digest> {

@@ -9,9 +9,9 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type * as z from "zod";
+import { gzipJsonLine } from "../archive/gzipJsonLine.ts";
 import type { Inventory } from "../archive/inventory.ts";
 import { inventorySchema } from "../archive/inventorySchema.ts";
-import { packRecord } from "../archive/packRecord.ts";
 import { type BaseRecord, baseRecordSchema } from "../base/baseRecord.ts";
 import { type Digest, digestOf, parseDigest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
@@ -38,7 +38,7 @@ const inflate = promisify(gunzip);
 
 /** The record of a base. That of packages is made of what the fragment store has of each (`inventoryBytes`). */
 export async function encodeBase(base: BaseRecord): Promise<LayerContents> {
-  return contentsOf([await packRecord(base)]);
+  return contentsOf([await gzipJsonLine(base)]);
 }
 
 /** A record of finished parts, one after the other, which is gzip again (RFC 1952, 2.2). */

@@ -12,7 +12,7 @@ import { sortedAnnotations } from "../image/assembleImage.ts";
 import { encode } from "../image/encodedDocument.ts";
 import { getManifest, putManifest, type RemoteManifest } from "../registry/manifests.ts";
 import { formatRepository, type Tag } from "../registry/reference.ts";
-import type { Repository } from "../registry/registry.ts";
+import type { ImageRepository } from "../registry/registry.ts";
 import type { Digest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 
@@ -49,7 +49,7 @@ const settleMs = 100;
  * @throws SpacktainersError NETWORK when others keep overwriting; of the registry
  */
 export async function publishTag(
-  repository: Repository,
+  repository: ImageRepository,
   request: TagRequest,
 ): Promise<{ readonly digest: Digest; readonly moved: boolean }> {
   for (let attempt = 0; attempt < mostAttempts; attempt++) {

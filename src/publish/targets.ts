@@ -12,7 +12,7 @@ import {
 import { type Place, SpacktainersError } from "../util/errors.ts";
 
 /** A repository that a container goes to. */
-export interface PublishTarget {
+export interface RegistryTarget {
   readonly configuration: RegistryConfiguration;
   readonly host: RegistryHost;
   readonly scheme: "http" | "https" | undefined;
@@ -35,7 +35,7 @@ export function publishTarget(
   configuration: RegistryConfiguration,
   { name, arch }: TargetNames,
   place: Place,
-): PublishTarget {
+): RegistryTarget {
   const { host, prefix, scheme } = parseRegistryAddress(configuration.url, place);
   const rest = configuration.repository.replaceAll("{name}", name).replaceAll("{arch}", arch);
   const text = prefix === undefined ? rest : `${prefix}/${rest}`;

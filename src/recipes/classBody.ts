@@ -3,7 +3,7 @@ import type { ClassValue, Extension, Member, MemberKind, Variant } from "./class
 import { type Interpreter, RecipeFunction } from "./interpreter.ts";
 import { NotUnderstood, PythonException } from "./problem.ts";
 import type { Expression, FunctionTree, Statement } from "./python/tree.ts";
-import type { Scope } from "./scope.ts";
+import type { NameScope } from "./scope.ts";
 import { unknownValue } from "./scope.ts";
 import { textIn } from "./values.ts";
 
@@ -40,8 +40,8 @@ export class ClassBodyReader {
     this.interpreter = interpreter;
   }
 
-  read(body: readonly Statement[], around: Scope): void {
-    const scope: Scope = {
+  read(body: readonly Statement[], around: NameScope): void {
+    const scope: NameScope = {
       ...around,
       names: new Map(),
       classBody: { take: (statement, inner) => this.take(statement, inner) },
@@ -55,7 +55,7 @@ export class ClassBodyReader {
     }
   }
 
-  private take(statement: Statement, scope: Scope): boolean {
+  private take(statement: Statement, scope: NameScope): boolean {
     if (statement.kind === "function") {
       this.define(statement.function, scope);
       return true;
@@ -80,13 +80,13 @@ export class ClassBodyReader {
     return true;
   }
 
-  private text(expression: Expression | undefined, scope: Scope): string {
+  private text(expression: Expression | undefined, scope: NameScope): string {
     const text = expression === undefined ? undefined : textIn(this.interpreter.evaluate(expression, scope));
     if (text === undefined) throw new NotUnderstood("a condition that is no text");
     return text;
   }
 
-  private extend(call: Extract<Expression, { kind: "call" }>, scope: Scope): void {
+  private extend(call: Extract<Expression, { kind: "call" }>, scope: NameScope): void {
     const when = call.arguments.find((one) => one.name === "when");
     const extension: Extension = {
       spec: this.text(call.arguments.find((one) => one.name === undefined)?.value, scope),
@@ -95,7 +95,7 @@ export class ClassBodyReader {
     this.target.extensions.push(extension);
   }
 
-  private define(tree: FunctionTree, scope: Scope): void {
+  private define(tree: FunctionTree, scope: NameScope): void {
     let kind: Exclude<MemberKind, "value"> = "method";
     let when: string | undefined | false;
     try {
@@ -122,7 +122,7 @@ export class ClassBodyReader {
     this.put(tree.name, kind, { when, function: made });
   }
 
-  private condition(expression: Expression | undefined, scope: Scope): string | undefined | false {
+  private condition(expression: Expression | undefined, scope: NameScope): string | undefined | false {
     const value = expression === undefined ? null : this.interpreter.evaluate(expression, scope);
     if (typeof value === "boolean") return value ? "" : false;
     const text = textIn(value);

@@ -4,7 +4,7 @@ import { converted, type FieldAccess, formatted } from "./formatting.ts";
 import { binary, compared, unary } from "./operations.ts";
 import { NotUnderstood, PythonException } from "./problem.ts";
 import type { Argument, Expression, Loop, Parameter, Statement, StringPart } from "./python/tree.ts";
-import { assignName, known, lookUp, type Scope } from "./scope.ts";
+import { assignName, known, lookUpName, type NameScope } from "./scope.ts";
 import { textMethod } from "./textMethods.ts";
 import {
   bounded,
@@ -44,9 +44,9 @@ export abstract class ExpressionEvaluator implements FieldAccess {
   private steps = 0;
 
   /** A function of a recipe. */
-  abstract functionValue(parts: FunctionParts, scope: Scope): ObjectValue;
+  abstract functionValue(parts: FunctionParts, scope: NameScope): ObjectValue;
   /** `super()`. */
-  abstract superOf(scope: Scope, given: CallArguments): Value;
+  abstract superOf(scope: NameScope, given: CallArguments): Value;
 
   /** Begins a new method: the steps are counted from here. */
   restart(): void {
@@ -60,7 +60,7 @@ export abstract class ExpressionEvaluator implements FieldAccess {
   }
 
   /** The value of an expression. @throws NotUnderstood, PythonException */
-  evaluate(expression: Expression, scope: Scope): Value {
+  evaluate(expression: Expression, scope: NameScope): Value {
     this.step(expression.line);
     switch (expression.kind) {
       case "constant":
@@ -68,7 +68,7 @@ export abstract class ExpressionEvaluator implements FieldAccess {
       case "float":
         return { kind: "float", value: expression.value };
       case "name":
-        return lookUp(scope, expression.name);
+        return lookUpName(scope, expression.name);
       case "text":
         return this.text(expression.parts, scope);
       case "tuple":
@@ -138,7 +138,7 @@ export abstract class ExpressionEvaluator implements FieldAccess {
   }
 
   /** As Python, what does not matter any more is not looked at. */
-  private joined(kind: "and" | "or", parts: readonly Expression[], scope: Scope): Value {
+  private joined(kind: "and" | "or", parts: readonly Expression[], scope: NameScope): Value {
     let value: Value = null;
     for (const part of parts) {
       value = this.evaluate(part, scope);
@@ -147,7 +147,7 @@ export abstract class ExpressionEvaluator implements FieldAccess {
     return value;
   }
 
-  private text(parts: readonly StringPart[], scope: Scope): string {
+  private text(parts: readonly StringPart[], scope: NameScope): string {
     let text = "";
     for (const part of parts) {
       text +=
@@ -162,13 +162,13 @@ export abstract class ExpressionEvaluator implements FieldAccess {
     return text;
   }
 
-  private items(items: readonly Expression[], scope: Scope): Value[] {
+  private items(items: readonly Expression[], scope: NameScope): Value[] {
     return items.flatMap((item) =>
       item.kind === "starred" ? valuesOf(this.evaluate(item.value, scope)) : [this.evaluate(item, scope)],
     );
   }
 
-  private call(expression: Extract<Expression, { kind: "call" }>, scope: Scope): Value {
+  private call(expression: Extract<Expression, { kind: "call" }>, scope: NameScope): Value {
     const { callee } = expression;
     if (callee.kind === "name" && callee.name === "super")
       return this.superOf(scope, this.given(expression.arguments, scope));
@@ -185,7 +185,7 @@ export abstract class ExpressionEvaluator implements FieldAccess {
     return known(value.call(given));
   }
 
-  private given(expressions: readonly Argument[], scope: Scope): CallArguments {
+  private given(expressions: readonly Argument[], scope: NameScope): CallArguments {
     const values: Value[] = [];
     const named = new Map<string, Value>();
     for (const { name, spread, value } of expressions) {
@@ -227,7 +227,7 @@ export abstract class ExpressionEvaluator implements FieldAccess {
     return textMethod(path, name, this) ?? prefix(joinPath(path, name));
   }
 
-  private indexed(value: Value, index: Expression, scope: Scope): Value {
+  private indexed(value: Value, index: Expression, scope: NameScope): Value {
     if (index.kind !== "slice") return this.item(value, this.evaluate(index, scope));
     const parts = index.parts.map((part) => {
       const one = part === undefined ? null : this.evaluate(part, scope);
@@ -261,10 +261,10 @@ export abstract class ExpressionEvaluator implements FieldAccess {
     return known(found);
   }
 
-  private comprehension(expression: Extract<Expression, { kind: "comprehension" }>, scope: Scope): Value {
+  private comprehension(expression: Extract<Expression, { kind: "comprehension" }>, scope: NameScope): Value {
     const items: Value[] = [];
     const made = dictionary([]);
-    const inner: Scope = { ...scope, names: new Map(), outer: [scope.names, ...scope.outer] };
+    const inner: NameScope = { ...scope, names: new Map(), outer: [scope.names, ...scope.outer] };
     this.loop(expression.loops, 0, inner, () => {
       const value = this.evaluate(expression.item, inner);
       if (expression.key === undefined) bounded(items).push(value);
@@ -274,7 +274,7 @@ export abstract class ExpressionEvaluator implements FieldAccess {
     return expression.of === "set" ? { kind: "set", items: distinct(items) } : list(items);
   }
 
-  private loop(loops: readonly Loop[], depth: number, scope: Scope, each: () => void): void {
+  private loop(loops: readonly Loop[], depth: number, scope: NameScope, each: () => void): void {
     const loop = loops[depth];
     if (loop === undefined) {
       each();
@@ -289,7 +289,7 @@ export abstract class ExpressionEvaluator implements FieldAccess {
   }
 
   /** `target = value`. @throws NotUnderstood, PythonException */
-  assign(target: Expression, value: Value, scope: Scope): void {
+  assign(target: Expression, value: Value, scope: NameScope): void {
     switch (target.kind) {
       case "name":
         assignName(scope, target.name, value);

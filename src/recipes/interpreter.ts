@@ -3,23 +3,22 @@
  * goes on; only where it could have ended the function does the function end.
  */
 
+import { bindArguments } from "./bindArguments.ts";
 import type { ClassValue } from "./classes.ts";
 import { exceptionMatches, exceptionOf, exceptionValue } from "./exceptions.ts";
 import { ExpressionEvaluator, type FunctionParts } from "./expressions.ts";
 import { binary } from "./operations.ts";
 import { locate, NotUnderstood, PythonException } from "./problem.ts";
 import { mentionsOf } from "./python/mentions.ts";
-import type { Expression, FunctionTree, Parameter, Statement } from "./python/tree.ts";
-import { assignName, ownName, type Scope, unknownValue } from "./scope.ts";
+import type { Expression, FunctionTree, Statement } from "./python/tree.ts";
+import { assignName, type NameScope, ownName, unknownValue } from "./scope.ts";
 import {
   type CallArguments,
-  dictionary,
   isDictionary,
   isObject,
   isSequence,
   isTrue,
   type ObjectValue,
-  tuple,
   type Value,
   valuesOf,
 } from "./values.ts";
@@ -40,13 +39,13 @@ export class RecipeFunction implements ObjectValue {
   readonly kind = "object";
   readonly type = "function";
   readonly parts: FunctionParts;
-  readonly scope: Scope;
+  readonly scope: NameScope;
   private readonly interpreter: Interpreter;
   private readonly fallbacks: ReadonlyMap<string, Value>;
 
   constructor(
     parts: FunctionParts,
-    scope: Scope,
+    scope: NameScope,
     interpreter: Interpreter,
     fallbacks: ReadonlyMap<string, Value>,
   ) {
@@ -74,7 +73,7 @@ export class RecipeFunction implements ObjectValue {
 export interface Library {
   /** A name of a module; without a name the module itself. @throws NotUnderstood */
   readonly imported: (module: string, name: string | undefined) => Value;
-  readonly classOf: (statement: Extract<Statement, { kind: "class" }>, scope: Scope) => Value;
+  readonly classOf: (statement: Extract<Statement, { kind: "class" }>, scope: NameScope) => Value;
   readonly superOf: (owner: ClassValue, self: Value) => Value;
 }
 
@@ -104,7 +103,7 @@ export class Interpreter extends ExpressionEvaluator {
     this.trying = 0;
   }
 
-  functionValue(parts: FunctionParts, scope: Scope): ObjectValue {
+  functionValue(parts: FunctionParts, scope: NameScope): ObjectValue {
     const fallbacks = new Map<string, Value>();
     for (const { name, fallback } of parts.parameters)
       if (fallback !== undefined) fallbacks.set(name, this.valueOrUnknown(fallback, scope));
@@ -112,11 +111,11 @@ export class Interpreter extends ExpressionEvaluator {
   }
 
   /** The function of a definition. */
-  functionOf(tree: FunctionTree, scope: Scope): ObjectValue {
+  functionOf(tree: FunctionTree, scope: NameScope): ObjectValue {
     return this.functionValue(tree, scope);
   }
 
-  superOf(scope: Scope, given: CallArguments): Value {
+  superOf(scope: NameScope, given: CallArguments): Value {
     const [, self = scope.self] = given.values;
     if (scope.owner === undefined || self === undefined)
       throw new NotUnderstood("`super()` outside a method");
@@ -124,7 +123,7 @@ export class Interpreter extends ExpressionEvaluator {
   }
 
   /** A value, or an unknown one with the reason. @throws PythonException */
-  valueOrUnknown(expression: Expression, scope: Scope): Value {
+  valueOrUnknown(expression: Expression, scope: NameScope): Value {
     try {
       return this.evaluate(expression, scope);
     } catch (thrown) {
@@ -143,9 +142,9 @@ export class Interpreter extends ExpressionEvaluator {
   ): Value {
     if (this.depth >= deepest) throw new NotUnderstood("calls that are nested too deeply");
     const { parts, scope: around } = callee;
-    const names = bind(parts, given, fallbacks);
+    const names = bindArguments(parts, given, fallbacks);
     const first = parts.parameters[0]?.name;
-    const scope: Scope = {
+    const scope: NameScope = {
       module: around.module,
       names,
       outer:
@@ -169,7 +168,7 @@ export class Interpreter extends ExpressionEvaluator {
   }
 
   /** Runs statements. @throws NotUnderstood, PythonException */
-  statements(statements: readonly Statement[], scope: Scope): Ending {
+  statements(statements: readonly Statement[], scope: NameScope): Ending {
     for (const statement of statements) {
       let ending: Ending;
       try {
@@ -189,7 +188,7 @@ export class Interpreter extends ExpressionEvaluator {
   }
 
   /** Goes on after a statement that was not understood. @throws NotUnderstood where the statement could end what runs */
-  private goOn(statement: Statement, problem: NotUnderstood, scope: Scope): void {
+  private goOn(statement: Statement, problem: NotUnderstood, scope: NameScope): void {
     this.step(statement.line, costOfProblem);
     const { assigned, used, ends } = mentionsOf([statement]);
     const declares = isDeclaring(scope);
@@ -210,7 +209,7 @@ export class Interpreter extends ExpressionEvaluator {
   }
 
   /** Makes an attribute of an object unknown. False where that is not possible. */
-  private assignedUnknown(target: Expression, problem: NotUnderstood, scope: Scope): boolean {
+  private assignedUnknown(target: Expression, problem: NotUnderstood, scope: NameScope): boolean {
     if (target.kind !== "attribute" || target.of.kind !== "name") return false;
     const of = ownName(scope, target.of.name);
     if (of === undefined || !isObject(of) || of.setAttribute === undefined) return false;
@@ -218,7 +217,7 @@ export class Interpreter extends ExpressionEvaluator {
     return true;
   }
 
-  private statement(statement: Statement, scope: Scope): Ending {
+  private statement(statement: Statement, scope: NameScope): Ending {
     switch (statement.kind) {
       case "expression":
         this.evaluate(statement.value, scope);
@@ -302,7 +301,7 @@ export class Interpreter extends ExpressionEvaluator {
     }
   }
 
-  private update(statement: Extract<Statement, { kind: "update" }>, scope: Scope): void {
+  private update(statement: Extract<Statement, { kind: "update" }>, scope: NameScope): void {
     const left = this.evaluate(statement.target, scope);
     const right = this.evaluate(statement.value, scope);
     // A list is changed in place, for all who have it.
@@ -313,7 +312,7 @@ export class Interpreter extends ExpressionEvaluator {
     this.assign(statement.target, binary(statement.operator, left, right), scope);
   }
 
-  private attempt(statement: Extract<Statement, { kind: "try" }>, scope: Scope): Ending {
+  private attempt(statement: Extract<Statement, { kind: "try" }>, scope: NameScope): Ending {
     let ending: Ending;
     try {
       ending = this.caught(statement, scope);
@@ -327,7 +326,7 @@ export class Interpreter extends ExpressionEvaluator {
     return this.statements(statement.finally, scope) ?? ending;
   }
 
-  private caught(statement: Extract<Statement, { kind: "try" }>, scope: Scope): Ending {
+  private caught(statement: Extract<Statement, { kind: "try" }>, scope: NameScope): Ending {
     let ending: Ending;
     this.trying++;
     try {
@@ -353,7 +352,7 @@ export class Interpreter extends ExpressionEvaluator {
 }
 
 /** Whether the top of a file or a class is being read. */
-function isDeclaring(scope: Scope): boolean {
+function isDeclaring(scope: NameScope): boolean {
   return scope.classBody !== undefined || scope.names === scope.module.names;
 }
 
@@ -366,57 +365,4 @@ function misread({ message, place }: PythonException): NotUnderstood {
 function isNames(target: Expression): boolean {
   if (target.kind === "tuple" || target.kind === "list") return target.items.every(isNames);
   return target.kind === "name";
-}
-
-/** The names of a function that is called. @throws PythonException when the arguments do not fit */
-function bind(
-  { name, parameters }: FunctionParts,
-  { values, named }: CallArguments,
-  fallbacks: ReadonlyMap<string, Value>,
-): Map<string, Value> {
-  const names = new Map<string, Value>();
-  const left = new Map(named);
-  let next = 0;
-  for (const parameter of parameters) {
-    if (parameter.kind === "*") {
-      names.set(parameter.name, tuple(values.slice(next)));
-      next = values.length;
-    } else if (parameter.kind === "**") {
-      names.set(parameter.name, dictionary(left));
-      left.clear();
-    } else {
-      names.set(
-        parameter.name,
-        argumentOf(name, parameter, values[parameter.named ? values.length : next], left, fallbacks),
-      );
-      if (!parameter.named && next < values.length) next++;
-    }
-  }
-  const [unknown] = left.keys();
-  if (unknown !== undefined || next < values.length)
-    throw new PythonException(
-      "TypeError",
-      `${name}() got ${unknown === undefined ? "too many arguments" : `an unexpected argument '${unknown}'`}`,
-    );
-  return names;
-}
-
-function argumentOf(
-  callee: string,
-  { name }: Parameter,
-  value: Value | undefined,
-  named: Map<string, Value>,
-  fallbacks: ReadonlyMap<string, Value>,
-): Value {
-  if (value !== undefined) return value;
-  const found = named.has(name) ? named.get(name) : fallbacks.get(name);
-  named.delete(name);
-  if (found === undefined)
-    throw new PythonException("TypeError", `${callee}() misses the argument '${name}'`);
-  return found;
-}
-
-/** Whether a value is an object of a type. */
-export function isOfType(value: Value, type: string): value is ObjectValue {
-  return isObject(value) && value.type === type;
 }

@@ -14,7 +14,7 @@ import { NotUnderstood, PythonException } from "./problem.ts";
 import { readPython } from "./python/readPython.ts";
 import type { Statement } from "./python/tree.ts";
 import { pythonModule } from "./pythonModules.ts";
-import { moduleScope, type Scope } from "./scope.ts";
+import { moduleScope, type NameScope } from "./scope.ts";
 import { EnvironmentValue } from "./spackEnvironment.ts";
 import { spackName } from "./spackFunctions.ts";
 import { isObject, type ObjectValue, type Value } from "./values.ts";
@@ -179,7 +179,7 @@ export class RecipeLibrary implements Library {
     return familyOf(spec?.target ?? "x86_64");
   }
 
-  classOf(statement: Extract<Statement, { kind: "class" }>, scope: Scope): Value {
+  classOf(statement: Extract<Statement, { kind: "class" }>, scope: NameScope): Value {
     const bases = statement.bases.flatMap((expression): ClassValue[] => {
       const name = expression.kind === "name" ? expression.name : "of another file";
       try {

@@ -8,11 +8,11 @@ import { isObject, type ObjectValue, type Value } from "./values.ts";
 /** What a class that is being read does with statements that are its own. */
 export interface ClassBody {
   /** True when the statement was dealt with. */
-  readonly take: (statement: Statement, scope: Scope) => boolean;
+  readonly take: (statement: Statement, scope: NameScope) => boolean;
 }
 
 /** The names of a function that runs, or of a class or file while it is read. */
-export interface Scope {
+export interface NameScope {
   readonly module: ModuleScope;
   readonly names: Map<string, Value>;
   /** Names of the functions around it, the nearest one first. */
@@ -26,7 +26,7 @@ export interface Scope {
 }
 
 /** The scope of a file. */
-export function moduleScope(module: ModuleScope): Scope {
+export function moduleScope(module: ModuleScope): NameScope {
   return {
     module,
     names: module.names,
@@ -61,7 +61,7 @@ export function known(value: Value): Value {
 }
 
 /** The value of a name that stands in a scope, or undefined. */
-export function ownName(scope: Scope, name: string): Value | undefined {
+export function ownName(scope: NameScope, name: string): Value | undefined {
   if (scope.globals.has(name)) return scope.module.names.get(name);
   for (const names of [scope.names, ...scope.outer]) {
     const value = names.get(name);
@@ -71,11 +71,11 @@ export function ownName(scope: Scope, name: string): Value | undefined {
 }
 
 /** @throws NotUnderstood, PythonException when there is no such name */
-export function lookUp(scope: Scope, name: string): Value {
+export function lookUpName(scope: NameScope, name: string): Value {
   const value = ownName(scope, name);
   return known(value === undefined ? scope.module.lookup(name) : value);
 }
 
-export function assignName(scope: Scope, name: string, value: Value): void {
+export function assignName(scope: NameScope, name: string, value: Value): void {
   (scope.globals.has(name) ? scope.module.names : scope.names).set(name, value);
 }

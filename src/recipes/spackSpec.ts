@@ -1,16 +1,11 @@
 /** Concrete specs as values of recipes. */
 import { compilerOf } from "../spec/compilerOf.ts";
-import type {
-  ConcreteEdge,
-  ConcreteSpec,
-  ConcreteVariantValue,
-  DagHash,
-  DependencyType,
-} from "../spec/concrete.ts";
+import type { ConcreteEdge, ConcreteSpec, DagHash, DependencyType } from "../spec/concrete.ts";
 import { dialectOf } from "../spec/format.ts";
-import { compatibleTargets, familyOf, microarchitecture } from "../spec/microarchitecture.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { SpacktainersError } from "../util/errors.ts";
+import { architectureValue, targetValue } from "./architectureValue.ts";
+import { formatSpecText } from "./formatSpecText.ts";
 import { NotUnderstood, PythonException } from "./problem.ts";
 import { VersionValue } from "./spackVersion.ts";
 import {
@@ -23,11 +18,11 @@ import {
   plain,
   prefix,
   textIn,
-  tuple,
   type Value,
   wholeNumber,
   word,
 } from "./values.ts";
+import { variantMap } from "./variantMap.ts";
 import type { RecipeWorld } from "./world.ts";
 
 /** What specs need of the packages. */
@@ -233,7 +228,7 @@ export class SpecValue implements ObjectValue {
       case "arch":
         return architectureValue(node);
       case "variants":
-        return this.variants();
+        return variantMap(node.variants);
       case "package":
         return this.packages.packageOf(node);
       case "libs":
@@ -292,35 +287,6 @@ export class SpecValue implements ObjectValue {
     }
   }
 
-  private variants(): ObjectValue {
-    const { variants } = this.node;
-    const variantOf = (name: string): Value | undefined => {
-      const value = variants.get(name);
-      return value === undefined ? undefined : variantValue(name, value);
-    };
-    return {
-      kind: "object",
-      type: "VariantMap",
-      item: (index) => {
-        const found = variantOf(word(index));
-        if (found === undefined) throw new PythonException("KeyError", word(index));
-        return found;
-      },
-      contains: (name) => variants.has(word(name)),
-      iterate: () => [...variants.keys()],
-      attribute: (name) =>
-        name === "get"
-          ? plain(name, 1, 2, (key, fallback = null) => variantOf(word(key)) ?? fallback)
-          : name === "keys"
-            ? plain(name, 0, 0, () => list([...variants.keys()]))
-            : name === "items"
-              ? plain(name, 0, 0, () =>
-                  list([...variants.keys()].map((key) => tuple([key, variantOf(key) ?? null]))),
-                )
-              : undefined,
-    };
-  }
-
   private compiler(): Value {
     const found = compilerOf(this.node, this.packages.world.graph);
     if (found === undefined) throw new NotUnderstood("the compiler of a package");
@@ -356,70 +322,6 @@ function typesOf(value: Value | undefined): ReadonlySet<DependencyType> {
   );
 }
 
-function variantValue(name: string, value: ConcreteVariantValue): ObjectValue {
-  const held: Value = typeof value === "object" ? tuple(value) : value;
-  return {
-    kind: "object",
-    type: "VariantValue",
-    attribute: (attribute) => {
-      if (attribute === "value") return held;
-      if (attribute === "name") return name;
-      throw new NotUnderstood(`\`${attribute}\` of a variant`);
-    },
-    contains: (one) =>
-      isSequence(held) ? held.items.some((item) => textIn(item) === word(one)) : held === one,
-    text: () => {
-      throw new NotUnderstood("the text of a variant");
-    },
-  };
-}
-
-/** A microarchitecture: `spec.target`. */
-export function targetValue(name: string): ObjectValue {
-  const ask = (attribute: string): Value | undefined => {
-    if (attribute === "name") return name;
-    if (attribute === "family") return targetValue(familyOf(name));
-    if (attribute === "microarchitecture") return targetValue(name);
-    if (attribute === "vendor") return microarchitecture(name)?.vendor ?? "generic";
-    if (attribute === "ancestors") return list(compatibleTargets(name).slice(1).map(targetValue));
-    throw new NotUnderstood(`\`${attribute}\` of a target`);
-  };
-  const nameOf = (other: Value): string | undefined =>
-    textIn(other) ?? (isObject(other) && other.type === "Target" ? other.text?.() : undefined);
-  return {
-    kind: "object",
-    type: "Target",
-    text: () => name,
-    attribute: ask,
-    equals: (other) => nameOf(other) === name,
-    compare: (other) => {
-      const right = nameOf(other);
-      if (right === undefined) return undefined;
-      if (right === name) return 0;
-      if (compatibleTargets(name).includes(right)) return 1;
-      if (compatibleTargets(right).includes(name)) return -1;
-      throw new NotUnderstood("an order of targets that have none");
-    },
-    contains: (feature) => {
-      throw new NotUnderstood(`whether a processor has \`${word(feature)}\``);
-    },
-  };
-}
-
-function architectureValue(node: ConcreteSpec): ObjectValue {
-  return {
-    kind: "object",
-    type: "ArchSpec",
-    text: () => `${node.platform}-${node.os}-${node.target}`,
-    contains: (part) => `${node.platform}-${node.os}-${node.target}`.includes(word(part)),
-    attribute: (name) => {
-      if (name === "platform") return node.platform;
-      if (name === "os") return node.os;
-      return name === "target" ? targetValue(node.target) : undefined;
-    },
-  };
-}
-
 function queryValue(spec: SpecValue): ObjectValue {
   return {
     kind: "object",
@@ -430,25 +332,4 @@ function queryValue(spec: SpecValue): ObjectValue {
       return name === "extra_parameters" ? list(spec.extra) : undefined;
     },
   };
-}
-
-/** `spec.format(FORMAT)` for the parts that paths are made of. @throws NotUnderstood for others */
-function formatSpecText(node: ConcreteSpec, format: string): string {
-  return format.replace(/\\?\{([^}]*)\}|\$\{[^}]*\}/g, (whole, field?: string) => {
-    const [, name = "", length] = /^\/?([a-z_.]+)(?::(\d+))?$/.exec(field ?? "") ?? [];
-    if (whole.startsWith("\\") || field === undefined) throw new NotUnderstood(`the format \`${format}\``);
-    if (length === undefined && name === "name") return node.name;
-    if (length === undefined && name === "version") return node.version;
-    if (length === undefined && (name === "platform" || name === "architecture.platform"))
-      return node.platform;
-    if (length === undefined && (name === "os" || name === "architecture.os")) return node.os;
-    if (length === undefined && (name === "target" || name === "architecture.target")) return node.target;
-    if (length === undefined && name === "architecture") return `${node.platform}-${node.os}-${node.target}`;
-    if (name === "hash")
-      return (
-        (field.startsWith("/") ? "/" : "") +
-        node.hash.slice(0, length === undefined ? undefined : Number(length))
-      );
-    throw new NotUnderstood(`the format \`${format}\``);
-  });
 }

@@ -10,7 +10,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { runTask } from "../util/events.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { redactUrl } from "../util/redact.ts";
-import type { Repository } from "./registry.ts";
+import type { ImageRepository } from "./registry.ts";
 import type { RegistryRequest } from "./session.ts";
 
 /** A blob by its digest and size, as in a descriptor. */
@@ -21,7 +21,7 @@ export interface BlobId {
 }
 
 /** What a registry says of a blob it has. */
-export interface BlobFacts {
+export interface BlobStatus {
   /** Bytes; undefined when it does not say. */
   readonly size: number | undefined;
 }
@@ -32,7 +32,7 @@ export interface BlobFacts {
  * @returns undefined when it does not
  * @throws ACCESS_DENIED, NETWORK
  */
-export async function headBlob(repository: Repository, digest: Digest): Promise<BlobFacts | undefined> {
+export async function headBlob(repository: ImageRepository, digest: Digest): Promise<BlobStatus | undefined> {
   const answer = await repository.session.send({
     ...blobRequest(repository, digest),
     method: "HEAD",
@@ -49,7 +49,7 @@ export async function headBlob(repository: Repository, digest: Digest): Promise<
  * @param concurrency requests at a time; default 8
  */
 export async function findBlobs(
-  repository: Repository,
+  repository: ImageRepository,
   digests: Iterable<Digest>,
   concurrency = 8,
 ): Promise<ReadonlySet<Digest>> {
@@ -65,7 +65,7 @@ export async function findBlobs(
  * @throws NOT_FOUND; CHECKSUM_MISMATCH when size or digest differ; ACCESS_DENIED, NETWORK
  */
 export async function* readBlob(
-  repository: Repository,
+  repository: ImageRepository,
   { digest, size }: BlobId,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { policy, origin } = repository.session;
@@ -95,7 +95,11 @@ export async function* readBlob(
  * @param most bytes that it may have
  * @throws ARCHIVE_INVALID when it is larger; as {@link readBlob}
  */
-export async function readBlobBytes(repository: Repository, blob: BlobId, most: number): Promise<Buffer> {
+export async function readBlobBytes(
+  repository: ImageRepository,
+  blob: BlobId,
+  most: number,
+): Promise<Buffer> {
   if (blob.size > most)
     throw new SpacktainersError("ARCHIVE_INVALID", `a document of ${blob.size} bytes is too large`, {
       place: { url: redactUrl(repository.session.origin + blobRequest(repository, blob.digest).url) },
@@ -118,7 +122,7 @@ export interface DownloadBlobOptions {
  * @throws as {@link readBlob}
  */
 export async function downloadBlob(
-  repository: Repository,
+  repository: ImageRepository,
   blob: BlobId,
   destination: string,
   options: DownloadBlobOptions = {},
@@ -137,7 +141,7 @@ export async function downloadBlob(
 }
 
 /** A blob opened at offsets; one that announces another size is not begun. */
-export function blobOpener(repository: Repository, { digest, size }: BlobId): OpenBytes {
+export function blobOpener(repository: ImageRepository, { digest, size }: BlobId): OpenBytes {
   const request = blobRequest(repository, digest);
   const url = repository.session.origin + request.url;
   return repository.session.opener(request, size, (announced) =>
@@ -146,7 +150,7 @@ export function blobOpener(repository: Repository, { digest, size }: BlobId): Op
 }
 
 function blobRequest(
-  repository: Repository,
+  repository: ImageRepository,
   digest: Digest,
 ): Pick<RegistryRequest, "url" | "access" | "what"> {
   return {

@@ -9,7 +9,7 @@ import { redactUrl } from "../util/redact.ts";
 import type { Access } from "./authorizer.ts";
 import { readBody } from "./readBody.ts";
 import type { Tag } from "./reference.ts";
-import type { Repository } from "./registry.ts";
+import type { ImageRepository } from "./registry.ts";
 import { RegistryRefusal } from "./registryError.ts";
 import type { RegistryRequest } from "./session.ts";
 
@@ -32,7 +32,7 @@ export interface RemoteManifest {
 }
 
 /** What a registry says of a manifest without giving it. */
-export interface ManifestFacts {
+export interface ManifestHead {
   /** Undefined when the registry does not say. */
   readonly digest: Digest | undefined;
   readonly mediaType: string;
@@ -54,7 +54,7 @@ export interface WrittenManifest {
  * @throws CHECKSUM_MISMATCH when it is not what its digest says; ACCESS_DENIED, NETWORK, NOT_SUPPORTED (of a type of the past)
  */
 export async function getManifest(
-  repository: Repository,
+  repository: ImageRepository,
   reference: Tag | Digest,
 ): Promise<RemoteManifest | undefined> {
   const { policy, origin } = repository.session;
@@ -80,9 +80,9 @@ export async function getManifest(
 
 /** Facts about a manifest, undefined when there is none. @throws ACCESS_DENIED, NETWORK */
 export async function headManifest(
-  repository: Repository,
+  repository: ImageRepository,
   reference: Tag | Digest,
-): Promise<ManifestFacts | undefined> {
+): Promise<ManifestHead | undefined> {
   const answer = await repository.session.send({
     ...manifestRequest(repository, reference, "pull"),
     method: "HEAD",
@@ -101,7 +101,7 @@ export async function headManifest(
  * @throws CHECKSUM_MISMATCH when the registry stored something else; REGISTRY_REFUSED, ACCESS_DENIED, NETWORK
  */
 export async function putManifest(
-  repository: Repository,
+  repository: ImageRepository,
   reference: Tag | Digest,
   bytes: Uint8Array,
   mediaType: string,
@@ -137,7 +137,7 @@ export async function putManifest(
  *
  * @throws REGISTRY_REFUSED when the registry does not delete; ACCESS_DENIED, NETWORK
  */
-export async function deleteManifest(repository: Repository, reference: Tag | Digest): Promise<void> {
+export async function deleteManifest(repository: ImageRepository, reference: Tag | Digest): Promise<void> {
   const answer = await repository.session.send({
     ...manifestRequest(repository, reference, "pull,push,delete"),
     method: "DELETE",
@@ -147,7 +147,7 @@ export async function deleteManifest(repository: Repository, reference: Tag | Di
 }
 
 function manifestRequest(
-  repository: Repository,
+  repository: ImageRepository,
   reference: Tag | Digest,
   actions: Access["actions"],
 ): Pick<RegistryRequest, "url" | "access" | "what"> {

@@ -4,14 +4,14 @@ import type { EmitEvent } from "../util/events.ts";
 import { hostEnvironment } from "../util/surroundings.ts";
 import { parseRegistryEndpoint, registryOrigin } from "./address.ts";
 import type { RegistryHost, RepositoryName } from "./reference.ts";
-import { openRegistry, type Registry, type RegistryOptions, type Repository } from "./registry.ts";
+import { type ImageRepository, openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 import { type RegistrySettings, settingsOf } from "./registrySettings.ts";
 import type { UserCredentials } from "./types.ts";
 
 /** Registries, each opened once. */
 export interface Registries {
   /** A repository: with what the configuration says of its registry, else with the machine's own credentials. */
-  repository(name: RepositoryName): Repository;
+  repository(name: RepositoryName): ImageRepository;
   close(): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
 import { acceptUrl } from "./address.ts";
 import { readBody } from "./readBody.ts";
-import type { RegistryRequest, Session } from "./session.ts";
+import type { RegistryRequest, RegistrySession } from "./session.ts";
 
 /** Longest page, in bytes. */
 const maxPageBytes = 8 * 2 ** 20;
@@ -25,7 +25,7 @@ export interface Page {
  * @throws NETWORK when there are more than 1000, when they go in a circle, or lead to another server
  */
 export async function* readPages(
-  session: Session,
+  session: RegistrySession,
   request: Omit<RegistryRequest, "method" | "body">,
 ): AsyncGenerator<Page, void, undefined> {
   const seen = new Set<string>();
@@ -44,7 +44,10 @@ export async function* readPages(
   }
 }
 
-async function readPage(session: Session, request: Omit<RegistryRequest, "method" | "body">): Promise<Page> {
+async function readPage(
+  session: RegistrySession,
+  request: Omit<RegistryRequest, "method" | "body">,
+): Promise<Page> {
   const full = new URL(request.url, session.origin).href;
   return withRetries(session.policy, full, async () => {
     const answer = await session.attempt({ ...request, method: "GET" });

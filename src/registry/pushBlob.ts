@@ -5,11 +5,11 @@ import { mapConcurrently } from "../util/mapConcurrently.ts";
 import type { BlobSource } from "./blobSource.ts";
 import { headBlob } from "./blobs.ts";
 import type { RepositoryName } from "./reference.ts";
-import type { Repository } from "./registry.ts";
+import type { ImageRepository } from "./registry.ts";
 import { beginUpload, cancelUpload, completeUpload } from "./upload.ts";
 
 /** How a blob came to be in a repository. */
-export type PushOutcome = "present" | "mounted" | "uploaded";
+export type BlobOutcome = "present" | "mounted" | "uploaded";
 
 export interface PushBlobOptions {
   /** Another repository of the same registry that has the blob: it is taken from there where the registry does that. */
@@ -28,10 +28,10 @@ export interface PushBlobOptions {
  *   INTERRUPTED; what the source throws
  */
 export async function pushBlob(
-  repository: Repository,
+  repository: ImageRepository,
   source: BlobSource,
   options: PushBlobOptions = {},
-): Promise<PushOutcome> {
+): Promise<BlobOutcome> {
   const { emit } = repository.session.policy;
   const task = { kind: "push", label: source.label ?? source.digest, bytes: source.size } as const;
   return runTask(emit, task, async ({ progress, reused }) => {
@@ -42,14 +42,14 @@ export async function pushBlob(
 }
 
 /** Pushes under way in this process, by registry, repository and digest. */
-const underWay = new Map<string, Promise<PushOutcome>>();
+const underWay = new Map<string, Promise<BlobOutcome>>();
 
 /** One push of a blob at a time; who comes later takes what the first one did, or does it when that failed. */
 async function once(
-  { session, path }: Repository,
+  { session, path }: ImageRepository,
   digest: Digest,
-  work: () => Promise<PushOutcome>,
-): Promise<PushOutcome> {
+  work: () => Promise<BlobOutcome>,
+): Promise<BlobOutcome> {
   const key = `${session.origin} ${path} ${digest}`;
   for (let other = underWay.get(key); other !== undefined; other = underWay.get(key))
     if (await succeeds(other)) return "present";
@@ -70,11 +70,11 @@ function succeeds(work: Promise<unknown>): Promise<boolean> {
 }
 
 async function push(
-  repository: Repository,
+  repository: ImageRepository,
   source: BlobSource,
   options: PushBlobOptions,
   onBytes: (bytes: number) => void,
-): Promise<PushOutcome> {
+): Promise<BlobOutcome> {
   if (options.missing !== true && (await headBlob(repository, source.digest)) !== undefined) return "present";
   const upload = await beginUpload(repository, source.digest, mountable(repository, options.mountFrom));
   if (upload === undefined) return "mounted";
@@ -89,7 +89,7 @@ async function push(
  * @throws ACCESS_DENIED, NETWORK
  */
 export async function mountBlob(
-  repository: Repository,
+  repository: ImageRepository,
   digest: Digest,
   from: RepositoryName,
 ): Promise<boolean> {
@@ -117,10 +117,10 @@ export interface PushBlobsOptions {
  * @throws as {@link pushBlob}
  */
 export async function pushBlobs(
-  repository: Repository,
+  repository: ImageRepository,
   sources: Iterable<BlobSource>,
   options: PushBlobsOptions = {},
-): Promise<ReadonlyMap<Digest, PushOutcome>> {
+): Promise<ReadonlyMap<Digest, BlobOutcome>> {
   const unique = [...new Map([...sources].map((source) => [source.digest, source])).values()];
   const outcomes = await mapConcurrently(unique, options.concurrency ?? 4, async (source) => {
     const mountFrom = options.mountFrom?.(source);
@@ -131,7 +131,10 @@ export async function pushBlobs(
 }
 
 /** Blobs can be mounted from other repositories of the same registry only. */
-function mountable(repository: Repository, from: RepositoryName | undefined): RepositoryName | undefined {
+function mountable(
+  repository: ImageRepository,
+  from: RepositoryName | undefined,
+): RepositoryName | undefined {
   return from === undefined || from.host !== repository.host || from.path === repository.path
     ? undefined
     : from;

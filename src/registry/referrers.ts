@@ -3,7 +3,7 @@
  * and for registries that do not know them the index at the tag `sha256-HEX` ("Referrers Tag Schema").
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseIndex, parseManifest } from "../archive/oci/parse.ts";
+import { parseImageManifest, parseIndex } from "../archive/oci/parse.ts";
 import { type Descriptor, type ImageIndex, mediaTypes } from "../archive/oci/types.ts";
 import { interruption } from "../net/retry.ts";
 import { type Digest, digestOf, hexOfDigest } from "../util/digest.ts";
@@ -12,7 +12,7 @@ import { redactUrl } from "../util/redact.ts";
 import { getManifest, putManifest } from "./manifests.ts";
 import { readPages } from "./pages.ts";
 import type { Tag } from "./reference.ts";
-import type { Repository } from "./registry.ts";
+import type { ImageRepository } from "./registry.ts";
 import { RegistryRefusal } from "./registryError.ts";
 
 /** Most referrers of one manifest that are read. */
@@ -31,7 +31,7 @@ const settleJitterMs = 250;
  * @throws ARCHIVE_INVALID when the registry's list is malformed; ACCESS_DENIED, NETWORK
  */
 export async function listReferrers(
-  repository: Repository,
+  repository: ImageRepository,
   subject: Digest,
   artifactType?: string,
 ): Promise<readonly Descriptor[]> {
@@ -48,10 +48,10 @@ export async function listReferrers(
  * @returns its digest
  * @throws ARCHIVE_INVALID when it has no subject; NETWORK when others keep overwriting the tag; as {@link putManifest}
  */
-export async function putReferrer(repository: Repository, bytes: Uint8Array): Promise<Digest> {
+export async function putReferrer(repository: ImageRepository, bytes: Uint8Array): Promise<Digest> {
   const digest = digestOf(bytes);
   const place = placeOf(repository, digest);
-  const manifest = parseManifest(bytes, place);
+  const manifest = parseImageManifest(bytes, place);
   const { subject } = manifest;
   if (subject === undefined)
     throw new SpacktainersError("ARCHIVE_INVALID", "a referrer must name its subject", { place });
@@ -75,7 +75,7 @@ export function referrersTag(subject: Digest): Tag {
 
 /** Undefined when the registry does not know of referrers. */
 async function fromApi(
-  repository: Repository,
+  repository: ImageRepository,
   subject: Digest,
   artifactType: string | undefined,
 ): Promise<readonly Descriptor[] | undefined> {
@@ -103,7 +103,7 @@ async function fromApi(
   return found;
 }
 
-async function fromTag(repository: Repository, subject: Digest): Promise<ImageIndex> {
+async function fromTag(repository: ImageRepository, subject: Digest): Promise<ImageIndex> {
   const none: ImageIndex = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [] };
   const tag = referrersTag(subject);
   const found = await getManifest(repository, tag);
@@ -128,7 +128,7 @@ const writers = new Map<string, TagWriter>();
  * Adds to the index at the tag. Within this process there is one writer for a tag, which takes along all that has come
  * together until it writes: an entry never waits until those before it have stayed.
  */
-function addTogether(repository: Repository, subject: Digest, descriptor: Descriptor): Promise<void> {
+function addTogether(repository: ImageRepository, subject: Digest, descriptor: Descriptor): Promise<void> {
   const key = `${repository.session.origin} ${repository.path} ${subject}`;
   const running = writers.get(key);
   if (running !== undefined) {
@@ -164,7 +164,7 @@ interface TagWork {
  * between: the index is read again after a while, and written again until our entries stay.
  */
 async function addToTag(
-  repository: Repository,
+  repository: ImageRepository,
   subject: Digest,
   { waiting, pause, done }: TagWork,
 ): Promise<void> {
@@ -199,7 +199,7 @@ async function addToTag(
 }
 
 /** Gives other writers the time to overwrite what was written, unless there is something new to write. */
-async function settle({ session }: Repository, news: AbortSignal): Promise<void> {
+async function settle({ session }: ImageRepository, news: AbortSignal): Promise<void> {
   const { signal } = session.policy;
   const either = signal === undefined ? news : AbortSignal.any([signal, news]);
   await sleep(settleMs + Math.random() * settleJitterMs, undefined, { signal: either }).catch(() => {
@@ -211,6 +211,6 @@ function missingIn(index: ImageIndex, entries: readonly Descriptor[]): readonly 
   return entries.filter((entry) => !index.manifests.some((one) => one.digest === entry.digest));
 }
 
-function placeOf(repository: Repository, reference: string): { readonly url: string } {
+function placeOf(repository: ImageRepository, reference: string): { readonly url: string } {
   return { url: redactUrl(`${repository.session.origin}/v2/${repository.path}/manifests/${reference}`) };
 }

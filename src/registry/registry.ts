@@ -6,7 +6,7 @@ import { isLoopback, registryOrigin } from "./address.ts";
 import { openAuthorizer } from "./authorizer.ts";
 import { type CredentialOptions, openCredentials } from "./credentials.ts";
 import type { RegistryHost, RepositoryName, RepositoryPath } from "./reference.ts";
-import { openSession, type Session } from "./session.ts";
+import { openSession, type RegistrySession } from "./session.ts";
 
 export interface RegistryOptions extends CredentialOptions {
   readonly host: RegistryHost;
@@ -28,14 +28,14 @@ export interface Registry {
   readonly host: RegistryHost;
   /** Its API's URL, such as `https://registry-1.docker.io`. */
   readonly origin: string;
-  repository(path: RepositoryPath): Repository;
+  repository(path: RepositoryPath): ImageRepository;
   /** Closes its connections. */
   close(): Promise<void>;
 }
 
 /** A repository: the first argument of everything that can be asked of one. */
-export interface Repository extends RepositoryName {
-  readonly session: Session;
+export interface ImageRepository extends RepositoryName {
+  readonly session: RegistrySession;
 }
 
 /** Opens a registry. Connections, tokens and credentials are shared by all its repositories. */

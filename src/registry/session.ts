@@ -27,7 +27,7 @@ export interface RegistryRequest {
 }
 
 /** The way to one registry. Answers are 2xx, or of a status that the caller expects. */
-export interface Session {
+export interface RegistrySession {
   /** Its URL, such as `https://ghcr.io`, without a slash at the end. */
   readonly origin: string;
   readonly policy: RetryPolicy;
@@ -37,7 +37,7 @@ export interface Session {
    * @throws TransientFailure; ACCESS_DENIED, NOT_FOUND, REGISTRY_REFUSED, NETWORK, INTERRUPTED
    */
   attempt(request: RegistryRequest): Promise<HttpAnswer>;
-  /** As {@link Session.attempt}, repeated after passing failures. */
+  /** As {@link RegistrySession.attempt}, repeated after passing failures. */
   send(request: RegistryRequest): Promise<HttpAnswer>;
   /**
    * Opens what a GET answers at an offset, for reading that survives broken connections.
@@ -65,7 +65,13 @@ const maxRefusals = 2;
 /** How often a repository that was just made may still be unknown. */
 const maxCreations = 1;
 
-export function openSession({ origin, exchanges, policy, authorizer, source }: SessionParts): Session {
+export function openSession({
+  origin,
+  exchanges,
+  policy,
+  authorizer,
+  source,
+}: SessionParts): RegistrySession {
   let introduction: Promise<unknown> | undefined;
 
   /** The first request alone finds out how the registry wants to be asked; the others need not be refused as well. */

@@ -4,7 +4,7 @@ import { isJsonObject } from "../util/json.ts";
 import { redactUrl } from "../util/redact.ts";
 import { readPages } from "./pages.ts";
 import { isTag, type Tag } from "./reference.ts";
-import type { Repository } from "./registry.ts";
+import type { ImageRepository } from "./registry.ts";
 
 /** Tags on one page; registries may give fewer. */
 const pageSize = 1000;
@@ -16,7 +16,7 @@ const maxTags = 100_000;
  * @returns undefined when there is no such repository
  * @throws NETWORK when the list is malformed, endless or longer than 100 000; ACCESS_DENIED
  */
-export async function listTags(repository: Repository): Promise<readonly Tag[] | undefined> {
+export async function listTags(repository: ImageRepository): Promise<readonly Tag[] | undefined> {
   const tags = new Set<Tag>();
   const pages = readPages(repository.session, {
     url: `/v2/${repository.path}/tags/list?n=${pageSize}`,

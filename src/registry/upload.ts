@@ -13,7 +13,7 @@ import type { Access } from "./authorizer.ts";
 import { type BlobSource, sliceOf } from "./blobSource.ts";
 import { headBlob } from "./blobs.ts";
 import { formatRepository, type RepositoryName } from "./reference.ts";
-import type { Repository } from "./registry.ts";
+import type { ImageRepository } from "./registry.ts";
 import { RegistryRefusal } from "./registryError.ts";
 import type { RegistryRequest } from "./session.ts";
 
@@ -50,7 +50,7 @@ export interface OpenUpload {
  * @returns undefined when the blob was mounted
  */
 export async function beginUpload(
-  repository: Repository,
+  repository: ImageRepository,
   digest: Digest,
   mountFrom: RepositoryName | undefined,
 ): Promise<OpenUpload | undefined> {
@@ -90,7 +90,7 @@ export async function beginUpload(
  * @throws CHECKSUM_MISMATCH when the registry received something else; ACCESS_DENIED, REGISTRY_REFUSED, NETWORK, IO
  */
 export async function completeUpload(
-  repository: Repository,
+  repository: ImageRepository,
   source: BlobSource,
   begun: OpenUpload,
   options: UploadOptions,
@@ -131,7 +131,7 @@ export async function completeUpload(
 
 /** Sends the next piece by PATCH. */
 async function sendPiece(
-  repository: Repository,
+  repository: ImageRepository,
   source: BlobSource,
   upload: OpenUpload,
   piece: number,
@@ -155,7 +155,7 @@ async function sendPiece(
 
 /** Closes the upload by PUT, with what is missing as its body. */
 async function close(
-  repository: Repository,
+  repository: ImageRepository,
   source: BlobSource,
   { location, offset }: OpenUpload,
   sent: (offset: number) => void,
@@ -176,7 +176,7 @@ async function close(
 
 /** How far the registry got; undefined when it does not know the upload any more. */
 async function resume(
-  repository: Repository,
+  repository: ImageRepository,
   source: BlobSource,
   upload: OpenUpload,
 ): Promise<OpenUpload | undefined> {
@@ -194,7 +194,7 @@ async function resume(
 
 /** Gives an upload up, so that the registry need not keep it. */
 export async function cancelUpload(
-  repository: Repository,
+  repository: ImageRepository,
   digest: Digest,
   upload: OpenUpload,
 ): Promise<void> {
@@ -206,13 +206,13 @@ export async function cancelUpload(
     .catch(() => {});
 }
 
-async function begin(repository: Repository, source: BlobSource): Promise<OpenUpload> {
+async function begin(repository: ImageRepository, source: BlobSource): Promise<OpenUpload> {
   const upload = await beginUpload(repository, source.digest, undefined);
   if (upload === undefined) throw new UploadLost(repository.session.origin);
   return upload;
 }
 
-function common(repository: Repository, { digest }: { readonly digest: Digest }, from?: RepositoryName) {
+function common(repository: ImageRepository, { digest }: { readonly digest: Digest }, from?: RepositoryName) {
   const access: Access = { repository, actions: "pull,push", from };
   return { access, what: `the upload of ${digest} to ${formatRepository(repository)}` };
 }

@@ -9,10 +9,10 @@ import { shellWord } from "../util/shellQuote.ts";
 import { findProgram } from "../util/tool.ts";
 import { chooseIdMap, type IdMap, singleIdMap } from "./idMap.ts";
 import { startInNamespace } from "./namespaceProcess.ts";
-import { environmentScript } from "./namespaceScripts.ts";
+import { assignmentScript } from "./namespaceScripts.ts";
 import { type LayerSource, ownedLayers, removeOwned } from "./ownedLayers.ts";
 import { pretendScript } from "./pretendScript.ts";
-import { lookUp } from "./rootView.ts";
+import { lookUpPath } from "./rootView.ts";
 import { sandboxScript } from "./sandboxScripts.ts";
 
 /** Something mounted for a command. Paths are relative to the root and free of links. */
@@ -230,7 +230,7 @@ function environmentOf(
 ): { readonly text: string; readonly wrapped: readonly string[] } {
   const all = new Map([["HOME", home], ...env]);
   const loader = [...all].filter(([name]) => name.startsWith("LD_"));
-  const { text } = environmentScript(new Map([...all].filter(([name]) => !name.startsWith("LD_"))));
+  const { text } = assignmentScript(new Map([...all].filter(([name]) => !name.startsWith("LD_"))));
   if (loader.length === 0) return { text, wrapped: argv };
   const exports = loader.map(([name, value]) => `export ${name}=${shellWord(value)}; `).join("");
   return { text, wrapped: ["/bin/sh", "-c", `${exports}exec "$@"`, "sh", ...argv] };
@@ -266,7 +266,7 @@ async function groupOf(text: string, stack: readonly string[]): Promise<number> 
 }
 
 async function linesOf(path: string, stack: readonly string[]): Promise<readonly (readonly string[])[]> {
-  const found = await lookUp(stack, path).catch(() => undefined);
+  const found = await lookUpPath(stack, path).catch(() => undefined);
   if (found?.kind !== "file" || !(await lstat(found.file)).isFile()) return [];
   const text = await readFile(found.file, "utf8").catch(() => "");
   return text.split("\n").map((line) => line.split(":"));

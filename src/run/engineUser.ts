@@ -5,12 +5,12 @@ import { findProgram, runTool } from "../util/tool.ts";
 import type { ContainerProcess } from "./types.ts";
 
 /** What the options depend on, beside the container. */
-export interface UserFacts {
+export interface UserLookup {
   readonly own: () => number;
   readonly hasSubordinates: (name: string, uid: number) => Promise<boolean>;
 }
 
-const machineFacts: UserFacts = { own: () => process.getuid?.() ?? 0, hasSubordinates };
+const machineFacts: UserLookup = { own: () => process.getuid?.() ?? 0, hasSubordinates };
 
 /**
  * The options. Engines make everybody root of the container by themselves, which for Podman and for Docker without root means the user,
@@ -24,7 +24,7 @@ export async function engineUserOptions(
   engine: "podman" | "docker",
   program: string,
   container: Pick<ContainerProcess, "user" | "fakeroot" | "env" | "extraEnv" | "binds">,
-  facts: UserFacts = machineFacts,
+  facts: UserLookup = machineFacts,
 ): Promise<readonly string[]> {
   const { uid, gid } = container.user;
   if (container.fakeroot || facts.own() === 0) return [];

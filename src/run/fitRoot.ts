@@ -8,7 +8,7 @@ import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SpacktainersError } from "../util/errors.ts";
 import type { Identity } from "./identity.ts";
-import { lookUp } from "./rootView.ts";
+import { lookUpPath } from "./rootView.ts";
 import type { Bind, ContainerProcess } from "./types.ts";
 import { tablesWith } from "./userTables.ts";
 
@@ -59,14 +59,14 @@ export async function fitRoot(
     for (let n = 1; n <= parts.length; n++) {
       const prefix = parts.slice(0, n).join("/");
       if (additions.has(prefix)) continue;
-      const found = await lookUp(stack, prefix);
+      const found = await lookUpPath(stack, prefix);
       const mode = found.kind === "directory" && found.path === prefix ? found.mode : 0o755;
       additions.set(prefix, { kind: "directory", mode });
     }
   };
   /** Makes sure there is a directory; returns its real path. */
   const directory = async (path: string): Promise<string> => {
-    const found = await lookUp(stack, path);
+    const found = await lookUpPath(stack, path);
     if (found.kind === "file")
       throw new SpacktainersError("USAGE", `${path} in the image is not a directory`);
     if (found.kind === "missing") await reach(found.path);
@@ -81,7 +81,7 @@ export async function fitRoot(
   };
 
   for (const name of mounted) {
-    const found = await lookUp(stack, name).catch(() => undefined);
+    const found = await lookUpPath(stack, name).catch(() => undefined);
     if (found?.kind !== "directory" || found.path !== name)
       additions.set(name, { kind: "directory", mode: 0o755 });
   }
@@ -128,7 +128,7 @@ async function placeInRoot(
   directory: (path: string) => Promise<string>,
   file: (path: string, content: string) => Promise<string>,
 ): Promise<string> {
-  const found = await lookUp(stack, bind.target);
+  const found = await lookUpPath(stack, bind.target);
   if (found.path === "" || found.path === "proc" || found.path.startsWith("proc/"))
     throw new SpacktainersError("USAGE", `nothing can be bound to the container's /${found.path}`);
   if (found.kind === "missing") return kind === "directory" ? directory(found.path) : file(found.path, "");
@@ -149,7 +149,7 @@ async function placeInside(
   bind: Bind,
   kind: "directory" | "file",
 ): Promise<string> {
-  const found = await lookUp([outer.source], bind.target.slice(outer.target.length));
+  const found = await lookUpPath([outer.source], bind.target.slice(outer.target.length));
   if (found.kind !== kind)
     throw new SpacktainersError(
       "NOT_FOUND",
@@ -167,6 +167,6 @@ function isMountedOver(path: string): boolean {
 }
 
 async function isDirectoryOrMissing(stack: readonly string[], path: string): Promise<boolean> {
-  const found = await lookUp(stack, path).catch(() => undefined);
+  const found = await lookUpPath(stack, path).catch(() => undefined);
   return found !== undefined && found.kind !== "file";
 }

@@ -243,7 +243,7 @@ const shellsOwn: ReadonlySet<string> = new Set([
  * The environment as assignments for a shell. Names that are no names for a shell cannot be set that way.
  * @returns the text, and the names left out
  */
-export function environmentScript(env: ReadonlyMap<string, string>): {
+export function assignmentScript(env: ReadonlyMap<string, string>): {
   readonly text: string;
   readonly skipped: readonly string[];
 } {

@@ -10,7 +10,7 @@ import { type FittedRoot, fitRoot } from "./fitRoot.ts";
 import { hostFiles } from "./hostFiles.ts";
 import { mountPointsBelow } from "./mountPoints.ts";
 import {
-  environmentScript,
+  assignmentScript,
   guardScript,
   innerScript,
   joinScript,
@@ -18,7 +18,7 @@ import {
   outerScript,
   placeScript,
 } from "./namespaceScripts.ts";
-import { lookUp } from "./rootView.ts";
+import { lookUpPath } from "./rootView.ts";
 import type { ContainerProcess } from "./types.ts";
 import { mergedLayers, stackedLayers, type UnpackContext } from "./unpackedLayers.ts";
 import { cloneWithAdditions, writeAdditions } from "./writeAdditions.ts";
@@ -85,7 +85,7 @@ export async function prepareNamespace(
   await mkdir(join(context.directory, "mnt"), { recursive: true });
   const root = await rootArguments(layers, fitted, context, abilities);
   const { env } = withDescriptor(container, launcherDescriptor);
-  const { text, skipped } = environmentScript(new Map([["HOME", fitted.home], ...env]));
+  const { text, skipped } = assignmentScript(new Map([["HOME", fitted.home], ...env]));
   for (const name of skipped)
     context.emit({
       type: "warning",
@@ -126,7 +126,7 @@ export async function prepareNamespace(
     key: hexOfDigest(digestOf(JSON.stringify([context.directory, ...words]))).slice(0, 32),
     environment: text,
     descriptor: container.launch?.descriptor,
-    hasShell: (await lookUp(stack, "bin/sh").catch(() => undefined))?.kind === "file",
+    hasShell: (await lookUpPath(stack, "bin/sh").catch(() => undefined))?.kind === "file",
     watched: [
       "unshare",
       ...[...namespaces, ...(abilities.processNumbers ? ["-p"] : [])],

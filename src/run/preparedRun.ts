@@ -32,7 +32,7 @@ export async function apptainerRoot(run: PreparedRun): Promise<string> {
 }
 
 /** The image as engines take it. */
-export function ociImage({ image, cache }: PreparedRun): Promise<OciImage> {
+export function ociImageOfRun({ image, cache }: PreparedRun): Promise<OciImage> {
   return ociImageOf(image, openFragmentStore(join(cache, "fragments")));
 }
 

@@ -25,7 +25,7 @@ export type Found =
  * @param path absolute, or relative to the root
  * @throws SpacktainersError USAGE when a file is in the way or links go in circles
  */
-export async function lookUp(stack: readonly string[], path: string): Promise<Found> {
+export async function lookUpPath(stack: readonly string[], path: string): Promise<Found> {
   let pending = path.split("/").filter((part) => part !== "" && part !== ".");
   let links = 0;
   let at = "";
@@ -46,7 +46,7 @@ export async function lookUp(stack: readonly string[], path: string): Promise<Fo
     if (top === undefined) {
       const missing = resolveLink("", [next, ...rest].join("/"));
       // A path that goes back out of what is missing is taken by its text, as mkdir -p would in the end.
-      return rest.includes("..") ? lookUp(stack, missing) : { kind: "missing", path: missing };
+      return rest.includes("..") ? lookUpPath(stack, missing) : { kind: "missing", path: missing };
     }
     if (top.kind === "symlink") {
       if (++links > maxLinks) throw new SpacktainersError("USAGE", `/${path} is a circle of symbolic links`);

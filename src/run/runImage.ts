@@ -25,11 +25,11 @@ import {
   apptainerRoot,
   expectNotInterrupted,
   importContext,
-  ociImage,
+  ociImageOfRun,
   type PreparedRun,
   unpackContext,
 } from "./preparedRun.ts";
-import { lookUp } from "./rootView.ts";
+import { lookUpPath } from "./rootView.ts";
 import { troubleWith } from "./runtimeTrial.ts";
 import { loadIntoSarus, sarusInvocation } from "./sarus.ts";
 import { superviseProcess } from "./superviseProcess.ts";
@@ -176,7 +176,7 @@ async function invocationFor(
   if (name === "sarus")
     return sarusInvocation(
       program,
-      await loadIntoSarus(await ociImage(run), importContext(program, run)),
+      await loadIntoSarus(await ociImageOfRun(run), importContext(program, run)),
       run.container,
     );
   if ((name === "charliecloud" || name === "enroot") && run.image.apptainerPath !== undefined)
@@ -199,7 +199,7 @@ async function invocationFor(
     await writeFileAtomically(script, enrootScript);
     return enrootInvocation(program, await apptainerRoot(run), script, run.container);
   }
-  const imported = await importImage(name, await ociImage(run), importContext(program, run));
+  const imported = await importImage(name, await ociImageOfRun(run), importContext(program, run));
   return engineInvocation(name, program, imported, run.container, async (text) => {
     const folder = join(run.cache, "run");
     await mkdir(folder, { recursive: true });
@@ -227,7 +227,7 @@ async function sharingOf(
   // A shell is needed; the scripts of Apptainer's own images are for one, and only one of them takes a program.
   const hasShell =
     ownScript === undefined
-      ? (await lookUp([root], "bin/sh").catch(() => undefined))?.kind === "file"
+      ? (await lookUpPath([root], "bin/sh").catch(() => undefined))?.kind === "file"
       : ownScript.action === "exec";
   if (!mayShare || !hasShell) return undefined;
   const key = JSON.stringify([root, binds, launch.devices, readOnly, gpu, fakeroot, workdir]);

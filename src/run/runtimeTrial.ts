@@ -13,7 +13,7 @@ import {
   apptainerRoot,
   expectNotInterrupted,
   importContext,
-  ociImage,
+  ociImageOfRun,
   type PreparedRun,
 } from "./preparedRun.ts";
 import { loadIntoSarus } from "./sarus.ts";
@@ -108,7 +108,7 @@ async function askRuntime(
     if (result.status !== 0) return lastLine(result.stderr) || "its daemon does not answer";
   }
   try {
-    const imported = await importImage(name, await ociImage(run), importContext(program, run));
+    const imported = await importImage(name, await ociImageOfRun(run), importContext(program, run));
     const trouble = await engineTrouble(name, program, imported, run.container);
     if (trouble !== undefined) await runTool([program, "rmi", imported]);
     return trouble;
@@ -120,7 +120,7 @@ async function askRuntime(
 /** Why Sarus cannot run the image, or undefined. */
 async function sarusTrouble(program: string, run: PreparedRun): Promise<string | undefined> {
   try {
-    const image = await loadIntoSarus(await ociImage(run), importContext(program, run));
+    const image = await loadIntoSarus(await ociImageOfRun(run), importContext(program, run));
     const command = [program, "run", "--entrypoint", "", image, "/bin/sh", "-c", ":"] as const;
     const result = await runTool(command, { timeout: 60_000 });
     return result.status === 0 || result.status === 127

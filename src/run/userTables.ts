@@ -1,7 +1,7 @@
 /** Tables of users and groups (passwd(5), group(5)) of an image that is not mounted. */
 import { readFile } from "node:fs/promises";
 import type { Identity } from "./identity.ts";
-import { lookUp } from "./rootView.ts";
+import { lookUpPath } from "./rootView.ts";
 
 /** The image's tables of users and groups with this user in them, as far as they have to be changed, and the user's home. */
 export async function tablesWith(
@@ -37,6 +37,6 @@ function withRow(table: string, row: string): string {
 }
 
 async function textOf(stack: readonly string[], path: string): Promise<string> {
-  const found = await lookUp(stack, path).catch(() => undefined);
+  const found = await lookUpPath(stack, path).catch(() => undefined);
   return found?.kind === "file" ? readFile(found.file, "utf8").catch(() => "") : "";
 }

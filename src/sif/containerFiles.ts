@@ -21,7 +21,7 @@ export type DefinitionTexts = Pick<
 export const noSections: DefinitionTexts = { labels: new Map(), apps: [] };
 
 /** What is known of a container besides its layers. */
-export interface ContainerFacts {
+export interface ContainerDescription {
   /** The definition file it is made from. */
   readonly definition: string;
   readonly origin: ImageOrigin;
@@ -87,7 +87,7 @@ export function isContainerFile(path: string): boolean {
  * @param read content of a file of the layers for which {@link isContainerFile} is true, if there is one
  */
 export function containerFiles(
-  facts: ContainerFacts,
+  facts: ContainerDescription,
   tree: LayerTree,
   read: (path: string) => string | undefined,
 ): ContainerFiles {
@@ -170,7 +170,7 @@ function earlierDefinitions(read: (path: string) => string | undefined): number 
 
 /** Labels, sorted: those of the layers, of the OCI configuration, of the definition, and what is said of every image. */
 function containerLabels(
-  facts: ContainerFacts,
+  facts: ContainerDescription,
   earlier: string | undefined,
   help: boolean,
 ): Readonly<Record<string, string>> {

@@ -15,7 +15,7 @@ const maxLinks = 40;
 const maxNames = 5_000_000;
 
 /** An entry of a layer, without its content. */
-export type EntryFacts = Pick<LeafFacts, "mode" | "mtime"> & {
+export type TreeEntry = Pick<TreeLeaf, "mode" | "mtime"> & {
   readonly path: string;
   readonly type: "directory" | "symlink" | "hardlink" | "file";
   readonly target?: string;
@@ -23,7 +23,7 @@ export type EntryFacts = Pick<LeafFacts, "mode" | "mtime"> & {
 };
 
 /** A file or symbolic link; several names may share one. */
-export interface LeafFacts {
+export interface TreeLeaf {
   readonly type: "file" | "symlink";
   readonly mode: number;
   /** Seconds since 1970. */
@@ -39,7 +39,7 @@ export interface LeafFacts {
 }
 
 /** A directory as it is in the end. */
-export interface DirectoryFacts {
+export interface TreeDirectory {
   readonly mode: number;
   readonly mtime: number;
 }
@@ -55,7 +55,7 @@ interface DirectoryNode {
 
 interface LeafNode {
   readonly type: "leaf";
-  readonly facts: LeafFacts;
+  readonly facts: TreeLeaf;
   /** The layer that gave this name to it. */
   readonly layer: number;
 }
@@ -75,7 +75,7 @@ export class LayerTree {
    * @throws {SpacktainersError} `ARCHIVE_UNSAFE` (a file is used as a directory, links in a circle), `ARCHIVE_INVALID` (a hard
    *   link to nothing, too many names)
    */
-  apply(entry: EntryFacts, layer: number, index: number): void {
+  apply(entry: TreeEntry, layer: number, index: number): void {
     const meaning = layerMeaning(entry.path);
     switch (meaning.kind) {
       case "ignored":
@@ -96,7 +96,7 @@ export class LayerTree {
     }
   }
 
-  #place(entry: EntryFacts, layer: number, index: number): void {
+  #place(entry: TreeEntry, layer: number, index: number): void {
     const parent = this.#enter(parentOf(entry.path), layer, 0);
     const name = nameIn(entry.path);
     const there = parent.children.get(name);
@@ -144,7 +144,7 @@ export class LayerTree {
   }
 
   /** The file or link at a path, links on the way followed. */
-  leafAt(path: string): LeafFacts | undefined {
+  leafAt(path: string): TreeLeaf | undefined {
     const node = this.#existing(parentOf(path))?.children.get(nameIn(path));
     return node?.type === "leaf" ? node.facts : undefined;
   }
@@ -157,7 +157,7 @@ export class LayerTree {
 
   /** Everything there is, parents before children, names in the order of their code units. */
   *walk(): Generator<
-    { readonly path: string } & ({ readonly directory: DirectoryFacts } | { readonly leaf: LeafFacts })
+    { readonly path: string } & ({ readonly directory: TreeDirectory } | { readonly leaf: TreeLeaf })
   > {
     const stack: { readonly path: string; readonly node: Node }[] = [{ path: "", node: this.#root }];
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {

@@ -1,10 +1,16 @@
 import { open } from "node:fs/promises";
+import { madeByAnnotation } from "../image/annotations.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import { openSif } from "./openSif.ts";
+import { isJsonObject } from "../util/json.ts";
+import { openSif, readObject } from "./openSif.ts";
+import { inspectionName } from "./sifDocuments.ts";
 import { descriptorSize, encodeDescriptor, headerFields, noExtra } from "./sifFormat.ts";
 
+/** Documents that spacktainers writes are small. */
+const maxDocument = 8 * 2 ** 20;
+
 /** Name of the object that marks a SIF file which another program made for us. */
-export const markName = "made-by-spacktainers.json";
+const markName = "made-by-spacktainers.json";
 
 /**
  * Adds a small document to a SIF file, so that a later run knows it for ours. It belongs to no group: signatures over the
@@ -50,5 +56,22 @@ export async function markSif(path: string): Promise<void> {
     await file.write(bytes, 0, bytes.length, 0);
   } finally {
     await file.close();
+  }
+}
+
+/** An earlier SIF of spacktainers says so in the document that `apptainer inspect` reads. */
+export async function isOurSif(path: string): Promise<boolean> {
+  const sif = await openSif(path).catch(() => undefined);
+  if (sif === undefined) return false;
+  try {
+    if (sif.objects.some(({ name }) => name === markName)) return true;
+    const document = sif.objects.find(({ type, name }) => type === "json" && name === inspectionName);
+    if (document === undefined) return false;
+    const json: unknown = JSON.parse((await readObject(sif, document, maxDocument)).toString("utf8"));
+    return isJsonObject(json) && typeof json[madeByAnnotation] === "string";
+  } catch {
+    return false;
+  } finally {
+    await sif.close();
   }
 }

@@ -5,7 +5,7 @@ import type { Layer } from "../image/layer.ts";
 import { layerEntries } from "../image/layerEntries.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
-import { type EntryFacts, LayerTree, type LeafFacts } from "./layerTree.ts";
+import { LayerTree, type TreeEntry, type TreeLeaf } from "./layerTree.ts";
 
 /** Layers whose headers are read at the same time. */
 const readers = 2;
@@ -87,7 +87,7 @@ async function readLayers(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly tree: LayerTree; readonly remembered: readonly ReadonlyMap<number, Buffer>[] }> {
   const read = await mapConcurrently(layers, readers, async (layer) => {
-    const facts: EntryFacts[] = [];
+    const facts: TreeEntry[] = [];
     const remembered = new Map<number, Buffer>();
     let together = 0;
     for await (const entry of layerEntries(layer, { signal })) {
@@ -120,7 +120,7 @@ function describe(
   /** For each layer: the names of its files that are left, by number of the entry. */
   const wanted = Array.from(
     { length: layers.length + 1 },
-    () => new Map<number, { readonly facts: LeafFacts; readonly names: string[] }>(),
+    () => new Map<number, { readonly facts: TreeLeaf; readonly names: string[] }>(),
   );
   let bytes = 0;
   let files = 0;
@@ -176,7 +176,7 @@ function describe(
 /** The files of a layer that are left, in its order. */
 async function* filesOf(
   layer: Layer,
-  left: ReadonlyMap<number, { readonly facts: LeafFacts; readonly names: readonly string[] }>,
+  left: ReadonlyMap<number, { readonly facts: TreeLeaf; readonly names: readonly string[] }>,
   signal: AbortSignal | undefined,
   named: (file: FileEntry, names: readonly string[]) => EntryStream,
 ): EntryStream {
@@ -197,14 +197,14 @@ async function* filesOf(
   if (found !== left.size) throw changed();
 }
 
-function factsOf(entry: Entry): EntryFacts {
+function factsOf(entry: Entry): TreeEntry {
   const { type, path, mode, mtime } = entry;
   const target = entry.type === "symlink" || entry.type === "hardlink" ? { target: entry.target } : {};
   const size = entry.type === "file" ? { size: entry.size } : {};
   return { type, path, mode, mtime: clampTime(mtime), ...target, ...size };
 }
 
-function ownFacts(entry: OwnEntry): EntryFacts {
+function ownFacts(entry: OwnEntry): TreeEntry {
   const { type, path, mode, mtime } = entry;
   if (entry.type === "symlink") return { type, path, mode, mtime: clampTime(mtime), target: entry.target };
   if (entry.type === "directory") return { type, path, mode, mtime: clampTime(mtime) };

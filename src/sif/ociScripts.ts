@@ -1,7 +1,7 @@
 /** What an image's OCI configuration says about running it, as shell text. */
 
 /** A word for the shell, taken as it is. */
-export function shellWord(text: string): string {
+export function quotedShellWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
@@ -20,7 +20,7 @@ function assignedWord(text: string): string {
  * unless `APPTAINER_NO_EVAL` is set. Unlike with Apptainer, double quotes in arguments survive that.
  */
 export function ociRunscript(entrypoint: readonly string[], command: readonly string[]): string {
-  const words = (list: readonly string[]): string => list.map(shellWord).join(" ");
+  const words = (list: readonly string[]): string => list.map(quotedShellWord).join(" ");
   const fallback =
     command.length > 0
       ? `    set -- ${words(command)}\n`

@@ -18,7 +18,7 @@ import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { findProgram } from "../util/tool.ts";
 import { directoryEntries } from "./directoryEntries.ts";
 import { openSif, primaryPartition, readObject, type SifFile, type SifObject } from "./openSif.ts";
-import { headerSize, isSifHead, partitionFacts } from "./sifFormat.ts";
+import { headerSize, isSifHead, partitionAttributes } from "./sifFormat.ts";
 import { squashfsTar } from "./squashfsTar.ts";
 
 /** Documents are small. */
@@ -100,7 +100,7 @@ async function sifImage(sif: SifFile, state: FileState, platforms: readonly Plat
   const { path } = sif;
   const place = { file: path };
   const partition = primaryPartition(sif);
-  const facts = partition === undefined ? undefined : partitionFacts(partition);
+  const facts = partition === undefined ? undefined : partitionAttributes(partition);
   if (partition === undefined || facts?.fileSystem !== "squashfs")
     throw new SpacktainersError(
       "NOT_SUPPORTED",

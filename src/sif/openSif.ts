@@ -6,7 +6,7 @@ import {
   decodeHeader,
   descriptorSize,
   headerSize,
-  partitionFacts,
+  partitionAttributes,
   type SifDescriptor,
   type SifHeader,
 } from "./sifFormat.ts";
@@ -81,7 +81,7 @@ export function objectWithId(sif: SifFile, id: number): SifObject {
 
 /** The partition that is mounted as the root, or undefined. */
 export function primaryPartition(sif: SifFile): SifObject | undefined {
-  return sif.objects.find((object) => partitionFacts(object)?.use === "primary system");
+  return sif.objects.find((object) => partitionAttributes(object)?.use === "primary system");
 }
 
 /**

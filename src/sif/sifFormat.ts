@@ -91,14 +91,14 @@ export interface SifHeader {
 }
 
 /** The attributes of a partition. */
-export interface PartitionFacts {
+export interface PartitionAttributes {
   readonly fileSystem: FileSystem | "unknown";
   readonly use: PartitionType | "unknown";
   readonly architecture: string;
 }
 
 /** The attributes of a signature. */
-export interface SignatureFacts {
+export interface SignatureAttributes {
   readonly hash: HashType | "unknown";
   /** Upper-case hexadecimal; empty for signatures of other kinds than OpenPGP. */
   readonly fingerprint: string;
@@ -264,7 +264,7 @@ export function signedDescriptorBytes(bytes: Buffer, relativeId: number): Buffer
 }
 
 /** What a descriptor says of its partition; undefined when it is none. */
-export function partitionFacts(descriptor: SifDescriptor): PartitionFacts | undefined {
+export function partitionAttributes(descriptor: SifDescriptor): PartitionAttributes | undefined {
   if (descriptor.type !== "partition") return undefined;
   return {
     fileSystem: keyOf(fileSystems, descriptor.extra.readInt32LE(0)) ?? "unknown",
@@ -283,7 +283,7 @@ export function partitionExtra(fileSystem: FileSystem, use: PartitionType, archi
 }
 
 /** What a descriptor says of its signature; undefined when it is none. */
-export function signatureFacts(descriptor: SifDescriptor): SignatureFacts | undefined {
+export function signatureAttributes(descriptor: SifDescriptor): SignatureAttributes | undefined {
   if (descriptor.type !== "signature") return undefined;
   const fingerprint = descriptor.extra.subarray(4, 24);
   return {

@@ -12,7 +12,7 @@ export interface SignedObject {
 }
 
 /** The text that is signed, taken apart. */
-export interface SignedFacts {
+export interface SignedDigests {
   readonly headerDigest: string;
   readonly objects: readonly SignedObject[];
 }
@@ -31,7 +31,7 @@ export function descriptorDigest(descriptor: Buffer, relativeId: number): Digest
 }
 
 /** The text to be signed, in the order of fields that Apptainer has. */
-export function formatSignedFacts(facts: SignedFacts): string {
+export function formatSignedDigests(facts: SignedDigests): string {
   return JSON.stringify({
     version: 1,
     header: { digest: facts.headerDigest },
@@ -44,7 +44,7 @@ export function formatSignedFacts(facts: SignedFacts): string {
 }
 
 /** Reads a signed text; undefined when it is of another form. */
-export function parseSignedFacts(text: string): SignedFacts | undefined {
+export function parseSignedDigests(text: string): SignedDigests | undefined {
   let json: unknown;
   try {
     json = JSON.parse(text);

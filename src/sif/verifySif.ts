@@ -6,8 +6,8 @@ import { type Clock, systemClock } from "../util/clock.ts";
 import { digestOfHex } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { openSif, readObject, type SifFile, type SifObject } from "./openSif.ts";
-import { signatureFacts } from "./sifFormat.ts";
-import { descriptorDigest, headerDigest, parseSignedFacts } from "./sifIntegrity.ts";
+import { signatureAttributes } from "./sifFormat.ts";
+import { descriptorDigest, headerDigest, parseSignedDigests } from "./sifIntegrity.ts";
 
 /** A signature is a few kilobytes. */
 const largestSignature = 2 ** 20;
@@ -81,7 +81,7 @@ async function verifyOpen(sif: SifFile, keys: TrustedKeys): Promise<SifVerificat
   const covered = new Set<number>();
   let stranger: SpacktainersError | undefined;
   for (const signature of signatures) {
-    const fingerprint = signatureFacts(signature)?.fingerprint ?? "";
+    const fingerprint = signatureAttributes(signature)?.fingerprint ?? "";
     const verified = await signedText(sif, signature, keys).catch((error: unknown) => {
       if (!(error instanceof SpacktainersError) || error.code !== "KEY_UNKNOWN") throw error;
       stranger ??= error;
@@ -144,7 +144,7 @@ async function checkFacts(
         hint: "the file was changed after it was signed, or is damaged",
       },
     );
-  const facts = parseSignedFacts(text);
+  const facts = parseSignedDigests(text);
   if (facts === undefined) throw changed("it says what it covers in an unknown way");
   if (facts.headerDigest !== headerDigest(sif.rawHeader)) throw changed("the header is another one");
   const { link } = signature;

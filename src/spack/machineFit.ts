@@ -2,7 +2,7 @@ import type { ConcreteSpec, DagHash, SpecGraph } from "../spec/concrete.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import type { BuildNode } from "./buildGraph.ts";
-import { type MachinePackages, machineOf } from "./machinePackages.ts";
+import { type MachinePackages, spackMachineName } from "./machinePackages.ts";
 import type { Spack } from "./spack.ts";
 
 /**
@@ -29,7 +29,7 @@ export function expectMachineOfLock(
   if (differences.length > 0)
     throw new SpacktainersError(
       "LOCK_STALE",
-      `the lock is not for ${machineOf(spack)}: ${[...new Set(differences)].sort().join(", ")}`,
+      `the lock is not for ${spackMachineName(spack)}: ${[...new Set(differences)].sort().join(", ")}`,
       {
         place: { file },
         hint: "`--solve` lets Spack choose for it; or build where the lock was made",

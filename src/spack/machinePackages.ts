@@ -101,7 +101,7 @@ async function askSpack(spack: Spack, signal: AbortSignal | undefined): Promise<
 }
 
 /** Where Spack runs, for people. */
-export function machineOf({ container }: Pick<Spack, "container">): string {
+export function spackMachineName({ container }: Pick<Spack, "container">): string {
   return container === undefined ? "this machine" : `the builder image ${container.image}`;
 }
 
@@ -147,11 +147,11 @@ function chooseCompilers(found: MachinePackages, spack: Spack): MachinePackages 
   if (left === 0 && first !== undefined)
     throw new SpacktainersError(
       "CONFIG_INVALID",
-      `${machineOf(spack)} has none of the compilers ${settings.compilers.map(({ text }) => `\`${text}\``).join(", ")}`,
+      `${spackMachineName(spack)} has none of the compilers ${settings.compilers.map(({ text }) => `\`${text}\``).join(", ")}`,
       { place: first.place, hint: "install one, or change `spack: compilers:`" },
     );
   if (left === 0)
-    throw new SpacktainersError("RUNTIME_MISSING", `Spack finds no compiler on ${machineOf(spack)}`, {
+    throw new SpacktainersError("RUNTIME_MISSING", `Spack finds no compiler on ${spackMachineName(spack)}`, {
       hint: "on Debian and Ubuntu: apt-get install gcc g++ gfortran",
     });
   return { packages, compilers };
@@ -168,7 +168,7 @@ function addExternal(
     if (!isJsonObject(entry))
       throw new SpacktainersError(
         "CONFIG_INVALID",
-        `Spack finds no \`${external.name}\` on ${machineOf(spack)}`,
+        `Spack finds no \`${external.name}\` on ${spackMachineName(spack)}`,
         {
           place: external.place,
           hint: "install it, or write { spec: NAME@VERSION, prefix: FOLDER }",

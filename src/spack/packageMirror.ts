@@ -11,8 +11,8 @@ import { mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/p
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { packagePaths, fixedPaths as v2Paths } from "../buildcache/formats/v2/paths.ts";
-import { blobPath, manifestPath, fixedPaths as v3Paths } from "../buildcache/formats/v3/paths.ts";
+import { packagePaths, v2FixedPaths as v2Paths } from "../buildcache/formats/v2/paths.ts";
+import { blobPath, manifestPath, v3FixedPaths as v3Paths } from "../buildcache/formats/v3/paths.ts";
 import type { CachedPackage, CacheIndex } from "../buildcache/types.ts";
 import { writeNode } from "../environment/writeLock.ts";
 import type { Dialect } from "../spec/abstract.ts";

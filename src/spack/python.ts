@@ -17,7 +17,7 @@ export interface Python {
 /** Oldest Python that Spack 1.x and its solver's packages are published for. */
 const oldest = [3, 8] as const;
 
-/** A Python script that tells what has to be known of a Python; {@link readPython} reads its output. */
+/** A Python script that tells what has to be known of a Python; {@link parsePythonAnswer} reads its output. */
 export const pythonQuestion = `
 import json, os, platform, sys
 if sys.implementation.name != "cpython": sys.exit(3)
@@ -39,7 +39,7 @@ export async function findPython(candidates?: readonly string[]): Promise<Python
   for (const candidate of new Set(tried)) {
     const answer = await runTool([candidate, "-I", "-S", "-c", pythonQuestion], { timeout: 30_000 });
     if (answer.status !== 0) continue;
-    const python = readPython(answer.stdout, candidate);
+    const python = parsePythonAnswer(answer.stdout, candidate);
     if (isTooOld(python)) {
       tooOld = `${candidate} is version ${python.version.join(".")}`;
       continue;
@@ -56,7 +56,7 @@ export async function findPython(candidates?: readonly string[]): Promise<Python
 }
 
 /** What {@link pythonQuestion} answered. */
-export function readPython(output: string, candidate: string): Python {
+export function parsePythonAnswer(output: string, candidate: string): Python {
   const [executable, version, machine, libc] = JSON.parse(output) as [
     string,
     [number, number, number],

@@ -211,7 +211,7 @@ function pythonRunner(
 }
 
 /** What a Spack is. */
-export async function recordOf({
+export async function spackRecord({
   version,
   checkout,
   solver,

@@ -6,7 +6,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { supervisorScript } from "./supervisorScript.ts";
 
 /** A command of a task. */
-export interface Step {
+export interface SupervisedStep {
   /** What it does, for messages: `install`, `push`. */
   readonly name: string;
   readonly argv: readonly [string, ...string[]];
@@ -20,7 +20,7 @@ export interface Step {
 
 /** What to run: steps one after the other, until one fails. */
 export interface SupervisedTask {
-  readonly steps: readonly Step[];
+  readonly steps: readonly SupervisedStep[];
   /** Absolute path of the file that what they say is appended to. */
   readonly log: string;
   readonly env: NodeJS.ProcessEnv;

@@ -1,6 +1,7 @@
 /** Which microarchitecture a machine has, from its /proc/cpuinfo. The rules are archspec's. */
+
+import { armVendors, processorFeatures } from "./data/processorFeatures.ts";
 import { compatibleTargets, familyOf, isAtLeast, microarchitecture } from "./microarchitecture.ts";
-import { armVendors, processorFeatures } from "./processorFeatures.ts";
 
 /** Features that the kernel does not list by themselves: they are there when one of these is. */
 const implied: readonly (readonly [feature: string, anyOf: readonly string[]])[] = [

@@ -3,7 +3,7 @@
  * Data: archspec, see `microarchitectures.ts`, which `scripts/refresh-microarchitectures.mjs` writes.
  */
 import { once } from "../util/once.ts";
-import { microarchitectures } from "./microarchitectures.ts";
+import { microarchitectures } from "./data/microarchitectures.ts";
 
 /** What a microarchitecture is made of. */
 export interface Microarchitecture {

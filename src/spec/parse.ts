@@ -10,7 +10,7 @@ import { emptyNode, type SpecNode, thaw } from "./node.ts";
 import { addDependency, constrainNode } from "./nodeConstrain.ts";
 import { applyBoolean, applyPair } from "./parseAttribute.ts";
 import type { Relation, VirtualKnowledge } from "./specView.ts";
-import { type Token, tokenize } from "./tokenize.ts";
+import { type SpecToken, tokenize } from "./tokenize.ts";
 import { anyVersion, parseVersionSet } from "./versions.ts";
 
 /** How a text is to be read. */
@@ -89,7 +89,7 @@ class Parser {
   private readonly options: ParseOptions;
   private readonly nesting: Nesting;
   private readonly relation: Relation;
-  private readonly tokens: Token[];
+  private readonly tokens: SpecToken[];
   position = 0;
 
   constructor(text: string, options: ParseOptions, nesting: Nesting) {
@@ -127,7 +127,7 @@ class Parser {
     return `in "${around}" at character ${offset + 1}`;
   }
 
-  private unexpectedCharacter({ text, start }: Token): SpacktainersError {
+  private unexpectedCharacter({ text, start }: SpecToken): SpacktainersError {
     const quote = /^==?(["'])/.exec(this.text.slice(start));
     if (quote !== null) {
       const at = start + quote[0].length - 1;
@@ -160,7 +160,7 @@ class Parser {
     );
   }
 
-  private next(...kinds: readonly Token["kind"][]): Token | undefined {
+  private next(...kinds: readonly SpecToken["kind"][]): SpecToken | undefined {
     const token = this.tokens[this.position];
     if (token === undefined || !kinds.includes(token.kind)) return undefined;
     this.position += 1;
@@ -202,7 +202,7 @@ class Parser {
   }
 
   /** Runs a step that may find a contradiction, and says where in the text it is. */
-  private guard(token: Token, step: () => void): void {
+  private guard(token: SpecToken, step: () => void): void {
     try {
       step();
     } catch (thrown) {
@@ -212,7 +212,7 @@ class Parser {
   }
 
   /** `virtual,…=package` after a sigil: the package is read next, as if it stood alone. */
-  private assigned(token: Token): readonly string[] {
+  private assigned(token: SpecToken): readonly string[] {
     const { virtuals, substitute } = token;
     if (virtuals === undefined || substitute === undefined) return [];
     const kind = substitute.includes(".") ? "qualifiedName" : "name";
@@ -222,10 +222,10 @@ class Parser {
   }
 
   /** What stands between `[` and `]`. */
-  private edgeAttributes(opening: Token): EdgeAttributes {
+  private edgeAttributes(opening: SpecToken): EdgeAttributes {
     const attributes: EdgeAttributes = { ...noAttributes };
     // If an attribute is given twice, the last one applies, and only that one is read.
-    const given = new Map<string, Token>();
+    const given = new Map<string, SpecToken>();
     for (;;) {
       const end = this.next("edgeEnd");
       if (end !== undefined) {
@@ -243,7 +243,7 @@ class Parser {
     }
   }
 
-  private edgeAttributeName(token: Token): string {
+  private edgeAttributeName(token: SpecToken): string {
     const { dialect } = this.options;
     const name = token.text.slice(0, token.text.indexOf("=")).replace(/:$/, "");
     if (["virtuals", "deptypes", ...(dialect === "1.x" ? ["when"] : [])].includes(name)) return name;
@@ -254,7 +254,7 @@ class Parser {
     );
   }
 
-  private edgeAttribute(name: string, token: Token, attributes: EdgeAttributes): void {
+  private edgeAttribute(name: string, token: SpecToken, attributes: EdgeAttributes): void {
     const equals = token.text.indexOf("=");
     const values = token.text
       .slice(equals + 1)

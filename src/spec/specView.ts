@@ -65,22 +65,22 @@ export interface Relation {
 }
 
 /** What does not change about a concrete node, made once. */
-interface NodeFacts {
+interface NodeConstraints {
   readonly versions: VersionSet;
   readonly variants: ReadonlyMap<string, VariantConstraint>;
   readonly flags: ReadonlyMap<string, readonly FlagConstraint[]>;
   readonly compiler: CompilerConstraint | undefined;
 }
 
-const factsByDialect: Readonly<Record<Dialect, WeakMap<ConcreteSpec, NodeFacts>>> = {
+const factsByDialect: Readonly<Record<Dialect, WeakMap<ConcreteSpec, NodeConstraints>>> = {
   "0.x": new WeakMap(),
   "1.x": new WeakMap(),
 };
 
-function factsOf(spec: ConcreteSpec, dialect: Dialect): NodeFacts {
+function factsOf(spec: ConcreteSpec, dialect: Dialect): NodeConstraints {
   const known = factsByDialect[dialect].get(spec);
   if (known !== undefined) return known;
-  const made: NodeFacts = {
+  const made: NodeConstraints = {
     versions: { items: [parseVersion(spec.version, dialect)] },
     variants: new Map(concreteVariants(spec).map((variant) => [variant.name, variant])),
     flags: new Map(
@@ -101,7 +101,7 @@ class ConcreteView implements SpecView {
   readonly namespace: string | undefined;
   readonly hash: string;
   readonly arch: ArchConstraint;
-  private readonly facts: NodeFacts;
+  private readonly facts: NodeConstraints;
   private readonly views: Views;
   private edges: readonly EdgeView[] | undefined;
 

@@ -24,7 +24,7 @@ export type TokenKind =
   | "hash"
   | "unexpected";
 
-export interface Token {
+export interface SpecToken {
   readonly kind: TokenKind;
   readonly text: string;
   /** Offset of the first character in the text of the spec, from 0. */
@@ -120,8 +120,8 @@ const rules: Readonly<Record<Dialect, () => readonly (readonly Rule[])[]>> = {
  * The tokens of the text without white space. A character that begins no token gives one of kind `unexpected`, and ends
  * the list.
  */
-export function tokenize(text: string, dialect: Dialect): readonly Token[] {
-  const tokens: Token[] = [];
+export function tokenize(text: string, dialect: Dialect): readonly SpecToken[] {
+  const tokens: SpecToken[] = [];
   const table = rules[dialect]();
   let at = 0;
   while (at < text.length) {

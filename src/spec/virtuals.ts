@@ -1,7 +1,7 @@
 /** Virtual packages (`mpi`, `blas`, `c`, …) as Spack's own recipes know them. */
 import type { Dialect } from "./abstract.ts";
+import { newProviders, oldProviders, providers } from "./data/providers.ts";
 import { parseSpec } from "./parse.ts";
-import { newProviders, oldProviders, providers } from "./providers.ts";
 import type { ProvidedVirtual, VirtualKnowledge } from "./specView.ts";
 
 class BuiltinVirtuals implements VirtualKnowledge {

@@ -12,7 +12,7 @@ import { isLockName, withTargetLock } from "../util/targetLock.ts";
 import { temporaryOwner } from "../util/temporaryName.ts";
 import type {
   Content,
-  FileFacts,
+  FileStat,
   ListedFile,
   PutOptions,
   PutResult,
@@ -191,7 +191,7 @@ async function* listFiles(directory: string, folder: string): AsyncGenerator<Lis
   }
 }
 
-function factsOf(facts: BigIntStats): FileFacts {
+function factsOf(facts: BigIntStats): FileStat {
   return {
     size: Number(facts.size),
     version: fileVersion(facts),

@@ -38,7 +38,7 @@ export interface StoredBytes {
 }
 
 /** Facts about a file. */
-export interface FileFacts {
+export interface FileStat {
   /** Bytes; undefined where the store does not say. */
   readonly size: number | undefined;
   readonly version: string | undefined;
@@ -47,7 +47,7 @@ export interface FileFacts {
 }
 
 /** A file in a listing. */
-export interface ListedFile extends FileFacts {
+export interface ListedFile extends FileStat {
   /** Below the root of the store. */
   readonly path: string;
 }
@@ -61,7 +61,7 @@ export interface FileSource {
   /** `length` bytes from `start`, fewer where the file ends. Throws NOT_FOUND. */
   getRange(path: string, start: number, length: number): Promise<Uint8Array>;
   /** Facts about a file; undefined when it is not there. */
-  stat(path: string): Promise<FileFacts | undefined>;
+  stat(path: string): Promise<FileStat | undefined>;
   /** Downloads a file, see `downloadBytes`. */
   download(path: string, destination: string, options: DownloadOptions): Promise<Downloaded>;
 }

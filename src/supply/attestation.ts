@@ -11,7 +11,7 @@ import {
 import { dsseMediaType, type Envelope, envelopeJson, inTotoPayloadType, signEnvelope } from "./dsse.ts";
 import type { SigningKey } from "./signingKey.ts";
 import { signatureAnnotation, signatureConfig } from "./simpleSigning.ts";
-import type { Statement } from "./statement.ts";
+import type { InTotoStatement } from "./statement.ts";
 
 /** Artifact type of attestations among the referrers. */
 export const attestationArtifactType = "application/vnd.dev.cosign.artifact.att.v1+json";
@@ -19,7 +19,7 @@ export const attestationArtifactType = "application/vnd.dev.cosign.artifact.att.
 export const predicateTypeAnnotation = "predicateType";
 
 /** A statement, signed. */
-export function signStatement(statement: Statement, key: SigningKey): Envelope {
+export function signStatement(statement: InTotoStatement, key: SigningKey): Envelope {
   return signEnvelope(inTotoPayloadType, Buffer.from(JSON.stringify(statement), "utf8"), key);
 }
 

@@ -3,7 +3,12 @@ import type { BasePackage } from "../base/types.ts";
 import { compilerOf } from "../spec/compilerOf.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { type Digest, hexOfDigest } from "../util/digest.ts";
-import { type BaseFacts, type ImageFacts, layerOf, type SpackPackageFacts } from "./imageFacts.ts";
+import {
+  type BaseDescription,
+  type ImageDescription,
+  layerOf,
+  type PackageDescription,
+} from "./imageDescription.ts";
 import { purl } from "./purl.ts";
 
 /** A component: a package that is in the image, or one that it needs of the base. */
@@ -33,12 +38,12 @@ export interface Component {
 export const propertyPrefix = "spacktainers:";
 
 /** Spack packages (dependents first), external packages, OS packages (by name). */
-export function componentsOf(facts: ImageFacts): readonly Component[] {
+export function componentsOf(facts: ImageDescription): readonly Component[] {
   const listed = new Map<DagHash, string>();
   for (const { spec } of facts.packages) listed.set(spec.hash, spackId(spec));
   for (const spec of facts.externals) listed.set(spec.hash, spackId(spec));
   const roots = new Set(facts.roots.map(({ hash }) => hash));
-  const spack = (spec: ConcreteSpec, kind: "spack" | "external", known?: SpackPackageFacts): Component => ({
+  const spack = (spec: ConcreteSpec, kind: "spack" | "external", known?: PackageDescription): Component => ({
     id: spackId(spec),
     kind,
     name: spec.name,
@@ -60,7 +65,7 @@ export function componentsOf(facts: ImageFacts): readonly Component[] {
 }
 
 /** Components of the OS packages, by name; several of one name by architecture. */
-function osComponents({ base, layers }: ImageFacts): readonly Component[] {
+function osComponents({ base, layers }: ImageDescription): readonly Component[] {
   const baseLayers = layers.filter(({ role }) => role === "base");
   // With several base layers, nothing says which one has a package.
   const layer = baseLayers.length === 1 ? baseLayers[0]?.digest : undefined;
@@ -105,7 +110,7 @@ function spackPurl(spec: ConcreteSpec, archive: Digest | undefined): string {
 }
 
 /** With the qualifiers by which scanners find advisories: the distribution, and the source package in `upstream`. */
-function debianPurl(one: BasePackage, { distribution }: BaseFacts): string {
+function debianPurl(one: BasePackage, { distribution }: BaseDescription): string {
   const upstream =
     one.source === undefined
       ? undefined
@@ -128,16 +133,16 @@ function debianPurl(one: BasePackage, { distribution }: BaseFacts): string {
   });
 }
 
-function supplierOf({ distribution }: BaseFacts): string | undefined {
+function supplierOf({ distribution }: BaseDescription): string | undefined {
   if (distribution?.id === "debian") return "Debian";
   if (distribution?.id === "ubuntu") return "Canonical";
   return undefined;
 }
 
 function spackProperties(
-  facts: ImageFacts,
+  facts: ImageDescription,
   spec: ConcreteSpec,
-  known: SpackPackageFacts | undefined,
+  known: PackageDescription | undefined,
 ): readonly (readonly [string, string])[] {
   const compiler = compilerOf(spec, facts.graph);
   const variants = [...spec.variants].sort(([a], [b]) => compare(a, b));

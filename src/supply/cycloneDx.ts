@@ -2,7 +2,7 @@
 import { type Digest, hexOfDigest } from "../util/digest.ts";
 import { type Component, componentsOf, propertyPrefix } from "./components.ts";
 import { contentUuid } from "./contentUuid.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { ImageDescription } from "./imageDescription.ts";
 import { imagePurl } from "./spdx.ts";
 
 /** Media type of the document. */
@@ -42,7 +42,7 @@ interface CycloneDxComponent {
  * The bill of materials of an image. The same facts give the same document: its time is the image's, its serial number
  * stands for its content.
  */
-export function cycloneDxDocument(facts: ImageFacts): CycloneDxDocument {
+export function cycloneDxDocument(facts: ImageDescription): CycloneDxDocument {
   const listed = componentsOf(facts);
   const image = imageComponent(facts);
   const system = systemComponent(facts);
@@ -78,7 +78,7 @@ export function cycloneDxDocument(facts: ImageFacts): CycloneDxDocument {
   };
 }
 
-function imageComponent(facts: ImageFacts): CycloneDxComponent {
+function imageComponent(facts: ImageDescription): CycloneDxComponent {
   return {
     type: "container",
     "bom-ref": "image",
@@ -104,7 +104,7 @@ function hashes(digest: Digest | undefined): Pick<CycloneDxComponent, "hashes"> 
 }
 
 /** The distribution, by which scanners know whose advisories count. */
-function systemComponent({ base }: ImageFacts): CycloneDxComponent | undefined {
+function systemComponent({ base }: ImageDescription): CycloneDxComponent | undefined {
   if (base.distribution === undefined) return undefined;
   const { id, versionId, codename } = base.distribution;
   return {

@@ -8,8 +8,8 @@ import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { redactUrl } from "../util/redact.ts";
 import { hostEnvironment } from "../util/surroundings.ts";
 import { inTotoPayloadType } from "./dsse.ts";
-import type { Statement } from "./statement.ts";
-import type { Signer } from "./verifyImage.ts";
+import type { InTotoStatement } from "./statement.ts";
+import type { ImageSigner } from "./verifyImage.ts";
 
 /** The services of a Sigstore instance. */
 export interface KeylessServices {
@@ -47,7 +47,7 @@ export function hasAmbientIdentity(env: NodeJS.ProcessEnv = hostEnvironment()): 
 export async function openKeylessSigning(
   services: KeylessServices = {},
   env: NodeJS.ProcessEnv = hostEnvironment(),
-): Promise<(statement: Statement) => Promise<JsonObject>> {
+): Promise<(statement: InTotoStatement) => Promise<JsonObject>> {
   if (!hasAmbientIdentity(env))
     throw new SpacktainersError("NOT_SUPPORTED", "there is no identity to sign with here", {
       hint: "in GitHub Actions: `permissions: id-token: write`; elsewhere: a token in SIGSTORE_ID_TOKEN; or sign with --key",
@@ -107,7 +107,7 @@ export interface CertificatePolicy {
 export async function openCertificateVerifier(
   trustedRoot: unknown,
   policy: CertificatePolicy,
-): Promise<(bundle: JsonObject) => Signer | undefined> {
+): Promise<(bundle: JsonObject) => ImageSigner | undefined> {
   const [
     { toSignedEntity, toTrustMaterial, Verifier },
     { bundleFromJSON, isBundleWithDsseEnvelope },

@@ -1,9 +1,14 @@
 /** Where an image came from: SLSA provenance, version 1 (slsa.dev/spec/v1.0/provenance). */
 import { type Digest, hexOfDigest } from "../util/digest.ts";
 import { type Component, componentsOf } from "./components.ts";
-import type { BuiltImageFacts, ImageFacts, RebasedImage, SpackFacts } from "./imageFacts.ts";
+import type {
+  BuiltImageDescription,
+  ImageDescription,
+  RebasedImage,
+  SpackDescription,
+} from "./imageDescription.ts";
 import { purl } from "./purl.ts";
-import { predicateTypes, type Statement, statement } from "./statement.ts";
+import { type InTotoStatement, predicateTypes, statement } from "./statement.ts";
 
 /** What kind of build it is, and so what the parameters mean: `docs/supply-chain.md`, "Provenance". */
 export const provenanceBuildType = "https://spacktainers.dev/build-types/assemble/v1";
@@ -32,7 +37,7 @@ interface Resource {
  *
  * @returns undefined when nothing says who built the image: then nobody can vouch for it
  */
-export function provenanceStatement(facts: BuiltImageFacts): Statement | undefined {
+export function provenanceStatement(facts: BuiltImageDescription): InTotoStatement | undefined {
   const { builder, name } = facts;
   if (builder === undefined) return undefined;
   const predicate = {
@@ -54,7 +59,7 @@ export function provenanceStatement(facts: BuiltImageFacts): Statement | undefin
   );
 }
 
-function assembling(facts: BuiltImageFacts): object {
+function assembling(facts: BuiltImageDescription): object {
   const { inputs, source } = facts;
   const file = (digest: Digest | undefined) =>
     digest === undefined ? undefined : { sha256: hexOfDigest(digest) };
@@ -74,7 +79,7 @@ function assembling(facts: BuiltImageFacts): object {
   };
 }
 
-function rebasing(facts: BuiltImageFacts, from: RebasedImage): object {
+function rebasing(facts: BuiltImageDescription, from: RebasedImage): object {
   const image = rebasedImage(facts, from);
   const { base, layers } = facts;
   // A base that is no image has no digest of its own: its layers have.
@@ -100,7 +105,7 @@ function rebasing(facts: BuiltImageFacts, from: RebasedImage): object {
   };
 }
 
-function rebasedImage({ name, platform }: ImageFacts, { digest, repository }: RebasedImage): Resource {
+function rebasedImage({ name, platform }: ImageDescription, { digest, repository }: RebasedImage): Resource {
   const uri = purl({
     type: "oci",
     name: (repository?.slice(repository.lastIndexOf("/") + 1) ?? name).toLowerCase(),
@@ -110,12 +115,12 @@ function rebasedImage({ name, platform }: ImageFacts, { digest, repository }: Re
   return { name: "image", uri, digest: { sha256: hexOfDigest(digest) } };
 }
 
-function platformText({ platform }: ImageFacts): string {
+function platformText({ platform }: ImageDescription): string {
   return [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/");
 }
 
 /** The source, the locks, the base, the packages. */
-function resources(facts: ImageFacts): readonly Resource[] {
+function resources(facts: ImageDescription): readonly Resource[] {
   const { source, inputs, base } = facts;
   const listed: Resource[] = [];
   if (source?.url !== undefined && source.revision !== undefined)
@@ -137,7 +142,7 @@ function resources(facts: ImageFacts): readonly Resource[] {
 }
 
 /** The Spack and the recipes that packages were chosen and built with, by commit, and the image that they were built in. */
-function spackResources({ spack }: ImageFacts): readonly Resource[] {
+function spackResources({ spack }: ImageDescription): readonly Resource[] {
   if (spack === undefined) return [];
   const resource = (
     name: string,
@@ -157,7 +162,7 @@ function spackResources({ spack }: ImageFacts): readonly Resource[] {
 }
 
 /** The image that packages were compiled in. */
-function builderResource(builder: SpackFacts["builder"]): readonly Resource[] {
+function builderResource(builder: SpackDescription["builder"]): readonly Resource[] {
   if (builder?.digest === undefined) return [];
   const name = builder.image === undefined ? "builder image" : `builder image ${builder.image}`;
   return [{ name, digest: { sha256: hexOfDigest(builder.digest) } }];

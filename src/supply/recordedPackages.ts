@@ -3,10 +3,10 @@ import { type DagHash, parseDagHash } from "../spec/concrete.ts";
 import { parseDigest } from "../util/digest.ts";
 import { isJsonObject, type Json, type JsonObject } from "../util/json.ts";
 import { propertyPrefix } from "./components.ts";
-import type { SpackPackageFacts } from "./imageFacts.ts";
+import type { PackageDescription } from "./imageDescription.ts";
 
 /** Where a package came from, and its licence. */
-export type RecordedPackage = Pick<SpackPackageFacts, "archive" | "license">;
+export type RecordedPackage = Pick<PackageDescription, "archive" | "license">;
 
 /** By hash. */
 export type RecordedPackages = ReadonlyMap<DagHash, RecordedPackage>;

@@ -10,13 +10,13 @@ import {
 } from "./attestation.ts";
 import { cycloneDxDocument, cycloneDxMediaType } from "./cycloneDx.ts";
 import { dsseMediaType, type Envelope, envelopeSigner } from "./dsse.ts";
-import type { BuiltImageFacts, ImageFacts } from "./imageFacts.ts";
+import type { BuiltImageDescription, ImageDescription } from "./imageDescription.ts";
 import { provenanceStatement } from "./provenance.ts";
 import type { SigningKey } from "./signingKey.ts";
 import { bundleArtifact, keyBundle } from "./sigstoreBundle.ts";
 import { readSimpleSigning, signatureArtifact, signClaim, signerOf } from "./simpleSigning.ts";
 import { spdxDocument, spdxMediaType } from "./spdx.ts";
-import { predicateTypes, readStatement, type Statement, statement } from "./statement.ts";
+import { type InTotoStatement, predicateTypes, readStatement, statement } from "./statement.ts";
 import {
   cosignManifest,
   type StoredAttestation,
@@ -37,12 +37,12 @@ export interface SignRequest {
   /** Claims of one's own in the signature. */
   readonly annotations: Readonly<Record<string, string>>;
   /** What is stated of the image besides. */
-  readonly statements: readonly Statement[];
+  readonly statements: readonly InTotoStatement[];
   readonly forms: readonly SignatureForm[];
 }
 
 /** Bills of materials in both formats, unsigned, for readers that know no signatures. */
-export function billsOfMaterials(facts: ImageFacts, subject: Descriptor): readonly Artifact[] {
+export function billsOfMaterials(facts: ImageDescription, subject: Descriptor): readonly Artifact[] {
   return [
     documentArtifact("bill of materials (SPDX)", spdxMediaType, spdxDocument(facts), subject),
     documentArtifact("bill of materials (CycloneDX)", cycloneDxMediaType, cycloneDxDocument(facts), subject),
@@ -50,7 +50,7 @@ export function billsOfMaterials(facts: ImageFacts, subject: Descriptor): readon
 }
 
 /** What the facts of an image let one state: both bills of materials, and provenance where the builder is known. */
-export function statementsOf(facts: BuiltImageFacts): readonly Statement[] {
+export function statementsOf(facts: BuiltImageDescription): readonly InTotoStatement[] {
   const provenance = provenanceStatement(facts);
   return [
     statement(facts.manifest.digest, facts.name, predicateTypes.spdx, spdxDocument(facts)),
@@ -93,8 +93,8 @@ export async function signedArtifacts(
  */
 export async function certifiedArtifacts(
   subject: Descriptor,
-  statements: readonly Statement[],
-  certify: (statement: Statement) => Promise<object>,
+  statements: readonly InTotoStatement[],
+  certify: (statement: InTotoStatement) => Promise<object>,
 ): Promise<readonly Artifact[]> {
   const claim = statement(subject.digest, undefined, predicateTypes.signature, {});
   const artifacts: Artifact[] = [];
@@ -142,7 +142,7 @@ async function newAttestations(
 /** Whether a key has stated the same already. */
 function isStated(
   there: readonly StoredAttestation[],
-  wanted: Statement,
+  wanted: InTotoStatement,
   from: StoredAttestation["from"],
   key: SigningKey,
 ): boolean {

@@ -2,7 +2,7 @@
 import { type Digest, hexOfDigest } from "../util/digest.ts";
 import { type Component, componentsOf } from "./components.ts";
 import { contentUuid } from "./contentUuid.ts";
-import type { ImageFacts } from "./imageFacts.ts";
+import type { ImageDescription } from "./imageDescription.ts";
 import { purl } from "./purl.ts";
 
 /** Media type of the document. */
@@ -62,7 +62,7 @@ const imageId = "SPDXRef-Image";
  * What SPDX has no field for (variants, target, compiler, DAG hash, prefix, layer, …) is an annotation of the package: a
  * JSON object, names as in the CycloneDX properties.
  */
-export function spdxDocument(facts: ImageFacts): SpdxDocument {
+export function spdxDocument(facts: ImageDescription): SpdxDocument {
   const components = componentsOf(facts);
   const tool = `Tool: spacktainers${facts.toolVersion === undefined ? "" : `-${facts.toolVersion}`}`;
   const packages = [imagePackage(facts, tool), ...components.map((one) => packageOf(one, facts, tool))];
@@ -93,7 +93,7 @@ export function spdxDocument(facts: ImageFacts): SpdxDocument {
   };
 }
 
-function imagePackage(facts: ImageFacts, tool: string): SpdxPackage {
+function imagePackage(facts: ImageDescription, tool: string): SpdxPackage {
   return {
     SPDXID: imageId,
     name: facts.name,
@@ -118,7 +118,7 @@ function imagePackage(facts: ImageFacts, tool: string): SpdxPackage {
 }
 
 /** The package URL of the image itself. */
-export function imagePurl({ name, version, manifest, platform }: ImageFacts): string {
+export function imagePurl({ name, version, manifest, platform }: ImageDescription): string {
   return purl({
     type: "oci",
     name: name.toLowerCase(),
@@ -127,7 +127,7 @@ export function imagePurl({ name, version, manifest, platform }: ImageFacts): st
   });
 }
 
-function packageOf(component: Component, facts: ImageFacts, tool: string): SpdxPackage {
+function packageOf(component: Component, facts: ImageDescription, tool: string): SpdxPackage {
   const { id, kind, name, version, digest, downloadUrl, supplier, license, properties } = component;
   return {
     SPDXID: spdxId(id),
@@ -153,7 +153,7 @@ function checksums(digest: Digest | undefined): Pick<SpdxPackage, "checksums"> {
 }
 
 function annotation(
-  facts: ImageFacts,
+  facts: ImageDescription,
   annotator: string,
   content: object,
 ): NonNullable<SpdxPackage["annotations"]>[number] {

@@ -17,7 +17,7 @@ export const predicateTypes = {
 } as const;
 
 /** A claim on one image. */
-export interface Statement {
+export interface InTotoStatement {
   readonly _type: typeof statementType;
   readonly subject: readonly {
     readonly name?: string;
@@ -33,7 +33,7 @@ export function statement(
   name: string | undefined,
   predicateType: string,
   predicate: object,
-): Statement {
+): InTotoStatement {
   const digest = { sha256: hexOfDigest(image) };
   return {
     _type: statementType,

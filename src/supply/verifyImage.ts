@@ -1,5 +1,5 @@
 /** Holding an image in a repository against what is attached to it and the keys that one trusts. */
-import { parseIndex, parseManifest } from "../archive/oci/parse.ts";
+import { parseImageManifest, parseIndex } from "../archive/oci/parse.ts";
 import { type Descriptor, type ImageManifest, isIndexType } from "../archive/oci/types.ts";
 import type { Digest } from "../util/digest.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
@@ -19,7 +19,7 @@ import {
 } from "./storedAttestations.ts";
 
 /** Who signed. */
-export type Signer =
+export type ImageSigner =
   | { readonly kind: "key"; readonly fingerprint: string }
   | { readonly kind: "certificate"; readonly identity: string; readonly issuer: string };
 
@@ -31,7 +31,7 @@ export interface VerificationPolicy {
    * Verifies a bundle with a certificate; undefined when it does not hold or is not of somebody who may sign. Absent:
    * certificates are not trusted.
    */
-  readonly verifyCertified?: (bundle: JsonObject) => Signer | undefined;
+  readonly verifyCertified?: (bundle: JsonObject) => ImageSigner | undefined;
   /** Repositories the signature may be for; default: the one the image is in. Empty: any. */
   readonly repositories?: readonly string[];
   /** Types of predicates that have to be attested. */
@@ -40,7 +40,7 @@ export interface VerificationPolicy {
 
 /** A signature that holds. */
 export interface VerifiedSignature {
-  readonly signer: Signer;
+  readonly signer: ImageSigner;
   /** Repository it is for; bundles do not say. */
   readonly repository: string | undefined;
   readonly annotations: Readonly<Record<string, string>>;
@@ -48,7 +48,7 @@ export interface VerifiedSignature {
 
 /** A signed statement that holds and is on this image. */
 export interface VerifiedAttestation {
-  readonly signer: Signer;
+  readonly signer: ImageSigner;
   readonly predicateType: string;
   readonly predicate: unknown;
 }
@@ -139,7 +139,7 @@ async function verifyStored(
     const listed = await foundDocuments(source, image, stated, place);
     documents = listed.documents;
     problems.push(...listed.problems);
-    const present = await presentBlobs(source, parseManifest(stored.bytes, place), place);
+    const present = await presentBlobs(source, parseImageManifest(stored.bytes, place), place);
     blobs = { present: present.present, total: present.total };
     problems.push(...present.problems);
   }
@@ -193,7 +193,7 @@ async function verifiedSignatures(
         }),
       );
     else {
-      const signer: Signer = { kind: "key", fingerprint: key.fingerprint };
+      const signer: ImageSigner = { kind: "key", fingerprint: key.fingerprint };
       found.push({ signer, repository: claim.repository, annotations: claim.annotations });
     }
   }
@@ -211,7 +211,7 @@ function verifiedAttestations(
   const refused: SpacktainersError[] = [];
   for (const { envelope, bundle } of stored) {
     const key = envelopeSigner(envelope, policy.keys);
-    const signer: Signer | undefined =
+    const signer: ImageSigner | undefined =
       key === undefined
         ? bundle && policy.verifyCertified?.(bundle)
         : { kind: "key", fingerprint: key.fingerprint };
@@ -265,7 +265,7 @@ async function platformOf(
   stored: StoredManifest,
   place: Place,
 ): Promise<string | undefined> {
-  const { config } = parseManifest(stored.bytes, place);
+  const { config } = parseImageManifest(stored.bytes, place);
   if (!(await source.hasBlob(config))) return undefined;
   const json = parseJson(await source.blob(config, 16 << 20));
   if (!isJsonObject(json)) return undefined;

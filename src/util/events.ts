@@ -77,9 +77,9 @@ export interface BuildFailure {
 }
 
 /** What long work reports. Where it is done for containers, the event says for which one. */
-export type WorkEvent = WorkEventFacts & { readonly container?: string };
+export type WorkEvent = PlainEvent & { readonly container?: string };
 
-type WorkEventFacts =
+type PlainEvent =
   /** Work for a container begins, the `position`th of `total` that it is done for, one after the other. */
   | {
       readonly type: "container-start";

@@ -1,4 +1,5 @@
 /** The script that login shells read to use a view: `/etc/profile.d/z10_spack_environment.sh`. */
+import { shellWord } from "../util/shellQuote.ts";
 import {
   type EnvironmentModification,
   type VariableEffect,
@@ -10,11 +11,6 @@ export const environmentScriptPath = "/etc/profile.d/z10_spack_environment.sh";
 
 /** Where Apptainer and Singularity put libraries of the host (GPU drivers). */
 export const hostLibraries = "/.singularity.d/libs";
-
-/** A word for a POSIX shell, quoted where needed. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
 
 /**
  * The script: POSIX shell, starts no process, can be read any number of times and under `set -eu`, adds to lists and

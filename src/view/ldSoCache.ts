@@ -6,7 +6,7 @@
  * numbers have the byte order of the machine. Offsets of strings count from the start of the file.
  */
 import { bytesOfName } from "../archive/names.ts";
-import type { ElfFacts } from "../elf/facts.ts";
+import type { ElfInfo } from "../elf/elfInfo.ts";
 import { baseName, type FileTree, imagePath } from "./fileTree.ts";
 
 /** Path of the cache in an image. */
@@ -34,7 +34,7 @@ const generator = "spacktainers";
  * glibc's number for a library's kind: 3 for "ELF, libc 6" and the architecture in the second byte.
  * @returns undefined for machines that are not known here
  */
-export function libraryFlags(facts: Pick<ElfFacts, "machine" | "bits">): number | undefined {
+export function libraryFlags(facts: Pick<ElfInfo, "machine" | "bits">): number | undefined {
   const { machine, bits } = facts;
   if (machine === 62) return bits === 64 ? 0x0303 : 0x0803;
   if (machine === 183 && bits === 64) return 0x0a03;
@@ -94,7 +94,7 @@ function looksLikeLibrary(name: string): boolean {
  * @param directories absolute paths, the most important first; those that are missing or lead to the same place as an
  * earlier one are skipped
  */
-export function findLibraries(tree: FileTree, directories: Iterable<string>): readonly CachedLibrary[] {
+export function librariesIn(tree: FileTree, directories: Iterable<string>): readonly CachedLibrary[] {
   const libraries: CachedLibrary[] = [];
   const visited = new Set<string>();
   for (const directory of directories) {
@@ -104,7 +104,7 @@ export function findLibraries(tree: FileTree, directories: Iterable<string>): re
     const found = new Map<string, CachedLibrary>();
     for (const file of tree.children(real.path)) {
       if (!looksLikeLibrary(file)) continue;
-      const facts = elfFacts(tree, `${real.path}/${file}`);
+      const facts = elfInfoAt(tree, `${real.path}/${file}`);
       if (facts?.type !== "dynamic") continue;
       const flags = libraryFlags(facts);
       if (flags === undefined) continue;
@@ -129,7 +129,7 @@ function nameInCache(file: string, soname: string | undefined, isLink: boolean):
 }
 
 /** Facts of the ELF file a path leads to, through links and hard links. */
-export function elfFacts(tree: FileTree, path: string): ElfFacts | undefined {
+export function elfInfoAt(tree: FileTree, path: string): ElfInfo | undefined {
   const file = tree.resolve(path);
   if (file === undefined) return undefined;
   return file.entry.type === "hardlink" ? tree.hardLinkTarget(file).entry.elf : file.entry.elf;

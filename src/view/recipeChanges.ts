@@ -1,6 +1,6 @@
 /** What recipes do to the environment, as changes of the image's environment, and what of it is not understood. */
 import type { KeptRecipe } from "../archive/inventory.ts";
-import { environmentNames } from "../recipes/environmentNames.ts";
+import { environmentNames } from "../recipes/data/environmentNames.ts";
 import type { RecipeEffect, RecipeProblem } from "../recipes/recipeEnvironment.ts";
 import type { RecipeModification } from "../recipes/spackEnvironment.ts";
 import { standInRecipes } from "../recipes/standInRecipes.ts";

@@ -6,7 +6,7 @@ import { openBaseStore } from "../../src/base/baseStore.ts";
 import { buildBase, planBase } from "../../src/base/buildBase.ts";
 import type { Base, BuildBaseOptions } from "../../src/base/types.ts";
 import type { RepositoryName } from "../../src/registry/reference.ts";
-import type { Repository } from "../../src/registry/registry.ts";
+import type { ImageRepository } from "../../src/registry/registry.ts";
 import type { Digest } from "../../src/util/digest.ts";
 import { type OpenedRepository, openRepository } from "../registry/open.ts";
 import { type FakeRegistry, startFakeRegistry } from "../support/fakeRegistry.ts";
@@ -176,7 +176,7 @@ describe("a base that is an image in a registry", () => {
 
   it("understands Docker's short names", async () => {
     const asked: RepositoryName[] = [];
-    const repository = (name: RepositoryName): Repository => {
+    const repository = (name: RepositoryName): ImageRepository => {
       asked.push(name);
       return opened.other("library/small");
     };

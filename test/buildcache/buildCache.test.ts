@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openBuildCache } from "../../src/buildcache/buildCache.ts";
-import { openCaches } from "../../src/buildcache/cacheSet.ts";
+import { openCacheSet } from "../../src/buildcache/cacheSet.ts";
 import type { PackageId } from "../../src/buildcache/formats/packageId.ts";
 import { withOtherCopies } from "../../src/buildcache/otherCopy.ts";
 import type { CacheSource } from "../../src/buildcache/types.ts";
@@ -576,7 +576,7 @@ describe("several caches", () => {
   it("are asked in order, and the first copy that verifies is taken", async () => {
     serve(await cacheFiles3([zlib], key.sign));
     serve(await cacheFiles3([zlib, mpich], key.sign), second);
-    const set = openCaches(both(), options());
+    const set = openCacheSet(both(), options());
     expect((await set.findPackage(asked(zlib, 5))).cacheUrl).toBe(`${server.url}/cache`);
     const found = await set.findPackage(asked(mpich, 5));
     expect(found.cacheUrl).toBe(`${second.url}/cache`);
@@ -589,7 +589,7 @@ describe("several caches", () => {
   it("a copy that cannot be trusted is reported and the next cache is asked", async () => {
     serve(await cacheFiles3([zlib], stranger.sign));
     serve(await cacheFiles3([zlib], key.sign), second);
-    const set = openCaches(both(), options());
+    const set = openCacheSet(both(), options());
     expect((await set.findPackage(asked(zlib, 5))).cacheUrl).toBe(`${second.url}/cache`);
     expect(warnings()).toMatchObject([{ code: "KEY_UNKNOWN" }]);
   });
@@ -598,7 +598,7 @@ describe("several caches", () => {
     const gone = await startFaultServer();
     await gone.close();
     serve(await cacheFiles3(packages, key.sign), second);
-    const set = openCaches(
+    const set = openCacheSet(
       [source({ url: `${gone.url}/c` }), source({ url: `${second.url}/cache` })],
       options(),
     );
@@ -611,17 +611,17 @@ describe("several caches", () => {
   it("say for a missing package which caches were asked, or could not be", async () => {
     serve(await cacheFiles3([zlib], key.sign));
     serve(await cacheFiles3([zlib], key.sign), second);
-    await expect(openCaches(both(), options()).findPackage(asked(ring, 5))).rejects.toMatchObject({
+    await expect(openCacheSet(both(), options()).findPackage(asked(ring, 5))).rejects.toMatchObject({
       code: "PACKAGE_NOT_CACHED",
       hint: expect.stringContaining(second.url),
     });
-    await expect(openCaches([], options()).findPackage(asked(ring, 5))).rejects.toMatchObject({
+    await expect(openCacheSet([], options()).findPackage(asked(ring, 5))).rejects.toMatchObject({
       code: "PACKAGE_NOT_CACHED",
       message: expect.stringContaining("no build cache is configured"),
     });
     const gone = await startFaultServer();
     await gone.close();
-    const set = openCaches([source(), source({ url: `${gone.url}/c` })], options());
+    const set = openCacheSet([source(), source({ url: `${gone.url}/c` })], options());
     await expect(set.findPackage(asked(ring, 5))).rejects.toMatchObject({
       code: "CACHE_UNAVAILABLE",
       message: expect.stringContaining(gone.url),
@@ -631,7 +631,7 @@ describe("several caches", () => {
   it("give every refusal when no copy can be trusted", async () => {
     serve(await cacheFiles3([zlib], stranger.sign));
     serve(await cacheFiles3([zlib]), second);
-    await expect(openCaches(both(), options()).findPackage(asked(zlib, 5))).rejects.toMatchObject({
+    await expect(openCacheSet(both(), options()).findPackage(asked(zlib, 5))).rejects.toMatchObject({
       code: "KEY_UNKNOWN",
       message: expect.stringMatching(/not trusted here.*not signed/),
     });
@@ -668,7 +668,7 @@ describe("several caches", () => {
         ["empty", "CHECKSUM_MISMATCH", (files) => files.set(archiveOf(ring), Buffer.alloc(0))],
       ])("the next one's archive is taken when it is %s, with a warning", async (_kind, code, change) => {
         await serveBoth(change);
-        const set = openCaches(both(), options());
+        const set = openCacheSet(both(), options());
         const found = await set.findPackage(id(ring));
         expect(found.cacheUrl).toBe(`${server.url}/cache`);
         const archive = await set.fetchArchive(found);
@@ -700,7 +700,7 @@ describe("several caches", () => {
         ],
       ])("the next one's metadata is taken when it is %s, with a warning", async (_kind, code, change) => {
         await serveBoth(change);
-        const set = openCaches(both(), options());
+        const set = openCacheSet(both(), options());
         await set.index();
         const found = await set.findPackage(id(ring));
         expect(found).toMatchObject({ cacheUrl: `${second.url}/cache`, signedBy: key.fingerprint });
@@ -711,12 +711,12 @@ describe("several caches", () => {
         await serveBoth(async (files) => {
           for (const [path, bytes] of await makeFiles([ring], stranger.sign)) files.set(path, bytes);
         });
-        const found = await openCaches(both(), options()).findPackage(id(ring));
+        const found = await openCacheSet(both(), options()).findPackage(id(ring));
         expect(found).toMatchObject({ cacheUrl: `${second.url}/cache`, signedBy: key.fingerprint });
         expect(warnings()).toMatchObject([{ code: "KEY_UNKNOWN" }]);
         // Keys are a cache's own: what signs for the one does not sign for the other.
         const apart = [source(), source({ url: `${second.url}/cache`, keys: [stranger.file] })];
-        await expect(openCaches(apart, options()).findPackage(id(ring))).rejects.toMatchObject({
+        await expect(openCacheSet(apart, options()).findPackage(id(ring))).rejects.toMatchObject({
           code: "KEY_UNKNOWN",
         });
       });
@@ -727,7 +727,7 @@ describe("several caches", () => {
           `/cache/${archiveOf(ring)}`,
           Array.from({ length: 9 }, () => answer(503)),
         );
-        const set = openCaches(both(), options());
+        const set = openCacheSet(both(), options());
         const archive = await set.fetchArchive(await set.findPackage(id(ring)));
         expect((await readFile(archive.path)).equals(ring.archive)).toBe(true);
         expect(warnings()).toMatchObject([{ code: "NETWORK", message: expect.stringContaining(server.url) }]);
@@ -738,7 +738,7 @@ describe("several caches", () => {
         serve(new Map([...files, [archiveOf(ring), flip(ring.archive)]]));
         files.delete(archiveOf(ring));
         serve(files, second);
-        const set = openCaches(both(), options());
+        const set = openCacheSet(both(), options());
         const found = await set.findPackage(id(ring));
         await expect(set.fetchArchive(found)).rejects.toMatchObject({
           code: "CHECKSUM_MISMATCH",
@@ -755,7 +755,7 @@ describe("several caches", () => {
         serve(files);
         const again = { ...ring, archive: Buffer.from("built again") };
         serve(await makeFiles([again], key.sign), second);
-        const set = openCaches(both(), options());
+        const set = openCacheSet(both(), options());
         const used: string[] = [];
         const archive = await withOtherCopies(async () => {
           const found = await set.findPackage(id(ring));
@@ -772,7 +772,7 @@ describe("several caches", () => {
   it("what verified but will not do is passed over like what does not verify", async () => {
     serve(await cacheFiles3([zlib], key.sign));
     serve(await cacheFiles3([zlib], key.sign), second);
-    const set = openCaches(both(), options());
+    const set = openCacheSet(both(), options());
     const found = await set.findPackage(asked(zlib, 5), undefined, ({ cacheUrl }) => {
       if (cacheUrl.startsWith(server.url)) throw new SpacktainersError("IDENTITY_MISMATCH", "not this one");
     });
@@ -785,7 +785,7 @@ describe("several caches", () => {
     serve(await cacheFiles3(packages, key.sign));
     serve(await cacheFiles2(packages, key.sign), second);
     for (const days of [0, 0.1, 1.1, 8, 31, 181, 366, 3660]) {
-      const set = openCaches(both(), options({ clock: () => Date.now() + days * day }));
+      const set = openCacheSet(both(), options({ clock: () => Date.now() + days * day }));
       expect((await set.index()).size).toBe(packages.length);
       for (const pkg of packages) {
         const archive = await set.fetchArchive(await set.findPackage(asked(pkg, 5)));
@@ -799,7 +799,7 @@ describe("several caches", () => {
 
   it("share a download store that can be bounded", async () => {
     serve(await cacheFiles3(packages, key.sign));
-    const set = openCaches([source()], options());
+    const set = openCacheSet([source()], options());
     for (const pkg of packages) await set.fetchArchive(await set.findPackage(asked(pkg, 5)));
     const downloads = join(work, "home", "downloads", "sha256");
     const blobs = async () =>

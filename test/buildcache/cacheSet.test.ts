@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { openCaches } from "../../src/buildcache/cacheSet.ts";
+import { openCacheSet } from "../../src/buildcache/cacheSet.ts";
 import { readConfiguration } from "../../src/definitions/configuration.ts";
 import { readNode } from "../../src/spec/readSpecfile.ts";
 import { SpacktainersErrors } from "../../src/util/errors.ts";
@@ -13,7 +13,7 @@ const work = mkdtempSync(join(tmpdir(), "spacktainers-set-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
 const open = (...folders: readonly string[]) =>
-  openCaches(
+  openCacheSet(
     folders.map((folder) => ({ url: join(work, folder), keys: [], unsigned: true })),
     { cacheDir: join(work, "home"), emit: ignoreEvents },
   );
@@ -82,7 +82,7 @@ describe("a cache that is asked by hash only", () => {
     files.delete("v3/manifests/index/index.manifest.json");
     await writeCache(join(work, "built"), files);
     const events: WorkEvent[] = [];
-    const caches = openCaches(
+    const caches = openCacheSet(
       [
         { url: join(work, "indexed"), keys: [], unsigned: true },
         { url: join(work, "built"), keys: [], unsigned: true, hashOnly: true },
@@ -93,7 +93,7 @@ describe("a cache that is asked by hash only", () => {
     const spec = readNode(nodeOf(built, 5), 5, {});
     expect((await caches.findPackage(spec)).spec.name).toBe("ring");
     expect(events.filter(({ type }) => type === "warning")).toEqual([]);
-    const alone = openCaches([{ url: join(work, "built"), keys: [], unsigned: true, hashOnly: true }], {
+    const alone = openCacheSet([{ url: join(work, "built"), keys: [], unsigned: true, hashOnly: true }], {
       cacheDir: join(work, "home-built"),
       emit: ignoreEvents,
     });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
-  conditionHolds,
   type ExpressionContext,
   evaluateExpression,
+  githubConditionHolds,
   interpolate,
 } from "../../src/ci/githubExpression.ts";
 
@@ -57,11 +57,11 @@ describe("interpolate", () => {
 describe("conditionHolds", () => {
   it("runs nothing after a failure unless the condition asks for the status", () => {
     const failed = context({}, { success: false, failure: true });
-    expect(conditionHolds(undefined, failed)).toBe(false);
-    expect(conditionHolds("true", failed)).toBe(false);
-    expect(conditionHolds("${{ !cancelled() && true }}", failed)).toBe(true);
-    expect(conditionHolds("failure()", failed)).toBe(true);
-    expect(conditionHolds("always()", context())).toBe(true);
-    expect(conditionHolds("failure()", context())).toBe(false);
+    expect(githubConditionHolds(undefined, failed)).toBe(false);
+    expect(githubConditionHolds("true", failed)).toBe(false);
+    expect(githubConditionHolds("${{ !cancelled() && true }}", failed)).toBe(true);
+    expect(githubConditionHolds("failure()", failed)).toBe(true);
+    expect(githubConditionHolds("always()", context())).toBe(true);
+    expect(githubConditionHolds("failure()", context())).toBe(false);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { contentOf } from "../../src/archive/content.ts";
 import { type Entry, imageMtime } from "../../src/archive/entry.ts";
 import { parseModeChange } from "../../src/dockerfile/fileMode.ts";
-import { ownerOf, readLowerFacts } from "../../src/dockerfile/lowerFacts.ts";
+import { ownerOf, readLowerFiles } from "../../src/dockerfile/lowerFiles.ts";
 import { parsePorts } from "../../src/dockerfile/ports.ts";
 import { settleChanges } from "../../src/dockerfile/settleChanges.ts";
 
@@ -58,7 +58,7 @@ describe("owners", () => {
     entry(path, { size: content.length, content: contentOf(Buffer.from(content)) } as Partial<Entry>);
 
   it("are those of the highest layer, and go with what is removed", async () => {
-    const { owners } = await readLowerFacts([
+    const { owners } = await readLowerFiles([
       layer(
         entry("a", { uid: 1 }),
         entry("b", { uid: 1 }),
@@ -77,7 +77,7 @@ describe("owners", () => {
   });
 
   it("are named by the image's users and groups", async () => {
-    const facts = await readLowerFacts([
+    const facts = await readLowerFiles([
       layer(text("etc/passwd", passwd), text("etc/group", "staff:x:50:\n")),
     ]);
     const owner = (name: string) => ownerOf({ text: name, line: 2, column: 3 }, facts, "f");

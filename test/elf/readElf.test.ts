@@ -3,12 +3,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { locateLoaderStrings } from "../../src/elf/loaderStrings.ts";
 import { elfConstants as elf } from "../../src/elf/parseElf.ts";
-import { isElf, readElfFacts } from "../../src/elf/readElf.ts";
+import { isElf, readElfInfo } from "../../src/elf/readElf.ts";
 import { buildElf } from "../support/elfBuilder.ts";
 
 const nothing = { needed: [], rpath: [], runpath: [], versionsNeeded: {}, versionsDefined: [] };
 
-describe("readElfFacts", () => {
+describe("readElfInfo", () => {
   for (const bits of [32, 64] as const) {
     for (const endian of ["little", "big"] as const) {
       it(`reads ${bits}-bit ${endian}-endian files`, () => {
@@ -22,7 +22,7 @@ describe("readElfFacts", () => {
           rpath: "/a/lib::/b/lib:",
           dynamic: [[elf.DT_FLAGS_1, 0x801]],
         });
-        expect(readElfFacts(file)).toEqual({
+        expect(readElfInfo(file)).toEqual({
           bits,
           endian,
           machine: 183,
@@ -41,26 +41,26 @@ describe("readElfFacts", () => {
   }
 
   it("tells RUNPATH from RPATH", () => {
-    const facts = readElfFacts(buildElf({ runpath: "$ORIGIN/../lib", type: elf.ET_EXEC }));
+    const facts = readElfInfo(buildElf({ runpath: "$ORIGIN/../lib", type: elf.ET_EXEC }));
     expect(facts?.runpath).toEqual(["$ORIGIN/../lib"]);
     expect(facts?.rpath).toEqual([]);
     expect(facts?.type).toBe("executable");
   });
 
   it("reads no dynamic section of an object file", () => {
-    const facts = readElfFacts(buildElf({ type: elf.ET_REL, needed: ["liba.so"] }));
+    const facts = readElfInfo(buildElf({ type: elf.ET_REL, needed: ["liba.so"] }));
     expect(facts).toEqual({ bits: 64, endian: "little", machine: 62, type: "relocatable", ...nothing });
   });
 
   it("is undefined for what is not ELF", () => {
-    expect(readElfFacts(Buffer.from("#!/bin/sh\n"))).toBeUndefined();
-    expect(readElfFacts(Buffer.from("\x7fELF\x02\x01"))).toBeUndefined();
-    expect(readElfFacts(Buffer.from(`\x7fELF\x07\x01${"\0".repeat(80)}`))).toBeUndefined();
+    expect(readElfInfo(Buffer.from("#!/bin/sh\n"))).toBeUndefined();
+    expect(readElfInfo(Buffer.from("\x7fELF\x02\x01"))).toBeUndefined();
+    expect(readElfInfo(Buffer.from(`\x7fELF\x07\x01${"\0".repeat(80)}`))).toBeUndefined();
     expect(isElf(Buffer.from("\x7fEL"))).toBe(false);
   });
 
   it("reads a real program: the running Node", () => {
-    const facts = readElfFacts(readFileSync(process.execPath));
+    const facts = readElfInfo(readFileSync(process.execPath));
     expect(facts?.interpreter).toMatch(/ld-/);
     expect(facts?.needed.some((name) => name.startsWith("libc."))).toBe(true);
     expect(Object.values(facts?.versionsNeeded ?? {}).flat()).toContain("GLIBC_2.17");
@@ -72,7 +72,7 @@ describe("readElfFacts", () => {
     const endless = Buffer.from(long);
     endless.fill(0x78, endless.indexOf("xxxx"));
     for (const file of [long, endless]) {
-      const facts = readElfFacts(file);
+      const facts = readElfInfo(file);
       expect((facts?.needed ?? []).reduce((sum, name) => sum + name.length, 0)).toBeLessThan(2 ** 25);
       expect(locateLoaderStrings(file)).toBeUndefined();
     }
@@ -92,7 +92,7 @@ describe("readElfFacts", () => {
         (edits, cut) => {
           const file = Buffer.from(whole.subarray(0, cut));
           for (const [at, value] of edits) if (at < file.length) file[at] = value;
-          readElfFacts(file);
+          readElfInfo(file);
         },
       ),
       { numRuns: 2000 },

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { elfConstants as elf, parseElf } from "../../src/elf/parseElf.ts";
-import { readElfFacts } from "../../src/elf/readElf.ts";
+import { readElfInfo } from "../../src/elf/readElf.ts";
 import { stripElf } from "../../src/elf/stripElf.ts";
 import { buildElf, type ElfRecipe, type ExtraSection } from "../support/elfBuilder.ts";
 
@@ -49,7 +49,7 @@ describe("stripElf", () => {
         const extra = [comment, ...debug, rust, ...symbols];
         const { before, after } = strip({ bits, endian, ...loader, extra });
         expect(after.length).toBeLessThan(before.length - 3000);
-        expect(readElfFacts(after)).toEqual(readElfFacts(before));
+        expect(readElfInfo(after)).toEqual(readElfInfo(before));
         const [old, now] = [sectionsOf(before), sectionsOf(after)];
         const names = ["", ".interp", ".dynstr", ".dynamic", ".rodata", ".comment", ".rustc", ".shstrtab"];
         expect([...now.keys()]).toEqual(names);
@@ -153,7 +153,7 @@ describe("stripElf", () => {
           for (const [at, value] of edits) damaged[at] = value;
           const stripped = stripElf(Buffer.from(damaged));
           expect(stripped.length).toBeLessThanOrEqual(damaged.length);
-          expect(readElfFacts(stripped)).toEqual(readElfFacts(damaged));
+          expect(readElfInfo(stripped)).toEqual(readElfInfo(damaged));
         },
       ),
       { numRuns: 3000 },

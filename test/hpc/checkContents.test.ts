@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Entry } from "../../src/archive/entry.ts";
 import { checkContents } from "../../src/hpc/checkContents.ts";
-import { readImageFacts } from "../../src/hpc/readImageFacts.ts";
+import { readImageProfile } from "../../src/hpc/readImageProfile.ts";
 import { openLayout } from "../../src/image/openLayout.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 import { writeLdSoCache } from "../../src/view/ldSoCache.ts";
@@ -59,7 +59,7 @@ async function findings(change: Change): Promise<readonly string[]> {
   });
   const platform = { os: "linux", architecture: "amd64" };
   const image = await openLayout(layout, { platforms: [platform], reference: undefined });
-  const facts = await readImageFacts(image, { cache: join(folder, "cache"), emit: ignoreEvents });
+  const facts = await readImageProfile(image, { cache: join(folder, "cache"), emit: ignoreEvents });
   const { allow, skipsEntrypoint } = change;
   return checkContents(facts, { runtime: change.runtime ?? "apptainer" }, { allow, skipsEntrypoint }).map(
     ({ severity, check, message, evidence, remedy }) =>

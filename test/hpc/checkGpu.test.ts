@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { checkGpu, checkGpuHost } from "../../src/hpc/checkGpu.ts";
-import { libcudaIn, nvidiaVersion } from "../../src/hpc/gpuFacts.ts";
-import type { PackageFact } from "../../src/hpc/imageFacts.ts";
-import { soundFacts } from "./imageFactsOf.ts";
+import { libcudaIn, nvidiaVersion } from "../../src/hpc/gpuDrivers.ts";
+import type { PackageFact } from "../../src/hpc/imageProfile.ts";
+import { soundFacts } from "./imageProfileOf.ts";
 
 const withPackage = (name: string, version: string) => {
   const one: PackageFact = { name, version, hash: "c".repeat(32), target: "x86_64", root: false };

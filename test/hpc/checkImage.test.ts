@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SiteConfiguration } from "../../src/definitions/siteConfiguration.ts";
 import { readSite } from "../../src/definitions/sites.ts";
-import { type CheckOptions, checkImage } from "../../src/hpc/checkImage.ts";
-import type { ImageFacts } from "../../src/hpc/imageFacts.ts";
+import { type CheckImageOptions, checkImage } from "../../src/hpc/checkImage.ts";
+import type { ImageProfile } from "../../src/hpc/imageProfile.ts";
 import { completeSite } from "../../src/hpc/site.ts";
-import { mpich, openMpi, soundFacts } from "./imageFactsOf.ts";
+import { mpich, openMpi, soundFacts } from "./imageProfileOf.ts";
 
 const apptainer: SiteConfiguration = {
   runtime: "apptainer",
@@ -28,9 +28,9 @@ const sarus: SiteConfiguration = {
 };
 
 function check(
-  facts: Partial<ImageFacts>,
+  facts: Partial<ImageProfile>,
   site: SiteConfiguration,
-  options: CheckOptions = {},
+  options: CheckImageOptions = {},
 ): readonly string[] {
   return checkImage({ ...soundFacts, ...facts }, completeSite("here", site), options)
     .filter(({ severity }) => severity !== "ok")

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import type { ImageFacts } from "../../src/hpc/imageFacts.ts";
+import type { ImageProfile } from "../../src/hpc/imageProfile.ts";
 import { lonelyRanks, stepPmi } from "../../src/hpc/lonelyRanks.ts";
 import { openLayout } from "../../src/image/openLayout.ts";
 import { writeLdSoCache } from "../../src/view/ldSoCache.ts";
 import { file, hostArchitecture, writeTestLayout } from "../support/hostImage.ts";
-import { mpich, openMpi, soundFacts } from "./imageFactsOf.ts";
+import { mpich, openMpi, soundFacts } from "./imageProfileOf.ts";
 
 const step = { SLURM_PROCID: "0", SLURM_STEP_NUM_TASKS: "4", SLURM_JOB_ID: "7", SLURM_PMI_SETTING: "x" };
 
@@ -38,7 +38,7 @@ describe("lonelyRanks", () => {
   async function warningFor(
     libraries: readonly string[],
     flavours: readonly ("pmi1" | "pmi2" | "pmix" | "cray")[],
-    facts: Partial<ImageFacts>,
+    facts: Partial<ImageProfile>,
   ): Promise<{ readonly text: string; readonly read: number }> {
     const cache = writeLdSoCache(
       libraries.map((name) => ({ name, path: `/opt/lib/${name}`, flags: 0x0303 })),

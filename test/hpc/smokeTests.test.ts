@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { TestsFile } from "../../src/definitions/testsSchema.ts";
 import { judge, planTests } from "../../src/hpc/smokeTests.ts";
-import { soundFacts } from "./imageFactsOf.ts";
+import { soundFacts } from "./imageProfileOf.ts";
 
 const facts = {
   ...soundFacts,

@@ -3,10 +3,10 @@ import { mediaTypes } from "../../src/archive/oci/types.ts";
 import { assembleImage, type ImageRequest } from "../../src/image/assembleImage.ts";
 import { createdTime, formatTime } from "../../src/image/created.ts";
 import { fileLayer } from "../../src/image/fileLayer.ts";
-import type { LayerFacts, OciLayer } from "../../src/image/layer.ts";
+import type { LayerDescriptor, OciLayer } from "../../src/image/layer.ts";
 import { digestOf } from "../../src/util/digest.ts";
 
-function layer(name: string, annotations?: LayerFacts["annotations"]): OciLayer {
+function layer(name: string, annotations?: LayerDescriptor["annotations"]): OciLayer {
   const facts = {
     digest: digestOf(name),
     size: name.length,

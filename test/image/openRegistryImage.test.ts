@@ -10,7 +10,7 @@ import { openRegistryImage } from "../../src/image/openRegistryImage.ts";
 import { platformText } from "../../src/image/platform.ts";
 import { dockerTypes } from "../../src/registry/manifests.ts";
 import { parseTag, type Tag } from "../../src/registry/reference.ts";
-import type { Repository } from "../../src/registry/registry.ts";
+import type { ImageRepository } from "../../src/registry/registry.ts";
 import { type Digest, digestOf } from "../../src/util/digest.ts";
 import { type OpenedRepository, openRepository } from "../registry/open.ts";
 import { tarOf } from "../sif/layers.ts";
@@ -26,7 +26,7 @@ const folder = mkdtempSync(join(tmpdir(), "spacktainers-registry-image-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Opens an image and reads what says what it is. */
-async function resolveImage(repository: Repository, reference: Tag | Digest, platform: Platform) {
+async function resolveImage(repository: ImageRepository, reference: Tag | Digest, platform: Platform) {
   const store = openBaseStore(folder);
   const image = await openRegistryImage(repository, reference, { platforms: [platform], store });
   const [config, layers] = [await image.config(), await image.layers()];

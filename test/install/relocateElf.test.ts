@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { locateLoaderStrings } from "../../src/elf/loaderStrings.ts";
 import { elfConstants as elf } from "../../src/elf/parseElf.ts";
-import { readElfFacts } from "../../src/elf/readElf.ts";
+import { readElfInfo } from "../../src/elf/readElf.ts";
 import { makePrefixSearch } from "../../src/install/prefixSearch.ts";
 import { dropRedundantRunPaths, relocateElf } from "../../src/install/relocateElf.ts";
 import { buildElf, type ElfRecipe } from "../support/elfBuilder.ts";
@@ -27,7 +27,7 @@ describe("relocateElf", () => {
           interpreter: "/pad/root/glibc/lib/ld.so",
         });
         expect(changed).toBe(true);
-        const facts = readElfFacts(file);
+        const facts = readElfInfo(file);
         expect(facts?.rpath).toEqual(["/n/zlib/lib", "/usr/lib", "$ORIGIN/pad/root", "/n/x", "/ny"]);
         expect(facts?.interpreter).toBe("/n/glibc/lib/ld.so");
       });
@@ -43,7 +43,7 @@ describe("relocateElf", () => {
     expected.fill(0, at, at + "/pad/root/zlib/lib".length);
     expected.write("/n/zlib/lib", at);
     expect(after.equals(expected)).toBe(true);
-    expect(readElfFacts(after)?.runpath).toEqual(["/n/zlib/lib"]);
+    expect(readElfInfo(after)?.runpath).toEqual(["/n/zlib/lib"]);
   });
 
   it("leaves a file alone when no item changes, empty items too", () => {
@@ -65,7 +65,7 @@ describe("relocateElf", () => {
     const longer = makePrefixSearch([{ from: Buffer.from("/p"), to: Buffer.from("/longer") }]);
     const file = buildElf({ rpath: "/p/lib:::::::::::" });
     relocateElf(file, longer);
-    expect(readElfFacts(file)?.rpath).toEqual(["/longer/lib"]);
+    expect(readElfInfo(file)?.rpath).toEqual(["/longer/lib"]);
   });
 
   const skipped: Record<string, ElfRecipe> = {
@@ -86,13 +86,13 @@ describe("dropRedundantRunPaths", () => {
   it("keeps what exists and what begins with $", () => {
     const file = buildElf({ rpath: "/no:$ORIGIN/../lib::/yes:relative:$LIB/x:/no" });
     expect(dropRedundantRunPaths(file, (path) => path === "/yes")).toBe(true);
-    expect(readElfFacts(file)?.rpath).toEqual(["$ORIGIN/../lib", "/yes", "$LIB/x"]);
+    expect(readElfInfo(file)?.rpath).toEqual(["$ORIGIN/../lib", "/yes", "$LIB/x"]);
   });
 
   it("may leave nothing", () => {
     const file = buildElf({ runpath: "/no" });
     expect(dropRedundantRunPaths(file, () => false)).toBe(true);
-    expect(readElfFacts(file)?.runpath).toEqual([]);
+    expect(readElfInfo(file)?.runpath).toEqual([]);
     expect(file.includes("/no")).toBe(false);
   });
 

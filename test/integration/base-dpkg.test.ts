@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compareDebianVersions } from "../../src/base/debian/debianVersion.ts";
 import { compactPackages, openPackageIndex, type PackageIndex } from "../../src/base/debian/packagesIndex.ts";
-import { resolvePackages } from "../../src/base/debian/resolve.ts";
+import { resolveDebs } from "../../src/base/debian/resolveDebs.ts";
 
 const hasDpkg = spawnSync("dpkg", ["--version"]).status === 0;
 const lists = "/var/lib/apt/lists";
@@ -102,7 +102,7 @@ describe.skipIf(indexFiles.length === 0)(
       "gnome-core",
     ])("chooses the same packages for %s", async (text) => {
       const wanted = text.split(" ");
-      const chosen = resolvePackages(await open(), wanted, { architecture, assumed: [], prefer: [] });
+      const chosen = resolveDebs(await open(), wanted, { architecture, assumed: [], prefer: [] });
       expect(chosen.map(({ name, version }) => `${name} ${version}`).sort()).toEqual(apt(wanted));
     });
   },

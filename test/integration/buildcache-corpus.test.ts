@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type CacheSet, openCaches } from "../../src/buildcache/cacheSet.ts";
+import { type CacheSet, openCacheSet } from "../../src/buildcache/cacheSet.ts";
 import type { CacheSource } from "../../src/buildcache/types.ts";
 import { type DagHash, parseDagHash } from "../../src/spec/concrete.ts";
 import { digestOf } from "../../src/util/digest.ts";
@@ -31,7 +31,7 @@ beforeEach(async () => {
 afterEach(() => rm(home, { recursive: true, force: true }));
 
 function open(...sources: CacheSource[]): CacheSet {
-  return openCaches(sources, { emit: (event) => events.push(event), cacheDir: home, retryDelayMs: 10 });
+  return openCacheSet(sources, { emit: (event) => events.push(event), cacheDir: home, retryDelayMs: 10 });
 }
 
 const hashOf = (text: string): DagHash => parseDagHash(text) ?? ("" as DagHash);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readContent } from "../../src/archive/content.ts";
-import { isElf, readElfFacts } from "../../src/elf/readElf.ts";
+import { isElf, readElfInfo } from "../../src/elf/readElf.ts";
 import { stripElf } from "../../src/elf/stripElf.ts";
 import { installPackage } from "../../src/install/installPackage.ts";
 import { corpusRequests, hasCorpus, recordings } from "../support/corpusInstall.ts";
@@ -49,7 +49,7 @@ function compareWithStrip(path: string): { ours: string; saved: number } {
   writeFileSync(ours, stripElf(Buffer.from(before)));
   chmodSync(ours, 0o755);
   execFileSync("strip", ["-s", "-o", theirs, path], { stdio: "ignore" });
-  expect(readElfFacts(readFileSync(ours))).toEqual(readElfFacts(before));
+  expect(readElfInfo(readFileSync(ours))).toEqual(readElfInfo(before));
   expect(complaints(ours)).toBe(complaints(theirs));
   expect(sectionNames(ours)).toEqual(sectionNames(theirs));
   const [size, other] = [statSync(ours).size, statSync(theirs).size];
@@ -114,7 +114,7 @@ describe.skipIf(!hasBinutils || !hasGcc)("stripping what gcc makes (skipped with
     execFileSync("patchelf", ["--set-rpath", `/${"long/".repeat(200)}lib`, path]);
     const before = readFileSync(path);
     const after = stripElf(Buffer.from(before));
-    expect(readElfFacts(after)).toEqual(readElfFacts(before));
+    expect(readElfInfo(after)).toEqual(readElfInfo(before));
     writeFileSync(`${path}.ours`, after);
     chmodSync(`${path}.ours`, 0o755);
     expect(complaints(`${path}.ours`)).toBe("");
@@ -186,7 +186,7 @@ describe.skipIf(!hasBinutils || !hasCorpus)(
         for await (const entry of installPackage(request).entries) {
           if (entry.type !== "file") continue;
           const bytes = await readContent(entry);
-          const type = isElf(bytes) ? readElfFacts(bytes)?.type : undefined;
+          const type = isElf(bytes) ? readElfInfo(bytes)?.type : undefined;
           if (type !== "executable" && type !== "dynamic") continue;
           const path = join(folder, "file");
           writeFileSync(path, bytes);

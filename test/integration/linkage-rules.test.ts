@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkLinkage } from "../../src/linkage/checkLinkage.ts";
 import { Loader } from "../../src/linkage/loader.ts";
 import { FileTree } from "../../src/view/fileTree.ts";
-import { findLibraries, writeLdSoCache } from "../../src/view/ldSoCache.ts";
+import { librariesIn, writeLdSoCache } from "../../src/view/ldSoCache.ts";
 import { inventoryOfDirectory } from "../view/inventoryOfDirectory.ts";
 
 const loaderPath = "/lib64/ld-linux-x86-64.so.2";
@@ -129,7 +129,7 @@ describe.skipIf(!possible)(
         put("bin/absolute"),
       ]);
       tree = new FileTree([inventoryOfDirectory(root)]);
-      writeFileSync(put("etc/ld.so.cache"), writeLdSoCache(findLibraries(tree, directories)));
+      writeFileSync(put("etc/ld.so.cache"), writeLdSoCache(librariesIn(tree, directories)));
     });
     afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -167,7 +167,7 @@ describe.skipIf(!possible)(
         const [, absolute] = /^\t(\/\S+) \(0x/.exec(line) ?? [];
         if (absolute !== undefined && !absolute.includes("ld-linux")) real.set(absolute, absolute);
       }
-      const loader = new Loader(tree, "amd64", findLibraries(tree, directories));
+      const loader = new Loader(tree, "amd64", librariesIn(tree, directories));
       const file = loader.fileAt(path);
       if (file === undefined) throw new Error(`no ${path}`);
       const ours = loader.load(file);
@@ -183,7 +183,7 @@ describe.skipIf(!possible)(
         tree,
         architecture: "amd64",
         packages: [],
-        cache: findLibraries(tree, directories),
+        cache: librariesIn(tree, directories),
         searchPath: [],
       });
       const told = report.problems.flatMap((one) => one.files.map((path) => `${path}: ${one.missing}`));

@@ -12,7 +12,7 @@ import { openRegistryImage, type RegistryImage } from "../../src/image/openRegis
 import { downloadBlob, headBlob } from "../../src/registry/blobs.ts";
 import { dockerTypes, getManifest, putManifest } from "../../src/registry/manifests.ts";
 import { parseTag, type Tag } from "../../src/registry/reference.ts";
-import type { Repository } from "../../src/registry/registry.ts";
+import type { ImageRepository } from "../../src/registry/registry.ts";
 import { digestOf } from "../../src/util/digest.ts";
 import { type OpenedRepository, openRepository } from "../registry/open.ts";
 import { commandExists } from "../support/commandExists.ts";
@@ -30,7 +30,11 @@ import {
 const run = promisify(execFile);
 
 /** Opens an image for a platform, its configuration read. */
-async function resolveImage(repository: Repository, tag: Tag, platform: Platform): Promise<RegistryImage> {
+async function resolveImage(
+  repository: ImageRepository,
+  tag: Tag,
+  platform: Platform,
+): Promise<RegistryImage> {
   const store = openBaseStore(join(tmpdir(), "spacktainers-interop-unused"));
   const image = await openRegistryImage(repository, tag, { platforms: [platform], store });
   await image.config();

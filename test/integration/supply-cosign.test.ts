@@ -21,7 +21,7 @@ import {
 } from "../../src/supply/signingKey.ts";
 import { predicateTypes } from "../../src/supply/statement.ts";
 import { verifyImage } from "../../src/supply/verifyImage.ts";
-import { sampleFacts, sampleManifest } from "../supply/sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "../supply/sampleDescription.ts";
 import { registryTrouble, startRegistry, type TestRegistry } from "../support/artifactRegistry.ts";
 
 const run = promisify(execFile);

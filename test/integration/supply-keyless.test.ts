@@ -10,7 +10,7 @@ import { certifiedArtifacts, statementsOf } from "../../src/supply/signImage.ts"
 import { predicateTypes, statement } from "../../src/supply/statement.ts";
 import { verifyImage } from "../../src/supply/verifyImage.ts";
 import type { JsonObject } from "../../src/util/json.ts";
-import { sampleFacts, sampleManifest } from "../supply/sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "../supply/sampleDescription.ts";
 import { memoryRepository, registryTrouble, startRegistry } from "../support/artifactRegistry.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { type SigstoreStub, startSigstore } from "../support/sigstoreStub.ts";

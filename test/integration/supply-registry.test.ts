@@ -11,7 +11,7 @@ import { attachedDocument } from "../../src/supply/foundDocuments.ts";
 import { generateSigningKey, readSigningKey, type SigningKey } from "../../src/supply/signingKey.ts";
 import { spdxMediaType } from "../../src/supply/spdx.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
-import { sampleFacts, sampleManifest } from "../supply/sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "../supply/sampleDescription.ts";
 import { registryTrouble, startRegistry, type TestRegistry } from "../support/artifactRegistry.ts";
 
 const trouble = registryTrouble();

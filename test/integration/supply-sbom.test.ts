@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cycloneDxDocument } from "../../src/supply/cycloneDx.ts";
 import { type SpdxDocument, spdxDocument } from "../../src/supply/spdx.ts";
 import { cycloneDxProblems } from "../supply/cycloneDxSchema.ts";
-import { sampleFacts } from "../supply/sampleFacts.ts";
+import { sampleFacts } from "../supply/sampleDescription.ts";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { makeDemoRepository } from "../support/demoCache.ts";

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { FileTree } from "../../src/view/fileTree.ts";
-import { findLibraries, writeLdSoCache } from "../../src/view/ldSoCache.ts";
+import { librariesIn, writeLdSoCache } from "../../src/view/ldSoCache.ts";
 import { cacheDirectories, ldSoConfText, viewLdSoConf } from "../../src/view/ldSoConf.ts";
 import { everyStep, inventoryOfDirectory } from "../view/inventoryOfDirectory.ts";
 
@@ -65,7 +65,7 @@ describe.skipIf(!available)(
           for (const step of everyStep(path)) tree.add(inventoryOfDirectory("/", [step.slice(1)], false));
         }
       const ours = join(scratch, "ours");
-      const libraries = findLibraries(tree, directories);
+      const libraries = librariesIn(tree, directories);
       writeFileSync(ours, writeLdSoCache(libraries));
       const reference = printed(theirs).map(merged);
       expect(reference.length).toBeGreaterThan(50);
@@ -107,9 +107,7 @@ describe.skipIf(!available)(
       const ours = join(scratch, "image.cache");
       writeFileSync(
         ours,
-        writeLdSoCache(
-          findLibraries(tree, cacheDirectories("amd64", "/opt/view", ["/lib/x86_64-linux-gnu"])),
-        ),
+        writeLdSoCache(librariesIn(tree, cacheDirectories("amd64", "/opt/view", ["/lib/x86_64-linux-gnu"]))),
       );
       expect(printed(ours)).toEqual(printed(join(root, "etc/ld.so.cache")));
       expect(printed(ours)).toContain("libz.so.1 (libc6,x86-64) => /opt/view/lib/libz.so.1");

@@ -6,7 +6,7 @@ import type { LinkageInput, LinkageReport } from "../../src/linkage/types.ts";
 import { briefSpec, type ConcreteSpec } from "../../src/spec/concrete.ts";
 import { SpacktainersError } from "../../src/util/errors.ts";
 import { FileTree } from "../../src/view/fileTree.ts";
-import { findLibraries } from "../../src/view/ldSoCache.ts";
+import { librariesIn } from "../../src/view/ldSoCache.ts";
 import { cacheDirectories } from "../../src/view/ldSoConf.ts";
 import { elf, type Files, inventory } from "../view/entries.ts";
 import { makeSpec } from "../view/makeSpec.ts";
@@ -42,7 +42,7 @@ function check(
     tree,
     architecture: "amd64",
     packages: packages.map(([spec]) => ({ spec, prefix: `/sw/${spec.name}` })),
-    cache: findLibraries(tree, cacheDirectories("amd64", undefined)),
+    cache: librariesIn(tree, cacheDirectories("amd64", undefined)),
     searchPath: ["/usr/bin"],
     ...more,
   });

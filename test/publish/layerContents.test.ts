@@ -1,8 +1,8 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { gzipJsonLine } from "../../src/archive/gzipJsonLine.ts";
 import type { Inventory } from "../../src/archive/inventory.ts";
-import { packRecord } from "../../src/archive/packRecord.ts";
 import type { BaseRecord } from "../../src/base/baseRecord.ts";
 import {
   contentsOf,
@@ -42,7 +42,7 @@ const inventory: Inventory = {
   recipes: [{ name: "b", own: true, text: "class B(Package):\n    pass\n" }],
 };
 const record = async (...parts: readonly object[]): Promise<Buffer> =>
-  contentsOf(await Promise.all(parts.map((part) => packRecord(part)))).bytes;
+  contentsOf(await Promise.all(parts.map((part) => gzipJsonLine(part)))).bytes;
 
 describe("the record of a layer", () => {
   it("gives back what was put in, a part each", async () => {

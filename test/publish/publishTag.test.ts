@@ -4,7 +4,7 @@ import { encode } from "../../src/image/encodedDocument.ts";
 import { platformOf } from "../../src/image/platform.ts";
 import { publishTag, type TaggedImage } from "../../src/publish/publishTag.ts";
 import { parseRegistryHost, parseRepositoryPath, parseTag } from "../../src/registry/reference.ts";
-import { openRegistry, type Registry, type Repository } from "../../src/registry/registry.ts";
+import { type ImageRepository, openRegistry, type Registry } from "../../src/registry/registry.ts";
 import { type FakeRegistry, startFakeRegistry } from "../support/fakeRegistry.ts";
 
 const tag = parseTag("latest");
@@ -13,7 +13,7 @@ const both = ["amd64", "arm64"];
 describe("publishTag", () => {
   let server: FakeRegistry;
   let registry: Registry;
-  let repository: Repository;
+  let repository: ImageRepository;
 
   beforeEach(async () => {
     server = await startFakeRegistry();

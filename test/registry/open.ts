@@ -1,14 +1,14 @@
 import { parseRegistryAddress } from "../../src/registry/address.ts";
 import { parseRepositoryPath } from "../../src/registry/reference.ts";
-import { openRegistry, type RegistryOptions, type Repository } from "../../src/registry/registry.ts";
+import { type ImageRepository, openRegistry, type RegistryOptions } from "../../src/registry/registry.ts";
 import type { WorkEvent } from "../../src/util/events.ts";
 
 /** A repository of a registry under test, that waits little, sees no variables of this machine, and keeps its events. */
 export interface OpenedRepository {
-  readonly repository: Repository;
+  readonly repository: ImageRepository;
   readonly events: readonly WorkEvent[];
   /** Another repository of the same registry. */
-  other(path: string): Repository;
+  other(path: string): ImageRepository;
   close(): Promise<void>;
 }
 

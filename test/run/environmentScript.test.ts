@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { environmentScript } from "../../src/run/namespaceScripts.ts";
+import { assignmentScript } from "../../src/run/namespaceScripts.ts";
 
 describe("environmentScript", () => {
   it("sets exactly the values in a real shell", () => {
@@ -24,7 +24,7 @@ describe("environmentScript", () => {
     );
     fc.assert(
       fc.property(fc.dictionary(name, fc.oneof(value, nasty), { maxKeys: 5 }), (values) => {
-        const { text, skipped } = environmentScript(new Map(Object.entries(values)));
+        const { text, skipped } = assignmentScript(new Map(Object.entries(values)));
         expect(skipped).toEqual([]);
         const output = execFileSync("/bin/sh", ["-c", 'eval "$1"; exec env -0', "sh", text], {
           encoding: "utf8",
@@ -42,7 +42,7 @@ describe("environmentScript", () => {
   });
 
   it("does not end a shell whose own variables are among them", () => {
-    const { text } = environmentScript(
+    const { text } = assignmentScript(
       new Map([
         ["UID", "5"],
         ["PPID", "it's"],
@@ -56,7 +56,7 @@ describe("environmentScript", () => {
   });
 
   it("leaves out what is no name for a shell", () => {
-    const { text, skipped } = environmentScript(
+    const { text, skipped } = assignmentScript(
       new Map([
         ["A.B", "1"],
         ["1X", "2"],

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { lookUp } from "../../src/run/rootView.ts";
+import { lookUpPath } from "../../src/run/rootView.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "spacktainers-view-"));
 const [low, high] = [join(scratch, "low"), join(scratch, "high")];
@@ -54,29 +54,29 @@ describe("lookUp", () => {
     ["/lib/../both", "missing", "usr/both"],
     ["/none/../both", "directory", "both"],
   ])("%s is a %s at %s", async (path, kind, found) => {
-    expect(await lookUp(stack, path)).toMatchObject({ kind, path: found });
+    expect(await lookUpPath(stack, path)).toMatchObject({ kind, path: found });
   });
 
   it("takes absolute links as from the root", async () => {
-    expect(await lookUp(stack, "/absolute")).toMatchObject({
+    expect(await lookUpPath(stack, "/absolute")).toMatchObject({
       kind: "missing",
       path: join(scratch, "outside").slice(1),
     });
   });
 
   it("refuses circles and files in the way", async () => {
-    await expect(lookUp(stack, "/circle")).rejects.toMatchObject({ code: "USAGE" });
-    await expect(lookUp(stack, "/lib/file/x")).rejects.toMatchObject({ code: "USAGE" });
+    await expect(lookUpPath(stack, "/circle")).rejects.toMatchObject({ code: "USAGE" });
+    await expect(lookUpPath(stack, "/lib/file/x")).rejects.toMatchObject({ code: "USAGE" });
   });
 
   it("never gives a path with links or dots in it", async () => {
     const names = ["..", ".", "", "lib", "usr", "here", "out", "opt", "both", "up", "file", "new"];
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom(...names), { maxLength: 8 }), async (parts) => {
-        const found = await lookUp(stack, parts.join("/")).catch(() => undefined);
+        const found = await lookUpPath(stack, parts.join("/")).catch(() => undefined);
         if (found === undefined) return;
         expect(found.path.split("/").filter((part) => part === ".." || part === ".")).toEqual([]);
-        const again = await lookUp(stack, found.path);
+        const again = await lookUpPath(stack, found.path);
         expect(again.path).toBe(found.path);
         expect(again.kind).toBe(found.kind);
       }),

@@ -14,11 +14,11 @@ import {
   formatId,
   headerSize,
   noExtra,
+  partitionAttributes,
   partitionExtra,
-  partitionFacts,
   type SifDescriptor,
+  signatureAttributes,
   signatureExtra,
-  signatureFacts,
 } from "../../src/sif/sifFormat.ts";
 import { SpacktainersError } from "../../src/util/errors.ts";
 
@@ -95,16 +95,16 @@ describe("the SIF format", () => {
   });
 
   it("knows partitions and signatures", () => {
-    expect(partitionFacts(partition)).toEqual({
+    expect(partitionAttributes(partition)).toEqual({
       fileSystem: "squashfs",
       use: "primary system",
       architecture: "arm64",
     });
     const fingerprint = "AB".repeat(20);
     const signature = { ...base, type: "signature" as const, extra: signatureExtra("SHA256", fingerprint) };
-    expect(signatureFacts(signature)).toEqual({ hash: "SHA256", fingerprint });
-    expect(partitionFacts(base)).toBeUndefined();
-    expect(signatureFacts(base)).toBeUndefined();
+    expect(signatureAttributes(signature)).toEqual({ hash: "SHA256", fingerprint });
+    expect(partitionAttributes(base)).toBeUndefined();
+    expect(signatureAttributes(base)).toBeUndefined();
   });
 });
 

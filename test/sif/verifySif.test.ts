@@ -16,9 +16,9 @@ import {
 } from "../../src/sif/sifFormat.ts";
 import {
   descriptorDigest,
-  formatSignedFacts,
+  formatSignedDigests,
   headerDigest,
-  parseSignedFacts,
+  parseSignedDigests,
 } from "../../src/sif/sifIntegrity.ts";
 import { verifySif } from "../../src/sif/verifySif.ts";
 import { digestOf } from "../../src/util/digest.ts";
@@ -83,7 +83,7 @@ async function signedSif(
     descriptorDigest: descriptorDigest(encodeDescriptor(descriptor), index),
     objectDigest: digestOf(contents[index] ?? ""),
   }));
-  const text = await signer.sign(formatSignedFacts({ headerDigest: headerDigest(header), objects }));
+  const text = await signer.sign(formatSignedDigests({ headerDigest: headerDigest(header), objects }));
   add(Buffer.from(text), {
     type: "signature",
     group: 0,
@@ -175,15 +175,15 @@ describe("verifySif", () => {
       headerDigest: "h",
       objects: [{ relativeId: 0, descriptorDigest: "d", objectDigest: "o" }],
     };
-    expect(parseSignedFacts(formatSignedFacts(facts))).toEqual(facts);
-    fc.assert(fc.property(fc.json(), (text) => void parseSignedFacts(text)));
+    expect(parseSignedDigests(formatSignedDigests(facts))).toEqual(facts);
+    fc.assert(fc.property(fc.json(), (text) => void parseSignedDigests(text)));
     for (const text of [
       "",
       "SIFHASH:\nabc",
       '{"version":2}',
       '{"version":1,"header":{"digest":"x"},"objects":[{}]}',
     ])
-      expect(parseSignedFacts(text)).toBeUndefined();
+      expect(parseSignedDigests(text)).toBeUndefined();
   });
 });
 

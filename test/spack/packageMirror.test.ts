@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openCaches } from "../../src/buildcache/cacheSet.ts";
+import { openCacheSet } from "../../src/buildcache/cacheSet.ts";
 import type { CacheIndex } from "../../src/buildcache/types.ts";
 import { addToMirror, writeMirrorIndex } from "../../src/spack/packageMirror.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../../src/spec/concrete.ts";
@@ -22,7 +22,7 @@ const place = (): string => {
   return join(folder, String(count));
 };
 const open = (url: string) =>
-  openCaches([{ url, keys: [], unsigned: true }], { emit: ignoreEvents, cacheDir: place() });
+  openCacheSet([{ url, keys: [], unsigned: true }], { emit: ignoreEvents, cacheDir: place() });
 
 /** An index of a graph, of which some specs cannot be downloaded. */
 function indexOf(graph: SpecGraph, missing: readonly string[] = []): CacheIndex {
@@ -104,7 +104,7 @@ describe.skipIf(!hasCorpusCaches)("a mirror of real caches (needs the corpus)", 
     [2, "1.x"],
   ] as const)
     it(`has what the cache of layout ${layout} has, for Spack ${dialect}`, async () => {
-      const caches = openCaches([corpusSource(layout)], { emit: ignoreEvents, cacheDir: place() });
+      const caches = openCacheSet([corpusSource(layout)], { emit: ignoreEvents, cacheDir: place() });
       const index = await caches.index();
       const mirror = place();
       await writeMirrorIndex(mirror, index, dialect);
@@ -118,7 +118,7 @@ describe.skipIf(!hasCorpusCaches)("a mirror of real caches (needs the corpus)", 
     });
 
   it("gives Spack the packages, with the archives where they are", async () => {
-    const caches = openCaches([corpusSource(3)], { emit: ignoreEvents, cacheDir: place() });
+    const caches = openCacheSet([corpusSource(3)], { emit: ignoreEvents, cacheDir: place() });
     const index = await caches.index();
     const specs = ["ring", "zlib"].map(
       (name) => index.spec(index.hashesOf(name)[0] as DagHash) as ConcreteSpec,
@@ -143,7 +143,7 @@ describe.skipIf(!hasCorpusCaches)("a mirror of real caches (needs the corpus)", 
   });
 
   it("writes packages for Spack 0.x in its layout", async () => {
-    const caches = openCaches([corpusSource(2)], { emit: ignoreEvents, cacheDir: place() });
+    const caches = openCacheSet([corpusSource(2)], { emit: ignoreEvents, cacheDir: place() });
     const index = await caches.index();
     const spec = index.spec(index.hashesOf("zlib")[0] as DagHash) as ConcreteSpec;
     const cached = await caches.findPackage(spec);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readConfiguration } from "../../src/definitions/configuration.ts";
 import { openHttp } from "../../src/net/http.ts";
 import { findMachinePackages } from "../../src/spack/machinePackages.ts";
-import { openSpack, recordOf } from "../../src/spack/spack.ts";
+import { openSpack, spackRecord } from "../../src/spack/spack.ts";
 import { writeScope } from "../../src/spack/workEnvironment.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 import { canStandIn, makeSpackStandIn, type SpackStandIn } from "../support/spackStandIn/spackStandIn.ts";
@@ -58,7 +58,7 @@ describe.skipIf(!canStandIn)("openSpack (needs python3, git and what compiles)",
       "builtin",
     ]);
     expect(spack).toMatchObject({ version: "1.1.0", dialect: "1.x" });
-    expect(await recordOf(spack)).toMatchObject({
+    expect(await spackRecord(spack)).toMatchObject({
       version: "1.1.0",
       url: join(folder, "spack"),
       commit: undefined,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseReport } from "../../src/spack/executors/slurmReport.ts";
-import { type Step, superviseTask } from "../../src/spack/supervise.ts";
+import { type SupervisedStep, superviseTask } from "../../src/spack/supervise.ts";
 import { supervisorScript } from "../../src/spack/supervisorScript.ts";
 import { processIsAlive } from "../../src/util/processes.ts";
 import { findProgram } from "../../src/util/tool.ts";
@@ -16,8 +16,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const shell = (name: string, script: string): Step => ({ name, argv: ["sh", "-c", script] });
-const start = (log: string, steps: readonly Step[], onStep?: (name: string) => void) =>
+const shell = (name: string, script: string): SupervisedStep => ({ name, argv: ["sh", "-c", script] });
+const start = (log: string, steps: readonly SupervisedStep[], onStep?: (name: string) => void) =>
   superviseTask(python ?? "", {
     steps,
     log: join(folder, log),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { armVendors, processorFeatures } from "../../src/spec/data/processorFeatures.ts";
 import { processorOf } from "../../src/spec/hostProcessor.ts";
-import { armVendors, processorFeatures } from "../../src/spec/processorFeatures.ts";
 
 const flagsOf = (name: string): string => processorFeatures[name]?.[0] ?? "";
 const intel = (flags: string): string =>

@@ -3,13 +3,13 @@ import { PackageURL } from "packageurl-js";
 import { describe, expect, it } from "vitest";
 import { componentsOf } from "../../src/supply/components.ts";
 import { cycloneDxDocument } from "../../src/supply/cycloneDx.ts";
-import { readFacts, writeFacts } from "../../src/supply/factsDocument.ts";
+import { readDescription, writeDescription } from "../../src/supply/descriptionDocument.ts";
 import { purl } from "../../src/supply/purl.ts";
 import { spdxDocument } from "../../src/supply/spdx.ts";
 import { digestOf } from "../../src/util/digest.ts";
 import { hashOf } from "../spec/graph.ts";
 import { cycloneDxProblems } from "./cycloneDxSchema.ts";
-import { sampleFacts, sampleManifest } from "./sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "./sampleDescription.ts";
 
 const facts = sampleFacts();
 
@@ -95,9 +95,9 @@ describe("components", () => {
 
 describe("facts", () => {
   it("are read as they were written", () => {
-    const bytes = writeFacts(facts);
-    const read = readFacts(bytes, "facts.json");
-    expect(writeFacts(read).equals(bytes)).toBe(true);
+    const bytes = writeDescription(facts);
+    const read = readDescription(bytes, "facts.json");
+    expect(writeDescription(read).equals(bytes)).toBe(true);
     expect(spdxDocument(read)).toEqual(spdxDocument(facts));
     expect(cycloneDxDocument(read)).toEqual(cycloneDxDocument(facts));
     expect({ ...read, graph: 0, packages: 0, externals: 0 }).toEqual({
@@ -109,24 +109,24 @@ describe("facts", () => {
   });
 
   it("are refused when anything is wrong with them", () => {
-    const json = JSON.parse(writeFacts(facts).toString("utf8"));
+    const json = JSON.parse(writeDescription(facts).toString("utf8"));
     const read = (change: object) => () =>
-      readFacts(Buffer.from(JSON.stringify({ ...json, ...change })), "facts.json");
+      readDescription(Buffer.from(JSON.stringify({ ...json, ...change })), "facts.json");
     expect(read({ manifest: { ...json.manifest, digest: "sha256:1" } })).toThrow(/digest: must be/);
     expect(read({ created: "yesterday" })).toThrow(/created/);
     expect(read({ more: 1 })).toThrow(/cannot be read/);
     expect(read({ externals: ["z".repeat(32)] })).toThrow(/is not in its environment/);
     expect(read({ environment: {} })).toThrow(/lock of Spack/);
     expect(read({ _meta: { "file-type": "spacktainers-image-facts", version: 2 } })).toThrow(/newer version/);
-    expect(() => readFacts(Buffer.from([0xff]), "facts.json")).toThrow(/not JSON/);
+    expect(() => readDescription(Buffer.from([0xff]), "facts.json")).toThrow(/not JSON/);
   });
 
   it("never make the reader fail in another way", () => {
-    const json = JSON.parse(writeFacts(facts).toString("utf8"));
+    const json = JSON.parse(writeDescription(facts).toString("utf8"));
     fc.assert(
       fc.property(fc.constantFrom(...Object.keys(json)), fc.jsonValue(), (key, value) => {
         try {
-          readFacts(Buffer.from(JSON.stringify({ ...json, [key]: value })), "facts.json");
+          readDescription(Buffer.from(JSON.stringify({ ...json, [key]: value })), "facts.json");
         } catch (thrown) {
           expect(thrown).toHaveProperty(
             "code",

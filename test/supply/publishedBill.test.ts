@@ -7,7 +7,7 @@ import { billsOfMaterials, signedArtifacts, statementsOf } from "../../src/suppl
 import { generateSigningKey, readSigningKey, type SigningKey } from "../../src/supply/signingKey.ts";
 import { spdxDocument, spdxMediaType } from "../../src/supply/spdx.ts";
 import { type MemoryRepository, memoryRepository } from "../support/artifactRegistry.ts";
-import { sampleFacts, sampleManifest } from "./sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "./sampleDescription.ts";
 
 const repository = "registry.example.org/group/hello";
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { attestedDocument } from "../../src/supply/attestedDocument.ts";
 import { cycloneDxDocument } from "../../src/supply/cycloneDx.ts";
-import { readFacts, writeFacts } from "../../src/supply/factsDocument.ts";
+import { readDescription, writeDescription } from "../../src/supply/descriptionDocument.ts";
 import { provenanceStatement } from "../../src/supply/provenance.ts";
 import { recordedPackages } from "../../src/supply/recordedPackages.ts";
 import { signedArtifacts, statementsOf } from "../../src/supply/signImage.ts";
@@ -12,7 +12,7 @@ import { predicateTypes } from "../../src/supply/statement.ts";
 import { digestOf, hexOfDigest } from "../../src/util/digest.ts";
 import { isJsonObject, type JsonObject } from "../../src/util/json.ts";
 import { memoryRepository } from "../support/artifactRegistry.ts";
-import { sampleFacts, sampleManifest } from "./sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "./sampleDescription.ts";
 
 const facts = sampleFacts();
 const bill = JSON.parse(JSON.stringify(cycloneDxDocument(facts))) as JsonObject;
@@ -140,10 +140,10 @@ describe("a rebased image", () => {
   });
 
   it("keeps the image before in the facts beside it", () => {
-    expect(readFacts(writeFacts(rebased), "facts.json").rebasedFrom).toEqual(from);
+    expect(readDescription(writeDescription(rebased), "facts.json").rebasedFrom).toEqual(from);
     const local = sampleFacts({ rebasedFrom: { digest: from.digest, repository: undefined } });
-    expect(readFacts(writeFacts(local), "facts.json").rebasedFrom).toEqual(local.rebasedFrom);
-    expect(JSON.parse(writeFacts(sampleFacts()).toString())).not.toHaveProperty("rebasedFrom");
+    expect(readDescription(writeDescription(local), "facts.json").rebasedFrom).toEqual(local.rebasedFrom);
+    expect(JSON.parse(writeDescription(sampleFacts()).toString())).not.toHaveProperty("rebasedFrom");
     expect(isJsonObject(dependencies(local)[0]) && dependencies(local)[0]?.uri).toBe(
       `pkg:oci/hello-mpi@${from.digest}?arch=amd64`,
     );

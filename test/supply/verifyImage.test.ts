@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Descriptor, mediaTypes } from "../../src/archive/oci/types.ts";
 import { readEnvelope } from "../../src/supply/dsse.ts";
-import type { BuiltImageFacts } from "../../src/supply/imageFacts.ts";
+import type { BuiltImageDescription } from "../../src/supply/imageDescription.ts";
 import {
   billsOfMaterials,
   type SignRequest,
@@ -15,7 +15,7 @@ import { predicateTypes, readStatement } from "../../src/supply/statement.ts";
 import { type VerificationPolicy, verifyImage } from "../../src/supply/verifyImage.ts";
 import { digestOf } from "../../src/util/digest.ts";
 import { type MemoryRepository, memoryRepository } from "../support/artifactRegistry.ts";
-import { sampleFacts, sampleManifest } from "./sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "./sampleDescription.ts";
 
 const repository = "registry.example.org/group/hello";
 
@@ -27,7 +27,7 @@ async function newKey(): Promise<SigningKey> {
 function putImage(
   store: MemoryRepository,
   content: string,
-): { subject: Descriptor; facts: BuiltImageFacts; layer: Descriptor } {
+): { subject: Descriptor; facts: BuiltImageDescription; layer: Descriptor } {
   const layer = store.putBlob(Buffer.from(content), mediaTypes.layer);
   const config = store.putBlob(
     Buffer.from(
@@ -54,7 +54,7 @@ describe("signed images", () => {
   const sign = async (
     store: MemoryRepository,
     subject: Descriptor,
-    facts: BuiltImageFacts,
+    facts: BuiltImageDescription,
     change: Partial<SignRequest> = {},
   ) => {
     const artifacts = await signedArtifacts(

@@ -4,18 +4,18 @@ import type { Descriptor, ImageIndex, ImageManifest } from "../../src/archive/oc
 import { layoutBlobPath } from "../../src/image/layoutFiles.ts";
 import { fileBlob } from "../../src/registry/blobSource.ts";
 import { putManifest } from "../../src/registry/manifests.ts";
-import { type PushBlobsOptions, type PushOutcome, pushBlobs } from "../../src/registry/pushBlob.ts";
+import { type BlobOutcome, type PushBlobsOptions, pushBlobs } from "../../src/registry/pushBlob.ts";
 import { parseTag } from "../../src/registry/reference.ts";
-import type { Repository } from "../../src/registry/registry.ts";
+import type { ImageRepository } from "../../src/registry/registry.ts";
 import type { Digest } from "../../src/util/digest.ts";
 
 /** Pushes the one image of an OCI layout directory under a tag. */
 export async function pushLayout(
-  repository: Repository,
+  repository: ImageRepository,
   layout: string,
   tag: string,
   options: PushBlobsOptions = {},
-): Promise<{ readonly manifest: Descriptor; readonly outcomes: ReadonlyMap<Digest, PushOutcome> }> {
+): Promise<{ readonly manifest: Descriptor; readonly outcomes: ReadonlyMap<Digest, BlobOutcome> }> {
   const index = JSON.parse(readFileSync(join(layout, "index.json"), "utf8")) as ImageIndex;
   const [descriptor] = index.manifests;
   if (descriptor === undefined) throw new Error("the layout is empty");

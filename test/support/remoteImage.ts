@@ -5,7 +5,7 @@ import { bytesBlob } from "../../src/registry/blobSource.ts";
 import { putManifest } from "../../src/registry/manifests.ts";
 import { pushBlob } from "../../src/registry/pushBlob.ts";
 import { parseTag } from "../../src/registry/reference.ts";
-import type { Repository } from "../../src/registry/registry.ts";
+import type { ImageRepository } from "../../src/registry/registry.ts";
 import { type Digest, digestOf } from "../../src/util/digest.ts";
 
 /** An image for one architecture. */
@@ -24,7 +24,7 @@ export interface PutImage {
 }
 
 async function pushParts(
-  repository: Repository,
+  repository: ImageRepository,
   { layers, config, architecture = "amd64" }: ImageParts,
 ): Promise<{ readonly bytes: Buffer; readonly descriptor: Descriptor; readonly layers: readonly Digest[] }> {
   const packed = layers.map((layer) => gzipSync(layer));
@@ -57,7 +57,11 @@ async function pushParts(
 }
 
 /** Puts an image under a tag. */
-export async function putImage(repository: Repository, tag: string, parts: ImageParts): Promise<PutImage> {
+export async function putImage(
+  repository: ImageRepository,
+  tag: string,
+  parts: ImageParts,
+): Promise<PutImage> {
   const { bytes, layers } = await pushParts(repository, parts);
   const { digest } = await putManifest(repository, parseTag(tag), bytes, mediaTypes.manifest);
   return { digest, layers };
@@ -65,7 +69,7 @@ export async function putImage(repository: Repository, tag: string, parts: Image
 
 /** Puts one image for several architectures under a tag: an index. */
 export async function putIndex(
-  repository: Repository,
+  repository: ImageRepository,
   tag: string,
   images: readonly ImageParts[],
 ): Promise<readonly PutImage[]> {

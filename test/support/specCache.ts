@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { packagePaths } from "../../src/buildcache/formats/v2/paths.ts";
-import { blobPath, fixedPaths, manifestPath } from "../../src/buildcache/formats/v3/paths.ts";
+import { blobPath, manifestPath, v3FixedPaths } from "../../src/buildcache/formats/v3/paths.ts";
 import { writeNode } from "../../src/environment/writeLock.ts";
 import type { ConcreteSpec } from "../../src/spec/concrete.ts";
 import { digestOf } from "../../src/util/digest.ts";
@@ -107,7 +107,7 @@ export async function specCache(
   const files = new Map<string, Buffer>();
   const { sign = asIs, without = [], archive = (spec) => packedSpec(specs, spec) } = options;
   const stored = specs.filter((spec) => spec.external === undefined && !without.includes(spec));
-  if (modern) files.set(fixedPaths.layout, Buffer.from('{"signing": "gpg"}'));
+  if (modern) files.set(v3FixedPaths.layout, Buffer.from('{"signing": "gpg"}'));
   for (const spec of stored) {
     const packed = archive(spec);
     if (modern) {
@@ -143,7 +143,7 @@ export async function specCache(
   if (modern) {
     files.set(blobPath(digestOf(index)), index);
     files.set(
-      fixedPaths.indexManifest,
+      v3FixedPaths.indexManifest,
       Buffer.from(manifest([record(index, "application/vnd.spack.db.v8+json", "none")])),
     );
   } else {

@@ -1,6 +1,6 @@
 /** Short notation for inventories in tests. */
 import type { Inventory, InventoryEntry } from "../../src/archive/inventory.ts";
-import type { ElfFacts } from "../../src/elf/facts.ts";
+import type { ElfInfo } from "../../src/elf/elfInfo.ts";
 import type { ConcreteSpec } from "../../src/spec/concrete.ts";
 import type { ViewPackage } from "../../src/view/types.ts";
 
@@ -8,9 +8,9 @@ import type { ViewPackage } from "../../src/view/types.ts";
  * Paths to what is there: `"/"` a directory, `"-> text"` a link, `"= path"` a hard link, text starting with `#!` a
  * script, other text a plain file, facts an ELF file.
  */
-export type Files = Readonly<Record<string, string | ElfFacts>>;
+export type Files = Readonly<Record<string, string | ElfInfo>>;
 
-function entryOf(path: string, what: string | ElfFacts): InventoryEntry {
+function entryOf(path: string, what: string | ElfInfo): InventoryEntry {
   if (typeof what !== "string") return { path, type: "file", mode: 0o755, size: 1, elf: what };
   if (what === "/") return { path, type: "directory", mode: 0o755, size: 0 };
   if (what.startsWith("-> ")) return { path, type: "symlink", mode: 0o777, size: 0, target: what.slice(3) };
@@ -41,7 +41,7 @@ export function viewPackage(spec: ConcreteSpec, files: Files, prefix = `/sw/${sp
 }
 
 /** Facts of a 64-bit x86 library, or of a program when there is an interpreter. */
-export function elf(facts: Partial<ElfFacts> = {}): ElfFacts {
+export function elf(facts: Partial<ElfInfo> = {}): ElfInfo {
   return {
     bits: 64,
     endian: "little",

@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Inventory, InventoryEntry } from "../../src/archive/inventory.ts";
-import { readElfFacts } from "../../src/elf/readElf.ts";
+import { readElfInfo } from "../../src/elf/readElf.ts";
 
 /**
  * @param root directory that stands for the image's root
@@ -36,7 +36,7 @@ export function inventoryOfDirectory(
       }
       inodes.set(inode, path);
       const content = readFileSync(full);
-      const elf = readElfFacts(content);
+      const elf = readElfInfo(content);
       const script = (mode & 0o111) !== 0 && content.subarray(0, 2).toString() === "#!";
       entries.push({
         path,

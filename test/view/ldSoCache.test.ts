@@ -4,7 +4,7 @@ import { FileTree } from "../../src/view/fileTree.ts";
 import {
   type CachedLibrary,
   compareLibraryNames,
-  findLibraries,
+  librariesIn,
   libraryFlags,
   writeLdSoCache,
 } from "../../src/view/ldSoCache.ts";
@@ -124,7 +124,7 @@ describe("ld.so.cache", () => {
         "opt/view/lib/libz.so.1": "-> /usr/lib/libz.so.1.3",
       }),
     ]);
-    const found = findLibraries(tree, ["/lib", "/usr/lib", "/nowhere", "/opt/view/lib"]);
+    const found = librariesIn(tree, ["/lib", "/usr/lib", "/nowhere", "/opt/view/lib"]);
     expect(found.map(({ name, path, flags }) => `${name} ${path} ${flags.toString(16)}`).sort()).toEqual([
       "ld-linux-x86-64.so.2 /lib/ld-linux-x86-64.so.2 303",
       "libarm.so /lib/libarm.so a03",

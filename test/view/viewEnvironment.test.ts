@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { RecipeEnvironment } from "../../src/recipes/recipeEnvironment.ts";
 import type { RecipeWorld } from "../../src/recipes/world.ts";
 import type { DagHash } from "../../src/spec/concrete.ts";
+import { shellWord } from "../../src/util/shellQuote.ts";
 import {
   type EnvironmentModification,
   environmentValues,
@@ -12,7 +13,7 @@ import {
   standardPath,
   variableEffects,
 } from "../../src/view/environmentModification.ts";
-import { environmentScript, shellWord } from "../../src/view/environmentScript.ts";
+import { environmentScript } from "../../src/view/environmentScript.ts";
 import { FileTree } from "../../src/view/fileTree.ts";
 import { recipeTexts } from "../../src/view/recipeChanges.ts";
 import { viewEnvironment } from "../../src/view/viewEnvironment.ts";

@@ -18,7 +18,7 @@ const maxLayers = 1000;
 const maxManifests = 10_000;
 
 /** Reads an image manifest (OCI or Docker schema 2). @throws SpacktainersError ARCHIVE_INVALID */
-export function parseManifest(bytes: Uint8Array, where: Place): ImageManifest {
+export function parseImageManifest(bytes: Uint8Array, where: Place): ImageManifest {
   const json = parseObject(bytes, where);
   const annotations = optionalAnnotations(json, "annotations", where);
   return {

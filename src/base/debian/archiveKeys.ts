@@ -61,7 +61,7 @@ export function archiveKeys(
 async function shippedKeys(distribution: Distribution): Promise<KeyFile> {
   const armored =
     distribution === "debian"
-      ? (await import("./debianKeys.ts")).debianArchiveKeys
-      : (await import("./ubuntuKeys.ts")).ubuntuArchiveKeys;
+      ? (await import("./data/debianArchiveKeys.ts")).debianArchiveKeys
+      : (await import("./data/ubuntuArchiveKeys.ts")).ubuntuArchiveKeys;
   return { name: `${distribution} archive keys`, content: Buffer.from(armored, "latin1") };
 }

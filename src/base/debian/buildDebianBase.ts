@@ -5,13 +5,13 @@ import { hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { runTask } from "../../util/events.ts";
 import { once } from "../../util/once.ts";
-import { type BaseStore, keyOf } from "../baseStore.ts";
+import { type BaseStore, baseKeyOf } from "../baseStore.ts";
 import { buildLayer, transformationVersion } from "../buildLayer.ts";
 import { findBuilt, rememberBuilt } from "../builtBase.ts";
 import { libcVersionOf } from "../libc.ts";
 import type { Base, BasePackage, BasePlan, BuildBaseOptions, DebianBaseSpec } from "../types.ts";
 import { archiveKeys } from "./archiveKeys.ts";
-import { choosePackages } from "./choosePackages.ts";
+import { chooseDebs } from "./chooseDebs.ts";
 import { type ArchiveContext, fetchDebs } from "./debianArchive.ts";
 import { type DebPackage, openDeb } from "./debPackage.ts";
 import { compileExcludes, defaultExcludes } from "./excludes.ts";
@@ -34,7 +34,7 @@ export async function planDebianBase(
   const packages =
     options.lock === undefined
       ? await inArchive(spec, options, store, (context) =>
-          choosePackages(spec, {
+          chooseDebs(spec, {
             architecture,
             refresh: options.refresh === true,
             maxAgeHours: options.maxAgeHours ?? 24,
@@ -44,7 +44,7 @@ export async function planDebianBase(
         )
       : lockedPackages(options.lock.packages, options);
   const excludes = spec.excludes ?? defaultExcludes;
-  const key = keyOf([
+  const key = baseKeyOf([
     "debian",
     transformationVersion,
     architecture,

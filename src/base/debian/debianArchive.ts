@@ -190,7 +190,7 @@ function chooseIndexes(
  * The compact text of an index (see `packagesIndex.ts`), from disk when it was read before.
  * @throws SpacktainersError CHECKSUM_MISMATCH, NOT_FOUND, NETWORK, ARCHIVE_INVALID
  */
-export async function loadIndex(
+export async function loadPackagesIndex(
   suite: OpenedSuite,
   index: IndexFile,
   context: ArchiveContext,

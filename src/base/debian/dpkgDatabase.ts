@@ -1,7 +1,7 @@
 /** dpkg's database of what is installed: package managers and scanners read it (dpkg(1), /var/lib/dpkg). */
 
 /** What is recorded of an unpacked package. */
-export interface InstalledPackage {
+export interface DpkgPackage {
   readonly name: string;
   readonly architecture: string;
   readonly multiArch: string;
@@ -22,7 +22,7 @@ export type DatabaseFile = readonly [path: string, text: string];
  * The database as files, sorted by path. Maintainer scripts are not recorded, since none were run.
  * @param packages in any order
  */
-export function dpkgDatabase(packages: readonly InstalledPackage[]): readonly DatabaseFile[] {
+export function dpkgDatabase(packages: readonly DpkgPackage[]): readonly DatabaseFile[] {
   const sorted = [...packages].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const files: DatabaseFile[] = [
     ["var/lib/dpkg/status", sorted.map((one) => `${statusParagraph(one)}\n`).join("")],
@@ -45,7 +45,7 @@ export function dpkgDatabase(packages: readonly InstalledPackage[]): readonly Da
 }
 
 /** The control file's own fields, with the state of the package after its name. */
-function statusParagraph(one: InstalledPackage): string {
+function statusParagraph(one: DpkgPackage): string {
   const lines = one.controlText.split("\n").filter((line) => line.trim() !== "");
   const state = ["Status: install ok installed"];
   if (one.conffiles.length > 0) {

@@ -51,7 +51,7 @@ function publicArchive(distribution: Distribution, architecture: BaseArchitectur
 }
 
 /** The public address of a file of an archive: the same whatever mirror it was had from. */
-export function publicUrl(
+export function publicFileUrl(
   distribution: Distribution,
   architecture: BaseArchitecture,
   archive: "main" | "security",

@@ -6,7 +6,9 @@
 import { contentOf } from "../../archive/content.ts";
 import { type Entry, imageMtime } from "../../archive/entry.ts";
 import type { Occupant } from "../rootTree.ts";
+
 import type { BaseArchitecture } from "../types.ts";
+import { systemGroups, systemUsers } from "./data/systemAccounts.ts";
 
 const owner = { uid: 0, gid: 0, mtime: imageMtime } as const;
 
@@ -99,68 +101,6 @@ const alternatives: readonly (readonly [link: string, name: string, choices: rea
   ["usr/bin/which", "which", ["usr/bin/which.debianutils"]],
 ];
 
-/** Static users of Debian (base-passwd's master file, user and group numbers 0 to 99 and 65534). */
-const users: readonly (readonly [name: string, id: number, gid: number, home: string])[] = [
-  ["root", 0, 0, "/root"],
-  ["daemon", 1, 1, "/usr/sbin"],
-  ["bin", 2, 2, "/bin"],
-  ["sys", 3, 3, "/dev"],
-  ["sync", 4, 65534, "/bin"],
-  ["games", 5, 60, "/usr/games"],
-  ["man", 6, 12, "/var/cache/man"],
-  ["lp", 7, 7, "/var/spool/lpd"],
-  ["mail", 8, 8, "/var/mail"],
-  ["news", 9, 9, "/var/spool/news"],
-  ["uucp", 10, 10, "/var/spool/uucp"],
-  ["proxy", 13, 13, "/bin"],
-  ["www-data", 33, 33, "/var/www"],
-  ["backup", 34, 34, "/var/backups"],
-  ["list", 38, 38, "/var/list"],
-  ["irc", 39, 39, "/run/ircd"],
-  ["nobody", 65534, 65534, "/nonexistent"],
-];
-
-const groups: readonly (readonly [name: string, id: number])[] = [
-  ["root", 0],
-  ["daemon", 1],
-  ["bin", 2],
-  ["sys", 3],
-  ["adm", 4],
-  ["tty", 5],
-  ["disk", 6],
-  ["lp", 7],
-  ["mail", 8],
-  ["news", 9],
-  ["uucp", 10],
-  ["man", 12],
-  ["proxy", 13],
-  ["kmem", 15],
-  ["dialout", 20],
-  ["fax", 21],
-  ["voice", 22],
-  ["cdrom", 24],
-  ["floppy", 25],
-  ["tape", 26],
-  ["sudo", 27],
-  ["audio", 29],
-  ["dip", 30],
-  ["www-data", 33],
-  ["backup", 34],
-  ["operator", 37],
-  ["list", 38],
-  ["irc", 39],
-  ["src", 40],
-  ["shadow", 42],
-  ["utmp", 43],
-  ["video", 44],
-  ["sasl", 45],
-  ["plugdev", 46],
-  ["staff", 50],
-  ["games", 60],
-  ["users", 100],
-  ["nogroup", 65534],
-];
-
 /**
  * What has to be added after the packages; nothing that is there already.
  *
@@ -197,7 +137,7 @@ export function finishingEntries(
   }
   const login = shell === undefined ? "/usr/sbin/nologin" : shell === "bash" ? "/bin/bash" : "/bin/sh";
   add(madeFile("etc/passwd", passwd(login)));
-  add(madeFile("etc/group", groups.map(([name, id]) => `${name}:*:${id}:\n`).join("")));
+  add(madeFile("etc/group", systemGroups.map(([name, id]) => `${name}:*:${id}:\n`).join("")));
   const shells = ["sh", "bash", "rbash", "dash"].filter((name) => has(`usr/bin/${name}`));
   if (shells.length > 0)
     add(madeFile("etc/shells", shells.map((name) => `/bin/${name}\n/usr/bin/${name}\n`).join("")));
@@ -214,7 +154,7 @@ export function finishingEntries(
 function passwd(rootShell: string): string {
   const shellOf = (name: string): string =>
     name === "root" ? rootShell : name === "sync" ? "/bin/sync" : "/usr/sbin/nologin";
-  return users
+  return systemUsers
     .map(([name, id, gid, home]) => `${name}:*:${id}:${gid}:${name}:${home}:${shellOf(name)}\n`)
     .join("");
 }

@@ -10,12 +10,12 @@ import { makeRootTree, type RootTree } from "../rootTree.ts";
 import type { BaseArchitecture } from "../types.ts";
 import { versionSatisfies } from "./debianVersion.ts";
 import type { DebPackage } from "./debPackage.ts";
-import { dpkgDatabase, type InstalledPackage } from "./dpkgDatabase.ts";
+import { type DpkgPackage, dpkgDatabase } from "./dpkgDatabase.ts";
 import type { IsExcluded } from "./excludes.ts";
 import { parseRelations } from "./relations.ts";
 import { finishingEntries, isWanted, madeFile, skeleton } from "./systemFiles.ts";
 
-export interface UnpackOptions {
+export interface UnpackDebsOptions {
   readonly architecture: BaseArchitecture;
   readonly isExcluded: IsExcluded;
   /** Told when a package begins and the number of its bytes as they pass. */
@@ -33,10 +33,10 @@ export interface UnpackOptions {
  * @throws SpacktainersError BASE_UNSATISFIABLE when two packages have the same file and neither replaces the other;
  *   ARCHIVE_INVALID, ARCHIVE_UNSAFE
  */
-export async function* unpackDebs(packages: readonly DebPackage[], options: UnpackOptions): EntryStream {
+export async function* unpackDebs(packages: readonly DebPackage[], options: UnpackDebsOptions): EntryStream {
   const tree = makeRootTree();
   const contents = new Map<string, Uint8Array>();
-  const installed: InstalledPackage[] = [];
+  const installed: DpkgPackage[] = [];
   for (const entry of skeleton(options.architecture)) yield* placed(entry, tree, undefined);
   const ordered = installationOrder(packages);
   const byName = new Map(ordered.map((one) => [one.name, one]));

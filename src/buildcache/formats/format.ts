@@ -7,7 +7,7 @@ import type { Digest } from "../../util/digest.ts";
 import type { Place } from "../../util/errors.ts";
 import type { CacheKey } from "../cacheKeys.ts";
 import type { FormatName } from "../types.ts";
-import type { PackageId, SpecLookup } from "./packageId.ts";
+import type { DependencyLookup, PackageId } from "./packageId.ts";
 import type { VerifiedMetadata } from "./verifiedMetadata.ts";
 
 export interface CacheFormat {
@@ -23,7 +23,7 @@ export interface CacheFormat {
    * @throws SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, KEY_INVALID, IDENTITY_MISMATCH, CHECKSUM_MISMATCH,
    *   CACHE_INVALID, NOT_SUPPORTED, NETWORK, ACCESS_DENIED
    */
-  findMetadata(asked: PackageId, lookup: SpecLookup): Promise<VerifiedMetadata | undefined>;
+  findMetadata(asked: PackageId, lookup: DependencyLookup): Promise<VerifiedMetadata | undefined>;
   /** Whether the cache still has the very metadata that was verified earlier. Throws NETWORK, ACCESS_DENIED. */
   isUnchanged(known: VerifiedMetadata): Promise<boolean>;
   /** The file that announces the index. */

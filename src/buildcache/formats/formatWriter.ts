@@ -5,7 +5,7 @@ import type { EditedIndex, IndexEdit } from "../index/editIndex.ts";
 import type { SpecDocument } from "../specDocument.ts";
 import type { FormatName } from "../types.ts";
 import type { Trust } from "./believe.ts";
-import type { Orphan, PutPackageOptions, StoredFacts, StoredPackage } from "./writer.ts";
+import type { DescribedPackage, Orphan, PutPackageOptions, StoredPackage } from "./writer.ts";
 
 /** A package, in the dialect of a format. */
 export interface ReadyPackage {
@@ -31,7 +31,7 @@ export interface FormatWriter {
   changeIndex(edit: FormatEdit): Promise<EditedIndex>;
   rebuildIndex(): Promise<EditedIndex>;
   list(): AsyncIterable<StoredPackage>;
-  describe(stored: StoredPackage): Promise<StoredFacts>;
+  describe(stored: StoredPackage): Promise<DescribedPackage>;
   /** The index does not list them any more. Gives the bytes that were freed. */
   remove(packages: readonly StoredPackage[]): Promise<number>;
   orphans(): AsyncIterable<Orphan>;

@@ -7,7 +7,7 @@ export type PackageId = Pick<
 >;
 
 /** Finds the dependencies of a spec: spec file versions 5 and later name the compiler only there. */
-export type SpecLookup = (hash: DagHash) => Pick<ConcreteSpec, "name" | "version"> | undefined;
+export type DependencyLookup = (hash: DagHash) => Pick<ConcreteSpec, "name" | "version"> | undefined;
 
 /** One component of a path in a cache: characters that Spack does not put into file names become `_`. */
 export function pathComponent(text: string): string {

@@ -7,7 +7,7 @@ import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { inNewDialect, readSpecDocument, type SpecDocument } from "../specDocument.ts";
 import type { FormatName } from "../types.ts";
 import { identifySpec, type VerifiedMetadata } from "./verifiedMetadata.ts";
-import type { StoredFacts, StoredPackage } from "./writer.ts";
+import type { DescribedPackage, StoredPackage } from "./writer.ts";
 
 const readsAtOnce = 16;
 
@@ -21,7 +21,7 @@ export async function describeMetadata(
   files: Pick<Store, "locate" | "stat">,
   { path, hash }: StoredPackage,
   metadata: VerifiedMetadata | undefined,
-): Promise<StoredFacts> {
+): Promise<DescribedPackage> {
   const place = { url: files.locate(path) };
   if (metadata === undefined)
     throw new SpacktainersError("NOT_FOUND", "the package is not there any more", { place });

@@ -44,7 +44,7 @@ export interface StoredPackage {
 }
 
 /** What a cache says of a package that it has, verified as far as the cache's own trust asks for it. */
-export interface StoredFacts {
+export interface DescribedPackage {
   readonly spec: IdentifiedSpec["root"];
   readonly graph: IdentifiedSpec["graph"];
   readonly archive: {
@@ -122,7 +122,7 @@ export interface CacheWriter {
   /** All packages that the cache has, whatever its index says. Throws NOT_SUPPORTED for a place that cannot be listed. */
   list(): AsyncIterable<StoredPackage>;
   /** What the cache says of a package. Throws as `CacheFormat.findMetadata`; NOT_FOUND when it is gone. */
-  describe(stored: StoredPackage): Promise<StoredFacts>;
+  describe(stored: StoredPackage): Promise<DescribedPackage>;
   /**
    * Removes packages: from the index first, then what announces them, then archives and spec files that no other package of the
    * cache names. One that is gone is no error.

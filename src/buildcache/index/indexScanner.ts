@@ -4,7 +4,18 @@
  * megabytes; a window of a few is in memory.
  */
 import type { FileHandle } from "node:fs/promises";
-import { type Place, SpacktainersError } from "../../util/errors.ts";
+import type { Place } from "../../util/errors.ts";
+import {
+  closeBrace,
+  closeBracket,
+  colon,
+  comma,
+  JsonWindow,
+  needMore,
+  openBrace,
+  openBracket,
+  quote,
+} from "./jsonWindow.ts";
 
 /** Told what the scanner finds. Offsets and lengths are in bytes and lie in the file. */
 export interface IndexSink {
@@ -24,18 +35,6 @@ const maxRecordBytes = 64 * 2 ** 20;
 /** Public caches have some hundred thousand; each takes forty bytes of memory and more. */
 const maxRecords = 5_000_000;
 const windowBytes = 4 * 2 ** 20;
-/** Real nodes nest 6 deep. */
-const maxDepth = 64;
-
-const needMore = Symbol("more input is needed");
-const quote = 0x22;
-const backslash = 0x5c;
-const comma = 0x2c;
-const colon = 0x3a;
-const openBrace = 0x7b;
-const closeBrace = 0x7d;
-const openBracket = 0x5b;
-const closeBracket = 0x5d;
 
 /**
  * Scans an index from its beginning.
@@ -77,11 +76,8 @@ type Level = "start" | "root" | "database" | "installs" | "done";
  * Works through the document in steps (one member of the root, of the database, or one record). A step that runs into
  * the end of the window has no effect and is done again when more is there.
  */
-class IndexScanner {
+class IndexScanner extends JsonWindow {
   private readonly sink: IndexSink;
-  private readonly place: Place;
-  private bytes: Buffer = Buffer.alloc(0);
-  private position = 0;
   private level: Level = "start";
   private version: string | undefined;
   private sawInstalls = false;
@@ -91,11 +87,10 @@ class IndexScanner {
   /** Members of the current record. */
   private node = { start: 0, end: 0, name: "" };
   private readonly edges: { virtual: string; name: string }[] = [];
-  private readonly strings = new Map<number, string>();
 
   constructor(sink: IndexSink, place: Place) {
+    super(place);
     this.sink = sink;
-    this.place = place;
   }
 
   get done(): boolean {
@@ -107,13 +102,6 @@ class IndexScanner {
     if (this.version === undefined || !/^[1-9]\d{0,2}$/.test(this.version))
       throw this.invalid("it has no format version");
     return Number(this.version);
-  }
-
-  invalid(what: string): SpacktainersError {
-    return new SpacktainersError("CACHE_INVALID", `the cache's index cannot be read: ${what}`, {
-      place: this.place,
-      hint: "whoever maintains the cache can make it again with: spacktainers cache index",
-    });
   }
 
   /** Takes as many steps as the window allows; returns the number of bytes that are done with. */
@@ -279,120 +267,6 @@ class IndexScanner {
       const at = text.indexOf("@");
       this.edges.push({ virtual: at < 0 ? text : text.slice(0, at), name });
     }
-  }
-
-  /** Whether a list or object continues; takes the comma or the closing bracket. */
-  private more(closing: number, first: boolean): boolean {
-    const next = this.peek();
-    if (next === closing) {
-      this.position++;
-      return false;
-    }
-    if (!first) this.expect(comma);
-    return true;
-  }
-
-  /** The next byte that is not white space, not taken. */
-  private peek(): number {
-    const { bytes } = this;
-    let at = this.position;
-    for (; at < bytes.length; at++) {
-      const byte = bytes[at] as number;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) {
-        this.position = at;
-        return byte;
-      }
-    }
-    throw needMore;
-  }
-
-  private expect(byte: number): void {
-    if (this.peek() !== byte) throw this.invalid("it is not proper JSON");
-    this.position++;
-  }
-
-  /** Takes a string; returns where its content starts (it ends before the last byte taken). */
-  private string(): number {
-    this.expect(quote);
-    const start = this.position;
-    this.position = this.stringEnd(start);
-    return start;
-  }
-
-  /** Position after the closing quote of a string whose content starts at `start`. */
-  private stringEnd(start: number): number {
-    const { bytes } = this;
-    const { length } = bytes;
-    for (let at = start; at < length; at++) {
-      const byte = bytes[at];
-      if (byte === quote) return at + 1;
-      if (byte === backslash) at++;
-    }
-    throw needMore;
-  }
-
-  private stringValue(): string {
-    const start = this.string();
-    return this.text(start, this.position - 1);
-  }
-
-  private text(start: number, end: number): string {
-    const { bytes } = this;
-    const length = end - start;
-    if (length > 256) return "";
-    // Few different short strings occur millions of times: each is made once.
-    let sum = length;
-    for (let at = start; at < end; at++) sum = (Math.imul(sum, 31) + (bytes[at] as number)) | 0;
-    const known = this.strings.get(sum);
-    if (known !== undefined && known.length === length && this.sameText(start, known)) return known;
-    const raw = bytes.toString("utf8", start, end);
-    let text = raw;
-    if (raw.includes("\\")) {
-      try {
-        text = JSON.parse(`"${raw}"`) as string;
-      } catch {
-        throw this.invalid("it is not proper JSON");
-      }
-    } else if (this.strings.size < 100_000) this.strings.set(sum, text);
-    return text;
-  }
-
-  private sameText(start: number, text: string): boolean {
-    for (let at = 0; at < text.length; at++) if (this.bytes[start + at] !== text.charCodeAt(at)) return false;
-    return true;
-  }
-
-  private is(start: number, end: number, key: Uint8Array): boolean {
-    if (end - start !== key.length) return false;
-    for (let at = 0; at < key.length; at++) if (this.bytes[start + at] !== key[at]) return false;
-    return true;
-  }
-
-  /** Passes over any value; its structure is not checked beyond matching brackets. `position` is at its first byte. */
-  private skipValue(): void {
-    const { bytes } = this;
-    const { length } = bytes;
-    let at = this.position;
-    let depth = 0;
-    while (at < length) {
-      const byte = bytes[at] as number;
-      if (byte === quote) {
-        at = this.stringEnd(at + 1);
-        if (depth === 0) break;
-      } else if (byte === openBrace || byte === openBracket) {
-        if (++depth > maxDepth) throw this.invalid("it is nested too deep");
-        at++;
-      } else if (byte === closeBrace || byte === closeBracket) {
-        // The end of a number or literal that stands in an outer list.
-        if (depth === 0) break;
-        at++;
-        if (--depth === 0) break;
-      } else if (byte === comma && depth === 0) break;
-      else at++;
-    }
-    if (at >= length) throw needMore;
-    if (at === this.position) throw this.invalid("it is not proper JSON");
-    this.position = at;
   }
 }
 

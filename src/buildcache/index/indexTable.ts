@@ -16,14 +16,14 @@ const magic = "SPKIDX01";
 const headBytes = 48;
 const downloadableFlag = 1;
 
-/** Facts that go into the table's header. */
-export interface TableFacts {
+/** The document that a table was made from; goes into the table's header. */
+export interface TableSource {
   readonly databaseVersion: number;
   /** Bytes of the JSON file. */
   readonly dataSize: number;
 }
 
-interface TableHeader extends TableFacts {
+interface TableHeader extends TableSource {
   readonly names: readonly string[];
   /** Pairs of a virtual package and the numbers of the packages that provide it. */
   readonly providers: readonly (readonly [string, readonly number[]])[];
@@ -35,7 +35,7 @@ const maxNames = 500_000;
 /** Collects what the scanner finds. */
 export interface TableBuilder extends IndexSink {
   /** The finished table. */
-  finish(facts: TableFacts): Uint8Array;
+  finish(facts: TableSource): Uint8Array;
 }
 
 /**
@@ -150,7 +150,7 @@ function serialise(
 }
 
 /** A table in memory. Specs are numbered in the order of their hashes. */
-export interface IndexTable extends TableFacts {
+export interface IndexTable extends TableSource {
   /** Number of specs, downloadable or not. */
   readonly count: number;
   readonly downloadableCount: number;

@@ -1,14 +1,18 @@
 import type { CommandModel, OptionModel } from "../commandModel.ts";
 
 /** What every page says of the program. */
-export interface ManualFacts {
+export interface ManualEdition {
   readonly version: string;
   /** Day of the sources, `2026-01-31`; empty when it is not known. */
   readonly date: string;
 }
 
 /** The page of a command, in the language of man(7). The program's own page lists the others. */
-export function manPage(command: CommandModel, others: readonly CommandModel[], facts: ManualFacts): string {
+export function manPage(
+  command: CommandModel,
+  others: readonly CommandModel[],
+  facts: ManualEdition,
+): string {
   const name = pageName(command);
   const isProgram = command.path.length === 0;
   return [

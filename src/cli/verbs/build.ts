@@ -8,16 +8,16 @@ import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
 import {
   addBuildingOptions,
   addImageOptions,
-  addWorkshopOptions,
+  addResourcesOptions,
   type BuildingOptions,
   collect,
   type ImageOptions,
-  type WorkshopOptions,
+  type ResourcesOptions,
 } from "../options.ts";
 import { printContainers } from "../outcomes.ts";
 import { buildingRequest, imageRequest } from "../requests.ts";
 
-interface BuildOptions extends ImageOptions, WorkshopOptions, BuildingOptions {
+interface BuildOptions extends ImageOptions, ResourcesOptions, BuildingOptions {
   readonly output?: readonly string[];
   readonly force?: boolean;
   readonly shell?: string;
@@ -39,7 +39,7 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
     )
     .option("--force", "replace an output that spacktainers did not make")
     .option("--shell <package>", "open a shell where the build of this package failed");
-  return addWorkshopOptions(addBuildingOptions(command))
+  return addResourcesOptions(addBuildingOptions(command))
     .addHelpText(
       "after",
       `

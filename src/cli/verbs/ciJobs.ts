@@ -6,12 +6,12 @@ import { oneError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { errorEntry } from "../errorText.ts";
-import { addSelectionOptions, addWorkshopOptions, type WorkshopOptions } from "../options.ts";
+import { addResourcesOptions, addSelectionOptions, type ResourcesOptions } from "../options.ts";
 import { pushEntry, pushTable } from "../pushTable.ts";
-import { buildingRequest, workshopRequest } from "../requests.ts";
+import { buildingRequest, resourcesRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
-interface PlanOptions extends WorkshopOptions {
+interface PlanOptions extends ResourcesOptions {
   readonly arch?: "amd64" | "arm64";
   readonly changedSince?: string;
   readonly bases: "changed" | "always" | "never";
@@ -34,7 +34,7 @@ export function planCommand(program: Command, outcome: VerbOutcome): Command {
         .default("changed"),
     )
     .option("--output <folder>", "write plan.json, and the locks that Spack made, to this folder");
-  return addWorkshopOptions(command)
+  return addResourcesOptions(command)
     .addHelpText(
       "after",
       "\nExamples:\n  $ spacktainers ci plan --changed-since origin/main\n  $ spacktainers ci plan simulation --output plan --json",
@@ -46,7 +46,7 @@ export function planCommand(program: Command, outcome: VerbOutcome): Command {
         const { openSoundRepository } = await import("../../pipeline/workspace/workspace.ts");
         const { configuration } = await openSoundRepository(context.directory);
         const plan = await planPipeline({
-          ...workshopRequest(context, options),
+          ...resourcesRequest(context, options),
           names,
           arch: options.arch ?? hostArchitecture(),
           since: options.changedSince || undefined,
@@ -85,16 +85,16 @@ export function packagesCommand(program: Command, outcome: VerbOutcome): Command
     .argument("<job>", "a job of the plan, or the hash of one of its packages")
     .requiredOption("--plan <folder>", "the folder that `ci plan --output` wrote")
     .option("--keep-going", "when a package fails, still build everything that does not need it");
-  return addWorkshopOptions(command)
+  return addResourcesOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers ci packages 1-1 --plan plan")
     .action(
-      verbAction<WorkshopOptions & { readonly plan: string; readonly keepGoing?: boolean }>(
+      verbAction<ResourcesOptions & { readonly plan: string; readonly keepGoing?: boolean }>(
         program,
         outcome,
         async (context, options, [job = ""]) => {
           const { buildPackages } = await import("../../commands/ci/buildPackages.ts");
           const result = await buildPackages({
-            ...workshopRequest(context, options),
+            ...resourcesRequest(context, options),
             plan: resolve(context.directory, options.plan),
             job,
             building: buildingRequest({
@@ -124,15 +124,15 @@ export function publishCommand(program: Command, outcome: VerbOutcome): Command 
     .argument("<names...>", "containers")
     .requiredOption("--environment <name>", "an environment of `ci: environments:`")
     .option("--no-compile", "refuse what no cache has");
-  return addWorkshopOptions(command)
+  return addResourcesOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers ci publish simulation --environment sandbox")
     .action(
       verbAction<
-        WorkshopOptions & { readonly arch?: string; readonly environment: string; readonly compile: boolean }
+        ResourcesOptions & { readonly arch?: string; readonly environment: string; readonly compile: boolean }
       >(program, outcome, async (context, options, names) => {
         const { publishImages } = await import("../../commands/ci/publishImages.ts");
         const { rows, files, errors } = await publishImages({
-          ...workshopRequest(context, options),
+          ...resourcesRequest(context, options),
           names,
           arch: options.arch,
           environment: options.environment,

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
-import { workshopRequest } from "../requests.ts";
+import { resourcesRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
 /** `diff`: two containers, locks or images by package. */
@@ -31,7 +31,7 @@ Examples:
         async (context, options, [a = "", b]) => {
           const { diffImages } = await import("../../commands/diff/diffImages.ts");
           const differences = await diffImages({
-            ...workshopRequest(context, options),
+            ...resourcesRequest(context, options),
             before: a,
             after: b,
             arch: options.arch,

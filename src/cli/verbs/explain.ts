@@ -8,7 +8,7 @@ import {
   collect,
   positiveInteger,
 } from "../options.ts";
-import { workshopRequest } from "../requests.ts";
+import { resourcesRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
 interface ExplainOptions extends CacheOptions {
@@ -52,7 +52,7 @@ Examples:
       verbAction<ExplainOptions>(program, outcome, async (context, options, [name, ...packages]) => {
         const { close } = context.reporter;
         const request = {
-          ...workshopRequest(context, options),
+          ...resourcesRequest(context, options),
           arch: options.arch,
         };
         const text = await import("../explainText.ts");

@@ -4,19 +4,19 @@ import type { LockResult } from "../../commands/lock/lockContainer.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addFailFastOption,
+  addResourcesOptions,
   addSelectionOptions,
   addSolveOptions,
-  addWorkshopOptions,
   type BuildingOptions,
   type FailFastOptions,
-  type WorkshopOptions,
+  type ResourcesOptions,
 } from "../options.ts";
 import { printContainers } from "../outcomes.ts";
-import { buildingRequest, workshopRequest } from "../requests.ts";
+import { buildingRequest, resourcesRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
 interface LockOptions
-  extends WorkshopOptions,
+  extends ResourcesOptions,
     FailFastOptions,
     Pick<BuildingOptions, "solve" | "fresh" | "executor" | "builder"> {
   readonly arch?: string;
@@ -35,7 +35,7 @@ export function lockVerb(program: Command, outcome: VerbOutcome): Command {
   addSolveOptions(addFailFastOption(addSelectionOptions(command)))
     .option("--keep", "keep the configuration of specs that are locked and still asked for")
     .option("--check", "write nothing; the exit status is 3 if a lock is missing or out of date");
-  return addWorkshopOptions(command)
+  return addResourcesOptions(command)
     .addHelpText(
       "after",
       `
@@ -49,7 +49,7 @@ Examples:
       verbAction<LockOptions>(program, outcome, async (context, options, names) => {
         const { lockContainers } = await import("../../commands/lock/lockContainers.ts");
         const outcomes = await lockContainers({
-          ...workshopRequest(context, options),
+          ...resourcesRequest(context, options),
           ...(options.check === true ? {} : { building: buildingRequest(options) }),
           names,
           arch: options.arch,

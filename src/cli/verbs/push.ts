@@ -3,16 +3,16 @@ import { oneError } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addImageOptions,
-  addWorkshopOptions,
+  addResourcesOptions,
   collect,
   type ImageOptions,
-  type WorkshopOptions,
+  type ResourcesOptions,
 } from "../options.ts";
 import { pushEntry, pushTable } from "../pushTable.ts";
 import { buildingRequest, imageRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
-interface PushOptions extends ImageOptions, WorkshopOptions {
+interface PushOptions extends ImageOptions, ResourcesOptions {
   readonly registry?: readonly string[];
   readonly tag?: readonly string[];
   readonly force?: boolean;
@@ -30,7 +30,7 @@ export function pushVerb(program: Command, outcome: VerbOutcome): Command {
     .option("--registry <url>", "use only this configured registry (repeatable)", collect)
     .option("--tag <tag>", "add a tag to the configured ones (repeatable)", collect)
     .option("--force", "make and push the image even if the registry has it");
-  return addWorkshopOptions(command)
+  return addResourcesOptions(command)
     .addHelpText(
       "after",
       `

@@ -1,11 +1,11 @@
 import { Command } from "commander";
 import type { ReproduceResult } from "../../commands/reproduce/reproduceImage.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addSelectionOptions, addWorkshopOptions, type WorkshopOptions } from "../options.ts";
-import { workshopRequest } from "../requests.ts";
+import { addResourcesOptions, addSelectionOptions, type ResourcesOptions } from "../options.ts";
+import { resourcesRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
-interface ReproduceOptions extends WorkshopOptions {
+interface ReproduceOptions extends ResourcesOptions {
   readonly arch?: string;
   readonly base?: string;
 }
@@ -22,7 +22,7 @@ export function reproduceVerb(program: Command, outcome: VerbOutcome): Command {
     "--base <base>",
     "this base in place of the image's own, or a file that it does not name: image:NAME, debian:SUITE, rootfs:FILE, oci:DIR",
   );
-  return addWorkshopOptions(command)
+  return addResourcesOptions(command)
     .addHelpText(
       "after",
       `
@@ -34,7 +34,7 @@ Examples:
       verbAction<ReproduceOptions>(program, outcome, async (context, options, [image = ""]) => {
         const { reproduceImage } = await import("../../commands/reproduce/reproduceImage.ts");
         const result = await reproduceImage({
-          ...workshopRequest(context, options),
+          ...resourcesRequest(context, options),
           image,
           arch: options.arch,
           base: options.base,

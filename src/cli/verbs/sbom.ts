@@ -3,7 +3,7 @@ import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
-import { workshopRequest } from "../requests.ts";
+import { resourcesRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
 interface SbomOptions extends CacheOptions {
@@ -40,7 +40,7 @@ Examples:
       verbAction<SbomOptions>(program, outcome, async (context, options, [image = ""]) => {
         const { billOfMaterials } = await import("../../commands/sbom/billOfMaterials.ts");
         const { text, ...result } = await billOfMaterials({
-          ...workshopRequest(context, options),
+          ...resourcesRequest(context, options),
           image,
           arch: options.arch,
           format: options.format,

@@ -2,15 +2,15 @@ import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addInstallOptions,
+  addResourcesOptions,
   addSelectionOptions,
-  addWorkshopOptions,
-  type InstallOptions,
-  type WorkshopOptions,
+  type InstallFlags,
+  type ResourcesOptions,
 } from "../options.ts";
-import { installRequest, workshopRequest } from "../requests.ts";
+import { installRequest, resourcesRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
-interface UnpackOptions extends InstallOptions, WorkshopOptions {
+interface UnpackOptions extends InstallFlags, ResourcesOptions {
   readonly arch?: string;
   readonly into: string;
   readonly root: string;
@@ -31,7 +31,7 @@ export function unpackVerb(program: Command, outcome: VerbOutcome): Command {
     .requiredOption("--into <dir>", "directory to fill")
     .option("--root <prefix>", "where the packages will be", "/opt/software")
     .option("--view <prefix>", "where the view will be", "/opt/view");
-  return addWorkshopOptions(addInstallOptions(addSelectionOptions(command)))
+  return addResourcesOptions(addInstallOptions(addSelectionOptions(command)))
     .addHelpText(
       "after",
       `
@@ -43,7 +43,7 @@ Examples:
       verbAction<UnpackOptions>(program, outcome, async (context, options, [path = ""]) => {
         const { unpackEnvironment } = await import("../../commands/unpack/unpackEnvironment.ts");
         const result = await unpackEnvironment({
-          ...workshopRequest(context, options),
+          ...resourcesRequest(context, options),
           ...installRequest(options),
           path,
           into: options.into,

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Signer, VerificationReport } from "../../supply/verifyImage.ts";
+import type { ImageSigner, VerificationReport } from "../../supply/verifyImage.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions, collect } from "../options.ts";
@@ -97,6 +97,6 @@ function reportLines(name: string, report: VerificationReport): readonly string[
   return [...new Set(lines)];
 }
 
-function signerText(signer: Signer): string {
+function signerText(signer: ImageSigner): string {
   return signer.kind === "key" ? `key sha256:${signer.fingerprint}` : `${signer.identity} (${signer.issuer})`;
 }

@@ -12,8 +12,8 @@ export function versionVerb(program: Command, outcome: VerbOutcome): Command {
     .addHelpText("after", "\nExamples:\n  $ spacktainers version\n  $ spacktainers version --json")
     .action(
       verbAction<object>(program, outcome, async (context) => {
-        const { versionFacts } = await import("../../commands/version/versionFacts.ts");
-        const facts = versionFacts();
+        const { programVersion } = await import("../../commands/version/programVersion.ts");
+        const facts = programVersion();
         if (context.json) context.print(resultLine("version", facts));
         else {
           const { version, commit, node, platform, arch, libc } = facts;

@@ -1,7 +1,7 @@
-import { openCaches } from "../../buildcache/cacheSet.ts";
+import { openCacheSet } from "../../buildcache/cacheSet.ts";
 import type { Architecture, Configuration } from "../../definitions/configuration.ts";
 import { cachedChoice } from "../../pipeline/choose/cachedChoice.ts";
-import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
+import { configuredVariantDefaults } from "../../pipeline/choose/configuredVariantDefaults.ts";
 import { type CacheChoice, cacheSources } from "../../pipeline/workspace/workspace.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { errorsOf } from "../../util/errors.ts";
@@ -38,13 +38,13 @@ export async function askCaches(
 ): Promise<CacheAnswer> {
   try {
     const sources = await cacheSources(configuration, { caches: urls, trust }, directory);
-    const caches = openCaches(sources, { emit, signal, refresh });
+    const caches = openCacheSet(sources, { emit, signal, refresh });
     try {
       const choice = cachedChoice(text, "spack.yaml", {
         index: await caches.index(),
         platform: configuration.platforms[arch],
         dialect: configuration.spack.dialect,
-        facts: await recipeFacts(configuration),
+        facts: await configuredVariantDefaults(configuration),
       });
       if (choice.problems.length === 0)
         return {

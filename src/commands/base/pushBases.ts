@@ -1,18 +1,18 @@
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseImageConfig, parseManifest } from "../../archive/oci/parse.ts";
+import { parseImageConfig, parseImageManifest } from "../../archive/oci/parse.ts";
 import type { Descriptor } from "../../archive/oci/types.ts";
 import { architectures } from "../../definitions/configuration.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { publishTag } from "../../publish/publishTag.ts";
-import { type PublishTarget, publishTarget } from "../../publish/targets.ts";
+import { publishTarget, type RegistryTarget } from "../../publish/targets.ts";
 import { fileBlob } from "../../registry/blobSource.ts";
 import { putManifest } from "../../registry/manifests.ts";
 import { openRegistries } from "../../registry/openRegistries.ts";
 import { pushBlob } from "../../registry/pushBlob.ts";
 import { parseTag } from "../../registry/reference.ts";
-import type { Repository } from "../../registry/registry.ts";
+import type { ImageRepository } from "../../registry/registry.ts";
 import { digestOf, hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
@@ -78,7 +78,7 @@ export async function pushBases(command: PushBasesCommand): Promise<readonly Pus
   return pushed;
 }
 
-function referenceOf({ host, repository }: PublishTarget): string {
+function referenceOf({ host, repository }: RegistryTarget): string {
   return `${host}/${repository.path}:latest`;
 }
 
@@ -101,14 +101,14 @@ async function withExported(
 
 /** Sends what is in the folder and not in the repository, and moves the tag: to an index, in which other architectures' images stay. */
 async function pushFolder(
-  repository: Repository,
-  target: PublishTarget,
+  repository: ImageRepository,
+  target: RegistryTarget,
   name: string,
   folder: string,
 ): Promise<void> {
   const file = join(folder, "manifest.json");
   const bytes = await readFile(file);
-  const { mediaType, config, layers } = parseManifest(bytes, { file });
+  const { mediaType, config, layers } = parseImageManifest(bytes, { file });
   const send = ({ digest, size }: Descriptor, label: string) =>
     pushBlob(repository, fileBlob(join(folder, hexOfDigest(digest)), { digest, size, label }));
   await mapConcurrently(layers, layersAtOnce, (layer) => send(layer, `layer ${layer.digest.slice(7, 19)}`));
@@ -129,7 +129,7 @@ async function pushFolder(
 
 async function pushByDocker(
   name: BaseImageName,
-  target: PublishTarget,
+  target: RegistryTarget,
   { emit, signal }: PushBasesCommand,
 ): Promise<void> {
   const reference = referenceOf(target);

@@ -12,8 +12,8 @@ import {
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
-import { writeFacts } from "../../supply/factsDocument.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
+import { writeDescription } from "../../supply/descriptionDocument.ts";
 import { expectWritable } from "../../util/expectWritable.ts";
 
 /** A finished image. */
@@ -46,25 +46,25 @@ export async function buildContainer(
   container: Container,
   configuration: Configuration,
   request: BuildRequest,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<BuildResult> {
   const started = performance.now();
   const provided =
-    workshop.building === undefined
+    resources.building === undefined
       ? { container, compiled: undefined }
-      : await provide(container, configuration, workshop);
-  return withOtherCopies(() => assemble(provided, started, configuration, request, workshop));
+      : await provide(container, configuration, resources);
+  return withOtherCopies(() => assemble(provided, started, configuration, request, resources));
 }
 
 /** Builds what no cache has, by code that most builds do without. */
 async function provide(
   container: Container,
   configuration: Configuration,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<Provided> {
   const { buildMissing } = await import("../../pipeline/compile/buildMissing.ts");
   const { publisher } = await import("../../pipeline/compile/publisher.ts");
-  return buildMissing(container, configuration, workshop, publisher(configuration, workshop));
+  return buildMissing(container, configuration, resources, publisher(configuration, resources));
 }
 
 /** The image of packages that are all in caches. */
@@ -73,15 +73,15 @@ async function assemble(
   started: number,
   configuration: Configuration,
   request: BuildRequest,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<BuildResult> {
   const { container } = provided;
   const compiled =
     provided.compiled === undefined
       ? {}
       : { compiled: { packages: provided.compiled.built, seconds: provided.compiled.seconds } };
-  const plan = await planContainer(container, configuration, request, workshop);
-  const decided = await decideImage(plan, workshop, undefined);
+  const plan = await planContainer(container, configuration, request, resources);
+  const decided = await decideImage(plan, resources, undefined);
   const { names } = decided;
   const outputs: readonly Output[] =
     request.outputs.length === 0
@@ -105,9 +105,9 @@ async function assemble(
   await writeOutputs(made.image, outputs, names, {
     directory: request.directory,
     force: request.force,
-    facts: made.facts === undefined ? undefined : writeFacts(made.facts),
-    emit: workshop.emit,
-    signal: workshop.signal,
+    facts: made.facts === undefined ? undefined : writeDescription(made.facts),
+    emit: resources.emit,
+    signal: resources.signal,
   });
   return {
     ...names,

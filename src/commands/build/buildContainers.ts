@@ -3,8 +3,8 @@ import { theOneMeant } from "../../definitions/select.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type ContainerOutcome, forEachContainer, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { parseOutput } from "../../pipeline/workspace/outputs.ts";
+import { tidyResources, withResources } from "../../pipeline/workspace/resources.ts";
 import { selectAsked } from "../../pipeline/workspace/selectAsked.ts";
-import { inWorkshop, tidyWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
@@ -27,13 +27,13 @@ export async function buildContainers(
   const definitions = onePlaceEach(await selectAsked(repository, request, "build"), request);
   const { configuration } = repository;
   const events = nameEvents(request.emit);
-  return inWorkshop(configuration, { ...request, emit: events.emit }, async (workshop) => {
+  return withResources(configuration, { ...request, emit: events.emit }, async (resources) => {
     const outcomes = await forEachContainer(definitions, { events, signal, failFast }, async (container) => {
       const build =
         container.kind === "def" ? (await import("./buildDefinition.ts")).buildDefinition : buildContainer;
-      return build(container, configuration, request, workshop);
+      return build(container, configuration, request, resources);
     });
-    if (resultsOf(outcomes).some(({ upToDate }) => !upToDate)) await tidyWorkshop(workshop);
+    if (resultsOf(outcomes).some(({ upToDate }) => !upToDate)) await tidyResources(resources);
     return outcomes;
   });
 }

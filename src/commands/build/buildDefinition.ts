@@ -16,9 +16,9 @@ import {
   parseOutput,
   writeOutput,
 } from "../../pipeline/workspace/outputs.ts";
-import { markSif } from "../../sif/markSif.ts";
+import { isOurSif, markSif } from "../../sif/markSif.ts";
 import { openLocalImage } from "../../sif/openLocalImage.ts";
-import { isOurSif, writeSif, writeSquashfs } from "../../sif/writeSif.ts";
+import { writeSif, writeSquashfs } from "../../sif/writeSif.ts";
 import { digestOfHex } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { runTask } from "../../util/events.ts";
@@ -28,8 +28,8 @@ import { apptainerBuild, type Obstacle } from "./apptainerBuild.ts";
 import type { BuildResult } from "./buildContainer.ts";
 import { definitionImage } from "./definitionImage.ts";
 import {
+  type DefinitionResources,
   type DefinitionSource,
-  type DefinitionWorkshop,
   readDefinition,
   withNativeSource,
 } from "./definitionSource.ts";
@@ -44,7 +44,7 @@ export async function buildDefinition(
   container: Container,
   configuration: Configuration,
   request: BuildRequest,
-  workshop: DefinitionWorkshop,
+  resources: DefinitionResources,
 ): Promise<BuildResult> {
   const started = performance.now();
   const definition = await readDefinition(container);
@@ -55,17 +55,17 @@ export async function buildDefinition(
       : request.outputs.map((one) => parseOutput(one, request.directory, names));
   for (const { path } of outputs) await expectWritable(path);
   if (definition.contents.test !== undefined)
-    workshop.emit({
+    resources.emit({
       type: "warning",
       code: "NOTICE",
       message: `%test of ${names.name} is not run by building it`,
       hint: `spacktainers test ${names.name}`,
     });
-  const written = { container, configuration, names, outputs, request, workshop };
+  const written = { container, configuration, names, outputs, request, resources };
   const summary =
     definition.obstacles.length > 0
       ? await buildByApptainer(definition.obstacles, written)
-      : await withNativeSource(definition, container, configuration, workshop, (source) =>
+      : await withNativeSource(definition, container, configuration, resources, (source) =>
           writeOutputs(source, written, request),
         );
   return {
@@ -84,15 +84,15 @@ interface Work {
   readonly names: { readonly name: string; readonly arch: Container["arch"]; readonly version: string };
   readonly outputs: readonly Output[];
   readonly request: BuildRequest;
-  readonly workshop: DefinitionWorkshop;
+  readonly resources: DefinitionResources;
 }
 
 type Summary = Pick<BuildResult, "digest" | "size" | "layers" | "upToDate">;
 
 async function buildByApptainer(obstacles: readonly Obstacle[], work: Work): Promise<Summary> {
-  const { container, workshop, request } = work;
-  workshop.emit({ type: "stage", stage: "run-apptainer" });
-  const made = await apptainerBuild(container.path, container.arch, obstacles, workshop);
+  const { container, resources, request } = work;
+  resources.emit({ type: "stage", stage: "run-apptainer" });
+  const made = await apptainerBuild(container.path, container.arch, obstacles, resources);
   try {
     await markSif(made.path);
     const { outputs } = work;
@@ -118,7 +118,7 @@ async function buildByApptainer(obstacles: readonly Obstacle[], work: Work): Pro
 /** Copies a SIF file that Apptainer made to the outputs that ask for one. */
 async function copyFinished(
   finished: string,
-  { outputs, workshop }: Work,
+  { outputs, resources }: Work,
   request: BuildRequest,
 ): Promise<Summary> {
   const hash = createHash("sha256");
@@ -129,8 +129,8 @@ async function copyFinished(
   }
   for (const output of outputs) {
     if (output.kind !== "sif") continue;
-    stopIfAborted(workshop.signal);
-    await runTask(workshop.emit, outputTask(output, request.directory, size), () =>
+    stopIfAborted(resources.signal);
+    await runTask(resources.emit, outputTask(output, request.directory, size), () =>
       replaceFile(output.path, request, isOurSif, (temporary) => copyFile(finished, temporary)),
     );
   }
@@ -140,10 +140,10 @@ async function copyFinished(
 /** Writes the outputs: those that are OCI images from one image, made once. */
 async function writeOutputs(
   { image: source, additions, inputs }: DefinitionSource,
-  { configuration, names, outputs, workshop }: Work,
+  { configuration, names, outputs, resources }: Work,
   request: BuildRequest,
 ): Promise<Summary> {
-  const { emit, signal, store } = workshop;
+  const { emit, signal, store } = resources;
   emit({ type: "stage", stage: "write-image" });
   const isFile = ({ kind }: Output): boolean => kind === "sif" || kind === "squashfs";
   const image = outputs.every(isFile)

@@ -2,8 +2,8 @@ import { buildMissing } from "../../pipeline/compile/buildMissing.ts";
 import { publisher } from "../../pipeline/compile/publisher.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type ContainerOutcome, forEachContainer } from "../../pipeline/workspace/outcomes.ts";
+import { withResources } from "../../pipeline/workspace/resources.ts";
 import { selectAsked } from "../../pipeline/workspace/selectAsked.ts";
-import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
 
@@ -31,11 +31,11 @@ export async function compileContainers(
   const definitions = await selectAsked(repository, request, "build");
   const { configuration } = repository;
   const events = nameEvents(request.emit);
-  return inWorkshop(configuration, { ...request, emit: events.emit }, (workshop) =>
+  return withResources(configuration, { ...request, emit: events.emit }, (resources) =>
     forEachContainer(definitions, { events, signal, failFast }, async (container): Promise<CompileResult> => {
       const started = performance.now();
-      const publish = publisher(configuration, workshop);
-      const { compiled } = await buildMissing(container, configuration, workshop, publish);
+      const publish = publisher(configuration, resources);
+      const { compiled } = await buildMissing(container, configuration, resources, publish);
       return {
         name: container.name,
         arch: container.arch,

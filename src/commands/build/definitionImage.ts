@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { contentOf } from "../../archive/content.ts";
 import type { Entry, EntryStream } from "../../archive/entry.ts";
-import { type CompressionSettings, compressionFacts } from "../../archive/layerCompression.ts";
+import { type CompressionSettings, encodingOf } from "../../archive/layerCompression.ts";
 import { layerMediaType } from "../../archive/oci/types.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import { inputsAnnotation } from "../../image/annotations.ts";
@@ -94,7 +94,7 @@ async function ownLayer(
   for (const entry of sorted) facts.push(await factsOf(entry));
   const key = fragmentKey({
     definitionLayer: 1,
-    compression: compressionFacts(compression),
+    compression: encodingOf(compression),
     entries: facts,
   });
   const stored = await store.make(key, async (path) => ({

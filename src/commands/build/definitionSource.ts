@@ -1,6 +1,6 @@
 /** Definition files of Apptainer, read, and the images they start from. */
 import { dirname, resolve } from "node:path";
-import { compressionFacts } from "../../archive/layerCompression.ts";
+import { encodingOf } from "../../archive/layerCompression.ts";
 import { mediaTypes } from "../../archive/oci/types.ts";
 import { openBaseStore } from "../../base/baseStore.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
@@ -18,7 +18,7 @@ import { localLayers } from "../../image/registryLayer.ts";
 import { type OpenReference, referenceOpener } from "../../pipeline/images/openReference.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
 import type { OutputNames } from "../../pipeline/workspace/outputs.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { manifestReference, parseReference } from "../../registry/reference.ts";
 import type { DefinitionAdditions } from "../../sif/containerRoot.ts";
 import { definitionFiles } from "../../sif/definitionFiles.ts";
@@ -37,7 +37,7 @@ const largestDefinition = 2 ** 20;
 const foreignHeaders = ["fingerprints", "library", "includecmd"];
 
 /** What images of definitions are made with. */
-export type DefinitionWorkshop = Pick<Workshop, "store" | "emit" | "signal"> & {
+export type DefinitionResources = Pick<Resources, "store" | "emit" | "signal"> & {
   /** Reads images of registries; default: with the configuration. */
   readonly openReference?: OpenReference;
 };
@@ -88,15 +88,15 @@ export async function withNativeSource<T>(
   definition: ReadDefinition,
   container: Container,
   configuration: Configuration,
-  workshop: DefinitionWorkshop,
+  resources: DefinitionResources,
   use: (source: DefinitionSource) => Promise<T>,
 ): Promise<T> {
   const { stage, text, contents } = definition;
   const folder = dirname(container.path);
-  workshop.emit({ type: "stage", stage: "open-source" });
+  resources.emit({ type: "stage", stage: "open-source" });
   const { image, resolved } = await openBase(stage, folder, container.arch, {
-    open: workshop.openReference ?? referenceOpener(configuration.registries),
-    workshop,
+    open: resources.openReference ?? referenceOpener(configuration.registries),
+    resources,
   });
   try {
     const additions: DefinitionAdditions = {
@@ -122,7 +122,7 @@ export async function withNativeSource<T>(
 export async function askedInputs(
   definition: ReadDefinition,
   configuration: Configuration,
-  { registries, baseCacheDir }: Pick<Workshop, "registries" | "baseCacheDir">,
+  { registries, baseCacheDir }: Pick<Resources, "registries" | "baseCacheDir">,
 ): Promise<string | undefined> {
   const { stage, obstacles, names } = definition;
   if (obstacles.length > 0 || stage.bootstrap !== "docker" || takesFiles(definition)) return undefined;
@@ -145,7 +145,7 @@ function definitionInputs(
 ): string | undefined {
   if (definition.stage.bootstrap !== "docker" || takesFiles(definition)) return undefined;
   const { text, names } = definition;
-  const compression = compressionFacts(layerSettings(configuration));
+  const compression = encodingOf(layerSettings(configuration));
   // Zero unless a time was asked for: that of the image it starts from counts otherwise.
   const created = createdTime([]);
   return `sha256:${fragmentKey({ definitionVersion, names, text, base, compression, created })}`;
@@ -175,7 +175,7 @@ async function openBase(
   stage: DefStage,
   folder: string,
   architecture: Container["arch"],
-  { open, workshop }: { readonly open: OpenReference; readonly workshop: DefinitionWorkshop },
+  { open, resources }: { readonly open: OpenReference; readonly resources: DefinitionResources },
 ): Promise<{ readonly image: Image; readonly resolved: string }> {
   const { bootstrap = "", from = "" } = stage;
   const platforms = [platformOf(architecture)];
@@ -184,7 +184,7 @@ async function openBase(
     if (bootstrap === "localimage") return openLocalImage(resolve(folder, from), platforms);
     const kind = sourceKinds.find((known) => known === bootstrap);
     if (kind !== undefined) return openSource(sourceOf(kind, from, folder), platforms);
-    const { emit, signal } = workshop;
+    const { emit, signal } = resources;
     const transport = bootstrap === "oras" ? "oras" : "docker";
     return open({ transport, name: registryName(stage), platforms, emit, signal });
   })();

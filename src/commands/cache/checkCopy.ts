@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { readContent } from "../../archive/content.ts";
 import type { BuildCache } from "../../buildcache/buildCache.ts";
-import type { PackageId, SpecLookup } from "../../buildcache/formats/packageId.ts";
+import type { DependencyLookup, PackageId } from "../../buildcache/formats/packageId.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 import { scanArchive } from "../../install/scanArchive.ts";
 import { briefSpec } from "../../spec/concrete.ts";
@@ -10,7 +10,7 @@ import { type Place, SpacktainersError } from "../../util/errors.ts";
 import { isJsonObject } from "../../util/json.ts";
 
 /** How to check. */
-export interface CheckOptions {
+export interface CheckCopyOptions {
   /** False: metadata alone. */
   readonly archives: boolean;
   readonly signal: AbortSignal;
@@ -36,8 +36,8 @@ const largestSpec = 64 * 2 ** 20;
 export async function checkCopy(
   cache: BuildCache,
   spec: PackageId,
-  lookup: SpecLookup,
-  options: CheckOptions,
+  lookup: DependencyLookup,
+  options: CheckCopyOptions,
 ): Promise<{ readonly pkg: CachedPackage; readonly bytes: number | undefined }> {
   const pkg = await cache.findPackage(spec, lookup);
   if (pkg === undefined)
@@ -55,7 +55,7 @@ export async function checkCopy(
   return { pkg, bytes: archive.size };
 }
 
-async function checkArchive(path: string, pkg: CachedPackage, options: CheckOptions): Promise<void> {
+async function checkArchive(path: string, pkg: CachedPackage, options: CheckCopyOptions): Promise<void> {
   const place: Place = { url: pkg.archiveUrl };
   let inside: unknown;
   let insidePath: string | undefined;

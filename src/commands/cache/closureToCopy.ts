@@ -6,7 +6,7 @@ import { briefSpec, type ConcreteSpec, type DagHash } from "../../spec/concrete.
 export type PackageHolder = Pick<CacheIndex, "has" | "spec">;
 
 /** Packages to copy, and what cannot be. */
-export interface Closure {
+export interface CopyClosure {
   /** Dependencies before what needs them. */
   readonly specs: readonly ConcreteSpec[];
   /** What is needed at run time and is neither in the one cache nor in the other. */
@@ -27,7 +27,7 @@ export function closureToCopy(
   from: readonly PackageHolder[],
   to: readonly PackageHolder[],
   withBuild: boolean,
-): Closure {
+): CopyClosure {
   const specOf = (hash: DagHash): ConcreteSpec | undefined => {
     for (const index of [...from, ...to]) {
       const spec = index.spec(hash);

@@ -6,7 +6,7 @@ import { packageTask } from "../../spec/packageTask.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
 import { runTask } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { type Closure, closureToCopy, dependenciesFirst } from "./closureToCopy.ts";
+import { type CopyClosure, closureToCopy, dependenciesFirst } from "./closureToCopy.ts";
 import { listedSpecs, namesWanted, wantedSpecs } from "./listedSpecs.ts";
 import { type CacheRequest, namedCaches, readIndexes } from "./openNamedCaches.ts";
 import { type CacheTarget, openTarget, type TargetOptions, targetIndexes } from "./openTarget.ts";
@@ -112,7 +112,7 @@ export async function copyPackages(request: CopyRequest): Promise<CopyReport> {
 }
 
 async function transfer(
-  { specs }: Closure,
+  { specs }: CopyClosure,
   indexes: readonly CacheIndex[],
   there: readonly CacheIndex[],
   set: CacheSet,

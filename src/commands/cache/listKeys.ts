@@ -73,14 +73,14 @@ export async function listKeys(
   }
 }
 
-type KeyFacts = Pick<ListedKey, "state" | "users" | "created" | "expires" | "problem">;
+type KeyListing = Pick<ListedKey, "state" | "users" | "created" | "expires" | "problem">;
 
 async function publishedFacts(
   openpgp: typeof import("openpgp"),
   key: CacheKey | undefined,
   clock: Clock,
-): Promise<KeyFacts> {
-  const unreadable = (problem: string): KeyFacts => ({
+): Promise<KeyListing> {
+  const unreadable = (problem: string): KeyListing => ({
     state: "unreadable",
     users: [],
     created: undefined,
@@ -100,7 +100,7 @@ async function publishedFacts(
   }
 }
 
-async function factsOf({ key, revoked }: TrustedKey, clock: Clock): Promise<KeyFacts> {
+async function factsOf({ key, revoked }: TrustedKey, clock: Clock): Promise<KeyListing> {
   const expires = await key.getExpirationTime().catch(() => null);
   const end = expires instanceof Date ? expires : undefined;
   const expired = expires === null || (end !== undefined && end.getTime() <= clock());

@@ -35,7 +35,7 @@ export interface ListedPackage {
 }
 
 /** A command line of `cache list`. */
-export interface ListRequest extends CacheRequest {
+export interface ListPackagesRequest extends CacheRequest {
   readonly specs: readonly string[];
   /** Ask for the size of every package; else it is asked for when few are listed. */
   readonly sizes: boolean;
@@ -66,7 +66,7 @@ const lookupsAtOnce = 16;
  * @throws {SpacktainersError} `SPEC_SYNTAX`, `CONFIG_INVALID`; those of the caches when none can be read
  */
 export async function listPackages(
-  request: ListRequest,
+  request: ListPackagesRequest,
   onPackages: (packages: readonly ListedPackage[]) => void,
 ): Promise<ListTotals> {
   const wanted = wantedSpecs(request.specs);

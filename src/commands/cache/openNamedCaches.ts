@@ -1,5 +1,5 @@
 import type { BuildCache } from "../../buildcache/buildCache.ts";
-import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
+import { type CacheSet, openCacheSet } from "../../buildcache/cacheSet.ts";
 import type { CacheIndex, CacheSource } from "../../buildcache/types.ts";
 import type { Repository } from "../../definitions/repository.ts";
 import { cacheSources, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
@@ -51,7 +51,7 @@ export async function namedCaches(request: CacheRequest): Promise<NamedCaches> {
   return {
     repository,
     sources,
-    open: (chosen = sources) => openCaches(chosen, { emit, signal, refresh }),
+    open: (chosen = sources) => openCacheSet(chosen, { emit, signal, refresh }),
   };
 }
 

@@ -29,7 +29,7 @@ export interface PrunePlan {
 }
 
 /** What a plan is made of. */
-export interface PruneFacts {
+export interface PruneInput {
   readonly stored: readonly StoredNode[];
   readonly needs: readonly Pick<NamedNeed, "label" | "specs" | "roots">[];
   /** Specs of an index and of other caches: what stored packages depend on may be described nowhere else. */
@@ -50,7 +50,7 @@ const mostNamed = 5;
  * steps; of a spliced package the archive that it is made of stays, too. What cannot be read stays while its age is not known to be
  * beyond the grace period.
  */
-export function planPrune(facts: PruneFacts): PrunePlan {
+export function planPrune(facts: PruneInput): PrunePlan {
   const { stored, needs, now, grace, runtimeOnly } = facts;
   const there = new Map<DagHash, ConcreteSpec | undefined>();
   for (const { stored: one, spec } of stored) there.set(one.hash, there.get(one.hash) ?? spec);

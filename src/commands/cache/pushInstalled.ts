@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { openCaches } from "../../buildcache/cacheSet.ts";
+import { openCacheSet } from "../../buildcache/cacheSet.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import { openHttp } from "../../net/http.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
@@ -267,7 +267,7 @@ async function packAndSend(
     else await mkdir(join(cache, "build_cache"), { recursive: true });
     const hashes = chunk.map(({ hash }) => hash);
     const trouble = await packInstalled(spack, tree, hashes, cache, signal);
-    const packed = openCaches([{ url: cache, keys: [], unsigned: true }], {
+    const packed = openCacheSet([{ url: cache, keys: [], unsigned: true }], {
       emit,
       signal,
       cacheDir: join(folder, "home"),

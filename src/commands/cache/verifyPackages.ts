@@ -2,7 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { BuildCache } from "../../buildcache/buildCache.ts";
-import { openCaches } from "../../buildcache/cacheSet.ts";
+import { openCacheSet } from "../../buildcache/cacheSet.ts";
 import type { CachedPackage, CacheIndex } from "../../buildcache/types.ts";
 import { trustOf } from "../../pipeline/workspace/workspace.ts";
 import { runtimeClosure } from "../../spec/closure.ts";
@@ -63,7 +63,7 @@ export async function verifyPackages(request: VerifyRequest): Promise<VerifiedCa
   const scratch = temporaryPath(folder);
   await mkdir(scratch);
   // Nothing that earlier runs remember is in there.
-  const fresh = openCaches(sources, { emit, signal, cacheDir: scratch });
+  const fresh = openCacheSet(sources, { emit, signal, cacheDir: scratch });
   try {
     const read = await readIndexes(known, emit);
     const everything = read.flatMap(({ indexes }) => indexes);

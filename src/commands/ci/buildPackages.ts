@@ -7,8 +7,8 @@ import { findNeededPackages } from "../../pipeline/compile/neededPackages.ts";
 import { publishEarlier } from "../../pipeline/compile/publishEarlier.ts";
 import { publisher, withPublisher } from "../../pipeline/compile/publisher.ts";
 import type { BuildingRequest } from "../../pipeline/workspace/buildingRequest.ts";
+import { type ResourcesRequest, withResources } from "../../pipeline/workspace/resources.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
-import { inWorkshop, type WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import type { BuildNode } from "../../spack/buildGraph.ts";
 import { briefSpec, type DagHash, parseDagHash } from "../../spec/concrete.ts";
@@ -19,7 +19,7 @@ import { planFile } from "./planPipeline.ts";
 const longestPlan = 64 * 2 ** 20;
 
 /** A command line of `ci packages`. */
-export interface PackageJobRequest extends WorkshopRequest {
+export interface PackageJobRequest extends ResourcesRequest {
   /** The folder that `ci plan` wrote. */
   readonly plan: string;
   /** A job of it, `STAGE-POSITION`, or the hash of one package. */
@@ -55,14 +55,14 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
   const started = performance.now();
   const built: string[] = [];
   const reused: string[] = [];
-  await inWorkshop(configuration, request, async (workshop) => {
-    const { building } = workshop;
+  await withResources(configuration, request, async (resources) => {
+    const { building } = resources;
     if (building === undefined)
       throw new SpacktainersError("CONFIG_INVALID", "nothing may be built here", {
         hint: "to allow it: `spack: { build: true }` in spacktainers.yaml",
       });
-    await withBuilder({ arch: plan.arch }, configuration, building, workshop, (builder) =>
-      withPublisher(publisher(configuration, workshop), async (publish) => {
+    await withBuilder({ arch: plan.arch }, configuration, building, resources, (builder) =>
+      withPublisher(publisher(configuration, resources), async (publish) => {
         for (const group of groupsOf(packages)) {
           const container = await selectOne(group.container, repository, {
             directory: request.directory,
@@ -79,12 +79,14 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
             );
           const needed = await findNeededPackages(
             { graph: choice.lock.graph, roots: group.hashes },
-            workshop,
+            resources,
           );
           const { nodes } = needed.graph;
           refuseOthers(nodes, group.hashes);
           const unpublished =
-            publish === undefined ? [] : await publishEarlier(needed, building.trust, publish, workshop.emit);
+            publish === undefined
+              ? []
+              : await publishEarlier(needed, building.trust, publish, resources.emit);
           if (unpublished.length > 0) throw oneError(unpublished);
           const missing = new Set<string>(nodes.map(({ spec }) => spec.hash));
           reused.push(...group.packages.filter(({ hash }) => !missing.has(hash)).map(({ label }) => label));
@@ -95,7 +97,7 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
             needed,
             building,
             await builder(),
-            workshop,
+            resources,
             publish,
           );
           built.push(...compiled.built);

@@ -4,9 +4,9 @@ import { cp, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
   asText,
-  conditionHolds,
   type ExpressionContext,
   type ExpressionValue,
+  githubConditionHolds,
   interpolate,
 } from "../../ci/githubExpression.ts";
 import type { WorkflowJob, WorkflowStep } from "../../ci/workflowFile.ts";
@@ -86,7 +86,7 @@ export async function runLocalJob(local: LocalJob): Promise<LocalJobResult> {
   Object.assign(added, interpolated(job.env ?? {}, context()));
   for (const [index, step] of job.steps.entries()) {
     if (signal.aborted) throw new SpacktainersError("INTERRUPTED", "interrupted while running a pipeline");
-    if (!conditionHolds(step.if === undefined ? undefined : String(step.if), context())) continue;
+    if (!githubConditionHolds(step.if === undefined ? undefined : String(step.if), context())) continue;
     await writeFile(files.env, "");
     await writeFile(files.output, "");
     const own = interpolated(step.env ?? {}, context());

@@ -20,8 +20,8 @@ import {
 } from "../../pipeline/compile/buildMissing.ts";
 import { findNeededPackages } from "../../pipeline/compile/neededPackages.ts";
 import type { BuildingRequest } from "../../pipeline/workspace/buildingRequest.ts";
+import { type Resources, type ResourcesRequest, withResources } from "../../pipeline/workspace/resources.ts";
 import { selectAsked } from "../../pipeline/workspace/selectAsked.ts";
-import { inWorkshop, type Workshop, type WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { builtCaches } from "../../spack/folders.ts";
 import { briefSpec } from "../../spec/concrete.ts";
@@ -38,7 +38,7 @@ export const basePolicies = ["changed", "always", "never"] as const;
 export type BasePolicy = (typeof basePolicies)[number];
 
 /** A command line of `ci plan`. */
-export interface PipelinePlanRequest extends WorkshopRequest {
+export interface PipelinePlanRequest extends ResourcesRequest {
   readonly names: readonly string[];
   readonly arch: Architecture;
   /** A commit, branch or tag; undefined: everything asked for is made. */
@@ -177,11 +177,11 @@ async function wantedPackages(
   const allowed = request.building.allowed ?? configuration.spack.build;
   if (!allowed || containers.length === 0) return [];
   const events = nameEvents(request.emit);
-  return inWorkshop(configuration, { ...request, emit: events.emit }, async (workshop) => {
-    const { building } = workshop;
+  return withResources(configuration, { ...request, emit: events.emit }, async (resources) => {
+    const { building } = resources;
     if (building === undefined) return [];
     const wanted = new Map<string, WantedPackage>();
-    await withBuilder({ arch: request.arch }, configuration, building, workshop, async (builder) => {
+    await withBuilder({ arch: request.arch }, configuration, building, resources, async (builder) => {
       for (const [index, container] of containers.entries()) {
         stopIfAborted(request.signal);
         const name = `${container.arch}/${container.name}`;
@@ -192,13 +192,13 @@ async function wantedPackages(
             async () => {
               let choice = await lockedChoice(container, configuration, building);
               if (choice === undefined) {
-                choice = await solvedChoice(container, configuration, building, workshop, builder);
+                choice = await solvedChoice(container, configuration, building, resources, builder);
                 if (choice === undefined) return;
                 const path = lockPaths(container).spack;
                 await writeFileAtomically(path, choice.lockText);
                 locks.push(path);
               }
-              const missing = await missingOf(choice, container, building.trust, workshop);
+              const missing = await missingOf(choice, container, building.trust, resources);
               for (const one of missing) if (!wanted.has(one.hash)) wanted.set(one.hash, one);
               const below = new Set(missing.flatMap(({ after }) => after));
               tops.set(
@@ -229,7 +229,7 @@ async function missingOf(
   { lock }: Choice,
   container: Container,
   trust: string,
-  { caches, emit }: Workshop,
+  { caches, emit }: Resources,
 ): Promise<readonly WantedPackage[]> {
   const own = Object.values(builtCaches(trust)).flatMap((folder) => [folder, `file://${folder}`]);
   const elsewhere: Pick<CacheSet, "findPackage"> = {

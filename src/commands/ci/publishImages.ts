@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CiConfiguration, CiEnvironment } from "../../definitions/ciConfiguration.ts";
 import { convertImage } from "../../pipeline/images/convertImage.ts";
-import type { ImageRequest } from "../../pipeline/workspace/buildRequest.ts";
+import type { ImageSettingsRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { removeTree } from "../../util/removeTree.ts";
@@ -13,7 +13,7 @@ import { pushContainers } from "../push/pushContainers.ts";
 import { type PushedSif, pushSif } from "../sif/pushSif.ts";
 
 /** A command line of `ci publish`. */
-export interface PublishImagesRequest extends ImageRequest {
+export interface PublishImagesRequest extends ImageSettingsRequest {
   /** Name of an environment. */
   readonly environment: string;
 }
@@ -68,7 +68,7 @@ export function environmentNamed({ environments }: CiConfiguration, name: string
 export async function publishSif(
   name: string,
   destination: string,
-  { directory, arch, emit, signal }: Pick<ImageRequest, "directory" | "arch" | "emit" | "signal">,
+  { directory, arch, emit, signal }: Pick<ImageSettingsRequest, "directory" | "arch" | "emit" | "signal">,
 ): Promise<PublishedSif> {
   const folder = await mkdtemp(join(tmpdir(), "spacktainers-sif-"));
   try {

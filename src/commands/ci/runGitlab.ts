@@ -23,7 +23,12 @@ import { hostEnvironment } from "../../util/surroundings.ts";
 import { toolVersion } from "../../util/toolVersion.ts";
 import { earlierCommit, openGitFolder } from "./gitHistory.ts";
 import { runBash } from "./localSteps.ts";
-import { copyWorkingTree, type JobOutcome, makeProgram, type RunPipelineRequest } from "./runPipeline.ts";
+import {
+  copyWorkingTree,
+  makeOwnProgram,
+  type PipelineJobOutcome,
+  type RunPipelineRequest,
+} from "./runPipeline.ts";
 
 const longestPipeline = 16 << 20;
 
@@ -37,7 +42,7 @@ interface GitlabRun {
   readonly secrets: readonly string[];
   /** Lines that set a runner up. */
   readonly leftOut: ReadonlySet<string>;
-  readonly outcomes: JobOutcome[];
+  readonly outcomes: PipelineJobOutcome[];
 }
 
 /**
@@ -48,7 +53,7 @@ interface GitlabRun {
  */
 export async function runGitlab(
   request: RunPipelineRequest,
-): Promise<{ readonly jobs: readonly JobOutcome[]; readonly failed: boolean }> {
+): Promise<{ readonly jobs: readonly PipelineJobOutcome[]; readonly failed: boolean }> {
   const { signal, event } = request;
   const { root, configuration } = await openSoundRepository(request.directory);
   const file = join(root, gitlabFile);
@@ -74,7 +79,7 @@ export async function runGitlab(
   try {
     const artefacts = request.keep ?? join(work, "artefacts");
     await makeDirectory(artefacts);
-    const path = await makeProgram(join(work, "bin"), request.self);
+    const path = await makeOwnProgram(join(work, "bin"), request.self);
     const run: GitlabRun = {
       request,
       top: git.top,
@@ -126,9 +131,9 @@ async function runJobs(
   parent: string,
   run: GitlabRun,
 ): Promise<boolean> {
-  const states = new Map<string, JobOutcome["state"]>();
+  const states = new Map<string, PipelineJobOutcome["state"]>();
   const own = parent === "" ? "" : `${parent}--`;
-  const finish = (name: string, state: JobOutcome["state"], summary = ""): void => {
+  const finish = (name: string, state: PipelineJobOutcome["state"], summary = ""): void => {
     states.set(name, state);
     run.outcomes.push({ job: name, name, state, summary });
   };

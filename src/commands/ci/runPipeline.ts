@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
   asText,
-  conditionHolds,
   type ExpressionContext,
   type ExpressionValue,
+  githubConditionHolds,
   interpolate,
 } from "../../ci/githubExpression.ts";
 import { githubFiles } from "../../ci/githubWorkflow.ts";
@@ -55,7 +55,7 @@ export interface RunPipelineRequest {
 }
 
 /** What became of a job, or of one of its matrix. */
-export interface JobOutcome {
+export interface PipelineJobOutcome {
   readonly job: string;
   /** For people. */
   readonly name: string;
@@ -78,7 +78,7 @@ interface NeededJob {
  */
 export async function runPipeline(
   request: RunPipelineRequest,
-): Promise<{ readonly jobs: readonly JobOutcome[]; readonly failed: boolean }> {
+): Promise<{ readonly jobs: readonly PipelineJobOutcome[]; readonly failed: boolean }> {
   const { signal, event } = request;
   const { root, configuration } = await openSoundRepository(request.directory);
   const file = join(root, event === "schedule" ? githubFiles.rebase : githubFiles.containers);
@@ -99,7 +99,7 @@ export async function runPipeline(
   const artefacts = request.keep ?? join(work, "artefacts");
   try {
     await makeDirectory(artefacts);
-    const path = await makeProgram(join(work, "bin"), request.self);
+    const path = await makeOwnProgram(join(work, "bin"), request.self);
     const values: Record<string, ExpressionValue> = {
       github: githubContext(request, base),
       inputs:
@@ -117,12 +117,12 @@ export async function runPipeline(
     for (const { name, kind } of secrets) if (kind === "secret") delete env[name];
     for (const [name, value] of Object.entries(workflow.env ?? {})) env[name] = String(value);
     const finished = new Map<string, NeededJob>();
-    const outcomes: JobOutcome[] = [];
+    const outcomes: PipelineJobOutcome[] = [];
     for (const [id, job] of orderedJobs(workflow, file)) {
       const needs = needsOf(job).map((need) => [need, finished.get(need)] as const);
       const context = jobContext(values, needs);
       const failedBefore = needs.some(([, need]) => need?.failedBefore === true);
-      if (!conditionHolds(job.if === undefined ? undefined : String(job.if), context)) {
+      if (!githubConditionHolds(job.if === undefined ? undefined : String(job.if), context)) {
         outcomes.push({
           job: id,
           name: job.name?.replace(/: \$\{\{.*/, "") ?? id,
@@ -182,7 +182,7 @@ async function readWorkflow(file: string): Promise<Workflow> {
 }
 
 /** A folder with a program that is this one, to be put on the search path. */
-export async function makeProgram(folder: string, self: readonly string[]): Promise<string> {
+export async function makeOwnProgram(folder: string, self: readonly string[]): Promise<string> {
   await mkdir(folder, { recursive: true });
   const program = join(folder, "spacktainers");
   await writeFile(program, `#!/bin/sh\nexec ${self.map(shellWord).join(" ")} "$@"\n`);

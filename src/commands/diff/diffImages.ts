@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { relative, resolve } from "node:path";
-import { openCaches } from "../../buildcache/cacheSet.ts";
+import { openCacheSet } from "../../buildcache/cacheSet.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
 import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
 import { resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
@@ -11,7 +11,7 @@ import {
   readLockListing,
 } from "../../pipeline/describe/packageListing.ts";
 import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
-import { openSubject } from "../../pipeline/images/openImage.ts";
+import { openSubject } from "../../pipeline/images/openSubject.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
 import { cacheSources, openRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -127,7 +127,7 @@ async function fromCaches(
   const { configuration } = repository;
   const { emit, signal, refresh } = request;
   const sources = await cacheSources(configuration, request, request.directory);
-  const caches = openCaches(sources, { emit, signal, refresh });
+  const caches = openCacheSet(sources, { emit, signal, refresh });
   try {
     const unlocked = { ...container, lock: undefined };
     const loaded = await openEnvironment(unlocked, configuration, { caches, emit });

@@ -25,6 +25,6 @@ export function add(from: string, to: string): string {
 }
 
 /** A word for a shell. */
-export function quoted(text: string): string {
+export function quotedWord(text: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -16,7 +16,7 @@ import { SpacktainersError } from "../../util/errors.ts";
 import { standardPath } from "../../view/environmentModification.ts";
 import { environmentScriptPath, hostLibraries } from "../../view/environmentScript.ts";
 import { viewLdSoConf, viewLdSoConfPath } from "../../view/ldSoConf.ts";
-import { add, aptInstall, copy, quoted, run } from "./dockerfileInstructions.ts";
+import { add, aptInstall, copy, quotedWord, run } from "./dockerfileInstructions.ts";
 
 /** What a Dockerfile is written from. */
 export interface DockerfileRequest {
@@ -138,7 +138,10 @@ function startingImage(
       return {
         image,
         prelude: [
-          run(["rm -f /etc/apt/sources.list.d/*", `printf '%s\\n' ${quoted(line)} > /etc/apt/sources.list`]),
+          run([
+            "rm -f /etc/apt/sources.list.d/*",
+            `printf '%s\\n' ${quotedWord(line)} > /etc/apt/sources.list`,
+          ]),
         ],
       };
     }
@@ -156,8 +159,8 @@ function startingImage(
 
 function spackLines(spack: Configuration["spack"], { relative }: DockerfileRequest): readonly string[] {
   const clone = (url: string, ref: string | undefined, to: string): string[] => [
-    `git clone --quiet --no-checkout --filter=blob:none ${quoted(url)} ${to}`,
-    `git -C ${to} checkout --quiet ${ref === undefined ? "HEAD" : quoted(ref)}`,
+    `git clone --quiet --no-checkout --filter=blob:none ${quotedWord(url)} ${to}`,
+    `git -C ${to} checkout --quiet ${ref === undefined ? "HEAD" : quotedWord(ref)}`,
   ];
   const folder = (url: string, ref: string | undefined, to: string): string => {
     if (ref !== undefined)
@@ -170,7 +173,7 @@ function spackLines(spack: Configuration["spack"], { relative }: DockerfileReque
     const to = `/opt/repos/${index}`;
     const ref = commit ?? name;
     const adds = paths.map(
-      (folder) => `spack repo add --scope site ${quoted(folder === "" ? to : `${to}/${folder}`)}`,
+      (folder) => `spack repo add --scope site ${quotedWord(folder === "" ? to : `${to}/${folder}`)}`,
     );
     return isRemoteAddress(url)
       ? run([...clone(url, ref, to), ...adds])
@@ -208,11 +211,11 @@ function cacheLines(
   const { endpoint, profile } = cache.s3;
   const options = [
     cache.unsigned ? "--unsigned" : "--signed",
-    ...(endpoint === undefined ? [] : [`--s3-endpoint-url ${quoted(endpoint)}`]),
-    ...(profile === undefined ? [] : [`--s3-profile ${quoted(profile)}`]),
+    ...(endpoint === undefined ? [] : [`--s3-endpoint-url ${quotedWord(endpoint)}`]),
+    ...(profile === undefined ? [] : [`--s3-profile ${quotedWord(profile)}`]),
   ];
   commands.push(
-    `spack mirror add --scope site ${options.join(" ")} cache${index} ${quoted(isLocal ? `file://${place}` : cache.url)}`,
+    `spack mirror add --scope site ${options.join(" ")} cache${index} ${quotedWord(isLocal ? `file://${place}` : cache.url)}`,
   );
   return [...lines, run(commands)];
 }
@@ -227,7 +230,7 @@ function environmentLines(request: DockerfileRequest): readonly string[] {
     copy(undefined, manifest, `${environmentFolder}/spack.yaml`),
     ...(lock === undefined ? [] : [copy(undefined, lock, `${environmentFolder}/spack.lock`)]),
     run([
-      ...settings.map((setting) => `spack config --scope site add ${quoted(setting)}`),
+      ...settings.map((setting) => `spack config --scope site add ${quotedWord(setting)}`),
       `spack -e ${environmentFolder} env view enable ${configuration.view.root}`,
     ]),
   ];
@@ -258,7 +261,7 @@ function resultLines({ install, view }: DockerfileRequest["configuration"]): rea
       `mkdir -p ${script.slice(0, script.lastIndexOf("/"))}`,
       `cp -a --parents ${paths.join(" ")} ${resultFolder}`,
       `PATH=${standardPath} ${spackFolder}/bin/spack env activate --sh -d ${environmentFolder} | sed -n '/^export SPACK_/d; s/^\\(export .*[^;]\\);*$/\\1/p' > ${script}`,
-      `printf '%s\\n' ${scriptEnding.map(quoted).join(" ")} >> ${script}`,
+      `printf '%s\\n' ${scriptEnding.map(quotedWord).join(" ")} >> ${script}`,
     ]),
   ];
 }
@@ -281,7 +284,7 @@ function loaderFolders(view: string): string {
   const lines = viewLdSoConf(view).split("\n");
   return lines
     .filter((line) => line.startsWith("/"))
-    .map(quoted)
+    .map(quotedWord)
     .join(" ");
 }
 

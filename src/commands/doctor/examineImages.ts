@@ -3,12 +3,12 @@ import { didYouMean } from "../../definitions/nearest.ts";
 import type { Repository } from "../../definitions/repository.ts";
 import { checkImage } from "../../hpc/checkImage.ts";
 import { type Finding, ok } from "../../hpc/finding.ts";
-import { checkHost, type HostFacts, readHostFacts } from "../../hpc/hostFacts.ts";
-import type { ImageFacts } from "../../hpc/imageFacts.ts";
-import { readImageFacts } from "../../hpc/readImageFacts.ts";
+import { checkHost, type HostProfile, readHostProfile } from "../../hpc/hostProfile.ts";
+import type { ImageProfile } from "../../hpc/imageProfile.ts";
+import { readImageProfile } from "../../hpc/readImageProfile.ts";
 import { completeSite, findSite, type JobResources, type Site } from "../../hpc/site.ts";
 import { builtNames, findImage } from "../../pipeline/images/findImage.ts";
-import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
+import { openSubject, registryPatience, standIn } from "../../pipeline/images/openSubject.ts";
 import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
@@ -33,7 +33,7 @@ export interface ExamineRequest {
 /** An image that was read. */
 interface Subject {
   readonly name: string;
-  readonly facts: ImageFacts;
+  readonly facts: ImageProfile;
   /** What is to be said of how it was found. */
   readonly found: readonly Finding[];
 }
@@ -71,7 +71,7 @@ export async function examineImages(request: ExamineRequest): Promise<Examined> 
     .filter((name) => configuration.sites.has(name))
     .map((name) => findSite(configuration, name));
   const images = request.subjects.filter((name) => !configuration.sites.has(name));
-  const host = await readHostFacts();
+  const host = await readHostProfile();
   if (request.subjects.length === 0)
     return {
       examinations: [{ image: undefined, site: undefined, findings: checkHost(host) }],
@@ -99,7 +99,7 @@ function examinationsOf(
   all: readonly Subject[],
   sites: readonly Site[],
   siteToo: boolean,
-  host: HostFacts,
+  host: HostProfile,
   request: ExamineRequest & { readonly allow: readonly string[] },
 ): readonly Examination[] {
   if (sites.length === 0)
@@ -161,7 +161,7 @@ async function openFacts(name: string, request: ExamineRequest, repository: Repo
   const { registries } = repository.configuration;
   const image = await openSubject(subject, { arch, registries, emit, signal, patience: registryPatience });
   try {
-    const facts = await readImageFacts(image, { cache: cacheHome(), emit, signal });
+    const facts = await readImageProfile(image, { cache: cacheHome(), emit, signal });
     const other = standIn(subject, image);
     const read = other ?? image.reference;
     const message =
@@ -175,12 +175,12 @@ async function openFacts(name: string, request: ExamineRequest, repository: Repo
 }
 
 /** Plug-ins of Slurm here, where it answers. */
-function pluginsOf(host: HostFacts): readonly string[] | undefined {
+function pluginsOf(host: HostProfile): readonly string[] | undefined {
   return host.slurm === undefined || host.slurm.plugins.length === 0 ? undefined : host.slurm.plugins;
 }
 
 /** This machine as a site. */
-function siteOfHost(host: HostFacts): Site {
+function siteOfHost(host: HostProfile): Site {
   const works = host.runtimes.filter(({ trouble }) => trouble === undefined).map(({ name }) => name);
   const runtime = (
     ["apptainer", "singularity", "sarus", "podman-hpc", "podman", "docker", "charliecloud"] as const
@@ -196,7 +196,7 @@ function siteOfHost(host: HostFacts): Site {
 }
 
 /** The facts of a site that can be seen on this machine, if it is part of a cluster. */
-function checkSiteHere(site: Site, host: HostFacts): readonly Finding[] {
+function checkSiteHere(site: Site, host: HostProfile): readonly Finding[] {
   const plugins = pluginsOf(host);
   if (plugins === undefined) return [];
   const missing = site.mpi.filter((plugin) => plugin !== "none" && !plugins.includes(plugin));

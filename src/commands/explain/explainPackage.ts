@@ -22,7 +22,7 @@ export interface FreshChoice {
 }
 
 /** What {@link explainPackage} works with. */
-export interface ExplanationFacts {
+export interface ExplanationInput {
   readonly listing: PackageListing;
   /** Undefined when the caches could not be asked. */
   readonly fresh: FreshChoice | undefined;
@@ -83,7 +83,7 @@ export interface PackageExplanation {
 }
 
 /** Explains a package of a listing. */
-export function explainPackage(spec: ConcreteSpec, facts: ExplanationFacts): PackageExplanation {
+export function explainPackage(spec: ConcreteSpec, facts: ExplanationInput): PackageExplanation {
   const { listing, fresh } = facts;
   const roots = listing.roots.map(({ hash }) => hash);
   const { paths, runtime } = pathsTo(listing.graph, roots, spec.hash);

@@ -5,7 +5,7 @@ import type { Repository } from "../../definitions/repository.ts";
 import { type PackageListing, readImageListing } from "../../pipeline/describe/packageListing.ts";
 import { builtImage, defaultOutput } from "../../pipeline/images/builtImages.ts";
 import { findImage, type ImageSubject } from "../../pipeline/images/findImage.ts";
-import { openSubject } from "../../pipeline/images/openImage.ts";
+import { openSubject } from "../../pipeline/images/openSubject.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import type { ConcreteSpec, DagHash } from "../../spec/concrete.ts";
 import { parseSpec } from "../../spec/parse.ts";

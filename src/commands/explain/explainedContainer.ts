@@ -1,12 +1,12 @@
 /** What `explain` knows of a container or an image before anything in particular is asked. */
-import { type CacheSet, openCaches } from "../../buildcache/cacheSet.ts";
+import { type CacheSet, openCacheSet } from "../../buildcache/cacheSet.ts";
 import { choosePrepared, prepareChoice } from "../../concretize/chooseFromCaches.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
 import type { Image } from "../../image/image.ts";
+import { configuredVariantDefaults } from "../../pipeline/choose/configuredVariantDefaults.ts";
 import type { LoadedEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
-import { recipeFacts } from "../../pipeline/choose/recipeFacts.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
 import {
   listImage,
@@ -51,7 +51,7 @@ export interface ContainerState {
 export async function openRequestCaches(repository: Repository, request: ExplainRequest): Promise<CacheSet> {
   const { emit, signal, refresh, directory } = request;
   const sources = await cacheSources(repository.configuration, request, directory);
-  return openCaches(sources, { emit, signal, refresh });
+  return openCacheSet(sources, { emit, signal, refresh });
 }
 
 /** Reads a container's environment and lock, and chooses from the caches. With a lock, the latter may fail. */
@@ -120,7 +120,7 @@ async function chooseNow(
   emit({ type: "stage", stage: "choose-packages" });
   try {
     const index = await caches.index();
-    const facts = await recipeFacts(configuration);
+    const facts = await configuredVariantDefaults(configuration);
     const platform = configuration.platforms[container.arch];
     const context = prepareChoice(environment, index, platform, facts === undefined ? {} : { facts });
     try {

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { openCaches } from "../../buildcache/cacheSet.ts";
+import { openCacheSet } from "../../buildcache/cacheSet.ts";
 import type { CacheIndex } from "../../buildcache/types.ts";
 import { compilers, runtimes } from "../../concretize/packageKinds.ts";
 import { type Architecture, defaultConfiguration } from "../../definitions/configuration.ts";
@@ -38,7 +38,7 @@ export async function exampleFromCaches(request: ExampleRequest): Promise<Scaffo
     keys,
     unsigned,
   }));
-  const caches = openCaches(sources, { emit, signal, refresh: false });
+  const caches = openCacheSet(sources, { emit, signal, refresh: false });
   const without = (reason: string): undefined => {
     emit({
       type: "warning",

@@ -6,17 +6,17 @@ import { batchScript } from "../../hpc/batchScript.ts";
 import { checkImage } from "../../hpc/checkImage.ts";
 import { choosePmi, mainMpi, type PmiChoice } from "../../hpc/choosePmi.ts";
 import type { Finding } from "../../hpc/finding.ts";
-import { separatesRanksHere } from "../../hpc/hostFacts.ts";
-import type { ImageFacts } from "../../hpc/imageFacts.ts";
+import { separatesRanksHere } from "../../hpc/hostProfile.ts";
+import type { ImageProfile } from "../../hpc/imageProfile.ts";
 import type { Job, JobBind } from "../../hpc/job.ts";
-import { readImageFacts } from "../../hpc/readImageFacts.ts";
+import { readImageProfile } from "../../hpc/readImageProfile.ts";
 import { isPath, squashfsFile } from "../../hpc/runtimes/enrootImage.ts";
 import { jobOptions, parseSbatchOption } from "../../hpc/sbatchOptions.ts";
 import { findSite, type JobResources, replacesMpi, type Site } from "../../hpc/site.ts";
 import { defaultOutput } from "../../pipeline/images/builtImages.ts";
 import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
 import { fillPattern, registryReference } from "../../pipeline/images/imageLocation.ts";
-import { openSubject, registryPatience, standIn } from "../../pipeline/images/openImage.ts";
+import { openSubject, registryPatience, standIn } from "../../pipeline/images/openSubject.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { usesPlainHttp } from "../../registry/openRegistries.ts";
 import { parseReference } from "../../registry/reference.ts";
@@ -144,7 +144,7 @@ async function factsFor(
   site: Site,
   request: JobRequest,
   repository: Repository,
-): Promise<ImageFacts | undefined> {
+): Promise<ImageProfile | undefined> {
   const { arch, emit, signal, lookUp = true } = request;
   const { form, container, name } = subject;
   const { registries } = repository.configuration;
@@ -160,7 +160,7 @@ async function factsFor(
         patience: registryPatience,
       });
       try {
-        const facts = await readImageFacts(image, { cache: cacheHome(), emit, signal });
+        const facts = await readImageProfile(image, { cache: cacheHome(), emit, signal });
         const other = standIn(subject, image);
         if (other !== undefined)
           emit({
@@ -275,7 +275,12 @@ function lowerCaseReference(reference: string): string {
   return reference.slice(0, reference.length - tag.length).toLowerCase() + tag;
 }
 
-function pmiOf(request: JobRequest, site: Site, facts: ImageFacts | undefined, hostMpi: boolean): PmiChoice {
+function pmiOf(
+  request: JobRequest,
+  site: Site,
+  facts: ImageProfile | undefined,
+  hostMpi: boolean,
+): PmiChoice {
   if (request.mpi !== undefined) return { plugin: request.mpi, because: "it was asked for" };
   if (facts === undefined) {
     const [first] = site.mpi;

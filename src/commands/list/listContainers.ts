@@ -15,7 +15,7 @@ import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import type { PublishedImage } from "./askedFacts.ts";
+import type { TaggedImage } from "./remoteLookup.ts";
 
 /** What `list` says of a container. */
 export interface ListedContainer {
@@ -37,7 +37,7 @@ export interface ListedContainer {
   /** The image in the output folder. */
   readonly image: ListedImage | undefined;
   /** What the registries have by the tags of the configuration; undefined: not asked. */
-  readonly published: readonly PublishedImage[] | undefined;
+  readonly published: readonly TaggedImage[] | undefined;
   /** Number of errors in the definition. What is wrong with one keeps no other from being listed. */
   readonly problems: number;
 }
@@ -98,8 +98,8 @@ async function addAsked(
   directory: string,
   ask: NonNullable<ListRequest["ask"]>,
 ): Promise<readonly ListedContainer[]> {
-  const { openAskedFacts } = await import("./askedFacts.ts");
-  const facts = openAskedFacts(configuration, directory, ask);
+  const { openRemoteLookup } = await import("./remoteLookup.ts");
+  const facts = openRemoteLookup(configuration, directory, ask);
   try {
     return await mapConcurrently(listed, askedAtOnce, async (one, at) => {
       const definition = definitions[at];

@@ -5,7 +5,7 @@ import { loadEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { resolvePackages } from "../../pipeline/choose/resolvePackages.ts";
 import { lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
 import { packageProblems, readLocks } from "../../pipeline/plan/useLocks.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import type { SpacktainersError } from "../../util/errors.ts";
 
 /**
@@ -15,14 +15,14 @@ import type { SpacktainersError } from "../../util/errors.ts";
 export async function checkLocks(
   container: Container,
   configuration: Configuration,
-  workshop: Pick<Workshop, "caches" | "emit">,
+  resources: Pick<Resources, "caches" | "emit">,
 ): Promise<readonly SpacktainersError[]> {
   const options = { ...(await configuredReading(container, configuration)), frozen: true };
-  const loaded = await loadEnvironment(container, options, workshop.emit);
+  const loaded = await loadEnvironment(container, options, resources.emit);
   const { lock, problems, usable } = await readLocks(container, loaded, configuration);
   if (lock === undefined || !usable || loaded.lock === undefined) return problems;
   const settings = { architecture: container.arch, configuration };
-  const { packages } = await resolvePackages(loaded, settings, workshop);
+  const { packages } = await resolvePackages(loaded, settings, resources);
   const locked = new Map(lock.packages.map((one) => [one.hash, one]));
   return [...problems, ...packageProblems(packages, locked, { file: lockPaths(container).spacktainers })];
 }

@@ -8,7 +8,7 @@ import type { Environment, Lock } from "../../environment/types.ts";
 import { openCompletion } from "../../pipeline/assemble/openCompletion.ts";
 import { baseDigest } from "../../pipeline/base/baseDigest.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
-import { baseName } from "../../pipeline/base/baseSpec.ts";
+import { nameOfBase } from "../../pipeline/base/baseSpec.ts";
 import { startBase } from "../../pipeline/base/startBase.ts";
 import { choiceInputs } from "../../pipeline/choose/choiceInputs.ts";
 import { lockText } from "../../pipeline/choose/lockText.ts";
@@ -22,7 +22,7 @@ import { installVersion, makeFragments } from "../../pipeline/plan/makeFragments
 import type { OpenedContainer } from "../../pipeline/plan/openContainer.ts";
 import { imageSettings, type PackagePlan, planPackages } from "../../pipeline/plan/planPackages.ts";
 import { noLocks } from "../../pipeline/plan/useLocks.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { rememberedSpack } from "../../spack/solveRecords.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { formatSpec } from "../../spec/format.ts";
@@ -58,33 +58,33 @@ export async function lockContainer(
   container: Container,
   configured: Configuration,
   keep: boolean,
-  workshop: Workshop & { readonly refresh: boolean },
+  resources: Resources & { readonly refresh: boolean },
 ): Promise<LockResult> {
-  return withOtherCopies(() => lockOnce(container, configured, keep, workshop));
+  return withOtherCopies(() => lockOnce(container, configured, keep, resources));
 }
 
 async function lockOnce(
   container: Container,
   configured: Configuration,
   keep: boolean,
-  workshop: Workshop & { readonly refresh: boolean },
+  resources: Resources & { readonly refresh: boolean },
 ): Promise<LockResult> {
   const configuration = await withEpilogueNeeds(configured, container);
   const paths = lockPaths(container);
   const before = keep && container.lock !== undefined ? await loadLock(container.lock) : undefined;
-  const solved = await solvedLock(container, configuration, keep, workshop);
+  const solved = await solvedLock(container, configuration, keep, resources);
   if (solved !== undefined && solved.needed.graph.nodes.length > 0)
     return lockToBuild(container, solved, paths);
   const unlocked = { ...container, lock: undefined };
   const read =
     solved?.loaded ??
-    (await openEnvironment(unlocked, configuration, workshop, { dialect: before?.dialect }));
+    (await openEnvironment(unlocked, configuration, resources, { dialect: before?.dialect }));
   const loaded =
     before === undefined || solved !== undefined
       ? read
       : { ...read, environment: keepRoots(read.environment, before) };
   const opened: OpenedContainer = { container, configuration, loaded, locks: noLocks };
-  const planned = await planOnBase(opened, workshop).catch((error: unknown) => {
+  const planned = await planOnBase(opened, resources).catch((error: unknown) => {
     if (before === undefined || !(error instanceof SpacktainersError) || error.code !== "NO_SOLUTION")
       throw error;
     throw new SpacktainersError("NO_SOLUTION", error.message, {
@@ -97,7 +97,7 @@ async function lockOnce(
   // With the specs as the user wrote them, whatever was kept.
   const spackLock =
     solved?.loaded.lockText ?? lockText(read.environment, resolved.resolution, resolved.graph);
-  const base = await lockedBase(opened, planned, workshop);
+  const base = await lockedBase(opened, planned, resources);
   const own = writeSpacktainersLock({
     architecture: container.arch,
     spackLock: digestOf(spackLock),
@@ -181,17 +181,17 @@ interface PlannedLock {
 /** Chooses the packages while the base's servers are asked. */
 async function planOnBase(
   opened: OpenedContainer,
-  workshop: Workshop & { readonly refresh: boolean },
+  resources: Resources & { readonly refresh: boolean },
 ): Promise<PlannedLock> {
   const { container, configuration } = opened;
-  const { refresh } = workshop;
+  const { refresh } = resources;
   const base = startBase(
     { configured: configuration.base, architecture: container.arch, lock: undefined, refresh },
-    workshop,
+    resources,
   );
   try {
     const settings = imageSettings(configuration, { strip: undefined, keepMetadata: false });
-    const packages = await planPackages(opened, settings, workshop);
+    const packages = await planPackages(opened, settings, resources);
     return { packages, base: await base.planned, baseOptions: base.options };
   } catch (error) {
     await base.abandon(error);
@@ -203,12 +203,12 @@ async function planOnBase(
 async function lockedBase(
   opened: OpenedContainer,
   planned: PlannedLock,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<LockedBase> {
   const { container, configuration } = opened;
   const configured = configuration.base;
   const completes = configured.kind === "debian" && configured.complete;
-  const chosen = completes ? await completedBase(opened, planned, workshop) : planned.base;
+  const chosen = completes ? await completedBase(opened, planned, resources) : planned.base;
   const base = await chosen.build();
   return {
     kind: configured.kind,
@@ -226,7 +226,7 @@ async function lockedBase(
 async function completedBase(
   { container, configuration, loaded }: OpenedContainer,
   { packages, base: plain, baseOptions }: PlannedLock,
-  { caches, store, pool, emit, signal }: Workshop,
+  { caches, store, pool, emit, signal }: Resources,
 ): Promise<PlannedBase> {
   const { resolved, prefixes, fragments } = packages;
   emit({ type: "stage", stage: "install-packages", total: fragments.length, counts: "install" });
@@ -255,7 +255,7 @@ async function completedBase(
     prefixes,
     inventories,
     base,
-    baseName: baseName(configuration.base, base),
+    baseName: nameOfBase(configuration.base, base),
     allow: configuration.linkage.allowUnresolved,
     compression: layerSettings(configuration),
   }));

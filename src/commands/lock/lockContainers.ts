@@ -2,8 +2,8 @@ import { dirname, join } from "node:path";
 import type { Container } from "../../definitions/repository.ts";
 import type { ContainersRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type ContainerOutcome, forEachContainer } from "../../pipeline/workspace/outcomes.ts";
+import { withResources } from "../../pipeline/workspace/resources.ts";
 import { selectAsked } from "../../pipeline/workspace/selectAsked.ts";
-import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
 import { expectWritable } from "../../util/expectWritable.ts";
@@ -34,14 +34,14 @@ export async function lockContainers(
   const definitions = await selectAsked(repository, request, "lock", { spackOnly: true });
   const { configuration } = repository;
   const events = nameEvents(request.emit);
-  return inWorkshop(configuration, { ...request, emit: events.emit }, (workshop) =>
+  return withResources(configuration, { ...request, emit: events.emit }, (resources) =>
     forEachContainer(definitions, { events, signal, failFast }, async (container) => {
       refuseDefinitionFile(container);
       if (!request.check) {
         await expectWritable(join(dirname(container.path), "spack.lock"));
-        return lockContainer(container, configuration, request.keep, { ...workshop, refresh });
+        return lockContainer(container, configuration, request.keep, { ...resources, refresh });
       }
-      const problems = await checkLocks(container, configuration, workshop);
+      const problems = await checkLocks(container, configuration, resources);
       if (problems.length > 0) throw oneError(problems);
       return undefined;
     }),

@@ -4,7 +4,7 @@ import type { Container } from "../../definitions/repository.ts";
 import type { LoadedEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
 import { rootsOf, solvedChoice, withBuilder } from "../../pipeline/compile/buildMissing.ts";
 import { findNeededPackages, type NeededPackages } from "../../pipeline/compile/neededPackages.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { formatSpec } from "../../spec/format.ts";
 import { concreteSatisfies } from "../../spec/satisfies.ts";
 
@@ -28,18 +28,18 @@ export async function solvedLock(
   container: Container,
   configuration: Configuration,
   keep: boolean,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<SolvedLock | undefined> {
-  const { building } = workshop;
+  const { building } = resources;
   if (building === undefined) return undefined;
   const before = keep && container.lock !== undefined ? await readFile(container.lock, "utf8") : undefined;
   const unlocked = { ...container, lock: undefined };
-  return withBuilder(container, configuration, building, workshop, async (builder) => {
-    const chosen = await solvedChoice(unlocked, configuration, building, workshop, builder, before);
+  return withBuilder(container, configuration, building, resources, async (builder) => {
+    const chosen = await solvedChoice(unlocked, configuration, building, resources, builder, before);
     if (chosen === undefined) return undefined;
     const { lock, lockText } = chosen;
     const { environment } = chosen.loaded;
-    const needed = await findNeededPackages({ graph: lock.graph, roots: rootsOf(lock) }, workshop);
+    const needed = await findNeededPackages({ graph: lock.graph, roots: rootsOf(lock) }, resources);
     const [wanted] = environment.specs;
     const first =
       wanted === undefined

@@ -74,7 +74,7 @@ export function dockerfileStages(text: string, file: string): readonly DockerSta
 }
 
 /** A variable that is set. */
-export interface Assignment {
+export interface EnvAssignment {
   readonly name: string;
   /** Without quotes. */
   readonly value: string;
@@ -83,7 +83,7 @@ export interface Assignment {
 }
 
 /** `NAME=value` pairs of an ARG or ENV; `ENV NAME value` too. */
-export function assignments(text: string): readonly Assignment[] {
+export function assignments(text: string): readonly EnvAssignment[] {
   const old = /^([A-Za-z_]\w*)\s+([^=]*)$/.exec(text.trim());
   if (old !== null) {
     const [name = "", value = ""] = [old[1], old[2]?.trim()];

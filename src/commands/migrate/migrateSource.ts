@@ -17,7 +17,7 @@ import { checkDefinitions } from "../check/checkDefinitions.ts";
 import { type AskedCaches, cacheAnswers } from "../init/cacheAnswers.ts";
 import { createFiles } from "../init/createFiles.ts";
 import { expectSound } from "../init/initRepository.ts";
-import type { Finding } from "./migration.ts";
+import type { MigrationFinding } from "./migration.ts";
 import { readSource, type SourceReading } from "./readSource.ts";
 
 /** What `migrate` was asked for. */
@@ -56,7 +56,7 @@ export interface MigrateResult {
   readonly created: readonly string[];
   readonly kept: readonly string[];
   readonly containers: readonly MigratedDefinition[];
-  readonly findings: readonly Finding[];
+  readonly findings: readonly MigrationFinding[];
 }
 
 /** Largest file of a definition's folder that is copied to another repository, in bytes. */
@@ -82,7 +82,7 @@ export async function migrateSource(request: MigrateRequest): Promise<MigrateRes
       : resolve(directory, request.into);
   const existing = source.kind === "repository" ? undefined : await findRepositoryRoot(wanted);
   const root = existing ?? wanted;
-  const findings: Finding[] = [...source.findings];
+  const findings: MigrationFinding[] = [...source.findings];
   const isConfigured = (await readBounded(join(root, configurationFileName), 1).catch(() => null)) !== null;
   const asked = await cacheAnswers(withMirrors(request, source), directory, root);
   for (const { url, place } of source.mirrors)
@@ -149,7 +149,7 @@ function answersOf(
 }
 
 /** What a configuration that is there does not say. */
-function settingsLeft(answers: ScaffoldAnswers, root: string): readonly Finding[] {
+function settingsLeft(answers: ScaffoldAnswers, root: string): readonly MigrationFinding[] {
   const lines = configurationText(answers)
     .split("\n")
     .filter((line) => line !== "" && !line.trimStart().startsWith("#") && line !== "spacktainers: 1");
@@ -167,7 +167,7 @@ async function definitionFiles(
   source: SourceReading,
   arch: Architecture,
   root: string,
-  findings: Finding[],
+  findings: MigrationFinding[],
 ): Promise<readonly ScaffoldFile[]> {
   if (source.kind === "repository")
     return source.folder === root ? [] : copiedTree(source.folder, "container_definitions", findings);
@@ -191,7 +191,11 @@ async function definitionsFolder(root: string): Promise<string> {
 }
 
 /** The files of a folder; a link gives the file that it leads to, as long as that is in the source. */
-async function copiedTree(from: string, path: string, findings: Finding[]): Promise<readonly ScaffoldFile[]> {
+async function copiedTree(
+  from: string,
+  path: string,
+  findings: MigrationFinding[],
+): Promise<readonly ScaffoldFile[]> {
   const files: ScaffoldFile[] = [];
   for (const entry of await readdir(join(from, path), { withFileTypes: true })) {
     const inner = join(path, entry.name);
@@ -233,7 +237,7 @@ async function judge(
   source: SourceReading,
   definitions: readonly ScaffoldFile[],
   request: MigrateRequest,
-  findings: Finding[],
+  findings: MigrationFinding[],
 ): Promise<readonly MigratedDefinition[]> {
   const own = new Set(definitions.map(({ path }) => join(root, path)));
   const { errors, warnings } = await checkDefinitions({ directory: root, names: [], arch: undefined });

@@ -3,7 +3,7 @@ import type { ScaffoldBase, ScaffoldRegistry, ScaffoldSpack } from "../../scaffo
 import type { Place } from "../../util/errors.ts";
 
 /** Something that is said of a place in the source. */
-export interface Finding {
+export interface MigrationFinding {
   /** `taken`: it is in the new repository; `changed`: it is so in another way, or not needed; `todo`: it is left to the user. */
   readonly kind: "taken" | "changed" | "todo";
   readonly message: string;
@@ -45,12 +45,12 @@ export interface MigratedSettings {
 export interface Migration {
   readonly containers: readonly MigratedContainer[];
   readonly settings: MigratedSettings;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly MigrationFinding[];
 }
 
 /** Collects findings. */
 export interface FindingList {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly MigrationFinding[];
   taken(message: string, place: Place): void;
   changed(message: string, place: Place): void;
   todo(message: string, place: Place): void;
@@ -58,9 +58,9 @@ export interface FindingList {
 
 /** An empty list. */
 export function findingList(): FindingList {
-  const findings: Finding[] = [];
+  const findings: MigrationFinding[] = [];
   const add =
-    (kind: Finding["kind"]) =>
+    (kind: MigrationFinding["kind"]) =>
     (message: string, place: Place): void =>
       void findings.push({ kind, message, place });
   return { findings, taken: add("taken"), changed: add("changed"), todo: add("todo") };

@@ -7,7 +7,7 @@ import { lockedChoice, rootsOf, solvedChoice, withBuilder } from "../../pipeline
 import { type CompilePlan, compilePlan, estimateBuilds } from "../../pipeline/compile/compilePlan.ts";
 import { findNeededPackages } from "../../pipeline/compile/neededPackages.ts";
 import { buildPlace } from "../../pipeline/compile/openExecutor.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { openBuildTimes } from "../../spack/buildTimes.ts";
 import { spackHome } from "../../spack/folders.ts";
 
@@ -28,20 +28,20 @@ export interface BuildPlanReport {
 export async function planBuild(
   container: Container,
   configuration: Configuration,
-  workshop: Pick<Workshop, "caches" | "building" | "emit" | "signal">,
+  resources: Pick<Resources, "caches" | "building" | "emit" | "signal">,
 ): Promise<BuildPlanReport | undefined> {
-  const { building, caches } = workshop;
+  const { building, caches } = resources;
   if (building === undefined || container.kind === "def") return undefined;
-  return withBuilder(container, configuration, building, workshop, async (builder) => {
+  return withBuilder(container, configuration, building, resources, async (builder) => {
     const chosen =
       (await lockedChoice(container, configuration, building)) ??
       (building.solve
-        ? await solvedChoice(container, configuration, building, workshop, builder)
+        ? await solvedChoice(container, configuration, building, resources, builder)
         : undefined);
     if (chosen === undefined) return undefined;
     const needed = await findNeededPackages(
       { graph: chosen.lock.graph, roots: rootsOf(chosen.lock) },
-      workshop,
+      resources,
     );
     if (needed.graph.nodes.length === 0) return undefined;
     const { executor } = buildPlace(configuration, building);

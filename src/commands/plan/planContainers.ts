@@ -1,8 +1,8 @@
 import { type PlanningRequest, planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
 import { type ContainerOutcome, forEachContainer } from "../../pipeline/workspace/outcomes.ts";
+import { withResources } from "../../pipeline/workspace/resources.ts";
 import { neighboursOf, selectAsked } from "../../pipeline/workspace/selectAsked.ts";
-import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
@@ -37,20 +37,20 @@ export async function planContainers(
   const { configuration } = repository;
   const registries = request.registry ? configuration.registries : [];
   const events = nameEvents(request.emit);
-  return inWorkshop(configuration, { ...request, emit: events.emit, jobs: undefined }, (workshop) =>
+  return withResources(configuration, { ...request, emit: events.emit, jobs: undefined }, (resources) =>
     forEachContainer(definitions, { events, signal, failFast }, async (container) => {
-      const toBuild = await planBuild(container, configuration, workshop);
+      const toBuild = await planBuild(container, configuration, resources);
       if (toBuild !== undefined) return toBuild;
-      const plan = await planContainer(container, configuration, request, workshop).catch(
+      const plan = await planContainer(container, configuration, request, resources).catch(
         (error: unknown) => {
-          throw workshop.building === undefined ? error : withSolveHint(error);
+          throw resources.building === undefined ? error : withSolveHint(error);
         },
       );
       const there =
         registries.length === 0
           ? undefined
-          : await askRegistries(plan, registries, neighboursOf(container, repository), workshop);
-      return reportPlan(plan, workshop.store, workshop, there);
+          : await askRegistries(plan, registries, neighboursOf(container, repository), resources);
+      return reportPlan(plan, resources.store, resources, there);
     }),
   );
 }

@@ -6,12 +6,18 @@ import { baseKeyAnnotation, layerKeysAnnotation } from "../../image/annotations.
 import type { RegistryImage } from "../../image/openRegistryImage.ts";
 import { platformOf } from "../../image/platform.ts";
 import type { ContainerPlan } from "../../pipeline/plan/planContainer.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { openPublishedLayers, type PublishedLayers } from "../../publish/publishedLayers.ts";
 import { formatRepository, type Tag } from "../../registry/reference.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { type Goal, goalsOf, inputsOf, neighboursThere, publishedThere } from "../push/goals.ts";
 import { tried } from "../push/pushContainer.ts";
+import {
+  inputsOf,
+  neighboursThere,
+  type PushTarget,
+  publishedThere,
+  pushTargetsOf,
+} from "../push/pushTargets.ts";
 
 const questionsAtOnce = 8;
 
@@ -66,20 +72,20 @@ export async function askRegistries(
   plan: ContainerPlan,
   registries: readonly RegistryConfiguration[],
   neighbours: readonly Container[],
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<PublishedState> {
   const { container, configuration, resolved } = plan;
-  const { emit } = workshop;
+  const { emit } = resources;
   const platform = platformOf(container.arch);
-  const goals = goalsOf(container, resolved.version, registries, configuration, workshop);
+  const pushTargets = pushTargetsOf(container, resolved.version, registries, configuration, resources);
   emit({ type: "stage", stage: "ask-registries" });
-  const states = await mapConcurrently(goals, questionsAtOnce, (goal) =>
-    tried(() => publishedThere(goal, platform, workshop)),
+  const states = await mapConcurrently(pushTargets, questionsAtOnce, (pushTarget) =>
+    tried(() => publishedThere(pushTarget, platform, resources)),
   );
-  for (const [index, goal] of goals.entries()) {
+  for (const [index, pushTarget] of pushTargets.entries()) {
     const error = states[index]?.error;
     if (error === undefined) continue;
-    const repository = formatRepository(goal.target.repository);
+    const repository = formatRepository(pushTarget.target.repository);
     emit({
       type: "warning",
       code: error.code,
@@ -87,9 +93,9 @@ export async function askRegistries(
       hint: "--no-registry does not ask",
     });
   }
-  const reachable = goals.filter((_, index) => states[index]?.error === undefined);
+  const reachable = pushTargets.filter((_, index) => states[index]?.error === undefined);
   const own = states.flatMap(({ value = [] }) => value);
-  const others = await neighboursThere(reachable, neighbours, platform, workshop);
+  const others = await neighboursThere(reachable, neighbours, platform, resources);
   const images = [...own, ...others];
   const find = (keys: readonly string[], among: readonly RegistryImage[]): Descriptor | undefined =>
     layersOf(among).find((layer) => layer.annotations?.[layerKeysAnnotation] === keys.join(" "));
@@ -98,8 +104,8 @@ export async function askRegistries(
     layer: (keys) => find(keys, images),
     base: (key) => baseIn(key, images),
     report: (inputs, baseKey, base, layers) =>
-      goals.map((goal, index) =>
-        reportGoal(goal, states[index] ?? {}, images, { inputs, baseKey, base, layers }),
+      pushTargets.map((pushTarget, index) =>
+        reportTarget(pushTarget, states[index] ?? {}, images, { inputs, baseKey, base, layers }),
       ),
   };
 }
@@ -118,8 +124,8 @@ function baseIn(key: string, images: readonly RegistryImage[]): readonly Descrip
   return first < 0 ? layers : layers?.slice(0, first);
 }
 
-function reportGoal(
-  goal: Goal,
+function reportTarget(
+  pushTarget: PushTarget,
   { value: own = [], error }: Awaited<ReturnType<typeof tried<readonly RegistryImage[]>>>,
   images: readonly RegistryImage[],
   wanted: {
@@ -129,9 +135,9 @@ function reportGoal(
     readonly layers: readonly WantedLayer[];
   },
 ): PushReport {
-  const { repository } = goal.target;
+  const { repository } = pushTarget.target;
   const nothing = { there: 0, mounted: 0, sent: 0 };
-  const head = { repository: formatRepository(repository), tags: goal.tags };
+  const head = { repository: formatRepository(repository), tags: pushTarget.tags };
   if (error !== undefined)
     return { ...head, upToDate: false, error: error.message, layers: nothing, bytes: 0, unknown: 0 };
   const sameHost = images.filter((image) => image.repository.host === repository.host);

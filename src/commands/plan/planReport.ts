@@ -2,7 +2,7 @@
 import type { PlannedBase } from "../../base/types.ts";
 import type { FragmentStore } from "../../image/fragmentStore.ts";
 import { openCompletion } from "../../pipeline/assemble/openCompletion.ts";
-import { baseName } from "../../pipeline/base/baseSpec.ts";
+import { nameOfBase } from "../../pipeline/base/baseSpec.ts";
 import {
   builtImage,
   defaultOutput,
@@ -196,7 +196,7 @@ async function reportBase(
   return {
     planned,
     base: {
-      name: baseName(configuration.base, { packages }),
+      name: nameOfBase(configuration.base, { packages }),
       whereabouts: built !== undefined ? "local" : published !== undefined ? "registry" : "to make",
       layers: planned.layerCount,
       size: (built?.layers ?? published)?.reduce((sum, layer) => sum + layer.size, 0),

@@ -1,6 +1,6 @@
 import type { Container } from "../../definitions/repository.ts";
 import { type PublishedRequest, signPublished } from "../../pipeline/describe/signPublished.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { artifactRepository } from "../../publish/artifactRepository.ts";
 import { publishTag, type TaggedImage } from "../../publish/publishTag.ts";
 import type { Tag } from "../../registry/reference.ts";
@@ -34,7 +34,7 @@ const imagesAtOnce = 4;
 export async function moveTags(
   pushed: readonly PushedContainer[],
   containers: readonly Pick<Container, "name" | "arch" | "parked">[],
-  { emit, signal }: Workshop,
+  { emit, signal }: Resources,
   signing: Pick<PublishedRequest, "key" | "forms">,
 ): Promise<readonly PushResult[]> {
   const errors = new Map<PushedTarget, SpacktainersError>();

@@ -9,19 +9,26 @@ import { platformOf } from "../../image/platform.ts";
 import { decideImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
 import type { BuildRequest } from "../../pipeline/workspace/buildRequest.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { pushContents } from "../../publish/contentsArtifact.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
 import type { TaggedImage } from "../../publish/publishTag.ts";
-import { type LayerOutcome, pushImage } from "../../publish/pushImage.ts";
-import type { PublishTarget } from "../../publish/targets.ts";
+import { type LayerOutcome, pushLayersAndManifest } from "../../publish/pushLayersAndManifest.ts";
+import type { RegistryTarget } from "../../publish/targets.ts";
 import { formatRepository, type Tag } from "../../registry/reference.ts";
-import type { Repository } from "../../registry/registry.ts";
-import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
+import type { ImageRepository } from "../../registry/registry.ts";
+import type { BuiltImageDescription } from "../../supply/imageDescription.ts";
 import type { Digest } from "../../util/digest.ts";
 import { asSpacktainersError, type SpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { type Goal, goalsOf, inputsOf, neighboursThere, publishedThere, questionsAtOnce } from "./goals.ts";
+import {
+  inputsOf,
+  neighboursThere,
+  type PushTarget,
+  publishedThere,
+  pushTargetsOf,
+  questionsAtOnce,
+} from "./pushTargets.ts";
 
 /** A command line of `push`, as far as it decides the images. */
 export type PushOptions = Pick<
@@ -57,13 +64,13 @@ export interface PushedContainer {
 
 /** An image in one registry. */
 export interface PushedTarget {
-  readonly target: PublishTarget;
-  readonly repository: Repository;
+  readonly target: RegistryTarget;
+  readonly repository: ImageRepository;
   readonly result: PushedTo;
   /** Undefined when the image did not get there. */
   readonly image: TaggedImage | undefined;
   /** What is known of it; undefined when it was there already. */
-  readonly facts: BuiltImageFacts | undefined;
+  readonly facts: BuiltImageDescription | undefined;
   /** Waits for the records of the image's layers, which are put while other work goes on. Throws what went wrong with them. */
   recorded(): Promise<void>;
 }
@@ -80,9 +87,11 @@ export async function pushContainer(
   registries: readonly RegistryConfiguration[],
   configuration: Configuration,
   options: PushOptions,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<PushedContainer> {
-  return withOtherCopies(() => pushOnce(container, neighbours, registries, configuration, options, workshop));
+  return withOtherCopies(() =>
+    pushOnce(container, neighbours, registries, configuration, options, resources),
+  );
 }
 
 async function pushOnce(
@@ -91,24 +100,24 @@ async function pushOnce(
   registries: readonly RegistryConfiguration[],
   configuration: Configuration,
   options: PushOptions,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<PushedContainer> {
-  const plan = await planContainer(container, configuration, options, workshop);
-  const { emit } = workshop;
+  const plan = await planContainer(container, configuration, options, resources);
+  const { emit } = resources;
   const { version } = plan.resolved;
   const platform = platformOf(container.arch);
-  const goals = goalsOf(container, version, registries, configuration, workshop);
+  const pushTargets = pushTargetsOf(container, version, registries, configuration, resources);
   emit({ type: "stage", stage: "ask-registries" });
-  const states = await mapConcurrently(goals, questionsAtOnce, async (goal) =>
-    tried(() => publishedThere(goal, platform, workshop)),
+  const states = await mapConcurrently(pushTargets, questionsAtOnce, async (pushTarget) =>
+    tried(() => publishedThere(pushTarget, platform, resources)),
   );
   const reachable = states.flatMap((state) => (state.value === undefined ? [] : [state.value]));
   const layersThere = async (): Promise<readonly RegistryImage[]> => [
     ...reachable.flat(),
-    ...(await neighboursThere(goals, neighbours, platform, workshop)),
+    ...(await neighboursThere(pushTargets, neighbours, platform, resources)),
   ];
   const own = openPublishedLayers(reachable.flat(), emit);
-  const decided = await decideImage(plan, workshop, own);
+  const decided = await decideImage(plan, resources, own);
   const same = states.map((state) =>
     options.force ? undefined : state.value?.find((image) => inputsOf(image) === decided.inputs),
   );
@@ -116,16 +125,20 @@ async function pushOnce(
   let made: MadeImage | undefined;
   if (missing) {
     const published = options.force ? undefined : openPublishedLayers(await layersThere(), emit);
-    made = await (await decideImage(plan, workshop, published)).make();
+    made = await (await decideImage(plan, resources, published)).make();
     emit({ type: "stage", stage: "push-image" });
   }
-  const questions = goals.map((goal, index) => ({ goal, there: same[index], error: states[index]?.error }));
-  return { container, version, targets: await pushToAll(questions, made, platform, workshop) };
+  const questions = pushTargets.map((pushTarget, index) => ({
+    pushTarget,
+    there: same[index],
+    error: states[index]?.error,
+  }));
+  return { container, version, targets: await pushToAll(questions, made, platform, resources) };
 }
 
 /** A registry, and what it said. */
-export interface AskedGoal {
-  readonly goal: Goal;
+export interface AskedTarget {
+  readonly pushTarget: PushTarget;
   /** The image that it is to have, when it has it already. */
   readonly there: RegistryImage | undefined;
   /** Why it could not be asked. */
@@ -134,26 +147,26 @@ export interface AskedGoal {
 
 /** Pushes an image to all registries that do not have it. What fails at one is in its result. */
 export async function pushToAll(
-  goals: readonly AskedGoal[],
+  pushTargets: readonly AskedTarget[],
   made: PushableImage | undefined,
   platform: Platform,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<readonly PushedTarget[]> {
   const targets: PushedTarget[] = [];
   // One registry after the other: they would share the way out of this machine.
-  for (const { goal, there, error } of goals) {
-    workshop.signal.throwIfAborted();
+  for (const { pushTarget, there, error } of pushTargets) {
+    resources.signal.throwIfAborted();
     const attempt = await tried(async () => {
       if (error !== undefined) throw error;
-      if (there !== undefined) return present(goal, there, platform);
+      if (there !== undefined) return present(pushTarget, there, platform);
       if (made === undefined) throw new Error("there is nothing to push");
-      return pushTo(goal, made, workshop);
+      return pushTo(pushTarget, made, resources);
     });
     targets.push(
       attempt.value ?? {
-        target: goal.target,
-        repository: goal.repository,
-        result: { ...emptyResult(goal), error: attempt.error },
+        target: pushTarget.target,
+        repository: pushTarget.repository,
+        result: { ...emptyResult(pushTarget), error: attempt.error },
         image: undefined,
         facts: undefined,
         recorded: nothingToRecord,
@@ -166,36 +179,40 @@ export async function pushToAll(
 /** An image, and the records of what is in its layers. */
 export type PushableImage = Pick<MadeImage, "image" | "contents" | "facts">;
 
-function present(goal: Goal, { manifest }: RegistryImage, platform: Platform): PushedTarget {
+function present(pushTarget: PushTarget, { manifest }: RegistryImage, platform: Platform): PushedTarget {
   const { bytes, descriptor, value } = manifest;
-  const { target, repository } = goal;
+  const { target, repository } = pushTarget;
   const layers = { ...noLayers, referenced: value.layers.length };
   return {
     target,
     repository,
     facts: undefined,
     recorded: nothingToRecord,
-    result: { ...emptyResult(goal), digest: descriptor.digest, upToDate: true, layers },
+    result: { ...emptyResult(pushTarget), digest: descriptor.digest, upToDate: true, layers },
     image: { descriptor: { ...descriptor, platform }, bytes },
   };
 }
 
-async function pushTo(goal: Goal, made: PushableImage, workshop: Workshop): Promise<PushedTarget> {
+async function pushTo(
+  pushTarget: PushTarget,
+  made: PushableImage,
+  resources: Resources,
+): Promise<PushedTarget> {
   const { image } = made;
-  const pushed = await pushImage(goal.repository, image, workshop.signal);
+  const pushed = await pushLayersAndManifest(pushTarget.repository, image, resources.signal);
   const { descriptor, bytes } = image.manifest;
   const config = await image.config();
   const records =
-    made.contents.length === 0 ? undefined : pushContents(goal.repository, descriptor, made.contents);
+    made.contents.length === 0 ? undefined : pushContents(pushTarget.repository, descriptor, made.contents);
   // It fails for those who wait for it, and nobody may.
   records?.catch(() => {});
   const layers = { ...noLayers };
   for (const outcome of pushed.layers) layers[outcome]++;
   return {
-    target: goal.target,
-    repository: goal.repository,
+    target: pushTarget.target,
+    repository: pushTarget.repository,
     result: {
-      ...emptyResult(goal),
+      ...emptyResult(pushTarget),
       digest: descriptor.digest,
       layers,
       bytesSent: pushed.bytesSent,
@@ -216,7 +233,7 @@ export const noLayers: Readonly<Record<LayerOutcome, number>> = {
   referenced: 0,
 };
 
-function emptyResult({ target, tags }: Goal): PushedTo {
+function emptyResult({ target, tags }: PushTarget): PushedTo {
   return {
     repository: formatRepository(target.repository),
     tags,

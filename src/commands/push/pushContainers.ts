@@ -4,15 +4,15 @@ import { buildMissing } from "../../pipeline/compile/buildMissing.ts";
 import { publisher } from "../../pipeline/compile/publisher.ts";
 import { loadSigningKey } from "../../pipeline/describe/keyFiles.ts";
 import type { PublishedRequest } from "../../pipeline/describe/signPublished.ts";
-import type { ImageRequest } from "../../pipeline/workspace/buildRequest.ts";
+import type { ImageSettingsRequest } from "../../pipeline/workspace/buildRequest.ts";
 import {
   type ContainerOutcome,
   forEachContainer,
   namedErrors,
   resultsOf,
 } from "../../pipeline/workspace/outcomes.ts";
+import { tidyResources, withResources } from "../../pipeline/workspace/resources.ts";
 import { neighboursOf, selectAsked } from "../../pipeline/workspace/selectAsked.ts";
-import { inWorkshop, tidyWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { parseTag } from "../../registry/reference.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
@@ -22,7 +22,7 @@ import { noLayers, type PushedContainer, pushContainer } from "./pushContainer.t
 import { pushDefinition } from "./pushDefinition.ts";
 
 /** A command line of `push`. */
-export interface PushRequest extends ImageRequest {
+export interface PushRequest extends ImageSettingsRequest {
   /** URLs of configured registries; none: all. */
   readonly registries: readonly string[];
   /** Besides those of the configuration. */
@@ -57,24 +57,28 @@ export async function pushContainers(request: PushRequest): Promise<PushOutcome>
   // A key that cannot be read is reported before anything is made.
   const signing = await signingOf(configuration, directory);
   const events = nameEvents(request.emit);
-  return inWorkshop(configuration, { ...request, publishes: true, emit: events.emit }, async (workshop) => {
-    const failed = ({ targets }: PushedContainer): boolean =>
-      targets.some(({ result }) => result.error !== undefined);
-    const push = async (container: Container): Promise<PushedContainer> => {
-      if (container.kind === "def")
-        return pushDefinition(container, registries, configuration, request, workshop);
-      const publish = workshop.building === undefined ? undefined : publisher(configuration, workshop);
-      const provided = await buildMissing(container, configuration, workshop, publish);
-      const neighbours = neighboursOf(container, repository);
-      return pushContainer(provided.container, neighbours, registries, configuration, request, workshop);
-    };
-    const outcomes = await forEachContainer(definitions, { events, signal, failFast, failed }, push);
-    const [only] = outcomes;
-    if (outcomes.length === 1 && only?.state === "failed") throw oneError(only.errors);
-    const moved = await moveTags(resultsOf(outcomes), repository.containers, workshop, signing);
-    await tidyWorkshop(workshop);
-    return outcomeOf(outcomes, moved, registries);
-  });
+  return withResources(
+    configuration,
+    { ...request, publishes: true, emit: events.emit },
+    async (resources) => {
+      const failed = ({ targets }: PushedContainer): boolean =>
+        targets.some(({ result }) => result.error !== undefined);
+      const push = async (container: Container): Promise<PushedContainer> => {
+        if (container.kind === "def")
+          return pushDefinition(container, registries, configuration, request, resources);
+        const publish = resources.building === undefined ? undefined : publisher(configuration, resources);
+        const provided = await buildMissing(container, configuration, resources, publish);
+        const neighbours = neighboursOf(container, repository);
+        return pushContainer(provided.container, neighbours, registries, configuration, request, resources);
+      };
+      const outcomes = await forEachContainer(definitions, { events, signal, failFast, failed }, push);
+      const [only] = outcomes;
+      if (outcomes.length === 1 && only?.state === "failed") throw oneError(only.errors);
+      const moved = await moveTags(resultsOf(outcomes), repository.containers, resources, signing);
+      await tidyResources(resources);
+      return outcomeOf(outcomes, moved, registries);
+    },
+  );
 }
 
 /** How what is pushed is signed. Throws `KEY_INVALID`. */

@@ -3,7 +3,7 @@ import type { Configuration, RegistryConfiguration } from "../../definitions/con
 import type { Container } from "../../definitions/repository.ts";
 import { platformOf } from "../../image/platform.ts";
 import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { openLocalImage } from "../../sif/openLocalImage.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { apptainerBuild } from "../build/apptainerBuild.ts";
@@ -15,8 +15,14 @@ import {
   readDefinition,
   withNativeSource,
 } from "../build/definitionSource.ts";
-import { goalsOf, inputsOf, publishedThere } from "./goals.ts";
-import { type AskedGoal, type PushedContainer, type PushOptions, pushToAll, tried } from "./pushContainer.ts";
+import {
+  type AskedTarget,
+  type PushedContainer,
+  type PushOptions,
+  pushToAll,
+  tried,
+} from "./pushContainer.ts";
+import { inputsOf, publishedThere, pushTargetsOf } from "./pushTargets.ts";
 
 const questionsAtOnce = 8;
 
@@ -31,42 +37,42 @@ export async function pushDefinition(
   registries: readonly RegistryConfiguration[],
   configuration: Configuration,
   { force }: Pick<PushOptions, "force">,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<PushedContainer> {
   const definition = await readDefinition(container);
   const { version } = definition.names;
   const platform = platformOf(container.arch);
-  const goals = goalsOf(container, version, registries, configuration, workshop);
-  workshop.emit({ type: "stage", stage: "ask-registries" });
-  const states = await mapConcurrently(goals, questionsAtOnce, (goal) =>
-    tried(() => publishedThere(goal, platform, workshop)),
+  const pushTargets = pushTargetsOf(container, version, registries, configuration, resources);
+  resources.emit({ type: "stage", stage: "ask-registries" });
+  const states = await mapConcurrently(pushTargets, questionsAtOnce, (pushTarget) =>
+    tried(() => publishedThere(pushTarget, platform, resources)),
   );
-  const inputs = force ? undefined : await askedInputs(definition, configuration, workshop);
-  const asked = goals.map((goal, index): AskedGoal => {
+  const inputs = force ? undefined : await askedInputs(definition, configuration, resources);
+  const asked = pushTargets.map((pushTarget, index): AskedTarget => {
     const { value = [], error } = states[index] ?? {};
     const there = inputs === undefined ? undefined : value.find((image) => inputsOf(image) === inputs);
-    return { goal, there, error };
+    return { pushTarget, there, error };
   });
   if (asked.every(({ there, error }) => there !== undefined || error !== undefined))
-    return { container, version, targets: await pushToAll(asked, undefined, platform, workshop) };
-  return withSource(definition, container, configuration, workshop, async (source) => {
+    return { container, version, targets: await pushToAll(asked, undefined, platform, resources) };
+  return withSource(definition, container, configuration, resources, async (source) => {
     const image = await definitionImage({
       names: definition.names,
       source: source.image,
       additions: source.additions,
       inputs: source.inputs,
       compression: layerSettings(configuration),
-      store: workshop.store,
-      signal: workshop.signal,
+      store: resources.store,
+      signal: resources.signal,
     });
     const { digest } = image.manifest.descriptor;
-    const missing = asked.map((one, index): AskedGoal => {
+    const missing = asked.map((one, index): AskedTarget => {
       const same = states[index]?.value?.find(({ manifest }) => manifest.descriptor.digest === digest);
       return force || one.there !== undefined ? one : { ...one, there: same };
     });
-    workshop.emit({ type: "stage", stage: "push-image" });
+    resources.emit({ type: "stage", stage: "push-image" });
     const made = { image, contents: [], facts: undefined };
-    return { container, version, targets: await pushToAll(missing, made, platform, workshop) };
+    return { container, version, targets: await pushToAll(missing, made, platform, resources) };
   });
 }
 
@@ -74,13 +80,13 @@ async function withSource<T>(
   definition: ReadDefinition,
   container: Container,
   configuration: Configuration,
-  workshop: Workshop,
+  resources: Resources,
   use: (source: DefinitionSource) => Promise<T>,
 ): Promise<T> {
   if (definition.obstacles.length === 0)
-    return withNativeSource(definition, container, configuration, workshop, use);
-  workshop.emit({ type: "stage", stage: "run-apptainer" });
-  const made = await apptainerBuild(container.path, container.arch, definition.obstacles, workshop);
+    return withNativeSource(definition, container, configuration, resources, use);
+  resources.emit({ type: "stage", stage: "run-apptainer" });
+  const made = await apptainerBuild(container.path, container.arch, definition.obstacles, resources);
   try {
     const image = await openLocalImage(made.path, [platformOf(container.arch)]);
     try {

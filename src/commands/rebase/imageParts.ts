@@ -20,7 +20,7 @@ import {
 import type { OciImage } from "../../image/image.ts";
 import type { OciLayer } from "../../image/layer.ts";
 import { layerEntries } from "../../image/layerEntries.ts";
-import { type AssemblyFacts, parseAssemblyFacts } from "../../pipeline/assemble/assemblyFacts.ts";
+import { type AssemblySettings, parseAssemblySettings } from "../../pipeline/assemble/assemblySettings.ts";
 import { layerKey } from "../../pipeline/plan/packageLayers.ts";
 import type { OutputNames } from "../../pipeline/workspace/outputs.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
@@ -48,7 +48,7 @@ export interface PackageLayerParts {
 /** What an image was put together from. */
 export interface ImageParts {
   readonly names: OutputNames & { readonly arch: "amd64" | "arm64" };
-  readonly facts: AssemblyFacts;
+  readonly facts: AssemblySettings;
   readonly environment: Environment;
   readonly manifestText: string;
   readonly lockText: string;
@@ -120,7 +120,7 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
       "the image does not say what it was made from: spacktainers did not make it, or an older version did",
       { place, hint: "`spacktainers push` makes it from its definition" },
     );
-  const facts = parseAssemblyFacts(assembly, place);
+  const facts = parseAssemblySettings(assembly, place);
   const texts = await readTopLayer(image, all[top]);
   const { environment, includes, errors } = readManifest(texts.manifest, "spack.yaml", {
     dialect: facts.dialect,

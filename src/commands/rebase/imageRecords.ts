@@ -6,9 +6,9 @@ import type { BasePackage } from "../../base/types.ts";
 import type { FragmentKey, FragmentStore } from "../../image/fragmentStore.ts";
 import type { OciImage } from "../../image/image.ts";
 import type { RegistryImage } from "../../image/openRegistryImage.ts";
-import { publicUrl } from "../../pipeline/assemble/imageFacts.ts";
-import { isLicenseExpression } from "../../pipeline/assemble/licenseFacts.ts";
-import { factsLeft } from "../../pipeline/describe/describedFacts.ts";
+import { publicUrl } from "../../pipeline/assemble/describeBuilt.ts";
+import { isLicenseExpression } from "../../pipeline/assemble/licenseLookup.ts";
+import { recordedDescription } from "../../pipeline/describe/describeImage.ts";
 import { artifactRepository } from "../../publish/artifactRepository.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { contentsOf } from "../../publish/layerContents.ts";
@@ -113,7 +113,7 @@ export function machineRecords(
       return (await openBaseStore(baseCacheDir).read<BaseRecord>("built", key))?.packages;
     },
     async recorded() {
-      const facts = await factsLeft(image);
+      const facts = await recordedDescription(image);
       return new Map(
         facts?.packages.map(({ spec, archive, license }) => [spec.hash, { archive, license }] as const),
       );

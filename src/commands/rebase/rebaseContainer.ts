@@ -7,25 +7,25 @@ import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
 import type { MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { baseLock } from "../../pipeline/plan/useLocks.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
 import { publishTags, publishTarget } from "../../publish/targets.ts";
 import { formatRepository } from "../../registry/reference.ts";
 import type { VerificationKey } from "../../supply/signingKey.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { goalsOf, inputsOf, neighboursThere, publishedByTag } from "../push/goals.ts";
-import { type AskedGoal, type PushedContainer, pushToAll, tried } from "../push/pushContainer.ts";
+import { type AskedTarget, type PushedContainer, pushToAll, tried } from "../push/pushContainer.ts";
+import { inputsOf, neighboursThere, publishedByTag, pushTargetsOf } from "../push/pushTargets.ts";
 import { type ImageParts, readImageParts } from "./imageParts.ts";
 import { registryRecords } from "./imageRecords.ts";
-import { decideRebase, type WantedBase } from "./rebaseImage.ts";
+import { decideRebase, type RebaseBase } from "./rebaseImage.ts";
 
 const questionsAtOnce = 8;
 
 /** What is the same for all images of a command line. */
 export interface RebaseOptions {
   /** Instead of the configured one. */
-  readonly base: WantedBase["configured"] | undefined;
+  readonly base: RebaseBase["configured"] | undefined;
   readonly refresh: boolean;
   /** Check, and publish nothing. */
   readonly dryRun: boolean;
@@ -54,13 +54,13 @@ export async function rebaseContainer(
   registries: readonly RegistryConfiguration[],
   configuration: Configuration,
   options: RebaseOptions,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<{ readonly rebased: Rebased; readonly pushed: PushedContainer }> {
-  const { emit } = workshop;
+  const { emit } = resources;
   const platform = platformOf(container.arch);
   emit({ type: "stage", stage: "ask-registries" });
   const found = await mapConcurrently(registries, questionsAtOnce, (registry) =>
-    tried(() => publishedImage(container, registry, workshop)),
+    tried(() => publishedImage(container, registry, resources)),
   );
   const images = found.flatMap(({ value }) => (value === undefined ? [] : [value]));
   const [first] = images;
@@ -69,17 +69,17 @@ export async function rebaseContainer(
     throw failure ?? notPublished(container, registries);
   }
   const before = await readImageParts(first, registryRecords(first, options.believed, emit));
-  const goals = goalsOf(container, before.names.version, registries, configuration, workshop);
+  const pushTargets = pushTargetsOf(container, before.names.version, registries, configuration, resources);
   const published = openPublishedLayers(
-    [...images, ...(await neighboursThere(goals, neighbours, platform, workshop))],
+    [...images, ...(await neighboursThere(pushTargets, neighbours, platform, resources))],
     emit,
   );
-  const wanted = await wantedBase(container, configuration, options, workshop);
-  const decided = await decideRebase(before, wanted, workshop, { published, refresh: options.refresh });
-  const asked = goals.map((goal, index): AskedGoal => {
+  const wanted = await wantedBase(container, configuration, options, resources);
+  const decided = await decideRebase(before, wanted, resources, { published, refresh: options.refresh });
+  const asked = pushTargets.map((pushTarget, index): AskedTarget => {
     const { value, error } = found[index] ?? {};
     return {
-      goal,
+      pushTarget,
       there: value !== undefined && inputsOf(value) === decided.inputs ? value : undefined,
       error,
     };
@@ -92,7 +92,7 @@ export async function rebaseContainer(
   if (made !== undefined) emit({ type: "stage", stage: "push-image" });
   return {
     rebased,
-    pushed: { container, version, targets: await pushToAll(asked, made, platform, workshop) },
+    pushed: { container, version, targets: await pushToAll(asked, made, platform, resources) },
   };
 }
 
@@ -101,8 +101,8 @@ export async function wantedBase(
   container: Container,
   configuration: Configuration,
   { base }: Pick<RebaseOptions, "base">,
-  { emit }: Pick<Workshop, "emit">,
-): Promise<WantedBase> {
+  { emit }: Pick<Resources, "emit">,
+): Promise<RebaseBase> {
   if (base !== undefined) return { configured: base, lock: undefined };
   const configured = configuration.base;
   const file = lockPaths(container).spacktainers;
@@ -128,7 +128,7 @@ export async function wantedBase(
 async function publishedImage(
   container: Container,
   registry: RegistryConfiguration,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<RegistryImage | undefined> {
   const fixed = registry.tags.filter((tag) => !tag.includes("{version}"));
   const [tag] = publishTags({ tags: fixed }, { ...container, version: "" }, {});
@@ -142,10 +142,10 @@ async function publishedImage(
       },
     );
   return publishedByTag(
-    workshop.registries.repository(repository),
+    resources.registries.repository(repository),
     tag,
     platformOf(container.arch),
-    workshop,
+    resources,
   );
 }
 

@@ -13,20 +13,20 @@ import {
 } from "../../pipeline/assemble/assembleContainer.ts";
 import { openCompletion } from "../../pipeline/assemble/openCompletion.ts";
 import { baseDigest } from "../../pipeline/base/baseDigest.ts";
-import { baseName, baseSpec } from "../../pipeline/base/baseSpec.ts";
+import { baseSpec, nameOfBase } from "../../pipeline/base/baseSpec.ts";
 import { snapshotTime } from "../../pipeline/base/snapshotTime.ts";
 import { baseOptions } from "../../pipeline/base/startBase.ts";
 import { contentsOfBase, type DecidedImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
 import { inputsDigest } from "../../pipeline/plan/imageInputs.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
 import type { Digest } from "../../util/digest.ts";
+import { describeRebased } from "./describeRebased.ts";
 import type { ImageParts } from "./imageParts.ts";
-import { rebasedFacts } from "./rebasedFacts.ts";
 
 /** What is to lie underneath. */
-export interface WantedBase {
+export interface RebaseBase {
   readonly configured: BaseConfiguration;
   /** Exactly this one, which a lock names. */
   readonly lock: BaseLock | undefined;
@@ -43,13 +43,13 @@ export interface WantedBase {
  */
 export async function decideRebase(
   image: ImageParts,
-  wanted: WantedBase,
-  workshop: Pick<Workshop, "store" | "registries" | "baseCacheDir" | "emit" | "signal">,
+  wanted: RebaseBase,
+  resources: Pick<Resources, "store" | "registries" | "baseCacheDir" | "emit" | "signal">,
   { published, refresh }: { readonly published: PublishedLayers | undefined; readonly refresh: boolean },
 ): Promise<DecidedImage> {
   const { names, facts, packages, layers } = image;
-  const { emit, store } = workshop;
-  const options = baseOptions({ architecture: names.arch, lock: wanted.lock, refresh }, workshop);
+  const { emit, store } = resources;
+  const options = baseOptions({ architecture: names.arch, lock: wanted.lock, refresh }, resources);
   const completion = await openCompletion({
     configured: wanted.configured,
     base: await planBase(baseSpec(wanted.configured), options),
@@ -62,7 +62,7 @@ export async function decideRebase(
   const layoutDigest = await baseDigest(wanted.configured, names.arch);
   const digestOfBase = (base: PlannedBase): Digest | undefined => base.image?.digest ?? layoutDigest;
   const labels = (base: PlannedBase): ImageParts["labels"] =>
-    labelsOn(image, baseName(wanted.configured, { packages: base.packages ?? [] }), digestOfBase(base));
+    labelsOn(image, nameOfBase(wanted.configured, { packages: base.packages ?? [] }), digestOfBase(base));
   const inputs = (base: PlannedBase): string =>
     inputsDigest({
       names,
@@ -90,7 +90,7 @@ export async function decideRebase(
         prefixes: new Map(packages.map(({ spec, prefix }) => [spec.hash, prefix])),
         inventories: packages.map(({ inventory }) => inventory),
         base,
-        baseName: baseName(wanted.configured, base),
+        baseName: nameOfBase(wanted.configured, base),
         allow: facts.allow,
         compression: facts.compression,
       }),
@@ -122,7 +122,7 @@ export async function decideRebase(
         ...layers.map(({ contents }) => contents),
       ],
       base,
-      facts: await rebasedFacts(image, {
+      facts: await describeRebased(image, {
         image: finished,
         base,
         baseName: assembly.baseName,

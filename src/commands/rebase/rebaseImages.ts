@@ -10,11 +10,11 @@ import { loadVerificationKeys } from "../../pipeline/describe/keyFiles.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { forEachOf, type Outcome } from "../../pipeline/workspace/outcomes.ts";
 import { type Output, parseOutput, writeOutputs } from "../../pipeline/workspace/outputs.ts";
+import { type Resources, tidyResources, withResources } from "../../pipeline/workspace/resources.ts";
 import { neighboursOf } from "../../pipeline/workspace/selectAsked.ts";
-import { inWorkshop, tidyWorkshop, type Workshop } from "../../pipeline/workspace/workshop.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { type ImageName, parseTag } from "../../registry/reference.ts";
-import { writeFacts } from "../../supply/factsDocument.ts";
+import { writeDescription } from "../../supply/descriptionDocument.ts";
 import { oneError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
@@ -116,14 +116,14 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
     publishes: publishes && !dryRun,
   };
   const events = nameEvents(request.emit);
-  return inWorkshop(configuration, { ...request, ...workplace, emit: events.emit }, async (workshop) => {
+  return withResources(configuration, { ...request, ...workplace, emit: events.emit }, async (resources) => {
     const outcomes = await forEachOf(
       subjects,
       (subject) => subjectName(subject, directory),
       { events, signal, failFast, failed: (results: readonly RebaseResult[]) => results.some(isUnpublished) },
-      (subject) => rebase(subject, repository, request, options, workshop),
+      (subject) => rebase(subject, repository, request, options, resources),
     );
-    await tidyWorkshop(workshop);
+    await tidyResources(resources);
     return outcomes;
   });
 }
@@ -143,17 +143,17 @@ async function rebase(
   repository: Repository,
   request: RebaseRequest,
   options: RebaseOptions & { readonly signing: Signing },
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<readonly RebaseResult[]> {
   switch (subject.kind) {
     case "refused":
       throw oneError(subject.errors);
     case "container":
-      return [await container(subject.container, repository, request, options, workshop)];
+      return [await container(subject.container, repository, request, options, resources)];
     case "source":
-      return [await onMachine(subject, repository.configuration, request, options, workshop)];
+      return [await onMachine(subject, repository.configuration, request, options, resources)];
     case "reference":
-      return reference(subject.name, repository.configuration, request, options, workshop);
+      return reference(subject.name, repository.configuration, request, options, resources);
   }
 }
 
@@ -162,7 +162,7 @@ async function container(
   { configuration, containers }: Repository,
   request: RebaseRequest,
   options: RebaseOptions & { readonly signing: Signing },
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<RebaseResult> {
   const registries = chosenRegistries(configuration, request.registries).map((registry) => ({
     ...registry,
@@ -175,10 +175,10 @@ async function container(
     registries,
     configuration,
     options,
-    workshop,
+    resources,
   );
-  const rows = await moveTags([pushed], containers, workshop, options.signing);
-  return { ...(await finished(rebased, request, workshop)), pushed: rows };
+  const rows = await moveTags([pushed], containers, resources, options.signing);
+  return { ...(await finished(rebased, request, resources)), pushed: rows };
 }
 
 /** An image in a layout or an archive, which is written to where it was unless another place is asked for. */
@@ -187,7 +187,7 @@ async function onMachine(
   configuration: Configuration,
   request: RebaseRequest,
   options: RebaseOptions,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<RebaseResult> {
   const arch = container?.arch ?? asArchitecture(request.arch) ?? hostArchitecture();
   if (source.reference !== undefined && request.outputs.length === 0)
@@ -197,19 +197,19 @@ async function onMachine(
   const image = await openSource(source, [platformOf(arch)]);
   try {
     if (!isOciImage(image)) throw new SpacktainersError("INTERNAL", "the image has no manifest");
-    const before = await readImageParts(image, machineRecords(image, workshop));
+    const before = await readImageParts(image, machineRecords(image, resources));
     const wanted =
       container === undefined
         ? { configured: options.base ?? configuration.base, lock: undefined }
-        : await wantedBase(container, configuration, options, workshop);
-    const decided = await decideRebase(before, wanted, workshop, {
+        : await wantedBase(container, configuration, options, resources);
+    const decided = await decideRebase(before, wanted, resources, {
       published: undefined,
       refresh: request.refresh,
     });
     const outputs = request.outputs.length > 0 ? request.outputs : [`${source.kind}:${source.path}`];
     const isThere = before.inputs === decided.inputs && request.outputs.length === 0;
     const made = isThere ? undefined : await decided.make();
-    return await finished({ before, made }, { ...request, outputs }, workshop);
+    return await finished({ before, made }, { ...request, outputs }, resources);
   } finally {
     await image.close();
   }
@@ -220,7 +220,7 @@ async function reference(
   configuration: Configuration,
   request: RebaseRequest,
   options: RebaseOptions & { readonly signing: Signing },
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<readonly RebaseResult[]> {
   const own = name.digest === undefined ? [name.tag ?? parseTag("latest")] : [];
   const tags = request.tags.length === 0 ? own : [...new Set(request.tags.map((tag) => parseTag(tag)))];
@@ -233,7 +233,7 @@ async function reference(
     asArchitecture(request.arch),
     tags,
     { ...options, base: options.base ?? configuration.base },
-    workshop,
+    resources,
   );
   const all = images.flatMap(({ pushed: { container } }) =>
     architectures.map((arch) => ({ name: container.name, arch, parked: false })),
@@ -241,13 +241,13 @@ async function reference(
   const rows = await moveTags(
     images.map(({ pushed }) => pushed),
     all,
-    workshop,
+    resources,
     options.signing,
   );
   const results: RebaseResult[] = [];
   for (const { rebased } of images)
     results.push({
-      ...(await finished(rebased, request, workshop)),
+      ...(await finished(rebased, request, resources)),
       pushed: rows.filter(({ arch }) => arch === rebased.before.names.arch),
     });
   return results;
@@ -257,16 +257,16 @@ async function reference(
 async function finished(
   { before, made }: Rebased,
   request: RebaseRequest,
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<RebaseResult> {
   const outputs = request.outputs.map((text) => parseOutput(text, request.directory, before.names));
   if (made !== undefined && !request.dryRun && outputs.length > 0)
     await writeOutputs(made.image, outputs, before.names, {
       directory: request.directory,
       force: request.force,
-      facts: made.facts && writeFacts(made.facts),
-      emit: workshop.emit,
-      signal: workshop.signal,
+      facts: made.facts && writeDescription(made.facts),
+      emit: resources.emit,
+      signal: resources.signal,
     });
   const labels = (await made?.image.config())?.value.config?.Labels ?? {};
   return {

@@ -7,17 +7,17 @@ import {
 } from "../../definitions/configuration.ts";
 import { openRegistryImage, type RegistryImage } from "../../image/openRegistryImage.ts";
 import { platformOf } from "../../image/platform.ts";
-import type { Workshop } from "../../pipeline/workspace/workshop.ts";
+import type { Resources } from "../../pipeline/workspace/resources.ts";
 import { openPublishedLayers } from "../../publish/publishedLayers.ts";
 import { formatRepository, type ImageName, manifestReference, type Tag } from "../../registry/reference.ts";
-import type { Repository } from "../../registry/registry.ts";
+import type { ImageRepository } from "../../registry/registry.ts";
 import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
-import { inputsOf, publishedByTag } from "../push/goals.ts";
-import { type AskedGoal, type PushedContainer, pushToAll } from "../push/pushContainer.ts";
+import { type AskedTarget, type PushedContainer, pushToAll } from "../push/pushContainer.ts";
+import { inputsOf, publishedByTag } from "../push/pushTargets.ts";
 import { readImageParts } from "./imageParts.ts";
 import { registryRecords } from "./imageRecords.ts";
 import type { Rebased, RebaseOptions } from "./rebaseContainer.ts";
-import { decideRebase, type WantedBase } from "./rebaseImage.ts";
+import { decideRebase, type RebaseBase } from "./rebaseImage.ts";
 
 /** The images that a name stands for, rebased. */
 export interface RebasedReference {
@@ -38,20 +38,20 @@ export async function rebaseReference(
   name: ImageName,
   arch: Architecture | undefined,
   tags: readonly Tag[],
-  options: RebaseOptions & { readonly base: WantedBase["configured"] },
-  workshop: Workshop,
+  options: RebaseOptions & { readonly base: RebaseBase["configured"] },
+  resources: Resources,
 ): Promise<RebasedReference> {
-  const repository = workshop.registries.repository(name);
-  const there = await imagesOf(repository, name, workshop);
+  const repository = resources.registries.repository(name);
+  const there = await imagesOf(repository, name, resources);
   const made: MadeRebase[] = [];
   for (const each of arch === undefined ? [...there.keys()] : [arch])
     made.push(
-      await makeOne(there.get(each), name, each, options, workshop).catch((error: unknown) => {
+      await makeOne(there.get(each), name, each, options, resources).catch((error: unknown) => {
         throw there.size === 1 ? error : ofArchitecture(error, each);
       }),
     );
   const images: RebasedReference["images"][number][] = [];
-  for (const one of made) images.push(await pushOne(repository, name, one, tags, options, workshop));
+  for (const one of made) images.push(await pushOne(repository, name, one, tags, options, resources));
   return { images, architectures: [...there.keys()] };
 }
 
@@ -86,9 +86,9 @@ async function makeOne(
   name: ImageName,
   arch: Architecture,
   options: Parameters<typeof rebaseReference>[3],
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<MadeRebase> {
-  const { emit } = workshop;
+  const { emit } = resources;
   if (image === undefined)
     throw new SpacktainersError("NOT_FOUND", `there is no such image for ${arch}`, {
       place: { url: `${formatRepository(name)} ${manifestReference(name)}` },
@@ -96,20 +96,20 @@ async function makeOne(
     });
   const before = await readImageParts(image, registryRecords(image, options.believed, emit));
   const published = openPublishedLayers([image], emit);
-  const wanted: WantedBase = { configured: options.base, lock: undefined };
-  const decided = await decideRebase(before, wanted, workshop, { published, refresh: options.refresh });
+  const wanted: RebaseBase = { configured: options.base, lock: undefined };
+  const decided = await decideRebase(before, wanted, resources, { published, refresh: options.refresh });
   const isSame = inputsOf(image) === decided.inputs;
   const made = isSame && !options.makeAgain ? undefined : await decided.make();
   return { arch, image, isSame, before, made };
 }
 
 async function pushOne(
-  repository: Repository,
+  repository: ImageRepository,
   name: ImageName,
   { arch, image, isSame, before, made }: MadeRebase,
   tags: readonly Tag[],
   options: Parameters<typeof rebaseReference>[3],
-  workshop: Workshop,
+  resources: Resources,
 ): Promise<RebasedReference["images"][number]> {
   const container = { name: before.names.name, arch };
   const { version } = before.names;
@@ -124,13 +124,13 @@ async function pushOne(
     password: undefined,
   };
   const target = { configuration, host, scheme: undefined, repository: { host, path } };
-  const goal: AskedGoal = {
-    goal: { target, tags, repository },
+  const pushTarget: AskedTarget = {
+    pushTarget: { target, tags, repository },
     there: isSame ? image : undefined,
     error: undefined,
   };
-  if (made !== undefined) workshop.emit({ type: "stage", stage: "push-image" });
-  const targets = await pushToAll([goal], made, platformOf(arch), workshop);
+  if (made !== undefined) resources.emit({ type: "stage", stage: "push-image" });
+  const targets = await pushToAll([pushTarget], made, platformOf(arch), resources);
   return { rebased: { before, made }, pushed: { container, version, targets } };
 }
 
@@ -139,19 +139,19 @@ async function pushOne(
  * @throws {SpacktainersError} `NOT_FOUND` when there is none
  */
 async function imagesOf(
-  repository: Repository,
+  repository: ImageRepository,
   name: ImageName,
-  workshop: Pick<Workshop, "baseCacheDir">,
+  resources: Pick<Resources, "baseCacheDir">,
 ): Promise<ReadonlyMap<Architecture, RegistryImage>> {
   const reference = manifestReference(name);
   const found = new Map<Architecture, RegistryImage>();
   for (const arch of architectures) {
-    const image = await publishedByTag(repository, reference, platformOf(arch), workshop);
+    const image = await publishedByTag(repository, reference, platformOf(arch), resources);
     if (image !== undefined && (await isForIts(image))) found.set(arch, image);
   }
   if (found.size > 0) return found;
   // Says why there is none.
-  const store = openBaseStore(workshop.baseCacheDir);
+  const store = openBaseStore(resources.baseCacheDir);
   const image = await openRegistryImage(repository, reference, {
     platforms: architectures.map(platformOf),
     store,

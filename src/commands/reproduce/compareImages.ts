@@ -6,7 +6,7 @@ import { layerPackagesAnnotation } from "../../image/annotations.ts";
 import type { OciImage } from "../../image/image.ts";
 import type { Layer } from "../../image/layer.ts";
 import { layerEntries } from "../../image/layerEntries.ts";
-import { epilogueLayers } from "./toldFacts.ts";
+import { epilogueLayers } from "./readBuildRecord.ts";
 
 /** A difference of two images. */
 export interface Difference {

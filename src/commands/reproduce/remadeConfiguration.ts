@@ -1,7 +1,7 @@
 import type { BaseConfiguration, Configuration, ImageMetadata } from "../../definitions/configuration.ts";
 import { parseBaseOption } from "../../pipeline/base/baseOption.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import type { ToldImage } from "./toldFacts.ts";
+import type { BuildRecord } from "./readBuildRecord.ts";
 
 const oci = "org.opencontainers.image.";
 
@@ -14,7 +14,7 @@ const oci = "org.opencontainers.image.";
  * @throws {SpacktainersError} `USAGE` for a base that is a file which the image does not name
  */
 export function remadeConfiguration(
-  told: ToldImage,
+  told: BuildRecord,
   configured: Configuration,
   base: string | undefined,
   directory: string,
@@ -32,7 +32,7 @@ export function remadeConfiguration(
   };
 }
 
-function metadataOf({ labels, annotations }: ToldImage): ImageMetadata {
+function metadataOf({ labels, annotations }: BuildRecord): ImageMetadata {
   const label = (name: string): string | undefined => labels[`${oci}${name}`];
   return {
     description: label("description"),
@@ -52,7 +52,7 @@ function metadataOf({ labels, annotations }: ToldImage): ImageMetadata {
   };
 }
 
-function baseOf({ labels, name }: ToldImage, configured: BaseConfiguration): BaseConfiguration {
+function baseOf({ labels, name }: BuildRecord, configured: BaseConfiguration): BaseConfiguration {
   const said = labels[`${oci}base.name`] ?? "";
   const [, distribution, suite] = /^(debian|ubuntu):(\S+) \(\d+ packages\)$/.exec(said) ?? [];
   if ((distribution === "debian" || distribution === "ubuntu") && suite !== undefined)

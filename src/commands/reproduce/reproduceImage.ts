@@ -6,10 +6,10 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container, Repository } from "../../definitions/repository.ts";
 import { isOciImage, type OciImage } from "../../image/image.ts";
 import { decideImage, type MadeImage } from "../../pipeline/epilogue/makeImage.ts";
-import { withImage } from "../../pipeline/images/openImage.ts";
+import { withImage } from "../../pipeline/images/openSubject.ts";
 import { planContainer, type RemadeImage } from "../../pipeline/plan/planContainer.ts";
 import { baseLock, type LockUse } from "../../pipeline/plan/useLocks.ts";
-import { inWorkshop, type Workshop, type WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
+import { type Resources, type ResourcesRequest, withResources } from "../../pipeline/workspace/resources.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { parseDigest } from "../../util/digest.ts";
@@ -17,11 +17,11 @@ import { type ErrorCode, errorsOf, SpacktainersError } from "../../util/errors.t
 import { removeIfPossible } from "../../util/removeIfPossible.ts";
 import { toolVersion } from "../../util/toolVersion.ts";
 import { compareImages, comparePackages, type Difference } from "./compareImages.ts";
+import { type BuildRecord, readBuildRecord } from "./readBuildRecord.ts";
 import { remadeConfiguration } from "./remadeConfiguration.ts";
-import { type ToldImage, toldFacts } from "./toldFacts.ts";
 
 /** What `reproduce` was asked for. */
-export interface ReproduceRequest extends WorkshopRequest {
+export interface ReproduceRequest extends ResourcesRequest {
   /** A container's name, a path, or a name in a registry. */
   readonly image: string;
   readonly arch: string | undefined;
@@ -94,7 +94,7 @@ export async function reproduceImage(request: ReproduceRequest): Promise<Reprodu
             hint: "name the image that it was made from",
           },
         );
-      const told = await toldFacts(image, emit);
+      const told = await readBuildRecord(image, emit);
       const folder = await mkdtemp(join(tmpdir(), "spacktainers-reproduce-"));
       try {
         return await remake(image, told, folder, repository, request);
@@ -107,7 +107,7 @@ export async function reproduceImage(request: ReproduceRequest): Promise<Reprodu
 
 async function remake(
   image: OciImage,
-  told: ToldImage,
+  told: BuildRecord,
   folder: string,
   repository: Repository,
   request: ReproduceRequest,
@@ -120,8 +120,8 @@ async function remake(
   const noticed: Difference[] = [];
   let made: MadeImage;
   try {
-    made = await inWorkshop(configuration, request, (workshop) =>
-      makeAgain(told, container, configuration, workshop, noticed, request.base !== undefined),
+    made = await withResources(configuration, request, (resources) =>
+      makeAgain(told, container, configuration, resources, noticed, request.base !== undefined),
     );
   } catch (thrown) {
     request.signal.throwIfAborted();
@@ -140,7 +140,7 @@ async function remake(
 }
 
 /** The definition that the image has inside. */
-async function containerIn(folder: string, told: ToldImage, repository: Repository): Promise<Container> {
+async function containerIn(folder: string, told: BuildRecord, repository: Repository): Promise<Container> {
   const path = join(folder, "spack.yaml");
   const lock = join(folder, "spack.lock");
   await writeFile(path, told.manifest);
@@ -160,10 +160,10 @@ async function containerIn(folder: string, told: ToldImage, repository: Reposito
 }
 
 async function makeAgain(
-  told: ToldImage,
+  told: BuildRecord,
   container: Container,
   configuration: Configuration,
-  workshop: Workshop,
+  resources: Resources,
   noticed: Difference[],
   isOtherBase: boolean,
 ): Promise<MadeImage> {
@@ -188,7 +188,7 @@ async function makeAgain(
         buildArguments: new Map(),
         epilogueNetwork: undefined,
       },
-      workshop,
+      resources,
       remade,
     );
   // What was stripped and kept is in the keys of the fragments only.
@@ -210,13 +210,13 @@ async function makeAgain(
     await planned.abandonBase(undefined);
     planned = await plan(true, false);
   }
-  const decided = await decideImage(planned, workshop, undefined);
+  const decided = await decideImage(planned, resources, undefined);
   return decided.make();
 }
 
 /** What the image says of base and archives takes the place of locks; not of a base that was asked for in place of its own. */
 function locksOf(
-  told: ToldImage,
+  told: BuildRecord,
   configuration: Configuration,
   noticed: Difference[],
   isOtherBase: boolean,
@@ -259,7 +259,10 @@ function isIdentified({ digest, filename, archive }: BasePackage): boolean {
 }
 
 /** What kept the image from being made, as a difference: an OS package by its name, where the image knows the file. */
-function stopped({ code, message, place }: SpacktainersError, { basePackages = [] }: ToldImage): Difference {
+function stopped(
+  { code, message, place }: SpacktainersError,
+  { basePackages = [] }: BuildRecord,
+): Difference {
   const [kind, reason] = reasons[code] ?? ["layer", undefined];
   const { url } = place;
   const gone = basePackages.find(
@@ -281,7 +284,7 @@ function isAddressOf(url: string, filename: string): boolean {
   return [filename, encodeURI(filename), escaped].some((name) => url.endsWith(`/${name}`));
 }
 
-function toolDifferences({ toolVersion: before }: ToldImage): readonly Difference[] {
+function toolDifferences({ toolVersion: before }: BuildRecord): readonly Difference[] {
   const now = toolVersion();
   if (before === undefined || before === now) return [];
   return [

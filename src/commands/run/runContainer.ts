@@ -1,7 +1,7 @@
 import { lonelyRanks, type StepPmi, stepPmi } from "../../hpc/lonelyRanks.ts";
-import { readImageFacts } from "../../hpc/readImageFacts.ts";
+import { readImageProfile } from "../../hpc/readImageProfile.ts";
 import type { Image } from "../../image/image.ts";
-import { withImage } from "../../pipeline/images/openImage.ts";
+import { withImage } from "../../pipeline/images/openSubject.ts";
 import { tidyKept } from "../../pipeline/workspace/keptParts.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
 import { parseBind } from "../../run/containerProcess.ts";
@@ -84,7 +84,7 @@ export async function runContainer(request: RunRequest): Promise<number> {
 async function warnOfLonelyRanks(step: StepPmi, image: Image, { emit, signal }: RunRequest): Promise<void> {
   try {
     const context = { cache: cacheHome(), emit, signal };
-    const warning = await lonelyRanks(step, image, () => readImageFacts(image, context));
+    const warning = await lonelyRanks(step, image, () => readImageProfile(image, context));
     if (warning !== undefined) emit(warning);
   } catch {
     // What cannot be read is said by whoever needs it to run the image.

@@ -2,18 +2,18 @@ import { resolve } from "node:path";
 import type { Container, Repository } from "../../definitions/repository.ts";
 import { assemblyAnnotation } from "../../image/annotations.ts";
 import { isRegistryImage, type RegistryImage } from "../../image/openRegistryImage.ts";
-import { factsOfPlan } from "../../pipeline/assemble/imageFacts.ts";
-import { describedFacts } from "../../pipeline/describe/describedFacts.ts";
+import { describePlanned } from "../../pipeline/assemble/describeBuilt.ts";
+import { describeImage } from "../../pipeline/describe/describeImage.ts";
 import { loadVerificationKeys } from "../../pipeline/describe/keyFiles.ts";
 import { findImage } from "../../pipeline/images/findImage.ts";
-import { openSubject } from "../../pipeline/images/openImage.ts";
+import { openSubject } from "../../pipeline/images/openSubject.ts";
 import { planContainer } from "../../pipeline/plan/planContainer.ts";
+import { withResources } from "../../pipeline/workspace/resources.ts";
 import { selectOne } from "../../pipeline/workspace/selectOne.ts";
-import { inWorkshop } from "../../pipeline/workspace/workshop.ts";
 import { openRepository, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { artifactRepository } from "../../publish/artifactRepository.ts";
 import { cycloneDxDocument, cycloneDxMediaType } from "../../supply/cycloneDx.ts";
-import type { ImageFacts } from "../../supply/imageFacts.ts";
+import type { ImageDescription } from "../../supply/imageDescription.ts";
 import { publishedBill } from "../../supply/publishedBill.ts";
 import { spdxDocument, spdxMediaType } from "../../supply/spdx.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
@@ -82,7 +82,7 @@ export async function billOfMaterials(request: BillRequest): Promise<BillOfMater
   try {
     return isRegistryImage(image)
       ? await ofRegistryImage(image, repository, request)
-      : await ofFacts(await describedFacts(image), request);
+      : await ofFacts(await describeImage(image), request);
   } finally {
     await image.close();
   }
@@ -119,7 +119,7 @@ async function ofRegistryImage(
       message: "no bill of materials is attached to the image: this is what the image says about itself",
       place,
     });
-    return ofFacts(await describedFacts(image), request);
+    return ofFacts(await describeImage(image), request);
   }
   if (bill.kind === "unattested")
     emit({
@@ -139,7 +139,7 @@ async function ofRegistryImage(
   });
 }
 
-function ofFacts(facts: ImageFacts, request: BillRequest): Promise<BillOfMaterials> {
+function ofFacts(facts: ImageDescription, request: BillRequest): Promise<BillOfMaterials> {
   const document = request.format === "spdx" ? spdxDocument(facts) : cycloneDxDocument(facts);
   return written(document, request, {
     name: facts.name,
@@ -168,8 +168,8 @@ async function factsToBe(
   container: Container,
   { configuration }: Repository,
   request: BillRequest,
-): Promise<ImageFacts> {
-  return inWorkshop(configuration, { ...request, jobs: undefined }, async (workshop) => {
+): Promise<ImageDescription> {
+  return withResources(configuration, { ...request, jobs: undefined }, async (resources) => {
     const options = {
       ...request,
       frozen: false,
@@ -179,7 +179,7 @@ async function factsToBe(
       buildArguments: new Map<string, string>(),
       epilogueNetwork: undefined,
     };
-    const plan = await planContainer(container, configuration, options, workshop);
-    return factsOfPlan(plan, await plan.base.build(), request.emit);
+    const plan = await planContainer(container, configuration, options, resources);
+    return describePlanned(plan, await plan.base.build(), request.emit);
   });
 }

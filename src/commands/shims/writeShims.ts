@@ -1,12 +1,12 @@
 /** From a command line of `shims` to files. */
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { readImageFacts } from "../../hpc/readImageFacts.ts";
+import { readImageProfile } from "../../hpc/readImageProfile.ts";
 import { isPath } from "../../hpc/runtimes/enrootImage.ts";
 import { type ShimFile, shimFiles, shimOwner } from "../../hpc/shimFiles.ts";
 import { completeSite, findSite, type Site, type SiteRuntime } from "../../hpc/site.ts";
 import { findImage, type ImageSubject } from "../../pipeline/images/findImage.ts";
-import { openSubject, registryPatience } from "../../pipeline/images/openImage.ts";
+import { openSubject, registryPatience } from "../../pipeline/images/openSubject.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { writeAtomically } from "../../util/atomicFile.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
@@ -236,7 +236,7 @@ async function readImage(
 ): Promise<ShimImage> {
   const image = await openSubject(subject, { arch, registries, emit, signal, patience: registryPatience });
   try {
-    const facts = await readImageFacts(image, { cache: cacheHome(), emit, signal });
+    const facts = await readImageProfile(image, { cache: cacheHome(), emit, signal });
     const { value: config } = await image.config();
     return {
       environment: (config.config?.Env ?? []).flatMap((line) => {

@@ -6,7 +6,12 @@ import { pipeline } from "node:stream/promises";
 import { replaceFile } from "../../image/outputTarget.ts";
 import { readKeyFile } from "../../openpgp/keyFile.ts";
 import { objectWithId, openSif } from "../../sif/openSif.ts";
-import { formatId, partitionFacts, type SifDescriptor, signatureFacts } from "../../sif/sifFormat.ts";
+import {
+  formatId,
+  partitionAttributes,
+  type SifDescriptor,
+  signatureAttributes,
+} from "../../sif/sifFormat.ts";
 import { type SifVerification, verifySif } from "../../sif/verifySif.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { sifPath } from "./sifPath.ts";
@@ -62,8 +67,8 @@ export async function listSif(path: string, directory: string): Promise<ListedSi
         link: object.link,
         offset: object.offset,
         size: object.size,
-        ...partitionFacts(object),
-        ...signatureFacts(object),
+        ...partitionAttributes(object),
+        ...signatureAttributes(object),
       })),
     };
   } finally {

@@ -12,7 +12,7 @@ import { openRegistries } from "../../registry/openRegistries.ts";
 import { pushBlobs } from "../../registry/pushBlob.ts";
 import { type ImageName, isTag, parseReference, parseTag } from "../../registry/reference.ts";
 import { putReferrer } from "../../registry/referrers.ts";
-import type { Repository } from "../../registry/registry.ts";
+import type { ImageRepository } from "../../registry/registry.ts";
 import { openSif } from "../../sif/openSif.ts";
 import { sifMediaType } from "../../sif/sifFormat.ts";
 import { openStore } from "../../store/openStore.ts";
@@ -147,7 +147,7 @@ function decoded(text: string): string | undefined {
 }
 
 /** The image that the file says it is of, as the repository has it. */
-async function subjectOf(repository: Repository, name: ImageName, image: string): Promise<Descriptor> {
+async function subjectOf(repository: ImageRepository, name: ImageName, image: string): Promise<Descriptor> {
   const shown = isTag(image) ? `${name.host}/${name.path}:${image}` : `${name.host}/${name.path}@${image}`;
   const { tag, digest } = parseReference(shown);
   const reference = digest ?? tag;

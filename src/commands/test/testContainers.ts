@@ -3,9 +3,9 @@ import { yamlLimits } from "../../definitions/positionedYaml.ts";
 import { type Repository, readTextFile } from "../../definitions/repository.ts";
 import { readTestsFile } from "../../definitions/testsFile.ts";
 import type { TestsFile } from "../../definitions/testsSchema.ts";
-import { readHostFacts } from "../../hpc/hostFacts.ts";
-import type { ImageFacts } from "../../hpc/imageFacts.ts";
-import { readImageFacts } from "../../hpc/readImageFacts.ts";
+import { readHostProfile } from "../../hpc/hostProfile.ts";
+import type { ImageProfile } from "../../hpc/imageProfile.ts";
+import { readImageProfile } from "../../hpc/readImageProfile.ts";
 import { judge, type PlannedTest, planTests } from "../../hpc/smokeTests.ts";
 import {
   builtNames,
@@ -14,7 +14,7 @@ import {
   type ImageSubject,
   layoutOf,
 } from "../../pipeline/images/findImage.ts";
-import { openSubject } from "../../pipeline/images/openImage.ts";
+import { openSubject } from "../../pipeline/images/openSubject.ts";
 import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { type RuntimeName, triedRuntimes } from "../../run/types.ts";
@@ -142,11 +142,11 @@ async function readSubject(
   subject: ImageSubject,
   { configuration }: Repository,
   { arch, emit, signal }: TestRequest,
-): Promise<{ readonly facts: ImageFacts; readonly where: string }> {
+): Promise<{ readonly facts: ImageProfile; readonly where: string }> {
   const { registries } = configuration;
   const image = await openSubject(subject, { arch, registries, emit, signal });
   try {
-    const facts = await readImageFacts(image, { cache: cacheHome(), emit, signal });
+    const facts = await readImageProfile(image, { cache: cacheHome(), emit, signal });
     const said = subject.form === undefined ? subject.name : formText(subject.form);
     return { facts, where: image.reference ?? layoutOf(subject) ?? said };
   } finally {
@@ -175,7 +175,7 @@ async function ownTests(image: ImageSubject): Promise<TestsFile | undefined> {
 
 async function runtimesOf(request: TestRequest): Promise<readonly RuntimeName[]> {
   if (request.runtimes.length > 0) return request.runtimes;
-  const host = await readHostFacts();
+  const host = await readHostProfile();
   const works = host.runtimes.flatMap(({ name, trouble }) =>
     trouble === undefined ? triedRuntimes.filter((one) => one === name) : [],
   );

@@ -1,7 +1,7 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { unpackEntries } from "../../archive/unpackEntries.ts";
-import { openCaches } from "../../buildcache/cacheSet.ts";
+import { openCacheSet } from "../../buildcache/cacheSet.ts";
 import { withOtherCopies } from "../../buildcache/otherCopy.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import { hostArchitecture } from "../../definitions/hostArchitecture.ts";
@@ -15,8 +15,8 @@ import { layerSettings } from "../../pipeline/plan/layerSettings.ts";
 import { type InstallSettings, planPackages } from "../../pipeline/plan/planPackages.ts";
 import { noLocks } from "../../pipeline/plan/useLocks.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
+import type { ResourcesRequest } from "../../pipeline/workspace/resources.ts";
 import { holdsPath, refuseReplacingOthers } from "../../pipeline/workspace/viewPlace.ts";
-import type { WorkshopRequest } from "../../pipeline/workspace/workshop.ts";
 import { cacheSources, openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { packageTask } from "../../spec/packageTask.ts";
 import { usableThreads } from "../../util/addressSpace.ts";
@@ -37,7 +37,7 @@ import { mergeView } from "../../view/mergeView.ts";
 import type { ViewPackage } from "../../view/types.ts";
 
 /** A command line of `unpack`. */
-export interface UnpackRequest extends WorkshopRequest {
+export interface UnpackRequest extends ResourcesRequest {
   /** A container's name, a definition, or a folder with `spack.yaml`. */
   readonly path: string;
   /** Directory to fill; `root` and `view` are below it. */
@@ -98,7 +98,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
   for (const prefix of [request.root, request.view]) await expectWritable(join(into, prefix, "file"), into);
   const { configuration } = repository;
   const sources = await cacheSources(configuration, request, request.directory);
-  const caches = openCaches(sources, { emit, signal, refresh: request.refresh });
+  const caches = openCacheSet(sources, { emit, signal, refresh: request.refresh });
   const unpack = async (): Promise<UnpackedEnvironment> => {
     const loaded = await openEnvironment(container, configuration, { caches, emit });
     const root = request.root.replace(/\/+$/, "");

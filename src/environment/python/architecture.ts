@@ -1,5 +1,6 @@
 /** `arch` in conditions: the machine as a spec, and its target. */
 import type { AbstractSpec, Dialect } from "../../spec/abstract.ts";
+import { processorFeatures } from "../../spec/data/processorFeatures.ts";
 import { intersects } from "../../spec/intersects.ts";
 import {
   compatibleTargets,
@@ -9,14 +10,13 @@ import {
   microarchitecture,
 } from "../../spec/microarchitecture.ts";
 import { parseSpec } from "../../spec/parse.ts";
-import { processorFeatures } from "../../spec/processorFeatures.ts";
 import { satisfies } from "../../spec/satisfies.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { PythonProblem } from "./problem.ts";
 import { type PythonObject, type PythonValue, pythonFunction, typeName } from "./values.ts";
 
 /** The machine. Without a system, what asks for it has no answer. */
-export interface ArchitectureFacts {
+export interface TargetMachine {
   readonly platform: string;
   readonly os: string | undefined;
   readonly target: string;
@@ -28,7 +28,7 @@ export const noSystem =
   "the operating system of the platform is not known: `platforms: ARCHITECTURE: os` of spacktainers.yaml says it";
 
 /** The machine as Spack writes it, for `arch_str`; undefined without a system. */
-export function architectureText({ platform, os, target, dialect }: ArchitectureFacts): string | undefined {
+export function architectureText({ platform, os, target, dialect }: TargetMachine): string | undefined {
   if (os === undefined) return undefined;
   return dialect === "0.x"
     ? `arch=${platform}-${os}-${target}`
@@ -36,7 +36,7 @@ export function architectureText({ platform, os, target, dialect }: Architecture
 }
 
 /** The value of `arch` and `architecture`. */
-export function architectureObject(facts: ArchitectureFacts): PythonObject {
+export function architectureObject(facts: TargetMachine): PythonObject {
   const { platform, os, target, dialect } = facts;
   const text = `platform=${platform} ${os === undefined ? "" : `os=${os} `}target=${target}`;
   const own = parseSpec(text, { dialect });

@@ -6,7 +6,7 @@ import { refusePaths } from "./bindPaths.ts";
 import { type ContainerCommand, wordsOnly } from "./types.ts";
 
 /** Our own runner passes on what the launcher gave it, and nothing else unless it is named. */
-export function native(job: Job): ContainerCommand {
+export function nativeRuntime(job: Job): ContainerCommand {
   if (job.gpu !== undefined)
     throw new SpacktainersError(
       "NOT_SUPPORTED",

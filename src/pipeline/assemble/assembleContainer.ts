@@ -1,5 +1,5 @@
 import type { Inventory } from "../../archive/inventory.ts";
-import { type CompressionSettings, compressionFacts } from "../../archive/layerCompression.ts";
+import { type CompressionSettings, encodingOf } from "../../archive/layerCompression.ts";
 import { type Annotations, layerMediaType } from "../../archive/oci/types.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import type { Completion } from "../../base/completions.ts";
@@ -43,7 +43,7 @@ import type { ResolvedPackages } from "../choose/resolvePackages.ts";
 import { inheritedLabels } from "../plan/imageLabels.ts";
 import type { OutputNames } from "../workspace/outputs.ts";
 import { refuseHidingView } from "../workspace/viewPlace.ts";
-import { formatAssemblyFacts } from "./assemblyFacts.ts";
+import { formatAssemblySettings } from "./assemblySettings.ts";
 import { makeTopLayer, streamEntries, type TopLayer } from "./topLayer.ts";
 import { viewChoice } from "./viewChoice.ts";
 
@@ -120,7 +120,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
     ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
   });
   const env = environmentValues(top.modifications, baseEnvironment(base));
-  return { top, env, report: checkContents(assembly, { tree: top.tree, libraries: top.libraries, env }) };
+  return { top, env, report: checkAssembled(assembly, { tree: top.tree, libraries: top.libraries, env }) };
 }
 
 /** What reads the recipes of packages: loaded only where one of them changes the environment. */
@@ -140,7 +140,7 @@ export interface Contents {
 }
 
 /** Checks that everything in an image can run. */
-export function checkContents(assembly: Assembly, { tree, libraries, env }: Contents): LinkageReport {
+export function checkAssembled(assembly: Assembly, { tree, libraries, env }: Contents): LinkageReport {
   const { names, resolved, base } = assembly;
   const found = checkLinkage({
     tree,
@@ -283,7 +283,7 @@ export function finishImage(
     annotations: {
       ...labels,
       ...annotations,
-      [assemblyAnnotation]: formatAssemblyFacts({
+      [assemblyAnnotation]: formatAssemblySettings({
         ...assembly,
         dialect: assembly.loaded.environment.dialect,
       }),
@@ -312,7 +312,7 @@ async function topImageLayer(
 ): Promise<OciLayer> {
   const key = fragmentKey({
     top: 1,
-    compression: compressionFacts(compression),
+    compression: encodingOf(compression),
     entries: entries.map(({ path, type, mode, target, content }) => ({
       path,
       type,

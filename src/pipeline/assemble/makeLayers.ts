@@ -9,7 +9,7 @@ import {
 import { fileLayer } from "../../image/fileLayer.ts";
 import type { FragmentKey, FragmentStore, StoredFragment } from "../../image/fragmentStore.ts";
 import { joinFragments } from "../../image/joinFragments.ts";
-import type { LayerFacts, OciLayer } from "../../image/layer.ts";
+import type { LayerDescriptor, OciLayer } from "../../image/layer.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { contentsOf, formatContentsId } from "../../publish/layerContents.ts";
 import type { PublishedLayer, PublishedLayers } from "../../publish/publishedLayers.ts";
@@ -17,7 +17,7 @@ import { briefSpec } from "../../spec/concrete.ts";
 import { packageTask } from "../../spec/packageTask.ts";
 import { reportReused } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { type FragmentWorkshop, makeFragments } from "../plan/makeFragments.ts";
+import { type FragmentResources, makeFragments } from "../plan/makeFragments.ts";
 import type { PackageLayer } from "../plan/packageLayers.ts";
 
 /** Records of published layers read at a time. */
@@ -49,10 +49,10 @@ export interface ReadyLayers {
  */
 export async function makeLayers(
   planned: readonly PackageLayer[],
-  workshop: FragmentWorkshop,
+  resources: FragmentResources,
   published: PublishedLayers | undefined,
 ): Promise<ReadyLayers> {
-  const { store, emit } = workshop;
+  const { store, emit } = resources;
   const found = await mapConcurrently(planned, recordsAtOnce, async (layer) => {
     if (published === undefined || (await isHere(layer, store))) return undefined;
     const keys = layer.members.map(({ key }) => key);
@@ -62,7 +62,7 @@ export async function makeLayers(
     return there;
   });
   const toMake = planned.filter((_, index) => found[index] === undefined).flatMap(({ members }) => members);
-  const made = await makeFragments(toMake, workshop);
+  const made = await makeFragments(toMake, resources);
   const fragments = new Map(made.map(({ fragment }) => [fragment.key, fragment]));
   const remote = planned.reduce(
     (sum, { members }, index) => sum + (found[index] === undefined ? 0 : members.length),
@@ -140,7 +140,7 @@ async function joined(
 function words(
   { members }: PackageLayer,
   contents: ContentsSource,
-): Pick<LayerFacts, "createdBy" | "annotations"> {
+): Pick<LayerDescriptor, "createdBy" | "annotations"> {
   return {
     createdBy: `spacktainers: ${members.map(({ spec }) => briefSpec(spec)).join(" ")}`,
     annotations: {

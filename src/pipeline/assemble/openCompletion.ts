@@ -1,4 +1,4 @@
-import { keyOf } from "../../base/baseStore.ts";
+import { baseKeyOf } from "../../base/baseStore.ts";
 import { planBase } from "../../base/buildBase.ts";
 import { type Completion, rememberedLibraries, rememberLibraries } from "../../base/completions.ts";
 import type { Base, BuildBaseOptions, PlannedBase } from "../../base/types.ts";
@@ -59,7 +59,7 @@ export async function openCompletion(request: CompletionRequest): Promise<BaseCo
       },
     };
   const spec = baseSpec(configured);
-  const key = keyOf([base.key, ...request.fragments]);
+  const key = baseKeyOf([base.key, ...request.fragments]);
   const withLibraries = async (libraries: readonly string[]): Promise<PlannedBase> =>
     libraries.length === 0 || spec.kind !== "debian" ? base : planBase({ ...spec, libraries }, options);
   const remembered = await rememberedLibraries(options.cacheDir, key);

@@ -7,7 +7,7 @@ import { conflictNotice } from "../../view/conflictNotice.ts";
 import type { EnvironmentModification } from "../../view/environmentModification.ts";
 import { environmentScript, environmentScriptPath } from "../../view/environmentScript.ts";
 import { type FileTree, imagePath } from "../../view/fileTree.ts";
-import { type CachedLibrary, findLibraries, ldSoCachePath, writeLdSoCache } from "../../view/ldSoCache.ts";
+import { type CachedLibrary, ldSoCachePath, librariesIn, writeLdSoCache } from "../../view/ldSoCache.ts";
 import {
   cacheDirectories,
   type LdSoConfFiles,
@@ -88,7 +88,7 @@ export function makeTopLayer(request: TopLayerRequest): TopLayer {
   if (configured === undefined) files.push(textFile(ldSoConfPath, ldSoConfText));
   tree.add({ entries: files });
   const directories = cacheDirectories(request.architecture, view?.viewPath, configured);
-  const libraries = findLibraries(tree, directories);
+  const libraries = librariesIn(tree, directories);
   const cache = file(ldSoCachePath, writeLdSoCache(libraries), 0o644);
   tree.add({ entries: [cache] });
   return {

@@ -10,7 +10,7 @@ export function baseSpec(base: BaseConfiguration): BaseSpec {
 }
 
 /** What lies underneath, for people and for the image's labels. */
-export function baseName(base: BaseConfiguration, built: Pick<Base, "packages">): string {
+export function nameOfBase(base: BaseConfiguration, built: Pick<Base, "packages">): string {
   switch (base.kind) {
     case "debian":
       return `${base.distribution}:${base.suite} (${built.packages.length} packages)`;

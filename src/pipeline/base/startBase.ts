@@ -4,11 +4,11 @@ import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { platformOf } from "../../image/platform.ts";
 import { isLocalImage, openLocalImage } from "../../sif/openLocalImage.ts";
-import type { Workshop } from "../workspace/workshop.ts";
+import type { Resources } from "../workspace/resources.ts";
 import { baseSpec } from "./baseSpec.ts";
 
 /** What making a base works with. */
-export type BaseTools = Pick<Workshop, "baseCacheDir" | "registries" | "emit" | "signal">;
+export type BaseTools = Pick<Resources, "baseCacheDir" | "registries" | "emit" | "signal">;
 
 /** Which base. */
 export interface WantedBase {

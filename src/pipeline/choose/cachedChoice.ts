@@ -1,6 +1,6 @@
 import type { CacheIndex } from "../../buildcache/types.ts";
 import { chooseFromCaches } from "../../concretize/chooseFromCaches.ts";
-import type { RecipeFacts } from "../../concretize/criteria.ts";
+import type { VariantDefaults } from "../../concretize/criteria.ts";
 import type { TargetPlatform } from "../../concretize/rules.ts";
 import { readManifest } from "../../environment/manifest.ts";
 import type { Dialect } from "../../spec/abstract.ts";
@@ -24,7 +24,7 @@ export interface CachedChoiceOptions {
   readonly platform: TargetPlatform;
   /** Undefined: that of the caches. */
   readonly dialect: Dialect | undefined;
-  readonly facts: RecipeFacts | undefined;
+  readonly facts: VariantDefaults | undefined;
 }
 
 /**

@@ -14,10 +14,10 @@ import { concreteSatisfies } from "../../spec/satisfies.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, runTask } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
+import { configuredVariantDefaults } from "./configuredVariantDefaults.ts";
 import type { LoadedEnvironment } from "./loadEnvironment.ts";
 import { lockText } from "./lockText.ts";
 import { noSpecs } from "./noSpecs.ts";
-import { recipeFacts } from "./recipeFacts.ts";
 
 /** Metadata requests at a time. */
 const lookupsAtOnce = 16;
@@ -61,7 +61,7 @@ export async function resolvePackages(
   const platform = configuration.platforms[architecture];
   emit({ type: "stage", stage: lock === undefined ? "choose-packages" : "read-lock" });
   const index = lock === undefined ? await caches.index() : undefined;
-  const facts = lock === undefined ? await recipeFacts(configuration) : undefined;
+  const facts = lock === undefined ? await configuredVariantDefaults(configuration) : undefined;
   const resolution =
     lock === undefined
       ? chooseFromCaches(

@@ -5,7 +5,7 @@ import type { Lock } from "../../environment/types.ts";
 import { openHttp } from "../../net/http.ts";
 import { expectMachineOfLock } from "../../spack/machineFit.ts";
 import { rememberSpack } from "../../spack/solveRecords.ts";
-import { recordOf } from "../../spack/spack.ts";
+import { spackRecord } from "../../spack/spack.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { errorsOf, oneError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
@@ -13,7 +13,7 @@ import { ignoreEvents } from "../../util/events.ts";
 import { type LoadedEnvironment, loadEnvironment } from "../choose/loadEnvironment.ts";
 import { resolvePackages } from "../choose/resolvePackages.ts";
 import { lockPaths } from "../choose/spacktainersLock.ts";
-import type { Building, Workshop } from "../workspace/workshop.ts";
+import type { Building, Resources } from "../workspace/resources.ts";
 import { type Builder, openBuilder, type Publish } from "./builder.ts";
 import { type Compiled, compilePackages } from "./compilePackages.ts";
 import { estimateBuilds } from "./compilePlan.ts";
@@ -23,8 +23,8 @@ import { publishEarlier } from "./publishEarlier.ts";
 import { type Publisher, withPublisher } from "./publisher.ts";
 import { solvePackages } from "./solvePackages.ts";
 
-/** What building takes of a workshop. */
-export type BuildingTools = Pick<Workshop, "caches" | "building" | "emit" | "signal">;
+/** What building takes of the resources. */
+export type BuildingTools = Pick<Resources, "caches" | "building" | "emit" | "signal">;
 
 /** A container whose packages are all in caches. */
 export interface Provided {
@@ -150,7 +150,7 @@ export async function solvedChoice(
   const path = lockPaths(container).spack;
   const work = { ...loaded, keep };
   const solved = await solvePackages(work, path, building.fresh, { ...tools, builder: ready });
-  await rememberSpack(solved.lockText, await recordOf(ready.spack));
+  await rememberSpack(solved.lockText, await spackRecord(ready.spack));
   return { container: { ...container, lock: path }, loaded, lock: solved.lock, lockText: solved.lockText };
 }
 
@@ -198,7 +198,7 @@ export async function compileChoice(
 ): Promise<Compiled> {
   const { spack, machine } = builder;
   expectMachineOfLock(needed.graph.nodes, lock.graph, machine, spack, lock.file);
-  await rememberSpack(lockText, await recordOf(spack));
+  await rememberSpack(lockText, await spackRecord(spack));
   const estimated = await estimateBuilds(needed, builder.atOnce, builder.times, undefined);
   const executor = await openExecutor(spack, {
     place: builder.place,

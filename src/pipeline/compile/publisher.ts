@@ -10,7 +10,7 @@ import { errorsOf, oneError, SpacktainersError } from "../../util/errors.ts";
 import { ignoreEvents } from "../../util/events.ts";
 import { hostEnvironment } from "../../util/surroundings.ts";
 import type { Publish } from "./builder.ts";
-import { openPublishTarget, type PublishTarget, type PublishTools } from "./publishTarget.ts";
+import { type CacheTargetWriter, openPublishTarget, type PublishTools } from "./cacheTargetWriter.ts";
 
 /** Publishes into caches. */
 export interface Publisher {
@@ -139,8 +139,8 @@ async function builtContents(spec: ConcreteSpec, cache: BuildCache): Promise<rea
 
 /** Does something for all, each whatever became of the others. */
 async function forAll(
-  targets: readonly PublishTarget[],
-  work: (target: PublishTarget) => Promise<void>,
+  targets: readonly CacheTargetWriter[],
+  work: (target: CacheTargetWriter) => Promise<void>,
 ): Promise<void> {
   const results = await Promise.allSettled(targets.map(work));
   const errors = results.flatMap((result) => (result.status === "rejected" ? errorsOf(result.reason) : []));

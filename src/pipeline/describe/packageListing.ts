@@ -33,9 +33,12 @@ export interface PackageListing {
   readonly imageSize: number | undefined;
 }
 
-type Facts = Pick<PackageListing, "label" | "origin" | "sizes" | "sizesOf" | "basePackages" | "imageSize">;
+type ListingDetails = Pick<
+  PackageListing,
+  "label" | "origin" | "sizes" | "sizesOf" | "basePackages" | "imageSize"
+>;
 
-function listing(roots: PackageListing["roots"], graph: SpecGraph, facts: Facts): PackageListing {
+function listing(roots: PackageListing["roots"], graph: SpecGraph, facts: ListingDetails): PackageListing {
   const { packages, externals } = runtimeClosure(
     graph,
     roots.map(({ hash }) => hash),

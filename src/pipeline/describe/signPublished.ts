@@ -4,7 +4,7 @@ import type { Artifact } from "../../supply/artifact.ts";
 import type { ArtifactSink, ArtifactSource } from "../../supply/artifactStore.ts";
 import { attestedDocument } from "../../supply/attestedDocument.ts";
 import { cycloneDxMediaType } from "../../supply/cycloneDx.ts";
-import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
+import type { BuiltImageDescription } from "../../supply/imageDescription.ts";
 import {
   billsOfMaterials,
   certifiedArtifacts,
@@ -14,7 +14,7 @@ import {
 } from "../../supply/signImage.ts";
 import type { SigningKey } from "../../supply/signingKey.ts";
 import { spdxMediaType } from "../../supply/spdx.ts";
-import { predicateTypes, type Statement } from "../../supply/statement.ts";
+import { type InTotoStatement, predicateTypes } from "../../supply/statement.ts";
 import { referringManifests } from "../../supply/storedAttestations.ts";
 import type { Digest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -29,12 +29,12 @@ export interface PublishedRequest {
   /** Tag or digest: an image, or an index of several. */
   readonly reference: string;
   readonly repository: ArtifactSource & ArtifactSink;
-  /** Facts of the images, where known: without, an image is signed and nothing is stated of it. */
-  readonly factsOf: (image: Digest) => BuiltImageFacts | undefined;
+  /** Descriptions of the images, where known: without, an image is signed and nothing is stated of it. */
+  readonly factsOf: (image: Digest) => BuiltImageDescription | undefined;
   /** Without a key and without a certificate nothing is signed; bills of materials are attached anyway. */
   readonly key: SigningKey | undefined;
   /** Signs with a certificate, see `openKeylessSigning`. */
-  readonly certify?: (statement: Statement) => Promise<object>;
+  readonly certify?: (statement: InTotoStatement) => Promise<object>;
   readonly forms: readonly SignatureForm[];
   /** Claims of the signer's own. */
   readonly annotations: Readonly<Record<string, string>>;
@@ -120,7 +120,7 @@ async function statedBy(
 
 async function missingArtifacts(
   subject: Descriptor,
-  facts: BuiltImageFacts | undefined,
+  facts: BuiltImageDescription | undefined,
   { repository, key, certify, forms, annotations }: PublishedRequest,
 ): Promise<readonly Artifact[]> {
   const isRebased = facts?.rebasedFrom !== undefined;

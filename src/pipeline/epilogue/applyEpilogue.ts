@@ -5,17 +5,18 @@ import { decompressStream } from "../../archive/decompress.ts";
 import type { EntryStream } from "../../archive/entry.ts";
 import { imageMtime } from "../../archive/entry.ts";
 import type { Inventory } from "../../archive/inventory.ts";
-import { compressionFacts } from "../../archive/layerCompression.ts";
+import { encodingOf } from "../../archive/layerCompression.ts";
 import { layerMediaType } from "../../archive/oci/types.ts";
 import { readTar } from "../../archive/readTar.ts";
 import { writeFragment } from "../../archive/writeFragment.ts";
 import { collectInventory } from "../../base/collectInventory.ts";
-import type { Evaluation, Step } from "../../dockerfile/evaluate.ts";
+import type { Evaluation } from "../../dockerfile/evaluate.ts";
+import type { Step } from "../../dockerfile/step.ts";
 import { type FragmentKey, fragmentKey, type StoredFragment } from "../../image/fragmentStore.ts";
 import type { LayerSource } from "../../run/ownedLayers.ts";
 import { digestOf } from "../../util/digest.ts";
 import { imagePath } from "../../view/fileTree.ts";
-import { type CachedLibrary, findLibraries, ldSoCachePath, writeLdSoCache } from "../../view/ldSoCache.ts";
+import { type CachedLibrary, ldSoCachePath, librariesIn, writeLdSoCache } from "../../view/ldSoCache.ts";
 import { cacheDirectories, ldSoConfPath, parseLdSoConf } from "../../view/ldSoConf.ts";
 import { LayerMaker, layOver } from "./epilogueLayers.ts";
 import type { EpilogueTools, ImageBelow } from "./epilogueTools.ts";
@@ -172,14 +173,14 @@ async function refreshedCache<T>(
         list: (path) => (tree.isDirectory(path) ? tree.children(tree.resolve(path)?.path ?? "") : []),
       })
     : undefined;
-  const found = findLibraries(tree, cacheDirectories(architecture, viewPath, configured));
+  const found = librariesIn(tree, cacheDirectories(architecture, viewPath, configured));
   const path = imagePath(ldSoCachePath);
   const touched = layers.some(({ inventory }) => inventory.entries.some((entry) => entry.path === path));
   const bytes = writeLdSoCache(found);
   if (!touched && bytes.equals(writeLdSoCache(libraries))) return undefined;
   const key = fragmentKey({
     ldSoCache: 1,
-    compression: compressionFacts(compression),
+    compression: encodingOf(compression),
     content: digestOf(bytes),
   });
   const fragment = await store.make(key, async (temporary) => {

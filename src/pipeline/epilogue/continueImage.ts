@@ -5,8 +5,9 @@ import { layerMediaType } from "../../archive/oci/types.ts";
 import { parseDpkgStatus } from "../../base/dpkgStatus.ts";
 import type { BasePackage } from "../../base/types.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
-import { evaluate, type Step } from "../../dockerfile/evaluate.ts";
+import { evaluate } from "../../dockerfile/evaluate.ts";
 import type { ImageSettings } from "../../dockerfile/imageSettings.ts";
+import type { Step } from "../../dockerfile/step.ts";
 import { epilogueAnnotation, layerContentsAnnotation, layerKeysAnnotation } from "../../image/annotations.ts";
 import { fileLayer } from "../../image/fileLayer.ts";
 import type { OciLayer } from "../../image/layer.ts";
@@ -19,12 +20,12 @@ import type { FileTree } from "../../view/fileTree.ts";
 import {
   type Assembly,
   assembledSettings,
-  checkContents,
+  checkAssembled,
   type Draft,
 } from "../assemble/assembleContainer.ts";
 import { viewChoice } from "../assemble/viewChoice.ts";
 import type { PlannedEpilogue } from "../plan/planEpilogue.ts";
-import type { Workshop } from "../workspace/workshop.ts";
+import type { Resources } from "../workspace/resources.ts";
 import { applyEpilogue, type EpilogueLayer, type FoundLayer } from "./applyEpilogue.ts";
 import { fetchAddress } from "./fetchAddress.ts";
 import { layerSource } from "./layerSource.ts";
@@ -68,11 +69,11 @@ const statusPath = "var/lib/dpkg/status";
 export async function continueImage(
   epilogue: PlannedEpilogue,
   before: ImageBefore,
-  workshop: Pick<Workshop, "store" | "emit" | "signal">,
+  resources: Pick<Resources, "store" | "emit" | "signal">,
   { published, refresh }: { readonly published: PublishedLayers | undefined; readonly refresh: boolean },
 ): Promise<ContinuedImage> {
   const { assembly, draft, layers } = before;
-  const { emit, signal, store } = workshop;
+  const { emit, signal, store } = resources;
   const architecture = assembly.names.arch;
   const evaluation = evaluate(epilogue.dockerfile, {
     settings: assembledSettings(assembly, draft, before.labels),
@@ -113,7 +114,7 @@ export async function continueImage(
     layers: [...layers, ...made.map(({ layer }) => layer)],
     contents: made.map(({ contents }) => contents),
     settings: evaluation.settings,
-    draft: { ...draft, env, report: checkContents(assembly, { tree, libraries: applied.libraries, env }) },
+    draft: { ...draft, env, report: checkAssembled(assembly, { tree, libraries: applied.libraries, env }) },
     osPackages: osPackagesIn(tree, assembly.base.packages),
     annotations: {
       [epilogueAnnotation]: JSON.stringify({ layers: made.length, commands: epilogue.commands > 0 }),

@@ -10,10 +10,10 @@ import { collectInventory } from "../../base/collectInventory.ts";
 import { splitWhiteouts } from "../../base/mergeInventories.ts";
 import type { CommandMount, CommandRunner } from "../../dockerfile/commandRunner.ts";
 import { copyFiles, type FetchedFile, sourcesOf } from "../../dockerfile/copyFiles.ts";
-import type { RunStep, Step, TransferStep } from "../../dockerfile/evaluate.ts";
-import { type DirectoryFacts, LayerDraft } from "../../dockerfile/layerDraft.ts";
-import { type LowerFacts, ownerOf, readLowerFacts } from "../../dockerfile/lowerFacts.ts";
+import { type DirectoryAttributes, LayerDraft } from "../../dockerfile/layerDraft.ts";
+import { type LowerFiles, ownerOf, readLowerFiles } from "../../dockerfile/lowerFiles.ts";
 import { settleChanges } from "../../dockerfile/settleChanges.ts";
+import type { RunStep, Step, TransferStep } from "../../dockerfile/step.ts";
 import { fragmentKey, type MadeFragment } from "../../image/fragmentStore.ts";
 import { type Digest, hexOfDigest } from "../../util/digest.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -29,7 +29,7 @@ const keptTexts = /^var\/lib\/dpkg\/status(?:\.d\/[^/]+)?$/;
 /** Makes the layers of one epilogue on one image. */
 export class LayerMaker {
   readonly #tools: EpilogueTools;
-  #facts: Promise<LowerFacts> | undefined;
+  #facts: Promise<LowerFiles> | undefined;
   #runner: Promise<CommandRunner> | undefined;
 
   constructor(tools: EpilogueTools) {
@@ -65,8 +65,8 @@ export class LayerMaker {
     );
   }
 
-  #lower(below: ImageBelow): Promise<LowerFacts> {
-    this.#facts ??= readLowerFacts(below.foreign);
+  #lower(below: ImageBelow): Promise<LowerFiles> {
+    this.#facts ??= readLowerFiles(below.foreign);
     return this.#facts;
   }
 
@@ -226,8 +226,8 @@ function copyOf(tree: FileTree): FileTree {
 function directoryFacts(
   paths: readonly string[],
   tree: FileTree,
-  { owners }: LowerFacts,
-): ReadonlyMap<string, DirectoryFacts> {
+  { owners }: LowerFiles,
+): ReadonlyMap<string, DirectoryAttributes> {
   return new Map(
     paths.map((path) => [path, { mode: tree.at(path)?.mode ?? 0o755, uid: 0, gid: 0, ...owners.get(path) }]),
   );

@@ -5,7 +5,7 @@ import type { OciImage } from "../../image/image.ts";
 import type { ContentsSource } from "../../publish/contentsArtifact.ts";
 import { encodeBase } from "../../publish/layerContents.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
-import type { BuiltImageFacts } from "../../supply/imageFacts.ts";
+import type { BuiltImageDescription } from "../../supply/imageDescription.ts";
 import {
   type Assembly,
   assembledSettings,
@@ -13,16 +13,16 @@ import {
   imageLayers,
   reportDraft,
 } from "../assemble/assembleContainer.ts";
-import { builtFacts, factsOfPlan } from "../assemble/imageFacts.ts";
+import { describeBuilt, describePlanned } from "../assemble/describeBuilt.ts";
 import { makeLayers, type ReadyLayers } from "../assemble/makeLayers.ts";
 import { openCompletion } from "../assemble/openCompletion.ts";
-import { baseName } from "../base/baseSpec.ts";
+import { nameOfBase } from "../base/baseSpec.ts";
 import { imageInputs, labelsOf } from "../plan/imageInputs.ts";
 import { manifestAnnotations } from "../plan/imageLabels.ts";
 import { layerSettings } from "../plan/layerSettings.ts";
 import type { ContainerPlan } from "../plan/planContainer.ts";
 import type { OutputNames } from "../workspace/outputs.ts";
-import type { Workshop } from "../workspace/workshop.ts";
+import type { Resources } from "../workspace/resources.ts";
 
 /** An image about to be made. */
 export interface DecidedImage {
@@ -40,7 +40,7 @@ export interface MadeImage {
   readonly contents: readonly ContentsSource[];
   readonly base: Base;
   /** What is known of it; undefined when nothing is. */
-  readonly facts: BuiltImageFacts | undefined;
+  readonly facts: BuiltImageDescription | undefined;
   readonly inputs: string;
   /** Packages of which nothing had to be made. */
   readonly reused: number;
@@ -54,7 +54,7 @@ export interface MadeImage {
  */
 export async function decideImage(
   plan: ContainerPlan,
-  workshop: Workshop,
+  resources: Resources,
   published: PublishedLayers | undefined,
 ): Promise<DecidedImage> {
   const { container, configuration, locks, resolved } = plan;
@@ -71,7 +71,7 @@ export async function decideImage(
   });
 
   async function make(): Promise<MadeImage> {
-    const { emit, signal } = workshop;
+    const { emit, signal } = resources;
     // The base does not depend on the packages: it is made beside them.
     const built = completion.base.build(published);
     // Until it is awaited below, a failure of it must not count as unhandled.
@@ -85,9 +85,9 @@ export async function decideImage(
     const ready = await makeLayers(
       plan.layers,
       {
-        store: workshop.store,
-        pool: workshop.pool,
-        fetch: (cached) => workshop.caches.fetchArchive(cached),
+        store: resources.store,
+        pool: resources.pool,
+        fetch: (cached) => resources.caches.fetchArchive(cached),
         emit,
         signal: AbortSignal.any([signal, stop.signal]),
       },
@@ -111,7 +111,7 @@ export async function decideImage(
       published?.baseContents(completed.base.key) ??
       (assembly.base.layers.length === 0 ? undefined : await contentsOfBase(assembly.base));
     const labels = labelsOf(plan, completed.base);
-    const layers = await imageLayers(assembly, draft, workshop.store, {
+    const layers = await imageLayers(assembly, draft, resources.store, {
       packages: packages.map(({ layer }) => layer),
       baseContents,
     });
@@ -121,7 +121,7 @@ export async function decideImage(
         : await (await import("./continueImage.ts")).continueImage(
             plan.epilogue,
             { assembly, draft, layers, labels, base: configuration.base },
-            workshop,
+            resources,
             {
               published,
               refresh: plan.baseOptions.refresh === true,
@@ -143,8 +143,8 @@ export async function decideImage(
       ...(continued?.contents ?? []),
     ];
     const base = { ...assembly.base, packages: continued?.osPackages ?? assembly.base.packages };
-    const planned = await factsOfPlan(plan, base, emit);
-    const facts = await builtFacts(planned, image, assembly.base, inputs);
+    const planned = await describePlanned(plan, base, emit);
+    const facts = await describeBuilt(planned, image, assembly.base, inputs);
     return { image, contents, base: assembly.base, facts, inputs, reused: ready.reused };
   }
 
@@ -175,7 +175,7 @@ async function assemblyOf(
     prefixes: plan.prefixes,
     inventories: plan.fragments.map(({ key }) => inventories.get(key) ?? { entries: [] }),
     base,
-    baseName: baseName(plan.configuration.base, base),
+    baseName: nameOfBase(plan.configuration.base, base),
     allow: plan.allow,
     compression: layerSettings(plan.configuration),
   };

@@ -1,8 +1,9 @@
 /** What decides the layer that a step of an epilogue makes. */
-import { compressionFacts } from "../../archive/layerCompression.ts";
-import { contextFacts } from "../../dockerfile/buildContext.ts";
+import { encodingOf } from "../../archive/layerCompression.ts";
+import { contextInputs } from "../../dockerfile/buildContext.ts";
 import { sourcesOf } from "../../dockerfile/copyFiles.ts";
-import { proxyArguments, type RunStep, type Step, type TransferStep } from "../../dockerfile/evaluate.ts";
+import { proxyArguments } from "../../dockerfile/evaluate.ts";
+import type { RunStep, Step, TransferStep } from "../../dockerfile/step.ts";
 import { type FragmentKey, fragmentKey } from "../../image/fragmentStore.ts";
 import type { EpilogueTools, ImageBelow } from "./epilogueTools.ts";
 
@@ -20,7 +21,7 @@ export async function keyOfStep(
   return fragmentKey({
     epilogue: epilogueVersion,
     architecture: tools.architecture,
-    compression: compressionFacts(tools.compression),
+    compression: encodingOf(tools.compression),
     below: below.layers.map(({ diffId }) => diffId),
     change: await factsOf(change, tools),
   });
@@ -60,7 +61,7 @@ async function factsOf(
         mounts: await Promise.all(
           change.mounts.map(async (mount) =>
             mount.type === "bind"
-              ? [mount, await contextFacts(tools.context, sourcesOf(bindWord(mount.source), tools))]
+              ? [mount, await contextInputs(tools.context, sourcesOf(bindWord(mount.source), tools))]
               : mount,
           ),
         ),
@@ -85,7 +86,7 @@ async function transferFacts(
   return {
     addresses: step.sources.flatMap(({ text }) => (isAddress(text) ? [text] : [])),
     sources: step.sources.map(({ text }) => text),
-    files: await contextFacts(
+    files: await contextInputs(
       tools.context,
       local.flatMap((word) => sourcesOf(word, tools)),
     ),

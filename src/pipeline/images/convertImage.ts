@@ -9,8 +9,8 @@ import { type EmitEvent, runTask } from "../../util/events.ts";
 import { expectWritable } from "../../util/expectWritable.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { openRepository } from "../workspace/workspace.ts";
-import { withImage } from "./openImage.ts";
 import type { OpenReference } from "./openReference.ts";
+import { withImage } from "./openSubject.ts";
 
 /** A command line of `sif`. */
 export interface ConvertRequest {

@@ -1,4 +1,4 @@
-import { parseManifest } from "../../archive/oci/parse.ts";
+import { parseImageManifest } from "../../archive/oci/parse.ts";
 import type { Platform } from "../../archive/oci/types.ts";
 import { baseCacheDirectory, openBaseStore } from "../../base/baseStore.ts";
 import type { RegistryConfiguration } from "../../definitions/configuration.ts";
@@ -13,7 +13,7 @@ import {
   manifestReference,
   parseReference,
 } from "../../registry/reference.ts";
-import type { Repository } from "../../registry/registry.ts";
+import type { ImageRepository } from "../../registry/registry.ts";
 import { openLocalImage } from "../../sif/openLocalImage.ts";
 import { sifMediaType } from "../../sif/sifFormat.ts";
 import { SpacktainersError } from "../../util/errors.ts";
@@ -95,7 +95,7 @@ export function referenceOpener(
 
 /** A SIF file that was pushed as an artifact. */
 async function openArtifact(
-  repository: Repository,
+  repository: ImageRepository,
   reference: Parameters<typeof getManifest>[1],
   {
     shown,
@@ -107,7 +107,7 @@ async function openArtifact(
   const found = await getManifest(repository, reference);
   if (found === undefined)
     throw new SpacktainersError("NOT_FOUND", "the registry has no such artifact", { place });
-  const manifest = parseManifest(found.bytes, place);
+  const manifest = parseImageManifest(found.bytes, place);
   const [layer, other] = manifest.layers;
   if (layer === undefined || other !== undefined || layer.mediaType !== sifMediaType)
     throw new SpacktainersError("NOT_SUPPORTED", "the artifact is not one SIF file", {

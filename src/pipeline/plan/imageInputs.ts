@@ -3,7 +3,7 @@ import type { Annotations } from "../../archive/oci/types.ts";
 import type { PlannedBase } from "../../base/types.ts";
 import { fragmentKey } from "../../image/fragmentStore.ts";
 import type { Digest } from "../../util/digest.ts";
-import { baseName } from "../base/baseSpec.ts";
+import { nameOfBase } from "../base/baseSpec.ts";
 import type { OutputNames } from "../workspace/outputs.ts";
 import { assemblyVersion } from "./assemblyVersion.ts";
 import { imageLabels } from "./imageLabels.ts";
@@ -65,7 +65,7 @@ export function inputsDigest({ names: { name, arch, version }, ...inputs }: Imag
 /** The labels of the image on a base. */
 export function labelsOf(plan: ContainerPlan, base: Pick<PlannedBase, "packages">): Annotations {
   const { container, configuration, resolved, source, created } = plan;
-  const name = baseName(configuration.base, { packages: base.packages ?? [] });
+  const name = nameOfBase(configuration.base, { packages: base.packages ?? [] });
   return imageLabels({
     names: { name: container.name, arch: container.arch, version: resolved.version },
     metadata: configuration.image,

@@ -4,19 +4,19 @@ import type { ImageMetadata } from "../../definitions/configuration.ts";
 import { formatTime } from "../../image/created.ts";
 import { compilerOf } from "../../spec/compilerOf.ts";
 import { dialectOf } from "../../spec/format.ts";
-import type { SourceFacts } from "../../supply/imageFacts.ts";
+import type { SourceDescription } from "../../supply/imageDescription.ts";
 import type { Digest } from "../../util/digest.ts";
 import type { ResolvedPackages } from "../choose/resolvePackages.ts";
 import type { OutputNames } from "../workspace/outputs.ts";
 
 /** What labels are made of. */
-export interface LabelFacts {
+export interface LabelInput {
   readonly names: OutputNames;
   /** `image:` of the configuration. */
   readonly metadata: ImageMetadata;
   readonly resolved: Pick<ResolvedPackages, "resolution" | "graph" | "packages">;
   readonly base: { readonly name: string; readonly digest: Digest | undefined };
-  readonly source: SourceFacts | undefined;
+  readonly source: SourceDescription | undefined;
   /** Seconds since 1970. */
   readonly created: number;
 }
@@ -28,7 +28,7 @@ const own = "dev.spacktainers.";
  * The labels of an image (OCI image specification, "Pre-Defined Annotation Keys", and those of spacktainers); also annotations of its
  * manifest. They decide the image's digest: nothing is in them that changes while the image does not.
  */
-export function imageLabels(facts: LabelFacts): Annotations {
+export function imageLabels(facts: LabelInput): Annotations {
   const { names, metadata, resolved, base, source, created } = facts;
   const { roots } = resolved.resolution;
   const specs = roots.flatMap(({ hash }) => resolved.graph.get(hash) ?? []);
@@ -70,7 +70,7 @@ export function imageLabels(facts: LabelFacts): Annotations {
  * it does not decide what is in it. It is the last commit that changed the container's own files, where history reaches
  * that far, so that the commits of a busy repository do not give the same image ever new digests.
  */
-export function manifestAnnotations(source: SourceFacts | undefined): Annotations {
+export function manifestAnnotations(source: SourceDescription | undefined): Annotations {
   const revision = source?.lastChange ?? source?.revision;
   return revision === undefined ? {} : { [`${oci}revision`]: revision };
 }

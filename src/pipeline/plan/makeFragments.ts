@@ -1,4 +1,4 @@
-import { type CompressionSettings, compressionFacts } from "../../archive/layerCompression.ts";
+import { type CompressionSettings, encodingOf } from "../../archive/layerCompression.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
 import {
   type FragmentKey,
@@ -92,7 +92,7 @@ export function planFragments(
       installVersion,
       archive: install.cached.digest,
       request: keptRequest(install.request),
-      compression: compressionFacts(compression),
+      compression: encodingOf(compression),
     }),
   }));
 }
@@ -103,7 +103,7 @@ function keptRequest({ generation, ...request }: PlannedInstall["request"]): obj
 }
 
 /** What making fragments works with. */
-export interface FragmentWorkshop {
+export interface FragmentResources {
   readonly store: FragmentStore;
   readonly pool: InstallPool;
   /** Brings an archive to this machine, verified. */
@@ -126,9 +126,9 @@ export interface FinishedFragment {
  */
 export async function makeFragments(
   planned: readonly PlannedFragment[],
-  workshop: FragmentWorkshop,
+  resources: FragmentResources,
 ): Promise<readonly FinishedFragment[]> {
-  const { store, pool, emit, signal } = workshop;
+  const { store, pool, emit, signal } = resources;
   // The first failure stops the others; the store keeps what was finished.
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
@@ -139,7 +139,7 @@ export async function makeFragments(
       return { fragment: found, reused: true };
     }
     stop.throwIfAborted();
-    const { path: archivePath } = await workshop.fetch(cached);
+    const { path: archivePath } = await resources.fetch(cached);
     let made = false;
     const fragment = await store.make(key, async (path) => {
       made = true;

@@ -3,7 +3,7 @@ import type { Container } from "../../definitions/repository.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { LoadedEnvironment } from "../choose/loadEnvironment.ts";
 import { openEnvironment } from "../choose/openEnvironment.ts";
-import type { Workshop } from "../workspace/workshop.ts";
+import type { Resources } from "../workspace/resources.ts";
 import { withEpilogueNeeds } from "./epilogueNeeds.ts";
 import { type LockUse, openLocks } from "./useLocks.ts";
 
@@ -25,7 +25,7 @@ export async function openContainerForBuild(
   container: Container,
   configured: Configuration,
   { frozen }: { readonly frozen: boolean },
-  tools: Pick<Workshop, "caches" | "emit">,
+  tools: Pick<Resources, "caches" | "emit">,
 ): Promise<OpenedContainer> {
   refuseWhatIsNotBuiltYet(container);
   const configuration = await withEpilogueNeeds(configured, container);

@@ -10,20 +10,20 @@ import type { Container } from "../../definitions/repository.ts";
 import { createdTime } from "../../image/created.ts";
 import { packageLayerBudget } from "../../image/planLayers.ts";
 import type { DagHash } from "../../spec/concrete.ts";
-import type { SourceFacts } from "../../supply/imageFacts.ts";
+import type { SourceDescription } from "../../supply/imageDescription.ts";
 import type { Digest } from "../../util/digest.ts";
 import { baseDigest } from "../base/baseDigest.ts";
 import { snapshotTime } from "../base/snapshotTime.ts";
 import { type StartedBase, startBase } from "../base/startBase.ts";
-import type { ImageRequest } from "../workspace/buildRequest.ts";
-import type { Workshop } from "../workspace/workshop.ts";
+import type { ImageSettingsRequest } from "../workspace/buildRequest.ts";
+import type { Resources } from "../workspace/resources.ts";
 import { archiveSizes } from "./archiveSizes.ts";
 import { decidingFiles } from "./decidingFiles.ts";
+import { describeSource } from "./describeSource.ts";
 import { type OpenedContainer, openContainerForBuild } from "./openContainer.ts";
 import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
 import type { PlannedEpilogue } from "./planEpilogue.ts";
 import { imageSettings, type PackagePlan, planPackages } from "./planPackages.ts";
-import { sourceFacts } from "./sourceFacts.ts";
 import type { LockUse } from "./useLocks.ts";
 
 /** What a build of a container consists of. */
@@ -42,7 +42,7 @@ export interface ContainerPlan extends OpenedContainer, PackagePlan {
   /** What is done to the image in the end. */
   readonly epilogue: PlannedEpilogue | undefined;
   /** Where the definition is kept. */
-  readonly source: SourceFacts | undefined;
+  readonly source: SourceDescription | undefined;
   /** Of the base's manifest, when it is an image. */
   readonly baseDigest: Digest | undefined;
   /** Of an image that is made again: what its base was completed with then. */
@@ -55,11 +55,11 @@ export interface RemadeImage extends Pick<ContainerPlan, "allow" | "created" | "
 }
 
 /** What planning asks, and whom it tells. */
-export type PlanningTools = Pick<Workshop, "caches" | "registries" | "baseCacheDir" | "emit" | "signal">;
+export type PlanningTools = Pick<Resources, "caches" | "registries" | "baseCacheDir" | "emit" | "signal">;
 
 /** The part of a command line that decides a plan. */
 export type PlanningRequest = Pick<
-  ImageRequest,
+  ImageSettingsRequest,
   "frozen" | "strip" | "keepMetadata" | "allowUnresolved" | "refresh" | "buildArguments" | "epilogueNetwork"
 >;
 
@@ -106,7 +106,7 @@ export async function planContainer(
     // Git is asked meanwhile, too.
     const source =
       remade === undefined
-        ? sourceFacts(configuration.root, container.path, decidingFiles(container, configuration))
+        ? describeSource(configuration.root, container.path, decidingFiles(container, configuration))
         : remade.source;
     const packages = await planPackages(opened, imageSettings(configuration, request), tools);
     const underneath = await base.planned;

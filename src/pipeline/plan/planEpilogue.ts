@@ -5,13 +5,14 @@ import type { Container } from "../../definitions/repository.ts";
 import {
   type BuildContext,
   type ContextNode,
-  contextFacts,
+  contextInputs,
   openBuildContext,
 } from "../../dockerfile/buildContext.ts";
 import { sourcesOf } from "../../dockerfile/copyFiles.ts";
-import { type Evaluation, evaluate, type Step } from "../../dockerfile/evaluate.ts";
+import { type Evaluation, evaluate } from "../../dockerfile/evaluate.ts";
 import type { ImageSettings } from "../../dockerfile/imageSettings.ts";
 import { type Dockerfile, parseDockerfile } from "../../dockerfile/parseDockerfile.ts";
+import type { Step } from "../../dockerfile/step.ts";
 import { fragmentKey } from "../../image/fragmentStore.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { readBounded } from "../../util/readBounded.ts";
@@ -153,9 +154,9 @@ async function filesOf(
   const root: ContextNode = { path: "", type: "directory", mode: 0o755, size: 0, target: undefined };
   const copies = ["copy", "add", "run"];
   if (steps.some(({ isUncertain, instruction }) => isUncertain && copies.includes(instruction.kind)))
-    return contextFacts(context, [{ name: "", node: root }]);
+    return contextInputs(context, [{ name: "", node: root }]);
   const words = steps.flatMap(sourceWords).filter(({ text }) => !/^https?:\/\//i.test(text));
-  return contextFacts(
+  return contextInputs(
     context,
     words.flatMap((word) => sourcesOf(word, { file, context })),
   );

@@ -1,7 +1,7 @@
-import type { WorkshopRequest } from "./workshop.ts";
+import type { ResourcesRequest } from "./resources.ts";
 
 /** The part of a command line that all have that work on the repository's containers. */
-export interface ContainersRequest extends WorkshopRequest {
+export interface ContainersRequest extends ResourcesRequest {
   /** Containers' names, paths or globs; none: all. */
   readonly names: readonly string[];
   readonly arch: string | undefined;
@@ -10,7 +10,7 @@ export interface ContainersRequest extends WorkshopRequest {
 }
 
 /** The part of a command line that decides what an image is. */
-export interface ImageRequest extends ContainersRequest {
+export interface ImageSettingsRequest extends ContainersRequest {
   /** Undefined: as configured. */
   readonly strip: boolean | undefined;
   readonly keepMetadata: boolean;
@@ -24,7 +24,7 @@ export interface ImageRequest extends ContainersRequest {
 }
 
 /** A command line of `build`. */
-export interface BuildRequest extends ImageRequest {
+export interface BuildRequest extends ImageSettingsRequest {
   /** `kind:path`; none: an OCI layout in the configured folder. */
   readonly outputs: readonly string[];
   readonly force: boolean;

@@ -9,7 +9,7 @@ import { removeIfPossible } from "../../util/removeIfPossible.ts";
 import { temporaryOwner } from "../../util/temporaryName.ts";
 
 /** A part of the cache home: one folder below it. */
-interface PartFacts {
+interface PartDescription {
   /** For people. */
   readonly what: string;
   /** What is removed at a time: a single file, or a folder of it as a whole. Whatever is used, its time is changed. */
@@ -18,7 +18,7 @@ interface PartFacts {
   readonly precious?: true;
 }
 
-const parts: Readonly<Record<string, PartFacts>> = {
+const parts: Readonly<Record<string, PartDescription>> = {
   archives: { what: "archives of images, unpacked to be read", unit: "file" },
   apptainer: { what: "work of Apptainer", unit: "folder" },
   base: { what: "OS packages, and layers of bases", unit: "file" },
@@ -96,7 +96,7 @@ export async function readKeptParts(
 
 async function itemsIn(
   folder: string,
-  unit: PartFacts["unit"],
+  unit: PartDescription["unit"],
   isMeasured: boolean,
 ): Promise<readonly KeptItem[]> {
   const items: KeptItem[] = [];

@@ -1,20 +1,11 @@
 /** Reads Python files: the text of a recipe in, its statements out. Nothing is executed. */
-import type { SyntaxNode, Tree } from "@lezer/common";
-import type { LRParser } from "@lezer/lr";
-import { parser } from "@lezer/python";
+import type { SyntaxNode } from "@lezer/common";
 import { NotUnderstood } from "../problem.ts";
 import { ExpressionReader, readableName, splitAt } from "./readExpression.ts";
 import { SourceText } from "./sourceText.ts";
+import { longestRecipe, syntaxTree } from "./syntaxTree.ts";
 import type { BinaryOperator, Expression, FunctionTree, Handler, ImportedName, Statement } from "./tree.ts";
 
-/** Longest file, in characters. The longest recipe of Spack's builtin repository has 62 000. */
-export const longestRecipe = 256 * 1024;
-/** Longest file with errors in it: reading on after an error takes longer. */
-const longestWithErrors = 64_000;
-/** Deepest nesting of brackets; Spack's recipes have 9. */
-const deepestBrackets = 100;
-/** Most steps of the grammar for one character, without errors and with them; Spack's recipes take 0.37. */
-const stepsPerCharacter = { right: 1.2, wrong: 0.5 } as const;
 /** Deepest nesting of statements. */
 const deepest = 50;
 
@@ -27,59 +18,38 @@ const deepest = 50;
 export function readPython(text: string): readonly Statement[] {
   if (text.length > longestRecipe) throw new NotUnderstood("a file that is too long");
   const unix = text.replaceAll("\r\n", "\n");
-  refuseDeepBrackets(unix);
-  return new StatementReader(unix).block(treeOf(unix).topNode, true, 0);
-}
-
-/** The grammar's tree; errors are nodes in it. @throws NotUnderstood for a file that takes too long */
-function treeOf(text: string): Tree {
-  try {
-    return grow(parser.configure({ strict: true }), text, stepsPerCharacter.right);
-  } catch (thrown) {
-    if (!(thrown instanceof SyntaxError)) throw thrown;
-    if (text.length > longestWithErrors) throw new NotUnderstood("a long file with a syntax error");
-    return grow(parser, text, stepsPerCharacter.wrong);
-  }
-}
-
-function grow(grammar: LRParser, text: string, perCharacter: number): Tree {
-  const parse = grammar.startParse(text);
-  const most = 1000 + perCharacter * text.length;
-  for (let step = 0; step < most; step++) {
-    const tree = parse.advance();
-    if (tree !== null) return tree;
-  }
-  throw new NotUnderstood("a file that takes too long to read");
-}
-
-function refuseDeepBrackets(text: string): void {
-  let depth = 0;
-  for (const [bracket] of text.matchAll(/[()[\]{}]/g)) {
-    if (!"([{".includes(bracket)) depth = Math.max(0, depth - 1);
-    else if (++depth > deepestBrackets) throw new NotUnderstood("brackets that are nested too deeply");
-  }
+  return new StatementReader(unix).block(syntaxTree(unix).topNode, { declarations: true, depth: 0 });
 }
 
 const directives: ReadonlySet<string> = new Set(["extends", "build_system"]);
 
+/** Where statements stand. */
+interface Surroundings {
+  /** At the top of a file or class. */
+  readonly declarations: boolean;
+  readonly depth: number;
+}
+
 class StatementReader {
   private readonly source: SourceText;
+  private readonly expressions: ExpressionReader;
 
   constructor(text: string) {
     this.source = new SourceText(text);
+    this.expressions = new ExpressionReader(this.source);
   }
 
-  /** The statements of a node: the file, or a `Body`. `declarations`: the top of a file or class. */
-  block(node: SyntaxNode, declarations: boolean, depth: number): readonly Statement[] {
+  /** The statements of a node: the file, or a `Body`. */
+  block(node: SyntaxNode, around: Surroundings): readonly Statement[] {
     const statements: Statement[] = [];
     for (let child = node.firstChild; child !== null; child = child.nextSibling) {
       if (child.name === "Comment" || child.name === ":" || child.name === ";") continue;
       if (child.name === "StatementGroup") {
-        statements.push(...this.block(child, declarations, depth));
+        statements.push(...this.block(child, around));
         continue;
       }
-      if (declarations && child.name === "ExpressionStatement" && !this.matters(child)) continue;
-      statements.push(this.statement(child, declarations, depth));
+      if (around.declarations && child.name === "ExpressionStatement" && !this.matters(child)) continue;
+      statements.push(this.statement(child, around));
     }
     return statements;
   }
@@ -91,26 +61,27 @@ class StatementReader {
     return callee.name === "MemberExpression" || directives.has(this.source.textOf(callee));
   }
 
-  private statement(node: SyntaxNode, declarations: boolean, depth: number): Statement {
+  private statement(node: SyntaxNode, around: Surroundings): Statement {
     const line = this.source.lineOf(node);
-    if (depth > deepest) return { kind: "unknown", what: "statements that are nested too deeply", line };
+    if (around.depth > deepest)
+      return { kind: "unknown", what: "statements that are nested too deeply", line };
     try {
-      return { ...this.read(node, declarations, depth + 1), line };
+      return { ...this.read(node, { ...around, depth: around.depth + 1 }), line };
     } catch (thrown) {
       if (!(thrown instanceof NotUnderstood)) throw thrown;
       return { kind: "unknown", what: thrown.message, line: thrown.place.line || line };
     }
   }
 
-  private read(node: SyntaxNode, declarations: boolean, depth: number): Statement {
+  private read(node: SyntaxNode, around: Surroundings): Statement {
     const line = this.source.lineOf(node);
     const children = this.source.childrenOf(node);
     const [first, second] = children;
-    const expressions = new ExpressionReader(this.source);
+    const { expressions } = this;
     const bodyAfter = (word: string): readonly Statement[] => {
       const at = children.findIndex((child) => child.name === word);
       const body = children.slice(at + 1).find((child) => child.name === "Body");
-      return at < 0 || body === undefined ? [] : this.block(body, declarations, depth);
+      return at < 0 || body === undefined ? [] : this.block(body, around);
     };
     switch (node.name) {
       case "ExpressionStatement":
@@ -167,7 +138,7 @@ class StatementReader {
       case "ImportStatement":
         return this.imported(children, line);
       case "IfStatement":
-        return this.condition(children, expressions, declarations, depth, line);
+        return this.condition(children, around, line);
       case "WhileStatement":
         if (second === undefined) break;
         return {
@@ -194,19 +165,19 @@ class StatementReader {
         return {
           kind: "try",
           body: bodyAfter("try"),
-          handlers: this.handlers(children, expressions, declarations, depth),
+          handlers: this.handlers(children, around),
           otherwise: bodyAfter("else"),
           finally: bodyAfter("finally"),
           line,
         };
       case "WithStatement":
-        return this.within(children, expressions, declarations, depth, line);
+        return this.within(children, around, line);
       case "FunctionDefinition":
         return { kind: "function", function: this.functionOf(children, [], line), line };
       case "ClassDefinition":
-        return this.classOf(children, expressions, false, depth, line);
+        return this.classOf(children, { decorated: false, depth: around.depth, line });
       case "DecoratedStatement":
-        return this.decorated(children, expressions, depth, line);
+        return this.decorated(children, around.depth, line);
       case "TypeDefinition":
         return { kind: "pass", line };
       default:
@@ -216,13 +187,7 @@ class StatementReader {
     return { kind: "unknown", what: readableName(node.name), line };
   }
 
-  private condition(
-    children: readonly SyntaxNode[],
-    expressions: ExpressionReader,
-    declarations: boolean,
-    depth: number,
-    line: number,
-  ): Statement {
+  private condition(children: readonly SyntaxNode[], around: Surroundings, line: number): Statement {
     const branches: (readonly [Expression, readonly Statement[]])[] = [];
     let otherwise: readonly Statement[] = [];
     for (let at = 0; at < children.length; ) {
@@ -230,20 +195,15 @@ class StatementReader {
       const end = children.findIndex((child, index) => index > at && child.name === "Body");
       const body = children[end];
       if (body === undefined) throw new NotUnderstood("a condition that is not one", line);
-      const statements = this.block(body, declarations, depth);
+      const statements = this.block(body, around);
       if (word === "else") otherwise = statements;
-      else branches.push([expressions.readList(children.slice(at + 1, end)), statements]);
+      else branches.push([this.expressions.readList(children.slice(at + 1, end)), statements]);
       at = end + 1;
     }
     return { kind: "if", branches, otherwise, line };
   }
 
-  private handlers(
-    children: readonly SyntaxNode[],
-    expressions: ExpressionReader,
-    declarations: boolean,
-    depth: number,
-  ): readonly Handler[] {
+  private handlers(children: readonly SyntaxNode[], around: Surroundings): readonly Handler[] {
     const handlers: Handler[] = [];
     for (const [at, child] of children.entries()) {
       if (child.name !== "except") continue;
@@ -257,42 +217,31 @@ class StatementReader {
       const name = as < 0 ? undefined : head[as + 1];
       handlers.push({
         line,
-        types: types.length === 0 ? undefined : expressions.readList(types),
+        types: types.length === 0 ? undefined : this.expressions.readList(types),
         name: name === undefined ? undefined : this.source.textOf(name),
-        body: this.block(body, declarations, depth),
+        body: this.block(body, around),
       });
     }
     return handlers;
   }
 
-  private within(
-    children: readonly SyntaxNode[],
-    expressions: ExpressionReader,
-    declarations: boolean,
-    depth: number,
-    line: number,
-  ): Statement {
+  private within(children: readonly SyntaxNode[], around: Surroundings, line: number): Statement {
     const end = children.findIndex((child) => child.name === "Body");
     const body = children[end];
     if (children[0]?.name !== "with" || body === undefined)
       throw new NotUnderstood("a `with` that is not understood", line);
     const items = splitAt(children.slice(1, end), ",").map((part) => {
       const as = part.findIndex((one) => one.name === "as");
-      const value = expressions.readList(as < 0 ? part : part.slice(0, as));
-      return [value, as < 0 ? undefined : expressions.readList(part.slice(as + 1))] as const;
+      const value = this.expressions.readList(as < 0 ? part : part.slice(0, as));
+      return [value, as < 0 ? undefined : this.expressions.readList(part.slice(as + 1))] as const;
     });
-    return { kind: "with", items, body: this.block(body, declarations, depth), line };
+    return { kind: "with", items, body: this.block(body, around), line };
   }
 
-  private decorated(
-    children: readonly SyntaxNode[],
-    expressions: ExpressionReader,
-    depth: number,
-    line: number,
-  ): Statement {
+  private decorated(children: readonly SyntaxNode[], depth: number, line: number): Statement {
     const decorators = children
       .filter((child) => child.name === "Decorator")
-      .map((child) => this.decorator(child, expressions));
+      .map((child) => this.decorator(child));
     const definition = children.at(-1);
     if (definition?.name === "FunctionDefinition")
       return {
@@ -305,18 +254,18 @@ class StatementReader {
         line,
       };
     if (definition?.name === "ClassDefinition")
-      return this.classOf(this.source.childrenOf(definition), expressions, true, depth, line);
+      return this.classOf(this.source.childrenOf(definition), { decorated: true, depth, line });
     throw new NotUnderstood("a decorator that is not understood", line);
   }
 
-  private decorator(node: SyntaxNode, expressions: ExpressionReader): Expression {
+  private decorator(node: SyntaxNode): Expression {
     const line = this.source.lineOf(node);
     let value: Expression | undefined;
     for (const child of this.source.childrenOf(node).slice(1)) {
       if (child.name === ".") continue;
       if (child.name === "ArgList" && value !== undefined)
-        value = { kind: "call", callee: value, arguments: expressions.arguments(child), line };
-      else if (value === undefined) value = expressions.read(child);
+        value = { kind: "call", callee: value, arguments: this.expressions.arguments(child), line };
+      else if (value === undefined) value = this.expressions.read(child);
       else value = { kind: "attribute", of: value, name: this.source.textOf(child), line };
     }
     if (value === undefined) throw new NotUnderstood("a decorator that is not understood", line);
@@ -337,10 +286,10 @@ class StatementReader {
     return {
       name: this.source.textOf(name),
       line,
-      parameters: new ExpressionReader(this.source).parameters(list),
+      parameters: this.expressions.parameters(list),
       decorators,
       body: () => {
-        statements ??= this.block(body, false, 0);
+        statements ??= this.block(body, { declarations: false, depth: 0 });
         return statements;
       },
     };
@@ -348,23 +297,24 @@ class StatementReader {
 
   private classOf(
     children: readonly SyntaxNode[],
-    expressions: ExpressionReader,
-    decorated: boolean,
-    depth: number,
-    line: number,
+    {
+      decorated,
+      depth,
+      line,
+    }: { readonly decorated: boolean; readonly depth: number; readonly line: number },
   ): Statement {
     const name = children.find((child) => child.name === "VariableName");
     const list = children.find((child) => child.name === "ArgList");
     const body = children.find((child) => child.name === "Body");
     if (name === undefined || body === undefined)
       throw new NotUnderstood("a class that is not understood", line);
-    const bases = list === undefined ? [] : expressions.arguments(list);
+    const bases = list === undefined ? [] : this.expressions.arguments(list);
     return {
       kind: "class",
       name: this.source.textOf(name),
       bases: bases.filter((one) => one.name === undefined).map((one) => one.value),
       decorated,
-      body: this.block(body, true, depth),
+      body: this.block(body, { declarations: true, depth }),
       line,
     };
   }

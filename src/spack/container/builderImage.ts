@@ -30,7 +30,7 @@ export function containerName(): string {
 }
 
 /** An image as an engine has it. */
-export interface FoundImage {
+export interface FoundBuilderImage {
   /** What the engine knows it by; of Buildah: a working container. */
   readonly reference: string;
   /** Changes with its contents. */
@@ -54,12 +54,12 @@ export interface FindImageOptions {
  *
  * @throws EngineTrouble when it cannot
  */
-export async function findImage(
+export async function findBuilderImage(
   engine: BuilderEngine,
   program: string,
   image: string,
   options: FindImageOptions,
-): Promise<FoundImage> {
+): Promise<FoundBuilderImage> {
   switch (engine) {
     case "podman":
     case "docker":
@@ -84,7 +84,7 @@ async function buildahImage(
   program: string,
   image: string,
   { temporary, signal }: FindImageOptions,
-): Promise<FoundImage> {
+): Promise<FoundBuilderImage> {
   const name = containerName();
   // Buildah turns a path into a name, which must be in lower case: it gets a name made here.
   const folder = temporaryPath(temporary);
@@ -113,7 +113,7 @@ async function engineImage(
   program: string,
   image: string,
   { temporary, emit, signal }: FindImageOptions,
-): Promise<FoundImage> {
+): Promise<FoundBuilderImage> {
   const context = { program, scratch: temporary, emit, ...(signal === undefined ? {} : { signal }) };
   const reference = isPath(image)
     ? await importPath(engine, image, context)
@@ -202,7 +202,7 @@ async function apptainerImage(
   program: string,
   image: string,
   { home, emit, signal }: FindImageOptions,
-): Promise<FoundImage> {
+): Promise<FoundBuilderImage> {
   const facts = isPath(image) ? await stat(image) : undefined;
   const key = hexOfDigest(digestOf(JSON.stringify([image, facts?.size, facts?.mtimeMs]))).slice(0, 32);
   const isOwn = facts?.isDirectory() === true ? !isLayout(image) : image.endsWith(".sif");

@@ -11,14 +11,14 @@ import { processIsAlive } from "../../util/processes.ts";
 import { hostEnvironment } from "../../util/surroundings.ts";
 import { findProgram, lastLine, runTool } from "../../util/tool.ts";
 import { missingTools, toolsScript } from "../hostTools.ts";
-import { isTooOld, type Python, pythonQuestion, readPython } from "../python.ts";
+import { isTooOld, type Python, parsePythonAnswer, pythonQuestion } from "../python.ts";
 import {
   type BuilderContainer,
   type BuilderPlaces,
   builderBinds,
   type InnerCommand,
 } from "./builderContainer.ts";
-import { containerName, EngineTrouble, findImage, namePrefix } from "./builderImage.ts";
+import { containerName, EngineTrouble, findBuilderImage, namePrefix } from "./builderImage.ts";
 import { engineCommand, innerPath } from "./engineCommands.ts";
 
 /** Which image, and what runs it. */
@@ -88,7 +88,7 @@ async function openWith(
 ): Promise<BuilderContainer> {
   const { image } = choice;
   await removeLeftovers(engine, program);
-  const found = await findImage(engine, program, image, options);
+  const found = await findBuilderImage(engine, program, image, options);
   const isApptainer = engine === "apptainer" || engine === "singularity";
   const behind = engine === "podman" || engine === "docker" ? await engineBehind(engine, program) : undefined;
   const { name, home } = ownIdentity();
@@ -165,7 +165,7 @@ exit 0`;
   if (missing !== undefined) throw missing;
   if (needs === "shell" && rest.trim() === "")
     return { executable: "/usr/bin/python3", version: [0, 0, 0], machine: "", glibc: undefined };
-  const python = rest.trim() === "" ? undefined : readPython(lastLine(rest), "/usr/bin/python3");
+  const python = rest.trim() === "" ? undefined : parsePythonAnswer(lastLine(rest), "/usr/bin/python3");
   if (python === undefined || isTooOld(python))
     throw new SpacktainersError(
       "RUNTIME_MISSING",

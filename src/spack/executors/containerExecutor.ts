@@ -1,6 +1,6 @@
 import { hostEnvironment } from "../../util/surroundings.ts";
 import type { BuilderContainer } from "../container/builderContainer.ts";
-import type { Step } from "../supervise.ts";
+import type { SupervisedStep } from "../supervise.ts";
 import type { BuildTask, Executor } from "./executor.ts";
 import { openHostExecutor } from "./hostExecutor.ts";
 
@@ -11,7 +11,7 @@ const linger = 5;
 export function taskInside(
   container: BuilderContainer,
   { steps, env, cwd }: Pick<BuildTask, "steps" | "env" | "cwd">,
-): { readonly steps: readonly Step[]; readonly variables: NodeJS.ProcessEnv } {
+): { readonly steps: readonly SupervisedStep[]; readonly variables: NodeJS.ProcessEnv } {
   const wrapped = steps.map(({ name, argv, paths }) => ({
     name,
     outer: container.wrap({ argv, env, cwd, paths, oneStream: true }),

@@ -1,6 +1,6 @@
 /** Where packages are built: one interface, whatever runs the work. */
 import type { DagHash } from "../../spec/concrete.ts";
-import type { Step } from "../supervise.ts";
+import type { SupervisedStep } from "../supervise.ts";
 
 /** What one package takes. */
 export interface TaskResources {
@@ -19,7 +19,7 @@ export interface BuildTask {
   readonly work: string;
   /** For people, and for names of jobs: `zlib@1.3.1`. */
   readonly label: string;
-  readonly steps: readonly Step[];
+  readonly steps: readonly SupervisedStep[];
   /** Absolute path of the file that gets everything that the commands say. Its folder exists. */
   readonly log: string;
   readonly env: NodeJS.ProcessEnv;

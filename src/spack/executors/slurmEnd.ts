@@ -6,7 +6,7 @@ import { notStarted, signalReason } from "./hostExecutor.ts";
 import type { JobReport } from "./slurmReport.ts";
 
 /** What is known of a job when Slurm was asked. */
-export interface JobFacts {
+export interface ObservedJob {
   readonly id: string;
   /** Undefined: Slurm knows nothing of it, nor does its accounting. */
   readonly queued: QueuedJob | undefined;
@@ -39,7 +39,7 @@ export function reportedEnd(report: JobReport | undefined, stopping: boolean): T
 }
 
 /** How a job ended; undefined while it has not, as far as can be told. */
-export function jobEnd(facts: JobFacts): TaskEnd | undefined {
+export function jobEnd(facts: ObservedJob): TaskEnd | undefined {
   const { id, queued, report, stopping, orphaned, said, patience } = facts;
   const reported = reportedEnd(report, stopping);
   if (reported !== undefined) return reported;

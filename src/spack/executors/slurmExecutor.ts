@@ -14,7 +14,7 @@ import { jobEnd, reportedEnd } from "./slurmEnd.ts";
 import { type JobTools, removeTask, submitPatiently, writeJob } from "./slurmJob.ts";
 import { type OrphanedJob, openJournal, orphanedJobs, type SlurmJournal } from "./slurmJournal.ts";
 import { readReport } from "./slurmReport.ts";
-import { jobName, jobOptions } from "./slurmRequest.ts";
+import { jobName, requestOptions } from "./slurmRequest.ts";
 
 /** How jobs are run. */
 export interface SlurmOptions extends JobTools {
@@ -255,7 +255,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
       const waiting = before.flatMap(({ outcome, id }) => (outcome === undefined ? [id] : []));
       const report = `${task.log.replace(/\.log$/, "")}.report`;
       const script = await writeJob(task, report, options);
-      const args = jobOptions(task, settings, waiting, `${report}.slurm`);
+      const args = requestOptions(task, settings, waiting, `${report}.slurm`);
       const id = await submitPatiently(script, task.cwd, args, settings.poll);
       await add({ id, name: jobName(task), hash: task.hash, work, log: task.log, report });
       return take(id, task, after, report);

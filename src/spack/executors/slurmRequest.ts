@@ -12,7 +12,7 @@ const megabyte = 2 ** 20;
  * @param after numbers of the jobs that must have ended well
  * @param output file for what Slurm itself says
  */
-export function jobOptions(
+export function requestOptions(
   { label, hash, cwd, resources }: Pick<BuildTask, "label" | "hash" | "cwd" | "resources">,
   settings: SlurmConfiguration,
   after: readonly string[],

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { blobPath, fixedPaths, manifestPath } from "../../../src/buildcache/formats/v3/paths.ts";
+import { blobPath, manifestPath, v3FixedPaths } from "../../../src/buildcache/formats/v3/paths.ts";
 import { listKeys } from "../../../src/commands/cache/listKeys.ts";
 import { type ListedPackage, listPackages } from "../../../src/commands/cache/listPackages.ts";
 import type { CacheRequest } from "../../../src/commands/cache/openNamedCaches.ts";
@@ -339,9 +339,9 @@ describe("listKeys", () => {
         }),
       );
     };
-    files.set(fixedPaths.keyManifest(name), blob(armored, "application/pgp-keys"));
+    files.set(v3FixedPaths.keyManifest(name), blob(armored, "application/pgp-keys"));
     const list = JSON.stringify({ keys: { [name]: {} } });
-    files.set(fixedPaths.keyIndexManifest, blob(list, "application/vnd.spack.keyindex.v1+json"));
+    files.set(v3FixedPaths.keyIndexManifest, blob(list, "application/vnd.spack.keyindex.v1+json"));
     return files;
   };
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type PruneFacts, planPrune, type StoredNode } from "../../../src/commands/cache/prunePlan.ts";
+import { type PruneInput, planPrune, type StoredNode } from "../../../src/commands/cache/prunePlan.ts";
 import type { ConcreteSpec, DagHash } from "../../../src/spec/concrete.ts";
 import { makeSpec } from "../../concretize/specs.ts";
 
@@ -21,7 +21,7 @@ function need(label: string, specs: readonly ConcreteSpec[], roots = specs.slice
   };
 }
 
-function plan(facts: Partial<PruneFacts>) {
+function plan(facts: Partial<PruneInput>) {
   const done = planPrune({
     stored: [],
     needs: [],

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { type BaseTools, startBase } from "../../../src/pipeline/base/startBase.ts";
-import type { Repository } from "../../../src/registry/registry.ts";
+import type { ImageRepository } from "../../../src/registry/registry.ts";
 import { SpacktainersError } from "../../../src/util/errors.ts";
 import { ignoreEvents } from "../../../src/util/events.ts";
 
 /** Tools whose registry answers as it is told, and only then. */
-function tools(answer: () => Repository, signal = new AbortController().signal): BaseTools {
+function tools(answer: () => ImageRepository, signal = new AbortController().signal): BaseTools {
   return {
     baseCacheDir: "/nonexistent/spacktainers-base",
     registries: { repository: answer, close: async () => {} },
@@ -21,7 +21,7 @@ const wanted = {
   refresh: false,
 } as const;
 const failure = new SpacktainersError("NETWORK", "not there");
-const refuse = (): Repository => {
+const refuse = (): ImageRepository => {
   throw failure;
 };
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openCaches } from "../../../src/buildcache/cacheSet.ts";
+import { openCacheSet } from "../../../src/buildcache/cacheSet.ts";
 import type { CachedPackage } from "../../../src/buildcache/types.ts";
 import { installTimesOf } from "../../../src/pipeline/compile/installTimes.ts";
 import { secondsOfInstallTimes } from "../../../src/spack/buildTimes.ts";
@@ -16,7 +16,7 @@ describe("installTimesOf", () => {
     async () => {
       const folder = mkdtempSync(join(tmpdir(), "spacktainers-times-"));
       try {
-        const caches = openCaches([corpusSource(3)], { emit: ignoreEvents, cacheDir: folder });
+        const caches = openCacheSet([corpusSource(3)], { emit: ignoreEvents, cacheDir: folder });
         const index = await caches.index();
         for (const name of ["mpich", "lz4", "ncurses"]) {
           const spec = index.spec(index.hashesOf(name).find((hash) => index.has(hash)) as DagHash);

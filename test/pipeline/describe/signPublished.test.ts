@@ -12,12 +12,12 @@ import {
 import { type PublishedRequest, signPublished } from "../../../src/pipeline/describe/signPublished.ts";
 import { cycloneDxMediaType } from "../../../src/supply/cycloneDx.ts";
 import { attachedDocument } from "../../../src/supply/foundDocuments.ts";
-import type { BuiltImageFacts } from "../../../src/supply/imageFacts.ts";
+import type { BuiltImageDescription } from "../../../src/supply/imageDescription.ts";
 import type { SigningKey, VerificationKey } from "../../../src/supply/signingKey.ts";
 import { spdxDocument, spdxMediaType } from "../../../src/supply/spdx.ts";
 import { type Digest, digestOf } from "../../../src/util/digest.ts";
 import { ignoreEvents, type WorkEvent } from "../../../src/util/events.ts";
-import { sampleFacts, sampleManifest } from "../../supply/sampleFacts.ts";
+import { sampleFacts, sampleManifest } from "../../supply/sampleDescription.ts";
 import { type MemoryRepository, memoryRepository } from "../../support/artifactRegistry.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "spacktainers-keys-"));
@@ -71,10 +71,10 @@ describe("published images", () => {
     const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [layer] };
     return store.putManifest(Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest, content);
   }
-  const factsOf = (image: Digest): BuiltImageFacts => sampleFacts({ manifest: sampleManifest(image) });
+  const factsOf = (image: Digest): BuiltImageDescription => sampleFacts({ manifest: sampleManifest(image) });
 
   it("keep what was stated of them when they were made, when a rebasing ends in the same image", async () => {
-    const rebased = (image: Digest): BuiltImageFacts => ({
+    const rebased = (image: Digest): BuiltImageDescription => ({
       ...factsOf(image),
       packages: factsOf(image).packages.map((one) => ({ ...one, archive: undefined, license: undefined })),
       rebasedFrom: { digest: digestOf("before"), repository: undefined },

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type CacheSet, openCaches } from "../../../src/buildcache/cacheSet.ts";
+import { type CacheSet, openCacheSet } from "../../../src/buildcache/cacheSet.ts";
 import { type Configuration, defaultConfiguration } from "../../../src/definitions/configuration.ts";
 import type { Container } from "../../../src/definitions/container.ts";
 import { planContainer } from "../../../src/pipeline/plan/planContainer.ts";
@@ -21,7 +21,7 @@ beforeEach(async () => {
     join(work, "cache"),
     await cacheFiles3(names.map((name, at) => builtPackage(tree, name, at + 1))),
   );
-  caches = openCaches([{ url: join(work, "cache"), keys: [], unsigned: true }], {
+  caches = openCacheSet([{ url: join(work, "cache"), keys: [], unsigned: true }], {
     emit: ignoreEvents,
     cacheDir: join(work, "home"),
   });

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type CacheSet, openCaches } from "../../../src/buildcache/cacheSet.ts";
+import { type CacheSet, openCacheSet } from "../../../src/buildcache/cacheSet.ts";
 import { type Configuration, defaultConfiguration } from "../../../src/definitions/configuration.ts";
 import { openEnvironment } from "../../../src/pipeline/choose/openEnvironment.ts";
 import { imageSettings, planPackages } from "../../../src/pipeline/plan/planPackages.ts";
@@ -43,7 +43,7 @@ const emit = (event: WorkEvent): void => void events.push(event);
 
 async function serve(makeFiles: typeof cacheFiles3): Promise<void> {
   for (const [path, bytes] of await makeFiles(packages)) server.files.set(`/cache/${path}`, bytes);
-  caches = openCaches([{ url: `${server.url}/cache`, keys: [], unsigned: true }], {
+  caches = openCacheSet([{ url: `${server.url}/cache`, keys: [], unsigned: true }], {
     emit,
     cacheDir: join(work, "home"),
     retries: 0,

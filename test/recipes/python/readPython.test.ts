@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NotUnderstood } from "../../../src/recipes/problem.ts";
-import { longestRecipe, readPython } from "../../../src/recipes/python/readPython.ts";
+import { readPython } from "../../../src/recipes/python/readPython.ts";
+import { longestRecipe } from "../../../src/recipes/python/syntaxTree.ts";
 import type { Expression, Statement } from "../../../src/recipes/python/tree.ts";
 
 /** An expression as text with every operation in brackets. */

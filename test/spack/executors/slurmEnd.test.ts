@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type JobFacts, jobEnd, reportedEnd } from "../../../src/spack/executors/slurmEnd.ts";
+import { jobEnd, type ObservedJob, reportedEnd } from "../../../src/spack/executors/slurmEnd.ts";
 import { parseReport } from "../../../src/spack/executors/slurmReport.ts";
 
-const facts = (state: string | undefined, more: Partial<JobFacts> = {}): JobFacts => ({
+const facts = (state: string | undefined, more: Partial<ObservedJob> = {}): ObservedJob => ({
   id: "12",
   queued: state === undefined ? undefined : { state, reason: "None", nodes: "n1", name: "x" },
   report: undefined,

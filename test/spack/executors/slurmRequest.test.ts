@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { completeSlurm } from "../../../src/definitions/slurmConfiguration.ts";
-import { jobName, jobOptions, submitEnvironment } from "../../../src/spack/executors/slurmRequest.ts";
+import { jobName, requestOptions, submitEnvironment } from "../../../src/spack/executors/slurmRequest.ts";
 import type { DagHash } from "../../../src/spec/concrete.ts";
 
 const task = (resources: { cores: number; memory?: number; seconds?: number }) => ({
@@ -12,7 +12,7 @@ const task = (resources: { cores: number; memory?: number; seconds?: number }) =
 
 describe("jobOptions", () => {
   it("asks for what earlier builds took, with room to spare", () => {
-    const options = jobOptions(
+    const options = requestOptions(
       task({ cores: 4, memory: 2 ** 30, seconds: 600 }),
       completeSlurm({
         partition: "build",
@@ -48,13 +48,13 @@ describe("jobOptions", () => {
   });
 
   it("leaves to the site what nobody knows, and never asks for less than is configured", () => {
-    const bare = jobOptions(task({ cores: 1 }), completeSlurm({}), [], "/o");
+    const bare = requestOptions(task({ cores: 1 }), completeSlurm({}), [], "/o");
     expect(bare.join(" ")).not.toMatch(/--(?:time|mem|dependency|partition)/);
     const least = completeSlurm({ time: "2:00:00", memory: "8G" });
-    const small = jobOptions(task({ cores: 1, memory: 1000, seconds: 1 }), least, [], "/o");
+    const small = requestOptions(task({ cores: 1, memory: 1000, seconds: 1 }), least, [], "/o");
     expect(small).toContain("--time=120");
     expect(small).toContain("--mem=8192M");
-    const unlimited = jobOptions(task({ cores: 1 }), completeSlurm({ time: "UNLIMITED" }), [], "/o");
+    const unlimited = requestOptions(task({ cores: 1 }), completeSlurm({ time: "UNLIMITED" }), [], "/o");
     expect(unlimited).toContain("--time=UNLIMITED");
   });
 

@@ -2,7 +2,7 @@
  * Build caches in registries, of Spack 0.21 and later: a package is an image, the index another one. Nothing is signed: what is under
  * a tag is what whoever may push says it is.
  */
-import { parseManifest } from "../../../archive/oci/parse.ts";
+import { parseImageManifest } from "../../../archive/oci/parse.ts";
 import { getManifest, headManifest } from "../../../registry/manifests.ts";
 import { parseTag } from "../../../registry/reference.ts";
 import { listTags } from "../../../registry/tags.ts";
@@ -59,7 +59,7 @@ export function openOciFormat(place: OciPlace, trust: Trust): CacheFormat {
       const found = await getManifest(repository, indexTag);
       if (found === undefined) return undefined;
       // It claims to be a layer, and is plain JSON.
-      const [index] = parseManifest(found.bytes, indexPlace).layers;
+      const [index] = parseImageManifest(found.bytes, indexPlace).layers;
       if (index === undefined)
         throw new SpacktainersError("CACHE_INVALID", "the image of the index has nothing in it", {
           place: indexPlace,

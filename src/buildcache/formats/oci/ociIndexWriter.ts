@@ -4,7 +4,7 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { parseManifest } from "../../../archive/oci/parse.ts";
+import { parseImageManifest } from "../../../archive/oci/parse.ts";
 import { mediaTypes } from "../../../archive/oci/types.ts";
 import { bytesBlob, fileBlob } from "../../../registry/blobSource.ts";
 import { downloadBlob } from "../../../registry/blobs.ts";
@@ -33,7 +33,7 @@ const databases = { old: 7, new: 8 } as const;
  *
  * @param edit what was just added and is just about to go; undefined: everything is read again
  */
-export async function changeIndex(
+export async function changeOciIndex(
   place: OciPlace,
   tools: Pick<WriterTools, "scratch" | "emit" | "signal">,
   edit: FormatEdit | undefined,
@@ -111,7 +111,7 @@ export async function changeIndex(
   async function fetchCurrent(folder: string) {
     const found = await getManifest(repository, indexTag);
     if (found === undefined) return undefined;
-    const [blob] = parseManifest(found.bytes, where).layers;
+    const [blob] = parseImageManifest(found.bytes, where).layers;
     if (blob === undefined) return undefined;
     const path = join(folder, "current.json");
     await downloadBlob(repository, blob, path);

@@ -1,5 +1,5 @@
 /** How a package is kept in a registry: an image whose last layer is its archive, and whose configuration has its spec file. */
-import { parseManifest } from "../../../archive/oci/parse.ts";
+import { parseImageManifest } from "../../../archive/oci/parse.ts";
 import type { Descriptor } from "../../../archive/oci/types.ts";
 import { isManifestType } from "../../../archive/oci/types.ts";
 import { readBlobBytes } from "../../../registry/blobs.ts";
@@ -56,7 +56,7 @@ export async function readOciPackage(
     throw new SpacktainersError("CACHE_INVALID", `the package's image ${what}`, { place, hint: pushAgain });
   };
   if (!isManifestType(found.mediaType)) return fail("is an index of images");
-  const { config, layers } = parseManifest(found.bytes, place);
+  const { config, layers } = parseImageManifest(found.bytes, place);
   // Its dependencies, and what an image begins with, come before.
   const archive = layers.at(-1);
   if (archive === undefined) return fail("has no layers");

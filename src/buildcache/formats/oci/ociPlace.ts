@@ -2,14 +2,14 @@
 
 import { openRegistries } from "../../../registry/openRegistries.ts";
 import { formatRepository } from "../../../registry/reference.ts";
-import type { Repository } from "../../../registry/registry.ts";
+import type { ImageRepository } from "../../../registry/registry.ts";
 import type { RegistrySettings } from "../../../registry/registrySettings.ts";
 import type { StoreOptions } from "../../../store/store.ts";
 import { parseOciUrl } from "./ociUrl.ts";
 
 /** A repository that is a cache. */
 export interface OciPlace {
-  readonly repository: Repository;
+  readonly repository: ImageRepository;
   /** `oci://HOST/PATH`, or `oci+http://…`. */
   readonly url: string;
   close(): Promise<void>;

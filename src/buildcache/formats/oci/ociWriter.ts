@@ -21,7 +21,7 @@ import { describeMetadata } from "../storedPackages.ts";
 import { identifySpec } from "../verifiedMetadata.ts";
 import type { StoredPackage } from "../writer.ts";
 import { openOciFiles } from "./ociFiles.ts";
-import { changeIndex } from "./ociIndexWriter.ts";
+import { changeOciIndex } from "./ociIndexWriter.ts";
 import { hashOfTag, packageTag, readOciPackage } from "./ociPackage.ts";
 import type { OciPlace } from "./ociPlace.ts";
 
@@ -82,8 +82,8 @@ export function openOciWriter(place: OciPlace, tools: WriterTools): FormatWriter
     },
     putKey: () => Promise.reject(noKeys(url)),
     removeKey: () => Promise.reject(noKeys(url)),
-    changeIndex: (edit) => changeIndex(place, tools, edit),
-    rebuildIndex: () => changeIndex(place, tools, undefined),
+    changeIndex: (edit) => changeOciIndex(place, tools, edit),
+    rebuildIndex: () => changeOciIndex(place, tools, undefined),
     async *list() {
       for (const tag of (await listTags(repository)) ?? []) {
         const hash = hashOfTag(tag);
@@ -118,7 +118,7 @@ export function openOciWriter(place: OciPlace, tools: WriterTools): FormatWriter
         if (found !== undefined) await deleteManifest(repository, found.digest);
       }
       // Another writer may have listed them again before they went.
-      await changeIndex(place, tools, { add: [], remove: new Set() });
+      await changeOciIndex(place, tools, { add: [], remove: new Set() });
       // Registries clear blobs up by themselves, and do not say what that frees.
       return 0;
     },

@@ -5,7 +5,7 @@ import { type Digest, parseDigest } from "../../../util/digest.ts";
 import { type Place, SpacktainersError } from "../../../util/errors.ts";
 import { isJsonObject } from "../../../util/json.ts";
 import { believe, type Trust } from "../believe.ts";
-import type { PackageId, SpecLookup } from "../packageId.ts";
+import type { DependencyLookup, PackageId } from "../packageId.ts";
 import {
   decodeUtf8,
   identifySpec,
@@ -21,15 +21,15 @@ import { packagePaths } from "./paths.ts";
  * @throws SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, KEY_INVALID, IDENTITY_MISMATCH, CACHE_INVALID,
  *   NOT_SUPPORTED, and what the store throws
  */
-export async function findMetadata(
+export async function findV2Metadata(
   store: Store,
   trust: Trust,
   asked: PackageId,
-  lookup: SpecLookup,
+  lookup: DependencyLookup,
 ): Promise<VerifiedMetadata | undefined> {
   for (const paths of packagePaths(asked, lookup)) {
     for (const path of [paths.signed, paths.unsigned]) {
-      const found = await readMetadata(store, trust, path, asked, paths.archive);
+      const found = await readV2Metadata(store, trust, path, asked, paths.archive);
       if (found !== undefined) return found;
     }
   }
@@ -40,9 +40,9 @@ export async function findMetadata(
  * The same for a package of which only the path of its metadata and its hash may be known.
  *
  * @param archive where the archive is; default: where the spec file says
- * @throws as {@link findMetadata}
+ * @throws as {@link findV2Metadata}
  */
-export async function readMetadata(
+export async function readV2Metadata(
   store: Store,
   trust: Trust,
   path: string,

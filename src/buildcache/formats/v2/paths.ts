@@ -1,7 +1,7 @@
 /** Where layout v2 keeps things, relative to the root of a cache. Formats: `docs/formats.md`, "Build cache layout". */
-import { type PackageId, pathComponent, type SpecLookup } from "../packageId.ts";
+import { type DependencyLookup, type PackageId, pathComponent } from "../packageId.ts";
 
-export const fixedPaths = {
+export const v2FixedPaths = {
   index: "build_cache/index.json",
   indexHash: "build_cache/index.json.hash",
   keyIndex: "build_cache/_pgp/index.json",
@@ -20,7 +20,7 @@ export interface PackagePaths {
  * attribute of the node: the compiler that an older spec had before it was converted, the package behind the `c`,
  * `cxx` or `fortran` edge, and `none`.
  */
-export function packagePaths(spec: PackageId, lookup: SpecLookup): PackagePaths[] {
+export function packagePaths(spec: PackageId, lookup: DependencyLookup): PackagePaths[] {
   const { name, version, hash } = spec;
   const arch = pathComponent(`${spec.platform}-${spec.os}-${spec.target}`);
   return compilersOf(spec, lookup).map((compiler) => {
@@ -34,7 +34,7 @@ export function packagePaths(spec: PackageId, lookup: SpecLookup): PackagePaths[
   });
 }
 
-function compilersOf(spec: PackageId, lookup: SpecLookup): { name: string; version: string }[] {
+function compilersOf(spec: PackageId, lookup: DependencyLookup): { name: string; version: string }[] {
   if (spec.compiler !== undefined) return [spec.compiler];
   const found: { name: string; version: string }[] = [];
   const add = (name: string, version: string): void => {

@@ -20,8 +20,8 @@ import { fingerprintsIn, keyFile, listFolder, placeOf, writerOf } from "../store
 import { collectSpecs, describeMetadata } from "../storedPackages.ts";
 import type { VerifiedMetadata } from "../verifiedMetadata.ts";
 import type { StoredPackage } from "../writer.ts";
-import { readMetadata } from "./metadata.ts";
-import { fixedPaths, packagePaths } from "./paths.ts";
+import { readV2Metadata } from "./metadata.ts";
+import { packagePaths, v2FixedPaths } from "./paths.ts";
 
 /** Version of the database: that of Spack 0.21 to 0.23. */
 const databaseVersion = 7;
@@ -36,7 +36,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
   const lenient = { ...trust, unsigned: true };
 
   const describe = async (stored: StoredPackage) =>
-    describeMetadata(store, stored, await readMetadata(store, trust, stored.path, stored));
+    describeMetadata(store, stored, await readV2Metadata(store, trust, stored.path, stored));
 
   async function* list(): AsyncGenerator<StoredPackage, void, undefined> {
     for await (const { path, modified } of listFolder(store, "build_cache")) {
@@ -50,7 +50,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
       "v2",
       {
         list,
-        read: async (stored) => (await readMetadata(store, lenient, stored.path, stored))?.specFile,
+        read: async (stored) => (await readV2Metadata(store, lenient, stored.path, stored))?.specFile,
       },
       tools.emit,
     );
@@ -61,7 +61,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
     hash: StoredPackage["hash"],
   ): Promise<VerifiedMetadata | undefined> {
     try {
-      const found = await readMetadata(store, trust, path, { hash });
+      const found = await readV2Metadata(store, trust, path, { hash });
       return found !== undefined && (await archiveDigest(found.archivePath)) === found.digest
         ? found
         : undefined;
@@ -133,16 +133,16 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
 
   /** Changes the index; without `edit`, makes it from what is there. */
   async function changeIndex(edit: FormatEdit | undefined): Promise<EditedIndex> {
-    const place = placeOf(store, fixedPaths.index);
+    const place = placeOf(store, v2FixedPaths.index);
     const changed = await untilAlone(
       () =>
         inScratch(tools.scratch, async (folder) => {
-          const facts = await store.stat(fixedPaths.index);
+          const facts = await store.stat(v2FixedPaths.index);
           let source: string | undefined;
           if (facts !== undefined && edit !== undefined) {
             source = join(folder, "current.json");
-            await store.download(fixedPaths.index, source, {});
-            if ((await store.stat(fixedPaths.index))?.version !== facts.version) return undefined;
+            await store.download(v2FixedPaths.index, source, {});
+            if ((await store.stat(v2FixedPaths.index))?.version !== facts.version) return undefined;
           }
           const target = join(folder, "index.json");
           const add = [...(source === undefined ? await allSpecs() : []), ...(edit?.add ?? [])];
@@ -151,7 +151,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
           if (source !== undefined && edited.added === 0 && edited.removed === 0) return edited;
           const { size } = await stat(target);
           const { written } = await writerOf(store).put(
-            fixedPaths.index,
+            v2FixedPaths.index,
             { path: target, size },
             { condition: conditionOf(facts), mediaType: "application/json", cacheControl: "no-cache" },
           );
@@ -168,33 +168,33 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
   async function writeIndexHash(): Promise<void> {
     await untilAlone(
       async () => {
-        const before = (await store.stat(fixedPaths.index))?.version;
-        const digest = await archiveDigest(fixedPaths.index);
+        const before = (await store.stat(v2FixedPaths.index))?.version;
+        const digest = await archiveDigest(v2FixedPaths.index);
         if (digest === undefined) return true;
         const hex = digest.slice("sha256:".length);
-        const there = await store.get(fixedPaths.indexHash, { maxBytes: 4096 });
+        const there = await store.get(v2FixedPaths.indexHash, { maxBytes: 4096 });
         if (Buffer.from(there.bytes).toString("latin1") !== hex)
-          await writerOf(store).put(fixedPaths.indexHash, Buffer.from(hex), {
+          await writerOf(store).put(v2FixedPaths.indexHash, Buffer.from(hex), {
             mediaType: "text/plain",
             cacheControl: "no-cache",
           });
-        return (await store.stat(fixedPaths.index))?.version === before ? true : undefined;
+        return (await store.stat(v2FixedPaths.index))?.version === before ? true : undefined;
       },
-      placeOf(store, fixedPaths.indexHash),
+      placeOf(store, v2FixedPaths.indexHash),
       signal,
     );
   }
 
   async function changeKeys(change: (keys: readonly string[]) => ReadonlySet<string>): Promise<boolean> {
-    const place = placeOf(store, fixedPaths.keyIndex);
+    const place = placeOf(store, v2FixedPaths.keyIndex);
     return untilAlone(
       async () => {
-        const { status, bytes, version } = await store.get(fixedPaths.keyIndex, { maxBytes: 2 ** 20 });
+        const { status, bytes, version } = await store.get(v2FixedPaths.keyIndex, { maxBytes: 2 ** 20 });
         const keys = status === "found" ? fingerprintsIn(bytes, place) : [];
         const next = change(keys);
         if (next.size === keys.length && keys.every((key) => next.has(key))) return false;
         const text = JSON.stringify({ keys: Object.fromEntries([...next].sort().map((key) => [key, {}])) });
-        const { written } = await writerOf(store).put(fixedPaths.keyIndex, Buffer.from(text), {
+        const { written } = await writerOf(store).put(v2FixedPaths.keyIndex, Buffer.from(text), {
           condition: conditionOf(status === "found" ? { version } : undefined),
           mediaType: "application/json",
         });
@@ -228,10 +228,10 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
   return {
     name: "v2",
     isPresent: async () =>
-      (await store.hasFolder("build_cache")) === true || (await store.stat(fixedPaths.index)) !== undefined,
+      (await store.hasFolder("build_cache")) === true || (await store.stat(v2FixedPaths.index)) !== undefined,
     put,
     async putKey(fingerprint, armored) {
-      const path = fixedPaths.key(fingerprint);
+      const path = v2FixedPaths.key(fingerprint);
       const before = await keyFile(store, path);
       const same = before !== undefined && digestOf(before) === digestOf(armored);
       if (!same) await writerOf(store).put(path, Buffer.from(armored));
@@ -240,7 +240,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
     },
     async removeKey(fingerprint) {
       await changeKeys((keys) => new Set(keys.filter((key) => key !== fingerprint)));
-      await writerOf(store).delete(fixedPaths.key(fingerprint));
+      await writerOf(store).delete(v2FixedPaths.key(fingerprint));
     },
     changeIndex,
     rebuildIndex: () => changeIndex(undefined),
@@ -249,7 +249,7 @@ export function openV2Writer(store: Store, tools: WriterTools): FormatWriter {
     async remove(packages) {
       const started = clock();
       const archives = await mapConcurrently(packages, readsAtOnce, async ({ path, hash }) => {
-        const found = await readMetadata(store, lenient, path, { hash }).catch(() => undefined);
+        const found = await readV2Metadata(store, lenient, path, { hash }).catch(() => undefined);
         await writerOf(store).delete(path);
         return found?.archivePath ?? [];
       });

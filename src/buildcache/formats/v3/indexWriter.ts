@@ -9,8 +9,8 @@ import { untilAlone } from "../contended.ts";
 import type { FormatEdit, WriterTools } from "../formatWriter.ts";
 import { inScratch } from "../scratch.ts";
 import { placeOf, writerOf } from "../storedFiles.ts";
-import { type ManifestRecord, parseManifest, recordOf } from "./manifest.ts";
-import { blobPath, fixedPaths } from "./paths.ts";
+import { type ManifestRecord, newestRecord, parseCacheManifest } from "./manifest.ts";
+import { blobPath, v3FixedPaths } from "./paths.ts";
 import { announceLayout, manifestText, putBlob } from "./writeManifest.ts";
 
 /** Version of the database that is written: that of Spack 1.0 to 1.2. */
@@ -24,21 +24,21 @@ const maxManifestBytes = 2 ** 20;
  * @param edit what is to be different; undefined: it is made from `all`
  * @param all everything that the cache has, for an index that is not there
  */
-export async function changeIndex(
+export async function changeV3Index(
   store: Store,
   tools: Pick<WriterTools, "scratch" | "clock" | "signal">,
   edit: FormatEdit | undefined,
   all: () => Promise<FormatEdit["add"]>,
 ): Promise<EditedIndex> {
-  const place = placeOf(store, fixedPaths.indexManifest);
+  const place = placeOf(store, v3FixedPaths.indexManifest);
   const attempt = async (folder: string): Promise<EditedIndex | undefined> => {
-    const { status, bytes, version } = await store.get(fixedPaths.indexManifest, {
+    const { status, bytes, version } = await store.get(v3FixedPaths.indexManifest, {
       maxBytes: maxManifestBytes,
     });
     if (status === "found" && version === undefined)
       throw new SpacktainersError("INTERNAL", "the store does not say which index it has", { place });
     const others = status === "found" ? readRecords(bytes, edit === undefined) : [];
-    const current = recordOf(others, "db", databaseVersion, databaseVersion);
+    const current = newestRecord(others, "db", databaseVersion, databaseVersion);
     if (edit !== undefined && current === undefined && others.length > 0)
       throw new SpacktainersError(
         "NOT_SUPPORTED",
@@ -67,12 +67,14 @@ export async function changeIndex(
     await putBlob(store, record, { path: target, size }, tools.clock());
     const text = manifestText([record]);
     const condition = version === undefined ? ("absent" as const) : { version };
-    const { written } = await writerOf(store).put(fixedPaths.indexManifest, Buffer.from(text), { condition });
+    const { written } = await writerOf(store).put(v3FixedPaths.indexManifest, Buffer.from(text), {
+      condition,
+    });
     return written ? edited : undefined;
   };
   const readRecords = (bytes: Uint8Array, lenient: boolean): readonly ManifestRecord[] => {
     try {
-      return parseManifest(bytes, place);
+      return parseCacheManifest(bytes, place);
     } catch (thrown) {
       // What is made from what is there takes the place of anything.
       if (lenient) return [];
@@ -87,8 +89,8 @@ export async function changeIndex(
       return path;
     } catch (thrown) {
       if (thrown instanceof SpacktainersError && thrown.code === "NOT_FOUND") {
-        const again = await store.get(fixedPaths.indexManifest, { maxBytes: maxManifestBytes });
-        const record = recordOf(readRecords(again.bytes, true), "db", databaseVersion, databaseVersion);
+        const again = await store.get(v3FixedPaths.indexManifest, { maxBytes: maxManifestBytes });
+        const record = newestRecord(readRecords(again.bytes, true), "db", databaseVersion, databaseVersion);
         if (record?.digest !== digest) return "gone";
         throw new SpacktainersError("CACHE_INVALID", "the cache names an index that is not there", {
           place,

@@ -4,8 +4,8 @@ import { digestOf } from "../../../util/digest.ts";
 import { untilAlone } from "../contended.ts";
 import type { WriterTools } from "../formatWriter.ts";
 import { fingerprintsIn, keyFile, placeOf, writerOf } from "../storedFiles.ts";
-import { parseManifest, recordOf } from "./manifest.ts";
-import { blobPath, fixedPaths } from "./paths.ts";
+import { newestRecord, parseCacheManifest } from "./manifest.ts";
+import { blobPath, v3FixedPaths } from "./paths.ts";
 import { announceLayout, manifestText, namedBlobs, putBlob } from "./writeManifest.ts";
 
 type Tools = Pick<WriterTools, "clock" | "signal">;
@@ -17,7 +17,7 @@ export async function putKey(
   fingerprint: string,
   armored: string,
 ): Promise<"written" | "present"> {
-  const path = fixedPaths.keyManifest(fingerprint);
+  const path = v3FixedPaths.keyManifest(fingerprint);
   const bytes = Buffer.from(armored);
   const before = await keyFile(store, path);
   const known = before === undefined ? [] : namedBlobs(Buffer.from(before).toString("utf8"));
@@ -33,7 +33,7 @@ export async function putKey(
 /** Takes a key off the list, then removes it. */
 export async function removeKey(store: Store, tools: Tools, fingerprint: string): Promise<void> {
   await changeList(store, tools, (keys) => new Set([...keys].filter((key) => key !== fingerprint)));
-  const path = fixedPaths.keyManifest(fingerprint);
+  const path = v3FixedPaths.keyManifest(fingerprint);
   const before = await keyFile(store, path);
   if (before === undefined) return;
   await writerOf(store).delete(path);
@@ -47,12 +47,13 @@ async function changeList(
   tools: Tools,
   change: (keys: readonly string[]) => ReadonlySet<string>,
 ): Promise<boolean> {
-  const path = fixedPaths.keyIndexManifest;
+  const path = v3FixedPaths.keyIndexManifest;
   const place = placeOf(store, path);
   return untilAlone(
     async () => {
       const { status, bytes, version } = await store.get(path, { maxBytes: 2 ** 20 });
-      const record = status === "found" ? recordOf(parseManifest(bytes, place), "keyindex") : undefined;
+      const record =
+        status === "found" ? newestRecord(parseCacheManifest(bytes, place), "keyindex") : undefined;
       const list = record === undefined ? undefined : await keyFile(store, blobPath(record.digest));
       const keys = list === undefined ? [] : fingerprintsIn(list, place);
       const next = change(keys);

@@ -32,7 +32,7 @@ const maxRecords = 1000;
  *
  * @throws CACHE_INVALID when it is not a manifest of version 3, or names a blob by anything but SHA-256
  */
-export function parseManifest(source: Uint8Array | string, place: Place): readonly ManifestRecord[] {
+export function parseCacheManifest(source: Uint8Array | string, place: Place): readonly ManifestRecord[] {
   const fail = (what: string): never => {
     throw new SpacktainersError("CACHE_INVALID", `the manifest cannot be read: ${what}`, {
       place,
@@ -62,7 +62,7 @@ export function parseManifest(source: Uint8Array | string, place: Place): readon
 }
 
 /** The record of a kind with the highest version from `lowest` to `highest`; undefined when there is none. */
-export function recordOf(
+export function newestRecord(
   records: readonly ManifestRecord[],
   kind: RecordKind,
   lowest = 0,

@@ -13,7 +13,7 @@ import {
   pushAgain,
   type VerifiedMetadata,
 } from "../verifiedMetadata.ts";
-import { type ManifestRecord, parseManifest, recordOf } from "./manifest.ts";
+import { type ManifestRecord, newestRecord, parseCacheManifest } from "./manifest.ts";
 import { blobPath, manifestPath } from "./paths.ts";
 
 const maxManifestBytes = 2 ** 20;
@@ -25,21 +25,21 @@ const maxManifestBytes = 2 ** 20;
  * @throws SIGNATURE_MISSING, SIGNATURE_INVALID, KEY_UNKNOWN, KEY_INVALID, IDENTITY_MISMATCH, CHECKSUM_MISMATCH,
  *   CACHE_INVALID, NOT_SUPPORTED, and what the store throws
  */
-export async function findMetadata(
+export async function findV3Metadata(
   store: Store,
   trust: Trust,
   asked: PackageId,
   policy: RetryPolicy,
 ): Promise<VerifiedMetadata | undefined> {
-  return readMetadata(store, trust, { path: manifestPath(asked), asked }, policy);
+  return readV3Metadata(store, trust, { path: manifestPath(asked), asked }, policy);
 }
 
 /**
  * The same for a package of which only the manifest's path and the hash may be known.
  *
- * @throws as {@link findMetadata}
+ * @throws as {@link findV3Metadata}
  */
-export async function readMetadata(
+export async function readV3Metadata(
   store: Store,
   trust: Trust,
   {
@@ -56,10 +56,10 @@ export async function readMetadata(
     if (status !== "found") return undefined;
     const place = { url: store.locate(path) };
     const { text, signedBy, validUntil } = await believe(decodeUtf8(bytes, place), trust, place);
-    const records = parseManifest(text, place);
-    const archive = recordOf(records, "install", 2, 2);
+    const records = parseCacheManifest(text, place);
+    const archive = newestRecord(records, "install", 2, 2);
     if (archive === undefined) throw unreadable("archive", records, place);
-    const spec = recordOf(records, "spec", 3, 6);
+    const spec = newestRecord(records, "spec", 3, 6);
     if (spec === undefined) throw unreadable("spec file", records, place);
     const specFile = await fetchSpecFile(store, spec, place);
     // The manifest names digests only: whose they are, the spec file must say.

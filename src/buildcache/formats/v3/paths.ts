@@ -3,7 +3,7 @@ import type { ConcreteSpec } from "../../../spec/concrete.ts";
 import { type Digest, hexOfDigest } from "../../../util/digest.ts";
 import { pathComponent } from "../packageId.ts";
 
-export const fixedPaths = {
+export const v3FixedPaths = {
   layout: "v3/layout.json",
   manifests: "v3/manifests",
   indexManifest: "v3/manifests/index/index.manifest.json",

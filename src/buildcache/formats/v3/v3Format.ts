@@ -8,9 +8,9 @@ import type { Trust } from "../believe.ts";
 import type { CacheFormat } from "../format.ts";
 import { fingerprintsIn, isUnchanged, keyFile, placeOf } from "../storedFiles.ts";
 import { decodeUtf8 } from "../verifiedMetadata.ts";
-import { parseManifest, recordOf } from "./manifest.ts";
-import { findMetadata } from "./metadata.ts";
-import { blobPath, fixedPaths } from "./paths.ts";
+import { newestRecord, parseCacheManifest } from "./manifest.ts";
+import { findV3Metadata } from "./metadata.ts";
+import { blobPath, v3FixedPaths } from "./paths.ts";
 
 /** Versions of the index that can be read. */
 const oldestIndex = 6;
@@ -26,16 +26,16 @@ export function openV3Format(store: Store, trust: Trust, policy: RetryPolicy): C
     name: "v3",
     files: store,
     async isPresent() {
-      if ((await store.get(fixedPaths.layout, { maxBytes: 65_536 })).status === "found") return true;
-      const folder = await store.hasFolder(fixedPaths.manifests);
+      if ((await store.get(v3FixedPaths.layout, { maxBytes: 65_536 })).status === "found") return true;
+      const folder = await store.hasFolder(v3FixedPaths.manifests);
       if (folder !== undefined) return folder;
-      return (await store.stat(fixedPaths.indexManifest)) === undefined ? undefined : true;
+      return (await store.stat(v3FixedPaths.indexManifest)) === undefined ? undefined : true;
     },
-    findMetadata: (asked) => findMetadata(store, trust, asked, policy),
+    findMetadata: (asked) => findV3Metadata(store, trust, asked, policy),
     isUnchanged: (known) => isUnchanged(store, known),
-    indexPlace: placeOf(store, fixedPaths.indexManifest),
+    indexPlace: placeOf(store, v3FixedPaths.indexManifest),
     async findIndex(known) {
-      const path = fixedPaths.indexManifest;
+      const path = v3FixedPaths.indexManifest;
       const place = placeOf(store, path);
       const version = known?.version;
       const answer = await store.get(path, {
@@ -44,7 +44,7 @@ export function openV3Format(store: Store, trust: Trust, policy: RetryPolicy): C
       });
       if (answer.status === "missing") return undefined;
       if (answer.status === "unchanged") return "unchanged";
-      const record = recordOf(parseManifest(answer.bytes, place), "db", oldestIndex, newestIndex);
+      const record = newestRecord(parseCacheManifest(answer.bytes, place), "db", oldestIndex, newestIndex);
       if (record === undefined)
         throw new SpacktainersError(
           "CACHE_INVALID",
@@ -62,11 +62,11 @@ export function openV3Format(store: Store, trust: Trust, policy: RetryPolicy): C
       };
     },
     async listKeys() {
-      const list = await namedBlob(store, fixedPaths.keyIndexManifest, "keyindex");
+      const list = await namedBlob(store, v3FixedPaths.keyIndexManifest, "keyindex");
       if (list === undefined) return [];
       const keys: CacheKey[] = [];
-      for (const fingerprint of fingerprintsIn(list, placeOf(store, fixedPaths.keyIndexManifest))) {
-        const path = fixedPaths.keyManifest(fingerprint);
+      for (const fingerprint of fingerprintsIn(list, placeOf(store, v3FixedPaths.keyIndexManifest))) {
+        const path = v3FixedPaths.keyManifest(fingerprint);
         const bytes = await namedBlob(store, path, "key");
         const armored = bytes === undefined ? undefined : decodeUtf8(bytes, placeOf(store, path));
         keys.push({ fingerprint, armored });
@@ -84,7 +84,7 @@ async function namedBlob(
 ): Promise<Uint8Array | undefined> {
   const source = await keyFile(store, manifest);
   if (source === undefined) return undefined;
-  const record = recordOf(parseManifest(source, placeOf(store, manifest)), kind);
+  const record = newestRecord(parseCacheManifest(source, placeOf(store, manifest)), kind);
   if (record === undefined) return undefined;
   const path = blobPath(record.digest);
   const bytes = await keyFile(store, path);

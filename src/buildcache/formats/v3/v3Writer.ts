@@ -15,11 +15,11 @@ import { listFolder, placeOf, writerOf } from "../storedFiles.ts";
 import { collectSpecs, describeMetadata } from "../storedPackages.ts";
 import { decodeUtf8, maxSpecFileBytes } from "../verifiedMetadata.ts";
 import type { StoredPackage } from "../writer.ts";
-import { changeIndex } from "./indexWriter.ts";
+import { changeV3Index } from "./indexWriter.ts";
 import { putKey, removeKey } from "./keyWriter.ts";
-import { type ManifestRecord, parseManifest, recordOf } from "./manifest.ts";
-import { readMetadata } from "./metadata.ts";
-import { blobPath, fixedPaths, manifestPath } from "./paths.ts";
+import { type ManifestRecord, newestRecord, parseCacheManifest } from "./manifest.ts";
+import { readV3Metadata } from "./metadata.ts";
+import { blobPath, manifestPath, v3FixedPaths } from "./paths.ts";
 import { announceLayout, manifestText, namedBlobs, putBlob } from "./writeManifest.ts";
 
 const maxManifestBytes = 2 ** 20;
@@ -27,7 +27,7 @@ const readsAtOnce = 16;
 /** Stores tell times in whole seconds. */
 const clockGrainMs = 2000;
 const archiveType = "application/vnd.spack.install.v2.tar+gzip";
-const specFolder = `${fixedPaths.manifests}/spec`;
+const specFolder = `${v3FixedPaths.manifests}/spec`;
 
 /** Opens the part of a store that is in layout v3 for writing. */
 export function openV3Writer(store: Store, tools: WriterTools, policy: RetryPolicy): FormatWriter {
@@ -37,7 +37,7 @@ export function openV3Writer(store: Store, tools: WriterTools, policy: RetryPoli
     describeMetadata(
       store,
       stored,
-      await readMetadata(store, trust, { path: stored.path, asked: stored }, policy),
+      await readV3Metadata(store, trust, { path: stored.path, asked: stored }, policy),
     );
 
   async function* list(): AsyncGenerator<StoredPackage, void, undefined> {
@@ -52,8 +52,8 @@ export function openV3Writer(store: Store, tools: WriterTools, policy: RetryPoli
     try {
       const place = placeOf(store, path);
       const { text } = await believe(decodeUtf8(bytes, place), trust, place);
-      const records = parseManifest(text, place);
-      const needed = [recordOf(records, "install", 2, 2), recordOf(records, "spec", 3, 6)];
+      const records = parseCacheManifest(text, place);
+      const needed = [newestRecord(records, "install", 2, 2), newestRecord(records, "spec", 3, 6)];
       return (await Promise.all(needed.map(hasBlob))).every(Boolean);
     } catch (thrown) {
       if (thrown instanceof SpacktainersError && ["NETWORK", "ACCESS_DENIED"].includes(thrown.code))
@@ -71,12 +71,15 @@ export function openV3Writer(store: Store, tools: WriterTools, policy: RetryPoli
   /** Paths of all blobs that manifests name now. */
   async function namedPaths(): Promise<ReadonlySet<string>> {
     const manifests: string[] = [];
-    for await (const { path } of listFolder(store, fixedPaths.manifests)) manifests.push(path);
+    for await (const { path } of listFolder(store, v3FixedPaths.manifests)) manifests.push(path);
     const lists = await mapConcurrently(manifests, readsAtOnce, async (path) => {
       const { status, bytes } = await store.get(path, { maxBytes: maxManifestBytes });
       if (status !== "found") return [];
       // What cannot be read may name anything: then nothing can be said to be unnamed.
-      return parseManifest(unsigned(decodeUtf8(bytes, placeOf(store, path)), path), placeOf(store, path));
+      return parseCacheManifest(
+        unsigned(decodeUtf8(bytes, placeOf(store, path)), path),
+        placeOf(store, path),
+      );
     });
     return new Set(lists.flat().map(({ digest }) => blobPath(digest)));
   }
@@ -100,14 +103,14 @@ export function openV3Writer(store: Store, tools: WriterTools, policy: RetryPoli
 
   const allSpecs = () => collectSpecs("v3", { list, read: readSpec }, tools.emit);
   const readSpec = async (stored: StoredPackage) =>
-    (await readMetadata(store, { ...trust, unsigned: true }, { path: stored.path, asked: stored }, policy))
+    (await readV3Metadata(store, { ...trust, unsigned: true }, { path: stored.path, asked: stored }, policy))
       ?.specFile;
 
   return {
     name: "v3",
     isPresent: async () =>
-      (await store.stat(fixedPaths.layout)) !== undefined ||
-      (await store.hasFolder(fixedPaths.manifests)) === true,
+      (await store.stat(v3FixedPaths.layout)) !== undefined ||
+      (await store.hasFolder(v3FixedPaths.manifests)) === true,
     async put(content, { replace = false, onBytes }) {
       const { root } = content.document;
       const path = manifestPath(root);
@@ -148,8 +151,8 @@ export function openV3Writer(store: Store, tools: WriterTools, policy: RetryPoli
     },
     putKey: (fingerprint, armored) => putKey(store, tools, fingerprint, armored),
     removeKey: (fingerprint) => removeKey(store, tools, fingerprint),
-    changeIndex: (edit) => changeIndex(store, tools, edit, allSpecs),
-    rebuildIndex: () => changeIndex(store, tools, undefined, allSpecs),
+    changeIndex: (edit) => changeV3Index(store, tools, edit, allSpecs),
+    rebuildIndex: () => changeV3Index(store, tools, undefined, allSpecs),
     list,
     describe,
     async remove(packages) {

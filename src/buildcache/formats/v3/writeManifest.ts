@@ -3,8 +3,8 @@ import type { Content, Store } from "../../../store/store.ts";
 import { hexOfDigest } from "../../../util/digest.ts";
 import { linedJson } from "../../../util/jsonText.ts";
 import { writerOf } from "../storedFiles.ts";
-import { type ManifestRecord, parseManifest } from "./manifest.ts";
-import { blobPath, fixedPaths } from "./paths.ts";
+import { type ManifestRecord, parseCacheManifest } from "./manifest.ts";
+import { blobPath, v3FixedPaths } from "./paths.ts";
 
 /** What is in `layout.json`. */
 const layoutText = '{"signing": "gpg"}';
@@ -26,9 +26,9 @@ export function manifestText(records: readonly ManifestRecord[]): string {
 
 /** Says that there is a cache in this layout, where nothing says so yet. */
 export async function announceLayout(store: Store): Promise<void> {
-  const { status } = await store.get(fixedPaths.layout, { maxBytes: 65_536 });
+  const { status } = await store.get(v3FixedPaths.layout, { maxBytes: 65_536 });
   if (status === "missing")
-    await writerOf(store).put(fixedPaths.layout, Buffer.from(layoutText), { condition: "absent" });
+    await writerOf(store).put(v3FixedPaths.layout, Buffer.from(layoutText), { condition: "absent" });
 }
 
 /** Puts a blob that is not there, or has been there for long. */
@@ -48,7 +48,7 @@ export async function putBlob(
 /** The blobs that a manifest names, whoever wrote it; none where it cannot be read. */
 export function namedBlobs(manifest: string): readonly ManifestRecord[] {
   try {
-    return parseManifest(manifest, {});
+    return parseCacheManifest(manifest, {});
   } catch {
     return [];
   }

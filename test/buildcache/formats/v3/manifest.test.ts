@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseManifest, recordOf } from "../../../../src/buildcache/formats/v3/manifest.ts";
+import { newestRecord, parseCacheManifest } from "../../../../src/buildcache/formats/v3/manifest.ts";
 
 describe("manifests of layout v3", () => {
   const record = (mediaType: string, over = {}) => ({
@@ -10,7 +10,7 @@ describe("manifests of layout v3", () => {
     checksum: "0".repeat(64),
     ...over,
   });
-  const read = (document: unknown) => parseManifest(JSON.stringify(document), {});
+  const read = (document: unknown) => parseCacheManifest(JSON.stringify(document), {});
 
   it("are read by media type, the highest known version first, whatever else is there", () => {
     const records = read({
@@ -24,9 +24,9 @@ describe("manifests of layout v3", () => {
         record("text/plain"),
       ],
     });
-    expect(recordOf(records, "spec", 3, 6)?.mediaType).toBe("application/vnd.spack.spec.v6+json");
-    expect(recordOf(records, "install", 2, 2)).toBeUndefined();
-    expect(recordOf(records, "db", 6, 9)?.size).toBe(5);
+    expect(newestRecord(records, "spec", 3, 6)?.mediaType).toBe("application/vnd.spack.spec.v6+json");
+    expect(newestRecord(records, "install", 2, 2)).toBeUndefined();
+    expect(newestRecord(records, "db", 6, 9)?.size).toBe(5);
   });
 
   it.each([
@@ -47,6 +47,8 @@ describe("manifests of layout v3", () => {
       JSON.stringify({ version: 3, data: Array.from({ length: 2000 }, () => record("x")) }),
     ],
   ])("are refused with %s", (_, text) => {
-    expect(() => parseManifest(text, {})).toThrowError(expect.objectContaining({ code: "CACHE_INVALID" }));
+    expect(() => parseCacheManifest(text, {})).toThrowError(
+      expect.objectContaining({ code: "CACHE_INVALID" }),
+    );
   });
 });

@@ -1,0 +1,47 @@
+/**
+ * Which packages Spack prefers for a virtual when a manifest says nothing, best first.
+ * Source: `packages: all: providers` in `etc/spack/defaults/packages.yaml` of Spack 0.23 and 1.1, merged by hand; no script
+ * refreshes it.
+ */
+export const defaultProviders: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    awk: ["gawk"],
+    blas: ["openblas", "amdblis"],
+    c: ["gcc"],
+    cxx: ["gcc"],
+    elf: ["elfutils"],
+    "fftw-api": ["fftw", "amdfftw"],
+    fortran: ["gcc"],
+    "fortran-rt": ["gcc-runtime", "intel-oneapi-runtime"],
+    fuse: ["libfuse"],
+    gl: ["glx", "osmesa"],
+    glu: ["mesa-glu", "openglu"],
+    golang: ["go", "gcc"],
+    iconv: ["libiconv"],
+    java: ["openjdk", "jdk", "ibm-java"],
+    jpeg: ["libjpeg-turbo", "libjpeg"],
+    lapack: ["openblas", "amdlibflame"],
+    libc: ["glibc", "musl"],
+    libgfortran: ["gcc-runtime"],
+    libglx: ["mesa"],
+    libllvm: ["llvm"],
+    "lua-lang": ["lua", "lua-luajit-openresty", "lua-luajit"],
+    "mariadb-client": ["mariadb-c-client", "mariadb"],
+    mkl: ["intel-oneapi-mkl"],
+    mpi: ["openmpi", "mpich"],
+    "mysql-client": ["mysql", "mariadb-c-client"],
+    opencl: ["pocl"],
+    pil: ["py-pillow"],
+    pkgconfig: ["pkgconf", "pkg-config"],
+    qmake: ["qt-base", "qt"],
+    rpc: ["libtirpc"],
+    scalapack: ["netlib-scalapack", "amdscalapack"],
+    sycl: ["hipsycl"],
+    szip: ["libaec", "libszip"],
+    tbb: ["intel-tbb"],
+    unwind: ["libunwind"],
+    uuid: ["util-linux-uuid", "libuuid"],
+    yacc: ["bison", "byacc"],
+    "zlib-api": ["zlib-ng", "zlib"],
+  }),
+);
