@@ -1,5 +1,6 @@
 import { errorsOf, formatPlace, type SpacktainersError, type SpacktainersErrors } from "../util/errors.ts";
 import { escapeControlsInLine } from "../util/escapeControls.ts";
+import type { ErrorEntry } from "./verbResults.ts";
 
 /** One error as the user sees it: `place  error  CODE  message`, then the hint on a line of its own, and what it says to write below. */
 export function errorLines(error: SpacktainersError, color: boolean): string {
@@ -12,7 +13,7 @@ export function errorLines(error: SpacktainersError, color: boolean): string {
 }
 
 /** An error as an entry of a JSON document. */
-export function errorEntry({ code, message, place, hint, example }: SpacktainersError): object {
+export function errorEntry({ code, message, place, hint, example }: SpacktainersError): ErrorEntry {
   return {
     code,
     message,
@@ -25,7 +26,7 @@ export function errorEntry({ code, message, place, hint, example }: Spacktainers
 /** An error (or several) as a JSON document, for `--json`. */
 export function errorJson(error: SpacktainersError | SpacktainersErrors): {
   readonly type: "error";
-  readonly errors: readonly object[];
+  readonly errors: readonly ErrorEntry[];
 } {
   return { type: "error", errors: errorsOf(error).map(errorEntry) };
 }

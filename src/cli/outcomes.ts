@@ -4,13 +4,16 @@ import { type ContainerOutcome, namedErrors, type Outcome } from "../pipeline/wo
 import { oneError, type SpacktainersError } from "../util/errors.ts";
 import type { VerbContext } from "./context.ts";
 import { errorEntry } from "./errorText.ts";
+import type { ResultsOfSeveral } from "./verbResults.ts";
 
 /** How one outcome is printed. */
-export interface OutcomePrinter<Subject, Result> {
+export interface OutcomePrinter<Verb extends keyof ResultsOfSeveral, Subject, Result> {
+  /** Whose lines these are. */
+  readonly verb: Verb;
   /** For programs: what names the subject in a line about it. */
   subject(subject: Subject, name: string): object;
   /** For programs: the line of what was done; several, where a subject has several. */
-  json(result: Result): object | readonly object[];
+  json(result: Result): ResultsOfSeveral[Verb] | readonly ResultsOfSeveral[Verb][];
   /** For people; undefined: nothing. */
   text(result: Result): string | undefined;
   /** What went wrong with a part of what was done. */
@@ -24,10 +27,10 @@ export interface OutcomePrinter<Subject, Result> {
  *
  * @throws everything that went wrong; the first error decides the exit status
  */
-export function printOutcomes<Subject, Result>(
+export function printOutcomes<Verb extends keyof ResultsOfSeveral, Subject, Result>(
   { json, print }: Pick<VerbContext, "json" | "print">,
   outcomes: readonly Outcome<Subject, Result>[],
-  printer: OutcomePrinter<Subject, Result>,
+  printer: OutcomePrinter<Verb, Subject, Result>,
 ): void {
   const several = outcomes.length > 1;
   for (const outcome of outcomes) {
@@ -42,18 +45,18 @@ export function printOutcomes<Subject, Result>(
   if (errors.length > 0) throw oneError(errors);
 }
 
-function errorsOfOutcome<Subject, Result>(
+function errorsOfOutcome<Verb extends keyof ResultsOfSeveral, Subject, Result>(
   outcome: Outcome<Subject, Result>,
-  printer: OutcomePrinter<Subject, Result>,
+  printer: OutcomePrinter<Verb, Subject, Result>,
 ): readonly SpacktainersError[] {
   if (outcome.state === "done") return printer.errors?.(outcome.result) ?? [];
   return outcome.state === "failed" ? outcome.errors : [];
 }
 
-function jsonLines<Subject, Result>(
+function jsonLines<Verb extends keyof ResultsOfSeveral, Subject, Result>(
   outcome: Outcome<Subject, Result>,
   several: boolean,
-  printer: OutcomePrinter<Subject, Result>,
+  printer: OutcomePrinter<Verb, Subject, Result>,
 ): readonly string[] {
   const errors = errorsOfOutcome(outcome, printer);
   const failed = errors.length > 0;
@@ -67,10 +70,10 @@ function jsonLines<Subject, Result>(
   return [JSON.stringify({ type: "result", ...subject, failed, ...facts })];
 }
 
-function textLines<Subject, Result>(
+function textLines<Verb extends keyof ResultsOfSeveral, Subject, Result>(
   outcome: Outcome<Subject, Result>,
   several: boolean,
-  printer: OutcomePrinter<Subject, Result>,
+  printer: OutcomePrinter<Verb, Subject, Result>,
 ): readonly string[] {
   if (outcome.state === "done") {
     const text = printer.text(outcome.result);
@@ -83,10 +86,10 @@ function textLines<Subject, Result>(
 }
 
 /** As {@link printOutcomes}, for containers. */
-export function printContainers<Result>(
+export function printContainers<Verb extends keyof ResultsOfSeveral, Result>(
   context: Pick<VerbContext, "json" | "print">,
   outcomes: readonly ContainerOutcome<Result>[],
-  printer: Omit<OutcomePrinter<Definition, Result>, "subject">,
+  printer: Omit<OutcomePrinter<Verb, Definition, Result>, "subject">,
 ): void {
   printOutcomes(context, outcomes, { ...printer, subject: ({ name, arch }) => ({ name, arch }) });
 }

@@ -2,6 +2,7 @@ import type { PushResult } from "../commands/push/moveTags.ts";
 import { formatBytes } from "../util/formatBytes.ts";
 import { errorEntry } from "./errorText.ts";
 import { table } from "./table.ts";
+import type { PushEntry } from "./verbResults.ts";
 
 /** What became of images in registries, for people. */
 export function pushTable(results: readonly PushResult[]): string {
@@ -9,7 +10,7 @@ export function pushTable(results: readonly PushResult[]): string {
 }
 
 /** What became of an image in a registry, for programs. */
-export function pushEntry({ errors, skipped, ...result }: PushResult): object {
+export function pushEntry({ errors, skipped, ...result }: PushResult): PushEntry {
   return {
     ...result,
     failed: errors.length > 0,

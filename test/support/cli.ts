@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { builtProject } from "./builtProject.ts";
+import { outputFaults } from "./outputSchema.ts";
 import { removeFolder } from "./removeFolder.ts";
 
 const projectRoot = resolve(import.meta.dirname, "../..");
@@ -20,7 +21,7 @@ export interface CommandResult {
 export interface Workplace {
   readonly directory: string;
   readonly cacheHome: string;
-  /** Runs `spacktainers` in the folder. */
+  /** Runs `spacktainers` in the folder. What it prints with `--json` must be what its schema says. */
   run(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** Starts `spacktainers` in the folder; the caller ends it. */
   start(args: readonly string[], options?: CommandOptions): ChildProcess;
@@ -68,7 +69,10 @@ export function makeWorkplace(configuration?: string, cacheHome?: string): Workp
         child.on("error", fail);
         child.on("close", done);
       });
-      return { status, stdout: await stdout, stderr: await stderr };
+      const result = { status, stdout: await stdout, stderr: await stderr };
+      const faults = outputFaults(args, result.stdout);
+      if (faults.length > 0) throw new Error(`spacktainers ${args.join(" ")} printed\n${faults.join("\n")}`);
+      return result;
     },
     path: (...parts) => join(directory, ...parts),
     remove: () => removeFolder(directory),

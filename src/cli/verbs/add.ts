@@ -3,6 +3,7 @@ import type { AddResult } from "../../commands/add/addContainer.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface AddOptions extends CacheOptions {
   readonly arch?: string;
@@ -40,7 +41,7 @@ Examples:
           signal: context.signal,
         });
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...added }));
+        if (context.json) context.print(resultLine("add", added));
         else context.print(addText(added, context.directory));
         return 0;
       }),

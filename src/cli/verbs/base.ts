@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import type { BuildTool } from "../../commands/base/baseImage.ts";
 import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
 import { addGlobalOptions, collectAssignment } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 import { table } from "../table.ts";
 
 interface BaseOptions {
@@ -57,9 +58,7 @@ Examples:
           onOutput: context.json ? () => {} : (chunk) => process.stderr.write(chunk),
         });
         for (const one of built)
-          context.print(
-            context.json ? JSON.stringify({ type: "result", ...one }) : `${one.tag}  by ${one.tool}`,
-          );
+          context.print(context.json ? resultLine("base build", one) : `${one.tag}  by ${one.tool}`);
         return 0;
       }),
     );
@@ -77,7 +76,7 @@ function pushVerb(program: Command, outcome: VerbOutcome): Command {
       verbAction<BaseOptions>(program, outcome, async (context, options, images) => {
         const { pushBases } = await import("../../commands/base/pushBases.ts");
         for (const one of await pushBases(await commonOf(context, options, images)))
-          context.print(context.json ? JSON.stringify({ type: "result", ...one }) : one.reference);
+          context.print(context.json ? resultLine("base push", one) : one.reference);
         return 0;
       }),
     );
@@ -97,7 +96,7 @@ function listVerb(program: Command, outcome: VerbOutcome): Command {
           created ?? "",
         ]);
         if (!context.json) context.print(table(["IMAGE", "ID", "MADE"], rows));
-        else for (const one of images) context.print(JSON.stringify({ type: "result", tool, ...one }));
+        else for (const one of images) context.print(resultLine("base list", { tool, ...one }));
         return 0;
       }),
     );

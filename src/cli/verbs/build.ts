@@ -61,13 +61,14 @@ Examples:
           const { compileContainers } = await import("../../commands/build/compileContainers.ts");
           const compiled = await compileContainers(request);
           context.reporter.close();
-          printContainers(context, compiled, { json: (result) => result, text: compileText });
+          printContainers(context, compiled, { verb: "build", json: (result) => result, text: compileText });
           return 0;
         }
         const { buildContainers } = await import("../../commands/build/buildContainers.ts");
         const outcomes = await buildContainers(request);
         context.reporter.close();
         printContainers(context, outcomes, {
+          verb: "build",
           json: (result) => result,
           text: (result) => buildText(result, context.directory),
         });

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addTargetOptions, collect, positiveInteger, type TargetCacheOptions } from "../options.ts";
 import { cacheRequest, targetRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface CopyOptions extends TargetCacheOptions {
   readonly trust?: readonly string[];
@@ -64,7 +65,7 @@ Examples:
           jobs: options.jobs,
         });
         context.reporter.close();
-        context.print(context.json ? JSON.stringify({ type: "result", ...report }) : copyText(report));
+        context.print(context.json ? resultLine("cache copy", report) : copyText(report));
         return 0;
       }),
     );

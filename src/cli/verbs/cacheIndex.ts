@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, type CacheOptions } from "../options.ts";
 import { cacheRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 /** `cache index`: what a cache's index says, made from what is there. */
 export function cacheIndexVerb(program: Command, outcome: VerbOutcome): Command {
@@ -24,7 +25,7 @@ Examples:
         const { indexText } = await import("../cacheText.ts");
         const caches = await rebuildIndexes(cacheRequest(context, options));
         context.reporter.close();
-        context.print(context.json ? JSON.stringify({ type: "result", caches }) : indexText(caches));
+        context.print(context.json ? resultLine("cache index", { caches }) : indexText(caches));
         return 0;
       }),
     );

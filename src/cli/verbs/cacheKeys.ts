@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, type CacheOptions, collect } from "../options.ts";
 import { cacheRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface KeysOptions extends CacheOptions {
   readonly publish?: readonly string[];
@@ -33,7 +34,7 @@ Examples:
           const { publishKeys } = await import("../../commands/cache/publishKeys.ts");
           const keys = await publishKeys({ ...cacheRequest(context, options), publish, withdraw });
           context.reporter.close();
-          if (context.json) context.print(JSON.stringify({ type: "result", keys }));
+          if (context.json) context.print(resultLine("cache keys", { keys }));
           else for (const one of keys) context.print(`${one.fingerprint}  ${one.outcome}  ${one.cache}`);
           return 0;
         }
@@ -41,7 +42,7 @@ Examples:
         const { keysText } = await import("../cacheText.ts");
         const keys = await listKeys(cacheRequest(context, options));
         context.reporter.close();
-        context.print(context.json ? JSON.stringify({ type: "result", keys }) : keysText(keys));
+        context.print(context.json ? resultLine("cache keys", { keys }) : keysText(keys));
         return 0;
       }),
     );

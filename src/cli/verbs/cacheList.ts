@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, type CacheOptions } from "../options.ts";
 import { cacheRequest } from "../requests.ts";
+import { resultLine, verbLine } from "../resultLine.ts";
 
 interface ListOptions extends CacheOptions {
   readonly long?: boolean;
@@ -37,12 +38,12 @@ Examples:
           { ...cacheRequest(context, options), specs, sizes: options.size === true },
           (packages) => {
             if (context.json)
-              for (const one of packages) context.print(JSON.stringify({ type: "package", ...one }));
+              for (const one of packages) context.print(verbLine("cache list", { type: "package", ...one }));
             else if (packages.length > 0) context.print(columns(packages));
           },
         );
         context.reporter.close();
-        context.print(context.json ? JSON.stringify({ type: "result", ...totals }) : totalsText(totals));
+        context.print(context.json ? resultLine("cache list", totals) : totalsText(totals));
         return 0;
       }),
     );

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, type CacheOptions, collect } from "../options.ts";
 import { cacheRequest } from "../requests.ts";
+import { resultLine, verbLine } from "../resultLine.ts";
 
 interface PruneOptions extends CacheOptions {
   readonly keep?: readonly string[];
@@ -74,7 +75,7 @@ Examples:
             context.reporter.close();
             if (context.json) {
               const problems = plan.problems.flatMap((problem) => errorJson(problem).errors);
-              context.print(JSON.stringify({ type: "plan", ...plan, problems }));
+              context.print(verbLine("cache prune", { type: "plan", ...plan, problems }));
             } else {
               context.print(prunePlanText(plan));
               if (!remove) for (const problem of plan.problems) context.print(errorLines(problem, false));
@@ -82,8 +83,7 @@ Examples:
           },
         );
         context.reporter.close();
-        if (context.json)
-          context.print(JSON.stringify({ type: "result", removed: remove, caches: outcomes }));
+        if (context.json) context.print(resultLine("cache prune", { removed: remove, caches: outcomes }));
         else
           context.print(
             remove ? pruneOutcomeText(outcomes) : "nothing was removed; --delete removes what is listed",

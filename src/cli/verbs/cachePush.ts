@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addTargetOptions, collect, type TargetCacheOptions } from "../options.ts";
 import { cacheRequest, targetRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface PushOptions extends TargetCacheOptions {
   readonly to?: string;
@@ -61,9 +62,7 @@ Examples:
         context.reporter.close();
         const from = options.store ?? "the install tree";
         context.print(
-          context.json
-            ? JSON.stringify({ type: "result", ...report })
-            : copyText({ ...report, from, missing: [] }),
+          context.json ? resultLine("cache push", report) : copyText({ ...report, from, missing: [] }),
         );
         return 0;
       }),

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, type CacheOptions } from "../options.ts";
 import { cacheRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 /** `cache show`: one package. */
 export function cacheShowVerb(program: Command, outcome: VerbOutcome): Command {
@@ -25,7 +26,7 @@ Examples:
         const { shownText } = await import("../cacheText.ts");
         const shown = await showPackage({ ...cacheRequest(context, options), spec });
         context.reporter.close();
-        context.print(context.json ? JSON.stringify({ type: "result", ...shown }) : shownText(shown));
+        context.print(context.json ? resultLine("cache show", shown) : shownText(shown));
         return 0;
       }),
     );

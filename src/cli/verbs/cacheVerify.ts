@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, type CacheOptions, positiveInteger } from "../options.ts";
 import { cacheRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface VerifyOptions extends CacheOptions {
   readonly jobs?: number;
@@ -39,8 +40,7 @@ Examples:
           archives,
         });
         context.reporter.close();
-        if (context.json)
-          context.print(JSON.stringify({ type: "result", caches, findings: findings.length }));
+        if (context.json) context.print(resultLine("cache verify", { caches, findings: findings.length }));
         else context.print(verifiedText(caches, findings.length));
         if (findings.length === 0) return 0;
         const { oneError } = await import("../../util/errors.ts");

@@ -2,8 +2,9 @@ import { Command } from "commander";
 import { formatPlace, type SpacktainersError } from "../../util/errors.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
-import { errorJson } from "../errorText.ts";
+import { errorEntry } from "../errorText.ts";
 import { addSelectionOptions } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 /** `check`: every problem in every definition and configuration file, in one run. */
 export function checkVerb(program: Command, outcome: VerbOutcome): Command {
@@ -24,9 +25,12 @@ export function checkVerb(program: Command, outcome: VerbOutcome): Command {
           arch: options.arch,
         });
         if (context.json) {
-          const one = (error: SpacktainersError): object => errorJson(error).errors[0] ?? {};
           context.print(
-            JSON.stringify({ type: "result", checked, errors: errors.map(one), warnings: warnings.map(one) }),
+            resultLine("check", {
+              checked,
+              errors: errors.map(errorEntry),
+              warnings: warnings.map(errorEntry),
+            }),
           );
         } else {
           for (const warning of warnings) context.print(problemLine(context, warning, "warning"));

@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { oneError } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addGlobalOptions, collect, positiveInteger } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 import {
   credentialsCommand,
@@ -82,7 +83,8 @@ function writeCommand(
             return 0;
           }
           const files = await writePipelines(context.directory, host, { force: options.force === true });
-          if (context.json) context.print(JSON.stringify({ type: "result", host, files }));
+          if (context.json)
+            context.print(resultLine(host === "github" ? "ci github" : "ci gitlab", { host, files }));
           else for (const { path, state } of files) context.print(`${state}  ${path}`);
           return 0;
         },
@@ -101,8 +103,7 @@ function checkCommand(program: Command, outcome: VerbOutcome): Command {
       verbAction(program, outcome, async (context) => {
         const { checkPipelines } = await import("../../commands/ci/writePipelines.ts");
         const { hosts, files, errors } = await checkPipelines(context.directory);
-        if (context.json)
-          context.print(JSON.stringify({ type: "result", hosts, files, failed: errors.length > 0 }));
+        if (context.json) context.print(resultLine("ci check", { hosts, files, failed: errors.length > 0 }));
         else for (const file of files) context.print(`as written  ${file}`);
         if (errors.length > 0) throw oneError(errors);
         return 0;
@@ -161,8 +162,7 @@ Examples:
           },
           signal: context.signal,
         });
-        if (context.json)
-          for (const job of result.jobs) context.print(JSON.stringify({ type: "result", ...job }));
+        if (context.json) for (const job of result.jobs) context.print(resultLine("ci run", job));
         else for (const job of result.jobs) context.print(`${job.state.padEnd(8)}  ${job.name}`);
         return result.failed ? 1 : 0;
       }),

@@ -9,6 +9,7 @@ import { errorEntry } from "../errorText.ts";
 import { addResourcesOptions, addSelectionOptions, type ResourcesOptions } from "../options.ts";
 import { pushEntry, pushTable } from "../pushTable.ts";
 import { buildingRequest, resourcesRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface PlanOptions extends ResourcesOptions {
   readonly arch?: "amd64" | "arm64";
@@ -65,7 +66,7 @@ export function planCommand(program: Command, outcome: VerbOutcome): Command {
           );
         }
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...plan }));
+        if (context.json) context.print(resultLine("ci plan", plan));
         else
           for (const line of pipelineReport("", [{ type: "result", ...plan }], context.directory).lines)
             context.print(line);
@@ -102,7 +103,7 @@ export function packagesCommand(program: Command, outcome: VerbOutcome): Command
             }),
           });
           context.reporter.close();
-          if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+          if (context.json) context.print(resultLine("ci packages", result));
           else {
             for (const one of result.built) context.print(`built  ${one}`);
             for (const one of result.reused) context.print(`there  ${one}`);
@@ -146,8 +147,8 @@ export function publishCommand(program: Command, outcome: VerbOutcome): Command 
         });
         context.reporter.close();
         if (context.json) {
-          for (const row of rows) context.print(JSON.stringify({ type: "result", ...pushEntry(row) }));
-          for (const file of files) context.print(JSON.stringify({ type: "result", ...file }));
+          for (const row of rows) context.print(resultLine("ci publish", pushEntry(row)));
+          for (const file of files) context.print(resultLine("ci publish", file));
         } else {
           if (rows.length > 0) context.print(pushTable(rows));
           for (const file of files) context.print(`${file.url}  ${formatBytes(file.size)}\n  ${file.digest}`);
@@ -178,10 +179,10 @@ export function rebaseCommand(program: Command, outcome: VerbOutcome): Command {
         });
         context.reporter.close();
         if (context.json) {
-          for (const row of rows) context.print(JSON.stringify({ type: "result", ...pushEntry(row) }));
-          for (const file of files) context.print(JSON.stringify({ type: "result", ...file }));
+          for (const row of rows) context.print(resultLine("ci rebase", pushEntry(row)));
+          for (const file of files) context.print(resultLine("ci rebase", file));
           for (const error of errors)
-            context.print(JSON.stringify({ type: "result", failed: true, errors: [errorEntry(error)] }));
+            context.print(resultLine("ci rebase", { failed: true, errors: [errorEntry(error)] }));
         } else {
           if (rows.length > 0) context.print(pushTable(rows));
           for (const file of files) context.print(`${file.url}  ${formatBytes(file.size)}\n  ${file.digest}`);
@@ -215,7 +216,7 @@ export function credentialsCommand(program: Command, outcome: VerbOutcome): Comm
             code: "NOTICE",
             message: `${name} is not set: whatever needs it will be refused`,
           });
-        if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+        if (context.json) context.print(resultLine("ci credentials", result));
         else for (const name of result.variables) context.print(`set  ${name}`);
         return 0;
       }),

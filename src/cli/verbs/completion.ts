@@ -1,5 +1,6 @@
 import { Argument, Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
+import { resultLine } from "../resultLine.ts";
 
 /** `completion`: what makes a shell complete command lines of the program. */
 export function completionVerb(program: Command, outcome: VerbOutcome): Command {
@@ -18,10 +19,10 @@ Examples:
   $ spacktainers completion fish > ~/.config/fish/completions/spacktainers.fish`,
     )
     .action(
-      verbAction<object>(program, outcome, async (context, _options, [shell]) => {
+      verbAction<object>(program, outcome, async (context, _options, [shell = "bash"]) => {
         const { completionScript } = await import("../completion/completionScript.ts");
-        const script = completionScript(program, shell ?? "bash");
-        if (context.json) context.print(JSON.stringify({ type: "result", shell, script }));
+        const script = completionScript(program, shell);
+        if (context.json) context.print(resultLine("completion", { shell, script }));
         else context.output.write(script);
         return 0;
       }),

@@ -3,6 +3,7 @@ import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
 import { resourcesRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 /** `diff`: two containers, locks or images by package. */
 export function diffVerb(program: Command, outcome: VerbOutcome): Command {
@@ -36,7 +37,7 @@ Examples:
             arch: options.arch,
           });
           context.reporter.close();
-          if (context.json) context.print(JSON.stringify({ type: "result", ...differences }));
+          if (context.json) context.print(resultLine("diff", differences));
           else context.print((await import("../diffText.ts")).diffText(differences));
           return 0;
         },

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface DockerfileOptions {
   readonly arch?: string;
@@ -37,7 +38,7 @@ Examples:
           output: options.output,
           force: options.force === true,
         });
-        if (context.json) context.print(JSON.stringify({ type: "result", ...written }));
+        if (context.json) context.print(resultLine("dockerfile", written));
         else if (written.path === undefined) context.print(written.text.trimEnd());
         else context.print(shownPath(written.path, context.directory));
         return 0;

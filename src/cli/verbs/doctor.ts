@@ -5,6 +5,7 @@ import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { oneError } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface DoctorOptions {
   readonly arch?: string;
@@ -63,9 +64,7 @@ Examples:
           findings.every(({ severity }) => severity !== "error"),
         );
         if (context.json)
-          context.print(
-            JSON.stringify({ type: "result", works: works && errors.length === 0, examinations }),
-          );
+          context.print(resultLine("doctor", { works: works && errors.length === 0, examinations }));
         else
           context.print(
             examinations.map((one) => examinationText(one)).join("\n\n") || "nothing is built here yet",

@@ -9,6 +9,7 @@ import {
   positiveInteger,
 } from "../options.ts";
 import { resourcesRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface ExplainOptions extends CacheOptions {
   readonly arch?: string;
@@ -60,9 +61,7 @@ Examples:
           const names = name === undefined ? [] : [name, ...packages];
           const affected = await affectedContainers(request, names, options.affects);
           close();
-          context.print(
-            context.json ? JSON.stringify({ type: "result", ...affected }) : text.affectedText(affected),
-          );
+          context.print(context.json ? resultLine("explain", affected) : text.affectedText(affected));
           return 0;
         }
         if (name === undefined) {
@@ -77,11 +76,9 @@ Examples:
         if (options.graph !== undefined) {
           const drawn = await drawGraph(container.graph, options.graph);
           context.print(
-            context.json
-              ? JSON.stringify({ type: "result", format: options.graph, graph: drawn })
-              : drawn.trimEnd(),
+            context.json ? resultLine("explain", { format: options.graph, graph: drawn }) : drawn.trimEnd(),
           );
-        } else if (context.json) context.print(JSON.stringify({ type: "result", ...container }));
+        } else if (context.json) context.print(resultLine("explain", container));
         else if (packages.length === 0) context.print(text.overviewText(container));
         else
           context.print(

@@ -7,6 +7,7 @@ import { shownPath } from "../../util/shownPath.ts";
 import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
 import type { InitAnswers } from "../initForm.ts";
 import { collect } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface InitOptions {
   readonly cache?: readonly string[];
@@ -72,7 +73,7 @@ Examples:
           signal: context.signal,
         });
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...made }));
+        if (context.json) context.print(resultLine("init", made));
         else context.print(initText(made, context.directory));
         return 0;
       }),

@@ -10,6 +10,7 @@ import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { type VerbContext, type VerbOutcome, verbAction } from "../context.ts";
 import type { FormAnswers } from "../jobForm.ts";
 import { addSelectionOptions, collect } from "../options.ts";
+import { resultLine, verbLine } from "../resultLine.ts";
 
 interface JobOptions {
   readonly site: string;
@@ -185,9 +186,7 @@ async function job(
   if (wantsSubmit) return submit(context, made.script, options.cancelOnInterrupt === true);
   context.reporter.close();
   if (context.json)
-    context.print(
-      JSON.stringify({ type: "result", script: made.script, job: made.job, findings: made.findings }),
-    );
+    context.print(resultLine("job", { script: made.script, job: made.job, findings: made.findings }));
   else context.print(options.output === undefined ? made.script.trimEnd() : options.output);
   return 0;
 }
@@ -243,13 +242,13 @@ async function submit(context: VerbContext, script: string, cancelOnInterrupt: b
     cancelOnInterrupt,
     output: (bytes) => {
       const text = decoder.decode(bytes, { stream: true });
-      if (context.json) context.output.write(`${JSON.stringify({ type: "output", text })}\n`);
+      if (context.json) context.output.write(`${verbLine("job", { type: "output", text })}\n`);
       else context.output.write(escapeControls(text));
     },
     emit: context.reporter.emit,
     signal: context.signal,
   });
   context.reporter.close();
-  if (context.json) context.print(JSON.stringify({ type: "result", ...outcome }));
+  if (context.json) context.print(resultLine("job", outcome));
   return outcome.status;
 }

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
+import { resultLine } from "../resultLine.ts";
 
 /** `keys`: a key pair for signing images. */
 export function keysVerb(program: Command, outcome: VerbOutcome): Command {
@@ -18,7 +19,7 @@ export function keysVerb(program: Command, outcome: VerbOutcome): Command {
       verbAction<object>(program, outcome, async (context, _options, [prefix = "cosign"]) => {
         const { makeKeyPair } = await import("../../pipeline/describe/keyFiles.ts");
         const pair = await makeKeyPair(prefix, context.directory);
-        if (context.json) context.print(JSON.stringify({ type: "result", ...pair }));
+        if (context.json) context.print(resultLine("keys", pair));
         else {
           context.print(`${shownPath(pair.privateKey, context.directory)}  keep it secret`);
           context.print(`${shownPath(pair.publicKey, context.directory)}  sha256:${pair.fingerprint}`);

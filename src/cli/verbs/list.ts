@@ -3,6 +3,7 @@ import type { ListedContainer } from "../../commands/list/listContainers.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 import { table } from "../table.ts";
 
 /** `list`: the containers of the repository. */
@@ -26,7 +27,7 @@ export function listVerb(program: Command, outcome: VerbOutcome): Command {
         const ask = options.remote === true ? { emit: reporter.emit, signal } : undefined;
         const containers = await listContainers({ directory, names, arch: options.arch, ask });
         reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", containers }));
+        if (context.json) context.print(resultLine("list", { containers }));
         else if (containers.length === 0)
           context.print("no containers here; definitions are container_definitions/<arch>/<name>/spack.yaml");
         else {

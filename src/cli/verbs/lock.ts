@@ -13,6 +13,7 @@ import {
 } from "../options.ts";
 import { printContainers } from "../outcomes.ts";
 import { buildingRequest, resourcesRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface LockOptions
   extends ResourcesOptions,
@@ -58,11 +59,12 @@ Examples:
         });
         context.reporter.close();
         printContainers(context, outcomes, {
+          verb: "lock",
           json: (result) => result ?? [],
           text: (result) => (result === undefined ? undefined : lockText(result, context.directory)),
         });
         if (options.check === true)
-          context.print(context.json ? JSON.stringify({ type: "result", upToDate: true }) : "up to date");
+          context.print(context.json ? resultLine("lock", { upToDate: true }) : "up to date");
         return 0;
       }),
     );

@@ -4,6 +4,7 @@ import { formatPlace } from "../../util/errors.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions, collect } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface MigrateOptions {
   readonly into?: string;
@@ -52,7 +53,7 @@ Examples:
           signal: context.signal,
         });
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+        if (context.json) context.print(resultLine("migrate", result));
         else context.print(migrateText(result, context.directory));
         return 0;
       }),

@@ -51,6 +51,7 @@ Examples:
         const plans = resultsOf(outcomes).flatMap((plan) => ("build" in plan ? [] : [plan]));
         const total = context.json || plans.length < 2 ? undefined : planTotalText(plans);
         printContainers(context, outcomes, {
+          verb: "plan",
           json: (plan) => plan,
           text: (plan) => ("build" in plan ? buildPlanText(plan) : planText(plan)),
           last: total,

@@ -4,6 +4,7 @@ import { registryCredentials } from "../../commands/pull/registryCredentials.ts"
 import { type PullRuntime, pullRuntimes } from "../../hpc/pull.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface PullOptions {
   readonly arch?: string;
@@ -61,7 +62,7 @@ Examples:
           signal: context.signal,
         });
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...pulled }));
+        if (context.json) context.print(resultLine("pull", pulled));
         else if (options.print !== true)
           context.print(
             pulled.file === undefined

@@ -10,6 +10,7 @@ import {
 } from "../options.ts";
 import { pushEntry, pushTable } from "../pushTable.ts";
 import { buildingRequest, imageRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface PushOptions extends ImageOptions, ResourcesOptions {
   readonly registry?: readonly string[];
@@ -49,8 +50,7 @@ Examples:
           force: options.force === true,
         });
         context.reporter.close();
-        if (context.json)
-          for (const row of rows) context.print(JSON.stringify({ type: "result", ...pushEntry(row) }));
+        if (context.json) for (const row of rows) context.print(resultLine("push", pushEntry(row)));
         else context.print(pushTable(rows));
         if (errors.length > 0) throw oneError(errors);
         return 0;

@@ -72,6 +72,7 @@ Examples:
         context.reporter.close();
         const { rebaseText } = await import("../rebaseText.ts");
         printOutcomes(context, outcomes, {
+          verb: "rebase",
           subject: (_, image) => ({ image }),
           json: (results) => results.map(({ pushed, ...one }) => ({ ...one, pushed: pushed.map(pushEntry) })),
           text: (results) => results.map((one) => rebaseText(one, context.directory)).join("\n"),

@@ -3,6 +3,7 @@ import type { ReproduceResult } from "../../commands/reproduce/reproduceImage.ts
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addResourcesOptions, addSelectionOptions, type ResourcesOptions } from "../options.ts";
 import { resourcesRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface ReproduceOptions extends ResourcesOptions {
   readonly arch?: string;
@@ -39,7 +40,7 @@ Examples:
           base: options.base,
         });
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+        if (context.json) context.print(resultLine("reproduce", result));
         else context.print(reproduceText(result));
         return result.reproduced ? 0 : 1;
       }),

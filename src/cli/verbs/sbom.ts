@@ -4,6 +4,7 @@ import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
 import { resourcesRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface SbomOptions extends CacheOptions {
   readonly arch?: string;
@@ -48,7 +49,7 @@ Examples:
         context.reporter.close();
         if (context.json) {
           const document = result.file === undefined ? { document: JSON.parse(text) } : {};
-          context.print(JSON.stringify({ type: "result", ...result, ...document }));
+          context.print(resultLine("sbom", { ...result, ...document }));
         } else if (result.file === undefined) context.print(text.trimEnd());
         else
           context.print(

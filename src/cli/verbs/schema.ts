@@ -1,6 +1,7 @@
 import { Argument, Command } from "commander";
 import { schemaNames } from "../../definitions/schemaNames.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
+import { resultLine } from "../resultLine.ts";
 
 /** `schema`: the JSON Schemas that editors complete and check with. */
 export function schemaVerb(program: Command, outcome: VerbOutcome): Command {
@@ -18,7 +19,7 @@ export function schemaVerb(program: Command, outcome: VerbOutcome): Command {
       verbAction<object>(program, outcome, async (context, _options, [which]) => {
         const { jsonSchema } = await import("../../definitions/jsonSchema.ts");
         const text = jsonSchema(schemaNames.find((name) => name === which) ?? "spacktainers");
-        if (context.json) context.print(JSON.stringify({ type: "result", schema: JSON.parse(text) }));
+        if (context.json) context.print(resultLine("schema", { schema: JSON.parse(text) }));
         else context.print(text.trimEnd());
         return 0;
       }),

@@ -5,6 +5,7 @@ import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { type GpuKind, gpuKinds } from "../../run/types.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions, collect } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface ShimsOptions {
   readonly arch?: string;
@@ -72,7 +73,7 @@ Examples:
           signal: context.signal,
         });
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...written }));
+        if (context.json) context.print(resultLine("shims", written));
         else {
           const shown = relative(context.directory, written.into) || ".";
           const { length } = written.programs;

@@ -7,6 +7,7 @@ import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addGlobalOptions, addSelectionOptions, collect, positiveInteger } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 import { writableStream } from "../standardStreams.ts";
 import { table } from "../table.ts";
 
@@ -88,7 +89,7 @@ Examples:
         });
         context.reporter.close();
         if (context.json) {
-          context.print(JSON.stringify({ type: "result", ...result }));
+          context.print(resultLine("sif", result));
           return 0;
         }
         context.print(
@@ -113,7 +114,7 @@ function listCommand(program: Command, outcome: VerbOutcome): Command {
         const { listSif } = await import("../../commands/sif/inspectSif.ts");
         const { objects, ...facts } = await listSif(file, context.directory);
         if (context.json) {
-          context.print(JSON.stringify({ type: "result", ...facts, objects }));
+          context.print(resultLine("sif list", { ...facts, objects }));
           return 0;
         }
         context.print(`${facts.id}  ${facts.architecture}  ${facts.created}`);
@@ -151,7 +152,7 @@ function verifyCommand(program: Command, outcome: VerbOutcome): Command {
         async (context, options, [file = ""]) => {
           const { verifySifFile } = await import("../../commands/sif/inspectSif.ts");
           const result = await verifySifFile(file, options.key ?? [], context.directory);
-          if (context.json) context.print(JSON.stringify({ type: "result", verified: true, ...result }));
+          if (context.json) context.print(resultLine("sif verify", { verified: true, ...result }));
           else
             context.print(
               `verified: ${result.objects.length} objects, signed by ${result.signedBy.join(", ")}`,
@@ -218,7 +219,7 @@ function pushCommand(program: Command, outcome: VerbOutcome): Command {
             signal: context.signal,
           });
           context.reporter.close();
-          if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+          if (context.json) context.print(resultLine("sif push", result));
           else
             context.print(
               `${result.url}  ${formatBytes(result.size)}${result.sent ? "" : " (was there)"}\n  ${result.digest}`,

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface SignOptions {
   readonly arch?: string;
@@ -59,7 +60,7 @@ Examples:
           signal: context.signal,
         });
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...signed }));
+        if (context.json) context.print(resultLine("sign", signed));
         else {
           context.print(signed.attached.length === 0 ? `${signed.image}  is already signed` : signed.image);
           for (const { title, digest } of signed.attached) context.print(`  ${title}  ${digest}`);

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Storage } from "../../commands/storage/tidyStorage.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
+import { resultLine } from "../resultLine.ts";
 import { table } from "../table.ts";
 
 interface StorageOptions {
@@ -36,7 +37,7 @@ export function storageVerb(program: Command, outcome: VerbOutcome): Command {
           unusedDays: options.unused,
           remove: options.delete === true,
         });
-        if (context.json) context.print(JSON.stringify({ type: "result", ...storage }));
+        if (context.json) context.print(resultLine("storage", storage));
         else for (const line of storageLines(storage, options.unused !== undefined)) context.print(line);
         return 0;
       }),

@@ -5,6 +5,7 @@ import { runtimeNames } from "../../run/types.ts";
 import { SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addFailFastOption, addSelectionOptions, type FailFastOptions } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface TestOptions extends FailFastOptions {
   readonly arch?: string;
@@ -73,7 +74,7 @@ Examples:
         if (results.length === 0 && errors.length === 0 && names.length === 0 && !context.json)
           context.print("nothing is built here yet");
         else if (results.length > 0 || errors.length === 0) {
-          if (context.json) context.print(JSON.stringify({ type: "result", passed: status === 0, results }));
+          if (context.json) context.print(resultLine("test", { passed: status === 0, results }));
           else context.print(`${results.length - failed} of ${results.length} passed`);
         }
         if (errors.length > 0) throw new SpacktainersErrors(errors, status);

@@ -8,6 +8,7 @@ import {
   type ResourcesOptions,
 } from "../options.ts";
 import { installRequest, resourcesRequest } from "../requests.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface UnpackOptions extends InstallFlags, ResourcesOptions {
   readonly arch?: string;
@@ -51,7 +52,7 @@ Examples:
           arch: options.arch,
         });
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...result }));
+        if (context.json) context.print(resultLine("unpack", result));
         else context.print(`${result.packages.length} packages in ${result.into}`);
         return 0;
       }),

@@ -3,6 +3,7 @@ import type { ImageSigner, VerificationReport } from "../../supply/verifyImage.t
 import { SpacktainersError } from "../../util/errors.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions, collect } from "../options.ts";
+import { resultLine } from "../resultLine.ts";
 
 interface VerifyOptions {
   readonly arch?: string;
@@ -59,7 +60,7 @@ Examples:
           signal: context.signal,
         });
         context.reporter.close();
-        if (context.json) context.print(JSON.stringify({ type: "result", image: name, report }));
+        if (context.json) context.print(resultLine("verify", { image: name, report }));
         else for (const line of reportLines(name, report)) context.print(line);
         return 0;
       }),

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { type VerbOutcome, verbAction } from "../context.ts";
+import { resultLine } from "../resultLine.ts";
 
 /** `version`: which program this is, and what it runs on. */
 export function versionVerb(program: Command, outcome: VerbOutcome): Command {
@@ -13,7 +14,7 @@ export function versionVerb(program: Command, outcome: VerbOutcome): Command {
       verbAction<object>(program, outcome, async (context) => {
         const { programVersion } = await import("../../commands/version/programVersion.ts");
         const facts = programVersion();
-        if (context.json) context.print(JSON.stringify({ type: "result", ...facts }));
+        if (context.json) context.print(resultLine("version", facts));
         else {
           const { version, commit, node, platform, arch, libc } = facts;
           const made = commit === undefined ? "" : ` (${commit.slice(0, 12)})`;

@@ -35,6 +35,13 @@ export interface SignCommand {
   readonly signal: AbortSignal;
 }
 
+/** What is known of the signatures of an image. */
+export interface VerifiedImage {
+  /** Its reference. */
+  readonly image: string;
+  readonly report: VerificationReport;
+}
+
 /** What signing attached. */
 export interface SignedImage {
   readonly image: string;
@@ -100,9 +107,7 @@ export interface VerifyCommand {
  *
  * @throws {SpacktainersErrors} everything that is wrong; `USAGE` without a key
  */
-export async function verifyImages(
-  command: VerifyCommand,
-): Promise<{ readonly image: string; readonly report: VerificationReport }> {
+export async function verifyImages(command: VerifyCommand): Promise<VerifiedImage> {
   const definitions = await openSoundRepository(command.directory);
   const { configuration } = definitions;
   const named = await publishedReference(command, definitions);
