@@ -97,7 +97,7 @@ const netcdfC = `
 class NetcdfC(Package):
     def setup_run_environment(self, env):
         if self.spec.satisfies("@4.9.0:+shared"):
-            env.prepend_path("HDF5_PLUGIN_PATH", self.prefix.plugins)
+            env.append_path("HDF5_PLUGIN_PATH", self.prefix.plugins)
 `;
 
 /** Texts of recipes by package. */
