@@ -28,10 +28,10 @@ describe("recipes of packages whose archive holds none", () => {
     [
       "netcdf-c",
       { version: "4.9.0", variants: [["shared", true]] },
-      ["append HDF5_PLUGIN_PATH /sw/plugins"],
+      ["append_path HDF5_PLUGIN_PATH /sw/plugins"],
     ],
     ["netcdf-c", { version: "4.8.1", variants: [["shared", true]] }, []],
-    ["hdf5", { version: "1.14.3" }, ["append LD_LIBRARY_PATH /sw/lib"]],
+    ["hdf5", { version: "1.14.3" }, ["append_path LD_LIBRARY_PATH /sw/lib"]],
     [
       "mpich",
       { version: "4.2.2" },
@@ -57,10 +57,10 @@ describe("recipes of packages whose archive holds none", () => {
       "r",
       { version: "4.4.1", variants: [["rmath", true]] },
       [
-        "prepend LD_LIBRARY_PATH /sw/rlib/R/lib",
-        "prepend PKG_CONFIG_PATH /sw/rlib/pkgconfig",
+        "prepend_path LD_LIBRARY_PATH /sw/rlib/R/lib",
+        "prepend_path PKG_CONFIG_PATH /sw/rlib/pkgconfig",
         "set R_HOME /sw/rlib/R",
-        "prepend LD_LIBRARY_PATH /sw/rlib",
+        "prepend_path LD_LIBRARY_PATH /sw/rlib",
       ],
     ],
   ] as const)("%s %j", (name, options, expected) => {
