@@ -38,8 +38,8 @@ export async function npmPackage(name, version, integrity) {
 export async function debianPackage({ file, sha256 }) {
   const integrity = `sha256-${Buffer.from(sha256, "hex").toString("base64")}`;
   const bytes = await kept(integrity, async () => {
-    const { publicUrl } = await built("base/debian/mirrors.js");
-    const url = publicUrl("debian", "amd64", "main", file);
+    const { publicFileUrl } = await built("base/debian/mirrors.js");
+    const url = publicFileUrl("debian", "amd64", "main", file);
     const response = await fetch(url);
     if (!response.ok) throw new Error(`${url}: ${response.status}`);
     return Buffer.from(await response.arrayBuffer());
