@@ -100,9 +100,9 @@ async function child(mode, ...args) {
     return;
   }
   const [cache, home, subject] = args;
-  const { openCaches } = await built("buildcache/cacheSet.js");
+  const { openCacheSet } = await built("buildcache/cacheSet.js");
   const source = { url: cache, keys: [], unsigned: true };
-  const caches = openCaches([source], { emit: () => {}, cacheDir: home });
+  const caches = openCacheSet([source], { emit: () => {}, cacheDir: home });
   const index = await caches.index();
   if (mode === "has") {
     if (!index.has(subject)) throw new Error(`${subject} is not there`);
