@@ -64,7 +64,12 @@ function readLock(file) {
   if (version === undefined) throw new Error(`${file}: unknown lockfile version`);
   const graph = new Map();
   for (const [key, node] of Object.entries(lock.concrete_specs)) {
-    const read = readNode(node, version, { file }, parseDagHash(key), "LOCK_INVALID");
+    const read = readNode(node, {
+      specfileVersion: version,
+      place: { file },
+      hashIfMissing: parseDagHash(key),
+      code: "LOCK_INVALID",
+    });
     graph.set(read.hash, read);
   }
   checkGraph(graph, { file }, "LOCK_INVALID");

@@ -42,7 +42,7 @@ export function readCacheSpecs(cache) {
   const file = indexFile(cache);
   const { version, installs } = readJson(file).database;
   const specs = Object.entries(installs).map(([hash, { spec }]) =>
-    readNode(spec, nodeVersions.get(version), { file }, hash),
+    readNode(spec, { specfileVersion: nodeVersions.get(version), place: { file }, hashIfMissing: hash }),
   );
   const available = new Set(Object.keys(installs).filter((hash) => installs[hash].in_buildcache));
   return { specs, available };

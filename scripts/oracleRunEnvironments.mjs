@@ -53,7 +53,12 @@ function graphOf({ nodes, build_only: more = {} }) {
   const version = nodeVersion(all);
   const graph = new Map();
   for (const [key, node] of Object.entries(all)) {
-    const read = readNode(node, version, { file: "recording" }, parseDagHash(key), "LOCK_INVALID");
+    const read = readNode(node, {
+      specfileVersion: version,
+      place: { file: "recording" },
+      hashIfMissing: parseDagHash(key),
+      code: "LOCK_INVALID",
+    });
     // Dependencies of build dependencies are not in a record.
     graph.set(read.hash, {
       ...read,

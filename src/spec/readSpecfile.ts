@@ -178,20 +178,20 @@ function legacyCompiler(json: Json | undefined, version: number, reading: Readin
 
 /** How a node is read. */
 export interface NodeContext {
+  /** 3 to 6. */
   readonly specfileVersion: number;
+  /** Where it comes from, for errors. */
   readonly place: Place;
+  /** The key under which the node was found, for nodes that do not repeat their hash. */
   readonly hashIfMissing?: DagHash | undefined;
+  /** What a malformed node is called: CACHE_INVALID, the default, or LOCK_INVALID when reading a lock. */
   readonly code?: ErrorCode | undefined;
 }
 
 /**
  * One node. Cheap: used on single nodes of large indexes.
  * @param json the node dictionary
- * @param specfileVersion 3 to 6
- * @param place where it comes from, for errors
- * @param hashIfMissing the key under which the node was found, for nodes that do not repeat their hash
- * @param code what a malformed node is called: CACHE_INVALID, or LOCK_INVALID when reading a lock
- * @throws SpacktainersError with that code when the node is malformed, NOT_SUPPORTED for other versions
+ * @throws SpacktainersError with the context's code when the node is malformed, NOT_SUPPORTED for other versions
  */
 export function readNode(
   json: unknown,
