@@ -13,6 +13,7 @@ import { readImageProfile } from "../../hpc/readImageProfile.ts";
 import { isPath, squashfsFile } from "../../hpc/runtimes/enrootImage.ts";
 import { jobOptions, parseSbatchOption } from "../../hpc/sbatchOptions.ts";
 import { findSite, type JobResources, replacesMpi, type Site } from "../../hpc/site.ts";
+import type { Image } from "../../image/image.ts";
 import { defaultOutput } from "../../pipeline/images/builtImages.ts";
 import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
 import { fillPattern, registryReference } from "../../pipeline/images/imageLocation.ts";
@@ -26,6 +27,8 @@ import { cacheHome } from "../../util/cacheHome.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { shownPath } from "../../util/shownPath.ts";
+
+import { type ExaminedSubject, imageThatRuns } from "./imageThatRuns.ts";
 
 /** A command line of `job`. */
 export interface JobRequest {
@@ -82,7 +85,9 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
   const site =
     typeof request.site === "string" ? findSite(repository.configuration, request.site) : request.site;
   const image = await findImage(request.image, repository, request);
-  const facts = await factsFor(image, site, request, repository);
+  const location = locationOf(request, site, image, repository);
+  const examined = await imageThatRuns(image, location, repository, request);
+  const facts = await factsFor({ ...examined, location }, site, request, repository);
   const given = Object.fromEntries(
     Object.entries(request.resources).filter(([, value]) => value !== undefined),
   );
@@ -91,7 +96,6 @@ export async function makeJob(request: JobRequest): Promise<MadeJob> {
   const hostMpi = request.hostMpi ?? (site.replaceMpi !== undefined && replacesMpi(site.runtime));
   const workdir = request.workdir ?? site.workdir ?? submitDirectory;
   const { environment, inherited } = variablesOf(request.env);
-  const location = locationOf(request, site, image, repository);
   const job: Job = {
     name: request.name ?? image.name,
     site: site.name,
@@ -140,7 +144,7 @@ function withoutGpus({ gpusPerNode: _unused, ...resources }: JobResources): JobR
  * registries that this machine does not. A file that is here and damaged is.
  */
 async function factsFor(
-  subject: ImageSubject,
+  { subject, runsOther, location }: ExaminedSubject & { readonly location: string },
   site: Site,
   request: JobRequest,
   repository: Repository,
@@ -161,12 +165,12 @@ async function factsFor(
       });
       try {
         const facts = await readImageProfile(image, { cache: cacheHome(), emit, signal });
-        const other = standIn(subject, image);
+        const other = container === undefined ? undefined : examinedInstead(subject, image);
         if (other !== undefined)
           emit({
             type: "warning",
             code: "NOTICE",
-            message: `${name} is not built here: ${other}, which is ${subject.found}, was checked`,
+            message: `${name} is not built here: ${other}, was checked${runsOther ? `; the job runs ${location}, which cannot be read from here` : ""}`,
           });
         return facts;
       } finally {
@@ -185,6 +189,15 @@ async function factsFor(
     ...(container === undefined ? {} : { hint: `spacktainers build ${name}` }),
   });
   return undefined;
+}
+
+/** Which image is examined in place of the one that a build here would give. */
+function examinedInstead(subject: ImageSubject, image: Image): string | undefined {
+  const other = standIn(subject, image);
+  if (other !== undefined) return `${other}, which is ${subject.found}`;
+  return subject.found === "said" && subject.form !== undefined
+    ? `${image.reference ?? formText(subject.form)}, which the job runs`
+    : undefined;
 }
 
 /** Where the image is for the site's runtime. */
