@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { chmod, readFile, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { EntryStream } from "../archive/entry.ts";
-import { printable } from "../archive/names.ts";
 import { applyLayer } from "../archive/unpackEntries.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
@@ -12,6 +11,7 @@ import { makeDirectory } from "../util/makeDirectory.ts";
 import { withTargetLock } from "../util/targetLock.ts";
 import type { Layer } from "./layer.ts";
 import { layerEntries } from "./layerEntries.ts";
+import { LeftOut } from "./leftOut.ts";
 import { type OutputOptions, replaceDirectory } from "./outputTarget.ts";
 
 /** Options of {@link writeRootfs}. */
@@ -67,41 +67,22 @@ export async function unpackLayers(
   options: Pick<RootfsOptions, "onBytes" | "onLeftOut"> = {},
 ): Promise<void> {
   const owner = process.geteuid?.() === 0 ? "keep" : "ignore";
-  const special = new Set<string>();
-  const dressed = new Map<string, readonly string[]>();
+  const leftOut = new LeftOut();
   for (const layer of layers) {
-    const entries = layerEntries(layer, { xattrs: true, onSpecial: (path) => special.add(path) });
+    const entries = layerEntries(layer, {
+      xattrs: true,
+      onSpecial: (path) => leftOut.noteSpecial(path),
+    });
     await applyLayer(directory, owner === "keep" ? entries : withoutPrivileges(entries), {
       owner,
       onEntry: (entry) => {
-        special.delete(entry.path);
-        const names = [...(entry.xattrs?.keys() ?? [])];
-        if (names.length > 0) dressed.set(entry.path, names);
-        else dressed.delete(entry.path);
+        leftOut.noteEntry(entry);
         if (entry.type === "file") options.onBytes?.(entry.size);
       },
     });
   }
-  const message = leftOutMessage(special, dressed);
+  const message = leftOut.message("the directory");
   if (message !== undefined) options.onLeftOut?.(message);
-}
-
-/** What a directory does not have, in a sentence; undefined when it has everything. */
-function leftOutMessage(
-  special: ReadonlySet<string>,
-  dressed: ReadonlyMap<string, readonly string[]>,
-): string | undefined {
-  const some = (texts: readonly string[]): string =>
-    `${texts.slice(0, 5).map(printable).join(", ")}${texts.length > 5 ? `, and ${texts.length - 5} more` : ""}`;
-  const parts = [
-    ...(special.size === 0 ? [] : [`devices and FIFOs (${some([...special].sort())})`]),
-    ...(dressed.size === 0
-      ? []
-      : [
-          `extended attributes (${some([...dressed].sort().map(([path, names]) => `${[...names].sort().join(", ")} of ${path}`))})`,
-        ]),
-  ];
-  return parts.length === 0 ? undefined : `the directory does not have the image's ${parts.join(" and ")}`;
 }
 
 /**

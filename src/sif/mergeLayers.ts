@@ -3,6 +3,7 @@ import { contentOf, readContent } from "../archive/content.ts";
 import type { Entry, EntryStream, FileEntry } from "../archive/entry.ts";
 import type { Layer } from "../image/layer.ts";
 import { layerEntries } from "../image/layerEntries.ts";
+import { LeftOut } from "../image/leftOut.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { mapConcurrently } from "../util/mapConcurrently.ts";
 import { LayerTree, type TreeEntry, type TreeLeaf } from "./layerTree.ts";
@@ -41,6 +42,8 @@ export interface MergedImage {
   readonly files: number;
   /** The latest time of anything in it that is not in the future, in seconds since 1970. */
   readonly newest: number;
+  /** What of the layers is left out. */
+  readonly leftOut: LeftOut;
   /**
    * The entries: directories and symbolic links sorted by path, then the files in the layers' order, each followed by its
    * other names. Everything belongs to root. To be read once.
@@ -70,14 +73,14 @@ export async function mergeLayers(
   } = {},
 ): Promise<MergedImage> {
   const { signal } = options;
-  const { tree, remembered } = await readLayers(layers, options.remember, signal);
+  const { tree, remembered, leftOut } = await readLayers(layers, options.remember, signal);
   const textAt = (path: string): string | undefined => {
     const leaf = tree.leafAt(path);
     return leaf === undefined ? undefined : remembered[leaf.layer]?.get(leaf.index)?.toString("utf8");
   };
   const ownEntries = (await options.own?.(tree, textAt)) ?? [];
   for (const [index, entry] of ownEntries.entries()) tree.apply(ownFacts(entry), layers.length, index);
-  return describe(tree, layers, ownEntries, signal);
+  return { ...describe(tree, layers, ownEntries, signal), leftOut };
 }
 
 /** Reads all layers once; of their entries only what is left in the end stays in memory. */
@@ -85,29 +88,42 @@ async function readLayers(
   layers: readonly Layer[],
   remember: ((path: string) => boolean) | undefined,
   signal: AbortSignal | undefined,
-): Promise<{ readonly tree: LayerTree; readonly remembered: readonly ReadonlyMap<number, Buffer>[] }> {
+): Promise<{
+  readonly tree: LayerTree;
+  readonly remembered: readonly ReadonlyMap<number, Buffer>[];
+  readonly leftOut: LeftOut;
+}> {
   const read = await mapConcurrently(layers, readers, async (layer) => {
     const facts: TreeEntry[] = [];
     const remembered = new Map<number, Buffer>();
+    const special: string[] = [];
+    const xattrs = new Map<number, Entry["xattrs"]>();
     let together = 0;
-    for await (const entry of layerEntries(layer, { signal })) {
+    const onSpecial = (path: string): void => void special.push(path);
+    for await (const entry of layerEntries(layer, { signal, xattrs: true, onSpecial })) {
+      if (entry.xattrs !== undefined) xattrs.set(facts.length, entry.xattrs);
       facts.push(factsOf(entry));
       if (entry.type !== "file" || remember?.(entry.path) !== true) continue;
       together += entry.size;
       if (entry.size <= maxRemembered && together <= maxRememberedTogether)
         remembered.set(facts.length - 1, await readContent(entry));
     }
-    return { facts, remembered };
+    return { facts, remembered, special, xattrs };
   });
   const tree = new LayerTree();
-  for (const [layer, { facts }] of read.entries()) {
+  const leftOut = new LeftOut();
+  for (const [layer, { facts, special, xattrs }] of read.entries()) {
     try {
-      for (const [index, entry] of facts.entries()) tree.apply(entry, layer, index);
+      for (const [index, entry] of facts.entries()) {
+        tree.apply(entry, layer, index);
+        leftOut.noteEntry({ path: entry.path, xattrs: xattrs.get(index) });
+      }
+      for (const path of special) leftOut.noteSpecial(path);
     } catch (error) {
       throw located(error, layers[layer]?.place ?? {});
     }
   }
-  return { tree, remembered: read.map(({ remembered }) => remembered) };
+  return { tree, remembered: read.map(({ remembered }) => remembered), leftOut };
 }
 
 function describe(
@@ -115,7 +131,7 @@ function describe(
   layers: readonly Layer[],
   ownEntries: readonly OwnEntry[],
   signal: AbortSignal | undefined,
-): MergedImage {
+): Omit<MergedImage, "leftOut"> {
   const skeleton: Entry[] = [];
   /** For each layer: the names of its files that are left, by number of the entry. */
   const wanted = Array.from(

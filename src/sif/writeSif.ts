@@ -148,6 +148,8 @@ async function openRoot(image: Image, options: SifOptions): Promise<ContainerRoo
       code: "NOTICE",
       message: `the image sets a variable ${JSON.stringify(name.slice(0, 80))}, which no shell can set; it is left out`,
     });
+  const leftOut = root.merged.leftOut.message("the file");
+  if (leftOut !== undefined) options.emit?.({ type: "warning", code: "NOTICE", message: leftOut });
   return root;
 }
 

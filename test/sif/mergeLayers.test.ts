@@ -140,6 +140,22 @@ describe("mergeLayers", () => {
     expect(compared).toBeGreaterThan(50);
   });
 
+  it("says which attributes of what is left it does not have", async () => {
+    const dressed = (path: string): Entry => ({
+      ...file(path, "x"),
+      xattrs: new Map([["user.note", Buffer.from("1")]]),
+    });
+    const lower = await layerOf([directory("a"), dressed("a/kept"), dressed("a/gone"), dressed("a/plain")]);
+    const upper = await layerOf([file("a/.wh.gone", ""), file("a/plain", "y")]);
+    const { leftOut } = await mergeLayers([lower, upper]);
+    expect(leftOut.message("the file")).toBe(
+      'the file does not have the image\'s extended attributes ("user.note of a/kept")',
+    );
+    expect(
+      (await mergeLayers([await layerOf([file("b", "x")])])).leftOut.message("the file"),
+    ).toBeUndefined();
+  });
+
   it("shares what several names have: one file, then links", async () => {
     const merged = await mergeLayers([
       await layerOf([file("a", "x"), hardlink("b", "a"), hardlink("c", "b")]),
