@@ -12,26 +12,30 @@ const built = (path) => import(pathToFileURL(join(root, "build", path)).href);
 if (process.argv[1] === import.meta.filename) await child(...process.argv.slice(2));
 
 /** @param {{ work: string, runs: number, specs: number }} options */
-export async function benchIndex({ work, runs, specs }) {
-  const cache = join(work, `cache-${specs}`);
+export async function benchIndex(options) {
+  for (const packages of ["many", "one"]) await benchOneIndex({ ...options, packages });
+}
+
+async function benchOneIndex({ work, runs, specs, packages }) {
+  const cache = join(work, `cache-${specs}-${packages}`);
   const index = join(cache, "build_cache/index.json");
   const facts = join(cache, "facts.json");
   if (!existsSync(facts)) {
     await mkdir(join(cache, "build_cache"), { recursive: true });
     const { writeSyntheticIndex } = await syntheticIndex(join(work, "compiled"));
-    const { hashes, bytes } = await writeSyntheticIndex(index, specs);
+    const { hashes, bytes } = await writeSyntheticIndex(index, specs, packages);
     await writeFile(facts, JSON.stringify({ bytes, hash: hashes[Math.floor(specs / 2)] }));
   }
   const { bytes, hash } = JSON.parse(await readFile(facts, "utf8"));
-  const environment = join(work, "spack.yaml");
-  await writeFile(environment, await tenRoots(index));
-  const home = join(work, "home");
+  const environment = join(work, `${packages}.yaml`);
+  await writeFile(environment, await tenRoots(index, packages));
+  const home = join(work, `home-${packages}`);
   const run =
     (...args) =>
     () =>
       timed([process.execPath, import.meta.filename, ...args]);
   const forget = () => rm(home, { recursive: true, force: true });
-  const title = `index of ${specs} specs, ${(bytes / 1e6).toFixed(0)} MB, in a local cache`;
+  const title = `index of ${specs} specs of ${packages === "one" ? "one package" : "many packages"}, ${(bytes / 1e6).toFixed(0)} MB, in a local cache`;
   printResults(
     `${title}: first load`,
     await alternate(
@@ -70,7 +74,7 @@ async function syntheticIndex(out) {
 }
 
 /** A manifest of ten packages of the index that can be had, found from its first specs. */
-async function tenRoots(index) {
+async function tenRoots(index, packages) {
   const { installs } = JSON.parse(await readFile(index, "utf8")).database;
   const available = (hash, seen = new Set()) => {
     if (seen.has(hash)) return true;
@@ -87,7 +91,9 @@ async function tenRoots(index) {
   const roots = new Map();
   for (const [hash, { spec }] of Object.entries(installs)) {
     if (roots.size === 10) break;
-    if (!roots.has(spec.name) && available(hash)) roots.set(spec.name, spec);
+    if (packages === "one" && spec.name !== "pkg-one") continue;
+    const key = packages === "one" ? spec.version : spec.name;
+    if (!roots.has(key) && available(hash)) roots.set(key, spec);
   }
   const specs = [...roots.values()].map(({ name, version }) => `  - ${name}@=${version}\n`);
   return `spack:\n  specs:\n${specs.join("")}  concretizer:\n    unify: false\n`;

@@ -1,15 +1,15 @@
 /**
- * Measurements. `npm run bench [-- NAME… OPTIONS]`; NAME: `assembly` (`assembly:corpus`, `assembly:synthetic`), `index`, `check`,
+ * Measurements. `npm run bench [-- NAME… OPTIONS]`; NAME: `assembly` (`assembly:corpus`, `assembly:synthetic`), `index`, `files`, `check`,
  * `startup`, `layers` (`layers:corpus`, `layers:synthetic`; --runs catalogues), `sif`, `publish`; none: all. Options: --size BYTES of the synthetic
  * environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N, --apptainer-runs N,
- * --specs N of the synthetic index, --work DIR to keep what was made. Nothing is asserted: times depend on the machine.
+ * --specs N of the synthetic index, --files N in an archive, --work DIR to keep what was made. Nothing is asserted: times depend on the machine.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-const names = ["startup", "check", "index", "assembly", "layers", "sif", "publish"];
+const names = ["startup", "check", "index", "files", "assembly", "layers", "sif", "publish"];
 
 const usage = `npm run bench [-- NAME... OPTIONS]
 
@@ -20,6 +20,7 @@ const usage = `npm run bench [-- NAME... OPTIONS]
   --size BYTES       of the synthetic environment (400M)
   --packages N       in it (60)
   --specs N          of the synthetic index (130000)
+  --files N          empty files in an archive (500000)
   --work DIR         keeps there what it makes
 `;
 
@@ -33,6 +34,7 @@ const { values, positionals } = readArguments({
     "spack-runs": { type: "string", default: "1" },
     "apptainer-runs": { type: "string", default: "1" },
     specs: { type: "string", default: "130000" },
+    files: { type: "string", default: "500000" },
     work: { type: "string" },
   },
 });
@@ -66,6 +68,8 @@ try {
       runs,
       specs: count(values.specs, "--specs"),
     });
+  if (wanted.has("files"))
+    await (await import("./manyFiles.mjs")).benchManyFiles({ runs, files: count(values.files, "--files") });
   if (wanted.has("layers")) (await import("./layers.mjs")).benchLayers({ runs, only: wanted.get("layers") });
   if (wanted.has("assembly"))
     await (await import("./assembly.mjs")).benchAssembly({

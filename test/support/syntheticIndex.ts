@@ -30,11 +30,22 @@ export function syntheticName(number: number): string {
   return `pkg-${Math.floor(Math.sqrt((number * 7919) % 1_000_003))}`;
 }
 
+/** Specs before those of the one package, which were built with them. */
+const beforeOnePackage = 1000;
+
 /**
  * Writes an index of `count` specs (database version 8) to a file, about 1.4 kB a spec.
  * Every tenth is known but not downloadable.
+ *
+ * @param packages `one`: all specs but the first thousand are builds of one package, `pkg-one`
  */
-export async function writeSyntheticIndex(path: string, count: number): Promise<SyntheticIndex> {
+export async function writeSyntheticIndex(
+  path: string,
+  count: number,
+  packages: "many" | "one" = "many",
+): Promise<SyntheticIndex> {
+  const isOne = (number: number): boolean => packages === "one" && number >= beforeOnePackage;
+  const nameOf = (number: number): string => (isOne(number) ? "pkg-one" : syntheticName(number));
   const out = createWriteStream(path);
   const hashes: string[] = [];
   let bytes = 0;
@@ -44,19 +55,19 @@ export async function writeSyntheticIndex(path: string, count: number): Promise<
     hashes.push(hash);
     const edges = Math.min(number, 3 + (number % 9));
     const dependencies = Array.from({ length: edges }, (_, edge) => {
-      const other = (number * 31 + edge * 977) % number;
+      const other = (number * 31 + edge * 977) % (isOne(number) ? beforeOnePackage : number);
       return {
-        name: syntheticName(other),
+        name: nameOf(other),
         hash: hashes[other],
         parameters: {
-          deptypes: edge % 2 ? ["build", "link"] : ["build"],
+          deptypes: edge % 2 && !isOne(number) ? ["build", "link"] : ["build"],
           virtuals: virtuals[(number + edge) % 10],
         },
       };
     });
     const record = {
       spec: {
-        name: syntheticName(number),
+        name: nameOf(number),
         version: `${number % 12}.${number % 7}.${number % 5}`,
         arch: { platform: "linux", platform_os: "ubuntu22.04", target: number % 3 ? "x86_64_v3" : "aarch64" },
         namespace: "builtin",
