@@ -5,9 +5,10 @@ import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import { formatSpec } from "../spec/format.ts";
 import { parseSpec } from "../spec/parse.ts";
 import { concreteSatisfies } from "../spec/satisfies.ts";
-import { formatVersionSet, versionsIntersect } from "../spec/versions.ts";
+import { formatVersionSet, parseVersion, versionsIntersect, versionsSatisfy } from "../spec/versions.ts";
 import { builtinVirtuals } from "../spec/virtuals.ts";
 import type { RunClosure } from "./closures.ts";
+import { groupByVersion } from "./hashesByVersion.ts";
 import { newestFirst } from "./newestFirst.ts";
 import type { PackageSource } from "./packageSource.ts";
 import { optionTexts, type Violation } from "./requirementRules.ts";
@@ -45,6 +46,7 @@ export interface CandidateContext {
   readonly environment: Environment;
   readonly source: PackageSource;
   readonly closureOf: (hash: DagHash) => RunClosure | undefined;
+  readonly byVersion: (name: string) => ReadonlyMap<string, readonly DagHash[]>;
   readonly rules: EnvironmentRules;
 }
 
@@ -107,18 +109,16 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
 
   const usable = (among: readonly DagHash[] = sorted) => among.flatMap((hash) => candidateOf(hash) ?? []);
 
+  const versionGroups = () =>
+    hashes === own && name !== undefined ? context.byVersion(name) : groupByVersion(source, hashes);
+
   function newest(): readonly Candidate[] {
     if (virtual !== undefined) return usable();
-    const byVersion = new Map<string, DagHash[]>();
-    for (const hash of sorted) {
-      const spec = source.spec(hash);
-      if (spec === undefined) continue;
-      const same = byVersion.get(spec.version);
-      if (same === undefined) byVersion.set(spec.version, [hash]);
-      else same.push(hash);
-    }
-    for (const version of newestFirst(byVersion.keys(), dialect)) {
-      const candidates = usable(byVersion.get(version));
+    const groups = versionGroups();
+    for (const version of newestFirst(groups.keys(), dialect)) {
+      // What has another version need not be looked at.
+      if (!versionsSatisfy(parseVersion(version, dialect), wanted.versions)) continue;
+      const candidates = usable(groups.get(version));
       if (candidates.length > 0) return candidates;
     }
     return [];
@@ -150,7 +150,7 @@ export function findCandidates(context: CandidateContext, request: RequestedSpec
     virtual,
     usable: () => usable(),
     newest,
-    ofVersion: (version) => usable(sorted.filter((hash) => source.spec(hash)?.version === version)),
+    ofVersion: (version) => usable(versionGroups().get(version) ?? []),
     rejections: () =>
       sorted.flatMap((hash) => (candidateOf(hash) === undefined ? (rejectionOf(hash) ?? []) : [])),
   };

@@ -7,6 +7,7 @@ import { runClosures } from "./closures.ts";
 import { compatibleRounds } from "./compatibleRounds.ts";
 import { type CostModel, compareCosts, costModel, type VariantDefaults } from "./criteria.ts";
 import { explainConflict, explainNoCandidate } from "./explainFailure.ts";
+import { hashesByVersion } from "./hashesByVersion.ts";
 import type { PackageSource } from "./packageSource.ts";
 import { reachable } from "./reachable.ts";
 import { type EnvironmentRules, environmentRules, type TargetPlatform } from "./rules.ts";
@@ -44,8 +45,9 @@ export function prepareChoice(
   const rules = environmentRules(environment, source, platform);
   const model = costModel(environment, source, { platform, judge: rules.judge, facts: options.facts });
   const closureOf = runClosures(source);
+  const byVersion = hashesByVersion(source);
   const candidates = environment.specs.map((request) =>
-    findCandidates({ environment, source, closureOf, rules }, request),
+    findCandidates({ environment, source, closureOf, byVersion, rules }, request),
   );
   return { environment, source, rules, platform, model, candidates, comparisons: options.comparisons };
 }

@@ -20,4 +20,28 @@ describe("very many builds of one package", () => {
       ]);
     }
   });
+
+  it("are read once, however many roots ask for some of them", () => {
+    const count = 1000;
+    const source = sourceOf(Array.from({ length: count }, (_, index) => makeSpec(`tool@1.${index}`)));
+    const wanted = [990, 500, 1].map((version) => `tool@=1.${version}`);
+    const { environment } = readManifest(
+      `spack:\n  specs: ${JSON.stringify(wanted)}\n  concretizer: {unify: false}\n`,
+      "spack.yaml",
+      { dialect: "0.x" },
+    );
+    if (environment === undefined) throw new Error("the manifest is not read");
+    let reads = 0;
+    const counted = {
+      ...source,
+      spec: (hash: Parameters<typeof source.spec>[0]) => {
+        reads++;
+        return source.spec(hash);
+      },
+    };
+    const { roots } = chooseFromCaches(environment, counted, { target: "x86_64_v3" });
+    expect(roots.map(({ request }) => request)).toEqual(wanted);
+    // Once each, and more often only those that are chosen.
+    expect(reads).toBeLessThan(count + 200);
+  });
 });
