@@ -40,8 +40,14 @@ export async function runTool(
       env: options.env ?? hostEnvironment(),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       signal: options.signal,
-      ...(options.timeout === undefined ? {} : { timeout: options.timeout, killSignal: "SIGKILL" as const }),
     });
+    // Node's own limit goes on, and keeps the process, where the program could not be started.
+    const limit =
+      options.timeout === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), options.timeout);
+    const end = (result: ToolResult): void => {
+      clearTimeout(limit);
+      resolve(result);
+    };
     let stdout = "";
     let stderr = "";
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -56,8 +62,8 @@ export async function runTool(
         stderr += `${error.message}\n`;
         child.stdin?.destroy();
       });
-    child.once("error", (error) => resolve({ status: -1, stdout, stderr: stderr + error.message }));
-    child.once("close", (code) => resolve({ status: code ?? -1, stdout, stderr }));
+    child.once("error", (error) => end({ status: -1, stdout, stderr: stderr + error.message }));
+    child.once("close", (code) => end({ status: code ?? -1, stdout, stderr }));
   });
 }
 
