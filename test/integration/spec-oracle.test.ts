@@ -52,10 +52,10 @@ describe.skipIf(!present)("recordings of real Spack", () => {
     );
     expect(status, output).toBe(0);
     const [, agreeing, all] = /records (\d+)\/(\d+): /.exec(output) ?? [];
-    // What remains takes its changes from a script, which is not run.
-    const scripts = output.match(/scripts are not run/g) ?? [];
-    expect(Number(all) - Number(agreeing), output).toBe(scripts.length);
-    expect(Number(agreeing)).toBeGreaterThanOrEqual(30);
+    // One request was recorded twice with the same nodes, and its changes are in another order each time.
+    expect(output).toMatch(/^ {2}of 1 that differ: 0 noticed, 1 in the order of another file, 0 silent;/m);
+    expect(Number(all) - Number(agreeing), output).toBe(1);
+    expect(Number(agreeing)).toBeGreaterThanOrEqual(32);
     expect(output).toContain(" 0 silent;");
   });
 
