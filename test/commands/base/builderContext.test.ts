@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { builderContext } from "../../../src/commands/base/builderContext.ts";
 import { ignoreEvents } from "../../../src/util/events.ts";
+import { commandExists } from "../../support/commandExists.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -29,6 +30,9 @@ const handed = (name: string, path: string) => ({
   what: "recipes",
 });
 
+const noGit = !commandExists("git");
+const because = noGit ? " (skipped: git is not installed)" : "";
+
 describe("builderContext", () => {
   it("is the builder's own folder where nothing of the machine is needed", async () => {
     const context = await builderContext(join(folder, "builder"), { handed: [], wheels: undefined }, options);
@@ -37,7 +41,7 @@ describe("builderContext", () => {
     expect(existsSync(context.folder)).toBe(true);
   });
 
-  it("has what git keeps of a folder, and goes when it is closed", async () => {
+  it.skipIf(noGit)(`has what git keeps of a folder, and goes when it is closed${because}`, async () => {
     execFileSync("git", ["init", "--quiet", join(folder, "recipes")]);
     write("recipes/.gitignore", "/opt\n");
     write("recipes/repo.yaml");
@@ -61,18 +65,21 @@ describe("builderContext", () => {
     expect(existsSync(context.folder)).toBe(false);
   });
 
-  it("copies all of more files than fit into the output of a small tool", async () => {
-    execFileSync("git", ["init", "--quiet", join(folder, "recipes")]);
-    // Long names rather than many: more than a megabyte of them.
-    const deep = `${"n".repeat(200)}/`.repeat(15);
-    for (let index = 0; index < 400; index++) write(`recipes/${deep}${index}`, "");
-    const sources = { handed: [handed("repos/1", "recipes")], wheels: undefined };
-    const context = await builderContext(join(folder, "builder"), sources, options);
-    expect(readdirSync(join(context.folder, "repos/1", deep)).length).toBe(400);
-    await context.close();
-  });
+  it.skipIf(noGit)(
+    `copies all of more files than fit into the output of a small tool${because}`,
+    async () => {
+      execFileSync("git", ["init", "--quiet", join(folder, "recipes")]);
+      // Long names rather than many: more than a megabyte of them.
+      const deep = `${"n".repeat(200)}/`.repeat(15);
+      for (let index = 0; index < 400; index++) write(`recipes/${deep}${index}`, "");
+      const sources = { handed: [handed("repos/1", "recipes")], wheels: undefined };
+      const context = await builderContext(join(folder, "builder"), sources, options);
+      expect(readdirSync(join(context.folder, "repos/1", deep)).length).toBe(400);
+      await context.close();
+    },
+  );
 
-  it("leaves nothing behind when a source is not there", async () => {
+  it.skipIf(noGit)(`leaves nothing behind when a source is not there${because}`, async () => {
     const before = readdirSync(tmpdir()).filter((name) => name.startsWith("spacktainers-builder-"));
     const sources = { handed: [handed("repos/1", "nowhere")], wheels: undefined };
     await expect(builderContext(join(folder, "builder"), sources, options)).rejects.toMatchObject({
