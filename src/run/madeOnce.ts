@@ -1,7 +1,5 @@
-import { stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { EmitEvent } from "../util/events.ts";
-import { acquireLock } from "../util/fileLock.ts";
+import { withFileLock } from "../util/fileLock.ts";
 
 /** Something that several processes need and one makes. */
 export interface Shared {
@@ -9,7 +7,7 @@ export interface Shared {
   readonly lock: string;
   /** What whoever makes it is doing, for those who wait: "unpacking layer 0123". */
   readonly what: string;
-  /** Whether it is there; may take a while (an engine is asked). */
+  /** Whether it is there; asked first without the lock, then with it. */
   readonly isThere: () => Promise<boolean>;
   readonly make: () => Promise<void>;
 }
@@ -24,36 +22,21 @@ export async function madeOnce(
   { lock, what, isThere, make }: Shared,
   { emit, signal }: { readonly emit: EmitEvent; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const before = await changed(dirname(lock));
   if (await isThere()) return;
-  // Where nobody has had the lock meanwhile, nobody has made it.
-  const isUndisturbed = (await changed(dirname(lock))) === before;
-  const atOnce = await acquireLock(lock, { patience: 0, signal });
-  const release =
-    atOnce ??
-    (await acquireLock(lock, {
+  await withFileLock(
+    lock,
+    async () => {
+      // Another process may have made it since, however soon the lock was free.
+      if (await isThere()) return;
+      await make().catch(async (error: unknown) => {
+        // A process that was thought dead may have come to the end of it.
+        const code = String((error as NodeJS.ErrnoException).code);
+        if (!["ENOTEMPTY", "EEXIST"].includes(code) || !(await isThere())) throw error;
+      });
+    },
+    {
       signal,
       waiting: (holder) => emit({ type: "waiting", what, ...(holder === undefined ? {} : { holder }) }),
-    }));
-  try {
-    const isCertain = atOnce !== undefined && isUndisturbed;
-    if (isCertain || !(await isThere())) await make();
-  } catch (error) {
-    // Who was thought dead may have come to the end of it.
-    if (
-      !["ENOTEMPTY", "EEXIST"].includes(String((error as NodeJS.ErrnoException).code)) ||
-      !(await isThere())
-    )
-      throw error;
-  } finally {
-    await release?.();
-  }
-}
-
-/** When something in a directory was last made or removed; undefined: it is not there. */
-async function changed(directory: string): Promise<bigint | undefined> {
-  return stat(directory, { bigint: true }).then(
-    (facts) => facts.mtimeNs,
-    () => undefined,
+    },
   );
 }
