@@ -14,14 +14,23 @@ export interface GpuDrivers {
 }
 
 /**
- * The oldest driver for each CUDA, with its minor versions' compatibility. Source: NVIDIA, CUDA Toolkit release notes, "CUDA Toolkit and
- * minimum required driver version for CUDA minor version compatibility".
+ * The oldest driver for Linux with which programs of a CUDA run: since CUDA 11 one for all minor versions, before that one for each.
+ * Newer drivers run older programs. Source: NVIDIA, "CUDA Compatibility", page "Minor Version Compatibility", tables 1 and 2; the last
+ * digits of 11 and 12 from the CUDA Toolkit's release notes, table "Minimum Required Driver Version".
  */
-const oldestDriver: Readonly<Record<string, string>> = {
-  "11": "450.80.02",
-  "12": "525.60.13",
-  "13": "580",
-};
+const oldestDrivers: readonly { readonly cuda: string; readonly driver: string }[] = [
+  { cuda: "10.0", driver: "410.48" },
+  { cuda: "10.1", driver: "418.39" },
+  { cuda: "10.2", driver: "440.33" },
+  { cuda: "11", driver: "450.80.02" },
+  { cuda: "12", driver: "525.60.13" },
+  { cuda: "13", driver: "580" },
+];
+
+/** The oldest driver for a CUDA, `12.4.1`; undefined for versions that are not in the table. */
+function oldestDriverFor(cuda: string): string | undefined {
+  return oldestDrivers.find((row) => `${cuda}.`.startsWith(`${row.cuda}.`))?.driver;
+}
 
 /** A driver's version in parts. */
 function isOlder(one: string, other: string): boolean {
@@ -62,7 +71,7 @@ export function checkGpu(facts: ImageProfile, driver: string | undefined, where:
           },
         ]
       : [ok(check, `the image has ROCm ${rocm}`)];
-  const oldest = oldestDriver[cuda.split(".")[0] ?? ""];
+  const oldest = oldestDriverFor(cuda);
   if (driver === undefined || oldest === undefined)
     return [
       {
@@ -83,16 +92,18 @@ export function checkGpu(facts: ImageProfile, driver: string | undefined, where:
         check,
         message: `CUDA ${cuda} needs NVIDIA's driver ${oldest} or newer, ${where} has ${driver}: programs find no GPU`,
         evidence: [`cuda@${cuda}`],
-        remedy: `an older CUDA in the container (\`require: cuda@:${driverCuda(driver)}\`)`,
+        remedy: olderCuda(driver),
       },
     ];
   return [ok(check, `NVIDIA's driver ${driver} of ${where} is new enough for CUDA ${cuda}`)];
 }
 
-/** The newest CUDA that a driver runs. */
-function driverCuda(driver: string): string {
-  const fitting = Object.entries(oldestDriver).filter(([, oldest]) => !isOlder(driver, oldest));
-  return fitting.at(-1)?.[0] ?? "10";
+/** Advice for a driver that is too old for the image's CUDA. */
+function olderCuda(driver: string): string {
+  const newest = oldestDrivers.findLast((row) => !isOlder(driver, row.driver));
+  return newest === undefined
+    ? `a newer driver: ${driver} is too old for CUDA ${oldestDrivers[0]?.cuda} and all later ones`
+    : `an older CUDA in the container (\`require: cuda@:${newest.cuda}\`), or a newer driver`;
 }
 
 /** What a machine's drivers mean for containers on it. */

@@ -27,6 +27,13 @@ describe("the driver against what an image was built for", () => {
     ["cuda", "11.8.0", "470.82.01", /^ok /],
     ["cuda", "13.0.0", "575.10", /^error /],
     ["cuda", "12.4.1", undefined, /^warning .*nothing says which here has/],
+    ["cuda", "10.1.243", "418.39", /^ok /],
+    ["cuda", "10.2.89", "418.39", /^error CUDA 10.2.89 needs NVIDIA's driver 440.33 or newer/],
+    ["cuda", "11.8.0", "450.80.02", /^ok /],
+    ["cuda", "13.0.1", "580.65.06", /^ok /],
+    ["cuda", "13.0.1", "575.57.08", /^error CUDA 13.0.1 needs NVIDIA's driver 580 or newer/],
+    // The other versions of 10 have each their own driver, and some were never released.
+    ["cuda", "10.7", "535.0", /^warning which driver CUDA 10.7 needs/],
     ["cuda", "99.0", "535.0", /^warning which driver CUDA 99.0 needs/],
     ["hip", "6.0.2", undefined, /^ok .*ROCm 6.0.2/],
     ["zlib", "1.3", "535.0", /^warning no package .*CUDA or ROCm/],
@@ -35,7 +42,9 @@ describe("the driver against what an image was built for", () => {
   });
 
   it("says which CUDA would do", () => {
-    expect(checkGpu(withPackage("cuda", "12.1.0"), "470.1", "here")[0]?.remedy).toContain("cuda@:11");
+    expect(checkGpu(withPackage("cuda", "12.1.0"), "470.1", "here")[0]?.remedy).toContain("cuda@:11`");
+    expect(checkGpu(withPackage("cuda", "12.1.0"), "430.1", "here")[0]?.remedy).toContain("cuda@:10.1`");
+    expect(checkGpu(withPackage("cuda", "12.1.0"), "390.1", "here")[0]?.remedy).toContain("a newer driver");
   });
 });
 
