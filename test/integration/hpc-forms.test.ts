@@ -112,7 +112,7 @@ describe.skipIf(trouble !== undefined)(
       }
       place.site(
         "cray",
-        'runtime: sarus\nmpi: [pmi2]\nreplace-mpi: {abi: "12.0.0", versions: ":3.4", not-bundled: [libfabric]}\ntarget: zen2\nglibc: "2.31"\nimage: x\n',
+        'runtime: sarus\nmpi: [pmi2]\nreplace-mpi: {abi: "12.0.0", versions: ":3.4", not-bundled: [libfabric]}\ntarget: zen2\nglibc: "2.31"\n',
       );
       place.site("near", "runtime: apptainer\nmpi: [pmi2]\n");
       expected = await findings("hello-mpi");
@@ -178,6 +178,33 @@ describe.skipIf(trouble !== undefined)(
           `hello-mpi is not built here: ${reference}, which is published, was checked`,
         );
         expect(job.stdout).toContain("--mpi=pmi2");
+        const image = async (site: string): Promise<unknown> => {
+          const result = await run(["doctor", site, "hello-mpi", "--json"]);
+          const { examinations } = jsonLines(result).at(-1) as unknown as {
+            readonly examinations: readonly { readonly findings: readonly Found[] }[];
+          };
+          return examinations[0]?.findings.filter(({ check }) => check === "image");
+        };
+        const path = place.work.path("ours.sif");
+        place.site("filed", `runtime: apptainer\nmpi: [pmi2]\nimage: ${path}\n`);
+        expect(await image("filed")).toMatchObject([{ severity: "ok", message: `${path} was read` }]);
+        const name = `${registry.host}/my-org/spack-hello-mpi`;
+        place.site("tagged", `runtime: sarus\nmpi: [pmi2]\nimage: ${name}:latest\n`);
+        expect(await image("tagged")).toMatchObject([
+          { severity: "ok", evidence: [`docker://${name}@${digest}`] },
+        ]);
+        for (const other of ["/gpfs/nowhere/{name}.sif", `docker://${name}:other`]) {
+          place.site("blind", `runtime: apptainer\nmpi: [pmi2]\nimage: ${other}\n`);
+          expect(await image("blind")).toMatchObject([
+            { severity: "ok" },
+            {
+              severity: "warning",
+              message: expect.stringContaining(
+                `the site runs ${other.replace("{name}", "hello-mpi")}, which cannot be read`,
+              ),
+            },
+          ]);
+        }
         const refused = await run(["job", "hello-mpi", "--site", "near", "--mpi", "none", "--", "ring"]);
         expect(refused.status).toBe(1);
         expect(refused.stderr).toContain("SITE_MISMATCH");

@@ -1,19 +1,14 @@
 /** From a command line of `doctor` to findings: images against sites, or this machine. */
-import { didYouMean } from "../../definitions/nearest.ts";
-import type { Repository } from "../../definitions/repository.ts";
 import { checkImage } from "../../hpc/checkImage.ts";
-import { type Finding, ok } from "../../hpc/finding.ts";
+import type { Finding } from "../../hpc/finding.ts";
 import { checkHost, type HostProfile, readHostProfile } from "../../hpc/hostProfile.ts";
-import type { ImageProfile } from "../../hpc/imageProfile.ts";
-import { readImageProfile } from "../../hpc/readImageProfile.ts";
 import { completeSite, findSite, type JobResources, type Site } from "../../hpc/site.ts";
-import { builtNames, findImage } from "../../pipeline/images/findImage.ts";
-import { openSubject, registryPatience, standIn } from "../../pipeline/images/openSubject.ts";
+import { builtNames } from "../../pipeline/images/findImage.ts";
 import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
-import { cacheHome } from "../../util/cacheHome.ts";
-import { oneError, SpacktainersError } from "../../util/errors.ts";
+import { oneError, type SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
+import { readSubject, type Subject } from "./readSubject.ts";
 
 /** A command line of `doctor`. */
 export interface ExamineRequest {
@@ -28,14 +23,6 @@ export interface ExamineRequest {
   readonly gpu?: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
-}
-
-/** An image that was read. */
-interface Subject {
-  readonly name: string;
-  readonly facts: ImageProfile;
-  /** What is to be said of how it was found. */
-  readonly found: readonly Finding[];
 }
 
 /** What was found out about one image at one site, about a site, or about this machine. */
@@ -83,7 +70,7 @@ export async function examineImages(request: ExamineRequest): Promise<Examined> 
     (name) => name,
     { events: undefined, signal: request.signal, failFast: false },
     async (name) => {
-      const subject = await openFacts(name, request, repository);
+      const subject = await readSubject(name, sites, request, repository);
       return images.length > 0 ? subject : { ...subject, name };
     },
   );
@@ -113,75 +100,51 @@ function examinationsOf(
   { sites, siteToo, host, request }: ExaminationContext,
 ): readonly Examination[] {
   if (sites.length === 0)
-    return all.map(({ name, facts, found }) => ({
-      image: name,
-      site: undefined,
-      findings: [
-        ...found,
-        ...checkImage(facts, siteOfHost(host), {
-          resources: request.resources,
-          mpi: request.mpi,
-          allow: request.allow,
-          gpu: request.gpu,
-          hostMpi: false,
-          emulated: host.emulated,
-          plugins: pluginsOf(host),
-        }),
-      ],
-    }));
+    return all.flatMap(({ name, profiles }) =>
+      [...profiles.values()].map(({ profile, found }) => ({
+        image: name,
+        site: undefined,
+        findings: [
+          ...found,
+          ...checkImage(profile, siteOfHost(host), {
+            resources: request.resources,
+            mpi: request.mpi,
+            allow: request.allow,
+            gpu: request.gpu,
+            hostMpi: false,
+            emulated: host.emulated,
+            plugins: pluginsOf(host),
+          }),
+        ],
+      })),
+    );
   return sites.flatMap((site) => [
     ...(siteToo ? [{ image: undefined, site: site.name, findings: checkSiteHere(site, host) }] : []),
-    ...all.map(({ name, facts, found }) => ({
-      image: name,
-      site: site.name,
-      findings: [
-        ...found,
-        ...checkImage(facts, site, {
-          resources: request.resources,
-          mpi: request.mpi,
-          allow: request.allow,
-          gpu: request.gpu,
-          hostMpi: request.hostMpi,
-          plugins: pluginsOf(host),
-          isHere: false,
-          // On a machine of a cluster, which may be the one that is named.
-          separatesRanks: host.slurm !== undefined && host.runtimes.some((one) => one.separatesRanks),
-        }),
-      ],
-    })),
+    ...all.flatMap(({ name, profiles }) => {
+      const read = profiles.get(site);
+      if (read === undefined) return [];
+      return [
+        {
+          image: name,
+          site: site.name,
+          findings: [
+            ...read.found,
+            ...checkImage(read.profile, site, {
+              resources: request.resources,
+              mpi: request.mpi,
+              allow: request.allow,
+              gpu: request.gpu,
+              hostMpi: request.hostMpi,
+              plugins: pluginsOf(host),
+              isHere: false,
+              // On a machine of a cluster, which may be the one that is named.
+              separatesRanks: host.slurm !== undefined && host.runtimes.some((one) => one.separatesRanks),
+            }),
+          ],
+        },
+      ];
+    }),
   ]);
-}
-
-/** What is neither a site nor a container may be meant for either. */
-function unknownSubject(error: unknown, name: string, { configuration, containers }: Repository): unknown {
-  if (!(error instanceof SpacktainersError) || error.code !== "UNKNOWN_CONTAINER") return error;
-  const sites = [...configuration.sites.keys()];
-  const hint = didYouMean(name, [...sites, ...containers.map((container) => container.name)]);
-  if (hint === undefined) return error;
-  return new SpacktainersError("UNKNOWN_CONTAINER", `there is no site \`${name}\`, and no container`, {
-    hint,
-  });
-}
-
-async function openFacts(name: string, request: ExamineRequest, repository: Repository): Promise<Subject> {
-  const subject = await findImage(name, repository, request).catch((error: unknown) => {
-    throw unknownSubject(error, name, repository);
-  });
-  const { arch, emit, signal } = request;
-  const { registries } = repository.configuration;
-  const image = await openSubject(subject, { arch, registries, emit, signal, patience: registryPatience });
-  try {
-    const facts = await readImageProfile(image, { cache: cacheHome(), emit, signal });
-    const other = standIn(subject, image);
-    const read = other ?? image.reference;
-    const message =
-      other === undefined
-        ? `${read} was read`
-        : `it is not built here; ${other}, which is ${subject.found}, was read`;
-    return { name: subject.name, facts, found: read === undefined ? [] : [ok("image", message, read)] };
-  } finally {
-    await image.close();
-  }
 }
 
 /** Plug-ins of Slurm here, where it answers. */

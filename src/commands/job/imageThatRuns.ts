@@ -2,7 +2,9 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Repository } from "../../definitions/repository.ts";
 import { isPath } from "../../hpc/runtimes/enrootImage.ts";
+import type { Site } from "../../hpc/site.ts";
 import { findImage, type ImageQuestion, type ImageSubject } from "../../pipeline/images/findImage.ts";
+import { fillPattern } from "../../pipeline/images/imageLocation.ts";
 
 /** The image that is examined for a job. */
 export interface ExaminedSubject {
@@ -43,6 +45,19 @@ export async function imageThatRuns(
     if (found?.form === undefined) return undefined;
     return { subject: { ...found, name: subject.name, container: subject.container }, runsOther: false };
   }
+}
+
+/** Where a site has an image, by the site's `image:`: a path or a name in a registry; undefined where the site does not say. */
+export function imageAtSite({ image }: Pick<Site, "image">, subject: ImageSubject): string | undefined {
+  if (image === undefined) return undefined;
+  const filled = fillPattern(image, subject);
+  return isPath(filled) ? filled : lowerCaseReference(filled);
+}
+
+/** Registries want lower case, but for tags. */
+function lowerCaseReference(reference: string): string {
+  const tag = /(?::[\w.-]+|@[\w:.-]+)$/.exec(reference)?.[0] ?? "";
+  return reference.slice(0, reference.length - tag.length).toLowerCase() + tag;
 }
 
 /** Whether a location is the form of a subject, with or without its transport. */

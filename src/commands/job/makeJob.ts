@@ -10,13 +10,13 @@ import { separatesRanksHere } from "../../hpc/hostProfile.ts";
 import type { ImageProfile } from "../../hpc/imageProfile.ts";
 import type { Job, JobBind } from "../../hpc/job.ts";
 import { readImageProfile } from "../../hpc/readImageProfile.ts";
-import { isPath, squashfsFile } from "../../hpc/runtimes/enrootImage.ts";
+import { squashfsFile } from "../../hpc/runtimes/enrootImage.ts";
 import { jobOptions, parseSbatchOption } from "../../hpc/sbatchOptions.ts";
 import { findSite, type JobResources, replacesMpi, type Site } from "../../hpc/site.ts";
 import type { Image } from "../../image/image.ts";
 import { defaultOutput } from "../../pipeline/images/builtImages.ts";
 import { findImage, formText, type ImageSubject, layoutOf } from "../../pipeline/images/findImage.ts";
-import { fillPattern, registryReference } from "../../pipeline/images/imageLocation.ts";
+import { registryReference } from "../../pipeline/images/imageLocation.ts";
 import { openSubject, registryPatience, standIn } from "../../pipeline/images/openSubject.ts";
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { usesPlainHttp } from "../../registry/openRegistries.ts";
@@ -28,7 +28,7 @@ import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { shownPath } from "../../util/shownPath.ts";
 
-import { type ExaminedSubject, imageThatRuns } from "./imageThatRuns.ts";
+import { type ExaminedSubject, imageAtSite, imageThatRuns } from "./imageThatRuns.ts";
 
 /** A command line of `job`. */
 export interface JobRequest {
@@ -212,10 +212,8 @@ function locationOf(request: JobRequest, site: Site, image: ImageSubject, reposi
   const isOwn = image.container === undefined && layoutOf(image) === undefined;
   if (isOwn || (image.found === "pulled" && site.image === undefined && startsUrls(site)))
     return ownLocation(image, site, request);
-  if (site.image !== undefined) {
-    const filled = fillPattern(site.image, image);
-    return isPath(filled) ? filled : lowerCaseReference(filled);
-  }
+  const atSite = imageAtSite(site, image);
+  if (atSite !== undefined) return atSite;
   const registered = registryReference(repository.configuration.registries, image);
   if (registered !== undefined) {
     return startsUrls(site) ? `docker://${registered.reference}` : registered.reference;
@@ -280,12 +278,6 @@ function ownLocation({ form }: ImageSubject, site: Site, { image, directory }: J
 function runsFile({ runtime }: Site, path: string): boolean {
   if (runtime === "pyxis" || runtime === "container-engine") return squashfsFile.test(path);
   return (runtime === "charliecloud" || runtime === "slurm") && !path.endsWith(".sif");
-}
-
-/** Registries want lower case, but for tags. */
-function lowerCaseReference(reference: string): string {
-  const tag = /(?::[\w.-]+|@[\w:.-]+)$/.exec(reference)?.[0] ?? "";
-  return reference.slice(0, reference.length - tag.length).toLowerCase() + tag;
 }
 
 function pmiOf(
