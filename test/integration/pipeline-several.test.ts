@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeWorkplace, type Workplace } from "../support/cli.ts";
 import { jsonLines } from "../support/cliChecks.ts";
@@ -108,6 +108,37 @@ describe("a build of several containers, of which some fail", () => {
       { code: "DEFINITION_INVALID", containers: ["amd64/empty"] },
     ]);
     expect(result.status).toBe(4);
+  });
+});
+
+describe("the timings of a build", () => {
+  const page = (name: string): string => readFileSync(work.path(name), "utf8");
+
+  it("are a page, with what failed, and the results as they are without it", async () => {
+    const result = await work.run(["--quiet", "build", "--timings", "pages/t.html"]);
+    expect(result.status).toBe(3);
+    expect(result.stdout).toContain("hello-mpi 1.0.0 amd64");
+    const text = page("pages/t.html");
+    for (const title of ["amd64/aa: failed", "amd64/hello-mpi", "amd64/zz: failed"])
+      expect(text).toContain(`<h2>${title}</h2>`);
+    expect(text).toContain("Looking up packages</th>");
+    const cold = { env: { XDG_CACHE_HOME: work.path("cold") } };
+    const again = await work.run(["build", "hello-mpi", "--timings", "t.html", "--json"], cold);
+    expect(jsonLines(again).at(-1)).toMatchObject({ type: "result", failed: false });
+    expect(page("t.html")).toMatch(/installed mpich@4\.\d/);
+  });
+
+  it("are refused before the work where there is no place for them", async () => {
+    for (const [name, code] of [
+      ["hello-mpi", "USAGE"],
+      ["dist.html", "USAGE"],
+      ["spacktainers.yaml/t.html", "IO"],
+    ] as const) {
+      mkdirSync(work.path("dist.html"), { recursive: true });
+      const result = await work.run(["build", "hello-mpi", "--timings", name]);
+      expect(result.stderr).toContain(`error  ${code}  `);
+      expect(result.stdout).toBe("");
+    }
   });
 });
 

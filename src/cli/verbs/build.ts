@@ -21,6 +21,7 @@ interface BuildOptions extends ImageOptions, ResourcesOptions, BuildingOptions {
   readonly output?: readonly string[];
   readonly force?: boolean;
   readonly shell?: string;
+  readonly timings?: string;
 }
 
 /** `build`: the image. */
@@ -38,7 +39,8 @@ export function buildVerb(program: Command, outcome: VerbOutcome): Command {
       collect,
     )
     .option("--force", "replace an output that spacktainers did not make")
-    .option("--shell <package>", "open a shell where the build of this package failed");
+    .option("--shell <package>", "open a shell where the build of this package failed")
+    .option("--timings <file>", "write an HTML page that shows how long each stage and package took");
   return addResourcesOptions(addBuildingOptions(command))
     .addHelpText(
       "after",
@@ -51,30 +53,40 @@ Examples:
     .action(
       verbAction<BuildOptions>(program, outcome, async (context, options, names) => {
         if (options.shell !== undefined) return shellIn(context, options, options.shell, names);
-        const request = {
-          ...imageRequest(context, options, names),
-          building: buildingRequest(options),
-          outputs: options.output ?? [],
-          force: options.force === true,
-        };
-        if (request.building.onlyDependencies || request.building.until !== undefined) {
-          const { compileContainers } = await import("../../commands/build/compileContainers.ts");
-          const compiled = await compileContainers(request);
-          context.reporter.close();
-          printContainers(context, compiled, { verb: "build", json: (result) => result, text: compileText });
-          return 0;
+        const command = ["spacktainers build", ...names].join(" ");
+        const { timings } = options;
+        if (timings === undefined) await build(context, options, names);
+        else {
+          const { withTimings } = await import("../report/timings/withTimings.ts");
+          await withTimings(context, timings, command, (recorded) => build(recorded, options, names));
         }
-        const { buildContainers } = await import("../../commands/build/buildContainers.ts");
-        const outcomes = await buildContainers(request);
-        context.reporter.close();
-        printContainers(context, outcomes, {
-          verb: "build",
-          json: (result) => result,
-          text: (result) => buildText(result, context.directory),
-        });
         return 0;
       }),
     );
+}
+
+async function build(context: VerbContext, options: BuildOptions, names: readonly string[]): Promise<void> {
+  const request = {
+    ...imageRequest(context, options, names),
+    building: buildingRequest(options),
+    outputs: options.output ?? [],
+    force: options.force === true,
+  };
+  if (request.building.onlyDependencies || request.building.until !== undefined) {
+    const { compileContainers } = await import("../../commands/build/compileContainers.ts");
+    const compiled = await compileContainers(request);
+    context.reporter.close();
+    printContainers(context, compiled, { verb: "build", json: (result) => result, text: compileText });
+    return;
+  }
+  const { buildContainers } = await import("../../commands/build/buildContainers.ts");
+  const outcomes = await buildContainers(request);
+  context.reporter.close();
+  printContainers(context, outcomes, {
+    verb: "build",
+    json: (result) => result,
+    text: (result) => buildText(result, context.directory),
+  });
 }
 
 /** `--shell`: of one container. */
