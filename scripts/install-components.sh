@@ -18,7 +18,7 @@ packages=(
   slurm-wlm munge mpich libpmix-dev gcc libc6-dev                                      # clusters, MPI, a compiler
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
   qemu-user-static binutils-aarch64-linux-gnu                                           # other processors
-  zsh fish mandoc man-db                                                                # completions, manual
+  zsh fish mandoc man-db tmux                                                           # completions, manual, display
 )
 # A registry that does not answer costs minutes, not hours.
 brief() { timeout -k 10 240 "$@"; }

@@ -20,6 +20,8 @@ export function plainReporter(out: ReportStream): Reporter {
   let total = 0;
   let done = 0;
   let left: number | undefined;
+  /** In front of lines about what is done for one of several containers. */
+  let container = "";
   /** How far a stage is whose tasks take long, and how long it will still take. */
   const progress = (): string =>
     `(${done} of ${total}${left === undefined || done >= total ? "" : `, about ${formatDuration(left * 1000)} left`})`;
@@ -29,18 +31,21 @@ export function plainReporter(out: ReportStream): Reporter {
       switch (event.type) {
         case "container-start":
           // If there is only one, everything is about it.
-          if (event.total > 1) print(containerTitle(event));
+          if (event.total === 1) break;
+          print(containerTitle(event));
+          container = `${event.container}  `;
           break;
         case "container-end":
+          container = "";
           break;
         case "stage": {
           const title = stageTitle(event);
           [counts, total, done, left] = [event.counts, event.total ?? 0, 0, undefined];
-          print(event.total === undefined ? title : `${title} (${event.total})`);
+          print(`${container}${title}${event.total === undefined ? "" : ` (${event.total})`}`);
           break;
         }
         case "job":
-          print(stageTitle(event));
+          print(`${container}${stageTitle(event)}`);
           break;
         case "task-start":
           running.set(event.id, { start: event, since: performance.now() });

@@ -55,13 +55,14 @@ describe("a reporter", () => {
       return text();
     };
     expect(shown(1)).toContain("amd64/hello\nLooking up packages  3 of 3");
-    expect(shown(3)).toContain("amd64/hello  1 of 3\nLooking up packages  3 of 3");
+    expect(shown(3)).toContain("0 of 3 containers\namd64/hello  Looking up packages  3 of 3");
     expect(shown(3)).toContain("amd64/hello  1 of 3  failed");
     const { reporter, text } = watched("plain");
     reporter.emit({ ...hello, position: 1, total: 1 });
     expect(text()).toBe("");
     reporter.emit({ ...hello, position: 2, total: 3 });
-    expect(text()).toBe("amd64/hello  2 of 3\n");
+    reporter.emit({ type: "stage", stage: "write-image" });
+    expect(text()).toBe("amd64/hello  2 of 3\namd64/hello  Writing the image\n");
   });
 
   it("does not count what failed as done", () => {
