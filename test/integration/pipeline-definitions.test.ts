@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { demoRepository, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { expectRefusal, jsonLines } from "../support/cliChecks.ts";
+import { makeDemoRepository } from "../support/demoCache.ts";
 
 const places: Workplace[] = [];
 afterAll(() => {
@@ -137,16 +138,45 @@ describe("list", () => {
     });
     const { status, stdout } = await work.run(["list"]);
     expect(stdout.split("\n").map((line) => line.trimEnd().replace(/ {2,}/g, "  "))).toEqual([
-      "NAME  ARCH  VERSION  IMAGE  SPECS",
-      "first  amd64  -  -  ring@1.0.0, mpich",
-      expect.stringMatching(/^second {2}amd64 {2}- {2}- .*has errors: run check/),
-      "third  amd64  1.2  -  from example/third:1.2",
-      "fourth  arm64  -  -  zlib  (parked)",
+      "NAME  ARCH  VERSION  LOCK  IMAGE  SPECS",
+      "first  amd64  -  -  -  ring@1.0.0, mpich",
+      expect.stringMatching(/^second {2}amd64 {2}- {2}- {2}- .*has errors: run check/),
+      "third  amd64  1.2  -  -  from example/third:1.2",
+      "fourth  arm64  -  -  -  zlib  (parked)",
       "",
     ]);
     expect(status).toBe(0);
     const [json] = jsonLines(await work.run(["list", "--json", "--arch", "arm64"]));
     expect(json).toMatchObject({ type: "result", containers: [{ name: "fourth", parked: true }] });
+  });
+
+  it("says what is locked, which image is not what the lock says, and what has warnings", async () => {
+    const work = makeWorkplace();
+    places.push(work);
+    makeDemoRepository(work);
+    const definition = work.path("container_definitions/amd64/hello-mpi/spack.yaml");
+    const listed = async (): Promise<readonly string[]> => {
+      const { stdout } = await work.run(["list", "hello-mpi"]);
+      return (stdout.split("\n")[1] ?? "").trimEnd().split(/ {2,}/);
+    };
+    expect(await listed()).toEqual(["hello-mpi", "amd64", "-", "-", "-", "ring, mpich"]);
+    expect((await work.run(["build", "hello-mpi"])).status).toBe(0);
+    expect((await work.run(["lock", "hello-mpi"])).status).toBe(0);
+    const [, , version, lock, image] = await listed();
+    expect([version, lock, image]).toEqual(["1.0.0", "yes", expect.stringMatching(/^\d+\.\d MB$/)]);
+    writeFileSync(definition, "spack:\n  specs: [mpich]\n  config: {build_jobs: 4}\n");
+    expect((await work.run(["lock", "hello-mpi"])).status).toBe(0);
+    expect((await listed())[4]).toBe(`${image}, out of date`);
+    expect(jsonLines(await work.run(["list", "hello-mpi", "--json"]))).toMatchObject([
+      { containers: [{ locked: true, outOfDate: true }] },
+    ]);
+    expect((await work.run(["build", "hello-mpi"])).status).toBe(0);
+    expect((await listed())[4]).toMatch(/^\d+\.\d MB$/);
+    writeFileSync(definition, "spack:\n  specs: [mpich]\n  nosuchkey: 1\n  packages: {'lwgrp,': {}}\n");
+    const [{ containers }] = jsonLines(await work.run(["list", "hello-mpi", "--json"])) as unknown as [
+      { readonly containers: readonly { readonly problems: number; readonly warnings: number }[] },
+    ];
+    expect(containers[0]).toMatchObject({ problems: 1, warnings: 1 });
   });
 
   it("says so where there are none", async () => {

@@ -32,7 +32,7 @@ export function listVerb(program: Command, outcome: VerbOutcome): Command {
           context.print("no containers here; definitions are container_definitions/<arch>/<name>/spack.yaml");
         else {
           const published = ask === undefined ? [] : ["PUBLISHED"];
-          const head = ["NAME", "ARCH", "VERSION", "IMAGE", ...published, "SPECS"];
+          const head = ["NAME", "ARCH", "VERSION", "LOCK", "IMAGE", ...published, "SPECS"];
           context.print(
             table(
               head,
@@ -46,20 +46,29 @@ export function listVerb(program: Command, outcome: VerbOutcome): Command {
 }
 
 function row(container: ListedContainer, isAsked: boolean): readonly string[] {
-  const image = container.image === undefined ? "-" : formatBytes(container.image.size);
   const notes = [
     ...(container.parked ? ["parked"] : []),
     ...(container.problems > 0 ? ["has errors: run check"] : []),
+    ...(container.warnings === 0
+      ? []
+      : [container.warnings === 1 ? "1 warning" : `${container.warnings} warnings`]),
   ];
   const specs = container.kind === "def" ? `from ${container.from ?? "?"}` : container.specs.join(", ");
   return [
     container.name,
     container.arch ?? "-",
     container.version ?? "-",
-    image,
+    container.locked ? "yes" : "-",
+    imageText(container),
     ...(isAsked ? [publishedText(container)] : []),
     notes.length === 0 ? specs : `${specs}  (${notes.join(", ")})`.trimStart(),
   ];
+}
+
+/** The size of the built image, and whether it is what the lock says. */
+function imageText({ image, outOfDate }: ListedContainer): string {
+  if (image === undefined) return "-";
+  return `${formatBytes(image.size)}${outOfDate === true ? ", out of date" : ""}`;
 }
 
 /** The versions that are published, each once; what has none is called by its digest. */

@@ -4,15 +4,18 @@ import { readDefFile } from "../../definitions/defFile.ts";
 import { type Repository, readTextFile } from "../../definitions/repository.ts";
 import { inDefinitionOrder, selectDefinitions } from "../../definitions/select.ts";
 import { loadLock, loadManifest } from "../../environment/load.ts";
+import type { Lock } from "../../environment/types.ts";
 import { configuredReading } from "../../pipeline/choose/configuredReading.ts";
 import {
   builtImage,
   defaultOutput,
   type ImageSummary,
+  layersOfPackages,
   summaryOf,
 } from "../../pipeline/images/builtImages.ts";
 import { asArchitecture } from "../../pipeline/workspace/architecture.ts";
 import { openRepository } from "../../pipeline/workspace/workspace.ts";
+import { runtimeClosure } from "../../spec/closure.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import type { ImageWithTag } from "./remoteLookup.ts";
@@ -38,8 +41,12 @@ export interface ListedContainer {
   readonly image: ListedImage | undefined;
   /** What the registries have by the tags of the configuration; undefined: not asked. */
   readonly published: readonly ImageWithTag[] | undefined;
+  /** Whether the image has other packages than the lock beside the definition names; undefined: one of both is missing. */
+  readonly outOfDate: boolean | undefined;
   /** Number of errors in the definition. What is wrong with one keeps no other from being listed. */
   readonly problems: number;
+  /** Number of warnings and notices about the definition: what `check` says of it besides errors. */
+  readonly warnings: number;
 }
 
 /** Containers that caches and registries are asked about at a time. */
@@ -81,9 +88,9 @@ export async function listContainers(request: ListRequest): Promise<readonly Lis
   const listed = await Promise.all(
     definitions.map(async (definition): Promise<ListedContainer> => {
       if (definition.kind === "broken") return brokenContainer(definition);
-      const image = await listedImage(defaultOutput(configuration.output, definition));
-      const found = await contents(definition, configuration, image).catch(() => unreadable(image));
-      return { ...identity(definition), image, published: undefined, ...found };
+      const built = await findBuilt(defaultOutput(configuration.output, definition));
+      const found = await contents(definition, configuration, built).catch(() => unreadable(built?.image));
+      return { ...identity(definition), image: built?.image, published: undefined, ...found };
     }),
   );
   return request.ask === undefined
@@ -118,9 +125,18 @@ async function addAsked(
   }
 }
 
-async function listedImage(path: string): Promise<ListedImage | undefined> {
+/** An image in the output folder. */
+interface Built {
+  readonly image: ListedImage;
+  /** Hashes of the packages in it. */
+  readonly packages: ReadonlySet<string>;
+}
+
+async function findBuilt(path: string): Promise<Built | undefined> {
   const image = await builtImage(path);
-  return image && { path, ...summaryOf(image) };
+  if (image === undefined) return undefined;
+  const packages = layersOfPackages(image.manifest.value).flatMap((layer) => layer.packages);
+  return { image: { path, ...summaryOf(image) }, packages: new Set(packages.map(({ hash }) => hash)) };
 }
 
 function brokenContainer({ name, arch, path, errors }: BrokenDefinition): ListedContainer {
@@ -137,13 +153,22 @@ function brokenContainer({ name, arch, path, errors }: BrokenDefinition): Listed
     specs: [],
     from: undefined,
     version: undefined,
+    outOfDate: undefined,
     problems: errors.length,
+    warnings: 0,
   };
 }
 
 /** Of a definition that cannot be read: that it cannot is its problem. */
 function unreadable(image: ListedImage | undefined): Awaited<ReturnType<typeof contents>> {
-  return { specs: [], from: undefined, version: image?.version, problems: 1 };
+  return {
+    specs: [],
+    from: undefined,
+    version: image?.version,
+    outOfDate: undefined,
+    problems: 1,
+    warnings: 0,
+  };
 }
 
 function identity(container: Container) {
@@ -162,13 +187,20 @@ function identity(container: Container) {
 async function contents(
   container: Container,
   configuration: Configuration,
-  image: ListedImage | undefined,
-): Promise<Pick<ListedContainer, "specs" | "from" | "version" | "problems">> {
+  built: Built | undefined,
+): Promise<Pick<ListedContainer, "specs" | "from" | "version" | "outOfDate" | "problems" | "warnings">> {
   if (container.kind === "def") {
     const file = readDefFile(await readTextFile(container.path, 1024 * 1024), container.path);
-    return { specs: [], from: file.from, version: file.version, problems: file.errors.length };
+    return {
+      specs: [],
+      from: file.from,
+      version: file.version,
+      outOfDate: undefined,
+      problems: file.errors.length,
+      warnings: 0,
+    };
   }
-  const { environment, errors } = await loadManifest(
+  const { environment, errors, warnings } = await loadManifest(
     container.path,
     await configuredReading(container, configuration),
   );
@@ -178,7 +210,16 @@ async function contents(
   return {
     specs: environment?.specs.map(({ text }) => text) ?? [],
     from: undefined,
-    version: (first === undefined ? undefined : lock?.graph.get(first.hash)?.version) ?? image?.version,
+    version: (first === undefined ? undefined : lock?.graph.get(first.hash)?.version) ?? built?.image.version,
+    outOfDate: lock === undefined || built === undefined ? undefined : isOutOfDate(lock, built),
     problems: errors.length,
+    warnings: warnings.length,
   };
+}
+
+/** Whether an image has other packages than a lock names. */
+function isOutOfDate(lock: Lock, { packages }: Built): boolean {
+  const roots = [...lock.roots, ...lock.includedRoots].map(({ hash }) => hash);
+  const wanted = runtimeClosure(lock.graph, roots).packages.map(({ hash }) => hash);
+  return wanted.length !== packages.size || wanted.some((hash) => !packages.has(hash));
 }
