@@ -233,17 +233,44 @@ async function checkArchive({ archive: { path, digest } }: NewPackage): Promise<
     });
 }
 
-function explainUntrusted({ fingerprint }: Signer, place: Place): (thrown: unknown) => never {
+/**
+ * Refuses a key that the cache's readers do not trust, before anything is packed or sent. (A key that is trusted may still have
+ * expired: then writing fails.)
+ *
+ * @throws SpacktainersError KEY_UNKNOWN; KEY_INVALID when a file of trusted keys cannot be read
+ */
+export async function expectTrustedSigner(
+  { url, keys }: Pick<CacheSource, "url" | "keys">,
+  signer: Pick<Signer, "fingerprint">,
+): Promise<void> {
+  if (keys.length === 0) return;
+  const trusted = await openTrustedKeys(keys).fingerprints();
+  if (!trusted.includes(signer.fingerprint)) throw untrusted(signer, cachePlace(url));
+}
+
+function explainUntrusted(signer: Signer, place: Place): (thrown: unknown) => never {
   return (thrown) => {
     if (!(thrown instanceof SpacktainersError) || thrown.code !== "KEY_UNKNOWN") throw thrown;
-    throw new SpacktainersError(
-      "KEY_UNKNOWN",
-      `the key ${fingerprint}, which signs what is written to this cache, is not among those that it trusts`,
-      {
-        place,
-        hint: "add the public key to the cache's `trust`; otherwise nobody could use what is pushed",
-        cause: thrown,
-      },
-    );
+    throw untrusted(signer, place, thrown);
   };
+}
+
+function untrusted(
+  { fingerprint }: Pick<Signer, "fingerprint">,
+  place: Place,
+  cause?: unknown,
+): SpacktainersError {
+  return new SpacktainersError(
+    "KEY_UNKNOWN",
+    `the key ${fingerprint}, which signs what is written to this cache, is not among those that it trusts`,
+    {
+      place,
+      hint: "add the public key to the cache's `trust`; otherwise nobody could use what is pushed",
+      cause,
+    },
+  );
+}
+
+function cachePlace(url: string): Place {
+  return url.includes("://") ? { url } : { file: url };
 }

@@ -1,7 +1,11 @@
 /** The cache that a command line writes into. */
 import { resolve } from "node:path";
 import { type BuildCache, openBuildCache } from "../../buildcache/buildCache.ts";
-import { openCacheWriter, type WriterSettings } from "../../buildcache/formats/openWriter.ts";
+import {
+  expectTrustedSigner,
+  openCacheWriter,
+  type WriterSettings,
+} from "../../buildcache/formats/openWriter.ts";
 import type { CacheWriter } from "../../buildcache/formats/writer.ts";
 import type { CacheSource } from "../../buildcache/types.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
@@ -51,11 +55,15 @@ export async function openTarget(
   const given = asked !== undefined && isSigningKeyFile(asked) ? resolve(directory, asked) : asked;
   const where = options.unsigned ? undefined : (given ?? configured?.sign);
   const signer = where === undefined ? undefined : await openSigningKey(where, { signal });
+  // Whoever writes a cache that no configuration speaks of trusts the own key, whatever else `--trust` names.
   const own =
-    signer === undefined || found.keys.length > 0
+    signer === undefined || (configured !== undefined && found.keys.length > 0)
       ? found.keys
-      : // If no other key is trusted, the writer's own key is.
-        [{ name: `the key ${signer.fingerprint}`, content: Buffer.from(await signer.publicKey()) }];
+      : [
+          ...found.keys,
+          { name: `the key ${signer.fingerprint}`, content: Buffer.from(await signer.publicKey()) },
+        ];
+  if (signer !== undefined) await expectTrustedSigner({ url: found.url, keys: own }, signer);
   const unsigned = found.unsigned || options.unsigned;
   if (options.unsigned && configured !== undefined && !configured.unsigned)
     throw new SpacktainersError(
