@@ -42,6 +42,10 @@ if ! command -v moto_server >/dev/null && [ ! -x .scratch/python/bin/moto_server
     echo "components: moto cannot be installed: the tests with an S3 server are skipped"
 fi
 
+# What makes a site of the documentation, in packages of its own.
+brief npm ci --prefix site --ignore-scripts --no-audit --no-fund >/dev/null 2>&1 ||
+  echo "components: the generator of the documentation's site cannot be installed"
+
 # The reference implementation of SPDX, in the same place, to read our bills of materials.
 if ! command -v pyspdxtools >/dev/null && [ ! -x .scratch/python/bin/pyspdxtools ]; then
   { python3 -m venv .scratch/python && brief .scratch/python/bin/pip install --quiet spdx-tools; } >/dev/null 2>&1 ||
