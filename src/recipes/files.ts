@@ -1,6 +1,6 @@
 /** The files that recipes may ask for: those of the image. */
 import { posix } from "node:path";
-import { NotUnderstood } from "./problem.ts";
+import { NotUnderstood } from "../python/problem.ts";
 
 /** Files of an image. Paths are absolute; links are followed. */
 export interface RecipeFiles {

@@ -1,9 +1,10 @@
 /** What recipes do to the environment of those who run their packages: asked of the recipes, nothing executed. */
+
+import { locate, NotUnderstood, PythonException } from "../python/problem.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import type { ClassValue } from "./classes.ts";
 import { InstanceValue } from "./instance.ts";
 import type { ModuleScope } from "./moduleScope.ts";
-import { locate, NotUnderstood, PythonException } from "./problem.ts";
 import { RecipeLibrary } from "./recipeLibrary.ts";
 import type { RecipeModification } from "./recipeModification.ts";
 import { EnvironmentValue } from "./spackEnvironment.ts";
