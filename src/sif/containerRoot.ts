@@ -135,7 +135,7 @@ export function writeRoot(
     time: fileSystemTime(root),
     signal,
   };
-  return runSquashfsTool(tool, path, offset, tar(), options);
+  return runSquashfsTool(tool, { path, offset }, tar(), options);
 }
 
 /**
