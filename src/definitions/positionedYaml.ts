@@ -235,7 +235,7 @@ export function placeOfPath(root: YamlNode, path: readonly PropertyKey[], of: "k
   return place;
 }
 
-/** The place of the character at `offset` of a scalar's text; the scalar's own place where that cannot be told. */
+/** The place of the character at `offset` of a scalar's text; the scalar's own place where that is unknown. */
 export function placeInScalar(scalar: YamlScalar, offset: number): Place {
   const { column } = scalar.place;
   if (scalar.indent === undefined || column === undefined || scalar.text.includes("\n")) return scalar.place;

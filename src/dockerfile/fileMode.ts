@@ -8,7 +8,7 @@ const clause = /^([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)$/;
 /**
  * Reads a mode.
  *
- * @returns undefined when it is none
+ * @returns undefined if it is not one
  */
 export function parseModeChange(text: string): ModeChange | undefined {
   if (/^[0-7]{1,4}$/.test(text)) {

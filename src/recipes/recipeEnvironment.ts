@@ -17,7 +17,7 @@ import type { RecipeWorld } from "./world.ts";
 export interface RecipeProblem {
   /** The package whose environment lacks something. */
   readonly spec: ConcreteSpec;
-  /** The recipe in which it stands, and the line; 0 when no line can be told. */
+  /** The recipe in which it stands, and the line; 0 if the line is unknown. */
   readonly recipe: string;
   readonly line: number;
   /** What is not understood, or the message of the exception. */

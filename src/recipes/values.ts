@@ -312,14 +312,14 @@ export function plain(
   });
 }
 
-/** The whole number of a value. @throws PythonException when it is none */
+/** The whole number of a value. @throws PythonException if it is not one */
 export function wholeNumber(value: Value | undefined): number {
   if (typeof value === "boolean") return value ? 1 : 0;
   if (typeof value === "number") return value;
   throw new PythonException("TypeError", `'${typeName(value ?? null)}' is not a whole number`);
 }
 
-/** The text of a value. @throws PythonException when it is none */
+/** The text of a value. @throws PythonException if it is not one */
 export function word(value: Value | undefined): string {
   const text = textIn(value);
   if (text === undefined)

@@ -29,7 +29,7 @@ export type ShellNode =
 
 const deepest = 60;
 
-/** A script as a tree; undefined where it is not written as it must be, or in another language. */
+/** A script as a tree; undefined if it is malformed, or in another language. */
 export function parseShell(text: string): ShellNode | undefined {
   const tokens = readTokens(text);
   if (tokens === undefined) return undefined;

@@ -166,7 +166,7 @@ function readDollar(
   return { part: { kind: "variable", name, fallback: undefined, quoted }, end: at + 1 + name.length };
 }
 
-/** Where a bracket that begins at `at` ends; quotes inside are minded. */
+/** Where a bracket that begins at `at` ends; brackets inside quotes do not count. */
 function closing(text: string, at: number): number | undefined {
   const [open, close] = text.charAt(at) === "(" ? ["(", ")"] : ["{", "}"];
   let depth = 0;

@@ -20,7 +20,7 @@ export interface ContainerConfiguration {
   readonly warnings: readonly SpacktainersError[];
 }
 
-/** What of `spacktainers.yaml` a section may decide. */
+/** The parts of `spacktainers.yaml` that a section may decide. */
 type Decided = Pick<Configuration, "base" | "strip" | "image" | "decided">;
 
 /** Reports that something has no effect, and where it belongs. */

@@ -9,7 +9,7 @@ export interface Quoting {
   readonly to: number;
 }
 
-/** How a string literal is quoted. @throws NotUnderstood when it is none */
+/** How a string literal is quoted. @throws NotUnderstood if it is not one */
 export function quotingOf(text: string): Quoting {
   const match = /^([a-zA-Z]*)("""|'''|"|')/.exec(text);
   const [head = "", prefix = "", quote = ""] = match ?? [];
