@@ -106,7 +106,7 @@ export function refusal(
   const error = (code: ErrorCode, advice?: string): RegistryRefusal => {
     const details = {
       place: { url: redactUrl(answer.url) },
-      ...(advice === undefined ? {} : { hint: advice }),
+      hint: advice,
     };
     return new RegistryRefusal(code, message, { ...details, status, registryCode: problem.code });
   };

@@ -50,8 +50,8 @@ Examples:
           subjects,
           arch: options.arch,
           resources: {
-            ...(options.partition === undefined ? {} : { partition: options.partition }),
-            ...(options.constraint === undefined ? {} : { constraint: options.constraint }),
+            partition: options.partition,
+            constraint: options.constraint,
           },
           mpi: options.mpi,
           hostMpi: options.hostMpi,

@@ -48,7 +48,7 @@ export async function withContainerSection(
   const warnings: SpacktainersError[] = [];
   const name: Name = (message, place, hint) =>
     warnings.push(
-      new SpacktainersError("NOT_SUPPORTED", message, { place, ...(hint === undefined ? {} : { hint }) }),
+      new SpacktainersError("NOT_SUPPORTED", message, { place, hint }),
     );
   const decided = readSection(section, configuration, name);
   return { configuration: { ...configuration, ...decided }, warnings };
