@@ -11,6 +11,7 @@ export const modules = [
   "registry",
   "definitions",
   "spec",
+  "python",
   "environment",
   "recipes",
   "buildcache",

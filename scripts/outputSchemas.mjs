@@ -1,4 +1,4 @@
-// JSON Schemas of what verbs print with --json, from the types in src/cli/verbResults.ts. Types are read with the compiler's own
+// JSON Schemas of what verbs print with --json, from the types in src/cli/verbResults.ts and those that verbs add to them. Types are read with the compiler's own
 // checker, which resolves what is derived (`Omit`, `Pick`, what zod infers); the native compiler of this project has no such interface.
 // With --check it only says whether schema/output/ is up to date.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +7,12 @@ import ts from "typescript-api";
 
 const root = join(import.meta.dirname, "..");
 const source = join(root, "src/cli/verbResults.ts");
+/** Verbs that say in their own file what they print. */
+const verbFolder = join(root, "src/cli/verbs");
+const additions = readdirSync(verbFolder)
+  .sort()
+  .map((name) => join(verbFolder, name))
+  .filter((path) => readFileSync(path, "utf8").includes('declare module "../verbResults.ts"'));
 const { ObjectFlags, SymbolFlags, TypeFlags } = ts;
 
 /** The schemas of all verbs: file names below schema/output and their texts. */
@@ -16,7 +22,7 @@ function outputSchemas() {
     ts.sys,
     root,
   );
-  const program = ts.createProgram([source], { ...options, noEmit: true });
+  const program = ts.createProgram([source, ...additions], { ...options, noEmit: true });
   const file = program.getSourceFile(source);
   const checker = program.getTypeChecker();
   const exported = new Map(

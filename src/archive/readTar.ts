@@ -128,7 +128,9 @@ async function* readEntries(source: TarSource, options: ReadTarOptions, limits: 
     }
     if (kind === "special") options.onSpecial?.(archivePath(facts.name, options.absolute ?? "refuse"));
     if (kind !== "special" && kind !== "skipped") {
-      const entry = located(where, headerAt, () => makeEntry(kind, facts, size, source, options.absolute));
+      const entry = located(where, headerAt, () =>
+        makeEntry(kind, facts, { size, source }, options.absolute),
+      );
       if (entry !== undefined) {
         source.startContent(size);
         yield xattrs === undefined ? entry : { ...entry, xattrs };
@@ -226,8 +228,7 @@ function resolve(header: TarHeader, { longName, longLink, pax, global }: Extende
 function makeEntry(
   kind: Entry["type"],
   facts: TarHeader,
-  size: number,
-  source: TarSource,
+  { size, source }: { readonly size: number; readonly source: TarSource },
   absolute: AbsolutePaths = "refuse",
 ): Entry | undefined {
   const path = archivePath(facts.name, absolute);

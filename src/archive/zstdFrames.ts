@@ -77,7 +77,7 @@ export async function* decompressFrames(
         yield* rest(source.remaining());
         return;
       }
-      yield await wholeFrame(source, header, header.contentSize, read, place);
+      yield await wholeFrame(source, { ...header, contentSize: header.contentSize }, read, place);
     }
   } finally {
     await source.close();
@@ -104,11 +104,11 @@ type NativeDecompress = (
 
 async function wholeFrame(
   source: FrameSource,
-  header: ZstdFrameHeader,
-  contentSize: number,
+  header: ZstdFrameHeader & { readonly contentSize: number },
   read: FrameReader,
   place: Place,
 ): Promise<Uint8Array> {
+  const { contentSize } = header;
   let length = header.length;
   for (let isLast = false; !isLast; ) {
     const bytes = await source.peek(length + 3);

@@ -97,7 +97,7 @@ export interface BuildCache {
  * Opens a build cache. Nothing is asked of it before it is needed.
  *
  * @param archives the download store, shared by all caches
- * @throws NOT_SUPPORTED, CACHE_UNAVAILABLE for a URL that is none
+ * @throws NOT_SUPPORTED, CACHE_UNAVAILABLE for an invalid URL
  */
 export function openBuildCache(
   source: CacheSource,
@@ -322,7 +322,7 @@ async function packageOf(
 function listedOnly(url: string, spec: PackageId): SpacktainersError {
   return new SpacktainersError(
     "PACKAGE_NOT_CACHED",
-    `the index of ${url} lists ${briefSpec(spec)}, which is not there`,
+    `the index of ${url} lists ${briefSpec(spec)}, which does not exist`,
     { hint: "try again in a minute; if the error stays, make the index again: spacktainers cache index" },
   );
 }

@@ -36,7 +36,7 @@ export interface CacheSet {
    * As {@link BuildCache.fetchArchive}, from the cache where the package was found; where that fails, from the next that has
    * the same archive, with a warning.
    *
-   * @throws the first cache's error, with what was tried besides; {@link OtherCopyNeeded} when a cache has another archive of
+   * @throws the first cache's error, with what else was tried; {@link OtherCopyNeeded} when a cache has another archive of
    *   the package
    */
   fetchArchive(pkg: CachedPackage): Promise<FetchedArchive>;
@@ -248,7 +248,7 @@ function isFinal({ code }: SpacktainersError): boolean {
   return ["INTERRUPTED", "DISK_FULL", "INTERNAL"].includes(code);
 }
 
-/** The first failure, and what was tried besides. */
+/** The first failure, and what else was tried. */
 function allFailed(attempts: readonly Attempt[]): SpacktainersError {
   const [first, ...others] = attempts;
   if (first === undefined) return new SpacktainersError("INTERNAL", "no cache was tried");

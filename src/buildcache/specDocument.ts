@@ -17,7 +17,7 @@ export interface SpecDocument {
 /**
  * Reads a spec file, whatever lies beside `spec` in it.
  *
- * @throws CACHE_INVALID when it is none; NOT_SUPPORTED for versions that cannot be read
+ * @throws CACHE_INVALID if it is not one; NOT_SUPPORTED for versions that cannot be read
  */
 export function readSpecDocument(text: string, place: Place): SpecDocument {
   let json: unknown;

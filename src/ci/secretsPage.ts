@@ -31,7 +31,7 @@ export function secretsPage(
 
 | when | what |
 |---|---|
-| a ${request} is opened | definitions and pipelines are checked; it is said which label builds |
+| a ${request} is opened | definitions and pipelines are checked; a comment names the label that starts a build |
 | it has the label \`${buildLabels.containers}\` | the containers that it changes are built, tested, and published to ${ci.pullRequests} |
 | it has the label \`${buildLabels.withBase}\` | the builder and runtime images are made first |
 | \`${ci.branch}\` changes | what changed is published to ${ci.main}: base images, containers |

@@ -89,7 +89,7 @@ export function addCacheOptions(command: Command): Command {
     )
     .option(
       "--trust <keyfile>",
-      "trust this OpenPGP public key, besides those configured for a cache (repeatable)",
+      "trust this OpenPGP public key in addition to those configured for a cache (repeatable)",
       collect,
     )
     .option("--refresh", "ask the caches and the base's archive again, even for what is already known");

@@ -16,7 +16,7 @@ export function rebaseText(result: RebaseResult, directory: string): string {
   return [
     `${head}  ${bases}  ${kept}`,
     ...(changes === undefined
-      ? ["  it is no longer known which OS packages it had"]
+      ? ["  its OS packages are no longer known"]
       : changes.length === 0
         ? ["  the same OS packages"]
         : changes.map(changeText)),

@@ -1,6 +1,6 @@
 /**
  * What verbs print for programs, by verb. `schema/output/` is made from these types (`npm run schema`), so a change of a type that
- * belongs to them is a change of a published format.
+ * belongs to them is a change of a published format. A verb may add its own result to them in its own file (`declare module`).
  */
 import type { CiPlan } from "../ci/ciPlan.ts";
 import type { AddResult } from "../commands/add/addContainer.ts";

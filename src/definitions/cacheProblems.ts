@@ -75,7 +75,7 @@ function checkPushing(cache: YamlNode, problems: ProblemList, scheme: string | u
   const pushes = push?.value.kind === "scalar" && push.value.value === true;
   const sign = yamlEntry(cache, "sign");
   const inRegistry = scheme === "oci" || scheme === "oci+http";
-  if (pushes && scheme !== undefined && isStoreScheme(scheme) && storeSchemes[scheme] === "read-only")
+  if (pushes && scheme !== undefined && isStoreScheme(scheme) && storeSchemes[scheme].access === "read-only")
     problems.error(
       "CONFIG_INVALID",
       "nothing can be pushed to a web server",

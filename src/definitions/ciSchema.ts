@@ -35,7 +35,7 @@ export const ciSchema = once(() => {
       registries: list(line)
         .optional()
         .describe("URLs of the configured registries that it publishes to; default all."),
-      tags: list(line).optional().describe("Tags besides the configured ones."),
+      tags: list(line).optional().describe("Tags in addition to the configured ones."),
       sif: line
         .optional()
         .describe("Where SIF files are published: `s3://BUCKET/PREFIX/`, or `oras://` with `{name}` in it."),

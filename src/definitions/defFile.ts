@@ -278,7 +278,7 @@ function withoutBlankEnd(lines: readonly DefLine[]): readonly DefLine[] {
   return lines.slice(0, end);
 }
 
-/** Puts the values of `%arguments` (`NAME=value` lines) in the place of `{{ NAME }}`. */
+/** Puts the values of `%arguments` (`NAME=value` lines) in place of `{{ NAME }}`. */
 function fillArguments(text: string, file: string, problems: ProblemList): string {
   if (!text.includes("{{")) return text;
   const values = new Map<string, string>();

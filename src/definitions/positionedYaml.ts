@@ -4,7 +4,7 @@
  * YAML 1.2 core schema, one document. Read with limits: a hostile file costs a bounded amount of work. Anchors and
  * aliases are allowed (Spack's users have them), the tree they unfold to counts against the limit.
  */
-import type { Node, Pair } from "yaml";
+import type { Node, Pair, Scalar } from "yaml";
 import { isAlias, isMap, isScalar, isSeq, LineCounter } from "yaml";
 import type { ErrorCode, Place } from "../util/errors.ts";
 import { NestedTooDeeply, parseYamlDocument } from "./boundedYaml.ts";
@@ -144,7 +144,7 @@ export function parsePositionedYaml(text: string, file: string, code: ErrorCode)
     }
     open.add(node);
     try {
-      if (isScalar(node)) return convertScalar(node.value, node.source, node.type, node.range?.[0], place);
+      if (isScalar(node)) return convertScalar(node, place);
       if (isSeq(node))
         return {
           kind: "list",
@@ -158,13 +158,8 @@ export function parsePositionedYaml(text: string, file: string, code: ErrorCode)
     return nullAt(place);
   }
 
-  function convertScalar(
-    value: unknown,
-    source: string | undefined,
-    type: string | undefined,
-    start: number | undefined,
-    place: Place,
-  ): YamlScalar {
+  function convertScalar({ value, source, type, range }: Scalar, place: Place): YamlScalar {
+    const start = range?.[0];
     const quoted = type === "QUOTE_SINGLE" || type === "QUOTE_DOUBLE";
     const plain = type === "PLAIN" || type === undefined;
     const known =
@@ -240,7 +235,7 @@ export function placeOfPath(root: YamlNode, path: readonly PropertyKey[], of: "k
   return place;
 }
 
-/** The place of the character at `offset` of a scalar's text; the scalar's own place where that cannot be told. */
+/** The place of the character at `offset` of a scalar's text; the scalar's own place where that is unknown. */
 export function placeInScalar(scalar: YamlScalar, offset: number): Place {
   const { column } = scalar.place;
   if (scalar.indent === undefined || column === undefined || scalar.text.includes("\n")) return scalar.place;

@@ -1,5 +1,5 @@
 /**
- * What the JSON Schema of `spacktainers.yaml` says besides the types of keys: the rules that `check` has for caches and for what lies
+ * What the JSON Schema of `spacktainers.yaml` says in addition to the types of keys: the rules that `check` has for caches and for what lies
  * underneath (`cacheProblems.ts`, `configurationProblems.ts`), as far as a schema can have them.
  */
 

@@ -88,7 +88,7 @@ export function inDefinitionOrder(definitions: readonly Definition[]): readonly 
 }
 
 /**
- * The container that is meant where one is: of those that one name stands for, one for each architecture, the one for this machine.
+ * The container that a name stands for where it must be one: of those that one name stands for, one for each architecture, the one for this machine.
  *
  * @returns undefined when there is none; when several are left, or none of them is for this machine, the first two to name
  */

@@ -56,7 +56,7 @@ export const spackSchema = once(() => {
       .boolean()
       .optional()
       .describe(
-        "Whether `build` may compile what no cache has; default true if there is any key besides `dialect` and `facts` here.",
+        "Whether `build` may compile what no cache has; default true if there is any key here other than `dialect` and `facts`.",
       ),
     url: gitUrl
       .optional()

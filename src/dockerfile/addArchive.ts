@@ -20,7 +20,7 @@ const limits = { entries: 1_000_000, totalBytes: 2 ** 40 };
  * Finds out whether a file is an archive that ADD unpacks.
  *
  * @param place of the file, for errors
- * @returns undefined when it is none
+ * @returns undefined if it is not one
  * @throws SpacktainersError NOT_SUPPORTED for a compression that is not read here
  */
 export async function openAddedArchive(

@@ -109,7 +109,7 @@ async function runByEngine(
 function mountOptions({ source, target, readOnly, size }: CommandMount): readonly string[] {
   if (source === undefined)
     return [`--mount=type=tmpfs,target=${target}${size === undefined ? "" : `,tmpfs-size=${size}`}`];
-  // Names with colons or commas in them cannot be told to engines.
+  // Engines cannot take names that contain colons or commas.
   if (/[:,]/.test(source + target))
     throw new SpacktainersError("NOT_SUPPORTED", `${source} has a name that cannot be mounted`, {
       hint: "names with : or , in them cannot",

@@ -8,7 +8,7 @@ const clause = /^([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)$/;
 /**
  * Reads a mode.
  *
- * @returns undefined when it is none
+ * @returns undefined if it is not one
  */
 export function parseModeChange(text: string): ModeChange | undefined {
   if (/^[0-7]{1,4}$/.test(text)) {
@@ -21,7 +21,7 @@ export function parseModeChange(text: string): ModeChange | undefined {
     if (who === undefined || actions === undefined) return undefined;
     const users = who === "" || who.includes("a") ? "ugo" : who;
     for (const [, operator = "", what = ""] of actions.matchAll(/([-+=])([rwxXstugo]*)/g))
-      changes.push((mode, isDirectory) => changed(mode, isDirectory, users, operator, what));
+      changes.push((mode, isDirectory) => changed(mode, isDirectory, { users, operator, what }));
   }
   return (mode, isDirectory) => changes.reduce((value, change) => change(value, isDirectory), mode);
 }
@@ -29,7 +29,14 @@ export function parseModeChange(text: string): ModeChange | undefined {
 const shifts = { u: 6, g: 3, o: 0 } as const;
 const letters = { r: 4, w: 2, x: 1 } as const;
 
-function changed(mode: number, isDirectory: boolean, users: string, operator: string, what: string): number {
+/** A part of `u+rwX,go-w`. */
+interface ModeClause {
+  readonly users: string;
+  readonly operator: string;
+  readonly what: string;
+}
+
+function changed(mode: number, isDirectory: boolean, { users, operator, what }: ModeClause): number {
   let bits = 0;
   let mask = 0;
   for (const user of users) {

@@ -6,7 +6,7 @@ const highest = 65_535;
 /**
  * Reads one word of EXPOSE.
  *
- * @returns each port as `port/protocol`; undefined when the word is none
+ * @returns each port as `port/protocol`; undefined if the word is not one
  */
 export function parsePorts(word: string): readonly string[] | undefined {
   const [, low, high, protocol = ""] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/([A-Za-z]*))?$/.exec(word) ?? [];

@@ -182,9 +182,17 @@ export function parseElf(data: Uint8Array): ElfFrame | undefined {
     type: fields.half(16),
     machine: fields.half(18),
     segmentTableOffset,
-    segments: readSegments(bytes, fields, segmentTableOffset, segmentCount, segmentEntrySize),
+    segments: readSegments(bytes, fields, {
+      table: segmentTableOffset,
+      count: segmentCount,
+      entrySize: segmentEntrySize,
+    }),
     sectionTableOffset,
-    sections: readSections(bytes, fields, sectionTableOffset, sectionCount, sectionEntrySize),
+    sections: readSections(bytes, fields, {
+      table: sectionTableOffset,
+      count: sectionCount,
+      entrySize: sectionEntrySize,
+    }),
     sectionNames: fields.half(counts + 8),
     headerSize,
     segmentEntrySize,
@@ -193,12 +201,17 @@ export function parseElf(data: Uint8Array): ElfFrame | undefined {
   };
 }
 
+/** Where a table of headers is, in bytes. */
+interface HeaderTable {
+  readonly table: number;
+  readonly count: number;
+  readonly entrySize: number;
+}
+
 function readSegments(
   bytes: Buffer,
   fields: ElfFields,
-  table: number,
-  count: number,
-  entrySize: number,
+  { table, count, entrySize }: HeaderTable,
 ): ElfSegment[] | undefined {
   if (table + count * entrySize > bytes.length) return undefined;
   const segments: ElfSegment[] = [];
@@ -230,9 +243,7 @@ function readSegments(
 function readSections(
   bytes: Buffer,
   fields: ElfFields,
-  table: number,
-  count: number,
-  entrySize: number,
+  { table, count, entrySize }: HeaderTable,
 ): ElfSection[] | undefined {
   if (table + count * entrySize > bytes.length) return undefined;
   const wide = fields.bits === 64;

@@ -83,13 +83,15 @@ function entryValue(entries: readonly DynamicEntry[], tag: number): number | und
   return entries.find((entry) => entry.tag === tag)?.value;
 }
 
+const neededRecord = { recordSize: 16, linkAt: 12 };
+const definedRecord = { recordSize: 20, linkAt: 16 };
+
 /** Both version tables are chains of records whose links are relative, forward and bounded by a count. */
 function* chain(
   frame: ElfFrame,
   start: number | undefined,
   count: number,
-  recordSize: number,
-  linkAt: number,
+  { recordSize, linkAt }: { readonly recordSize: number; readonly linkAt: number },
 ): Generator<number> {
   let offset = start;
   for (let left = Math.min(count, maxVersions); left > 0 && offset !== undefined; left--) {
@@ -110,11 +112,11 @@ function readVersionsNeeded(
   const address = entryValue(entries, elf.DT_VERNEED);
   const start = address === undefined ? undefined : fileOffsetOf(frame, address);
   let budget = maxVersions;
-  for (const need of chain(frame, start, entryValue(entries, elf.DT_VERNEEDNUM) ?? 0, 16, 12)) {
+  for (const need of chain(frame, start, entryValue(entries, elf.DT_VERNEEDNUM) ?? 0, neededRecord)) {
     const library = stringAt(word(need + 4));
     if (library === undefined) continue;
     const list = versions.get(library) ?? [];
-    for (const aux of chain(frame, need + word(need + 8), Math.min(half(need + 2), budget), 16, 12)) {
+    for (const aux of chain(frame, need + word(need + 8), Math.min(half(need + 2), budget), neededRecord)) {
       budget--;
       const name = stringAt(word(aux + 8));
       if (name !== undefined && (half(aux + 4) & flagWeak) === 0) list.push(name);
@@ -134,7 +136,7 @@ function readVersionsDefined(
   const versions: string[] = [];
   const address = entryValue(entries, elf.DT_VERDEF);
   const start = address === undefined ? undefined : fileOffsetOf(frame, address);
-  for (const definition of chain(frame, start, entryValue(entries, elf.DT_VERDEFNUM) ?? 0, 20, 16)) {
+  for (const definition of chain(frame, start, entryValue(entries, elf.DT_VERDEFNUM) ?? 0, definedRecord)) {
     if ((half(definition + 2) & flagBase) !== 0) continue;
     // The first auxiliary record is the version's own name; the others are its parents.
     const aux = definition + word(definition + 12);

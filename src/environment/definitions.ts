@@ -54,7 +54,7 @@ function listOf(reader: SpecReader, { key, value }: YamlEntry): readonly YamlNod
   return requireList(reader, value, `\`${plainKey(key)}\``);
 }
 
-/** Whether a condition holds; one that cannot be told is a problem. */
+/** Whether a condition holds; one that is unknown is a problem. */
 export function conditionHolds(reader: YamlReader, node: YamlNode, machine: Machine): boolean {
   const text = expectText(reader, node, "`when`");
   if (text === undefined) return false;

@@ -25,7 +25,7 @@ const hashNames = ["hash", "package_hash", "full_hash", "build_hash"] as const;
  * Brings the nodes of a lock of version 1 to 3 into the form of spec files of version 3.
  *
  * @param roots the lock's own hashes of the roots, in order
- * @param invalid makes the error that is thrown when something is not as it must be
+ * @param invalid makes the error that is thrown when something breaks a rule of the format
  */
 export function modernNodes(
   specs: JsonObject,

@@ -34,7 +34,7 @@ interface MapShape {
   readonly refused?: readonly string[];
 }
 
-/** Something that is not as it must be. */
+/** Something that breaks a rule of the format. */
 interface Misfit {
   readonly message: string;
   readonly at: YamlNode | YamlEntry;

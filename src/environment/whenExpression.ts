@@ -5,7 +5,7 @@ import { architectureObject, architectureText, noSystem } from "./python/archite
 import { evaluatePython } from "./python/evaluate.ts";
 import { PythonProblem } from "./python/problem.ts";
 import { regularExpressions } from "./python/regularExpressions.ts";
-import { isTrue, type PythonValue } from "./python/values.ts";
+import { holds, type PythonValue } from "./python/values.ts";
 
 /** The answer, or why there is none. `offset` is the character that it is about. */
 export type WhenAnswer =
@@ -23,7 +23,7 @@ export type WhenAnswer =
  */
 export function evaluateWhen(text: string, machine: Machine): WhenAnswer {
   try {
-    return { value: isTrue(evaluatePython(text, conditionNames(machine), unknownNames(machine))) };
+    return { value: holds(evaluatePython(text, conditionNames(machine), unknownNames(machine))) };
   } catch (thrown) {
     if (!(thrown instanceof PythonProblem)) throw thrown;
     const { message, offset, kind } = thrown;

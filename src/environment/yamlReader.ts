@@ -2,7 +2,7 @@
 import { didYouMean } from "../definitions/nearest.ts";
 import type { YamlEntry, YamlMap, YamlNode, YamlScalar } from "../definitions/positionedYaml.ts";
 import type { ProblemList } from "../definitions/problems.ts";
-import { numberText } from "./python/values.ts";
+import { floatText } from "../python/texts.ts";
 
 /** What a section reader needs. */
 export interface YamlReader {
@@ -88,7 +88,7 @@ export function expectText(reader: YamlReader, node: YamlNode, what: string): Ya
 export function lostNumber({ value, text }: YamlScalar): string | undefined {
   if (typeof value !== "number") return undefined;
   const written =
-    Number.isInteger(value) && /^[-+]?\d+$|^0[xob]/.test(text) ? String(value) : numberText(value);
+    Number.isInteger(value) && /^[-+]?\d+$|^0[xob]/.test(text) ? String(value) : floatText(value);
   return written === text ? undefined : written;
 }
 

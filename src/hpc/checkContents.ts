@@ -1,4 +1,4 @@
-/** Findings about what is in an image, whatever it is to do; what is right is not told. */
+/** Findings about what is in an image, whatever it is to do; what is right is not reported. */
 import { nameMatcher } from "../linkage/allow.ts";
 import type { Finding } from "./finding.ts";
 import type { ImageProfile } from "./imageProfile.ts";

@@ -21,7 +21,7 @@ export function checkReplacement(
       {
         severity: "error",
         check: "mpi-abi",
-        message: `${site.name} has no rule by which its MPI could take the place of the container's`,
+        message: `${site.name} has no rule for replacing the container's MPI by its own`,
         evidence: [],
         remedy: "leave out --host-mpi, or describe `replace-mpi` of the site",
       },
@@ -113,7 +113,7 @@ function checkVersion(
       {
         severity: "warning",
         check,
-        message: `which version the container's MPI has cannot be told; ${site} works with ${takes}`,
+        message: `the version of the container's MPI is unknown; ${site} works with ${takes}`,
         evidence: [library.path],
       },
     ];

@@ -18,7 +18,7 @@ export interface Job {
   readonly runtime: SiteRuntime;
   /** A path (of a SIF file, a layout) or a reference. `$NAME` is filled in where the job runs. */
   readonly image: string;
-  /** The image is in a registry that speaks plain HTTP, which Apptainer, Singularity and Podman need to be told. */
+  /** The image is in a registry that speaks plain HTTP; Apptainer, Singularity and Podman need an option for that. */
   readonly plainHttp: boolean;
   readonly command: readonly string[];
   readonly resources: JobResources;

@@ -37,7 +37,7 @@ export const mpiLibraryPattern = /(?:^|\/)libmpi(?:ch|_cray|_gnu_\d+|_intel)?\.s
  *
  * @param path in the image, absolute
  * @param bytes the whole file
- * @returns undefined when it is none: a wrapper, or a library of another purpose
+ * @returns undefined if it is not one: a wrapper, or a library of another purpose
  */
 export function describeMpiLibrary(path: string, bytes: Buffer, facts: ElfInfo): MpiLibrary | undefined {
   if (facts.type !== "dynamic") return undefined;

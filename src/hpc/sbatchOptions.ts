@@ -1,7 +1,7 @@
 /** Options of `sbatch` that neither a site nor `job` has a key for: arrays, dependencies, mail, hints, heterogeneous jobs. */
 import { SpacktainersError } from "../util/errors.ts";
 
-/** An option by its long name; `hetjob` is none: it begins another component of a heterogeneous job. */
+/** An option by its long name; `hetjob` is not one: it begins another component of a heterogeneous job. */
 export interface SbatchOption {
   readonly name: string;
   readonly value: string | undefined;

@@ -7,7 +7,7 @@ export interface Shims {
   readonly version: string;
   /** One line for people. */
   readonly description: string;
-  /** How the programs are started: image, binds and variables are those of all of them; its command is none. */
+  /** How the programs are started: image, binds and variables are those of all of them; it has no command. */
   readonly job: Job;
   /** The image's own variables, for runtimes that do not know them. */
   readonly imageEnvironment: readonly (readonly [name: string, value: string])[];

@@ -18,7 +18,7 @@ const maxKept = 50;
 /** Where Spack keeps the recipes of a package and of what it was built with. */
 const recipePath = /\/\.spack\/repos\/(?:[^/]+\/){1,4}packages\/([A-Za-z0-9_-]+)\/package\.py$/;
 
-/** The folder that a path of an archive is the recipe in, or undefined when it is none. */
+/** The folder that a path of an archive is the recipe in, or undefined if it is not one. */
 export function recipeFolder(path: string): string | undefined {
   return recipePath.exec(path)?.[1];
 }

@@ -60,7 +60,7 @@ function sameTail({ from, to }: PrefixPair, length: number): boolean {
 function cannotGrow(pair: PrefixPair, at: number): SpacktainersError {
   return new SpacktainersError(
     "PREFIX_TOO_LONG",
-    `${quote(pair.to)} (${pair.to.length} bytes) does not fit in the place of ${quote(pair.from)} ` +
+    `${quote(pair.to)} (${pair.to.length} bytes) does not fit into the space of ${quote(pair.from)} ` +
       `(${pair.from.length} bytes) at byte ${at}`,
     {
       hint: "choose a shorter install root, or rebuild the package with padding (config:install_tree:padded_length)",

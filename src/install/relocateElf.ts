@@ -90,7 +90,7 @@ function joinPath(items: readonly Buffer[]): Buffer {
 function wouldGrow(old: Buffer, text: Buffer): SpacktainersError {
   return new SpacktainersError(
     "PREFIX_TOO_LONG",
-    `the loader's path ${JSON.stringify(text.toString("utf8"))} (${text.length} bytes) does not fit in the place of ` +
+    `the loader's path ${JSON.stringify(text.toString("utf8"))} (${text.length} bytes) does not fit into the space of ` +
       `${JSON.stringify(old.toString("utf8"))} (${old.length} bytes)`,
     {
       hint: "choose a shorter install root, or rebuild the package with padding (config:install_tree:padded_length)",

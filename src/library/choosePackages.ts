@@ -6,7 +6,7 @@ import { runtimeClosure } from "../spec/closure.ts";
 import type { ConcreteSpec, SpecGraph } from "../spec/concrete.ts";
 import { oneError } from "../util/errors.ts";
 
-/** What decides a choice besides the specs. */
+/** What decides a choice in addition to the specs. */
 export interface ChoosingOptions {
   /** Newest microarchitecture that packages may be built for; default `x86_64_v3`. */
   readonly target?: string | undefined;

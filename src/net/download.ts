@@ -35,6 +35,12 @@ export interface Downloaded {
   readonly size: number;
 }
 
+/** How a transport reads bytes, and how often it tries. */
+export interface Opening {
+  readonly open: OpenBytes;
+  readonly policy: RetryPolicy;
+}
+
 /**
  * Downloads `url` through `open` to `destination`, replacing it atomically.
  *
@@ -43,8 +49,7 @@ export interface Downloaded {
 export async function downloadBytes(
   url: string,
   destination: string,
-  openBytes: OpenBytes,
-  policy: RetryPolicy,
+  opening: Opening,
   options: DownloadOptions = {},
 ): Promise<Downloaded> {
   const directory = options.partialDirectory ?? dirname(destination);
@@ -58,7 +63,7 @@ export async function downloadBytes(
     let resumedAt = await sizeOf(partial);
     for (let restarts = 0; ; restarts++) {
       try {
-        const done = await appendRest(url, partial, resumedAt, openBytes, policy, options);
+        const done = await appendRest({ url, ...opening }, partial, resumedAt, options);
         await rename(partial, destination);
         return done;
       } catch (thrown) {
@@ -88,11 +93,9 @@ export async function downloadBytes(
 }
 
 async function appendRest(
-  url: string,
+  { url, open: openBytes, policy }: Opening & { readonly url: string },
   partial: string,
   offset: number,
-  openBytes: OpenBytes,
-  policy: RetryPolicy,
   options: DownloadOptions,
 ): Promise<Downloaded> {
   const hash = createHash("sha256");

@@ -189,7 +189,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
       return isMissing(answer) ? undefined : { ...factsOf(answer), size: contentLength(answer) };
     },
     downloadFile: (url, destination, { headers = {}, ...rest } = {}) =>
-      downloadBytes(url, destination, opener(url, headers), policy, rest),
+      downloadBytes(url, destination, { open: opener(url, headers), policy }, rest),
     async close() {
       await exchanges.close();
     },

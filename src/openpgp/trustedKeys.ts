@@ -151,7 +151,7 @@ function invalidSignature(
   return new SpacktainersError("SIGNATURE_INVALID", `refused: ${reason}`, {
     place,
     hint: future
-      ? "it was made at a time that has not come yet: is this machine's clock wrong?"
+      ? "it was made in the future: is this machine's clock wrong?"
       : (invalidHint ?? "the file was changed after it was signed, or is damaged"),
     cause,
   });

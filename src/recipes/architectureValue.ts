@@ -1,7 +1,8 @@
 /** Architectures and targets of concrete specs as values of recipes. */
+
+import { NotUnderstood } from "../python/problem.ts";
 import type { ConcreteSpec } from "../spec/concrete.ts";
 import { compatibleTargets, familyOf, microarchitecture } from "../spec/microarchitecture.ts";
-import { NotUnderstood } from "./problem.ts";
 import { isObject, list, type ObjectValue, textIn, type Value, word } from "./values.ts";
 
 /** A microarchitecture: `spec.target`. */

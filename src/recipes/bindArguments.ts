@@ -1,5 +1,5 @@
+import { PythonException } from "../python/problem.ts";
 import type { FunctionParts } from "./expressions.ts";
-import { PythonException } from "./problem.ts";
 import { type CallArguments, dictionary, tuple, type Value } from "./values.ts";
 
 /** The names of a function that is called. @throws PythonException when the arguments do not fit */

@@ -1,9 +1,10 @@
 /** Python's builtin functions. */
+
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import { called, pairsOf, sorted } from "./collectionMethods.ts";
 import { exceptionClass } from "./exceptions.ts";
 import { formatted } from "./formatting.ts";
 import { binary } from "./operations.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import {
   bounded,
   compareValues,

@@ -1,7 +1,8 @@
 /** Reads the body of a class of a recipe: its attributes, its methods with their conditions, what it extends. */
+
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import type { ClassValue, Extension, Member, MemberKind, Variant } from "./classes.ts";
 import { type Interpreter, RecipeFunction } from "./interpreter.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import type { Expression, FunctionTree, Statement } from "./python/tree.ts";
 import type { NameScope } from "./scope.ts";
 import { unknownValue } from "./scope.ts";

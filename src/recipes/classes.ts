@@ -1,7 +1,7 @@
 /** Classes of recipes, with the order in which Python looks through their bases. */
 
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import type { ModuleScope } from "./moduleScope.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import { type CallArguments, isObject, type ObjectValue, type Value } from "./values.ts";
 
 /** A declaration `extends(SPEC, when=CONDITION)`. */

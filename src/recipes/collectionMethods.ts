@@ -1,5 +1,5 @@
 /** Methods of lists, tuples, sets and dictionaries. */
-import { NotUnderstood, PythonException } from "./problem.ts";
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import {
   areEqual,
   bounded,

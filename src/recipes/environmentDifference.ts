@@ -35,7 +35,7 @@ export function environmentDifference(
     if (value === undefined || value === old) continue;
     const separator = separatorIn(old, value);
     if (separator === undefined) changes.push({ operation: "set", name, value, separator: ":" });
-    else changes.push(...listDifference(name, old, value, separator, clean));
+    else changes.push(...listDifference(name, { old, value }, separator, clean));
   }
   return changes;
 }
@@ -43,8 +43,7 @@ export function environmentDifference(
 /** The changes of one list. */
 function listDifference(
   name: string,
-  old: string,
-  value: string,
+  { old, value }: { readonly old: string; readonly value: string },
   separator: string,
   clean: boolean,
 ): readonly RecipeModification[] {

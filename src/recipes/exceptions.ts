@@ -1,5 +1,5 @@
 /** Exceptions of Python and Spack as values. */
-import { NotUnderstood, PythonException } from "./problem.ts";
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import { isObject, isSequence, native, type ObjectValue, textOf, type Value } from "./values.ts";
 
 /** Classes of exceptions and the class above each. */

@@ -1,8 +1,9 @@
 /** Evaluates expressions of recipes. */
+
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import { collectionMethod, pairsOf } from "./collectionMethods.ts";
 import { converted, type FieldAccess, formatted } from "./formatting.ts";
 import { binary, compared, unary } from "./operations.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import type { Argument, Expression, Loop, Parameter, Statement, StringPart } from "./python/tree.ts";
 import { assignName, known, lookUpName, type NameScope } from "./scope.ts";
 import { textMethod } from "./textMethods.ts";

@@ -1,11 +1,11 @@
 /** The files that recipes may ask for: those of the image. */
 import { posix } from "node:path";
-import { NotUnderstood } from "./problem.ts";
+import { NotUnderstood } from "../python/problem.ts";
 
 /** Files of an image. Paths are absolute; links are followed. */
 export interface RecipeFiles {
   readonly kindOf: (path: string) => "file" | "directory" | undefined;
-  /** Names in a directory; empty when it is none. */
+  /** Names in a directory; empty if it is not one. */
   readonly list: (path: string) => readonly string[];
   /** Two paths of one directory give one text. */
   readonly identity: (path: string) => string;

@@ -1,5 +1,5 @@
+import { NotUnderstood } from "../python/problem.ts";
 import type { ConcreteSpec } from "../spec/concrete.ts";
-import { NotUnderstood } from "./problem.ts";
 
 /** `spec.format(FORMAT)` for the parts that paths are made of. @throws NotUnderstood for others */
 export function formatSpecText(node: ConcreteSpec, format: string): string {

@@ -1,5 +1,5 @@
 /** Python's ways of putting values into texts. */
-import { NotUnderstood, PythonException } from "./problem.ts";
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import {
   bounded,
   isDictionary,
@@ -8,7 +8,6 @@ import {
   quoted,
   textIn,
   textOf,
-  tuple,
   typeName,
   type Value,
   wholeNumber,
@@ -154,6 +153,3 @@ function namedValue(given: Value, name: string): Value | undefined {
   if (found === undefined) throw new PythonException("KeyError", name);
   return found[1];
 }
-
-/** Parts of a text as a tuple. */
-export const texts = (...parts: string[]): Value => tuple(parts);

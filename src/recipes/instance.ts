@@ -1,6 +1,7 @@
 /** Objects of classes that recipes define for themselves. */
+
+import { NotUnderstood } from "../python/problem.ts";
 import type { ClassValue, Member, Variant } from "./classes.ts";
-import { NotUnderstood } from "./problem.ts";
 import { type CallArguments, isObject, native, type ObjectValue, type Value } from "./values.ts";
 
 /** A function that can be called as a method of a class. */

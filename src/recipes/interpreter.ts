@@ -3,12 +3,12 @@
  * goes on; only where it could have ended the function does the function end.
  */
 
+import { locate, NotUnderstood, PythonException } from "../python/problem.ts";
 import { bindArguments } from "./bindArguments.ts";
 import type { ClassValue } from "./classes.ts";
 import { exceptionMatches, exceptionOf, exceptionValue } from "./exceptions.ts";
 import { ExpressionEvaluator, type FunctionParts } from "./expressions.ts";
 import { binary } from "./operations.ts";
-import { locate, NotUnderstood, PythonException } from "./problem.ts";
 import { mentionsOf } from "./python/mentions.ts";
 import type { Expression, FunctionTree, Statement } from "./python/tree.ts";
 import { assignName, type NameScope, ownName, unknownValue } from "./scope.ts";

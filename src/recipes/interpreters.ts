@@ -1,7 +1,8 @@
 /** Packages of which Spack asks programs: what an installation answers, without running it. */
+
+import { NotUnderstood } from "../python/problem.ts";
 import type { ConcreteSpec } from "../spec/concrete.ts";
 import { joinPath } from "./expressions.ts";
-import { NotUnderstood } from "./problem.ts";
 import { executable } from "./spackFunctions.ts";
 import { prefix, type Value } from "./values.ts";
 import type { RecipeWorld } from "./world.ts";

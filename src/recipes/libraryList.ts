@@ -1,7 +1,7 @@
 /** Spack's lists of libraries and headers. */
 import { posix } from "node:path";
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import { slicedItems } from "./expressions.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import {
   isObject,
   list,

@@ -1,7 +1,8 @@
 /** What operators do with values. */
+
+import type { BinaryOperator, ComparisonOperator, UnaryOperator } from "../python/operators.ts";
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import { percentText } from "./formatting.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
-import type { BinaryOperator, ComparisonOperator } from "./python/tree.ts";
 import {
   areEqual,
   bounded,
@@ -88,7 +89,7 @@ function arithmetic(operator: BinaryOperator, a: number, b: number): number {
 }
 
 /** `OPERATOR value`. @throws NotUnderstood, PythonException */
-export function unary(operator: "-" | "+" | "~" | "not", value: Value): Value {
+export function unary(operator: UnaryOperator, value: Value): Value {
   if (operator === "not") return !isTrue(value);
   const number = numberIn(value);
   if (number === undefined || operator === "~")

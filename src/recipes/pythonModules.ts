@@ -1,8 +1,8 @@
 /** Python's modules, as far as recipes need them: paths, the files of the image, what a machine like it is. */
 import { posix } from "node:path";
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import { joinPath } from "./expressions.ts";
 import { globPaths, type RecipeFiles } from "./files.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import {
   dictionary,
   list,

@@ -1,9 +1,10 @@
 /** What recipes do to the environment of those who run their packages: asked of the recipes, nothing executed. */
+
+import { locate, NotUnderstood, PythonException } from "../python/problem.ts";
 import type { ConcreteSpec, DagHash } from "../spec/concrete.ts";
 import type { ClassValue } from "./classes.ts";
 import { InstanceValue } from "./instance.ts";
 import type { ModuleScope } from "./moduleScope.ts";
-import { locate, NotUnderstood, PythonException } from "./problem.ts";
 import { RecipeLibrary } from "./recipeLibrary.ts";
 import type { RecipeModification } from "./recipeModification.ts";
 import { EnvironmentValue } from "./spackEnvironment.ts";
@@ -16,7 +17,7 @@ import type { RecipeWorld } from "./world.ts";
 export interface RecipeProblem {
   /** The package whose environment lacks something. */
   readonly spec: ConcreteSpec;
-  /** The recipe in which it stands, and the line; 0 when no line can be told. */
+  /** The recipe in which it stands, and the line; 0 if the line is unknown. */
   readonly recipe: string;
   readonly line: number;
   /** What is not understood, or the message of the exception. */

@@ -1,5 +1,6 @@
 /** The recipes at hand: their files, classes and names, read when they are needed first. */
 
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import type { Dialect } from "../spec/dialect.ts";
 import { dialectOf } from "../spec/format.ts";
 import { familyOf } from "../spec/microarchitecture.ts";
@@ -10,7 +11,6 @@ import { ClassValue, isClass } from "./classes.ts";
 import { makeInstance } from "./instance.ts";
 import { Interpreter, type Library } from "./interpreter.ts";
 import type { ModuleScope } from "./moduleScope.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import { readPython } from "./python/readPython.ts";
 import type { Statement } from "./python/tree.ts";
 import { pythonModule } from "./pythonModules.ts";

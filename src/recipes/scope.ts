@@ -1,7 +1,8 @@
 /** Names and their values while a recipe is evaluated. */
+
+import { NotUnderstood } from "../python/problem.ts";
 import type { ClassValue } from "./classes.ts";
 import type { ModuleScope } from "./moduleScope.ts";
-import { NotUnderstood } from "./problem.ts";
 import type { Statement } from "./python/tree.ts";
 import { isObject, type ObjectValue, type Value } from "./values.ts";
 

@@ -5,7 +5,7 @@
  * values, as Bash reads them. Anything else is a problem with its line: half of a script is never taken for the whole.
  */
 
-/** What a script leaves behind, or why that cannot be told. */
+/** What a script leaves behind, or why that is unknown. */
 export type ScriptEffect =
   | { readonly exported: ReadonlyMap<string, string> }
   /** The line of the script, from 1, and what stands there that is not understood. */

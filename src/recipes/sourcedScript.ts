@@ -1,7 +1,8 @@
 /** `EnvironmentModifications.from_sourcing_file` of Spack, by reading the script instead of running it. */
+
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import { environmentDifference } from "./environmentDifference.ts";
 import type { RecipeFiles } from "./files.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import type { RecipeModification } from "./recipeModification.ts";
 import { readShellScript } from "./shellScript.ts";
 import { type CallArguments, isTrue, type Value, valuesOf, word } from "./values.ts";

@@ -1,7 +1,7 @@
 /** Spack's `EnvironmentModifications`: what recipes write their changes to. */
 
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import type { RecipeFiles } from "./files.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import type { EnvironmentOperation, RecipeModification } from "./recipeModification.ts";
 import { sourcedScript } from "./sourcedScript.ts";
 import {

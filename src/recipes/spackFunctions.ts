@@ -1,10 +1,11 @@
 /** What `from spack.package import *` gives to recipes. */
+
+import { NotUnderstood } from "../python/problem.ts";
 import type { Dialect } from "../spec/dialect.ts";
 import { exceptionClass } from "./exceptions.ts";
 import { joinPath } from "./expressions.ts";
 import { findPaths, type RecipeFiles } from "./files.ts";
 import { FileListValue, fileListClass } from "./libraryList.ts";
-import { NotUnderstood } from "./problem.ts";
 import { environValue, normalPath, pythonModule } from "./pythonModules.ts";
 import { environmentClass } from "./spackEnvironment.ts";
 import { versionClass } from "./spackVersion.ts";

@@ -1,4 +1,6 @@
 /** Packages as values of recipes: what their classes say, and what Spack gives to all of them. */
+
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import type { ConcreteSpec } from "../spec/concrete.ts";
 import { buildSystemClasses, unknownAttributes } from "./buildSystems.ts";
 import type { ClassValue, Extension, Variant } from "./classes.ts";
@@ -6,7 +8,6 @@ import { joinPath } from "./expressions.ts";
 import { boundMember } from "./instance.ts";
 import { interpreterAttribute } from "./interpreters.ts";
 import { FileListValue } from "./libraryList.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import { executable, findHeaders, findLibraries } from "./spackFunctions.ts";
 import { SpecValue } from "./spackSpec.ts";
 import { isObject, native, type ObjectValue, plain, prefix, type Value, word } from "./values.ts";

@@ -1,4 +1,6 @@
 /** Concrete specs as values of recipes. */
+
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import { compilerOf } from "../spec/compilerOf.ts";
 import type { ConcreteEdge, ConcreteSpec, DagHash, DependencyType } from "../spec/concrete.ts";
 import { dialectOf } from "../spec/format.ts";
@@ -6,7 +8,6 @@ import { parseSpec } from "../spec/parse.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { architectureValue, targetValue } from "./architectureValue.ts";
 import { formatSpecText } from "./formatSpecText.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import { VersionValue } from "./spackVersion.ts";
 import {
   isObject,

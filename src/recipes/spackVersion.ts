@@ -1,4 +1,6 @@
 /** Spack's versions as values of recipes. */
+
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import type { Dialect } from "../spec/dialect.ts";
 import {
   compareVersions,
@@ -10,7 +12,6 @@ import {
 } from "../spec/versions.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { slicedItems } from "./expressions.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import { isObject, type ObjectValue, plain, textIn, type Value, wholeNumber } from "./values.ts";
 
 /** A version. */

@@ -1,5 +1,6 @@
 /** The values that recipes have here. */
-import { NotUnderstood, PythonException } from "./problem.ts";
+import { NotUnderstood, PythonException } from "../python/problem.ts";
+import { floatText, quotedText } from "../python/texts.ts";
 
 /** A value. Texts and whole numbers are those of JavaScript, None is null. */
 export type Value =
@@ -287,21 +288,7 @@ export function quoted(value: Value, depth = 0): string {
     if (isObject(value)) throw new NotUnderstood(`the representation of a ${value.type}`);
     return textOf(value, depth);
   }
-  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const inner = text
-    .replaceAll("\\", "\\\\")
-    .replaceAll(quote, `\\${quote}`)
-    .replaceAll("\n", "\\n")
-    .replaceAll("\r", "\\r")
-    .replaceAll("\t", "\\t");
-  return quote + inner + quote;
-}
-
-function floatText(value: number): string {
-  if (!Number.isFinite(value) || (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e16)))
-    throw new NotUnderstood("the text of a number that is very large or small");
-  const plain = String(value);
-  return plain.includes(".") ? plain : `${plain}.0`;
+  return quotedText(text);
 }
 
 /** A function that the program provides. */
@@ -325,14 +312,14 @@ export function plain(
   });
 }
 
-/** The whole number of a value. @throws PythonException when it is none */
+/** The whole number of a value. @throws PythonException if it is not one */
 export function wholeNumber(value: Value | undefined): number {
   if (typeof value === "boolean") return value ? 1 : 0;
   if (typeof value === "number") return value;
   throw new PythonException("TypeError", `'${typeName(value ?? null)}' is not a whole number`);
 }
 
-/** The text of a value. @throws PythonException when it is none */
+/** The text of a value. @throws PythonException if it is not one */
 export function word(value: Value | undefined): string {
   const text = textIn(value);
   if (text === undefined)

@@ -1,6 +1,7 @@
 /** Variants of concrete specs as values of recipes. */
+
+import { NotUnderstood, PythonException } from "../python/problem.ts";
 import type { ConcreteSpec, ConcreteVariantValue } from "../spec/concrete.ts";
-import { NotUnderstood, PythonException } from "./problem.ts";
 import { isSequence, list, type ObjectValue, plain, textIn, tuple, type Value, word } from "./values.ts";
 
 /** The variants of a concrete spec: `spec.variants`. */

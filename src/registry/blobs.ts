@@ -144,12 +144,17 @@ export async function downloadBlob(
   const url = origin + blobRequest(repository, blob.digest).url;
   const label = options.label ?? blob.digest;
   await runTask(policy.emit, { kind: "pull", label, bytes: blob.size }, async ({ progress }) => {
-    await downloadBytes(url, destination, blobOpener(repository, blob), policy, {
-      expectedDigest: blob.digest,
-      expectedSize: blob.size,
-      partialDirectory: options.partialDirectory ?? dirname(destination),
-      onBytes: progress,
-    });
+    await downloadBytes(
+      url,
+      destination,
+      { open: blobOpener(repository, blob), policy },
+      {
+        expectedDigest: blob.digest,
+        expectedSize: blob.size,
+        partialDirectory: options.partialDirectory ?? dirname(destination),
+        onBytes: progress,
+      },
+    );
   });
 }
 

@@ -21,13 +21,19 @@ export interface RegistryProblem {
   readonly message: string;
 }
 
+interface RefusalDetails extends ErrorDetails {
+  readonly status: number;
+  /** See {@link RegistryProblem.code}. */
+  readonly registryCode: string;
+}
+
 /** A refusal with what the registry said, for those who can do something about it. */
 export class RegistryRefusal extends SpacktainersError {
   readonly status: number;
   /** See {@link RegistryProblem.code}. */
   readonly registryCode: string;
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails, status: number, registryCode: string) {
+  constructor(code: ErrorCode, message: string, { status, registryCode, ...details }: RefusalDetails) {
     super(code, message, details);
     this.status = status;
     this.registryCode = registryCode;
@@ -100,9 +106,9 @@ export function refusal(
   const error = (code: ErrorCode, advice?: string): RegistryRefusal => {
     const details = {
       place: { url: redactUrl(answer.url) },
-      ...(advice === undefined ? {} : { hint: advice }),
+      hint: advice,
     };
-    return new RegistryRefusal(code, message, details, status, problem.code);
+    return new RegistryRefusal(code, message, { ...details, status, registryCode: problem.code });
   };
   if (status === 401 || status === 403) return error("ACCESS_DENIED", hint);
   if (status === 404 || status === 410) return error("NOT_FOUND", hint);

@@ -50,7 +50,7 @@ export async function superviseProcess(task: Supervision): Promise<number> {
   const child = spawn(program, args, {
     stdio: ["inherit", "inherit", "inherit", ...pipes, ...passed],
     env: task.env,
-    ...(task.cwd === undefined ? {} : { cwd: task.cwd }),
+    cwd: task.cwd,
   });
   const deliver = task.deliver ?? ((signal) => void child.kill(signal));
   let signalled = false;

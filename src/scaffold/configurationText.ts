@@ -51,7 +51,7 @@ function cacheLines({ caches, isDemo }: ScaffoldAnswers): readonly string[] {
 
 function baseLines({ base }: ScaffoldAnswers): readonly string[] {
   return [
-    "# What lies underneath the packages.",
+    "# What lies under the packages.",
     "base:",
     `  ${base.kind}: ${yamlScalar(base.value)}`,
     ...(base.packages === undefined ? [] : [`  packages: ${yamlList(base.packages)}`]),

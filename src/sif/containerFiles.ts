@@ -20,7 +20,7 @@ export type DefinitionTexts = Pick<
 /** For an image that is not made from a user's definition. */
 export const noSections: DefinitionTexts = { labels: new Map(), apps: [] };
 
-/** What is known of a container besides its layers. */
+/** What is known of a container apart from its layers. */
 export interface ContainerDescription {
   /** The definition file it is made from. */
   readonly definition: string;

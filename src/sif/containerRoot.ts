@@ -135,7 +135,7 @@ export function writeRoot(
     time: fileSystemTime(root),
     signal,
   };
-  return runSquashfsTool(tool, path, offset, tar(), options);
+  return runSquashfsTool(tool, { path, offset }, tar(), options);
 }
 
 /**
@@ -146,7 +146,7 @@ function fileSystemTime({ merged, created }: ContainerRoot): number {
   return Math.max(merged.newest, created <= Date.now() / 1000 ? created : 0);
 }
 
-/** Seconds of an RFC 3339 time; undefined when it is none. */
+/** Seconds of an RFC 3339 time; undefined if it is not one. */
 function secondsOf(text: string | undefined): number | undefined {
   const milliseconds = text === undefined ? Number.NaN : Date.parse(text);
   if (!Number.isFinite(milliseconds)) return undefined;

@@ -42,7 +42,7 @@ export interface MergedImage {
   readonly files: number;
   /** The latest time of anything in it that is not in the future, in seconds since 1970. */
   readonly newest: number;
-  /** What of the layers is left out. */
+  /** The parts of the layers that are left out. */
   readonly leftOut: LeftOut;
   /**
    * The entries: directories and symbolic links sorted by path, then the files in the layers' order, each followed by its

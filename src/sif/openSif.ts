@@ -93,7 +93,7 @@ export async function readObject(sif: SifFile, object: SifObject, maxBytes: numb
   if (object.size > maxBytes)
     throw new SpacktainersError(
       "ARCHIVE_INVALID",
-      `object ${object.id} is larger than ${maxBytes} bytes, which is too much for what it is`,
+      `object ${object.id} is larger than ${maxBytes} bytes, the limit for objects of its kind`,
       { place: { file: sif.path } },
     );
   const pieces: Buffer[] = [];

@@ -263,7 +263,7 @@ export function signedDescriptorBytes(bytes: Buffer, relativeId: number): Buffer
   ]);
 }
 
-/** What a descriptor says of its partition; undefined when it is none. */
+/** What a descriptor says of its partition; undefined if it is not one. */
 export function partitionAttributes(descriptor: SifDescriptor): PartitionAttributes | undefined {
   if (descriptor.type !== "partition") return undefined;
   return {
@@ -282,7 +282,7 @@ export function partitionExtra(fileSystem: FileSystem, use: PartitionType, archi
   return extra;
 }
 
-/** What a descriptor says of its signature; undefined when it is none. */
+/** What a descriptor says of its signature; undefined if it is not one. */
 export function signatureAttributes(descriptor: SifDescriptor): SignatureAttributes | undefined {
   if (descriptor.type !== "signature") return undefined;
   const fingerprint = descriptor.extra.subarray(4, 24);

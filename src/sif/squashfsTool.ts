@@ -120,8 +120,7 @@ export function chooseCompression(
  */
 export async function runSquashfsTool(
   tool: SquashfsTool,
-  path: string,
-  offset: number,
+  { path, offset }: { readonly path: string; readonly offset: number },
   tar: AsyncIterable<Uint8Array>,
   options: SquashfsOptions,
 ): Promise<number> {

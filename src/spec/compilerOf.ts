@@ -9,7 +9,7 @@ export interface CompilerName {
 }
 
 /**
- * The compiler that built a package, where it can be told: an attribute of old specs, an annotation of those carried over,
+ * The compiler that built a package, where it is known: an attribute of old specs, an annotation of those carried over,
  * else the dependency that provides C, C++ or Fortran; undefined when there is none or its spec is not in the graph.
  */
 export function compilerOf(

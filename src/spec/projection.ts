@@ -124,7 +124,7 @@ function dependencyOf(
   throw bad(projection, `names ${name}, on which ${spec.name} does not depend`);
 }
 
-/** The compiler that built a package, if it can be told. */
+/** The compiler that built a package, if it is known. */
 function compilerAtHand(spec: ConcreteSpec, graph: SpecGraph | undefined): CompilerName | undefined {
   const compiler = compilerOf(spec, graph);
   if (compiler !== undefined) return compiler;

@@ -58,7 +58,7 @@ export interface VirtualKnowledge {
   providersOf?(virtual: string): readonly string[];
 }
 
-/** What the relations need besides the specs. */
+/** What the relations need in addition to the specs. */
 export interface Relation {
   readonly dialect: Dialect;
   readonly virtuals: VirtualKnowledge;

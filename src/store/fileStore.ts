@@ -83,7 +83,7 @@ export function openFileStore(location: string, options: StoreOptions): Store {
         const body = createReadStream(at(path), { start: offset, highWaterMark: 1 << 20 });
         return { body, offset, total: facts.size, validator: undefined };
       };
-      return downloadBytes(at(path), destination, openBytes, policy, downloadOptions);
+      return downloadBytes(at(path), destination, { open: openBytes, policy }, downloadOptions);
     },
     async hasFolder(path) {
       return readdir(at(path)).then(

@@ -1,17 +1,7 @@
 import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
-import { openFileStore } from "./fileStore.ts";
-import { openHttpStore } from "./httpStore.ts";
-import { openS3Store } from "./s3Store.ts";
 import type { Store, StoreOptions, StoreSource } from "./store.ts";
-import { isStoreScheme, type StoreScheme, storeSchemes } from "./storeSchemes.ts";
-
-const stores: Readonly<Record<StoreScheme, (source: StoreSource, options: StoreOptions) => Store>> = {
-  file: ({ url }, options) => openFileStore(url, options),
-  http: ({ url }, options) => openHttpStore(url, options),
-  https: ({ url }, options) => openHttpStore(url, options),
-  s3: openS3Store,
-};
+import { isStoreScheme, storeSchemes } from "./storeSchemes.ts";
 
 /**
  * The store that a URL names. Opens nothing: the first read does.
@@ -20,11 +10,11 @@ const stores: Readonly<Record<StoreScheme, (source: StoreSource, options: StoreO
  */
 export function openStore(source: StoreSource, options: StoreOptions): Store {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(source.url)?.[1]?.toLowerCase() ?? "file";
-  if (scheme === "file") return stores.file(source, options);
+  if (scheme === "file") return storeSchemes.file.open(source, options);
   const place = { url: redactUrl(source.url) };
   if (!URL.canParse(source.url))
     throw new SpacktainersError("CACHE_UNAVAILABLE", "the URL is malformed", { place });
-  if (isStoreScheme(scheme)) return stores[scheme](source, options);
+  if (isStoreScheme(scheme)) return storeSchemes[scheme].open(source, options);
   const known = Object.keys(storeSchemes).map((each) => `${each}:`);
   throw new SpacktainersError("NOT_SUPPORTED", `${scheme}: URLs are not supported here`, {
     place,

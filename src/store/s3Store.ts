@@ -28,8 +28,8 @@ export function openS3Store(source: StoreSource, options: StoreOptions): Store {
             Bucket,
             Key: key(path),
             ...(offset > 0 ? { Range: `bytes=${offset}-` } : {}),
-            ...(validator === undefined ? {} : { IfMatch: validator }),
-            ...(version === undefined ? {} : { IfNoneMatch: version }),
+            IfMatch: validator,
+            IfNoneMatch: version,
           }),
           abort,
         ),
@@ -133,7 +133,7 @@ export function openS3Store(source: StoreSource, options: StoreOptions): Store {
         : { size: answer.ContentLength, version: answer.ETag, modified: answer.LastModified?.getTime() };
     },
     download: (path, destination, downloadOptions) =>
-      downloadBytes(locate(path), destination, opener(path), policy, downloadOptions),
+      downloadBytes(locate(path), destination, { open: opener(path), policy }, downloadOptions),
     async hasFolder(path) {
       const list = withRetries(policy, locate(path), () =>
         send(path, (sdk, client, abort) =>

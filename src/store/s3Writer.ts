@@ -120,7 +120,7 @@ export function openS3Writer(bucket: Bucket): StoreWriter {
             ),
           );
           options.onBytes?.(Body.length);
-          return { PartNumber, ...(ETag === undefined ? {} : { ETag }) };
+          return { PartNumber, ETag };
         },
       );
       const { ETag } = await withRetries(policy, locate(path), () =>

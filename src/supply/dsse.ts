@@ -56,7 +56,7 @@ export function envelopeJson({ payloadType, payload, signatures }: Envelope): ob
   };
 }
 
-/** Reads an envelope from JSON; undefined when it is none. */
+/** Reads an envelope from JSON; undefined if it is not one. */
 export function readEnvelope(json: unknown): Envelope | undefined {
   const parsed = envelope.safeParse(json);
   if (!parsed.success) return undefined;
@@ -70,7 +70,7 @@ export function readEnvelope(json: unknown): Envelope | undefined {
   };
 }
 
-/** The key that signed an envelope; undefined when it is none of them. */
+/** The key that signed an envelope; undefined if it is not one of them. */
 export function envelopeSigner(
   { payloadType, payload, signatures }: Envelope,
   keys: readonly VerificationKey[],

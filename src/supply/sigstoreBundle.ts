@@ -58,7 +58,7 @@ const document = z.object({
   messageSignature: z.undefined().optional(),
 });
 
-/** Reads a bundle from JSON; undefined when it is none, or one without an envelope. */
+/** Reads a bundle from JSON; undefined if it is not one, or one without an envelope. */
 export function readBundle(json: unknown): Bundle | undefined {
   const parsed = document.safeParse(json);
   if (!parsed.success) return undefined;

@@ -60,7 +60,7 @@ export function simpleSigningPayload({ repository, image, annotations }: SignedC
   );
 }
 
-/** Reads a payload; undefined when it is none, or one of another type. */
+/** Reads a payload; undefined if it is not one, or one of another type. */
 export function readSimpleSigning(bytes: Uint8Array): SignedClaim | undefined {
   let json: unknown;
   try {
@@ -124,7 +124,7 @@ export function signatureConfig(layers: readonly Descriptor[]): ArtifactBlob {
   return blobOf(mediaTypes.config, Buffer.from(JSON.stringify(config), "utf8"));
 }
 
-/** The key whose signature a layer carries over these bytes; undefined when it is none of them. */
+/** The key whose signature a layer carries over these bytes; undefined if it is not one of them. */
 export function signerOf(
   layer: Descriptor,
   bytes: Uint8Array,

@@ -60,7 +60,7 @@ export interface ReadStatement {
   readonly predicate: unknown;
 }
 
-/** Reads a statement; undefined when it is none, or has a subject without a SHA-256. */
+/** Reads a statement; undefined if it is not one, or has a subject without a SHA-256. */
 export function readStatement(bytes: Uint8Array): ReadStatement | undefined {
   let json: unknown;
   try {

@@ -5,7 +5,7 @@ import { type Digest, digestOfHex } from "./digest.ts";
 /**
  * SHA-256 of a file, reading the next piece while hashing one.
  *
- * @param onBytes told the bytes that were read since the last call
+ * @param onBytes receives the number of bytes read since the last call
  * @throws what reading the file throws
  */
 export async function digestOfFile(

@@ -109,7 +109,7 @@ type PlainEvent =
   | { readonly type: "task-progress"; readonly id: string; readonly bytes: number; readonly total?: number }
   /** The task is in another phase: of a package that is built `fetch`, `configure`, `build`, `install`, `push`, … */
   | { readonly type: "task-phase"; readonly id: string; readonly phase: string }
-  /** So many seconds more the stage will take, as far as can be told from earlier times. */
+  /** So many seconds more the stage will take, as estimated from earlier times. */
   | { readonly type: "time-left"; readonly seconds: number }
   /** A package could not be built. The work on others may continue. */
   | ({ readonly type: "build-failure" } & BuildFailure)
@@ -135,7 +135,7 @@ type PlainEvent =
       readonly type: "waiting";
       /** What the other does, for people: "unpacking layer 0123". */
       readonly what: string;
-      /** Undefined: it cannot be told who it is. */
+      /** Undefined: nobody knows who it is. */
       readonly holder?: { readonly host: string; readonly pid: number };
     }
   /** A retry of a network operation. */

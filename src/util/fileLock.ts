@@ -1,4 +1,4 @@
-/** Locks between processes, also of several machines that share a directory: a file with who holds it. */
+/** Locks between processes, also of several machines that share a directory: a file that names the process that holds it. */
 import { readlinkSync } from "node:fs";
 import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
@@ -8,7 +8,7 @@ import { stopIfAborted } from "./interruption.ts";
 import { makeDirectory } from "./makeDirectory.ts";
 import { hostTag, isSameProcess, startOfProcess } from "./processes.ts";
 
-/** Who holds a lock. */
+/** The process that holds a lock. */
 export interface LockHolder {
   readonly host: string;
   readonly pid: number;
@@ -17,7 +17,7 @@ export interface LockHolder {
 /** How to wait for a lock. */
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told once, when another has had the lock for a while. */
+  /** Called once if another process has held the lock for a while. */
   readonly waiting?: ((holder: LockHolder | undefined) => void) | undefined;
   /** Longest wait, in milliseconds; undefined: as long as the holder lives. */
   readonly patience?: number | undefined;

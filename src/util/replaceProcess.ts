@@ -1,4 +1,4 @@
-/** Another program in the place of this process: what a shell calls `exec`. Node has no such thing that keeps open files. */
+/** Another program in place of this process: what a shell calls `exec`. Node has no such thing that keeps open files. */
 import { accessSync, constants, writeSync } from "node:fs";
 
 /** The program that replaces this process. */

@@ -38,7 +38,7 @@ export async function runTool(
     const child = spawn(program, args, {
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       env: options.env ?? hostEnvironment(),
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      cwd: options.cwd,
       signal: options.signal,
     });
     // Node's own limit goes on, and keeps the process, where the program could not be started.

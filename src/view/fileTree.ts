@@ -139,7 +139,7 @@ export class FileTree {
     return resolved === undefined ? undefined : this.hardLinkTarget(resolved).path;
   }
 
-  /** The file a hard link stands for; the file itself when it is none, or when the hard link leads nowhere. */
+  /** The file a hard link stands for; the file itself if it is not one, or when the hard link leads nowhere. */
   hardLinkTarget(file: ResolvedFile): ResolvedFile {
     let current = file;
     for (let count = 0; current.entry.type === "hardlink" && count < maxLinks; count++) {

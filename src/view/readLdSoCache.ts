@@ -15,7 +15,7 @@ const oldRecordSize = 12;
  * @param bytes the whole file, of a little-endian machine
  * @param file for places
  * @returns libraries in the file's order, which is the loader's
- * @throws SpacktainersError ARCHIVE_INVALID when it is none, or names something outside of itself
+ * @throws SpacktainersError ARCHIVE_INVALID if it is not one, or names something outside of itself
  */
 export function readLdSoCache(bytes: Buffer, file: string): readonly CachedLibrary[] {
   const invalid = (what: string): SpacktainersError =>

@@ -281,7 +281,7 @@ describe("readTable", () => {
 
   it("notices damage anywhere", () => {
     const builder = buildTable();
-    builder.record(Buffer.from("a".repeat(32)), 10, Buffer.from("{}"), "zlib", true);
+    builder.record(Buffer.from("a".repeat(32)), { offset: 10, bytes: Buffer.from("{}"), name: "zlib" }, true);
     const good = builder.finish({ databaseVersion: 8, dataSize: 100 });
     expect(readTable(good)?.find("a".repeat(32))).toBe(0);
     for (let at = 0; at < good.length; at++) {

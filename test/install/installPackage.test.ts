@@ -1,94 +1,28 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
 import { readContent } from "../../src/archive/content.ts";
 import { imageMtime } from "../../src/archive/entry.ts";
 import { elfConstants as elf } from "../../src/elf/parseElf.ts";
 import { installPackage } from "../../src/install/installPackage.ts";
 import { scanArchive } from "../../src/install/scanArchive.ts";
-import type { InstallRequest } from "../../src/install/types.ts";
 import type { DagHash } from "../../src/spec/concrete.ts";
-import type { Dialect } from "../../src/spec/dialect.ts";
 import { type Digest, digestOf } from "../../src/util/digest.ts";
 import { buildElf } from "../support/elfBuilder.ts";
-import { buildPackage, type TarMember } from "../support/tarBuilder.ts";
-
-const oldRoot = "/build/root/with/a/lot/of/padding";
-const hash = "abcdefghijklmnopqrstuvwxyz234567" as DagHash;
-const depHash = "bcdefghijklmnopqrstuvwxyz2345672" as DagHash;
-const oldPrefix = `${oldRoot}/linux/tool-1.0-${hash}`;
-const oldDep = `${oldRoot}/linux/zlib-1.3-${depHash}`;
-const prefix = `/sw/linux/tool-1.0-${hash}`;
-const dep = `/sw/linux/zlib-1.3-${depHash}`;
-const sbangLine = (root: string): string => `#!/bin/sh ${root}/bin/sbang\n`;
-
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "install-"));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-interface Package {
-  readonly members: readonly TarMember[];
-  readonly text?: readonly string[];
-  readonly binaries?: readonly string[];
-  readonly links?: readonly string[];
-  readonly generation?: Dialect;
-  readonly options?: Partial<InstallRequest["options"]>;
-  readonly request?: Partial<InstallRequest>;
-}
-
-function requestFor(pack: Package): InstallRequest {
-  const archivePath = join(folder, "tool.spack");
-  const buildinfo = {
-    sbang_install_path: "/build/bin/sbang",
-    buildpath: oldRoot,
-    spackprefix: "/home/spack",
-    relative_prefix: `linux/tool-1.0-${hash}`,
-    relocate_textfiles: pack.text ?? [],
-    relocate_binaries: pack.binaries ?? [],
-    relocate_links: pack.links ?? [],
-    hash_to_prefix: { [hash]: oldPrefix, [depHash]: oldDep },
-  };
-  writeFileSync(archivePath, buildPackage({ prefix: oldPrefix, members: pack.members, buildinfo }));
-  return {
-    name: "tool",
-    version: "1.0",
-    hash,
-    archivePath,
-    root: "/sw",
-    prefixes: { [hash]: prefix, [depHash]: dep },
-    relocationOrder: [hash, depHash],
-    externals: [],
-    generation: pack.generation ?? "1.x",
-    options: { strip: false, sbang: "undo", metadata: false, ...pack.options },
-    ...pack.request,
-  };
-}
-
-async function install(pack: Package) {
-  const installed = installPackage(requestFor(pack));
-  const files = new Map<string, Buffer>();
-  const entries = [];
-  for await (const entry of installed.entries) {
-    if (entry.type === "file") files.set(entry.path, await readContent(entry));
-    const { content: _, ...rest } = { content: undefined, ...entry };
-    entries.push(rest);
-  }
-  return { entries, files, inventory: installed.inventory().entries };
-}
-
-async function installText(
-  member: TarMember,
-  pack: Omit<Package, "members"> = {},
-): Promise<string | undefined> {
-  const { files } = await install({ members: [member], ...pack });
-  return files.get(`${prefix.slice(1)}/${member.name}`)?.toString("latin1");
-}
-
-const owner = { uid: 0, gid: 0, mtime: imageMtime };
-const at = (name: string): string => `${prefix.slice(1)}/${name}`;
+import {
+  at,
+  dep,
+  depHash,
+  hash,
+  install,
+  installText,
+  oldDep,
+  oldPrefix,
+  oldRoot,
+  owner,
+  prefix,
+  requestFor,
+  sbangLine,
+} from "./installedPackages.ts";
 
 describe("installPackage", () => {
   it("gives entries below the new prefix, in the archive's order, as Spack installs them", async () => {

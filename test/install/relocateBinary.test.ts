@@ -102,7 +102,7 @@ describe("relocateBinary", () => {
     expect(() => relocate("..../pad/zlib/x", [["/pad/zlib", "/longer/zlib"]])).toThrow(
       expect.objectContaining({
         code: "PREFIX_TOO_LONG",
-        message: '"/longer/zlib" (12 bytes) does not fit in the place of "/pad/zlib" (9 bytes) at byte 4',
+        message: '"/longer/zlib" (12 bytes) does not fit into the space of "/pad/zlib" (9 bytes) at byte 4',
       }),
     );
   });

@@ -1,175 +1,41 @@
-/**
- * The builder and runtime images, made by Buildah, and what their users do with them: plain `buildah build` of a folder with a
- * `spack.yaml`. With real Spack, so only where SPACKTAINERS_TEST_SPACK names one (docs/building.md): a quarter of an hour, most of it Debian's
- * packages and Spack's index of its recipes.
- *
- * SPACKTAINERS_TEST_IMAGES may name a folder where the images are kept, and used the next time.
- */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { binary, demoRepository, makeWorkplace, type Workplace } from "../support/cli.ts";
+import { describe, expect, it } from "vitest";
+import { binary, demoRepository } from "../support/cli.ts";
 import { jsonLines } from "../support/cliChecks.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { findApptainer } from "../support/demoSite.ts";
-import { type FolderServer, startFolderServer } from "../support/folderServer.ts";
-import { type GitServer, startGitServer } from "../support/gitServer.ts";
-import { podmanEnvironment, podmanTrouble } from "../support/podman.ts";
-import { dockerRegistryTrouble, type RealRegistry, startDockerRegistry } from "../support/realRegistry.ts";
-import { realSpack } from "../support/realSpack.ts";
-import { hasS3Server, type S3Server, startS3Server } from "../support/s3Server.ts";
-
-const { checkout, packages, wheels, sources } = realSpack ?? {};
-
-function troubleHere(): string | undefined {
-  if (process.getuid?.() !== 0) return "building images with Buildah's chroot isolation takes root";
-  for (const program of ["buildah", "mmdebstrap", "skopeo", "gpg"])
-    if (!commandExists(program)) return `${program} is not installed`;
-  for (const path of [checkout, packages, wheels, sources])
-    if (path === undefined || !existsSync(path))
-      return "SPACKTAINERS_TEST_SPACK names no folder with a Spack";
-  return dockerRegistryTrouble() ?? (hasS3Server() ? undefined : "no S3 server (moto) is installed");
-}
-
-const trouble = troubleHere();
-/** Longest that a step may take, in milliseconds. */
-const patience = 40 * 60_000;
-
-const password = "canary-registry-password-7f3a91";
-const passphrase = "canary-passphrase-b20c4e";
+import { startGitServer } from "../support/gitServer.ts";
+import { podmanTrouble } from "../support/podman.ts";
+import { startDockerRegistry } from "../support/realRegistry.ts";
+import {
+  build,
+  checkout,
+  env,
+  git,
+  inside,
+  makeProject,
+  makeSigningKey,
+  mirror,
+  packages,
+  passphrase,
+  password,
+  patience,
+  podmanEnv,
+  registry,
+  s3,
+  spacktainers,
+  tool,
+  trouble,
+  wheels,
+  work,
+} from "./builderImages.ts";
 
 describe.skipIf(trouble !== undefined)(
   `the builder and runtime images${trouble === undefined ? "" : ` (skipped: ${trouble})`}`,
   () => {
-    let work: Workplace;
-    let registry: RealRegistry;
-    let s3: S3Server;
-    let mirror: FolderServer;
-    let git: GitServer;
-    let env: NodeJS.ProcessEnv;
-    const before = { ...process.env };
-
-    /** Runs a program to its end. */
-    function tool(program: string, ...args: readonly string[]): string {
-      const { status, stdout, stderr } = spawnSync(program, args, {
-        cwd: work.directory,
-        env,
-        encoding: "utf8",
-        maxBuffer: 2 ** 27,
-        timeout: patience,
-      });
-      expect(status, `${program} ${args.join(" ")}\n${stdout.slice(-3000)}${stderr.slice(-3000)}`).toBe(0);
-      return stdout.trim();
-    }
-    const spacktainers = (...words: readonly string[]) => work.run(words, { env });
-
-    /** The folder that the documentation describes. */
-    function makeProject(name: string, from: readonly [string, string]): string {
-      const folder = work.path(name);
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(
-        join(folder, "Dockerfile"),
-        `FROM ${from[0]} AS builder\nFROM ${from[1]} AS runtime\nCOPY --from=builder /etc/debian_version /etc/debian_version\n`,
-      );
-      writeFileSync(
-        join(folder, "spack.yaml"),
-        `spack:
-  specs:
-  - tree@2.1.0
-  - bzip2@1.0.8 ~debug
-  packages:
-    mpi: {require: mpich}
-  mirrors:
-    sources: {url: "${mirror.url}", source: true, binary: false}
-`,
-      );
-      return folder;
-    }
-
-    /** Builds, and looks at every process of the machine meanwhile. @returns what was said, and all command lines that were seen */
-    async function build(program: "buildah" | "podman", folder: string, ...args: readonly string[]) {
-      const argv = ["build", "--format=docker", "--isolation=chroot", ...args, folder];
-      const child = spawn(program, argv, { env, stdio: ["ignore", "pipe", "pipe"] });
-      let said = "";
-      for (const stream of [child.stdout, child.stderr])
-        stream.setEncoding("utf8").on("data", (chunk: string) => {
-          said += chunk;
-        });
-      const seen = new Set<string>();
-      const looking = setInterval(() => {
-        for (const pid of readdirSync("/proc"))
-          if (/^\d+$/.test(pid))
-            try {
-              seen.add(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-            } catch {
-              // It has ended.
-            }
-      }, 20);
-      const status = await new Promise((done) => child.once("close", done));
-      clearInterval(looking);
-      expect(status, said.slice(-4000)).toBe(0);
-      return { said, commands: [...seen] };
-    }
-
-    /** Runs a program of an image. */
-    function inside(image: string, ...command: readonly string[]): string {
-      const container = tool("buildah", "from", image);
-      try {
-        return tool("buildah", "run", "--isolation=chroot", container, "--", ...command);
-      } finally {
-        tool("buildah", "rm", container);
-      }
-    }
-
-    beforeAll(async () => {
-      const kept = process.env.SPACKTAINERS_TEST_IMAGES;
-      registry = await startDockerRegistry({ users: { robot: password } });
-      mirror = await startFolderServer(sources ?? "");
-      s3 = await startS3Server("packages");
-      git = await startGitServer({ packages: packages ?? "" });
-      work = makeWorkplace(`base: {image: localhost/debian-for-tests:1}
-spack:
-  url: ${checkout}
-  repos: [{url: ${git.url}/packages.git, ref: main, path: repos/spack_repo/builtin}]
-  wheels: ${wheels}
-  externals: [gmake, diffutils]
-registries:
-- {url: "http://${registry.host}", repository: "spacktainers/{name}", username: $ROBOT, password: $ROBOT_PASSWORD}
-- {url: "http://${registry.host}", repository: "my-org/spack-{name}", username: $ROBOT, password: $ROBOT_PASSWORD}
-`);
-      env = {
-        ...process.env,
-        ...podmanEnvironment(kept ?? work.path("podman")),
-        BUILDAH_ISOLATION: "chroot",
-        REGISTRY_AUTH_FILE: work.path("auth.json"),
-        ROBOT: "robot",
-        ROBOT_PASSWORD: password,
-      };
-      // Its limits are for Podman's runtime.
-      delete env.CONTAINERS_CONF;
-      writeFileSync(work.path("auth.json"), "{}");
-      for (const name of ["builder", "runtime"])
-        cpSync(join(demoRepository, name), work.path(name), { recursive: true });
-      if (
-        spawnSync("buildah", ["inspect", "--type", "image", "localhost/debian-for-tests:1"], {
-          env,
-          timeout: 60_000,
-        }).status === 0
-      )
-        return;
-      tool("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", work.path("debian.tar"));
-      const container = tool("buildah", "from", "scratch");
-      tool("buildah", "add", "--quiet", container, work.path("debian.tar"), "/");
-      tool("buildah", "commit", "--quiet", "--rm", container, "localhost/debian-for-tests:1");
-    }, patience);
-    afterAll(async () => {
-      process.env = before;
-      await Promise.all([registry?.close(), mirror?.close(), s3?.close(), git?.close()]);
-      work?.remove();
-    });
-
     it(
       "are made from what is configured, and listed",
       async () => {
@@ -233,13 +99,7 @@ registries:
     it(
       "build a spack.yaml from the official images, signed, into a cache; no secret is seen anywhere",
       async () => {
-        const home = work.path("gnupg");
-        mkdirSync(home, { mode: 0o700 });
-        const gpg = ["--homedir", home, "--batch", "--pinentry-mode=loopback", "--passphrase", passphrase];
-        tool("gpg", ...gpg, "--quick-generate-key", "Tester <t@example.invalid>", "rsa3072", "sign", "never");
-        writeFileSync(work.path("key"), tool("gpg", ...gpg, "--armor", "--export-secret-keys"));
-        writeFileSync(work.path("key.pub"), tool("gpg", ...gpg, "--armor", "--export"));
-        spawnSync("gpgconf", ["--homedir", home, "--kill", "all"], { timeout: 60_000 });
+        const home = makeSigningKey();
         writeFileSync(work.path("passphrase"), `${passphrase}\n`);
         const { accessKeyId, secretAccessKey } = await s3.requireUser();
         writeFileSync(
@@ -406,14 +266,6 @@ registries:
       expect(status, `${text}\n${stdout.slice(-3000)}${stderr.slice(-3000)}`).toBe(0);
       return stdout;
     }
-    const podmanEnv = (): NodeJS.ProcessEnv => {
-      const settings = podmanEnvironment(process.env.SPACKTAINERS_TEST_IMAGES ?? work.path("podman"));
-      const file = settings.CONTAINERS_CONF ?? "";
-      // What listens on this machine is reached.
-      writeFileSync(file, readFileSync(file, "utf8").replace("[containers]", '[containers]\nnetns = "host"'));
-      return { ...env, ...settings };
-    };
-
     it.skipIf(podmanTrouble() !== undefined)(
       "are used as docs/recipes.md says: a spack.yaml in a container, with and without a key",
       async () => {

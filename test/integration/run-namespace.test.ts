@@ -18,23 +18,10 @@ import {
   type RunnerOptions,
   run,
   runnerLine,
-  runnerTrouble,
   scratch,
   startRun,
 } from "../support/runner.ts";
-
-const trouble = runnerTrouble();
-/** How long to wait for what happens by itself, on however busy a machine; in milliseconds. */
-const patience = { timeout: 60_000, interval: 50 };
-
-const programs = [
-  ...["bash", "sh", "cat", "ls", "env", "id", "sleep", "stat", "touch", "rm", "mv", "mkdir", "head", "wc"],
-  ...["readlink", "ps", "tr", "tty"],
-];
-const users =
-  process.getuid?.() === 0
-    ? [{ who: "root" }, { who: "an ordinary user", uid: 54321 }]
-    : [{ who: "this user" }];
+import { patience, programs, trouble, users } from "./namespaceRuns.ts";
 
 describe.skipIf(trouble !== undefined).each(users)(
   `our own runner, as $who${trouble === undefined ? "" : ` (skipped: ${trouble})`}`,

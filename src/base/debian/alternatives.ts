@@ -11,14 +11,14 @@ export interface AlternativeLink {
 }
 
 /** One choice for a name, with the links that go with it. */
-export interface Alternative extends AlternativeLink {
+export interface OfferedAlternative extends AlternativeLink {
   readonly priority: number;
   readonly slaves: readonly AlternativeLink[];
 }
 
 /** What a call of `update-alternatives` says. */
 export type AlternativesCall =
-  | { readonly kind: "install"; readonly alternative: Alternative }
+  | { readonly kind: "install"; readonly alternative: OfferedAlternative }
   /** The choice, whatever the priorities are. */
   | { readonly kind: "set"; readonly name: string; readonly path: string }
   /** Nothing that matters on a fresh system. */
@@ -30,7 +30,7 @@ export type AlternativesCall =
  */
 export function readAlternativesCall([, ...words]: ScriptCommand): AlternativesCall | undefined {
   const slaves: AlternativeLink[] = [];
-  let found: Omit<Alternative, "slaves"> | undefined;
+  let found: Omit<OfferedAlternative, "slaves"> | undefined;
   let call: AlternativesCall = { kind: "other" };
   for (let at = 0; at < words.length; at++) {
     const word = words[at];
@@ -76,13 +76,13 @@ export function chosenLinks(
   calls: readonly AlternativesCall[],
   exists: (path: string) => boolean,
 ): readonly AlternativeLink[] {
-  const groups = new Map<string, Map<string, Alternative>>();
+  const groups = new Map<string, Map<string, OfferedAlternative>>();
   const set = new Map<string, string>();
   for (const call of calls) {
     if (call.kind === "set") set.set(call.name, call.path);
     if (call.kind !== "install" || !exists(call.alternative.path)) continue;
     const { name, path } = call.alternative;
-    const group = groups.get(name) ?? new Map<string, Alternative>();
+    const group = groups.get(name) ?? new Map<string, OfferedAlternative>();
     groups.set(name, group.set(path, call.alternative));
   }
   return [...groups]

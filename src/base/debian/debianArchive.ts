@@ -139,8 +139,8 @@ async function fetchRelease(
   if (answer.status === 200)
     await store.write("releases", key, {
       text,
-      ...(answer.etag === undefined ? {} : { etag: answer.etag }),
-      ...(answer.lastModified === undefined ? {} : { lastModified: answer.lastModified }),
+      etag: answer.etag,
+      lastModified: answer.lastModified,
     });
   return release;
 }

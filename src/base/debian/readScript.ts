@@ -1,6 +1,7 @@
 /** Maintainer scripts, read as dpkg would run them on a fresh system: which commands they reach, with which arguments. */
 import { matchesGlob } from "../../util/matchesGlob.ts";
-import { parseShell, type ShellNode, textOf, type Word } from "./shellSyntax.ts";
+import { parseShell, type ShellNode } from "./shellSyntax.ts";
+import { plainText, type ShellWord } from "./shellTokens.ts";
 
 /** A command that a script reaches, or may reach where a condition cannot be known. Arguments that cannot are undefined. */
 export type ScriptCommand = readonly (string | undefined)[];
@@ -115,7 +116,7 @@ class ScriptReader {
       case "case": {
         const subject = this.#text(node.subject, call);
         for (const [patterns, body] of node.branches) {
-          const globs = patterns.map((pattern) => textOf(pattern) ?? this.#text(pattern, call));
+          const globs = patterns.map((pattern) => plainText(pattern) ?? this.#text(pattern, call));
           const unknown = subject === undefined || globs.includes(undefined);
           if (unknown) this.#doubted(true, () => this.run(body, call));
           else if (globs.some((glob) => glob !== undefined && matchesGlob(subject, glob))) {
@@ -140,7 +141,7 @@ class ScriptReader {
     }
   }
 
-  #command(given: readonly Word[], call: Call): Verdict {
+  #command(given: readonly ShellWord[], call: Call): Verdict {
     let first = 0;
     for (; first < given.length; first++) {
       const word = given[first] ?? [];
@@ -218,7 +219,7 @@ class ScriptReader {
   }
 
   /** The words that one word becomes: values of variables without quotes are taken apart at blanks. */
-  #fields(word: Word, call: Call): readonly (string | undefined)[] {
+  #fields(word: ShellWord, call: Call): readonly (string | undefined)[] {
     const [only] = word;
     if (word.length === 1 && only?.kind === "variable") {
       if (only.name === "@" || (only.name === "*" && !only.quoted)) return call.positional;
@@ -232,7 +233,7 @@ class ScriptReader {
     return [this.#text(word, call)];
   }
 
-  #text(word: Word, call: Call): string | undefined {
+  #text(word: ShellWord, call: Call): string | undefined {
     let text = "";
     for (const part of word) {
       const piece =

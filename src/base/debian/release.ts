@@ -41,7 +41,7 @@ export interface VerifyOptions {
 /** What to do about signatures that are refused. */
 export const signatureHints: TrustOptions = {
   unknownHint: "name the archive's key file as the base's `keyring`",
-  invalidHint: "the file was changed on its way",
+  invalidHint: "the file changed on its way",
 };
 
 /**

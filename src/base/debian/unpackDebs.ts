@@ -126,7 +126,7 @@ function moved(entry: Entry, path: string, tree: RootTree): Entry {
   if (there?.type !== "file" && there?.type !== "hardlink") {
     throw new SpacktainersError(
       "ARCHIVE_INVALID",
-      `${printable(path)} is a hard link to ${printable(target)}, which is not there`,
+      `${printable(path)} is a hard link to ${printable(target)}, which does not exist`,
       { hint: "is the file excluded from the base?" },
     );
   }

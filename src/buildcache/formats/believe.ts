@@ -39,6 +39,6 @@ export async function believe(source: string, trust: Trust, place: Place): Promi
   if (trust.unsigned) return { text: source, signedBy: undefined, validUntil: undefined };
   throw new SpacktainersError("SIGNATURE_MISSING", "the package is not signed", {
     place,
-    hint: "if this cache is meant to have no signatures, say `unsigned: true` for it in spacktainers.yaml",
+    hint: "if this cache should have no signatures, set `unsigned: true` for it in spacktainers.yaml",
   });
 }

@@ -32,7 +32,7 @@ export interface OpenedFormats {
  * Opens the place that a cache's URL names. Nothing is asked of it yet.
  *
  * @param policy for packages that are just being pushed
- * @throws NOT_SUPPORTED, CACHE_UNAVAILABLE for a URL that is none
+ * @throws NOT_SUPPORTED, CACHE_UNAVAILABLE for an invalid URL
  */
 export function openFormats(
   source: CacheSource,

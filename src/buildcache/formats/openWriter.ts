@@ -35,7 +35,7 @@ export interface WriterSettings {
  * Opens a cache for writing. Nothing is asked of it yet; it need not be there.
  *
  * @param source its `keys`, where there are any, must name the key that signs; `unsigned` says that nothing needs to be signed
- * @throws SpacktainersError NOT_SUPPORTED for a place that can only be read; CACHE_UNAVAILABLE for a URL that is none;
+ * @throws SpacktainersError NOT_SUPPORTED for a place that can only be read; CACHE_UNAVAILABLE for an invalid URL;
  *   CONFIG_INVALID where a signature is needed and there is no key
  */
 export function openCacheWriter(

@@ -24,7 +24,7 @@ export async function describeMetadata(
 ): Promise<DescribedPackage> {
   const place = { url: files.locate(path) };
   if (metadata === undefined)
-    throw new SpacktainersError("NOT_FOUND", "the package is not there any more", { place });
+    throw new SpacktainersError("NOT_FOUND", "the package no longer exists", { place });
   const { root, graph } = identifySpec(metadata.specFile, { hash }, place);
   const facts = await files.stat(metadata.archivePath);
   return {

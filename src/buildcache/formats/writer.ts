@@ -111,7 +111,7 @@ export interface CacheWriter {
   /** Removes a public key and its entry in the list of keys; one that is not there is no error. */
   removeKey(fingerprint: string): Promise<void>;
   /**
-   * Changes the index, and no more of it than is asked for. Where there is none it is made, of all that the cache has. What another
+   * Changes the index, and no more of it than requested. Without one, it is made of everything that the cache has. What another
    * writer changes at the same time is kept.
    *
    * @throws CACHE_INVALID when the index that is there cannot be read (then: {@link rebuildIndex})

@@ -87,7 +87,7 @@ export async function listedPackages(path: string, place: Place): Promise<Listed
     const version = await scanIndex(
       file,
       {
-        record(key, _offset, bytes, name, downloadable) {
+        record(key, { bytes, name }, downloadable) {
           const hash = downloadable ? parseDagHash(decoder.decode(key)) : undefined;
           if (hash === undefined) return;
           const node = parseNode(decoder.decode(bytes), place);
@@ -114,7 +114,7 @@ async function readRecords(
   const version = await scanIndex(
     file,
     {
-      record(key, offset, bytes, _name, downloadable) {
+      record(key, { offset, bytes }, downloadable) {
         const hash = parseDagHash(decoder.decode(key));
         if (hash === undefined || records.has(hash)) return;
         const needs = neededBy(decoder.decode(bytes), place);

@@ -17,15 +17,24 @@ import {
   quote,
 } from "./jsonWindow.ts";
 
-/** Told what the scanner finds. Offsets and lengths are in bytes and lie in the file. */
+/** The node of a record. */
+export interface ScannedNode {
+  /** Where it is in the file, in bytes. */
+  readonly offset: number;
+  /** Its text, only valid during the call. */
+  readonly bytes: Uint8Array;
+  /** Name of the package. */
+  readonly name: string;
+}
+
+/** Takes what the scanner finds. */
 export interface IndexSink {
   /**
    * One record.
    *
    * @param hash the record's key, 32 bytes of ASCII (not checked)
-   * @param node the bytes of its node, only valid during the call
    */
-  record(hash: Uint8Array, offset: number, node: Uint8Array, name: string, downloadable: boolean): void;
+  record(hash: Uint8Array, node: ScannedNode, downloadable: boolean): void;
   /** A spec of package `name` provides the virtual package `virtual` to some other. */
   provides(virtual: string, name: string): void;
 }
@@ -194,7 +203,11 @@ class IndexScanner extends JsonWindow {
     if (!hasNode || this.node.name === "") return;
     const { start, end, name } = this.node;
     const key = this.bytes.subarray(keyStart, keyEnd);
-    this.sink.record(key, fileOffset + start, this.bytes.subarray(start, end), name, downloadable);
+    this.sink.record(
+      key,
+      { offset: fileOffset + start, bytes: this.bytes.subarray(start, end), name },
+      downloadable,
+    );
     for (const edge of this.edges) this.sink.provides(edge.virtual, edge.name);
   }
 

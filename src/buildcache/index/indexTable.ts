@@ -68,12 +68,12 @@ export function buildTable(place: Place = {}): TableBuilder {
   };
   let provisions = 0;
   return {
-    record(hash, offset, node, name, downloadable) {
+    record(hash, { offset, bytes, name }, downloadable) {
       if (count === flags.length) grow();
       if (!packHash(hash, words, count * hashWords)) return;
       facts[count * 4] = offset;
-      facts[count * 4 + 1] = node.length;
-      facts[count * 4 + 2] = zlib.crc32(node);
+      facts[count * 4 + 1] = bytes.length;
+      facts[count * 4 + 2] = zlib.crc32(bytes);
       facts[count * 4 + 3] = numberOf(name);
       flags[count] = downloadable ? downloadableFlag : 0;
       count++;

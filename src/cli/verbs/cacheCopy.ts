@@ -27,7 +27,7 @@ export function cacheCopyVerb(program: Command, outcome: VerbOutcome): Command {
   return addTargetOptions(command)
     .option(
       "--trust <keyfile>",
-      "trust this OpenPGP public key, besides those configured for a cache (repeatable)",
+      "trust this OpenPGP public key in addition to those configured for a cache (repeatable)",
       collect,
     )
     .option(

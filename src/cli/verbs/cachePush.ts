@@ -30,7 +30,7 @@ export function cachePushVerb(program: Command, outcome: VerbOutcome): Command {
   return addTargetOptions(command)
     .option(
       "--trust <keyfile>",
-      "trust this OpenPGP public key, besides those configured for the cache (repeatable)",
+      "trust this OpenPGP public key in addition to those configured for the cache (repeatable)",
       collect,
     )
     .option("--no-closure", "push only these packages, without what they need")

@@ -21,7 +21,7 @@ export function doctorVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("doctor")
     .summary("check whether images run at a site, or on this machine")
     .description(
-      "Tells from an image's files alone whether it can run at a site: processor, C library, MPI and its interface, how ranks find one another, libraries that must not be there. Without a site, checks the image on this machine. Without an image, shows what this machine has. The exit status is 1 if something cannot work.",
+      "Determines from the files of an image alone whether it can run at a site: processor, C library, MPI and its interface, how ranks find one another, libraries that must not be there. Without a site, checks the image on this machine. Without an image, shows what this machine has. The exit status is 1 if something cannot work.",
     )
     .argument("[subjects...]", `sites, and images, each ${imageForms}`);
   addSelectionOptions(command)
@@ -50,8 +50,8 @@ Examples:
           subjects,
           arch: options.arch,
           resources: {
-            ...(options.partition === undefined ? {} : { partition: options.partition }),
-            ...(options.constraint === undefined ? {} : { constraint: options.constraint }),
+            partition: options.partition,
+            constraint: options.constraint,
           },
           mpi: options.mpi,
           hostMpi: options.hostMpi,

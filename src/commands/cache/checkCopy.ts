@@ -41,7 +41,7 @@ export async function checkCopy(
 ): Promise<{ readonly pkg: CachedPackage; readonly bytes: number | undefined }> {
   const pkg = await cache.findPackage(spec, lookup);
   if (pkg === undefined)
-    throw new SpacktainersError("PACKAGE_NOT_CACHED", "the index lists it, but it is not there", {
+    throw new SpacktainersError("PACKAGE_NOT_CACHED", "the index lists it, but it does not exist", {
       place: { url: cache.url },
       hint: "push it again, or make the index again: spacktainers cache index",
     });

@@ -162,9 +162,9 @@ function siteOfHost(host: HostProfile): Site {
   return completeSite("this machine", {
     runtime: runtime ?? "native",
     ...(plugins === undefined ? {} : { mpi: plugins.filter((name) => name !== "none") }),
-    ...(host.processor === undefined ? {} : { target: host.processor }),
-    ...(host.glibc === undefined ? {} : { glibc: host.glibc }),
-    ...(host.gpu.nvidia === undefined ? {} : { "gpu-driver": host.gpu.nvidia }),
+    target: host.processor,
+    glibc: host.glibc,
+    "gpu-driver": host.gpu.nvidia,
   });
 }
 

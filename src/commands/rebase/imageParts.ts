@@ -199,7 +199,7 @@ async function contentsOfLayer(
     });
   const found = await records.contents(keys);
   if (found === undefined || formatContentsId(found.contents) !== annotations[layerContentsAnnotation])
-    throw new SpacktainersError("NOT_FOUND", "it is no longer known what is in a layer of the image", {
+    throw new SpacktainersError("NOT_FOUND", "the contents of a layer of the image are no longer known", {
       place,
       hint: "make it from its definition, with `spacktainers push` or `spacktainers build`",
     });

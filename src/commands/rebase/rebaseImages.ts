@@ -154,7 +154,14 @@ async function rebase(
     case "refused":
       throw oneError(subject.errors);
     case "container":
-      return [await container(subject.container, repository, request, options, resources)];
+      return [
+        await container(subject.container, repository.containers, {
+          configuration: repository.configuration,
+          request,
+          options,
+          resources,
+        }),
+      ];
     case "source":
       return [
         await onMachine(subject, { configuration: repository.configuration, request, options, resources }),
@@ -171,10 +178,8 @@ async function rebase(
 
 async function container(
   subject: Container,
-  { configuration, containers }: Repository,
-  request: RebaseRequest,
-  options: RebaseOptions & { readonly signing: Signing },
-  resources: Resources,
+  containers: Repository["containers"],
+  { configuration, request, options, resources }: RebasingContext,
 ): Promise<RebaseResult> {
   const registries = chosenRegistries(configuration, request.registries).map((registry) => ({
     ...registry,
@@ -242,8 +247,7 @@ async function reference(
     });
   const { images, architectures } = await rebaseReference(
     name,
-    asArchitecture(request.arch),
-    tags,
+    { arch: asArchitecture(request.arch), tags },
     { ...options, base: options.base ?? configuration.base },
     resources,
   );

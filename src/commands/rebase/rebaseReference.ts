@@ -26,6 +26,10 @@ export interface RebasedReference {
   readonly architectures: readonly Architecture[];
 }
 
+interface ReferenceOptions extends RebaseOptions {
+  readonly base: RebaseBase["configured"];
+}
+
 /**
  * Rebases the image that a name stands for, of every architecture unless one is asked for. It goes where it came from. All
  * are made before any is pushed: where one cannot stand on the base, the registry stays as it is.
@@ -36,9 +40,8 @@ export interface RebasedReference {
  */
 export async function rebaseReference(
   name: ImageName,
-  arch: Architecture | undefined,
-  tags: readonly Tag[],
-  options: RebaseOptions & { readonly base: RebaseBase["configured"] },
+  { arch, tags }: { readonly arch: Architecture | undefined; readonly tags: readonly Tag[] },
+  options: ReferenceOptions,
   resources: Resources,
 ): Promise<RebasedReference> {
   const repository = resources.registries.repository(name);
@@ -46,12 +49,12 @@ export async function rebaseReference(
   const made: MadeRebase[] = [];
   for (const each of arch === undefined ? [...there.keys()] : [arch])
     made.push(
-      await makeOne(there.get(each), name, each, options, resources).catch((error: unknown) => {
+      await makeOne(there.get(each), { name, arch: each }, options, resources).catch((error: unknown) => {
         throw there.size === 1 ? error : ofArchitecture(error, each);
       }),
     );
   const images: RebasedReference["images"][number][] = [];
-  for (const one of made) images.push(await pushOne(repository, name, one, tags, options, resources));
+  for (const one of made) images.push(await pushOne({ name, repository, tags }, one, options, resources));
   return { images, architectures: [...there.keys()] };
 }
 
@@ -83,9 +86,8 @@ interface MadeRebase extends Rebased {
 
 async function makeOne(
   image: RegistryImage | undefined,
-  name: ImageName,
-  arch: Architecture,
-  options: Parameters<typeof rebaseReference>[3],
+  { name, arch }: { readonly name: ImageName; readonly arch: Architecture },
+  options: ReferenceOptions,
   resources: Resources,
 ): Promise<MadeRebase> {
   const { emit } = resources;
@@ -103,12 +105,17 @@ async function makeOne(
   return { arch, image, isSame, before, made };
 }
 
+/** Where an image goes: under which name, and with which tags. */
+interface PushedName {
+  readonly name: ImageName;
+  readonly repository: ImageRepository;
+  readonly tags: readonly Tag[];
+}
+
 async function pushOne(
-  repository: ImageRepository,
-  name: ImageName,
+  { name, repository, tags }: PushedName,
   { arch, image, isSame, before, made }: MadeRebase,
-  tags: readonly Tag[],
-  options: Parameters<typeof rebaseReference>[3],
+  options: ReferenceOptions,
   resources: Resources,
 ): Promise<RebasedReference["images"][number]> {
   const container = { name: before.names.name, arch };

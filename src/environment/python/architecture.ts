@@ -13,7 +13,7 @@ import { parseSpec } from "../../spec/parse.ts";
 import { satisfies } from "../../spec/satisfies.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { PythonProblem } from "./problem.ts";
-import { type PythonObject, type PythonValue, pythonFunction, typeName } from "./values.ts";
+import { type PythonObject, type PythonValue, pythonFunction, typeOf } from "./values.ts";
 
 /** The machine. Without a system, what asks for it has no answer. */
 export interface TargetMachine {
@@ -97,7 +97,7 @@ function targetObject(target: string): PythonObject {
     },
     contains(value, at) {
       if (typeof value === "string") return features().includes(value);
-      throw new PythonProblem("python", `a feature is a text, not a value of type ${typeName(value)}`, at);
+      throw new PythonProblem("python", `a feature is a text, not a value of type ${typeOf(value)}`, at);
     },
     attribute(name, at) {
       if (name === "name") return target;

@@ -3,16 +3,16 @@
 import { binaryValue } from "./operators.ts";
 import { PythonProblem } from "./problem.ts";
 import {
+  holds,
   isLess,
-  isTrue,
+  itemsOf,
   type PythonFunction,
   type PythonValue,
   pythonFunction,
-  quoted,
+  reprOf,
   requireHashable,
-  textOf,
-  typeName,
-  valuesOf,
+  strOf,
+  typeOf,
 } from "./values.ts";
 
 /** Longest `range`. */
@@ -25,17 +25,16 @@ type Call = readonly [
 ];
 
 const functions: Readonly<Record<string, Call>> = {
-  any: [1, 1, ([values = null], at) => valuesOf(values, at).some(isTrue)],
-  all: [1, 1, ([values = null], at) => valuesOf(values, at).every(isTrue)],
+  any: [1, 1, ([values = null], at) => itemsOf(values, at).some(holds)],
+  all: [1, 1, ([values = null], at) => itemsOf(values, at).every(holds)],
   len: [
     1,
     1,
-    ([value = null], at) =>
-      BigInt(typeof value === "string" ? [...value].length : valuesOf(value, at).length),
+    ([value = null], at) => BigInt(typeof value === "string" ? [...value].length : itemsOf(value, at).length),
   ],
-  bool: [0, 1, ([value = null]) => isTrue(value)],
-  str: [0, 1, ([value = ""]) => textOf(value)],
-  repr: [1, 1, ([value = null]) => quoted(value)],
+  bool: [0, 1, ([value = null]) => holds(value)],
+  str: [0, 1, ([value = ""]) => strOf(value)],
+  repr: [1, 1, ([value = null]) => reprOf(value)],
   int: [0, 1, ([value = 0n], at) => integer(value, at)],
   float: [0, 1, ([value = 0], at) => float(value, at)],
   abs: [
@@ -45,20 +44,20 @@ const functions: Readonly<Record<string, Call>> = {
       if (typeof value === "boolean") return value ? 1n : 0n;
       if (typeof value === "bigint") return value < 0n ? -value : value;
       if (typeof value !== "number")
-        throw new PythonProblem("python", `${quoted(value)} is not a number`, at);
+        throw new PythonProblem("python", `${reprOf(value)} is not a number`, at);
       return Math.abs(value);
     },
   ],
-  list: [0, 1, ([value], at) => ({ kind: "list", items: value === undefined ? [] : valuesOf(value, at) })],
-  tuple: [0, 1, ([value], at) => ({ kind: "tuple", items: value === undefined ? [] : valuesOf(value, at) })],
+  list: [0, 1, ([value], at) => ({ kind: "list", items: value === undefined ? [] : itemsOf(value, at) })],
+  tuple: [0, 1, ([value], at) => ({ kind: "tuple", items: value === undefined ? [] : itemsOf(value, at) })],
   set: [0, 1, ([value], at) => ({ kind: "set", items: value === undefined ? [] : members(value, at) })],
-  sorted: [1, 1, ([value = null], at) => ({ kind: "list", items: sorted(valuesOf(value, at), at) })],
+  sorted: [1, 1, ([value = null], at) => ({ kind: "list", items: sorted(itemsOf(value, at), at) })],
   min: [1, 1000, (values, at) => extreme(values, at, 0)],
   max: [1, 1000, (values, at) => extreme(values, at, -1)],
   sum: [
     1,
     1,
-    ([value = null], at) => valuesOf(value, at).reduce((sum, each) => binaryValue("+", sum, each, at), 0n),
+    ([value = null], at) => itemsOf(value, at).reduce((sum, each) => binaryValue("+", sum, each, at), 0n),
   ],
   range: [
     1,
@@ -81,11 +80,11 @@ export function builtinFunction(name: string): PythonFunction | undefined {
 }
 
 function members(value: PythonValue, at: number): readonly PythonValue[] {
-  const items = valuesOf(value, at);
+  const items = itemsOf(value, at);
   for (const item of items) requireHashable(item, at);
   const seen = new Set<string>();
   return items.filter((item) => {
-    const key = quoted(item);
+    const key = reprOf(item);
     return !seen.has(key) && seen.add(key) !== undefined;
   });
 }
@@ -96,7 +95,7 @@ function integer(value: PythonValue, at: number): bigint {
   if (typeof value === "number" && Number.isFinite(value)) return BigInt(Math.trunc(value));
   if (typeof value === "string" && /^\s*[+-]?\d+(?:_\d+)*\s*$/.test(value))
     return BigInt(value.trim().replaceAll("_", "").replace(/^\+/, ""));
-  throw new PythonProblem("python", `${quoted(value)} is not a whole number`, at);
+  throw new PythonProblem("python", `${reprOf(value)} is not a whole number`, at);
 }
 
 function float(value: PythonValue, at: number): number {
@@ -106,7 +105,7 @@ function float(value: PythonValue, at: number): number {
     return Number(value);
   throw new PythonProblem(
     "python",
-    typeof value === "string" ? `${quoted(value)} is not a number` : `a ${typeName(value)} is not a number`,
+    typeof value === "string" ? `${reprOf(value)} is not a number` : `a ${typeOf(value)} is not a number`,
     at,
   );
 }
@@ -117,7 +116,7 @@ function sorted(values: readonly PythonValue[], at: number): readonly PythonValu
 
 function extreme(values: readonly PythonValue[], at: number, which: 0 | -1): PythonValue {
   const [only = null] = values;
-  const among = sorted(values.length === 1 ? valuesOf(only, at) : values, at).at(which);
+  const among = sorted(values.length === 1 ? itemsOf(only, at) : values, at).at(which);
   if (among === undefined) throw new PythonProblem("python", "there is nothing to choose from", at);
   return among;
 }

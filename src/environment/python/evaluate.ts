@@ -4,17 +4,17 @@ import type { ConditionExpression } from "./expressions.ts";
 import { binaryValue } from "./operators.ts";
 import { PythonProblem } from "./problem.ts";
 import { parsePython } from "./syntax.ts";
-import { collectionMethod, dictMethod, textMethod } from "./texts.ts";
+import { methodOfCollection, methodOfDict, methodOfText } from "./texts.ts";
 import {
-  areEqual,
-  isIn,
+  equalValues,
+  holds,
   isLess,
-  isTrue,
+  isMember,
+  itemsOf,
   type PythonValue,
-  quoted,
+  reprOf,
   requireHashable,
-  typeName,
-  valuesOf,
+  typeOf,
 } from "./values.ts";
 
 /** Longest expression. */
@@ -84,7 +84,7 @@ class Evaluation {
               return [name, this.valueOf(value, names)] as const;
             })
             // If keys are equal, the last one applies.
-            .filter(([key], index, all) => !all.slice(index + 1).some(([other]) => areEqual(other, key))),
+            .filter(([key], index, all) => !all.slice(index + 1).some(([other]) => equalValues(other, key))),
         };
       case "attribute":
         return attributeOf(this.valueOf(expression.of, names), expression.name, expression.at);
@@ -118,7 +118,7 @@ class Evaluation {
         return this.joined(expression.kind, expression.parts, names);
       case "if":
         return this.valueOf(
-          isTrue(this.valueOf(expression.test, names)) ? expression.yes : expression.no,
+          holds(this.valueOf(expression.test, names)) ? expression.yes : expression.no,
           names,
         );
       case "comprehension":
@@ -142,7 +142,7 @@ class Evaluation {
     let value: PythonValue = null;
     for (const part of parts) {
       value = this.valueOf(part, names);
-      if (isTrue(value) === (kind === "or")) break;
+      if (holds(value) === (kind === "or")) break;
     }
     return value;
   }
@@ -163,11 +163,7 @@ class Evaluation {
   private call(expression: Extract<ConditionExpression, { kind: "call" }>, names: Names): PythonValue {
     const callee = this.valueOf(expression.callee, names);
     if (typeof callee !== "object" || callee === null || callee.kind !== "function")
-      throw new PythonProblem(
-        "python",
-        `a value of type ${typeName(callee)} cannot be called`,
-        expression.at,
-      );
+      throw new PythonProblem("python", `a value of type ${typeOf(callee)} cannot be called`, expression.at);
     return callee.call({
       values: expression.values.map((value) => this.valueOf(value, names)),
       named: new Map(expression.named.map(([name, value]) => [name, this.valueOf(value, names)])),
@@ -186,15 +182,15 @@ class Evaluation {
         items.push(this.valueOf(item, scope));
         return;
       }
-      for (const value of valuesOf(this.valueOf(loop.values, scope), loop.values.at)) {
-        const parts = loop.names.length === 1 ? [value] : valuesOf(value, loop.values.at);
+      for (const value of itemsOf(this.valueOf(loop.values, scope), loop.values.at)) {
+        const parts = loop.names.length === 1 ? [value] : itemsOf(value, loop.values.at);
         if (parts.length !== loop.names.length)
           throw new PythonProblem("python", `${loop.names.length} values are expected here`, loop.values.at);
         const inner = new Map([
           ...scope,
           ...loop.names.map((name, index) => [name, parts[index] ?? null] as const),
         ]);
-        if (loop.conditions.every((condition) => isTrue(this.valueOf(condition, inner))))
+        if (loop.conditions.every((condition) => holds(this.valueOf(condition, inner))))
           run(depth + 1, inner);
       }
     };
@@ -211,15 +207,15 @@ function distinct(
 ): readonly PythonValue[] {
   if (kind !== "set") return items;
   for (const item of items) requireHashable(item, at);
-  return items.filter((item, index) => !items.slice(0, index).some((other) => areEqual(item, other)));
+  return items.filter((item, index) => !items.slice(0, index).some((other) => equalValues(item, other)));
 }
 
 function compare(operator: string, left: PythonValue, right: PythonValue, at: number): boolean {
   switch (operator) {
     case "==":
-      return areEqual(left, right);
+      return equalValues(left, right);
     case "!=":
-      return !areEqual(left, right);
+      return !equalValues(left, right);
     case "<":
       return isLess(left, right, false, at);
     case "<=":
@@ -229,57 +225,57 @@ function compare(operator: string, left: PythonValue, right: PythonValue, at: nu
     case ">=":
       return isLess(right, left, true, at);
     case "in":
-      return isIn(left, right, at);
+      return isMember(left, right, at);
     case "not in":
-      return !isIn(left, right, at);
+      return !isMember(left, right, at);
     default: {
       const plain = left !== null && typeof left !== "object" && typeof left === typeof right;
-      const same = left === right || (plain && areEqual(left, right));
+      const same = left === right || (plain && equalValues(left, right));
       return operator === "is" ? same : !same;
     }
   }
 }
 
 function unaryValue(operator: string, value: PythonValue, at: number): PythonValue {
-  if (operator === "not") return !isTrue(value);
+  if (operator === "not") return !holds(value);
   const number = typeof value === "boolean" ? (value ? 1n : 0n) : value;
   if (typeof number === "bigint") return operator === "-" ? -number : operator === "~" ? ~number : number;
   if (typeof number === "number" && operator !== "~") return operator === "-" ? -number : number;
-  throw new PythonProblem("python", `\`${operator}\` needs a number, not ${typeName(value)}`, at);
+  throw new PythonProblem("python", `\`${operator}\` needs a number, not ${typeOf(value)}`, at);
 }
 
 function attributeOf(value: PythonValue, name: string, at: number): PythonValue {
-  if (typeof value === "string") return textMethod(value, name, at);
+  if (typeof value === "string") return methodOfText(value, name, at);
   if (typeof value === "object" && value !== null) {
-    if (value.kind === "dict") return dictMethod(value, name, at);
+    if (value.kind === "dict") return methodOfDict(value, name, at);
     if (value.kind === "object") {
       const attribute = value.attribute(name, at);
       if (attribute !== undefined) return attribute;
-    } else if ("items" in value) return collectionMethod(value, name, at);
+    } else if ("items" in value) return methodOfCollection(value, name, at);
   }
-  throw new PythonProblem("python", `a value of type ${typeName(value)} has no \`${name}\``, at);
+  throw new PythonProblem("python", `a value of type ${typeOf(value)} has no \`${name}\``, at);
 }
 
 function itemOf(value: PythonValue, index: PythonValue, at: number): PythonValue {
   if (typeof value === "object" && value !== null) {
     if (value.kind === "object" && value.item !== undefined) return value.item(index, at);
     if (value.kind === "dict") {
-      const entry = value.entries.find(([key]) => areEqual(key, index));
+      const entry = value.entries.find(([key]) => equalValues(key, index));
       if (entry !== undefined) return entry[1];
       throw new PythonProblem(
         "python",
         value.environment === true && typeof index === "string"
           ? `the environment variable \`${index}\` is not set`
-          : `${quoted(index)} is not in there`,
+          : `${reprOf(index)} is not in there`,
         at,
       );
     }
   }
-  const items = typeof value === "string" || hasItems(value) ? valuesOf(value, at) : undefined;
+  const items = typeof value === "string" || hasItems(value) ? itemsOf(value, at) : undefined;
   if (items === undefined)
-    throw new PythonProblem("python", `a value of type ${typeName(value)} has no items`, at);
+    throw new PythonProblem("python", `a value of type ${typeOf(value)} has no items`, at);
   if (typeof index !== "bigint")
-    throw new PythonProblem("python", `an index must be a whole number, not ${typeName(index)}`, at);
+    throw new PythonProblem("python", `an index must be a whole number, not ${typeOf(index)}`, at);
   const item = items.at(Number(index));
   if (item === undefined || Number(index) < -items.length)
     throw new PythonProblem("python", `there is no item ${index}`, at);
@@ -292,12 +288,12 @@ function hasItems(value: PythonValue): boolean {
 
 function sliceOf(value: PythonValue, parts: readonly PythonValue[], at: number): PythonValue {
   if (typeof value !== "string" && !hasItems(value))
-    throw new PythonProblem("python", `a value of type ${typeName(value)} has no parts`, at);
+    throw new PythonProblem("python", `a value of type ${typeOf(value)} has no parts`, at);
   const [from, to, step] = parts.map((part) => {
     if (part === null || typeof part === "bigint") return part === null ? undefined : Number(part);
-    throw new PythonProblem("python", `an index must be a whole number, not ${typeName(part)}`, at);
+    throw new PythonProblem("python", `an index must be a whole number, not ${typeOf(part)}`, at);
   });
-  const all = valuesOf(value, at);
+  const all = itemsOf(value, at);
   const stride = step ?? 1;
   if (stride === 0) throw new PythonProblem("python", "a step cannot be 0", at);
   const picked: PythonValue[] = [];

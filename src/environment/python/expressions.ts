@@ -1,4 +1,5 @@
 /** The tree of a Python expression. */
+import type { BinaryOperator, ComparisonOperator, UnaryOperator } from "../../python/operators.ts";
 
 /** An expression. `at` is the character where it begins, or that of its operator. */
 export type ConditionExpression = { readonly at: number } & (
@@ -22,17 +23,17 @@ export type ConditionExpression = { readonly at: number } & (
       readonly of: ConditionExpression;
       readonly parts: readonly (ConditionExpression | undefined)[];
     }
-  | { readonly kind: "unary"; readonly operator: string; readonly value: ConditionExpression }
+  | { readonly kind: "unary"; readonly operator: UnaryOperator; readonly value: ConditionExpression }
   | {
       readonly kind: "binary";
-      readonly operator: string;
+      readonly operator: BinaryOperator;
       readonly left: ConditionExpression;
       readonly right: ConditionExpression;
     }
   | {
       readonly kind: "comparison";
       readonly left: ConditionExpression;
-      readonly rest: readonly (readonly [operator: string, right: ConditionExpression])[];
+      readonly rest: readonly (readonly [operator: ComparisonOperator, right: ConditionExpression])[];
     }
   | { readonly kind: "and" | "or"; readonly parts: readonly ConditionExpression[] }
   | {

@@ -1,6 +1,6 @@
 /** Python's binary operators. */
 import { PythonProblem } from "./problem.ts";
-import { areEqual, type PythonValue, typeName } from "./values.ts";
+import { equalValues, type PythonValue, typeOf } from "./values.ts";
 
 /** Longest text or list that an operator may make. */
 const longest = 1_000_000;
@@ -47,7 +47,7 @@ export function binaryValue(
     throw new PythonProblem("unsupported", "`%` with texts is not evaluated here", at);
   if (isSet(left) && isSet(right)) {
     const has = (items: readonly PythonValue[], item: PythonValue) =>
-      items.some((other) => areEqual(item, other));
+      items.some((other) => equalValues(item, other));
     const only = left.items.filter((item) => !has(right.items, item));
     const others = right.items.filter((item) => !has(left.items, item));
     if (operator === "|") return { kind: "set", items: [...left.items, ...others] };
@@ -57,7 +57,7 @@ export function binaryValue(
   }
   throw new PythonProblem(
     "python",
-    `\`${operator}\` cannot be used with ${typeName(left)} and ${typeName(right)}`,
+    `\`${operator}\` cannot be used with ${typeOf(left)} and ${typeOf(right)}`,
     at,
   );
 }

@@ -1,4 +1,5 @@
 /** Why a Python expression has no value. */
+import { NotUnderstood, PythonException } from "../../python/problem.ts";
 
 /**
  * `python`: Python itself would raise an error. `unsupported`: Python may have an answer, this program does not know it.
@@ -15,5 +16,17 @@ export class PythonProblem extends Error {
     super(message);
     this.kind = kind;
     this.offset = offset;
+  }
+}
+
+/** What `read` gives. What it throws about Python is thrown again, with the character that it is about. @throws {PythonProblem} */
+export function problemsAt<T>(offset: number, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    if (thrown instanceof PythonException) throw new PythonProblem("python", thrown.message, offset);
+    if (thrown instanceof NotUnderstood)
+      throw new PythonProblem("unsupported", `${thrown.message} is not evaluated here`, offset);
+    throw thrown;
   }
 }

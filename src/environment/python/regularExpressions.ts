@@ -6,7 +6,7 @@ import {
   type PythonFunction,
   type PythonObject,
   type PythonValue,
-  typeName,
+  typeOf,
 } from "./values.ts";
 
 /** Milliseconds after which a search is given up: some expressions take for ever. */
@@ -84,7 +84,7 @@ function isCompiled(value: PythonValue | undefined): value is Compiled {
 
 function textArgument(value: PythonValue | undefined, at: number): string {
   if (typeof value === "string") return value;
-  throw new PythonProblem("python", `text is expected, not a value of type ${typeName(value ?? null)}`, at);
+  throw new PythonProblem("python", `text is expected, not a value of type ${typeOf(value ?? null)}`, at);
 }
 
 function flagsOf(value: PythonValue | undefined, at: number): string {

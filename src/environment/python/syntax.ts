@@ -1,4 +1,5 @@
 /** Reading Python expressions. */
+import { type OperatorNodes, OperatorReader } from "../../python/operators.ts";
 import type { Comprehension, ConditionExpression } from "./expressions.ts";
 import { PythonProblem } from "./problem.ts";
 import { type ConditionToken, tokenizePython } from "./tokens.ts";
@@ -10,16 +11,12 @@ const keywords = new Set(
     " ",
   ),
 );
-/** Binary operators from the loosest to the tightest. */
-const levels: readonly (readonly string[])[] = [
-  ["|"],
-  ["^"],
-  ["&"],
-  ["<<", ">>"],
-  ["+", "-"],
-  ["*", "/", "//", "%", "@"],
-];
-const comparisons = ["==", "!=", "<", "<=", ">", ">="];
+const nodes: OperatorNodes<ConditionExpression> = {
+  joined: (kind, parts, at) => ({ kind, parts, at }),
+  unary: (operator, value, at) => ({ kind: "unary", operator, value, at }),
+  comparison: (left, rest, at) => ({ kind: "comparison", left, rest, at }),
+  binary: (operator, [left, right], at) => ({ kind: "binary", operator, left, right, at }),
+};
 
 /**
  * Reads an expression as Python's `eval` does.
@@ -76,9 +73,12 @@ class ExpressionParser {
     );
   }
 
+  private tooDeep(): PythonProblem {
+    return new PythonProblem("unsupported", "the condition is nested too deeply", this.next.offset);
+  }
+
   private nested<T>(read: () => T): T {
-    if (++this.depth > deepest)
-      throw new PythonProblem("unsupported", "the condition is nested too deeply", this.next.offset);
+    if (++this.depth > deepest) throw this.tooDeep();
     const result = read();
     this.depth--;
     return result;
@@ -108,77 +108,23 @@ class ExpressionParser {
     });
   }
 
+  /** Operators and operands, without `if`. */
   private either(): ConditionExpression {
-    return this.joined("or", () => this.joined("and", () => this.negation()));
-  }
-
-  private joined(kind: "and" | "or", part: () => ConditionExpression): ConditionExpression {
-    const { offset: at } = this.next;
-    const first = part();
-    if (!this.sees(kind)) return first;
-    const parts = [first];
-    while (this.accept(kind)) parts.push(part());
-    return { kind, parts, at };
-  }
-
-  private negation(): ConditionExpression {
-    const { offset: at } = this.next;
-    if (!this.accept("not")) return this.comparison();
-    return { kind: "unary", operator: "not", value: this.nested(() => this.negation()), at };
-  }
-
-  private comparison(): ConditionExpression {
-    const left = this.binary(0);
-    const rest: (readonly [string, ConditionExpression])[] = [];
-    const { offset: at } = this.next;
-    for (;;) {
-      const operator = this.comparisonOperator();
-      if (operator === undefined) break;
-      rest.push([operator, this.binary(0)]);
-    }
-    return rest.length === 0 ? left : { kind: "comparison", left, rest, at };
-  }
-
-  private comparisonOperator(): string | undefined {
-    const { text, kind } = this.next;
-    if (kind === "operator" && comparisons.includes(text)) {
-      this.at++;
-      return text;
-    }
-    if (this.accept("in")) return "in";
-    if (this.accept("is")) return this.accept("not") ? "is not" : "is";
-    if (!this.sees("not")) return undefined;
-    this.at++;
-    this.expect("in");
-    return "not in";
-  }
-
-  private binary(level: number): ConditionExpression {
-    const operators = levels[level];
-    if (operators === undefined) return this.unary();
-    let left = this.binary(level + 1);
-    for (;;) {
-      const { kind, text, offset: at } = this.next;
-      if (kind !== "operator" || !operators.includes(text)) return left;
-      this.at++;
-      left = { kind: "binary", operator: text, left, right: this.binary(level + 1), at };
-    }
-  }
-
-  private unary(): ConditionExpression {
-    const { offset: at } = this.next;
-    for (const operator of ["-", "+", "~"])
-      if (this.accept(operator))
-        return { kind: "unary", operator, value: this.nested(() => this.unary()), at };
-    const base = this.postfix();
-    if (!this.accept("**")) return base;
-    return {
-      kind: "binary",
-      operator: "**",
-      left: base,
-      right: this.nested(() => this.unary()),
-      at: base.at,
-    };
+    return new OperatorReader(
+      {
+        operator: (ahead) => {
+          const token = this.tokens[this.at + ahead];
+          return token?.kind === "operator" || token?.kind === "name" ? token.text : undefined;
+        },
+        skip: (count) => {
+          this.at += count;
+        },
+        operand: () => this.postfix(),
+        place: () => this.next.offset,
+        tooDeep: () => this.tooDeep(),
+      },
+      nodes,
+    ).read();
   }
 
   private postfix(): ConditionExpression {

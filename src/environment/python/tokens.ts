@@ -1,5 +1,6 @@
 /** The words of a Python expression. */
-import { PythonProblem } from "./problem.ts";
+import { unescaped } from "../../python/texts.ts";
+import { PythonProblem, problemsAt } from "./problem.ts";
 
 /** A word, and where it begins. */
 export type ConditionToken =
@@ -18,20 +19,6 @@ const number =
   /0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|(?:\d(?:_?\d)*)?\.\d(?:_?\d)*(?:[eE][+-]?\d+)?|\d(?:_?\d)*\.?(?:[eE][+-]?\d+)?/y;
 const operator = /\*\*|\/\/|<<|>>|==|!=|<=|>=|:=|->|[-+*/%@&|^~<>()[\]{},:.;=]/y;
 const prefix = /([a-zA-Z]{0,2})("""|'''|"|')/y;
-const escapes: Readonly<Record<string, string>> = {
-  "\\": "\\",
-  "'": "'",
-  '"': '"',
-  a: "\x07",
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-  v: "\v",
-  "\n": "",
-};
-
 /**
  * Splits an expression. The last token is of kind `end`.
  *
@@ -107,43 +94,14 @@ function readString(text: string, start: number, letters: string, quote: string)
   if (/[bf]/.test(kind))
     throw new PythonProblem("unsupported", `\`${letters}"…"\` is not evaluated here`, start);
   const raw = kind.includes("r");
-  let value = "";
-  let at = start + letters.length + quote.length;
-  for (;;) {
-    const character = text[at];
-    if (character === undefined || (quote.length === 1 && character === "\n"))
+  const from = start + letters.length + quote.length;
+  let at = from;
+  while (!text.startsWith(quote, at)) {
+    if (at >= text.length || (quote.length === 1 && text[at] === "\n"))
       throw new PythonProblem("python", "the quote is not closed", start);
-    if (text.startsWith(quote, at)) break;
-    if (character !== "\\") {
-      value += character;
-      at++;
-      continue;
-    }
-    const next = text[at + 1] ?? "";
-    if (raw) {
-      value += character + next;
-      at += 2;
-      continue;
-    }
-    const code = /^(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{1,3}))/.exec(
-      text.slice(at + 1, at + 10),
-    );
-    if (code !== null) {
-      const point = Number.parseInt(code[1] ?? code[2] ?? code[3] ?? code[4] ?? "0", code[4] ? 8 : 16);
-      if (point > 0x10_ffff) throw new PythonProblem("python", "there is no such character", at);
-      value += String.fromCodePoint(point);
-      at += 1 + code[0].length;
-      continue;
-    }
-    if (/[xuUN]/.test(next))
-      throw new PythonProblem(
-        next === "N" ? "unsupported" : "python",
-        `\`\\${next}\` is not understood here`,
-        at,
-      );
-    const plain = escapes[next];
-    value += plain ?? character + next;
-    at += 2;
+    at += text[at] === "\\" ? 2 : 1;
   }
+  const inside = text.slice(from, at);
+  const value = raw ? inside : problemsAt(start, () => unescaped(inside));
   return { kind: "string", text: text.slice(start, at + quote.length), value, offset: start };
 }

@@ -1,4 +1,5 @@
 /** The values that Python expressions have here. */
+import { floatText, quotedText } from "../../python/texts.ts";
 import { PythonProblem } from "./problem.ts";
 
 /** A value. Whole numbers are bigints, others are numbers; text is a string, None is null. */
@@ -77,7 +78,7 @@ export function pythonFunction(
 }
 
 /** Name of a value's type, as Python has it. */
-export function typeName(value: PythonValue): string {
+export function typeOf(value: PythonValue): string {
   if (value === null) return "NoneType";
   if (typeof value === "string") return "str";
   if (typeof value === "boolean") return "bool";
@@ -87,7 +88,7 @@ export function typeName(value: PythonValue): string {
 }
 
 /** `bool(value)`. */
-export function isTrue(value: PythonValue): boolean {
+export function holds(value: PythonValue): boolean {
   if (value === null || typeof value === "boolean") return value === true;
   if (typeof value === "string") return value !== "";
   if (typeof value === "bigint" || typeof value === "number") return Number(value) !== 0;
@@ -101,7 +102,7 @@ function asNumber(value: PythonValue): bigint | number | undefined {
 }
 
 /** `a == b`. */
-export function areEqual(a: PythonValue, b: PythonValue): boolean {
+export function equalValues(a: PythonValue, b: PythonValue): boolean {
   const [x, y] = [asNumber(a), asNumber(b)];
   if (x !== undefined && y !== undefined) return typeof x === typeof y ? x === y : Number(x) === Number(y);
   if (a === null || b === null || typeof a !== "object" || typeof b !== "object") {
@@ -117,15 +118,15 @@ export function areEqual(a: PythonValue, b: PythonValue): boolean {
       b.kind === "dict" &&
       a.entries.length === b.entries.length &&
       a.entries.every(([key, value]) => {
-        const other = b.entries.find(([name]) => areEqual(name, key));
-        return other !== undefined && areEqual(other[1], value);
+        const other = b.entries.find(([name]) => equalValues(name, key));
+        return other !== undefined && equalValues(other[1], value);
       })
     );
   if (a.kind === "function" || b.kind === "function") return a === b;
   if (a.kind !== b.kind || a.items.length !== b.items.length) return false;
   return a.kind === "set"
-    ? a.items.every((item) => b.items.some((other) => areEqual(item, other)))
-    : a.items.every((item, index) => areEqual(item, b.items[index] ?? null));
+    ? a.items.every((item) => b.items.some((other) => equalValues(item, other)))
+    : a.items.every((item, index) => equalValues(item, b.items[index] ?? null));
 }
 
 function isObject(value: PythonValue): value is PythonObject {
@@ -152,19 +153,19 @@ export function isLess(a: PythonValue, b: PythonValue, orEqual: boolean, at: num
     a.kind === b.kind
   ) {
     if (a.kind === "set" && b.kind === "set") {
-      const within = a.items.every((item) => b.items.some((other) => areEqual(item, other)));
+      const within = a.items.every((item) => b.items.some((other) => equalValues(item, other)));
       return within && (orEqual || a.items.length < b.items.length);
     }
     if ((a.kind === "list" || a.kind === "tuple") && "items" in b) {
       for (const [index, item] of a.items.entries()) {
         const other = b.items[index];
         if (other === undefined) return false;
-        if (!areEqual(item, other)) return isLess(item, other, false, at);
+        if (!equalValues(item, other)) return isLess(item, other, false, at);
       }
       return orEqual || a.items.length < b.items.length;
     }
   }
-  throw new PythonProblem("python", `${typeName(a)} and ${typeName(b)} have no order`, at);
+  throw new PythonProblem("python", `${typeOf(a)} and ${typeOf(b)} have no order`, at);
 }
 
 /** Python compares texts by code points, JavaScript by UTF-16 units. */
@@ -179,18 +180,18 @@ function byCodePoint(a: string, b: string): boolean {
 }
 
 /** `value in container`. @throws {PythonProblem} when it cannot be in there */
-export function isIn(value: PythonValue, container: PythonValue, at: number): boolean {
+export function isMember(value: PythonValue, container: PythonValue, at: number): boolean {
   if (typeof container === "string") {
     if (typeof value === "string") return container.includes(value);
-    throw new PythonProblem("python", `a text cannot contain a value of type ${typeName(value)}`, at);
+    throw new PythonProblem("python", `a text cannot contain a value of type ${typeOf(value)}`, at);
   }
   if (typeof container === "object" && container !== null) {
     if (container.kind === "dict" || container.kind === "set") requireHashable(value, at);
-    if (container.kind === "dict") return container.entries.some(([key]) => areEqual(key, value));
+    if (container.kind === "dict") return container.entries.some(([key]) => equalValues(key, value));
     if (container.kind === "object" && container.contains !== undefined) return container.contains(value, at);
-    if ("items" in container) return container.items.some((item) => areEqual(item, value));
+    if ("items" in container) return container.items.some((item) => equalValues(item, value));
   }
-  throw new PythonProblem("python", `\`in\` cannot be used with a value of type ${typeName(container)}`, at);
+  throw new PythonProblem("python", `\`in\` cannot be used with a value of type ${typeOf(container)}`, at);
 }
 
 /** @throws {PythonProblem} for what cannot be in a set, or be the key of a dict */
@@ -202,53 +203,34 @@ export function requireHashable(value: PythonValue, at: number): void {
 }
 
 /** The values that a loop goes through. @throws {PythonProblem} */
-export function valuesOf(value: PythonValue, at: number): readonly PythonValue[] {
+export function itemsOf(value: PythonValue, at: number): readonly PythonValue[] {
   if (typeof value === "string") return [...value];
   if (typeof value === "object" && value !== null) {
     if (value.kind === "dict") return value.entries.map(([key]) => key);
     if ("items" in value) return value.items;
   }
-  throw new PythonProblem("python", `a value of type ${typeName(value)} has no items`, at);
+  throw new PythonProblem("python", `a value of type ${typeOf(value)} has no items`, at);
 }
 
 /** `str(value)`. */
-export function textOf(value: PythonValue): string {
+export function strOf(value: PythonValue): string {
   if (typeof value === "string") return value;
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value === "bigint") return String(value);
-  if (typeof value === "number") return numberText(value);
+  if (typeof value === "number") return floatText(value);
   if (value.kind === "object") return value.text;
   if (value.kind === "function") return `<function ${value.name}>`;
   if (value.kind === "dict")
-    return `{${value.entries.map(([key, each]) => `${quoted(key)}: ${quoted(each)}`).join(", ")}}`;
-  const items = value.items.map(quoted).join(", ");
+    return `{${value.entries.map(([key, each]) => `${reprOf(key)}: ${reprOf(each)}`).join(", ")}}`;
+  const items = value.items.map(reprOf).join(", ");
   if (value.kind === "list") return `[${items}]`;
   if (value.kind === "set") return items === "" ? "set()" : `{${items}}`;
   return value.items.length === 1 ? `(${items},)` : `(${items})`;
 }
 
 /** `repr(value)`. */
-export function quoted(value: PythonValue): string {
-  if (typeof value !== "string") return textOf(value);
-  const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
-  const inner = value
-    .replaceAll("\\", "\\\\")
-    .replaceAll(quote, `\\${quote}`)
-    .replaceAll("\n", "\\n")
-    .replaceAll("\r", "\\r")
-    .replaceAll("\t", "\\t");
-  return quote + inner + quote;
-}
-
-/** A number as Python writes it: `7.0`, `1e+16`, `inf`. */
-export function numberText(value: number): string {
-  if (Number.isNaN(value)) return "nan";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  if (Object.is(value, -0)) return "-0.0";
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e16))
-    return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
-  const plain = String(value);
-  return plain.includes(".") ? plain : `${plain}.0`;
+export function reprOf(value: PythonValue): string {
+  if (typeof value !== "string") return strOf(value);
+  return quotedText(value);
 }

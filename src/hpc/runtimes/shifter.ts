@@ -9,7 +9,7 @@ import { type ContainerCommand, wordsOnly } from "./types.ts";
 /**
  * Shifter, of NERSC. Image and volumes are options of the job, so that Slurm makes the container once a node, before it starts; where
  * a variable is in them, which `sbatch` would not fill in, they are options of each rank's `shifter`. The site mounts home and scratch by itself, and
- * volumes need a place in the image that is there, so that the working directory is none. Source: Shifter's documentation of Slurm.
+ * volumes need a place in the image that is there, so that the working directory is not bound. Source: Shifter's documentation of Slurm.
  */
 export function shifter(job: Job): ContainerCommand {
   if (isPath(job.image))

@@ -224,7 +224,7 @@ export async function imageLayers(
   ];
 }
 
-/** What {@link finishImage} puts together, besides the contents. */
+/** What {@link finishImage} puts together, in addition to the contents. */
 export interface FinishOptions {
   /** From bottom to top. */
   readonly layers: readonly OciLayer[];
@@ -234,7 +234,7 @@ export interface FinishOptions {
   readonly inputs: string;
   /** Seconds since 1970. */
   readonly created: number;
-  /** Of the configuration and the manifest, besides those inherited from the base. */
+  /** Of the configuration and the manifest, in addition to those inherited from the base. */
   readonly labels: Annotations;
   /** Of the manifest alone. */
   readonly annotations?: Annotations;

@@ -1,4 +1,4 @@
-/** What decided an image besides its parts: kept with it, so that it can be put on another base without its definition. */
+/** What decided an image apart from its parts: kept with it, so that it can be put on another base without its definition. */
 import * as z from "zod";
 import { type CompressionSettings, compressionLevels } from "../../archive/layerCompression.ts";
 import type { Configuration } from "../../definitions/configuration.ts";

@@ -18,7 +18,7 @@ export interface CachedChoice {
   readonly problems: readonly SpacktainersError[];
 }
 
-/** What decides besides the manifest. */
+/** What decides the choice in addition to the manifest. */
 export interface CachedChoiceOptions {
   readonly index: CacheIndex;
   readonly platform: TargetPlatform;

@@ -28,7 +28,7 @@ function settingsOf(settings: PackageSettings): Json {
 }
 
 /**
- * Digest of everything besides the list of specs and the caches that decides which packages are chosen: `packages:`,
+ * Digest of everything other than the list of specs and the caches that decides which packages are chosen: `packages:`,
  * `concretizer:` and the platform. Comments, layout and views do not change it.
  */
 export function choiceInputs(environment: Environment, platform: TargetPlatform): Digest {

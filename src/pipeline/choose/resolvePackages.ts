@@ -40,7 +40,7 @@ export interface ResolvedPackages {
   readonly hasSpackPackage: ((name: string) => boolean) | undefined;
 }
 
-/** What decides a choice besides the environment and the caches. */
+/** What decides a choice in addition to the environment and the caches. */
 export interface ChoiceSettings {
   readonly architecture: Architecture;
   readonly configuration: Pick<Configuration, "platforms" | "spack">;

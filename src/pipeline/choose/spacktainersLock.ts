@@ -1,5 +1,5 @@
 /**
- * `spacktainers.lock`: what an image is made of besides the choice of packages that `spack.lock` holds: the archives by
+ * `spacktainers.lock`: what an image is made of apart from the choice of packages that `spack.lock` holds: the archives by
  * digest, what lies underneath, and the versions of our own transformations. JSON; the format is in `docs/locks.md`.
  */
 import { basename, dirname, join } from "node:path";

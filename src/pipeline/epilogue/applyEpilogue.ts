@@ -39,7 +39,7 @@ export interface EpilogueLayer<T> {
   readonly inventory: Inventory;
 }
 
-/** What carrying out needs besides. */
+/** What else carrying out needs. */
 export interface ApplyOptions<T> {
   /** Libraries that `/etc/ld.so.cache` of the image below names. */
   readonly libraries: readonly CachedLibrary[];

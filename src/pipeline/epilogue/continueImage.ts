@@ -38,7 +38,7 @@ export interface ImageBefore {
   readonly draft: Draft;
   /** From bottom to top. */
   readonly layers: readonly OciLayer[];
-  /** Its labels, besides those inherited from the base. */
+  /** Its labels, in addition to those inherited from the base. */
   readonly labels: Annotations;
   /** What lies underneath, as configured. */
   readonly base: BaseConfiguration;
@@ -173,7 +173,7 @@ function warnOfUnset(steps: readonly Step[], { file }: PlannedEpilogue, emit: Em
       emit({
         type: "warning",
         code: "NOTICE",
-        message: `$${name} is not set: it is replaced by nothing`,
+        message: `$${name} is not set: it becomes empty`,
         place: { file, line: instruction.line, column: instruction.column },
       });
 }

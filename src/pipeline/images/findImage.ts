@@ -185,7 +185,7 @@ export async function findForm(text: string, directory: string): Promise<ImageFo
   const path = resolve(directory, text);
   if (await isFile(join(path, "oci-layout")))
     return { kind: "source", source: { kind: "oci", path, reference: undefined } };
-  // A file with a SIF's name that is none gets an error.
+  // A file with a SIF's name that is not one gets an error.
   if ((await isLocalImage(path)) || (text.endsWith(".sif") && (await isFile(path))))
     return { kind: "local", path };
   return undefined;

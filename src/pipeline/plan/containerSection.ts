@@ -20,7 +20,7 @@ export interface ContainerConfiguration {
   readonly warnings: readonly SpacktainersError[];
 }
 
-/** What of `spacktainers.yaml` a section may decide. */
+/** The parts of `spacktainers.yaml` that a section may decide. */
 type Decided = Pick<Configuration, "base" | "strip" | "image" | "decided">;
 
 /** Reports that something has no effect, and where it belongs. */
@@ -48,7 +48,7 @@ export async function withContainerSection(
   const warnings: SpacktainersError[] = [];
   const name: Name = (message, place, hint) =>
     warnings.push(
-      new SpacktainersError("NOT_SUPPORTED", message, { place, ...(hint === undefined ? {} : { hint }) }),
+      new SpacktainersError("NOT_SUPPORTED", message, { place, hint }),
     );
   const decided = readSection(section, configuration, name);
   return { configuration: { ...configuration, ...decided }, warnings };

@@ -28,7 +28,7 @@ import type { LockUse } from "./useLocks.ts";
 
 /** What a build of a container consists of. */
 export interface ContainerPlan extends OpenedContainer, PackagePlan {
-  /** As configured or locked, without what packages may need besides. */
+  /** As configured or locked, without what else packages may need. */
   readonly base: PlannedBase;
   readonly baseOptions: BuildBaseOptions;
   /** To be called when there will be no image: stops the work on the base. */

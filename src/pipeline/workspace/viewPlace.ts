@@ -34,7 +34,7 @@ const copies = /^(?:pyvenv\.cfg|bin\/[^/]+|\.spack\/.+)$/;
 const hashed = /-[a-z2-7]{32}(?:\/|$)/;
 
 /**
- * Refuses to put a view in the place of a directory that is none: of views, nearly all files are links to packages.
+ * Refuses to replace a directory that is not a view: of views, nearly all files are links to packages.
  *
  * @param directory where the view is to be
  * @param root where packages are relocated to

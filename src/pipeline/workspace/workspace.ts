@@ -32,7 +32,7 @@ export async function openSoundRepository(directory: string): Promise<Repository
 export interface CacheChoice {
   /** URLs or paths that replace the configured caches; empty: the configured ones. */
   readonly caches: readonly string[];
-  /** Key files trusted for every cache, besides those that are configured for it. */
+  /** Key files trusted for every cache, in addition to those that are configured for it. */
   readonly trust: readonly string[];
 }
 
@@ -69,7 +69,7 @@ export async function cacheSources(
  * A configured cache as it is opened, its keys read.
  *
  * @param registries what is configured of registries: caches may be in one
- * @param extraKeys trusted besides
+ * @param extraKeys also trusted
  * @throws {SpacktainersError} `KEY_INVALID` when a key file cannot be read
  */
 export async function configuredSource(

@@ -1,36 +1,6 @@
 /** Python's literals. */
-import { NotUnderstood } from "../problem.ts";
-
-const simpleEscapes: Readonly<Record<string, string>> = {
-  "\\": "\\",
-  "'": "'",
-  '"': '"',
-  a: "\x07",
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-  v: "\v",
-  "\n": "",
-};
-
-/** The text of a string's inside with escapes replaced. */
-export function unescaped(text: string): string {
-  return text.replace(
-    /\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]))/g,
-    (whole, octal?: string, hex?: string, short?: string, long?: string, character?: string) => {
-      const code = octal === undefined ? (hex ?? short ?? long) : undefined;
-      if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
-      if (code !== undefined) {
-        const point = Number.parseInt(code, 16);
-        if (point > 0x10ffff) throw new NotUnderstood("a character that does not exist");
-        return String.fromCodePoint(point);
-      }
-      return (character !== undefined ? simpleEscapes[character] : undefined) ?? whole;
-    },
-  );
-}
+import { NotUnderstood } from "../../python/problem.ts";
+import { unescaped } from "../../python/texts.ts";
 
 /** The parts of a string literal: letters before it, its quote, where its inside begins and ends. */
 export interface Quoting {
@@ -39,7 +9,7 @@ export interface Quoting {
   readonly to: number;
 }
 
-/** How a string literal is quoted. @throws NotUnderstood when it is none */
+/** How a string literal is quoted. @throws NotUnderstood if it is not one */
 export function quotingOf(text: string): Quoting {
   const match = /^([a-zA-Z]*)("""|'''|"|')/.exec(text);
   const [head = "", prefix = "", quote = ""] = match ?? [];

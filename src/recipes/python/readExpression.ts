@@ -1,8 +1,9 @@
 /** Turns nodes of the grammar into expressions. */
 import type { SyntaxNode } from "@lezer/common";
-import { NotUnderstood } from "../problem.ts";
-import { numberLiteral, quotingOf, stringLiteral, unescaped } from "./literals.ts";
-import { bindOperators, type Token } from "./operators.ts";
+import { NotUnderstood } from "../../python/problem.ts";
+import { unescaped } from "../../python/texts.ts";
+import { bindOperators, type Token } from "./bindOperators.ts";
+import { numberLiteral, quotingOf, stringLiteral } from "./literals.ts";
 import type { SourceText } from "./sourceText.ts";
 import type { Argument, Expression, Loop, Parameter, StringPart } from "./tree.ts";
 

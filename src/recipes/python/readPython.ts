@@ -1,10 +1,11 @@
 /** Reads Python files: the text of a recipe in, its statements out. Nothing is executed. */
 import type { SyntaxNode } from "@lezer/common";
-import { NotUnderstood } from "../problem.ts";
+import type { BinaryOperator } from "../../python/operators.ts";
+import { NotUnderstood } from "../../python/problem.ts";
 import { ExpressionReader, readableName, splitAt } from "./readExpression.ts";
 import { SourceText } from "./sourceText.ts";
 import { longestRecipe, syntaxTree } from "./syntaxTree.ts";
-import type { BinaryOperator, Expression, FunctionTree, Handler, ImportedName, Statement } from "./tree.ts";
+import type { Expression, FunctionTree, Handler, ImportedName, Statement } from "./tree.ts";
 
 /** Deepest nesting of statements. */
 const deepest = 50;

@@ -1,6 +1,6 @@
 /** The text of a Python file with its lines. */
 import type { SyntaxNode } from "@lezer/common";
-import { NotUnderstood } from "../problem.ts";
+import { NotUnderstood } from "../../python/problem.ts";
 
 export class SourceText {
   private readonly text: string;

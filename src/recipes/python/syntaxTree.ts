@@ -1,7 +1,7 @@
 import type { Tree } from "@lezer/common";
 import type { LRParser } from "@lezer/lr";
 import { parser } from "@lezer/python";
-import { NotUnderstood } from "../problem.ts";
+import { NotUnderstood } from "../../python/problem.ts";
 
 /** Longest file, in characters. The longest recipe of Spack's builtin repository has 62 000. */
 export const longestRecipe = 256 * 1024;

@@ -1,10 +1,5 @@
 /** The tree of a Python file, as far as recipes are read. */
-
-/** An operator between two values. */
-export type BinaryOperator = "+" | "-" | "*" | "/" | "//" | "%" | "**" | "@" | "&" | "|" | "^" | "<<" | ">>";
-
-/** An operator that compares two values. */
-export type ComparisonOperator = "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not in" | "is" | "is not";
+import type { BinaryOperator, ComparisonOperator, UnaryOperator } from "../../python/operators.ts";
 
 /** `for TARGET in VALUES if CONDITION…`. */
 export interface Loop {
@@ -55,7 +50,7 @@ export type Expression = { readonly line: number } & (
   | { readonly kind: "call"; readonly callee: Expression; readonly arguments: readonly Argument[] }
   | { readonly kind: "item"; readonly of: Expression; readonly index: Expression }
   | { readonly kind: "slice"; readonly parts: readonly (Expression | undefined)[] }
-  | { readonly kind: "unary"; readonly operator: "-" | "+" | "~" | "not"; readonly value: Expression }
+  | { readonly kind: "unary"; readonly operator: UnaryOperator; readonly value: Expression }
   | {
       readonly kind: "binary";
       readonly operator: BinaryOperator;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { evaluatePython } from "../../../src/environment/python/evaluate.ts";
 import { PythonProblem } from "../../../src/environment/python/problem.ts";
 import { regularExpressions } from "../../../src/environment/python/regularExpressions.ts";
-import { type PythonValue, quoted } from "../../../src/environment/python/values.ts";
+import { type PythonValue, reprOf } from "../../../src/environment/python/values.ts";
 
 const names = new Map<string, PythonValue>([
   ["platform", "linux"],
@@ -146,7 +146,7 @@ const recorded: readonly (readonly [expression: string, value: string | null])[]
 
 describe("evaluatePython", () => {
   it.each(recorded)("%s", (expression, value) => {
-    const evaluate = () => quoted(evaluatePython(expression, names));
+    const evaluate = () => reprOf(evaluatePython(expression, names));
     if (value !== null) {
       expect(evaluate()).toBe(value);
       return;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { NotUnderstood } from "../../../src/recipes/problem.ts";
+import { NotUnderstood } from "../../../src/python/problem.ts";
 import { readPython } from "../../../src/recipes/python/readPython.ts";
 import { longestRecipe } from "../../../src/recipes/python/syntaxTree.ts";
 import type { Expression, Statement } from "../../../src/recipes/python/tree.ts";

@@ -50,11 +50,16 @@ export function openOciFiles({ repository, url }: OciPlace): FileSource {
       const digest = digestAt(path);
       const size = options.expectedSize ?? (await sizeOf(path));
       const open = blobOpener(repository, { digest, size });
-      return downloadBytes(`${origin}/${digest}`, destination, open, policy, {
-        ...options,
-        expectedDigest: options.expectedDigest ?? digest,
-        expectedSize: size,
-      });
+      return downloadBytes(
+        `${origin}/${digest}`,
+        destination,
+        { open, policy },
+        {
+          ...options,
+          expectedDigest: options.expectedDigest ?? digest,
+          expectedSize: size,
+        },
+      );
     },
   };
 }

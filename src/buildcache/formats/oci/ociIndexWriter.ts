@@ -15,7 +15,7 @@ import type { DagHash } from "../../../spec/concrete.ts";
 import { digestOfFile } from "../../../util/digestOfFile.ts";
 import { SpacktainersError } from "../../../util/errors.ts";
 import { mapConcurrently } from "../../../util/mapConcurrently.ts";
-import { type EditedIndex, editIndex, listedPackages } from "../../index/editIndex.ts";
+import { type EditedIndex, editIndex, type IndexEdit, listedPackages } from "../../index/editIndex.ts";
 import { inNewDialect, type SpecDocument } from "../../specDocument.ts";
 import { untilAlone } from "../contended.ts";
 import type { FormatEdit, WriterTools } from "../formatWriter.ts";
@@ -80,17 +80,15 @@ export async function changeOciIndex(
       const all = await readSpecs([...tags].filter(([hash]) => !known.has(hash)));
       for (const document of all) known.set(document.root.hash, document);
       const whole = [...tags.keys()].flatMap((hash) => known.get(hash) ?? []);
-      await writeIndex(folder, undefined, whole, new Set(), databases.new);
+      await writeIndex(folder, undefined, { add: whole, remove: new Set(), databaseVersion: databases.new });
       counted = { added: counted.added + add.length, removed: counted.removed + gone.length };
       return undefined;
     }
-    const done = await writeIndex(
-      folder,
-      current?.path,
+    const done = await writeIndex(folder, current?.path, {
       add,
-      new Set(gone),
-      old ? databases.old : databases.new,
-    );
+      remove: new Set(gone),
+      databaseVersion: old ? databases.old : databases.new,
+    });
     counted = { added: counted.added + done.added, removed: counted.removed + done.removed };
     return undefined;
   };
@@ -133,9 +131,11 @@ export async function changeOciIndex(
   async function writeIndex(
     folder: string,
     source: string | undefined,
-    documents: readonly SpecDocument[],
-    remove: ReadonlySet<DagHash>,
-    databaseVersion: number,
+    {
+      add: documents,
+      remove,
+      databaseVersion,
+    }: Omit<IndexEdit, "add"> & { readonly add: readonly SpecDocument[] },
   ): Promise<EditedIndex> {
     const target = join(folder, "index.json");
     const add =

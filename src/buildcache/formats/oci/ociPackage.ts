@@ -35,7 +35,7 @@ export interface OciPackage {
   readonly tag: string;
   /** Of the manifest. */
   readonly digest: Digest;
-  /** The configuration: a spec file, and what images have besides. */
+  /** The configuration: a spec file, and what else images have. */
   readonly specFile: string;
   readonly archive: Descriptor;
 }

@@ -13,7 +13,7 @@ export function isOciUrl(url: string): boolean {
  * Reads `oci://[HOST[:PORT]/]PATH`, or `oci+http://…` for a registry of this machine that speaks plain HTTP. Without a host it is
  * Docker Hub's. Capital letters in the path become small ones, as Spack has it.
  *
- * @throws SpacktainersError CACHE_UNAVAILABLE for a URL that is none, and for plain HTTP to another machine
+ * @throws SpacktainersError CACHE_UNAVAILABLE for an invalid URL, and for plain HTTP to another machine
  */
 export function parseOciUrl(url: string): {
   readonly name: RepositoryName;

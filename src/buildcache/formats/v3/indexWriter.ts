@@ -92,7 +92,7 @@ export async function changeV3Index(
         const again = await store.get(v3FixedPaths.indexManifest, { maxBytes: maxManifestBytes });
         const record = newestRecord(readRecords(again.bytes, true), "db", databaseVersion, databaseVersion);
         if (record?.digest !== digest) return "gone";
-        throw new SpacktainersError("CACHE_INVALID", "the cache names an index that is not there", {
+        throw new SpacktainersError("CACHE_INVALID", "the cache names an index that does not exist", {
           place,
           hint: "make it again: spacktainers cache index",
         });

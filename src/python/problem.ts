@@ -1,14 +1,14 @@
-/** Why something in a recipe has no value. */
+/** Why a piece of Python has no value. */
 
-/** Where in which recipe something stands. */
+/** The recipe and the line that a problem is about. */
 export interface RecipePlace {
-  /** Name of the package whose recipe it is; empty when it is not known yet. */
+  /** Name of the package whose recipe it is; empty while it is not known, and where there is no recipe. */
   recipe: string;
-  /** Line of the recipe, from 1; 0 when it is not known yet. */
+  /** Line of the recipe, from 1; 0 while it is not known. */
   line: number;
 }
 
-/** Something that is not understood here, although Python and Spack may understand it. */
+/** Something that this program does not understand, although Python and Spack may. */
 export class NotUnderstood extends Error {
   readonly place: RecipePlace;
 
@@ -30,7 +30,7 @@ export class PythonException extends Error {
   }
 }
 
-/** Notes where a problem stands, unless a place further inside was noted. */
+/** Notes the place of a problem, unless a place further inside was noted. */
 export function locate(problem: unknown, recipe: string, line: number): void {
   if (!(problem instanceof NotUnderstood || problem instanceof PythonException)) return;
   if (problem.place.line === 0) problem.place.line = line;
