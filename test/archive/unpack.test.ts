@@ -237,6 +237,11 @@ describe("layers", () => {
     expect(names()).toEqual([]);
   });
 
+  it("takes times before 1970 for what they are", async () => {
+    await apply(directory("d"), file("d/f", "", { mtime: -101 }), symlink("d/l", "f"));
+    expect(statSync(join(root, "d/f")).mtimeMs).toBe(-101_000);
+  });
+
   it("leaves no time of its own: directories have that of the last layer that names them", async () => {
     const old = 1_700_000_000;
     const layers = [
