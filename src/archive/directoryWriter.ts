@@ -22,7 +22,7 @@ import {
   writeSync,
 } from "node:fs";
 import { SpacktainersError } from "../util/errors.ts";
-import type { DirectoryEntry, Entry, FileEntry } from "./entry.ts";
+import { type DirectoryEntry, type Entry, type FileEntry, imageMtime } from "./entry.ts";
 import { fileSystemPath, nameOfBytes, printable } from "./names.ts";
 
 /** What to do with what is in the way, and whom files belong to. */
@@ -38,6 +38,8 @@ export interface DirectoryWriterOptions {
   readonly links?: "refuse" | "within";
   /** Let a file or link take the place of a whole directory, as layers of an image may. */
   readonly replaceDirectories?: boolean;
+  /** Directories in which something changes keep their times, and new ones that no entry names get {@link imageMtime}. */
+  readonly keepTimes?: boolean;
 }
 
 /** Mode and time a directory gets when all is in it. */
@@ -131,7 +133,7 @@ export class DirectoryWriter {
   }
 
   #removeChildren(real: string): void {
-    this.#makeWritable(real, lstatSync(this.#at(real)));
+    this.#openForChange(real, lstatSync(this.#at(real)));
     for (const name of readdirSync(this.#at(real), { encoding: "buffer" })) {
       const child = joined(real, nameOfBytes(name));
       if (!this.made.has(child)) this.#remove(child);
@@ -180,12 +182,15 @@ export class DirectoryWriter {
   #enter(path: string, facts: Stats | undefined, links: number): string {
     if (facts === undefined) {
       mkdirSync(this.#at(path), 0o755);
-      this.#finish.set(path, { mode: 0o755 });
+      this.#finish.set(path, {
+        mode: 0o755,
+        ...(this.#options.keepTimes === true && { mtime: imageMtime }),
+      });
       this.made.add(path);
       return path;
     }
     if (facts.isDirectory()) {
-      this.#makeWritable(path, facts);
+      this.#openForChange(path, facts);
       this.made.add(path);
       return path;
     }
@@ -206,11 +211,14 @@ export class DirectoryWriter {
     return resolveLink(parentOf(path), target);
   }
 
-  /** A directory its owner may not use freely is opened for as long as we work. */
-  #makeWritable(path: string, facts: Stats): void {
-    if (isRoot || (facts.mode & 0o700) === 0o700 || this.#finish.has(path)) return;
-    this.#finish.set(path, { mode: facts.mode & 0o7777 });
-    chmodSync(this.#at(path), (facts.mode & 0o7777) | 0o700);
+  /** A directory its owner may not use freely is opened for as long as we work; its time is noted where it is to stay. */
+  #openForChange(path: string, facts: Stats): void {
+    if (this.#finish.has(path)) return;
+    const mode = facts.mode & 0o7777;
+    const closed = !isRoot && (mode & 0o700) !== 0o700;
+    if (this.#options.keepTimes === true) this.#finish.set(path, { mode, mtime: facts.mtimeMs / 1000 });
+    else if (closed) this.#finish.set(path, { mode });
+    if (closed) chmodSync(this.#at(path), mode | 0o700);
   }
 
   #directory(path: string, entry: DirectoryEntry): void {

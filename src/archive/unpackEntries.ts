@@ -77,7 +77,8 @@ export function layerMeaning(path: string): LayerMeaning {
 
 /**
  * Applies a layer of an image on top of what lower layers left in a directory: entries replace what is there, whiteouts
- * remove it. Symbolic links among the directories are followed with the directory as the root, never out of it.
+ * remove it. Symbolic links among the directories are followed with the directory as the root, never out of it. Directories
+ * have the times that layers give them, so that the same layers give the same twice.
  *
  * @param directory the root file system, must exist
  * @throws as {@link unpackEntries}
@@ -92,6 +93,7 @@ export async function applyLayer(
       overwrite: true,
       links: "within",
       replaceDirectories: true,
+      keepTimes: true,
       ...(options.owner === undefined ? {} : { owner: options.owner }),
     });
     let count = 0;

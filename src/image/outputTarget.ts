@@ -4,7 +4,7 @@ import { lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Entry } from "../archive/entry.ts";
 import { readTar } from "../archive/readTar.ts";
-import { sweepTemporaries, temporaryPath } from "../util/atomicFile.ts";
+import { refuseSpecialFile, sweepTemporaries, temporaryPath } from "../util/atomicFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { makeDirectory } from "../util/makeDirectory.ts";
 import { removeTree } from "../util/removeTree.ts";
@@ -45,6 +45,7 @@ export async function replaceFile(
       throw new SpacktainersError("OUTPUT_EXISTS", "a directory is where the file should go", {
         place: { file: target },
       });
+    await refuseSpecialFile(target);
     if (facts !== undefined && options.force !== true && facts.size > 0 && !(await isOurs(target)))
       throw outputExists(target, "a file");
     await makeDirectory(directory);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { chmod, readFile, realpath, stat } from "node:fs/promises";
+import { chmod, readFile, realpath, stat, utimes } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { EntryStream } from "../archive/entry.ts";
+import { type EntryStream, imageMtime } from "../archive/entry.ts";
 import { applyLayer } from "../archive/unpackEntries.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
 import { cacheHome } from "../util/cacheHome.ts";
@@ -47,6 +47,7 @@ export async function writeRootfs(
           await unpackLayers(temporary, layers, options);
           // It is the image's root directory, whatever the umask.
           await chmod(temporary, 0o755);
+          await utimes(temporary, imageMtime, imageMtime);
         },
       );
       await note(state, target);

@@ -1,6 +1,7 @@
 /**
- * Recipes for packages whose archive holds none, as caches from which they were taken out have them: interpreters, compilers
- * and what stands on nearly every cluster. They are read as any other recipe.
+ * Recipes for packages of which no archive holds one: those that are external to Spack, which have no archive (Spack keeps no recipe of
+ * them with what needs them either: `dump_packages` of its installer), and those of caches from which recipes were taken out.
+ * Interpreters, whose dependents need them, and what clusters have outside of Spack: compilers, MPI, HDF5. They are read as any other recipe.
  */
 
 const mpi = (name: string, fortran: string) => `

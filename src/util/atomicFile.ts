@@ -1,6 +1,7 @@
-import { lstat, open, readdir, rename } from "node:fs/promises";
+import { lstat, open, readdir, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Clock, systemClock } from "./clock.ts";
+import { SpacktainersError } from "./errors.ts";
 import { makeDirectory } from "./makeDirectory.ts";
 import { hostTag, processIsAlive } from "./processes.ts";
 import { removeTree } from "./removeTree.ts";
@@ -34,11 +35,13 @@ export async function temporaryBeside(path: string): Promise<string> {
 /**
  * Makes a file (or a directory) appear whole or not at all: `write` fills a temporary path in the same directory, which
  * is then renamed to `path`. A crash leaves only a temporary, which the next process that writes into the directory removes.
+ * @throws SpacktainersError OUTPUT_EXISTS for a path of a device, a pipe or a socket; errors of the system and of `write`
  */
 export async function writeAtomically(
   path: string,
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
+  await refuseSpecialFile(path);
   const temporary = await temporaryBeside(path);
   try {
     await write(temporary);
@@ -49,6 +52,20 @@ export async function writeAtomically(
     nameFile(error, path);
     throw error;
   }
+}
+
+/**
+ * Refuses a path at which there is something that is not to be replaced by a file, such as `/dev/null` for whoever may replace it.
+ * @throws SpacktainersError OUTPUT_EXISTS for a device, a pipe or a socket, also at the end of a link
+ */
+export async function refuseSpecialFile(path: string): Promise<void> {
+  // What cannot be looked at is found out by writing.
+  const facts = await stat(path).catch(() => undefined);
+  if (facts === undefined || facts.isFile() || facts.isDirectory()) return;
+  throw new SpacktainersError("OUTPUT_EXISTS", "a device, a pipe or a socket is where the file should go", {
+    place: { file: path },
+    hint: "name a file",
+  });
 }
 
 /** Errors of writing into an open file do not say which: this makes them say `path`. */

@@ -1,6 +1,6 @@
 import { mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { temporaryPath } from "./atomicFile.ts";
+import { refuseSpecialFile, temporaryPath } from "./atomicFile.ts";
 import { cacheHome } from "./cacheHome.ts";
 import { asSpacktainersError, SpacktainersError } from "./errors.ts";
 import { makeDirectory } from "./makeDirectory.ts";
@@ -10,10 +10,11 @@ import { makeDirectory } from "./makeDirectory.ts";
  *
  * @param path of the file or directory to be
  * @param named what an error names in its place
- * @throws SpacktainersError ACCESS_DENIED, DISK_FULL, IO, with the path
+ * @throws SpacktainersError ACCESS_DENIED, DISK_FULL, IO, with the path; OUTPUT_EXISTS where a device, a pipe or a socket is
  */
 export async function expectWritable(path: string, named: string = resolve(path)): Promise<void> {
   const target = resolve(path);
+  await refuseSpecialFile(target);
   let folder = dirname(target);
   while (folder !== dirname(folder) && (await isMissing(folder))) folder = dirname(folder);
   await tryFolder(folder).catch((error: unknown) => {

@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Entry } from "../../src/archive/entry.ts";
+import { imageMtime } from "../../src/archive/entry.ts";
 import { applyLayer, layerMeaning, unpackEntries } from "../../src/archive/unpackEntries.ts";
 import { directory, entriesOf, file, hardlink, symlink } from "./streams.ts";
 
@@ -234,5 +235,24 @@ describe("layers", () => {
     expect([text("d/a"), text("d/b")]).toEqual(["2", "2"]);
     await apply(file(".wh.d", ""));
     expect(names()).toEqual([]);
+  });
+
+  it("takes times before 1970 for what they are", async () => {
+    await apply(directory("d"), file("d/f", "", { mtime: -101 }), symlink("d/l", "f"));
+    expect(statSync(join(root, "d/f")).mtimeMs).toBe(-101_000);
+  });
+
+  it("leaves no time of its own: directories have that of the last layer that names them", async () => {
+    const old = 1_700_000_000;
+    const layers = [
+      [directory("d"), directory("d/sub"), directory("opaque"), directory("removed"), file("removed/x", "x")],
+      [file("d/sub/new", ""), file("implicit/parent/x", ""), file("opaque/.wh..wh..opq", "")],
+      [file("removed/.wh.x", ""), file("d/.wh.sub", ""), file("opaque/x", "")],
+    ];
+    for (const layer of layers) await apply(...layer);
+    const times = ["d", "opaque", "removed", "implicit", "implicit/parent"].map((name) => {
+      return statSync(join(root, name)).mtimeMs / 1000;
+    });
+    expect(times).toEqual([old, old, old, imageMtime, imageMtime]);
   });
 });

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { imageMtime } from "../../src/archive/entry.ts";
 import { readTar } from "../../src/archive/readTar.ts";
 import { fileLayer } from "../../src/image/fileLayer.ts";
 import type { OciImage } from "../../src/image/image.ts";
@@ -283,6 +284,7 @@ describe("writeRootfs", () => {
 
   it("applies the layers, and replaces what it made before", async () => {
     await writeRootfs(target, [base, first], options());
+    expect(statSync(target).mtimeMs).toBe(imageMtime * 1000);
     expect(readdirSync(target).sort()).toEqual(["bin", "opt"]);
     expect(readFileSync(join(target, "opt/l"), "utf8")).toBe("1");
     writeFileSync(join(target, "opt/stray"), "x");

@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { binary, type CommandOptions, makeWorkplace } from "../support/cli.ts";
@@ -114,6 +123,28 @@ describe("an output that cannot be written", () => {
       expect(stderr).toMatch(/^\S+ {2}error {2}(IO|ACCESS_DENIED) {2}the output cannot be written: /);
       expect([1, 4]).toContain(status);
     }
+  });
+
+  it("is not put in the place of a device or a pipe, and they are not read", async () => {
+    for (const name of ["own/pipe", "own/link"]) rmSync(work.path(name), { force: true });
+    spawnSync("mkfifo", [work.path("own/pipe")]);
+    symlinkSync("/dev/full", work.path("own/link"));
+    const lines = [
+      ...["oci-archive", "docker-archive", "squashfs"].map((form) => `build hello-mpi --force -o ${form}:`),
+      "build hello-mpi -o oci-archive:",
+      "sbom oci:image --output ",
+    ];
+    for (const place of [work.path("own/pipe"), work.path("own/link")])
+      for (const line of lines) {
+        const before = lstatSync(place);
+        const { status, stderr } = await run(`${line}${place}`.split(" "), {
+          XDG_CACHE_HOME: work.path("cache-home"),
+        });
+        expect(stderr).toContain("OUTPUT_EXISTS  a device, a pipe or a socket is where the file should go");
+        expect(status).toBe(1);
+        expect(lstatSync(place)).toMatchObject({ ino: before.ino, mode: before.mode });
+      }
+    expect(debrisIn(work.path("own"))).toEqual([]);
   });
 });
 

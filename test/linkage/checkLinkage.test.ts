@@ -283,6 +283,8 @@ describe("scripts", () => {
     ["#!/usr/bin/env python3\n", "python3"],
     ["#!/usr/bin/env dash -e\n", "dash -e"],
     ["#!python\n", "python"],
+    ["#!/bin/sh\r\nexit\r\n", "/bin/sh\r"],
+    ["#!/usr/bin/env dash\r\n", "dash\r"],
     ["#!\n", undefined],
     [`#!/${"x/".repeat(200)}sh\n`, "a first line of 405 characters"],
   ])("%j", (text, expected) => {
@@ -354,6 +356,15 @@ describe("errors for people", () => {
     expect(linkageErrors({ ...report, problems: report.problems.slice(0, 1) })).toBeInstanceOf(
       SpacktainersError,
     );
+  });
+
+  test("a carriage return is shown", () => {
+    const error = linkageErrors(check([[app, { "bin/a": "#!/bin/sh\r\n" }]]));
+    expect(error).toMatchObject({
+      code: "LINKAGE_UNRESOLVED",
+      message:
+        "/sw/app/bin/a starts with `/bin/sh\\r` (the first line ends as lines of DOS and Windows do), which is not in the image",
+    });
   });
 
   test("many files are counted, not listed", () => {

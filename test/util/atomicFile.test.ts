@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -95,4 +95,17 @@ it("says which file could not be written", async () => {
   });
   const error = asSpacktainersError(await full.catch((thrown: unknown) => thrown));
   expect(error).toMatchObject({ code: "DISK_FULL", place: { file: path } });
+});
+
+it("does not put a file in the place of a device or a pipe, nor of a link to one", async () => {
+  const pipe = join(folder, "pipe");
+  spawnSync("mkfifo", [pipe]);
+  const link = join(folder, "link");
+  symlinkSync("/dev/full", link);
+  for (const place of [pipe, link]) {
+    const before = lstatSync(place);
+    await expect(writeFileAtomically(place, "x")).rejects.toMatchObject({ code: "OUTPUT_EXISTS" });
+    expect(lstatSync(place)).toMatchObject({ ino: before.ino, mode: before.mode });
+  }
+  expect(readdirSync(folder).sort()).toEqual(["link", "pipe"]);
 });

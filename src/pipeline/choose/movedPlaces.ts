@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path";
 import type { Configuration } from "../../definitions/configuration.ts";
 import type { Environment } from "../../environment/types.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
@@ -10,10 +11,13 @@ interface ComparedPlace {
   readonly actual: string;
 }
 
-/** Warnings of places in a manifest that are elsewhere in an image: where packages and the view lie is configured. */
+/**
+ * Warnings of places in a manifest that are others here: where packages and the view lie in an image, and where packages come from, is
+ * configured.
+ */
 export function movedPlaces(
-  { config, views }: Pick<Environment, "config" | "views">,
-  { install, view }: Pick<Configuration, "install" | "view">,
+  { config, views, mirrors }: Pick<Environment, "config" | "views" | "mirrors">,
+  { install, view, caches }: Pick<Configuration, "install" | "view" | "caches">,
 ): readonly SpacktainersError[] {
   const moved: SpacktainersError[] = [];
   const compare = ({ what, key, wanted, actual }: ComparedPlace, place: Place) => {
@@ -33,5 +37,21 @@ export function movedPlaces(
   const shown = views.find(({ name }) => name === "default") ?? views[0];
   if (shown !== undefined)
     compare({ what: "the view is", key: "view", wanted: shown.root, actual: view.root }, shown.place);
+  const known = new Set(caches.map(({ url, place }) => comparableUrl(url, place)));
+  for (const { name, url, binary, place } of mirrors)
+    if (binary && !known.has(comparableUrl(url, place)))
+      moved.push(
+        new SpacktainersError(
+          "NOT_SUPPORTED",
+          `no packages come from the mirror \`${name}\`, but from the caches of spacktainers.yaml`,
+          { place, hint: "if it is a build cache, name it there under `caches:`" },
+        ),
+      );
   return moved;
+}
+
+/** A URL or path of a cache, so that two ways to write it are the same. */
+function comparableUrl(url: string, { file }: Place): string {
+  const path = url.replace(/^file:(?=\/|[^:]*$)(\/\/(?=\/))?/, "");
+  return (/^[a-z][a-z0-9+.-]*:/i.test(path) ? path : resolve(dirname(file ?? ""), path)).replace(/\/+$/, "");
 }

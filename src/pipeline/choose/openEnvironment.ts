@@ -24,7 +24,7 @@ export interface OpenOptions {
  */
 export async function openEnvironment(
   container: Pick<Container, "path" | "lock" | "arch">,
-  configuration: Pick<Configuration, "base" | "install" | "platforms" | "spack" | "view">,
+  configuration: Pick<Configuration, "base" | "caches" | "install" | "platforms" | "spack" | "view">,
   { caches, emit }: { readonly caches: Pick<CacheSet, "index">; readonly emit: EmitEvent },
   { frozen = false, dialect: known }: OpenOptions = {},
 ): Promise<LoadedEnvironment> {

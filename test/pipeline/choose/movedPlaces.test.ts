@@ -1,12 +1,13 @@
 import { expect, it } from "vitest";
-import { defaultConfiguration } from "../../../src/definitions/configuration.ts";
+import { readConfiguration } from "../../../src/definitions/configuration.ts";
 import { readManifest } from "../../../src/environment/manifest.ts";
 import { movedPlaces } from "../../../src/pipeline/choose/movedPlaces.ts";
 
-function moved(text: string): readonly string[] {
-  const { environment } = readManifest(`spack:\n${text}`, "spack.yaml");
-  if (environment === undefined) throw new Error("invalid");
-  return movedPlaces(environment, defaultConfiguration("/")).map(
+function moved(text: string, caches = ""): readonly string[] {
+  const { environment } = readManifest(`spack:\n${text}`, "/repo/a/spack.yaml");
+  const { configuration } = readConfiguration(caches, "/repo/spacktainers.yaml");
+  if (environment === undefined || configuration === undefined) throw new Error("invalid");
+  return movedPlaces(environment, configuration).map(
     ({ message, place }) => `${place.line}:${place.column} ${message}`,
   );
 }
@@ -27,3 +28,17 @@ it.each([
   "  view: false\n",
   "  view: true\n",
 ])("is silent about %j", (text) => expect(moved(text)).toEqual([]));
+
+it("warns of mirrors of packages that are no caches here", () => {
+  const mirrors =
+    "  mirrors: { group: s3://group/cache/, here: ../cache, sources: { url: https://x, binary: false } }\n";
+  const said = (name: string) =>
+    `no packages come from the mirror \`${name}\`, but from the caches of spacktainers.yaml`;
+  expect(moved(mirrors)).toEqual([`2:14 ${said("group")}`, `2:40 ${said("here")}`]);
+  expect(
+    moved(mirrors, "caches: [{ url: s3://group/cache, unsigned: true }, { url: cache, unsigned: true }]"),
+  ).toEqual([]);
+  expect(
+    moved("  mirrors: { here: file:///repo/cache }\n", "caches: [{ url: cache, unsigned: true }]"),
+  ).toEqual([]);
+});
