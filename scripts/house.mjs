@@ -31,6 +31,7 @@ export const modules = [
   "pipeline",
   "scaffold",
   "ci",
+  "catalogue",
   "commands",
   "library",
   "cli",
@@ -74,6 +75,7 @@ export const innerOrders = {
     "add",
     "migrate",
     "reproduce",
+    "catalogue",
   ],
 };
 
