@@ -40,7 +40,7 @@ function ofRegistry(name: string, reference: string, plainHttp: boolean): readon
   const url = shellWord(`docker://${reference}`);
   const word = shellWord(reference);
   const sif = shellWord(`${name}.sif`);
-  const enroot = enrootReference(reference);
+  const enroot = enrootNameOf(reference);
   const [noHttps, noTls] = plainHttp ? ["--no-https ", "--tls-verify=false "] : ["", ""];
   return [
     {
@@ -50,15 +50,28 @@ function ofRegistry(name: string, reference: string, plainHttp: boolean): readon
     { runtime: "Podman", text: `podman run --rm -it ${noTls}${word}` },
     { runtime: "Docker", text: `docker run --rm -it ${word}` },
     { runtime: "Sarus", text: `sarus pull ${word}\nsarus run -t ${word} bash` },
-    {
-      runtime: "Container Engine",
-      text: `# ${name.replaceAll(/[^\w.+-]/g, "_")}.toml, for srun --environment=\nimage = ${tomlString(enroot)}`,
-    },
-    {
-      runtime: "pyxis",
-      text: `${plainHttp ? "export ENROOT_ALLOW_HTTP=y\n" : ""}srun --container-image=${shellWord(enroot)} --pty bash`,
-    },
+    ...(enroot === undefined
+      ? []
+      : [
+          {
+            runtime: "Container Engine",
+            text: `# ${name.replaceAll(/[^\w.+-]/g, "_")}.toml, for srun --environment=\nimage = ${tomlString(enroot)}`,
+          },
+          {
+            runtime: "pyxis",
+            text: `${plainHttp ? "export ENROOT_ALLOW_HTTP=y\n" : ""}srun --container-image=${shellWord(enroot)} --pty bash`,
+          },
+        ]),
   ];
+}
+
+/** Undefined for what is no name of an image: no registry has it, but a page about it must not fail. */
+function enrootNameOf(reference: string): string | undefined {
+  try {
+    return enrootReference(reference);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The section with all of them. */

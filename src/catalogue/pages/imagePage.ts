@@ -111,7 +111,7 @@ function versionsSection(container: CatalogueContainer, current: CatalogueImage,
     return html`<tr${isHere && html` aria-current="true"`}><th scope="row">${isHere ? label : html`<a href="${linkFrom(path, paths[at] ?? "")}">${label}</a>`}</th><td>${image.arch}</td><td>${image.tags.join(", ") || "–"}</td><td class="number">${image.packages.length}</td><td class="number">${image.size === undefined ? "–" : formatBytes(image.size)}</td><td>${dayOf(image.updated) ?? "–"}</td></tr>
 `;
   });
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Versions"><table><thead><tr><th scope="col">Version</th><th scope="col">Architecture</th><th scope="col">Tags</th><th scope="col" class="number">Packages</th><th scope="col" class="number">Compressed</th><th scope="col">Last change</th></tr></thead>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table of versions"><table><thead><tr><th scope="col">Version</th><th scope="col">Architecture</th><th scope="col">Tags</th><th scope="col" class="number">Packages</th><th scope="col" class="number">Compressed</th><th scope="col">Last change</th></tr></thead>
 <tbody>${rows}</tbody></table></div>
 ${current.changes === undefined ? html`<p class="note">There is no older version to compare with.</p>` : html`<h3>What changed</h3>${changesText(current.changes)}`}`;
 }

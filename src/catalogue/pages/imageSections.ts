@@ -38,7 +38,7 @@ export function packageTable(image: CatalogueImage, graph: SpecGraph, path: stri
 `;
   });
   return html`<p class="filter" hidden><label>Filter <input type="search" data-filter="inside" autocomplete="off"></label></p>
-<div class="scroll" tabindex="0" role="region" aria-label="Packages"><table id="inside"><thead><tr><th scope="col">Package</th><th scope="col">Version</th><th scope="col">Why it is there</th><th scope="col" class="number">Layer</th><th scope="col" class="number">Compressed</th></tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of packages"><table id="inside"><thead><tr><th scope="col">Package</th><th scope="col">Version</th><th scope="col">Why it is there</th><th scope="col" class="number">Layer</th><th scope="col" class="number">Compressed</th></tr></thead>
 <tbody>${rows}</tbody></table></div>`;
 }
 
@@ -83,7 +83,7 @@ export function layersSection(image: CatalogueImage, graph: SpecGraph): Content 
 `;
   });
   return html`<div class="treemap" id="treemap" hidden aria-hidden="true"></div>
-<div class="scroll" tabindex="0" role="region" aria-label="Layers"><table id="layers"><thead><tr><th scope="col" class="number">Layer</th><th scope="col">What is in it</th><th scope="col" class="number">Compressed</th><th scope="col" class="number">Part</th><th scope="col">Digest</th></tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of layers"><table id="layers"><thead><tr><th scope="col" class="number">Layer</th><th scope="col">What is in it</th><th scope="col" class="number">Compressed</th><th scope="col" class="number">Part</th><th scope="col">Digest</th></tr></thead>
 <tbody>${rows}</tbody></table></div>`;
 }
 

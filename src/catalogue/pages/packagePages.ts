@@ -64,7 +64,7 @@ export function packageList(facts: CatalogueFacts, { byName, users }: PackageUse
       body: html`<h1>Packages</h1>
 <p class="lead">${count(byName.size, "Spack package")} in ${count(facts.containers.length, "container")}.</p>
 <p class="filter" hidden><label>Filter <input type="search" data-filter="packages" autocomplete="off"></label></p>
-<div class="scroll" tabindex="0" role="region" aria-label="Packages"><table id="packages"><thead><tr><th scope="col">Package</th><th scope="col">Versions</th><th scope="col" class="number">Containers</th></tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of packages"><table id="packages"><thead><tr><th scope="col">Package</th><th scope="col">Versions</th><th scope="col" class="number">Containers</th></tr></thead>
 <tbody>${rows}</tbody></table></div>`,
     },
     facts,

@@ -78,10 +78,19 @@ export function openSearch(data: SearchData): CatalogueSearch {
       for (const row of candidates(wanted, dialect)) {
         const spec = packages.at(row);
         if (spec === undefined || generationOf(spec) !== dialect) continue;
-        if (concreteSatisfies(packages, spec.hash, wanted, { dialect })) found.add(row);
+        if (isAllowed(spec, wanted, dialect)) found.add(row);
       }
     }
     return [...found].sort((a, b) => a - b);
+  }
+
+  function isAllowed({ hash }: ConcreteSpec, wanted: AbstractSpec, dialect: Dialect): boolean {
+    try {
+      return concreteSatisfies(packages, hash, wanted, { dialect });
+    } catch {
+      // A package whose version is none, of somebody who means harm, must not end the search for others.
+      return false;
+    }
   }
 
   function imagesWith(rows: readonly ReadonlySet<number>[], container: number): FoundContainer["images"] {
