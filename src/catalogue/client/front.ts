@@ -38,7 +38,9 @@ function start(
     opening ??= Promise.all([load("assets/search.js"), load("data/search.js")]).then(() => {
       const { spacktainersOpenSearch: make, spacktainersSearchData: data } = globalThis as Loaded;
       if (make === undefined || data === undefined) throw new Error("the search could not be loaded");
-      return make(data);
+      const made = make(data);
+      prepare(made, 0);
+      return made;
     });
     return opening;
   };
@@ -105,6 +107,13 @@ function start(
   }
 }
 
+/** Packages that are made ready at a time, so that typing is never held up. */
+const slice = 300;
+
+function prepare(search: CatalogueSearch, from: number): void {
+  if (search.prepare(from, slice)) setTimeout(() => prepare(search, from + slice));
+}
+
 /** Loads a script of the site: pages that are read from a disk may not fetch anything else. */
 function load(path: string): Promise<void> {
   return new Promise((done, fail) => {
@@ -159,11 +168,11 @@ function show(cards: readonly HTMLElement[], answer: SearchAnswer | undefined, t
 function hitsOf({ images, container }: FoundContainer, text: string): HTMLElement | undefined {
   const data = (globalThis as Loaded).spacktainersSearchData?.containers[container];
   if (images.length === 0 || data === undefined) return undefined;
-  const lines = images.slice(0, 3).flatMap(({ image, packages }) => {
+  const lines = images.slice(0, 3).flatMap(({ image, packages, count }) => {
     const facts = data.images[image];
     if (facts === undefined) return [];
     const named = packages.slice(0, mostPackages).map(({ name, version }) => `${name}@${version}`);
-    const more = packages.length - named.length;
+    const more = count - named.length;
     const link = element("a", { href: facts.path }, facts.label);
     return element("li", {}, link, ` ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`);
   });

@@ -2,10 +2,19 @@
 import type { AbstractSpec, Dialect } from "../../spec/abstract.ts";
 import type { ConcreteSpec } from "../../spec/concrete.ts";
 import { generationOf } from "../../spec/generation.ts";
-import { parseSpecs } from "../../spec/parse.ts";
+import { parseSpec, parseSpecs } from "../../spec/parse.ts";
 import { concreteSatisfies } from "../../spec/satisfies.ts";
 import { builtinVirtuals } from "../../spec/virtuals.ts";
 import { openPackages, type SearchData } from "./searchData.ts";
+
+/** An image that was found. */
+export interface FoundImage {
+  readonly image: number;
+  /** How many of its packages satisfy one of the specs. */
+  readonly count: number;
+  /** The first of them. */
+  readonly packages: readonly ConcreteSpec[];
+}
 
 /** A container that was found. */
 export interface FoundContainer {
@@ -13,8 +22,8 @@ export interface FoundContainer {
   readonly container: number;
   /** Its name or its description has the words. */
   readonly byName: boolean;
-  /** Images that have packages for every spec, by number, and those packages. */
-  readonly images: readonly { readonly image: number; readonly packages: readonly ConcreteSpec[] }[];
+  /** Images that have packages for every spec, by number. */
+  readonly images: readonly FoundImage[];
 }
 
 /** What a search found. */
@@ -31,6 +40,11 @@ export interface SearchAnswer {
 export interface CatalogueSearch {
   /** What satisfies the words: specs as on Spack's command line, of which an image must have all; or part of a name. */
   find(words: string): SearchAnswer;
+  /**
+   * Makes a part of the packages ready, so that the first search need not: rows from `from` on.
+   * @returns whether there are more
+   */
+  prepare(from: number, count: number): boolean;
   /** Rows of the packages that satisfy one spec, ascending. @throws SpacktainersError SPEC_SYNTAX */
   satisfying(spec: string): readonly number[];
 }
@@ -38,7 +52,13 @@ export interface CatalogueSearch {
 /** More names of packages are not suggested. */
 const mostNames = 20;
 
+/** So many packages of an image are named. */
+const mostPackages = 8;
+
 const dialects: readonly Dialect[] = ["1.x", "0.x"];
+
+/** Questions of each kind: what they need is then ready, and the browser has compiled the code that answers. */
+const rehearsal: readonly string[] = ["@0:", "+shared", "target=x86_64:", "%gcc@1:", "mpi"];
 
 /** Specs as each generation of Spack reads them; undefined where one cannot. */
 type Readings = ReadonlyMap<Dialect, readonly AbstractSpec[]>;
@@ -64,6 +84,12 @@ export function openSearch(data: SearchData): CatalogueSearch {
   );
   const all = data.packages.map((_, row) => row);
 
+  function flagsOf(rows: readonly number[]): Uint8Array {
+    const flags = new Uint8Array(data.packages.length);
+    for (const row of rows) flags[row] = 1;
+    return flags;
+  }
+
   function candidates({ name }: AbstractSpec, dialect: Dialect): readonly number[] {
     // Any package may provide what several can.
     if (name === undefined || builtinVirtuals(dialect).isVirtual(name)) return all;
@@ -84,6 +110,13 @@ export function openSearch(data: SearchData): CatalogueSearch {
     return [...found].sort((a, b) => a - b);
   }
 
+  const rehearsals = new Map<Dialect, readonly AbstractSpec[]>();
+  function rehearsed(dialect: Dialect): readonly AbstractSpec[] {
+    const known = rehearsals.get(dialect) ?? rehearsal.map((text) => parseSpec(text, { dialect }));
+    rehearsals.set(dialect, known);
+    return known;
+  }
+
   function isAllowed({ hash }: ConcreteSpec, wanted: AbstractSpec, dialect: Dialect): boolean {
     try {
       return concreteSatisfies(packages, hash, wanted, { dialect });
@@ -93,12 +126,29 @@ export function openSearch(data: SearchData): CatalogueSearch {
     }
   }
 
-  function imagesWith(rows: readonly ReadonlySet<number>[], container: number): FoundContainer["images"] {
-    return (members[container] ?? []).flatMap((inside, image) => {
-      const kept = rows.map((wanted) => inside.filter((row) => wanted.has(row)));
-      if (kept.some((some) => some.length === 0)) return [];
-      return [{ image, packages: [...new Set(kept.flat())].flatMap((row) => packages.at(row) ?? []) }];
-    });
+  /** By spec, for each row 1 if it satisfies the spec. */
+  function imagesWith(flags: readonly Uint8Array[], container: number): readonly FoundImage[] {
+    const found: FoundImage[] = [];
+    for (const [image, inside] of (members[container] ?? []).entries()) {
+      const rows: number[] = [];
+      let count = 0;
+      const isComplete = flags.every((flag) => {
+        const before = count;
+        let named = 0;
+        for (const row of inside) {
+          if (flag[row] !== 1) continue;
+          count++;
+          // Of each spec some.
+          if (named * flags.length < mostPackages && !rows.includes(row)) {
+            rows.push(row);
+            named++;
+          }
+        }
+        return count > before;
+      });
+      if (isComplete) found.push({ image, count, packages: rows.flatMap((row) => packages.at(row) ?? []) });
+    }
+    return found;
   }
 
   return {
@@ -106,7 +156,7 @@ export function openSearch(data: SearchData): CatalogueSearch {
       const text = words.trim();
       const { readings, problem } = readSpecs(text);
       const count = Math.max(0, ...[...readings.values()].map((specs) => specs.length));
-      const rows = Array.from({ length: count }, (_, at) => new Set(rowsOf(readings, at)));
+      const rows = Array.from({ length: count }, (_, at) => flagsOf(rowsOf(readings, at)));
       const low = text.toLowerCase();
       const isWord = /^[\w.+-]+$/.test(text);
       const containers = data.containers.flatMap(({ name, description }, container): FoundContainer[] => {
@@ -117,6 +167,15 @@ export function openSearch(data: SearchData): CatalogueSearch {
       });
       const names = isWord ? [...byName.keys()].filter((name) => name.includes(low)).slice(0, mostNames) : [];
       return { containers, names, problem: problem?.text };
+    },
+    prepare(from, count) {
+      for (const row of all.slice(from, from + count)) {
+        const spec = packages.at(row);
+        const dialect = spec && generationOf(spec);
+        if (spec === undefined || dialect === undefined) continue;
+        for (const wanted of rehearsed(dialect)) isAllowed(spec, wanted, dialect);
+      }
+      return from + count < all.length;
     },
     satisfying(spec) {
       const { readings, problem } = readSpecs(spec);
