@@ -1,6 +1,6 @@
 /**
  * Measurements. `npm run bench [-- NAME… OPTIONS]`; NAME: `assembly` (`assembly:corpus`, `assembly:synthetic`), `index`, `files`, `check`,
- * `startup`, `layers` (`layers:corpus`, `layers:synthetic`; --runs catalogues), `sif`, `publish`; none: all. Options: --size BYTES of the synthetic
+ * `startup`, `layers` (`layers:corpus`, `layers:synthetic`; --runs catalogues), `sif`, `publish`, `catalogue`; none: all. Options: --size BYTES of the synthetic
  * environment (`2G`, `400M`), --packages N, --runs N, --spack-runs N, --apptainer-runs N,
  * --specs N of the synthetic index, --files N in an archive, --work DIR to keep what was made. Nothing is asserted: times depend on the machine.
  */
@@ -9,7 +9,7 @@ import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-const names = ["startup", "check", "index", "files", "assembly", "layers", "sif", "publish"];
+const names = ["startup", "check", "index", "files", "assembly", "layers", "sif", "publish", "catalogue"];
 
 const usage = `npm run bench [-- NAME... OPTIONS]
 
@@ -70,6 +70,8 @@ try {
     });
   if (wanted.has("files"))
     await (await import("./manyFiles.mjs")).benchManyFiles({ runs, files: count(values.files, "--files") });
+  if (wanted.has("catalogue"))
+    await (await import("./catalogue.mjs")).benchCatalogue({ work: join(work, "catalogue"), runs });
   if (wanted.has("layers")) (await import("./layers.mjs")).benchLayers({ runs, only: wanted.get("layers") });
   if (wanted.has("assembly"))
     await (await import("./assembly.mjs")).benchAssembly({

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import zlib from "node:zlib";
 import { writeLicences } from "./bundledLicences.mjs";
 import { adaptPackages, copyPackageFiles, unbundledPackages } from "./bundledPackages.mjs";
+import { writeCatalogueAssets } from "./catalogueAssets.mjs";
 import { libraryEntries, writeTypes } from "./publishedTypes.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -45,7 +46,7 @@ const tsc = join(root, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 
 // Finished images of this repository lie in dist/, too: only what was built here goes.
-for (const name of ["archive", "chunks", "cli", "install", "library", "man", "types", "vendor"])
+for (const name of ["archive", "catalogue", "chunks", "cli", "install", "library", "man", "types", "vendor"])
   rmSync(join(dist, name), { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: root,
@@ -101,11 +102,8 @@ await bundle.close();
 copyPackageFiles(root, dist);
 await writeMain();
 chmodSync(join(dist, "cli/main.js"), 0o755);
-writeLicences(
-  root,
-  dist,
-  output.flatMap((chunk) => chunk.moduleIds ?? []),
-);
+const clientModules = await writeCatalogueAssets(rolldown, root, dist);
+writeLicences(root, dist, [...output.flatMap((chunk) => chunk.moduleIds ?? []), ...clientModules]);
 writeTypes(root, isExternal);
 const { commit, date } = builtFrom();
 writeFileSync(join(dist, "built.json"), `${JSON.stringify({ commit })}\n`);

@@ -32,6 +32,7 @@ export const modules = [
   "pipeline",
   "scaffold",
   "ci",
+  "catalogue",
   "commands",
   "library",
   "cli",
@@ -75,6 +76,7 @@ export const innerOrders = {
     "add",
     "migrate",
     "reproduce",
+    "catalogue",
   ],
 };
 

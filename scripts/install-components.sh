@@ -19,6 +19,7 @@ packages=(
   squashfs-tools squashfs-tools-ng squashfuse siftool libseccomp2                       # SIF files
   qemu-user-static binutils-aarch64-linux-gnu                                           # other processors
   zsh fish mandoc man-db tmux                                                           # completions, manual, display
+  chromium fonts-dejavu-core                                                            # pages of the catalogue
 )
 # A registry that does not answer costs minutes, not hours.
 brief() { timeout -k 10 240 "$@"; }

@@ -48,6 +48,9 @@ function outputSchemas() {
   const errors = { type: "array", items: write(typeOf("ErrorEntry")) };
   const error = object({ type: { const: "error" }, errors }, ["type", "errors"]);
   schemas.set("error.json", document("what a verb that fails prints with --json", error, write));
+  const writeFile = schemaWriter(checker);
+  const catalogue = writeFile(typeOf("CatalogueDocument"));
+  schemas.set("catalogue-file.json", document("catalogue.json of a catalogue", catalogue, writeFile));
   const writeEvent = schemaWriter(checker);
   const events = document(
     "what verbs print with --json while they work",

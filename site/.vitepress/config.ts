@@ -20,6 +20,7 @@ export const parts = [
       page("Change an image with a Dockerfile", "/epilogue"),
       page("Choose the base", "/base"),
       page("Publish images", "/publishing"),
+      page("Publish a catalogue", "/catalogue"),
       page("Look after build caches", "/caches"),
       page("Run pipelines", "/ci"),
       page("Run on a cluster", "/hpc"),

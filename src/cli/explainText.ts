@@ -1,6 +1,7 @@
 /** What `explain` says, for people. */
+
+import type { PathStep } from "../catalogue/graph/dependencyGraph.ts";
 import type { AffectedContainers } from "../commands/explain/affectedContainers.ts";
-import type { PathStep } from "../commands/explain/dependencyGraph.ts";
 import type { ExplainedAlternative, PackageExplanation } from "../commands/explain/explainPackage.ts";
 import type { ContainerExplanation } from "../commands/explain/explainPackages.ts";
 import { formatBytes } from "../util/formatBytes.ts";

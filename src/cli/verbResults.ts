@@ -19,6 +19,7 @@ import type { PushInstalledReport } from "../commands/cache/pushInstalled.ts";
 import type { RebuiltIndexes } from "../commands/cache/rebuildIndexes.ts";
 import type { ShownPackage } from "../commands/cache/showPackage.ts";
 import type { VerifiedCaches } from "../commands/cache/verifyPackages.ts";
+import type { BuiltCatalogue } from "../commands/catalogue/buildCatalogue.ts";
 import type { PackageJobResult } from "../commands/ci/buildPackages.ts";
 import type { PublishedImages } from "../commands/ci/publishImages.ts";
 import type { PipelineJobOutcome } from "../commands/ci/runPipeline.ts";
@@ -55,6 +56,8 @@ import type { Conversion } from "../pipeline/images/convertImage.ts";
 import type { SifVerification } from "../sif/verifySif.ts";
 import type { ErrorCode, Place } from "../util/errors.ts";
 
+/** The file `catalogue.json` of a catalogue. */
+export type { CatalogueDocument } from "../catalogue/document.ts";
 export type { WorkEvent } from "../util/events.ts";
 
 /** An error, in lines of the type `error` and wherever something failed. */
@@ -109,6 +112,9 @@ export interface VerbResults {
   "cache push": PushInstalledReport;
   "cache show": ShownPackage;
   "cache verify": { readonly caches: VerifiedCaches["caches"]; readonly findings: number };
+  "catalogue build": BuiltCatalogue;
+  /** Before it is served. */
+  "catalogue serve": { readonly url: string };
   check: {
     /** Files. */
     readonly checked: number;

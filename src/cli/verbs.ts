@@ -4,6 +4,7 @@ import { addVerb } from "./verbs/add.ts";
 import { baseVerb } from "./verbs/base.ts";
 import { buildVerb } from "./verbs/build.ts";
 import { cacheVerb } from "./verbs/cache.ts";
+import { catalogueVerb } from "./verbs/catalogue.ts";
 import { checkVerb } from "./verbs/check.ts";
 import { ciVerb } from "./verbs/ci.ts";
 import { completionVerb } from "./verbs/completion.ts";
@@ -76,6 +77,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   storage: storageVerb,
   spack: spackVerb,
   ci: ciVerb,
+  catalogue: catalogueVerb,
   schema: schemaVerb,
   completion: completionVerb,
   version: versionVerb,

@@ -24,6 +24,7 @@ import type { BuildRequest } from "../pipeline/workspace/buildRequest.ts";
 import { ignoreEvents } from "../util/events.ts";
 import { packageFile } from "../util/packageFile.ts";
 import { cacheMethods } from "./cacheMethods.ts";
+import { catalogueMethods } from "./catalogueMethods.ts";
 import { ciMethods } from "./ciMethods.ts";
 import { explainMethods } from "./explainMethods.ts";
 import {
@@ -66,6 +67,7 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
   return {
     directory,
     cache: cacheMethods(work),
+    catalogue: catalogueMethods(work),
     ci: ciMethods(work),
     sif: sifMethods(work),
     ...explainMethods(work),

@@ -43,6 +43,7 @@ import type { ContainerOutcome } from "../pipeline/workspace/outcomes.ts";
 import type { VerificationReport } from "../supply/verifyImage.ts";
 import type { EmitEvent } from "../util/events.ts";
 import type { CacheMethods } from "./cacheMethods.ts";
+import type { CatalogueMethods } from "./catalogueMethods.ts";
 import type { CiMethods } from "./ciMethods.ts";
 import type { Given, GivenBuilding } from "./requests.ts";
 import type { SifMethods } from "./sifMethods.ts";
@@ -93,6 +94,8 @@ export interface Spacktainers {
   compile(request?: Given<Omit<BuildRequest, "outputs" | "force">> & GivenBuilding): Outcomes<CompileResult>;
   /** Build caches: what is in them, copies, keys, indexes. */
   readonly cache: CacheMethods;
+  /** Web pages of the containers, to browse and search. */
+  readonly catalogue: CatalogueMethods;
   /** Every problem in the definitions and the configuration. */
   check(request?: Given<CheckRequest>): Promise<CheckResult>;
   /** Pipelines for GitHub and GitLab. */

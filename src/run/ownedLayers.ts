@@ -13,7 +13,7 @@ import { temporaryPath } from "../util/atomicFile.ts";
 import { type Digest, hexOfDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { hostTag, processIsAlive } from "../util/processes.ts";
-import { temporaryOwner } from "../util/temporaryName.ts";
+import { temporaryOwner } from "../util/temporaryOwner.ts";
 import type { IdMap } from "./idMap.ts";
 import { startInNamespace } from "./namespaceProcess.ts";
 

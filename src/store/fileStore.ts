@@ -9,7 +9,7 @@ import { nameFile, temporaryBeside } from "../util/atomicFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { isLockName, withTargetLock } from "../util/targetLock.ts";
-import { temporaryOwner } from "../util/temporaryName.ts";
+import { temporaryOwner } from "../util/temporaryOwner.ts";
 import type {
   Content,
   FileStat,

@@ -5,7 +5,8 @@ import { SpacktainersError } from "./errors.ts";
 import { makeDirectory } from "./makeDirectory.ts";
 import { hostTag, processIsAlive } from "./processes.ts";
 import { removeTree } from "./removeTree.ts";
-import { temporaryName, temporaryOwner } from "./temporaryName.ts";
+import { temporaryName } from "./temporaryName.ts";
+import { temporaryOwner } from "./temporaryOwner.ts";
 
 /** Temporaries of other machines, of whose processes nothing is known, are left alone for so long; in milliseconds. */
 const foreignAge = 7 * 86_400_000;

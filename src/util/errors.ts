@@ -4,7 +4,7 @@
  * Every failure a user can meet is a {@link SpacktainersError}: a stable code, one sentence that says what is wrong,
  * where it is wrong, and, when we know one, a hint that says what to do. The code decides the exit status.
  */
-import { temporaryOwner } from "./temporaryName.ts";
+import { temporaryOwner } from "./temporaryOwner.ts";
 
 /** What the process exit status means. Documented in `docs/errors.md`; scripts depend on these numbers. */
 export const exitStatus = {

@@ -11,7 +11,8 @@ import {
 } from "../../src/util/atomicFile.ts";
 import { asSpacktainersError } from "../../src/util/errors.ts";
 import { hostTag, processIsAlive } from "../../src/util/processes.ts";
-import { temporaryName, temporaryOwner } from "../../src/util/temporaryName.ts";
+import { temporaryName } from "../../src/util/temporaryName.ts";
+import { temporaryOwner } from "../../src/util/temporaryOwner.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -91,10 +91,10 @@ Examples:
     );
 }
 
-type Graph = import("../../commands/explain/dependencyGraph.ts").DependencyGraph;
+type Graph = import("../../catalogue/graph/dependencyGraph.ts").DependencyGraph;
 
 async function drawGraph(graph: Graph, format: "dot" | "mermaid" | "svg"): Promise<string> {
-  if (format === "svg") return (await import("../../commands/explain/dependencyGraphSvg.ts")).svgGraph(graph);
-  const { dotGraph, mermaidGraph } = await import("../../commands/explain/dependencyGraphText.ts");
+  if (format === "svg") return (await import("../../catalogue/graph/dependencyGraphSvg.ts")).svgGraph(graph);
+  const { dotGraph, mermaidGraph } = await import("../../catalogue/graph/dependencyGraphText.ts");
   return format === "dot" ? dotGraph(graph) : mermaidGraph(graph);
 }

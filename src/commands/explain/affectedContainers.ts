@@ -1,3 +1,4 @@
+import { pathsTo } from "../../catalogue/graph/dependencyGraph.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { selectDefinitions } from "../../definitions/select.ts";
 import type { PackageListing } from "../../pipeline/describe/packageListing.ts";
@@ -7,7 +8,6 @@ import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { parseSpec } from "../../spec/parse.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
-import { pathsTo } from "./dependencyGraph.ts";
 import {
   type ContainerState,
   type ExplainRequest,

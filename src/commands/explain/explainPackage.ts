@@ -1,5 +1,6 @@
 /** Why one package is in a container, and why in this configuration. Pure. */
 import type { CachedPackage } from "../../buildcache/types.ts";
+import { type PathStep, pathsTo } from "../../catalogue/graph/dependencyGraph.ts";
 import type { ChoiceContext } from "../../concretize/chooseFromCaches.ts";
 import { type AlternativeVerdict, explainAlternatives } from "../../concretize/explainChoice.ts";
 import type { Violation } from "../../concretize/requirementRules.ts";
@@ -9,7 +10,6 @@ import type { PackageListing } from "../../pipeline/describe/packageListing.ts";
 import type { ConcreteSpec, DagHash, SpecGraph } from "../../spec/concrete.ts";
 import { formatConcrete } from "../../spec/format.ts";
 import { formatPlace, type Place, type SpacktainersError } from "../../util/errors.ts";
-import { type PathStep, pathsTo } from "./dependencyGraph.ts";
 import { causeText } from "./packageDifferences.ts";
 import { firstDifference, inputKinds, type RootCause, specDifferences } from "./specDifferences.ts";
 

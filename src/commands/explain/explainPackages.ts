@@ -1,5 +1,6 @@
 import type { CacheSet } from "../../buildcache/cacheSet.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
+import { type DependencyGraph, dependencyGraph } from "../../catalogue/graph/dependencyGraph.ts";
 import { didYouMean } from "../../definitions/nearest.ts";
 import type { Repository } from "../../definitions/repository.ts";
 import { type PackageListing, readImageListing } from "../../pipeline/describe/packageListing.ts";
@@ -11,7 +12,6 @@ import type { ConcreteSpec, DagHash } from "../../spec/concrete.ts";
 import { parseSpec } from "../../spec/parse.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
-import { type DependencyGraph, dependencyGraph } from "./dependencyGraph.ts";
 import {
   type ContainerState,
   type ExplainRequest,

@@ -81,7 +81,15 @@ const submitDirectory = "$SLURM_SUBMIT_DIR";
  *   the configuration
  */
 export async function makeJob(request: JobRequest): Promise<MadeJob> {
-  const repository = await openSoundRepository(request.directory);
+  return makeJobIn(await openSoundRepository(request.directory), request);
+}
+
+/**
+ * Makes a job for an image of a repository that was read.
+ *
+ * @throws {SpacktainersError} as {@link makeJob}
+ */
+export async function makeJobIn(repository: Repository, request: JobRequest): Promise<MadeJob> {
   const site =
     typeof request.site === "string" ? findSite(repository.configuration, request.site) : request.site;
   const image = await findImage(request.image, repository, request);

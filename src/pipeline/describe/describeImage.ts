@@ -63,7 +63,7 @@ async function derivedDescription(image: Image): Promise<ImageDescription> {
     graph,
     all.map(({ hash }) => hash),
   );
-  const layers = isOciImage(image) ? await layersOf(image) : [];
+  const layers = isOciImage(image) ? await describeLayers(image) : [];
   // Where no manifest says which layers are the base's, any of them may be.
   const isBase = (index: number): boolean => (layers[index]?.role ?? "base") === "base";
   const system = await systemIn((await image.layers()).filter((_, index) => isBase(index)));
@@ -117,7 +117,7 @@ async function derivedDescription(image: Image): Promise<ImageDescription> {
 }
 
 /** Layers below those with packages belong to the base; those above were made by spacktainers. */
-async function layersOf(image: OciImage): Promise<readonly LayerDescription[]> {
+export async function describeLayers(image: OciImage): Promise<readonly LayerDescription[]> {
   const layers = await image.layers();
   const packages = layers.map(({ annotations }) => packagesIn(annotations?.[layerPackagesAnnotation]));
   const firstWith = packages.findIndex((list) => list.length > 0);

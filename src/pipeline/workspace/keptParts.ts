@@ -6,7 +6,7 @@ import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { ageOfFile, type Clock, systemClock } from "../../util/clock.ts";
 import { livingHolder } from "../../util/fileLock.ts";
 import { removeIfPossible } from "../../util/removeIfPossible.ts";
-import { temporaryOwner } from "../../util/temporaryName.ts";
+import { temporaryOwner } from "../../util/temporaryOwner.ts";
 
 /** A part of the cache home: one folder below it. */
 interface PartDescription {

@@ -28,12 +28,25 @@ interface Segment {
   readonly last: boolean;
 }
 
+/** A drawing without its frame: shapes as SVG. */
+export interface GraphDrawing {
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  readonly arrows: readonly string[];
+  readonly boxes: readonly { readonly node: GraphNode; readonly shape: string }[];
+}
+
+/** The head of an arrow, which the shapes refer to. */
+export const arrowHead =
+  '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="head" d="M0 0L8 4L0 8z"/></marker></defs>';
+
 /**
  * Draws the graph in layers: a package stands one column to the right of the last one that needs it. Arrows to one package
  * share their way through the columns between. Within columns, items are ordered by the mean place of their neighbours (the
  * barycentre method). The same graph gives the same text.
  */
-export function svgGraph(graph: DependencyGraph): string {
+export function drawGraph(graph: DependencyGraph): GraphDrawing {
   const labels = nodeLabels(graph);
   const { items, segments } = layOut(graph);
   const columns = orderColumns(items, segments);
@@ -73,16 +86,21 @@ export function svgGraph(graph: DependencyGraph): string {
     if (node === undefined) return [];
     const { x, y, width } = at(id);
     const label = escaped(labels.get(node.hash) ?? "");
-    return [
-      `<g class="${node.kind}"><title>${escaped(titleOf(node))}</title><rect x="${x}" y="${y}" width="${width}" height="${box.height}" rx="4"/><text x="${x + width / 2}" y="${y + box.height / 2 + 4}">${label}</text></g>`,
-    ];
+    const shape = `<g class="${node.kind}"><title>${escaped(titleOf(node))}</title><rect x="${x}" y="${y}" width="${width}" height="${box.height}" rx="4"/><text x="${x + width / 2}" y="${y + box.height / 2 + 4}">${label}</text></g>`;
+    return [{ node, shape }];
   });
+  return { width: total, height, arrows, boxes };
+}
+
+/** The drawing of a graph as a file. */
+export function svgGraph(graph: DependencyGraph): string {
+  const { width, height, arrows, boxes } = drawGraph(graph);
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${total}" height="${height}" viewBox="0 0 ${total} ${height}">`,
-    "<style>text{font:12px ui-monospace,monospace;text-anchor:middle;fill:#1c2733}rect{fill:#fff;stroke:#5b6b7b}.root rect{fill:#e3f0ff;stroke:#1f6feb;stroke-width:2}.external rect{fill:#f6f6f6;stroke-dasharray:4 3}path{fill:none;stroke:#5b6b7b;marker-end:url(#a)}path.way{marker-end:none}path.run{stroke-dasharray:4 3}</style>",
-    '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#5b6b7b;stroke:none;marker-end:none"/></marker></defs>',
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
+    "<style>text{font:12px ui-monospace,monospace;text-anchor:middle;fill:#1c2733}rect{fill:#fff;stroke:#5b6b7b}.root rect{fill:#e3f0ff;stroke:#1f6feb;stroke-width:2}.external rect{fill:#f6f6f6;stroke-dasharray:4 3}path{fill:none;stroke:#5b6b7b;marker-end:url(#a)}path.way,path.head{marker-end:none}path.head{fill:#5b6b7b;stroke:none}path.run{stroke-dasharray:4 3}</style>",
+    arrowHead,
     ...arrows,
-    ...boxes,
+    ...boxes.map(({ shape }) => shape),
     "</svg>",
     "",
   ].join("\n");

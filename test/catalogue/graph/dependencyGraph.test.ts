@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dependencyGraph, pathsTo } from "../../../src/commands/explain/dependencyGraph.ts";
-import { svgGraph } from "../../../src/commands/explain/dependencyGraphSvg.ts";
-import { dotGraph, mermaidGraph } from "../../../src/commands/explain/dependencyGraphText.ts";
+import { dependencyGraph, pathsTo } from "../../../src/catalogue/graph/dependencyGraph.ts";
+import { svgGraph } from "../../../src/catalogue/graph/dependencyGraphSvg.ts";
+import { dotGraph, mermaidGraph } from "../../../src/catalogue/graph/dependencyGraphText.ts";
 import type { ConcreteSpec, SpecGraph } from "../../../src/spec/concrete.ts";
 import { makeSpec } from "../../concretize/specs.ts";
 
