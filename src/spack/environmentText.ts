@@ -56,8 +56,11 @@ export function environmentText(text: string, additions: EnvironmentAdditions): 
   return document.toString({ lineWidth: 0 });
 }
 
-function requirementJson({ policy, options, when, message }: Requirement): JsonObject {
+/** Plain text where that says it all: in anything else, Spack 1.1 does not see the target that externals are to have. */
+function requirementJson({ policy, options, when, message }: Requirement): Json {
   const texts = options.map(({ text }) => text);
+  const [only] = texts;
+  if (only !== undefined && texts.length === 1 && when === undefined && message === undefined) return only;
   return {
     ...(texts.length === 1 ? { spec: texts[0] ?? "" } : { [policy]: texts }),
     ...(when === undefined ? {} : { when: when.text }),

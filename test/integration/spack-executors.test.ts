@@ -97,6 +97,7 @@ else {
           settings: completeSlurm({ poll: 1 }),
           logs: join(folder, `logs-${runs++}`),
           wanted: () => true,
+          isBuilt: async () => false,
           holdsBack: true,
           emit: ignoreEvents,
         }),
@@ -118,6 +119,7 @@ else {
             settings: completeSlurm({ poll: 1 }),
             logs: join(folder, `logs-${runs++}`),
             wanted: () => true,
+            isBuilt: async () => false,
             holdsBack: true,
             emit: ignoreEvents,
           });

@@ -96,7 +96,7 @@ describe("environmentText", () => {
       made(`spack:\n  specs: [zlib]\n  packages: {all: ${all}, zlib: {require: +pic}}\n`).packages;
     // Text would replace the scope's requirement.
     expect(packages('{require: "%gcc@12"}')).toEqual({
-      all: { "require:": [{ spec: "%gcc@12" }, target] },
+      all: { "require:": ["%gcc@12", target] },
       zlib: { require: "+pic" },
     });
     expect(
@@ -105,16 +105,18 @@ describe("environmentText", () => {
       all: {
         "require:": [
           { one_of: ["%gcc", "%clang"], when: "+mpi", message: "why" },
-          { spec: "build_type=Debug" },
+          "build_type=Debug",
           target,
         ],
       },
       zlib: { require: "+pic" },
     });
-    expect(packages("{require: target=x86_64_v4, providers: {mpi: [mpich]}}")).toEqual({
-      all: { providers: { mpi: ["mpich"] }, "require:": [{ spec: "target=x86_64_v4" }] },
-      zlib: { require: "+pic" },
-    });
+    // Spack looks for the target of externals in plain text only, and finds no solution without it.
+    for (const written of ["target=x86_64_v4", "[target=x86_64_v4]", "[{spec: target=x86_64_v4}]"])
+      expect(packages(`{require: ${written}, providers: {mpi: [mpich]}}`)).toEqual({
+        all: { providers: { mpi: ["mpich"] }, "require:": ["target=x86_64_v4"] },
+        zlib: { require: "+pic" },
+      });
     expect(packages("{variants: +pic}")).toEqual({ all: { variants: "+pic" }, zlib: { require: "+pic" } });
   });
 

@@ -225,6 +225,7 @@ export async function compileChoice(
     nodes: needed.graph.nodes,
     atOnce: building.atOnce,
     emit,
+    signal,
   });
   try {
     return await compilePackages(

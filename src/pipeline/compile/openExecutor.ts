@@ -1,4 +1,5 @@
 /** The executor that packages are built by, as configured and asked for. */
+import { openBuildCache } from "../../buildcache/buildCache.ts";
 import type { Configuration } from "../../definitions/configuration.ts";
 import { type BuilderEngine, builderEngines } from "../../definitions/executorNames.ts";
 import { chosenExecutor, defaultBuilder } from "../../definitions/spackConfiguration.ts";
@@ -10,8 +11,9 @@ import type { Executor } from "../../spack/executors/executor.ts";
 import { openHostExecutor } from "../../spack/executors/hostExecutor.ts";
 import { openSlurmExecutor } from "../../spack/executors/slurmExecutor.ts";
 import type { Spack } from "../../spack/spack.ts";
+import type { ConcreteSpec } from "../../spec/concrete.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import type { EmitEvent } from "../../util/events.ts";
+import { type EmitEvent, ignoreEvents } from "../../util/events.ts";
 import type { BuildingRequest } from "../workspace/buildingRequest.ts";
 
 /** Most cores that a job asks for when nobody says how many. */
@@ -55,6 +57,7 @@ export interface ExecutorWork {
   /** Packages at a time, if somebody says how many. */
   readonly atOnce: number | undefined;
   readonly emit: EmitEvent;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -74,13 +77,17 @@ export async function openExecutor(spack: Spack, work: ExecutorWork): Promise<Ex
           hint: "make a SIF file of it that the nodes see, and set `spack: engine: apptainer`",
         },
       );
-    const wanted = new Set(work.nodes.map(({ spec }) => spec.hash));
+    const wanted = new Map(work.nodes.map(({ spec }) => [spec.hash, spec]));
     return openSlurmExecutor({
       python: watcher,
       container,
       settings: settings.slurm,
       logs: folders.logs,
       wanted: (hash) => wanted.has(hash),
+      isBuilt: async (hash) => {
+        const spec = wanted.get(hash);
+        return spec !== undefined && isInCache(spec, folders.built, work.signal);
+      },
       holdsBack: work.atOnce === undefined,
       emit: work.emit,
     });
@@ -96,4 +103,17 @@ export async function coresOf(
 ): Promise<number> {
   if (executor !== "slurm") return Math.min(own, jobs ?? own);
   return slurm.cores ?? Math.min(jobs ?? usualCores, (await coresOfNodes(slurm.partition)) ?? usualCores);
+}
+
+/** Whether this machine's build cache has a package, as somebody sees it who looks for the first time. */
+async function isInCache(spec: ConcreteSpec, folder: string, signal: AbortSignal): Promise<boolean> {
+  const cache = openBuildCache({ url: folder, keys: [], unsigned: true }, { emit: ignoreEvents, signal });
+  try {
+    return (await cache.findPackage(spec)) !== undefined;
+  } catch {
+    // It is built again.
+    return false;
+  } finally {
+    await cache.close();
+  }
 }

@@ -7,6 +7,7 @@ import { canSubmit } from "../../slurm/slurm.ts";
 import type { DagHash } from "../../spec/concrete.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
+import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { lastLine } from "../../util/tool.ts";
 import type { BuildTask, Executor, TaskEnd, TaskHandle } from "./executor.ts";
 import { notStarted } from "./hostExecutor.ts";
@@ -23,6 +24,8 @@ export interface SlurmOptions extends JobTools {
   readonly logs: string;
   /** Whether a package is going to be built: what an earlier run left of others is cancelled. */
   readonly wanted: (hash: DagHash) => boolean;
+  /** Whether a package is in the build cache by now: what it is asked about was not there when this run looked. */
+  readonly isBuilt: (hash: DagHash) => Promise<boolean>;
   /** It takes everything at once; otherwise it is given what is ready. */
   readonly holdsBack: boolean;
   readonly emit: EmitEvent;
@@ -50,6 +53,8 @@ const longestPoll = 60;
 const lookEvery = 2000;
 /** How often we note that we are still here, in milliseconds. */
 const touchEvery = 60_000;
+/** Jobs of earlier runs that are looked into at a time. */
+const lookupsAtOnce = 16;
 /** Time without an answer of Slurm's after which a job that was cancelled counts as stopped, in milliseconds. */
 const longestSilence = 120_000;
 
@@ -66,7 +71,7 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
     throw new SpacktainersError("RUNTIME_MISSING", "the executor slurm needs sbatch, which is not here", {
       hint: "run it on a login node of the cluster, or build with --executor host",
     });
-  const orphans = await liveOrphans(options.logs);
+  const orphans = await usefulOrphans(options);
   const unwanted = orphans.filter(({ hash }) => !options.wanted(hash));
   await cancelJobs(unwanted.map(({ id }) => id));
   const adoptable = new Map(orphans.filter(({ hash }) => options.wanted(hash)).map((job) => [job.hash, job]));
@@ -242,7 +247,11 @@ export async function openSlurmExecutor(options: SlurmOptions): Promise<Executor
       if (orphan !== undefined && orphan.work === work) {
         await symlink(orphan.log, task.log).catch(() => {});
         await add({ ...entry(orphan), work });
-        return take(orphan.id, task, after, orphan.report);
+        const handle = take(orphan.id, task, after, orphan.report);
+        // What is over must be known to be before anything is submitted that would wait for it: Slurm forgets jobs.
+        const end = reportedEnd(await readReport(orphan.report), false);
+        if (end !== undefined) jobOf(handle).settle(end);
+        return handle;
       }
       if (orphan !== undefined) await cancelJobs([orphan.id]);
       const before = after.map(jobOf);
@@ -285,13 +294,23 @@ function entry({ id, name, hash, log, report }: OrphanedJob) {
   return { id, name, hash, log, report };
 }
 
-/** Jobs that runs left that are over, and that have not ended. */
-async function liveOrphans(logs: string): Promise<readonly OrphanedJob[]> {
+/** Jobs that runs left which are over: those that have not ended, and those that built their package after this run had looked for it. */
+async function usefulOrphans({
+  logs,
+  wanted,
+  isBuilt,
+}: Pick<SlurmOptions, "logs" | "wanted" | "isBuilt">): Promise<readonly OrphanedJob[]> {
   const orphans = await orphanedJobs(logs);
   if (orphans.length === 0) return [];
   const queue = await queuedJobs(orphans.map(({ id }) => id));
-  return orphans.filter(({ id, name }) => {
+  const useful = await mapConcurrently(orphans, lookupsAtOnce, async ({ id, name, hash, report }) => {
     const queued = queue?.get(id);
-    return queued !== undefined && queued.name === name && !isFinal(queued);
+    if (queued !== undefined && queued.name === name && !isFinal(queued)) return true;
+    return (
+      wanted(hash) &&
+      reportedEnd(await readReport(report), false)?.outcome === "done" &&
+      (await isBuilt(hash))
+    );
   });
+  return orphans.filter((_, index) => useful[index]);
 }
