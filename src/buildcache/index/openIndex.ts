@@ -65,7 +65,7 @@ export function specfileVersionOf(databaseVersion: number, place: Place): number
 }
 
 /** Specs parsed that are kept; more are parsed again when asked for. */
-const maxParsed = 50_000;
+const maxParsed = 150_000;
 
 /**
  * Opens the local form in `folder`; undefined when it is damaged or incomplete and has to be made again.
