@@ -92,7 +92,7 @@ export async function applyLayer(
       overwrite: true,
       links: "within",
       replaceDirectories: true,
-      ...(options.owner === undefined ? {} : { owner: options.owner }),
+      owner: options.owner,
     });
     let count = 0;
     for await (const entry of entries) {

@@ -47,9 +47,7 @@ export async function withContainerSection(
   if (section?.kind !== "map") return unchanged;
   const warnings: SpacktainersError[] = [];
   const name: Name = (message, place, hint) =>
-    warnings.push(
-      new SpacktainersError("NOT_SUPPORTED", message, { place, hint }),
-    );
+    warnings.push(new SpacktainersError("NOT_SUPPORTED", message, { place, hint }));
   const decided = readSection(section, configuration, name);
   return { configuration: { ...configuration, ...decided }, warnings };
 }
