@@ -1,5 +1,6 @@
 // The import lint: data flows one way through the house (scripts/house.mjs), modules and the folders inside of them that have
-// an order alike. Also refuses import cycles between files, and three things that only one file may do.
+// an order alike. Also refuses import cycles between files, three things that only one file may do, files that are too long, and
+// names that two files export.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -75,6 +76,32 @@ for (const page of readdirSync(sources, { recursive: true, encoding: "utf8" })) 
     if (!name.startsWith("test/") && !names.has(name.slice(name.lastIndexOf("/") + 1)))
       problems.push(`src/${page}: there is no ${name}`);
 }
+
+/** Longest file, in lines; data may be longer, in folders named `data`. */
+const longest = 400;
+const tests = resolve(sources, "../test");
+const testFiles = readdirSync(tests, { recursive: true, encoding: "utf8" }).filter((name) =>
+  name.endsWith(".ts"),
+);
+for (const [file, text] of [
+  ...[...graph].map(([name, { text }]) => [`src/${name}`, text]),
+  ...testFiles.map((name) => [`test/${name}`, readFileSync(join(tests, name), "utf8")]),
+]) {
+  const lines = text.split("\n").length - 1;
+  if (lines > longest && !file.includes("/data/"))
+    problems.push(`${file}: ${lines} lines, ${longest} at the most: split it by topic`);
+}
+
+/** One name for one thing: where each exported name is declared. */
+const declared = new Map();
+for (const [file, { text }] of graph)
+  for (const [, name] of text.matchAll(
+    /^export (?:declare |abstract |async )*(?:function\*?|const|let|class|interface|type|enum) (\w+)/gm,
+  ))
+    declared.set(name, (declared.get(name) ?? new Set()).add(file));
+for (const [name, files] of declared)
+  if (files.size > 1)
+    problems.push(`${name} is exported by ${[...files].map((file) => `src/${file}`).join(" and ")}`);
 
 if (problems.length > 0) {
   console.error(problems.join("\n"));

@@ -11,7 +11,7 @@ import { type CompressionSettings, compressionSettings } from "./layerCompressio
 /** How to compress. */
 export interface CompressOptions {
   /** Decides the bytes. By default gzip at its usual level. */
-  readonly compression?: CompressionSettings;
+  readonly compression?: CompressionSettings | undefined;
   /** Bytes of input per block; 1 MiB by default. Decides the bytes. */
   readonly blockSize?: number;
   /**

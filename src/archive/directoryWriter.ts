@@ -28,7 +28,7 @@ import { fileSystemPath, nameOfBytes, printable } from "./names.ts";
 /** What to do with what is in the way, and whom files belong to. */
 export interface DirectoryWriterOptions {
   /** `keep`: give files the owners they name (for root only). `ignore` (default): they belong to whoever runs us. */
-  readonly owner?: "keep" | "ignore";
+  readonly owner?: "keep" | "ignore" | undefined;
   /** Replace files and links that were there before; otherwise they are refused. */
   readonly overwrite?: boolean;
   /**

@@ -94,7 +94,7 @@ export async function applyLayer(
       links: "within",
       replaceDirectories: true,
       keepTimes: true,
-      ...(options.owner === undefined ? {} : { owner: options.owner }),
+      owner: options.owner,
     });
     let count = 0;
     for await (const entry of entries) {

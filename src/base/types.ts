@@ -143,7 +143,7 @@ export interface BuildBaseOptions {
   /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Exactly these packages, or this image, instead of the newest ones. */
-  readonly lock?: BaseLock;
+  readonly lock?: BaseLock | undefined;
   /** Opens the repository of a base that is an image in a registry; without, such a base is refused. */
   readonly repository?: (name: RepositoryName) => ImageRepository;
   /** Opens a file that is an Apptainer image; undefined for other files. Without, such a root file system is refused. */

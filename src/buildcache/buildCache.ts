@@ -28,7 +28,7 @@ export interface BuildCacheOptions {
   readonly emit: EmitEvent;
   readonly signal?: AbortSignal | undefined;
   /** Where to keep what can be made again; default {@link cacheHome}. */
-  readonly cacheDir?: string;
+  readonly cacheDir?: string | undefined;
   /** Ask the cache about every package even if what is remembered would do. */
   readonly refresh?: boolean;
   /** Further attempts after a passing failure, and the first pause in milliseconds. */

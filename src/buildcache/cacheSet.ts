@@ -61,7 +61,7 @@ export function openCacheSet(sources: readonly CacheSource[], options: BuildCach
   const broken = new Map<string, SpacktainersError>();
   const copyName = ({ cacheId, digest }: CachedPackage): string => `${cacheId} ${digest}`;
   const report = ({ code, place, hint }: SpacktainersError, message: string): void =>
-    options.emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
+    options.emit({ type: "warning", code, message, place, hint });
   /** Says once what is wrong with a cache, not once a package. */
   const leaveOut = ({ cache, failure }: Attempt): void => {
     if (warned.has(cache.id)) return;

@@ -3,11 +3,11 @@ import { type ExecutorName, executorNames } from "../definitions/executorNames.t
 
 /** Options every verb has. */
 export interface GlobalOptions {
-  readonly json?: boolean;
-  readonly quiet?: boolean;
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
   /** `--color` / `--no-color`; undefined: decided by the terminal and `NO_COLOR`. */
-  readonly color?: boolean;
-  readonly directory?: string;
+  readonly color?: boolean | undefined;
+  readonly directory?: string | undefined;
 }
 
 /** Collects a repeatable option. */
@@ -58,10 +58,10 @@ export function globalOptions(...commands: readonly Command[]): GlobalOptions {
     ),
   ) as GlobalOptions;
   return {
-    ...(directory === undefined ? {} : { directory }),
-    ...(json === undefined ? {} : { json }),
-    ...(quiet === undefined ? {} : { quiet }),
-    ...(color === undefined ? {} : { color }),
+    directory,
+    json,
+    quiet,
+    color,
   };
 }
 
@@ -120,7 +120,7 @@ export function addTargetOptions(command: Command): Command {
 
 /** Options of {@link addResourcesOptions}. */
 export interface ResourcesOptions extends CacheOptions {
-  readonly jobs?: number;
+  readonly jobs?: number | undefined;
 }
 
 /** `--jobs` and {@link addCacheOptions}, on every verb that works on packages. */
@@ -192,7 +192,7 @@ export interface BuildingOptions {
   readonly compile?: boolean;
   readonly solve?: boolean;
   readonly fresh?: boolean;
-  readonly keepGoing?: boolean;
+  readonly keepGoing?: boolean | undefined;
   readonly onlyDependencies?: boolean;
   readonly until?: string;
   readonly executor?: ExecutorName;

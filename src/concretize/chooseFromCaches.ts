@@ -173,7 +173,7 @@ export function search(
         virtual,
       })),
       model,
-      { feasible, ...(comparisons === undefined ? {} : { comparisons }) },
+      { feasible, comparisons },
     );
     complete &&= result.complete;
     if (result.best !== undefined && (best === undefined || compareCosts(result.best.cost, best.cost) < 0))

@@ -20,7 +20,7 @@ export interface Violation {
   /** The package concerned. */
   readonly spec: ConcreteSpec;
   /** The platform's target, where that is what keeps the package out. */
-  readonly target?: string;
+  readonly target?: string | undefined;
 }
 
 /** A requirement that holds, but not by its first option. */

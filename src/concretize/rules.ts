@@ -45,7 +45,7 @@ export function environmentRules(
   function unfit(spec: ConcreteSpec): readonly Violation[] {
     const violations: Violation[] = [];
     const refuse = (text: string, target?: string) =>
-      void violations.push({ text, place: undefined, spec, ...(target === undefined ? {} : { target }) });
+      void violations.push({ text, place: undefined, spec, target });
     if (spec.platform !== "linux") refuse(`packages for ${spec.platform} cannot be used`);
     else if (!isAtLeast(platform.target, spec.target))
       refuse(`the platform is ${platform.target}`, platform.target);

@@ -31,7 +31,7 @@ export interface SearchLimits {
   /** Stop at the first choice found, whatever its cost. */
   readonly feasible?: boolean;
   /** Default {@link mostComparisons}. */
-  readonly comparisons?: number;
+  readonly comparisons?: number | undefined;
 }
 
 /** Nodes and costs of a partial choice, with an undo log. */

@@ -13,7 +13,7 @@ export interface Selection {
   /** Names, paths or globs; none means all that are not parked. */
   readonly names: readonly string[];
   /** Only this architecture; also the one of a container that is named by a path outside of a repository. */
-  readonly arch?: Architecture;
+  readonly arch?: Architecture | undefined;
   /** Absolute folder that paths start from. */
   readonly cwd: string;
 }

@@ -26,7 +26,7 @@ export function containerCommand(job: Job): ContainerCommand {
   if (job.hostMpi && !replacesMpi(runtime))
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `${runtime} cannot replace the container's MPI by the host's`,
+      `${runtime} cannot use the host's MPI instead of the container's`,
       { hint: "leave out --host-mpi: the container's own MPI is used" },
     );
   switch (runtime) {

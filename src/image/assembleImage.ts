@@ -29,13 +29,13 @@ export interface ImageRequest {
   readonly command?: readonly string[] | null;
   readonly labels?: Annotations;
   readonly annotations?: Annotations;
-  readonly user?: string;
-  readonly workingDirectory?: string;
+  readonly user?: string | undefined;
+  readonly workingDirectory?: string | undefined;
   /** `port/protocol`. */
   readonly exposedPorts?: ReadonlySet<string>;
   readonly volumes?: ReadonlySet<string>;
-  readonly stopSignal?: string;
-  readonly author?: string;
+  readonly stopSignal?: string | undefined;
+  readonly author?: string | undefined;
 }
 
 /** A login shell that runs the arguments given to the container, joined by blanks. */

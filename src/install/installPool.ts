@@ -147,7 +147,7 @@ async function runJob(
     const job: InstallJob = {
       request,
       path: task.path,
-      options: { concurrency, ...(task.compression === undefined ? {} : { compression: task.compression }) },
+      options: { concurrency, compression: task.compression },
       port: port2,
     };
     try {

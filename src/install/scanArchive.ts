@@ -25,7 +25,7 @@ export interface ArchiveMember {
   readonly size: number;
   readonly mode: number;
   /** Symbolic link: its text. Hard link: path below the prefix of the file, never of another hard link. */
-  readonly target?: string;
+  readonly target?: string | undefined;
 }
 
 /** What a package archive holds. Depends on its bytes alone, so it can be kept by the archive's digest. */
@@ -239,7 +239,7 @@ function addMember(all: Map<string, ArchiveMember>, entry: Entry, place: Place):
     target = file.target ?? entry.target;
   }
   const size = entry.type === "file" ? entry.size : 0;
-  all.set(path, { type: entry.type, size, mode: entry.mode, ...(target === undefined ? {} : { target }) });
+  all.set(path, { type: entry.type, size, mode: entry.mode, target });
 }
 
 /** True for a relative link text that goes above the root from where the link is. */

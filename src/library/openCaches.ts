@@ -31,6 +31,6 @@ export function openCaches(
     emit,
     signal,
     refresh,
-    ...(cacheDirectory === undefined ? {} : { cacheDir: cacheDirectory }),
+    cacheDir: cacheDirectory,
   });
 }

@@ -43,7 +43,7 @@ export async function pushImage(
     credentials,
     scheme: plainHttp === true ? "http" : undefined,
     signal,
-    ...(emit === undefined ? {} : { emit }),
+    emit,
   });
   try {
     const repository = registry.repository(path);

@@ -26,7 +26,7 @@ export interface LinkageInput {
   /** Names the OS package a file of the base belongs to, without its path's leading slash. */
   readonly ownerInBase?: (path: string) => string | undefined;
   /** Whether Spack has a package of this name that could be added. */
-  readonly hasSpackPackage?: (name: string) => boolean;
+  readonly hasSpackPackage?: ((name: string) => boolean) | undefined;
   /**
    * What may stay unresolved: libraries, interpreters, symbol versions, package names, paths; `*` matches any characters.
    */

@@ -12,7 +12,7 @@ export interface CredentialOptions {
   readonly credentials?: UserCredentials | undefined;
   /** Environment variables; default those of the process. */
   readonly env?: NodeJS.ProcessEnv | undefined;
-  readonly emit?: EmitEvent;
+  readonly emit?: EmitEvent | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly retries?: number;
   readonly retryDelayMs?: number;

@@ -111,7 +111,7 @@ export function ecrAuthority(host: RegistryHost, options: EcrOptions): EcrAuthor
       username: pair.slice(0, colon),
       password: pair.slice(colon + 1),
       origin: "AWS",
-      ...(expiresAt === undefined ? {} : { expiresAt }),
+      expiresAt,
     };
   }
 

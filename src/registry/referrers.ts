@@ -62,7 +62,7 @@ export async function putReferrer(repository: ImageRepository, bytes: Uint8Array
     digest,
     size: bytes.length,
     artifactType: manifest.artifactType ?? manifest.config.mediaType,
-    ...(manifest.annotations === undefined ? {} : { annotations: manifest.annotations }),
+    annotations: manifest.annotations,
   };
   await addTogether(repository, subject.digest, descriptor);
   return digest;

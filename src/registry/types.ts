@@ -21,5 +21,5 @@ export type Credentials = (
   /** They were not meant for this registry in particular: where they are refused, one may ask without. */
   readonly ambient?: boolean;
   /** Milliseconds since 1970; undefined: not known to end. */
-  readonly expiresAt?: number;
+  readonly expiresAt?: number | undefined;
 };

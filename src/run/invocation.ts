@@ -26,7 +26,7 @@ export function refuseHostMpi(runtime: string, container: ContainerProcess): voi
   if (container.hostMpi)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `${runtime} cannot replace the container's MPI by the machine's`,
+      `${runtime} cannot use the machine's MPI instead of the container's`,
       {
         hint: "Sarus can (--with sarus --mpi host); elsewhere the container's own MPI is used, by srun --mpi=…",
       },

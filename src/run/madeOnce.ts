@@ -36,7 +36,7 @@ export async function madeOnce(
     },
     {
       signal,
-      waiting: (holder) => emit({ type: "waiting", what, ...(holder === undefined ? {} : { holder }) }),
+      waiting: (holder) => emit({ type: "waiting", what, holder }),
     },
   );
 }

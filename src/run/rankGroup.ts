@@ -52,7 +52,7 @@ export async function findRankPlace(
     }
     if (!isTold && performance.now() - begin > shortWait) {
       const holder = await livingHolder(root.claim);
-      emit({ type: "waiting", what: "making the container", ...(holder === undefined ? {} : { holder }) });
+      emit({ type: "waiting", what: "making the container", holder });
       isTold = true;
     }
     await sleep(pace);

@@ -42,7 +42,7 @@ export interface RunOptions {
   readonly command: readonly string[];
   readonly binds?: readonly Bind[];
   /** Directory to start in, in the container; default: the image's, else `/`. */
-  readonly workdir?: string;
+  readonly workdir?: string | undefined;
   /**
    * Set over the image's own environment. Nothing else of this process's environment is passed on but `TERM`, and what an MPI
    * launcher set (see `launcher.ts`).
@@ -56,21 +56,21 @@ export interface RunOptions {
   /** Default `auto`. */
   readonly mpi?: MpiMode;
   /** Default none. */
-  readonly gpu?: GpuKind;
+  readonly gpu?: GpuKind | undefined;
   /** Default `auto`: the first one that is here and works. */
   readonly runtime?: RuntimeName | "auto";
   /** `host` (default): the machine's network, as HPC runtimes do. `none`: only a loopback interface. */
   readonly network?: "host" | "none";
   /** Give the program a terminal; default: when standard input and output are one. */
-  readonly tty?: boolean;
+  readonly tty?: boolean | undefined;
   /** Refuse writing outside binds and the temporary directories; default: what is written is dropped at the end. */
   readonly readOnly?: boolean;
   /** Be root in the container, without the rights of root on this machine; default: the user who runs us. */
   readonly fakeroot?: boolean;
   /** Instead of running, hands over the command line that would run (quoted for a shell). */
-  readonly print?: (commandLine: string) => void;
+  readonly print?: ((commandLine: string) => void) | undefined;
   /** Called before the program takes the place of this process, which happens under an MPI launcher; nothing is said after it. */
-  readonly leave?: () => void;
+  readonly leave?: (() => void) | undefined;
   readonly emit?: EmitEvent;
   /** Stops the preparation; once the program runs it is asked to end (SIGTERM). */
   readonly signal?: AbortSignal | undefined;

@@ -27,15 +27,15 @@ import {
 /** How to write. */
 export interface SifOptions extends OutputOptions {
   /** zstd where the tool has it, else gzip. */
-  readonly compression?: SquashfsCompression;
+  readonly compression?: SquashfsCompression | undefined;
   /** Of the compressor; 3 for zstd, 6 for gzip. */
-  readonly level?: number;
+  readonly level?: number | undefined;
   /** What writes the file system; default: what {@link findSquashfsTool} finds. */
   readonly tool?: SquashfsTool;
   /** Sections and files of a definition file. */
   readonly additions?: DefinitionAdditions;
   /** Signs the file (SIF only). */
-  readonly signer?: Signer;
+  readonly signer?: Signer | undefined;
   readonly emit?: EmitEvent;
   readonly signal?: AbortSignal | undefined;
   /** Told of the size in bytes when it is known. */

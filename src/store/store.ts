@@ -78,7 +78,10 @@ export interface Store extends FileSource {
   /** Identifies root and endpoint; keeps what is remembered locally of one store apart from another's. */
   readonly id: string;
   /** A whole file of at most `maxBytes`; with `version`, only if it is another version. */
-  get(path: string, options: { readonly maxBytes: number; readonly version?: string }): Promise<StoredBytes>;
+  get(
+    path: string,
+    options: { readonly maxBytes: number; readonly version?: string | undefined },
+  ): Promise<StoredBytes>;
   /** Whether there is anything below a folder; undefined where the store cannot say. */
   hasFolder(path: string): Promise<boolean | undefined>;
   /**

@@ -14,9 +14,9 @@ import type { ImageSigner } from "./verifyImage.ts";
 /** The services of a Sigstore instance. */
 export interface KeylessServices {
   /** Default: the public instance's. */
-  readonly fulcioUrl?: string;
+  readonly fulcioUrl?: string | undefined;
   /** Default: the public instance's. */
-  readonly rekorUrl?: string;
+  readonly rekorUrl?: string | undefined;
   /** A timestamp authority (RFC 3161); default: none, the log's time counts. */
   readonly timestampUrl?: string;
 }

@@ -80,7 +80,7 @@ export type ErrorCode = keyof typeof errorCodes;
 
 /** Where a problem is. Lines and columns count from 1, as editors do. */
 export interface Place {
-  readonly file?: string;
+  readonly file?: string | undefined;
   readonly line?: number;
   readonly column?: number;
   /** The spec or package (`name/hash`) concerned. */

@@ -103,7 +103,7 @@ type PlainEvent =
       readonly id: string;
       readonly kind: TaskKind;
       readonly label: string;
-      readonly bytes?: number;
+      readonly bytes?: number | undefined;
     }
   /** `bytes` more of the task are done since the last event; `total`: its size, when that is known only now. */
   | { readonly type: "task-progress"; readonly id: string; readonly bytes: number; readonly total?: number }
@@ -118,17 +118,22 @@ type PlainEvent =
       readonly type: "task-end";
       readonly id: string;
       readonly outcome: "done" | "reused" | "failed";
-      readonly bytes?: number;
+      readonly bytes?: number | undefined;
     }
   /** A batch job has another state: `SUBMITTED`, or what Slurm calls it (`PENDING`, `RUNNING`, …). */
-  | { readonly type: "job"; readonly job: string; readonly state: string; readonly reason?: string }
+  | {
+      readonly type: "job";
+      readonly job: string;
+      readonly state: string;
+      readonly reason?: string | undefined;
+    }
   /** Something worth a user's attention that does not stop the work. */
   | {
       readonly type: "warning";
       readonly code: ErrorCode | "NOTICE";
       readonly message: string;
       readonly place?: Place;
-      readonly hint?: string;
+      readonly hint?: string | undefined;
     }
   /** Another process does something that this one needs, and it waits for that one to end. */
   | {
@@ -136,7 +141,7 @@ type PlainEvent =
       /** What the other does, for people: "unpacking layer 0123". */
       readonly what: string;
       /** Undefined: nobody knows who it is. */
-      readonly holder?: { readonly host: string; readonly pid: number };
+      readonly holder?: { readonly host: string; readonly pid: number } | undefined;
     }
   /** A retry of a network operation. */
   | {
@@ -218,10 +223,10 @@ export async function runTask<Result>(
       }
     },
   };
-  emit({ type: "task-start", id, kind, label, ...(size === undefined ? {} : { bytes: size }) });
+  emit({ type: "task-start", id, kind, label, bytes: size });
   try {
     const result = await work(task);
-    emit({ type: "task-end", id, outcome, ...(size === undefined ? {} : { bytes: size }) });
+    emit({ type: "task-end", id, outcome, bytes: size });
     return result;
   } catch (thrown) {
     emit({ type: "task-end", id, outcome: "failed" });

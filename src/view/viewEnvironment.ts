@@ -23,7 +23,7 @@ export interface ViewEnvironmentOptions {
   /** Public path of the view; undefined when the environment has none: values then name the prefixes. */
   readonly viewPath: string | undefined;
   /** Folder in the view a package goes to (see `ViewOptions`). */
-  readonly projectionOf?: (spec: ConcreteSpec) => string;
+  readonly projectionOf?: ((spec: ConcreteSpec) => string) | undefined;
   /** Which folders, of the view and of packages, go to which variables. */
   readonly inspections: readonly PrefixInspection[];
   /** Changes the manifest asks for, made first. */

@@ -131,7 +131,7 @@ describe("checkImage", () => {
     expect(check({ mpi: [{ ...mpich, version: "4.2.3" }] }, sarus)).toEqual([
       "error mpi-version: MPICH 4.2.3 is known not to work with the host's MPI in its place; here takes :4.1",
     ]);
-    expect(check({ mpi: [{ ...mpich, version: undefined }] }, sarus)[0]).toContain("cannot be told");
+    expect(check({ mpi: [{ ...mpich, version: undefined }] }, sarus)[0]).toContain("is unknown");
     // The container's own is used: no rule.
     expect(check({ mpi: [{ ...mpich, version: "4.2.3" }] }, sarus, { hostMpi: false })).toEqual([]);
     expect(check({}, apptainer, { hostMpi: true })[0]).toContain("no rule");

@@ -25,6 +25,7 @@ import {
   patience,
   podmanEnv,
   registry,
+  requireCredentials,
   s3,
   spacktainers,
   tool,
@@ -100,12 +101,7 @@ describe.skipIf(trouble !== undefined)(
       "build a spack.yaml from the official images, signed, into a cache; no secret is seen anywhere",
       async () => {
         const home = makeSigningKey();
-        writeFileSync(work.path("passphrase"), `${passphrase}\n`);
-        const { accessKeyId, secretAccessKey } = await s3.requireUser();
-        writeFileSync(
-          work.path("aws"),
-          `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`,
-        );
+        const { accessKeyId, secretAccessKey } = await requireCredentials();
         const auth = Buffer.from(`robot:${password}`).toString("base64");
         writeFileSync(work.path("auth.json"), JSON.stringify({ auths: { [registry.host]: { auth } } }));
         const armor = readFileSync(work.path("key"), "utf8").split("\n");

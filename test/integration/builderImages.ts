@@ -177,7 +177,7 @@ export const podmanEnv = (): NodeJS.ProcessEnv => {
   return { ...env, ...settings };
 };
 
-/** Makes a key with a passphrase, in the files `key` and `key.pub`. @returns the folder of GnuPG that has it */
+/** Makes a key with a passphrase, in the files `key`, `key.pub` and `passphrase`. @returns the folder of GnuPG that has it */
 export function makeSigningKey(): string {
   const home = work.path("gnupg");
   mkdirSync(home, { mode: 0o700 });
@@ -185,6 +185,17 @@ export function makeSigningKey(): string {
   tool("gpg", ...gpg, "--quick-generate-key", "Tester <t@example.invalid>", "rsa3072", "sign", "never");
   writeFileSync(work.path("key"), tool("gpg", ...gpg, "--armor", "--export-secret-keys"));
   writeFileSync(work.path("key.pub"), tool("gpg", ...gpg, "--armor", "--export"));
+  writeFileSync(work.path("passphrase"), `${passphrase}\n`);
   spawnSync("gpgconf", ["--homedir", home, "--kill", "all"], { timeout: 60_000 });
   return home;
+}
+
+/** Lets the S3 server ask for credentials, which the file `aws` has. */
+export async function requireCredentials() {
+  const user = await s3.requireUser();
+  writeFileSync(
+    work.path("aws"),
+    `[default]\naws_access_key_id = ${user.accessKeyId}\naws_secret_access_key = ${user.secretAccessKey}\n`,
+  );
+  return user;
 }

@@ -140,7 +140,7 @@ describe("rebase of a published image", () => {
     const record: string = document.layers[1].annotations["dev.spacktainers.layer.contents"].split(" ")[0];
     registry.blobs.get(repository)?.delete(record);
     const result = await work.run(["-q", "rebase", "hello-mpi"]);
-    expect(result.stderr).toMatch(/error {2}NOT_FOUND {2}it is no longer known what is in a layer/);
+    expect(result.stderr).toMatch(/error {2}NOT_FOUND {2}the contents of a layer/);
     expectRefusal(await work.run(["-q", "rebase", `${registry.host}/${repository}:missing`]), {
       code: "NOT_FOUND",
       status: 4,

@@ -182,7 +182,7 @@ describe("the machine's MPI in place of the container's", () => {
   it("is Sarus' alone", async () => {
     expect(sarusInvocation("sarus", "image", host).argv).toContain("--mpi");
     expect(() => apptainerInvocation("apptainer", "a", { root: "/r", container: host })).toThrow(
-      /in the place/,
+      /instead of the container/,
     );
     await expect(
       engineInvocation("podman", "p", { image: "i", container: host, writeEnvFile: async () => "" }),

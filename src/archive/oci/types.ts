@@ -72,7 +72,7 @@ export interface Descriptor {
   readonly platform?: Platform;
   /** What it is a manifest of, when that is no image (specification 1.1). */
   readonly artifactType?: string;
-  readonly annotations?: Annotations;
+  readonly annotations?: Annotations | undefined;
 }
 
 /** An image manifest. */
@@ -83,7 +83,7 @@ export interface ImageManifest {
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
   /** The manifest that this one says something about. */
-  readonly subject?: Descriptor;
+  readonly subject?: Descriptor | undefined;
   readonly annotations?: Annotations;
 }
 

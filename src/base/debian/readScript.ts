@@ -1,7 +1,7 @@
 /** Maintainer scripts, read as dpkg would run them on a fresh system: which commands they reach, with which arguments. */
 import { matchesGlob } from "../../util/matchesGlob.ts";
 import { parseShell, type ShellNode } from "./shellSyntax.ts";
-import { plainText, type ShellWord } from "./shellTokens.ts";
+import { plainText, type ScriptWord } from "./shellTokens.ts";
 
 /** A command that a script reaches, or may reach where a condition cannot be known. Arguments that cannot are undefined. */
 export type ScriptCommand = readonly (string | undefined)[];
@@ -141,7 +141,7 @@ class ScriptReader {
     }
   }
 
-  #command(given: readonly ShellWord[], call: Call): Verdict {
+  #command(given: readonly ScriptWord[], call: Call): Verdict {
     let first = 0;
     for (; first < given.length; first++) {
       const word = given[first] ?? [];
@@ -219,7 +219,7 @@ class ScriptReader {
   }
 
   /** The words that one word becomes: values of variables without quotes are taken apart at blanks. */
-  #fields(word: ShellWord, call: Call): readonly (string | undefined)[] {
+  #fields(word: ScriptWord, call: Call): readonly (string | undefined)[] {
     const [only] = word;
     if (word.length === 1 && only?.kind === "variable") {
       if (only.name === "@" || (only.name === "*" && !only.quoted)) return call.positional;
@@ -233,7 +233,7 @@ class ScriptReader {
     return [this.#text(word, call)];
   }
 
-  #text(word: ShellWord, call: Call): string | undefined {
+  #text(word: ScriptWord, call: Call): string | undefined {
     let text = "";
     for (const part of word) {
       const piece =

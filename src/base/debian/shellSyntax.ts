@@ -1,10 +1,10 @@
 /** The grammar of POSIX shell scripts, as far as maintainer scripts use it: text into a tree. Nothing is run. */
 
-import { readTokens, type ShellToken, type ShellWord } from "./shellTokens.ts";
+import { readTokens, type ScriptWord, type ShellToken } from "./shellTokens.ts";
 
 /** A command of any kind. */
 export type ShellNode =
-  | { readonly kind: "command"; readonly words: readonly ShellWord[] }
+  | { readonly kind: "command"; readonly words: readonly ScriptWord[] }
   | { readonly kind: "list" | "pipeline"; readonly items: readonly ShellNode[] }
   | { readonly kind: "and" | "or"; readonly left: ShellNode; readonly right: ShellNode }
   | { readonly kind: "not"; readonly node: ShellNode }
@@ -16,14 +16,14 @@ export type ShellNode =
   | {
       readonly kind: "for";
       readonly name: string;
-      readonly words: readonly ShellWord[] | undefined;
+      readonly words: readonly ScriptWord[] | undefined;
       readonly body: ShellNode;
     }
   | { readonly kind: "loop"; readonly condition: ShellNode; readonly body: ShellNode }
   | {
       readonly kind: "case";
-      readonly subject: ShellWord;
-      readonly branches: readonly (readonly [patterns: readonly ShellWord[], body: ShellNode])[];
+      readonly subject: ScriptWord;
+      readonly branches: readonly (readonly [patterns: readonly ScriptWord[], body: ShellNode])[];
     }
   | { readonly kind: "function"; readonly name: string; readonly body: ShellNode };
 
@@ -121,7 +121,7 @@ class Parser {
       this.#expectOperator(")");
       return body;
     }
-    const words: ShellWord[] = [];
+    const words: ScriptWord[] = [];
     for (;;) {
       const token = this.#tokens[this.#at];
       if (token?.kind !== "word") break;
@@ -161,7 +161,7 @@ class Parser {
     const name = this.#plain() ?? "";
     this.#at++;
     this.#newlines();
-    let words: ShellWord[] | undefined;
+    let words: ScriptWord[] | undefined;
     if (this.#plain() === "in") {
       this.#at++;
       words = [];
@@ -185,7 +185,7 @@ class Parser {
     const subject = this.#word();
     this.#newlines();
     this.#expect("in");
-    const branches: (readonly [readonly ShellWord[], ShellNode])[] = [];
+    const branches: (readonly [readonly ScriptWord[], ShellNode])[] = [];
     for (;;) {
       this.#newlines();
       if (this.#plain() === "esac") break;
@@ -209,7 +209,7 @@ class Parser {
     return body;
   }
 
-  #word(): ShellWord {
+  #word(): ScriptWord {
     const token = this.#tokens[this.#at++];
     if (token?.kind !== "word") throw new NotUnderstood();
     return token.word;

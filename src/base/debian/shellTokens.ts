@@ -16,11 +16,11 @@ export type WordPart =
   | { readonly kind: "unknown" };
 
 /** A word: its pieces in the order of the text. */
-export type ShellWord = readonly WordPart[];
+export type ScriptWord = readonly WordPart[];
 
 /** A word (`plain` is its text where nothing in it is quoted or replaced), or an operator. */
 export type ShellToken =
-  | { readonly kind: "word"; readonly word: ShellWord; readonly plain: string | undefined }
+  | { readonly kind: "word"; readonly word: ScriptWord; readonly plain: string | undefined }
   | Operator;
 interface Operator {
   readonly kind: "operator";
@@ -83,7 +83,7 @@ export function readTokens(text: string): readonly ShellToken[] | undefined {
 }
 
 /** The text of a word without variables. */
-export function plainText(word: ShellWord): string | undefined {
+export function plainText(word: ScriptWord): string | undefined {
   let text = "";
   for (const part of word) {
     if (part.kind !== "text") return undefined;
@@ -96,7 +96,7 @@ export function plainText(word: ShellWord): string | undefined {
 function readWord(
   text: string,
   start: number,
-): { readonly word: ShellWord; readonly end: number } | undefined {
+): { readonly word: ScriptWord; readonly end: number } | undefined {
   const word: WordPart[] = [];
   let at = start;
   let quoted = false;

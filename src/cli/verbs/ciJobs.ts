@@ -98,8 +98,8 @@ export function packagesCommand(program: Command, outcome: VerbOutcome): Command
             plan: resolve(context.directory, options.plan),
             job,
             building: buildingRequest({
-              ...(options.keepGoing === undefined ? {} : { keepGoing: options.keepGoing }),
-              ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
+              keepGoing: options.keepGoing,
+              jobs: options.jobs,
             }),
           });
           context.reporter.close();

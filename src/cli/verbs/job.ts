@@ -170,7 +170,7 @@ async function job(
           type: "warning",
           code: "SITE_MISMATCH",
           message,
-          ...(remedy === undefined ? {} : { hint: remedy }),
+          hint: remedy,
         });
   }
   if (options.output !== undefined) {

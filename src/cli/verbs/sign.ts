@@ -51,8 +51,8 @@ Examples:
             options.keyless !== true
               ? undefined
               : {
-                  ...(options.fulcioUrl === undefined ? {} : { fulcioUrl: options.fulcioUrl }),
-                  ...(options.rekorUrl === undefined ? {} : { rekorUrl: options.rekorUrl }),
+                  fulcioUrl: options.fulcioUrl,
+                  rekorUrl: options.rekorUrl,
                 },
           forms: options.form === undefined ? undefined : [options.form],
           annotations: options.annotation ?? {},

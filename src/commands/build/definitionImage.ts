@@ -67,8 +67,8 @@ export async function definitionImage(request: DefinitionImageRequest): Promise<
     command: start.command,
     labels: { ...execution.Labels, ...Object.fromEntries(additions?.sections.labels ?? []), ...labels },
     annotations: { ...labels, ...(inputs === undefined ? {} : { [inputsAnnotation]: inputs }) },
-    ...(execution.User === undefined ? {} : { user: execution.User }),
-    ...(execution.WorkingDir === undefined ? {} : { workingDirectory: execution.WorkingDir }),
+    user: execution.User,
+    workingDirectory: execution.WorkingDir,
   });
 }
 

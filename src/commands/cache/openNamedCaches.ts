@@ -82,7 +82,7 @@ export async function readIndexes({ caches }: CacheSet, emit: EmitEvent): Promis
   const found = read.filter((each) => each !== undefined);
   if (found.length === 0) throw oneError(failures);
   for (const { code, message, place, hint } of failures)
-    emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
+    emit({ type: "warning", code, message, place, hint });
   for (const { cache, indexes } of found)
     if (indexes.length === 0)
       emit({

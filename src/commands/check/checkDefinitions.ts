@@ -49,7 +49,7 @@ export async function checkDefinitions(request: CheckRequest): Promise<CheckResu
   const definitions = await selectDefinitions(repository, {
     names: request.names,
     cwd: request.directory,
-    ...(arch === undefined ? {} : { arch }),
+    arch,
   });
   const all = request.names.length === 0 && arch === undefined;
   const ofPlaces = all ? repository.errors : [...repository.generalErrors, ...placeErrors(definitions)];

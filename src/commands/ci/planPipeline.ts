@@ -234,7 +234,7 @@ async function wantedPackages(
                 code,
                 message: `${name} cannot be planned: ${message}`,
                 place: at,
-                ...(hint === undefined ? {} : { hint }),
+                hint,
               });
           }
         }

@@ -55,7 +55,7 @@ export async function affectedContainers(
 ): Promise<AffectedContainers> {
   const repository = await openSoundRepository(request.directory);
   const arch = asArchitecture(request.arch);
-  const selection = { names, cwd: request.directory, ...(arch === undefined ? {} : { arch }) };
+  const selection = { names, cwd: request.directory, arch };
   const definitions = await selectDefinitions(repository, selection);
   for (const text of asked) parseSpec(text, { dialect: "1.x" });
   const events = nameEvents(request.emit);

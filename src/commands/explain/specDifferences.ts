@@ -21,7 +21,7 @@ export type InputKind = (typeof inputKinds)[number];
 export interface SpecDifference {
   readonly kind: InputKind;
   /** Name of the variant, of the flags or of the dependency. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Undefined where one of the two does not have it. */
   readonly before: string | undefined;
   readonly after: string | undefined;
@@ -44,7 +44,7 @@ export function specDifferences(before: SpecInGraph, after: SpecInGraph): readon
   if (a.hash === b.hash) return [];
   const found: SpecDifference[] = [];
   const compare = (kind: InputKind, x: string | undefined, y: string | undefined, name?: string): void => {
-    if (x !== y) found.push({ kind, before: x, after: y, ...(name === undefined ? {} : { name }) });
+    if (x !== y) found.push({ kind, before: x, after: y, name });
   };
   compare("version", a.version, b.version);
   for (const name of sortedKeys(a.variants, b.variants))

@@ -29,8 +29,7 @@ export interface JobOutcome {
  */
 export async function runJob(run: JobRun): Promise<JobOutcome> {
   const id = await submitJob(run.script, run.directory);
-  const tell = (state: string, reason?: string): void =>
-    run.emit({ type: "job", job: id, state, ...(reason === undefined ? {} : { reason }) });
+  const tell = (state: string, reason?: string): void => run.emit({ type: "job", job: id, state, reason });
   tell("SUBMITTED");
   let seen: JobState | undefined;
   const last = await followJob(id, {

@@ -77,7 +77,7 @@ export async function listContainers(request: ListRequest): Promise<readonly Lis
   const repository = await openRepository(request.directory);
   const { configuration } = repository;
   const arch = asArchitecture(request.arch);
-  const asked = { names: request.names, cwd: request.directory, ...(arch === undefined ? {} : { arch }) };
+  const asked = { names: request.names, cwd: request.directory, arch };
   const selected = await selectDefinitions(repository, asked);
   // Without names, `list` shows the parked ones too: they exist, though they are not built.
   const parked =

@@ -56,7 +56,7 @@ export function openRemoteLookup(
     for (const { code, message, place, hint } of errorsOf(thrown)) {
       if (told.has(message)) continue;
       told.add(message);
-      emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
+      emit({ type: "warning", code, message, place, hint });
     }
   };
   const caches = once(async (): Promise<CacheSet | undefined> => {

@@ -152,7 +152,7 @@ async function referenceOf(request: PullRequest, repository: Repository): Promis
   const known = await selectContainers(repository, {
     names: [image],
     cwd: directory,
-    ...(arch === undefined ? {} : { arch }),
+    arch,
   }).catch((error: unknown) => {
     if (error instanceof SpacktainersError && image.includes("/")) return [];
     throw error;

@@ -46,7 +46,7 @@ export async function rebaseSubjects(
   const { directory, images } = request;
   const arch = asArchitecture(request.arch);
   const select = (names: readonly string[]): Promise<readonly Definition[]> =>
-    selectDefinitions(repository, { names, cwd: directory, ...(arch === undefined ? {} : { arch }) });
+    selectDefinitions(repository, { names, cwd: directory, arch });
   const hasRegistries = repository.configuration.registries.length > 0;
   const ofDefinition = (definition: Definition): RebaseSubject => {
     const refused = refusalOf(definition);

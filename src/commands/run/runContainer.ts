@@ -72,11 +72,11 @@ export async function runContainer(request: RunRequest): Promise<number> {
       fakeroot: request.fakeroot === true,
       emit,
       signal,
-      ...(request.gpu === undefined ? {} : { gpu: request.gpu }),
-      ...(request.workdir === undefined ? {} : { workdir: request.workdir }),
-      ...(request.tty === undefined ? {} : { tty: request.tty }),
-      ...(request.print === undefined ? {} : { print: request.print }),
-      ...(request.leave === undefined ? {} : { leave: request.leave }),
+      gpu: request.gpu,
+      workdir: request.workdir,
+      tty: request.tty,
+      print: request.print,
+      leave: request.leave,
     });
   });
 }

@@ -100,7 +100,7 @@ export async function pushSif(request: PushSifRequest): Promise<PushedSif> {
       artifactType: sifMediaType,
       config: { mediaType: sifConfigType, digest: config.digest, size: config.size },
       layers: [layer],
-      ...(subject === undefined ? {} : { subject }),
+      subject,
     };
     const outcomes = await pushBlobs(repository, [
       config,

@@ -73,7 +73,7 @@ export async function signImages(command: SignCommand): Promise<SignedImage> {
       repository: artifactRepository(registries.repository(named.repository)),
       factsOf: () => undefined,
       key,
-      ...(certify === undefined ? {} : { certify }),
+      certify,
       forms: command.forms ?? configuration.signing.forms,
       annotations: command.annotations,
       emit,

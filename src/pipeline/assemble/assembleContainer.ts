@@ -151,7 +151,7 @@ export function checkAssembled(assembly: Assembly, { tree, libraries, env }: Con
     searchPath: (env.get("PATH") ?? "").split(":"),
     libraryPath: (env.get("LD_LIBRARY_PATH") ?? "").split(":").filter((path) => path !== ""),
     allow: assembly.allow,
-    ...(resolved.hasSpackPackage === undefined ? {} : { hasSpackPackage: resolved.hasSpackPackage }),
+    hasSpackPackage: resolved.hasSpackPackage,
   });
   const isAllowed = nameMatcher(assembly.allow);
   const missing = externalsMissing(resolved.externals, tree, base.libcVersion).filter(
@@ -185,7 +185,7 @@ export function reportDraft({ top, report }: Draft, emit: EmitEvent): void {
       code: "LINKAGE_UNRESOLVED",
       message: describeProblem(problem),
       place: { spec: problem.owner },
-      ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+      hint: problem.hint,
     });
   const failure = linkageErrors(report);
   if (failure !== undefined) throw failure;
@@ -277,10 +277,10 @@ export function finishImage(
     labels: Object.fromEntries(settings.labels),
     exposedPorts: settings.exposedPorts,
     volumes: settings.volumes,
-    ...(user === undefined ? {} : { user }),
-    ...(workingDirectory === undefined ? {} : { workingDirectory }),
-    ...(stopSignal === undefined ? {} : { stopSignal }),
-    ...(author === undefined ? {} : { author }),
+    user,
+    workingDirectory,
+    stopSignal,
+    author,
     annotations: {
       ...labels,
       ...annotations,

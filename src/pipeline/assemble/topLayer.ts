@@ -77,7 +77,7 @@ export function makeTopLayer(request: TopLayerRequest): TopLayer {
     inspections: request.inspections,
     manifest: request.manifestChanges,
     recipes: { texts: recipeTexts(request.inventories), open: request.openRecipes },
-    ...(request.projectionOf === undefined ? {} : { projectionOf: request.projectionOf }),
+    projectionOf: request.projectionOf,
   });
   const files: ViewEntry[] = [
     textFile(`${environmentFolder}/spack.yaml`, request.manifestText),

@@ -43,7 +43,7 @@ export function baseOptions(
     repository: (name) => registries.repository(name),
     apptainerImage: async (path) =>
       (await isLocalImage(path)) ? openLocalImage(path, [platformOf(architecture)]) : undefined,
-    ...(lock === undefined ? {} : { lock }),
+    lock,
   };
 }
 

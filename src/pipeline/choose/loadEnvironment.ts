@@ -53,7 +53,7 @@ export async function loadEnvironment(
     throw new SpacktainersErrors([...reading.errors, ...unreadable]);
   const stale = lock === undefined ? [] : lockStaleness(lock, reading.environment);
   for (const { code, message, place, hint } of [...reading.warnings, ...(frozen ? [] : stale)])
-    emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
+    emit({ type: "warning", code, message, place, hint });
   return {
     environment: reading.environment,
     manifestText: await readFile(container.path, "utf8"),

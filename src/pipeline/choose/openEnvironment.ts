@@ -36,7 +36,7 @@ export async function openEnvironment(
     emit,
   );
   for (const { code, message, place, hint } of movedPlaces(loaded.environment, configuration))
-    emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
+    emit({ type: "warning", code, message, place, hint });
   return loaded;
 }
 

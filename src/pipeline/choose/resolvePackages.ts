@@ -141,7 +141,7 @@ function checkTargets(
     "NO_SOLUTION",
     `${briefSpec(unfit)} was built for ${unfit.target}, which a machine with ${platform.target} cannot run`,
     {
-      place: { ...(file === undefined ? {} : { file }), spec: briefSpec(unfit) },
+      place: { file, spec: briefSpec(unfit) },
       hint: "raise platforms: target in spacktainers.yaml if all machines are newer, or make the lock for this platform",
     },
   );

@@ -34,7 +34,7 @@ export interface PublishedRequest {
   /** Without a key and without a certificate nothing is signed; bills of materials are attached anyway. */
   readonly key: SigningKey | undefined;
   /** Signs with a certificate, see `openKeylessSigning`. */
-  readonly certify?: (statement: InTotoStatement) => Promise<object>;
+  readonly certify?: ((statement: InTotoStatement) => Promise<object>) | undefined;
   readonly forms: readonly SignatureForm[];
   /** Claims of the signer's own. */
   readonly annotations: Readonly<Record<string, string>>;

@@ -75,9 +75,9 @@ export async function convertImage(request: ConvertRequest): Promise<Conversion>
           size(bytes);
         },
         onBytes: progress,
-        ...(request.compression === undefined ? {} : { compression: request.compression }),
-        ...(request.level === undefined ? {} : { level: request.level }),
-        ...(request.signer === undefined ? {} : { signer: request.signer }),
+        compression: request.compression,
+        level: request.level,
+        signer: request.signer,
       }),
     );
     return {

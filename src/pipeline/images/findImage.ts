@@ -120,7 +120,7 @@ async function containerOf(
   const found = await selectContainers(repository, {
     names: [text],
     cwd: directory,
-    ...(wanted === undefined ? {} : { arch: wanted }),
+    arch: wanted,
   }).catch(async (error: unknown) => {
     if (!(error instanceof SpacktainersError)) throw error;
     if (await isFile(resolve(directory, text)))

@@ -17,6 +17,6 @@ export async function containerConfiguration(
 ): Promise<Configuration> {
   const { configuration, warnings } = await withContainerSection(configured, container);
   for (const { code, message, place, hint } of warnings)
-    emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
+    emit({ type: "warning", code, message, place, hint });
   return withEpilogueNeeds(configuration, container);
 }

@@ -106,8 +106,7 @@ export async function openLocks(
   const paths = lockPaths(container);
   const say = (found: readonly SpacktainersError[]): void => {
     if (found.length > 0 && frozen) throw new SpacktainersErrors(found);
-    for (const { code, message, place, hint } of found)
-      emit({ type: "warning", code, message, place, ...(hint === undefined ? {} : { hint }) });
+    for (const { code, message, place, hint } of found) emit({ type: "warning", code, message, place, hint });
   };
   if (frozen) say(problems);
   // A stale spack.lock has been warned of when it was read; containers without a spacktainers.lock have nothing to fulfil.

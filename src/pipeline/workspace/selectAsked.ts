@@ -22,7 +22,7 @@ export async function selectAsked(
   const selected = await selectDefinitions(repository, {
     names,
     cwd: directory,
-    ...(arch === undefined ? {} : { arch }),
+    arch,
   });
   const asked = spackOnly && names.length === 0 ? selected.filter(({ kind }) => kind !== "def") : selected;
   if (asked.length === 0)

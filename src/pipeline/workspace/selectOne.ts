@@ -19,7 +19,7 @@ export async function selectOne(
     await selectContainers(repository, {
       names: [name],
       cwd: directory,
-      ...(wanted === undefined ? {} : { arch: wanted }),
+      arch: wanted,
     }),
   );
   if (container === undefined)

@@ -40,7 +40,7 @@ export function openV3Format(store: Store, trust: Trust, policy: RetryPolicy): C
       const version = known?.version;
       const answer = await store.get(path, {
         maxBytes: 2 ** 20,
-        ...(version === undefined ? {} : { version }),
+        version,
       });
       if (answer.status === "missing") return undefined;
       if (answer.status === "unchanged") return "unchanged";
