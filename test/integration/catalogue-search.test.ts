@@ -55,8 +55,8 @@ describe.skipIf(!present)(`answers of real Spack${present ? "" : " (skipped: the
         const spec = [...graph.values()].find(({ hash }) => hash === line.hash);
         // Packages of the other generation are asked in their own words.
         if (spec === undefined || generationOf(spec) !== meta.dialect) continue;
-      // Who searches for nothing sees everything.
-      if (line.constraint.trim() === "") continue;
+        // Who searches for nothing sees everything.
+        if (line.constraint.trim() === "") continue;
         compared++;
         const found = search.satisfying(line.constraint).includes(rowOf.get(line.hash) ?? -1);
         if (found !== line.satisfies) wrong.push(line);
