@@ -282,7 +282,14 @@ describe.skipIf(browserTrouble !== undefined)(
       const front = await openPage(browser, fileUrl("index.html"), { viewport });
       await search(front.page, "hdf5@2: +mpi");
       await front.page.screenshot({ path: join(pictures, "catalogue-front.png") });
-      const one = await openPage(browser, fileUrl(container), { viewport, colorScheme: "dark" });
+      const top = await openPage(browser, fileUrl(container), { viewport });
+      await top.page.locator("details.site").last().locator("summary").click();
+      await top.page.locator(".toc").evaluate((one) => one.scrollIntoView());
+      await top.page.screenshot({ path: join(pictures, "catalogue-container.png") });
+      const one = await openPage(browser, fileUrl(container), {
+        viewport: { width: 840, height: 450 },
+        colorScheme: "dark",
+      });
       await one.page.locator("#graph").scrollIntoViewIfNeeded();
       await one.page.locator("#graph svg").waitFor();
       await one.page.locator("h2#dependencies").evaluate((one) => one.scrollIntoView());

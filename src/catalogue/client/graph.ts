@@ -9,6 +9,9 @@ import type { InsideRow } from "./insideRows.ts";
 const step = { pan: 60, zoom: 1.3 } as const;
 const zoomLimits = { minScale: 0.02, maxScale: 4 } as const;
 
+/** At a smaller scale, names cannot be read: a drawing begins with a part of it. */
+const readable = 0.7;
+
 /** Draws the dependencies when their place comes into view. */
 export function startGraph(rows: readonly InsideRow[]): void {
   const place = byId("graph", HTMLElement);
@@ -54,21 +57,23 @@ function draw(rows: readonly InsideRow[], place: HTMLElement, canvas: HTMLElemen
   canvas.replaceChildren(svg);
   const shapes = [...svg.querySelectorAll<SVGGElement>("g")];
   const tool = panzoom(svg, { ...zoomLimits, canvas: true, cursor: "grab", origin: "0 0" });
-  const fit = (): void => {
-    const scale = Math.min(1, canvas.clientWidth / width, canvas.clientHeight / height);
+  const showAll = (smallest = 0): void => {
+    const whole = Math.min(1, canvas.clientWidth / width, canvas.clientHeight / height);
+    const scale = Math.max(whole, smallest);
     tool.zoom(scale);
     tool.pan(
-      (canvas.clientWidth / scale - width) / 2,
-      Math.max(0, (canvas.clientHeight / scale - height) / 2),
+      // Of a large one, the roots: they are on the left, in the middle.
+      scale > whole ? 0 : (canvas.clientWidth / scale - width) / 2,
+      (canvas.clientHeight / scale - height) / 2,
     );
   };
   // Only after the first drawing the library knows the size.
-  setTimeout(fit);
+  setTimeout(() => showAll(readable));
   canvas.addEventListener("wheel", (event) => {
     // The page scrolls, unless the drawing is meant.
     if (event.ctrlKey || event.metaKey || document.activeElement === canvas) tool.zoomWithWheel(event);
   });
-  listen({ place, canvas, tool, fit });
+  listen({ place, canvas, tool, fit: () => showAll() });
   select({ graph, rows, shapes: new Map(boxes.map(({ node }, at) => [node.hash, shapes[at]])), place, svg });
 }
 
