@@ -5,12 +5,12 @@ import type {
   CatalogueContainer,
   CatalogueFacts,
   CatalogueImage,
+  CatalogueOrigin,
   ImageChanges,
-  ImageOrigin,
   SupplyState,
 } from "./facts.ts";
 import { imagePaths } from "./paths.ts";
-import { comparePackages } from "./search/searchData.ts";
+import { byNameAndVersion } from "./search/searchData.ts";
 
 /** The marker by which a folder is known to be a catalogue. */
 export const catalogueFormat = "spacktainers-catalogue";
@@ -40,7 +40,7 @@ export interface CatalogueDocumentContainer {
 
 /** An image. */
 export interface CatalogueDocumentImage {
-  readonly origin: ImageOrigin;
+  readonly origin: CatalogueOrigin;
   readonly version: string;
   readonly arch: string;
   /** Of its page, in the site. */
@@ -94,7 +94,7 @@ export function catalogueDocument(facts: CatalogueFacts): CatalogueDocument {
     title,
     ...(source === undefined ? {} : { source }),
     containers: containers.map(containerDocument),
-    packages: [...graph.values()].sort(comparePackages).map(packageDocument),
+    packages: [...graph.values()].sort(byNameAndVersion).map(packageDocument),
     missing,
   };
 }

@@ -31,11 +31,11 @@ export interface CatalogueContainer {
 }
 
 /** Where the facts of an image are from. */
-export type ImageOrigin = "published" | "built" | "locked";
+export type CatalogueOrigin = "published" | "built" | "locked";
 
 /** One version of a container for one architecture. */
 export interface CatalogueImage {
-  readonly origin: ImageOrigin;
+  readonly origin: CatalogueOrigin;
   readonly arch: string;
   readonly version: string;
   /** In registries, the shortest first. */

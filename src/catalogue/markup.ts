@@ -9,7 +9,7 @@ export interface Markup {
 }
 
 /** What can be filled in. Nothing is shown for `undefined` and `false`. */
-export type Content = Markup | string | number | undefined | false | readonly Content[];
+export type MarkupContent = Markup | string | number | undefined | false | readonly MarkupContent[];
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -30,19 +30,19 @@ export function escapeMarkup(text: string): string {
   );
 }
 
-function rendered(content: Content): string {
+function rendered(content: MarkupContent): string {
   if (content === undefined || content === false) return "";
   if (typeof content === "string") return escapeMarkup(content);
   if (typeof content === "number") return String(content);
   return isList(content) ? content.map(rendered).join("") : content.text;
 }
 
-function isList(content: Content): content is readonly Content[] {
+function isList(content: MarkupContent): content is readonly MarkupContent[] {
   return Array.isArray(content);
 }
 
 /** HTML with values filled in. Attributes that take one stand in double quotes. */
-export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Markup {
+export function html(parts: TemplateStringsArray, ...values: readonly MarkupContent[]): Markup {
   const text = parts.reduce((all, part, at) => all + rendered(values[at - 1]) + part);
   return { [isMarkup]: true, text };
 }

@@ -1,56 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkLinkage } from "../../src/linkage/checkLinkage.ts";
 import { describeProblem, linkageErrors } from "../../src/linkage/linkageErrors.ts";
-import type { LinkageInput, LinkageReport } from "../../src/linkage/types.ts";
-import { briefSpec, type ConcreteSpec } from "../../src/spec/concrete.ts";
+import type { LinkageInput } from "../../src/linkage/types.ts";
+import { briefSpec } from "../../src/spec/concrete.ts";
 import { SpacktainersError } from "../../src/util/errors.ts";
-import { FileTree } from "../../src/view/fileTree.ts";
-import { librariesIn } from "../../src/view/ldSoCache.ts";
-import { cacheDirectories } from "../../src/view/ldSoConf.ts";
-import { elf, type Files, inventory } from "../view/entries.ts";
+import { elf, type Files } from "../view/entries.ts";
 import { makeSpec } from "../view/makeSpec.ts";
 
-const interpreter = "/lib64/ld-linux-x86-64.so.2";
-const base: Files = {
-  "lib64/ld-linux-x86-64.so.2": elf({ soname: "ld-linux-x86-64.so.2" }),
-  "usr/lib/x86_64-linux-gnu/libc.so.6": elf({
-    soname: "libc.so.6",
-    needed: ["ld-linux-x86-64.so.2"],
-    versionsDefined: ["GLIBC_2.2.5", "GLIBC_2.36"],
-  }),
-  "usr/bin/env": elf({ interpreter, needed: ["libc.so.6"] }),
-  "usr/bin/dash": elf({ interpreter, needed: ["libc.so.6"] }),
-  "usr/bin/sh": "-> dash",
-  bin: "-> usr/bin",
-  lib: "-> usr/lib",
-};
-const program = (...needed: string[]) =>
-  elf({ interpreter, needed: [...needed, "libc.so.6"], rpath: ["/sw/app/lib"] });
-
-/** Checks packages at `/sw/<name>` over a small base. */
-function check(
-  packages: readonly (readonly [ConcreteSpec, Files])[],
-  more: Partial<LinkageInput> = {},
-  below: Files = base,
-): LinkageReport {
-  const tree = new FileTree([
-    inventory(below),
-    ...packages.map(([spec, files]) => inventory(files, `sw/${spec.name}`)),
-  ]);
-  return checkLinkage({
-    tree,
-    architecture: "amd64",
-    packages: packages.map(([spec]) => ({ spec, prefix: `/sw/${spec.name}` })),
-    cache: librariesIn(tree, cacheDirectories("amd64", undefined)),
-    searchPath: ["/usr/bin"],
-    ...more,
-  });
-}
-
-const app = makeSpec("app");
-const missing = (report: LinkageReport): string[] =>
-  report.problems.map((one) => `${one.owner} ${one.files.join(",")} ${one.missing}`);
+import { app, base, check, interpreter, missing, program } from "./smallImage.ts";
 
 describe("libraries", () => {
   test("an image where everything is there has no problems", () => {

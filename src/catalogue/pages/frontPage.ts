@@ -1,6 +1,6 @@
 import { formatBytes } from "../../util/formatBytes.ts";
 import type { CatalogueContainer, CatalogueFacts, CatalogueImage } from "../facts.ts";
-import { type Content, html } from "../markup.ts";
+import { html, type MarkupContent } from "../markup.ts";
 import { containerPath, linkFrom } from "../paths.ts";
 import { badge, count, dayOf, layout } from "./layout.ts";
 
@@ -45,7 +45,7 @@ ${containers.map(card)}</ul>`
   );
 }
 
-function card(container: CatalogueContainer): Content {
+function card(container: CatalogueContainer): MarkupContent {
   const { name, images, specs, description } = container;
   const newest = images[0];
   const about = shortened(description ?? specs.join(", "));
@@ -53,7 +53,7 @@ function card(container: CatalogueContainer): Content {
 `;
 }
 
-function factsOf(newest: CatalogueImage, images: readonly CatalogueImage[]): Content {
+function factsOf(newest: CatalogueImage, images: readonly CatalogueImage[]): MarkupContent {
   const architectures = [...new Set(images.map(({ arch }) => arch))].sort();
   const versions = new Set(images.map(({ version }) => version)).size;
   const day = dayOf(newest.updated);

@@ -3,7 +3,7 @@ import { enrootReference } from "../../hpc/runtimes/enrootImage.ts";
 import { shellLine, shellWord } from "../../util/shellQuote.ts";
 import { tomlString } from "../../util/tomlString.ts";
 import type { CatalogueImage } from "../facts.ts";
-import { type Content, html } from "../markup.ts";
+import { html, type MarkupContent } from "../markup.ts";
 import { copyBox } from "./layout.ts";
 
 /** `HOST/PATH:TAG` of the image in the first registry; undefined: it is in none. */
@@ -75,7 +75,7 @@ function enrootNameOf(reference: string): string | undefined {
 }
 
 /** The section with all of them. */
-export function getIt(name: string, image: CatalogueImage): Content {
+export function getIt(name: string, image: CatalogueImage): MarkupContent {
   const commands = runtimeCommands(name, image);
   if (commands.length === 0)
     return html`<p>This container is not built yet.</p>${copyBox("Build it", shellLine(["spacktainers", "build", name]))}`;

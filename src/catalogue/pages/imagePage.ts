@@ -1,6 +1,6 @@
 import { formatBytes } from "../../util/formatBytes.ts";
 import type { CatalogueContainer, CatalogueFacts, CatalogueImage } from "../facts.ts";
-import { type Content, html } from "../markup.ts";
+import { html, type MarkupContent } from "../markup.ts";
 import { containerPath, imageLabel, imagePaths, linkFrom } from "../paths.ts";
 import { getIt } from "./getIt.ts";
 import { changesText, graphSection, layersSection, packageTable } from "./imageSections.ts";
@@ -47,7 +47,7 @@ ${body}</section>
 interface Section {
   readonly id: string;
   readonly title: string;
-  readonly body: Content;
+  readonly body: MarkupContent;
 }
 
 function sectionsOf(
@@ -75,11 +75,11 @@ function sectionsOf(
   ];
 }
 
-function crumbs(path: string): Content {
+function crumbs(path: string): MarkupContent {
   return html`<p class="crumbs"><a href="${linkFrom(path, "index.html")}">All containers</a></p>`;
 }
 
-function stateOf({ origin, supply }: CatalogueImage): Content {
+function stateOf({ origin, supply }: CatalogueImage): MarkupContent {
   return [
     origin === "published"
       ? badge("good", "published")
@@ -103,7 +103,11 @@ function figures(image: CatalogueImage): readonly (readonly [string, string])[] 
   ];
 }
 
-function versionsSection(container: CatalogueContainer, current: CatalogueImage, path: string): Content {
+function versionsSection(
+  container: CatalogueContainer,
+  current: CatalogueImage,
+  path: string,
+): MarkupContent {
   const paths = imagePaths(container);
   const rows = container.images.map((image, at) => {
     const isHere = image === current;
@@ -116,7 +120,7 @@ function versionsSection(container: CatalogueContainer, current: CatalogueImage,
 ${current.changes === undefined ? html`<p class="note">There is no older version to compare with.</p>` : html`<h3>What changed</h3>${changesText(current.changes)}`}`;
 }
 
-function baseSection({ base, externals }: CatalogueImage): Content {
+function baseSection({ base, externals }: CatalogueImage): MarkupContent {
   return html`<p>${base.name}${externals.length > 0 && `, which provides ${count(externals.length, "external package")} of Spack`}.</p>
 ${base.packages !== undefined && base.packages.length > 0 && html`<details><summary>${count(base.packages.length, "OS package")}</summary><ul class="columns">${base.packages.map(({ name, version }) => html`<li>${name} <span class="note">${version}</span></li>`)}</ul></details>`}`;
 }

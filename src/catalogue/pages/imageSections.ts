@@ -2,7 +2,7 @@
 import type { DagHash, SpecGraph } from "../../spec/concrete.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import type { CatalogueImage, CatalogueLayer, ImageChanges, VersionChange } from "../facts.ts";
-import { type Content, html, jsonMarkup } from "../markup.ts";
+import { html, jsonMarkup, type MarkupContent } from "../markup.ts";
 import { linkFrom, packagePath } from "../paths.ts";
 import { waysInside } from "../whyInside.ts";
 import { count } from "./layout.ts";
@@ -23,7 +23,7 @@ function placesOf(layers: readonly CatalogueLayer[]): ReadonlyMap<DagHash, Place
 }
 
 /** The table of packages, which the drawings are made of: scripts read names, layers and bytes from it. */
-export function packageTable(image: CatalogueImage, graph: SpecGraph, path: string): Content {
+export function packageTable(image: CatalogueImage, graph: SpecGraph, path: string): MarkupContent {
   const ways = waysInside(graph, image.roots);
   const places = placesOf(image.layers);
   const roots = new Set(image.roots.map(({ hash }) => hash));
@@ -45,14 +45,14 @@ export function packageTable(image: CatalogueImage, graph: SpecGraph, path: stri
 function reasonOf(
   way: { readonly through: readonly string[]; readonly request: string | undefined } | undefined,
   kind: "root" | "external" | undefined,
-): Content {
+): MarkupContent {
   if (kind === "root") return html`asked for: <code>${way?.request ?? ""}</code>`;
   const needed = way === undefined || way.through.length === 0 ? "" : `for ${way.through.join(" › ")}`;
   return kind === "external" ? `${needed}${needed === "" ? "" : "; "}the base has it` : needed;
 }
 
 /** The graph: a place for the drawing, and its edges as pairs of rows of the table. */
-export function graphSection(image: CatalogueImage, graph: SpecGraph): Content {
+export function graphSection(image: CatalogueImage, graph: SpecGraph): MarkupContent {
   const inside = [...image.packages, ...image.externals].filter((hash) => graph.has(hash));
   const row = new Map(inside.map((hash, at) => [hash, at]));
   const edges = inside.flatMap((hash, from) =>
@@ -68,7 +68,7 @@ export function graphSection(image: CatalogueImage, graph: SpecGraph): Content {
 }
 
 /** Bytes by layer and package. */
-export function layersSection(image: CatalogueImage, graph: SpecGraph): Content {
+export function layersSection(image: CatalogueImage, graph: SpecGraph): MarkupContent {
   if (image.layers.length === 0) return html`<p>Nothing is known of layers before it is built.</p>`;
   const whole = image.layers.reduce((sum, { size }) => sum + size, 0);
   const rows = image.layers.map(({ role, size, packages, digest }, at) => {
@@ -88,7 +88,7 @@ export function layersSection(image: CatalogueImage, graph: SpecGraph): Content 
 }
 
 /** What changed since the version before. */
-export function changesText({ since, packages, base, unchanged }: ImageChanges): Content {
+export function changesText({ since, packages, base, unchanged }: ImageChanges): MarkupContent {
   if (packages.length === 0 && (base?.length ?? 0) === 0)
     return html`<p>The packages are those of ${since}.</p>`;
   return html`<p>Since ${since}: ${count(packages.length, "package")} changed, ${unchanged} did not${base !== undefined && base.length > 0 && `, ${count(base.length, "OS package")} changed`}.</p>

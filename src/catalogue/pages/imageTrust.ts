@@ -1,18 +1,18 @@
 /** Sections of the page of an image on whether it runs, who vouches for it, and how to make it again. */
 import { shellLine } from "../../util/shellQuote.ts";
 import type { CatalogueImage, SiteVerdict, SupplyState } from "../facts.ts";
-import { type Content, html } from "../markup.ts";
+import { html, type MarkupContent } from "../markup.ts";
 import { referenceOf } from "./getIt.ts";
 import { badge, copyBox, count } from "./layout.ts";
 
 /** Per site: the verdict, the findings, the batch script. */
-export function sitesSection(name: string, image: CatalogueImage): Content {
+export function sitesSection(name: string, image: CatalogueImage): MarkupContent {
   if (image.sites.length === 0)
     return html`<p>No site is described in the repository, so there is nothing to compare with. A file <code>sites/NAME.yaml</code> describes one.</p>`;
   return image.sites.map((site) => siteDetails(name, site));
 }
 
-function siteDetails(name: string, site: SiteVerdict): Content {
+function siteDetails(name: string, site: SiteVerdict): MarkupContent {
   const { findings, script, trouble } = site;
   const bad = findings.filter(({ severity }) => severity === "error").length;
   const warned = findings.filter(({ severity }) => severity === "warning").length;
@@ -26,13 +26,13 @@ ${script !== undefined && copyBox(`Batch script of ${name} at ${site.site}`, scr
 `;
 }
 
-function verdict({ findings, trouble }: SiteVerdict, bad: number, warned: number): Content {
+function verdict({ findings, trouble }: SiteVerdict, bad: number, warned: number): MarkupContent {
   if (bad > 0) return badge("bad", `will not run: ${count(bad, "error")}`);
   if (findings.length === 0) return badge("plain", trouble === undefined ? "not checked" : "not known");
   return warned > 0 ? badge("warn", `runs, ${count(warned, "warning")}`) : badge("good", "runs");
 }
 
-const signatures: Readonly<Record<SupplyState["signature"], Content>> = {
+const signatures: Readonly<Record<SupplyState["signature"], MarkupContent>> = {
   verified: [badge("good", "verified"), " signed by a key that the repository trusts"],
   unverified: [
     badge("warn", "not verified"),
@@ -43,14 +43,14 @@ const signatures: Readonly<Record<SupplyState["signature"], Content>> = {
   unpublished: [badge("plain", "none"), " signatures are made when an image is published"],
 };
 
-const provenances: Readonly<Record<SupplyState["provenance"], Content>> = {
+const provenances: Readonly<Record<SupplyState["provenance"], MarkupContent>> = {
   verified: [badge("good", "verified"), " a trusted key has stated how it was built"],
   unverified: [badge("warn", "not verified"), " a statement on how it was built is attached"],
   none: [badge("plain", "none"), " nothing states how it was built"],
 };
 
 /** Signature, bill of materials and provenance, with the commands that show them. */
-export function supplySection(name: string, image: CatalogueImage): Content {
+export function supplySection(name: string, image: CatalogueImage): MarkupContent {
   const { signature, signers, documents, provenance, builder, problems } = image.supply;
   const reference = referenceOf(image);
   const word = reference === undefined ? name : `docker://${reference}`;
@@ -63,7 +63,7 @@ ${problems.length > 0 && html`<ul class="findings">${problems.map((one) => html`
 }
 
 /** How to make the image again. */
-export function reproduceSection(name: string, image: CatalogueImage): Content {
+export function reproduceSection(name: string, image: CatalogueImage): MarkupContent {
   const [repository] = image.repositories;
   const published = repository === undefined ? undefined : `${repository}@${image.digest}`;
   return html`<p>The same definition and locks give the same bytes, on any machine.</p>

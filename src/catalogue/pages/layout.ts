@@ -1,6 +1,6 @@
 /** What all pages have in common. */
 import type { CatalogueFacts } from "../facts.ts";
-import { type Content, html, type Markup } from "../markup.ts";
+import { html, type Markup, type MarkupContent } from "../markup.ts";
 import { linkFrom } from "../paths.ts";
 
 /**
@@ -17,7 +17,7 @@ const policy = [
 ].join("; ");
 
 /** One page. */
-export interface Page {
+export interface CataloguePage {
   /** In the site. */
   readonly path: string;
   readonly title: string;
@@ -25,13 +25,17 @@ export interface Page {
   /** Which part of the site it is. */
   readonly section: "containers" | "packages";
   readonly scripts: readonly string[];
-  readonly body: Content;
+  readonly body: MarkupContent;
 }
 
 /** The whole text of a page. */
-export function layout(page: Page, facts: Pick<CatalogueFacts, "title" | "baseUrl" | "source">): string {
+export function layout(
+  page: CataloguePage,
+  facts: Pick<CatalogueFacts, "title" | "baseUrl" | "source">,
+): string {
   const link = (target: string): string => linkFrom(page.path, target);
-  const here = (section: Page["section"]): Content => page.section === section && html` aria-current="true"`;
+  const here = (section: CataloguePage["section"]): MarkupContent =>
+    page.section === section && html` aria-current="true"`;
   const title = page.title === facts.title ? facts.title : `${page.title} · ${facts.title}`;
   const canonical = facts.baseUrl === undefined ? undefined : `${facts.baseUrl}/${page.path}`;
   return html`<!doctype html>
@@ -63,7 +67,7 @@ ${page.body}
 }
 
 /** A command or file to copy. The button is shown where scripts run. */
-export function copyBox(name: string, text: string, note?: Content): Markup {
+export function copyBox(name: string, text: string, note?: MarkupContent): Markup {
   return html`<figure class="copybox"><figcaption><span>${name}</span><button type="button" class="copy" hidden>Copy<span class="sr"> ${name}</span></button></figcaption><pre tabindex="0" aria-label="${name}"><code>${text}</code></pre>${note !== undefined && html`<p class="note">${note}</p>`}</figure>`;
 }
 

@@ -2,9 +2,9 @@ import type { ConcreteSpec, DagHash } from "../../spec/concrete.ts";
 import { concreteVariants, formatVariants } from "../../spec/format.ts";
 import { generationOf } from "../../spec/generation.ts";
 import type { CatalogueFacts } from "../facts.ts";
-import { type Content, html } from "../markup.ts";
+import { html, type MarkupContent } from "../markup.ts";
 import { imageLabel, imagePaths, linkFrom, packagePath } from "../paths.ts";
-import { comparePackages } from "../search/searchData.ts";
+import { byNameAndVersion } from "../search/searchData.ts";
 import { badge, count, layout } from "./layout.ts";
 
 /** An image that has a package. */
@@ -35,7 +35,7 @@ export function packageUses({ containers, graph }: CatalogueFacts): PackageUses 
       }
   }
   const byName = new Map<string, ConcreteSpec[]>();
-  for (const spec of [...users.keys()].flatMap((hash) => graph.get(hash) ?? []).sort(comparePackages)) {
+  for (const spec of [...users.keys()].flatMap((hash) => graph.get(hash) ?? []).sort(byNameAndVersion)) {
     const known = byName.get(spec.name);
     if (known === undefined) byName.set(spec.name, [spec]);
     else known.push(spec);
@@ -93,7 +93,7 @@ ${specs.map((spec) => configuration(spec, users.get(spec.hash) ?? [], path))}`,
   );
 }
 
-function configuration(spec: ConcreteSpec, users: readonly User[], path: string): Content {
+function configuration(spec: ConcreteSpec, users: readonly User[], path: string): MarkupContent {
   const dialect = generationOf(spec);
   const flags = [...spec.flags].map(([kind, list]) => `${kind}="${list.join(" ")}"`);
   const compiler = spec.compiler === undefined ? undefined : `${spec.compiler.name}@${spec.compiler.version}`;

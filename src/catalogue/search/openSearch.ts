@@ -8,7 +8,7 @@ import { builtinVirtuals } from "../../spec/virtuals.ts";
 import { openPackages, type SearchData } from "./searchData.ts";
 
 /** An image that was found. */
-export interface FoundImage {
+export interface MatchingImage {
   readonly image: number;
   /** How many of its packages satisfy one of the specs. */
   readonly count: number;
@@ -23,7 +23,7 @@ export interface FoundContainer {
   /** Its name or its description has the words. */
   readonly byName: boolean;
   /** Images that have packages for every spec, by number. */
-  readonly images: readonly FoundImage[];
+  readonly images: readonly MatchingImage[];
 }
 
 /** What a search found. */
@@ -127,8 +127,8 @@ export function openSearch(data: SearchData): CatalogueSearch {
   }
 
   /** By spec, for each row 1 if it satisfies the spec. */
-  function imagesWith(flags: readonly Uint8Array[], container: number): readonly FoundImage[] {
-    const found: FoundImage[] = [];
+  function imagesWith(flags: readonly Uint8Array[], container: number): readonly MatchingImage[] {
+    const found: MatchingImage[] = [];
     for (const [image, inside] of (members[container] ?? []).entries()) {
       const rows: number[] = [];
       let count = 0;

@@ -90,7 +90,7 @@ class Table<Row> {
 }
 
 /** Order of packages everywhere in a catalogue: by name, version, hash, as texts. */
-export function comparePackages(
+export function byNameAndVersion(
   a: Pick<ConcreteSpec, "name" | "version" | "hash">,
   b: Pick<ConcreteSpec, "name" | "version" | "hash">,
 ): number {
@@ -106,7 +106,7 @@ export function makeSearchData({ graph, containers }: CatalogueFacts): SearchDat
   const variants = new Table<SearchData["variants"][number]>();
   const traits = new Table<Traits>();
   const edges = new Table<SearchData["edges"][number]>();
-  const sorted = [...graph.values()].sort(comparePackages);
+  const sorted = [...graph.values()].sort(byNameAndVersion);
   const rowOf = new Map(sorted.map(({ hash }, at) => [hash, at]));
   const flat = ({ hash, types, virtuals, direct }: ConcreteEdge): readonly number[] => {
     const target = rowOf.get(hash);

@@ -2,7 +2,7 @@ import type { TaskKind, WorkEvent } from "../../util/events.ts";
 import { formatDuration } from "../../util/formatBytes.ts";
 
 /** A task that runs now. */
-export interface RunningTask {
+export interface ShownTask {
   readonly start: Extract<WorkEvent, { type: "task-start" }>;
   /** In milliseconds of the clock. */
   readonly since: number;
@@ -18,7 +18,7 @@ export interface StageProgress {
   /** Takes an event into account; those about other things change nothing. */
   note(event: WorkEvent): void;
   /** Tasks that run now, in the order in which they began. */
-  running(): readonly RunningTask[];
+  running(): readonly ShownTask[];
   /** The number of tasks in the stage, where that is known. */
   total(): number | undefined;
   /** Tasks of it that are done, those that were known already among them. */
@@ -36,7 +36,7 @@ const earliest = { elapsed: 500, tasks: 0.2 };
 
 /** Follows the stages of a run by its events. @param now a clock in milliseconds */
 export function stageProgress(now: () => number = Date.now): StageProgress {
-  const running = new Map<string, Mutable<RunningTask>>();
+  const running = new Map<string, Mutable<ShownTask>>();
   let total: number | undefined;
   let counted: TaskKind | undefined;
   let done = 0;

@@ -8,7 +8,7 @@ import {
   waitingText,
   warningText,
 } from "./eventText.ts";
-import { overallProgress, type RunningTask, stageProgress } from "./stageProgress.ts";
+import { overallProgress, type ShownTask, stageProgress } from "./stageProgress.ts";
 import type { Reporter, ReportStream } from "./types.ts";
 
 /** How often the live lines are drawn again. */
@@ -158,7 +158,7 @@ function clipTo(text: string, width: number): string {
 }
 
 /** A running task, with a bar where its size is known. */
-function taskLine({ start, since, size, done, phase }: RunningTask): string {
+function taskLine({ start, since, size, done, phase }: ShownTask): string {
   const what = `  ${taskVerb[start.kind]} ${start.label}`;
   if (start.kind === "compile") return `${what}  ${phase ?? ""}  ${formatDuration(Date.now() - since)}`;
   if (size === undefined || size === 0) return done === 0 ? what : `${what}  ${formatBytes(done)}`;

@@ -27,7 +27,7 @@ import {
   publishedFacts,
   withSites,
 } from "./imageFacts.ts";
-import { chainVersions, newestFirst } from "./imageOrder.ts";
+import { chainVersions, newestImageFirst } from "./imageOrder.ts";
 import { type PublishedQuestion, publishedVersions } from "./publishedImages.ts";
 import { siteVerdicts } from "./siteVerdicts.ts";
 
@@ -119,7 +119,7 @@ async function imagesOf(context: FactsContext, sources: Sources): Promise<readon
       return [];
     }
   });
-  const all = newestFirst(found.flat());
+  const all = newestImageFirst(found.flat());
   const [newest] = all;
   if (newest !== undefined) {
     const [repositoryName] = newest.gathered.image.repositories;

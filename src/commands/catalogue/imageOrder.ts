@@ -5,7 +5,7 @@ import { causeText, packageDifferences } from "../explain/packageDifferences.ts"
 import type { GatheredImage } from "./imageFacts.ts";
 
 /** Images with the newest first: by version, then by the time of the last change, then by tag and digest. */
-export function newestFirst<Item extends { readonly gathered: GatheredImage }>(
+export function newestImageFirst<Item extends { readonly gathered: GatheredImage }>(
   items: readonly Item[],
 ): readonly Item[] {
   return [...items].sort((a, b) => {

@@ -8,7 +8,7 @@ import { forEachOf, outcomeErrors, resultsOf } from "../../pipeline/workspace/ou
 import { openSoundRepository } from "../../pipeline/workspace/workspace.ts";
 import { oneError, type SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
-import { readSubject, type Subject } from "./readSubject.ts";
+import { type DoctorSubject, readSubject } from "./readSubject.ts";
 
 /** A command line of `doctor`. */
 export interface ExamineRequest {
@@ -96,7 +96,7 @@ interface ExaminationContext {
 }
 
 function examinationsOf(
-  all: readonly Subject[],
+  all: readonly DoctorSubject[],
   { sites, siteToo, host, request }: ExaminationContext,
 ): readonly Examination[] {
   if (sites.length === 0)

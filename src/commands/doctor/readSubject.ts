@@ -22,7 +22,7 @@ export interface ReadRequest {
 }
 
 /** What a command line calls an image, and what runs under that name. */
-export interface Subject {
+export interface DoctorSubject {
   readonly name: string;
   /** By site; `undefined` for this machine. */
   readonly profiles: ReadonlyMap<Site | undefined, ReadImage>;
@@ -58,7 +58,7 @@ export async function readSubject(
   sites: readonly Site[],
   request: ReadRequest,
   repository: Repository,
-): Promise<Subject> {
+): Promise<DoctorSubject> {
   const subject = await findImage(name, repository, request).catch((error: unknown) => {
     throw unknownSubject(error, name, repository);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CatalogueImage } from "../../../src/catalogue/facts.ts";
 import type { GatheredImage } from "../../../src/commands/catalogue/imageFacts.ts";
-import { chainVersions, newestFirst } from "../../../src/commands/catalogue/imageOrder.ts";
+import { chainVersions, newestImageFirst } from "../../../src/commands/catalogue/imageOrder.ts";
 import type { readLockListing } from "../../../src/pipeline/describe/packageListing.ts";
 import type { ConcreteSpec } from "../../../src/spec/concrete.ts";
 import { makeSpec } from "../../concretize/specs.ts";
@@ -34,9 +34,9 @@ function gathered(more: Partial<CatalogueImage>, packages: readonly ConcreteSpec
   };
 }
 
-describe("newestFirst", () => {
+describe("newestImageFirst", () => {
   const order = (...images: readonly Partial<CatalogueImage>[]): readonly string[] =>
-    newestFirst(images.map((one) => ({ gathered: gathered(one) }))).map(
+    newestImageFirst(images.map((one) => ({ gathered: gathered(one) }))).map(
       ({ gathered: { image } }) => `${image.version} ${image.tags.join(",")}`,
     );
 
