@@ -10,7 +10,9 @@ import { readManifest } from "../../../src/environment/manifest.ts";
 const root = resolve(import.meta.dirname, "../../..");
 const pages = [
   ...readdirSync(root).filter((name) => name.endsWith(".md")),
-  ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`),
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
 ];
 const textOf = (page: string): string => readFileSync(join(root, page), "utf8");
 const program = commandModel(makeProgram(Object.values(verbs), { status: 0 }).program);
