@@ -7,6 +7,7 @@ import { makeDemoRepository } from "../support/demoCache.ts";
 /** `aa` is built first, and has two errors; `zz` asks for what no cache has; `empty` is a folder without a definition. */
 const broken = { aa: "container_definitions/amd64/aa", empty: "container_definitions/amd64/empty" };
 let work: Workplace;
+let attempts = 0;
 beforeAll(() => {
   work = makeWorkplace();
   makeDemoRepository(work);
@@ -122,8 +123,11 @@ describe("the timings of a build", () => {
     for (const title of ["amd64/aa: failed", "amd64/hello-mpi", "amd64/zz: failed"])
       expect(text).toContain(`<h2>${title}</h2>`);
     expect(text).toContain("Looking up packages</th>");
-    const cold = { env: { XDG_CACHE_HOME: work.path("cold") } };
-    const again = await work.run(["build", "hello-mpi", "--timings", "t.html", "--json"], cold);
+    const fresh = work.path(`fresh-${++attempts}`);
+    const again = await work.run(
+      ["build", "hello-mpi", "--timings", "t.html", "--json", "-o", `oci:${fresh}/image`],
+      { env: { XDG_CACHE_HOME: `${fresh}/cache` } },
+    );
     expect(jsonLines(again).at(-1)).toMatchObject({ type: "result", failed: false });
     expect(page("t.html")).toMatch(/installed mpich@4\.\d/);
   });
