@@ -51,8 +51,8 @@ describe("list", () => {
     expect(new Set(published.map(({ digest }) => digest)).size).toBe(1);
     const { stdout } = await work.run(["list", "hello-mpi", "--arch", "amd64", "--remote"]);
     expect(stdout.split("\n").map((line) => line.split(/ {2,}/))).toMatchObject([
-      ["NAME", "ARCH", "VERSION", "IMAGE", "PUBLISHED", "SPECS"],
-      ["hello-mpi", "amd64", "1.0.0", "-", "1.0.0", "ring, mpich"],
+      ["NAME", "ARCH", "VERSION", "LOCK", "IMAGE", "PUBLISHED", "SPECS"],
+      ["hello-mpi", "amd64", "1.0.0", "-", "-", "1.0.0", "ring, mpich"],
       [""],
     ]);
   });
