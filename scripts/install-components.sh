@@ -44,7 +44,8 @@ if ! command -v moto_server >/dev/null && [ ! -x .scratch/python/bin/moto_server
 fi
 
 # What makes a site of the documentation, in packages of its own.
-brief npm ci --prefix site --ignore-scripts --no-audit --no-fund >/dev/null 2>&1 ||
+# (Not by --prefix, with which npm does not read the machine's own configuration.)
+(cd site && brief npm ci --ignore-scripts --no-audit --no-fund) >/dev/null 2>&1 ||
   echo "components: the generator of the documentation's site cannot be installed"
 
 # The reference implementation of SPDX, in the same place, to read our bills of materials.

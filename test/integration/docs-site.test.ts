@@ -10,7 +10,7 @@ import { errorCodes } from "../../src/util/errors.ts";
 const site = resolve(import.meta.dirname, "../../site");
 const trouble = existsSync(join(site, "node_modules/vitepress"))
   ? undefined
-  : "its packages are not installed: npm ci --prefix site";
+  : "its packages are not installed: (cd site && npm ci)";
 
 /** A page of the site by its path from the root, `hpc.html`. */
 const pages = new Map<string, string>();
