@@ -20,8 +20,8 @@ export interface UnpackSummary {
 }
 
 /**
- * Writes entries as files below a directory, as any user. Nothing outside the directory is touched whatever the entries
- * say: links are never followed. Missing parents are made (mode 0755); modes and times are as the entries say.
+ * Writes entries as files below a directory; root is not needed. Whatever the entries say, nothing outside the directory is
+ * touched: links are never followed. Missing parents are made (mode 0755); modes and times are as the entries say.
  *
  * @param directory must exist
  * @throws SpacktainersError ARCHIVE_UNSAFE (a path leads through a link), ARCHIVE_INVALID (content or hard link wrong),

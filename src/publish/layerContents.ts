@@ -3,8 +3,8 @@
  * loader's cache of an image without the layer's bytes.
  *
  * A record is gzip-compressed JSON, a line for each part of the layer: the inventories of its packages in the layer's order,
- * or one base. The image's manifest names the record's digest, so that what signs the image signs the record. It comes back
- * from a registry, where anybody with the right to push may have written it: it is checked as any input is.
+ * or one base. The image's manifest names the record's digest, so that what signs the image signs the record. Whoever
+ * may push to the registry may have written what comes back from it, so it is checked like every input.
  */
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";

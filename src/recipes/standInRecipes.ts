@@ -1,7 +1,8 @@
 /**
  * Recipes for packages of which no archive holds one: those that are external to Spack, which have no archive (Spack keeps no recipe of
  * them with what needs them either: `dump_packages` of its installer), and those of caches from which recipes were taken out.
- * Interpreters, whose dependents need them, and what clusters have outside of Spack: compilers, MPI, HDF5. They are read as any other recipe.
+ * There are recipes of interpreters, which their dependents need, and of what clusters have outside of Spack: compilers, MPI, HDF5. The
+ * evaluator reads them like any other recipe.
  */
 
 const mpi = (name: string, fortran: string) => `

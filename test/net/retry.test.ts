@@ -127,7 +127,7 @@ describe("a host that takes no connections", () => {
     expect(await ask("one.example", true)).toBe("one.example");
   });
 
-  it("may be on its way back: one that cannot be reached is tried as often as any, one that refuses twice more", async () => {
+  it("is tried again, in case it comes back: five times where it cannot be reached, three times where it refuses", async () => {
     for (const [code, expected] of [
       ["ECONNREFUSED", 3],
       ["EHOSTUNREACH", 5],

@@ -1,4 +1,4 @@
-/** Files of a folder by HTTP, as any web server gives them. */
+/** Serves the files of a folder by HTTP, as a plain web server does. */
 import { createReadStream } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { createServer } from "node:http";

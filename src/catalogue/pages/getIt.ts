@@ -77,7 +77,11 @@ function enrootNameOf(reference: string): string | undefined {
 /** The section with all of them. */
 export function getIt(name: string, image: CatalogueImage): MarkupContent {
   const commands = runtimeCommands(name, image);
-  if (commands.length === 0)
-    return html`<p>This container is not built yet.</p>${copyBox("Build it", shellLine(["spacktainers", "build", name]))}`;
+  if (commands.length === 0) return buildIt(name);
   return html`${image.repositories.length === 0 && html`<p class="note">It is built, and not published: these commands work in the repository that it was built in.</p>`}<div class="boxes">${commands.map(({ runtime, text, note }) => copyBox(runtime, text, note))}</div>`;
+}
+
+/** How to have a container that there is no image of. */
+export function buildIt(name: string): MarkupContent {
+  return html`<p>This container is not built yet.</p>${copyBox("Build it", shellLine(["spacktainers", "build", name]))}`;
 }

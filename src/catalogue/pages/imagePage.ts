@@ -2,7 +2,7 @@ import { formatBytes } from "../../util/formatBytes.ts";
 import type { CatalogueContainer, CatalogueFacts, CatalogueImage } from "../facts.ts";
 import { html, type MarkupContent } from "../markup.ts";
 import { containerPath, imageLabel, imagePaths, linkFrom } from "../paths.ts";
-import { getIt } from "./getIt.ts";
+import { buildIt, getIt } from "./getIt.ts";
 import { changesText, graphSection, layersSection, packageTable } from "./imageSections.ts";
 import { reproduceSection, sitesSection, supplySection } from "./imageTrust.ts";
 import { badge, count, dayOf, layout } from "./layout.ts";
@@ -19,7 +19,7 @@ export function imagePage(container: CatalogueContainer, at: number, facts: Cata
         ...frame,
         title: name,
         description: description ?? specs.join(", "),
-        body: html`${crumbs(path)}<h1>${name}</h1><p class="lead">${description ?? ""}</p><p>Nothing is published, built or locked of it yet.</p><h2>Asked for</h2><ul>${specs.map((one) => html`<li><code>${one}</code></li>`)}</ul>${getIt(name, emptyImage)}`,
+        body: html`${crumbs(path)}<h1>${name}</h1><p class="lead">${description ?? ""}</p><p>Nothing is published, built or locked of it yet.</p><h2>Asked for</h2><ul>${specs.map((one) => html`<li><code>${one}</code></li>`)}</ul>${buildIt(name)}`,
       },
       facts,
     );
@@ -124,34 +124,3 @@ function baseSection({ base, externals }: CatalogueImage): MarkupContent {
   return html`<p>${base.name}${externals.length > 0 && `, which provides ${count(externals.length, "external package")} of Spack`}.</p>
 ${base.packages !== undefined && base.packages.length > 0 && html`<details><summary>${count(base.packages.length, "OS package")}</summary><ul class="columns">${base.packages.map(({ name, version }) => html`<li>${name} <span class="note">${version}</span></li>`)}</ul></details>`}`;
 }
-
-/** Of a container that is nowhere. */
-const emptyImage: CatalogueImage = {
-  origin: "locked",
-  arch: "",
-  version: "",
-  tags: [],
-  repositories: [],
-  plainHttp: false,
-  digest: undefined,
-  layout: undefined,
-  size: undefined,
-  updated: undefined,
-  revision: undefined,
-  licenses: undefined,
-  roots: [],
-  packages: [],
-  externals: [],
-  layers: [],
-  base: { name: "", packages: undefined },
-  changes: undefined,
-  supply: {
-    signature: "unpublished",
-    signers: [],
-    documents: [],
-    provenance: "none",
-    builder: undefined,
-    problems: [],
-  },
-  sites: [],
-};

@@ -41,7 +41,7 @@ const ofArtifacts = /^sha256-[0-9a-f]{64}(?:\.\w+)?$/;
 
 /**
  * All images of a container that the configured registries have by a tag, each once.
- * What cannot be read is told, and left out.
+ * Images that cannot be read are reported and left out.
  */
 export async function publishedVersions(
   container: Container,

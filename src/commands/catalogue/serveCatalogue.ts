@@ -24,7 +24,7 @@ export interface ServedCatalogue {
   readonly ended: Promise<void>;
 }
 
-/** What a browser is told beside each file. The files of the moment count, so that the next `build` is seen. */
+/** Headers of every response. Browsers ask again each time, so that they show the result of the next `build`. */
 const headers: Readonly<Record<string, string>> = {
   "Cache-Control": "no-cache",
   "Referrer-Policy": "no-referrer",
