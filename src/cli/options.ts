@@ -40,9 +40,11 @@ export function positiveInteger(value: string): number {
 export function addGlobalOptions(command: Command): Command {
   command
     .option("-C, --directory <dir>", "work as if started in this directory")
-    .option("--json", "print one JSON document, or JSON lines for long work, on standard output")
+    .option("--json", "print one JSON document (long-running commands: JSON lines) on standard output")
     .option("-q, --quiet", "print only results, warnings and errors")
-    .addOption(new Option("--color", "use colour and the live display (default: on a terminal)"))
+    .addOption(
+      new Option("--color", "use colour and the live display (default: if the output is a terminal)"),
+    )
     .addOption(new Option("--no-color", "use neither colour nor the live display"));
   // Commander makes `--color` default to true when `--no-color` exists; undefined means "decide by the terminal".
   command.setOptionValue("color", undefined);
@@ -92,7 +94,7 @@ export function addCacheOptions(command: Command): Command {
       "trust this OpenPGP public key in addition to those configured for a cache (repeatable)",
       collect,
     )
-    .option("--refresh", "ask the caches and the base's archive again, even for what is already known");
+    .option("--refresh", "ask the caches and the base's archive again; do not use remembered answers");
 }
 
 /** Options of {@link addTargetOptions}. */
@@ -113,7 +115,7 @@ export function addTargetOptions(command: Command): Command {
     .addOption(
       new Option(
         "--layout <layout>",
-        "layout of what is written (default: that of each package's Spack)",
+        "layout to write (default: the layout of each package's Spack)",
       ).choices(["v2", "v3"]),
     );
 }
@@ -126,7 +128,11 @@ export interface ResourcesOptions extends CacheOptions {
 /** `--jobs` and {@link addCacheOptions}, on every verb that works on packages. */
 export function addResourcesOptions(command: Command): Command {
   return addCacheOptions(
-    command.option("-j, --jobs <n>", "packages at a time (default: one per core)", positiveInteger),
+    command.option(
+      "-j, --jobs <n>",
+      "number of packages to handle at a time (default: one per core)",
+      positiveInteger,
+    ),
   );
 }
 
@@ -174,7 +180,7 @@ export function addImageOptions(command: Command, refused: string): Command {
   return addFailFastOption(addInstallOptions(addSelectionOptions(command)))
     .option(
       "--allow-unresolved <name>",
-      "allow this library or interpreter to be missing in the image (repeatable)",
+      "allow this library or interpreter to be missing from the image (repeatable)",
       collect,
     )
     .option(
@@ -183,7 +189,7 @@ export function addImageOptions(command: Command, refused: string): Command {
       collectAssignment,
     )
     .option("--epilogue-network", "let the commands of a Dockerfile.epilogue use the network")
-    .option("--frozen", `refuse to ${refused} anything other than what the locks beside the definition say`);
+    .option("--frozen", `refuse to ${refused} anything that differs from the locks next to the definition`);
 }
 
 /** Options of {@link addBuildingOptions}. */
@@ -203,16 +209,17 @@ export interface BuildingOptions {
 export function addBuildingOptions(command: Command): Command {
   command
     .addOption(
-      new Option("--compile", "let Spack build what no cache has (default: as `spack: build:` says)").default(
-        undefined,
-      ),
+      new Option(
+        "--compile",
+        "let Spack build the packages that no cache has (default: `spack: build:`)",
+      ).default(undefined),
     )
-    .addOption(new Option("--no-compile", "refuse what no cache has"));
+    .addOption(new Option("--no-compile", "fail if no cache has a package"));
   // Commander makes `--compile` default to true when `--no-compile` exists; undefined means "as configured".
   command.setOptionValue("compile", undefined);
   return addSolveOptions(command)
-    .option("--keep-going", "when a package fails, still build everything that does not need it")
-    .option("--only-dependencies", "build what the specs need, but not the specs themselves, and no image")
+    .option("--keep-going", "when a package fails, continue with the packages that do not need it")
+    .option("--only-dependencies", "build only the dependencies of the specs, and no image")
     .option("--until <phase>", "build the specs only up to this phase, such as `configure`, and no image");
 }
 
@@ -222,18 +229,18 @@ export function addExecutorOptions(command: Command): Command {
     .addOption(
       new Option(
         "--executor <where>",
-        "where packages are built: on this machine, in the builder image, as Slurm jobs (default: as `spack: executor:` says)",
+        "where to build packages: on this machine, in the builder image, or as Slurm jobs (default: `spack: executor:`)",
       ).choices(executorNames),
     )
     .option(
       "--builder <image>",
-      "builder image: a reference, SIF file, OCI layout, OCI archive or root directory (default: as `spack: builder:` says)",
+      "builder image: a reference, SIF file, OCI layout, OCI archive or root directory (default: `spack: builder:`)",
     );
 }
 
 /** `--solve`, `--fresh` and where Spack runs, on every verb that chooses packages for a lock. */
 export function addSolveOptions(command: Command): Command {
   return addExecutorOptions(command)
-    .option("--solve", "let Spack choose the packages, whatever the caches or a lock could answer")
-    .option("--fresh", "let Spack choose the newest of everything, whatever the caches have");
+    .option("--solve", "let Spack choose the packages, even if the caches or a lock suffice")
+    .option("--fresh", "let Spack choose the newest version of every package, even if no cache has it");
 }

@@ -14,7 +14,7 @@ export function addVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("add")
     .summary("add a container to the repository")
     .description(
-      "Writes the definition of a container with these Spack specs, and says whether the build caches have its packages. The container takes its version from the first spec. Overwrites nothing.",
+      "Writes the definition of a container with these Spack specs, and shows whether the build caches have its packages. The first spec gives the container its version. Overwrites no file.",
     )
     .argument("<name>", "name of the container, or arch/name")
     .argument("<specs...>", "Spack specs, in quotes if the shell would interpret them");

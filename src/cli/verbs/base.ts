@@ -15,7 +15,7 @@ export function baseVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("base")
     .summary("make and publish the builder and runtime images")
     .description(
-      "The builder image has compilers and Spack, the runtime image what lies underneath the packages. With a Dockerfile that starts from both, plain `podman build` builds an environment.",
+      "The builder image has compilers and Spack; the runtime image has the system that the packages run on. With a Dockerfile that starts from both, plain `podman build` builds an environment.",
     );
   for (const make of [buildVerb, pushVerb, listVerb])
     command.addCommand(addGlobalOptions(make(program, outcome)).exitOverride());
@@ -27,7 +27,7 @@ function withTool(command: Command): Command {
   return command.addOption(
     new Option(
       "--with <program>",
-      "program that makes and sends images (default: the first one installed)",
+      "program to build and push images with (default: the first one that is installed)",
     ).choices(["podman", "buildah", "docker"]),
   );
 }
@@ -38,7 +38,7 @@ function buildVerb(program: Command, outcome: VerbOutcome): Command {
   return withTool(new Command("build"))
     .summary("make local_builder and local_runtime")
     .description(
-      "Makes the images from the folders builder and runtime of the repository. The base, Spack, the recipes and the target come from the configuration.",
+      "Makes the images from the repository's folders builder and runtime. Takes the base, Spack, the recipes and the target from the configuration.",
     )
     .argument("[images...]", imagesHelp)
     .option("--build-arg <name=value>", "build argument for the Dockerfile (repeatable)", collectAssignment)
@@ -68,7 +68,7 @@ function pushVerb(program: Command, outcome: VerbOutcome): Command {
   return withTool(new Command("push"))
     .summary("publish the builder and runtime images to the configured registries")
     .description(
-      "Publishes this machine's images as `builder` and `runtime`, named by each registry's pattern. The program that made them sends them, with its own credentials (podman login).",
+      "Publishes this machine's images as `builder` and `runtime`, with names from each registry's pattern. The program that made the images sends them, with its own credentials (podman login).",
     )
     .argument("[images...]", imagesHelp)
     .addHelpText("after", "\nExamples:\n  $ spacktainers base push")

@@ -27,9 +27,9 @@ interface BuildOptions extends ImageOptions, ResourcesOptions, BuildingOptions {
 /** `build`: the image. */
 export function buildVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("build")
-    .summary("assemble images, and build what no cache has")
+    .summary("assemble images; build missing packages")
     .description(
-      "Resolves the packages of each container, verifies, relocates and strips them, and writes an image. If spacktainers.yaml names a Spack, that Spack builds what no cache has. NAME is a container's name, a path or a glob. Without a NAME, all containers are built.",
+      "Chooses the packages of each container from the build caches, verifies, relocates and strips them, and writes an image. If spacktainers.yaml names a Spack, that Spack builds the packages that no cache has. NAME is a container's name, a path or a glob. Without a NAME, builds all containers.",
     )
     .argument("[names...]", "containers to build (default: all)");
   addImageOptions(command, "build")

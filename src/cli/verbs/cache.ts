@@ -13,9 +13,9 @@ import { cacheVerifyVerb } from "./cacheVerify.ts";
 /** `cache`: what is in build caches. */
 export function cacheVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("cache")
-    .summary("list, verify, copy and prune build caches")
+    .summary("list, verify, copy and prune packages in build caches")
     .description(
-      "Works on the build caches of the configuration, or on those that --cache names: lists, shows and verifies packages and keys, copies and pushes packages, makes indexes, and removes what nothing needs any more.",
+      "Lists, shows and verifies packages and keys, copies and pushes packages, makes indexes, and removes packages that nothing needs any more. Works on the configured build caches, or on those that --cache names.",
     );
   for (const make of [
     cacheListVerb,

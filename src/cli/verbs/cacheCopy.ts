@@ -17,9 +17,9 @@ interface CopyOptions extends TargetCacheOptions {
 /** `cache copy`: packages of one cache into another. */
 export function cacheCopyVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("copy")
-    .summary("copy packages into another cache, with what they need")
+    .summary("copy packages and their dependencies into another cache")
     .description(
-      "Copies the packages of FROM that satisfy any SPEC into TO, with everything that they need at run time. Verifies each package as it would for use, and signs it again. Leaves alone what TO already has, so the same command continues after an interruption.",
+      "Copies the packages of FROM that satisfy any SPEC into TO, with everything that they need at run time. Verifies each package as a build would, and signs it again. Skips packages that TO already has, so you can run the same command again to continue after an interruption.",
     )
     .argument("<from>", "URL or path of a build cache")
     .argument("<to>", "URL or path of the build cache to write to; it need not exist yet")
@@ -34,11 +34,15 @@ export function cacheCopyVerb(program: Command, outcome: VerbOutcome): Command {
       "--from-unsigned",
       "read FROM as a cache without signatures, such as a registry (default: as configured)",
     )
-    .option("--no-closure", "copy only the packages that satisfy a SPEC, without what they need")
-    .option("--with-build", "also copy what they were built with, as far as FROM has it")
-    .option("--replace", "replace what TO already has")
-    .option("-n, --dry-run", "say what would be copied")
-    .option("-j, --jobs <n>", "packages at a time (default: two per core, at most 8)", positiveInteger)
+    .option("--no-closure", "copy only the packages that satisfy a SPEC, without their dependencies")
+    .option("--with-build", "also copy the build dependencies that FROM has")
+    .option("--replace", "replace packages that TO already has")
+    .option("-n, --dry-run", "only show which packages would be copied")
+    .option(
+      "-j, --jobs <n>",
+      "number of packages to handle at a time (default: two per core, at most 8)",
+      positiveInteger,
+    )
     .addHelpText(
       "after",
       `

@@ -7,9 +7,9 @@ import { resultLine } from "../resultLine.ts";
 /** `cache index`: what a cache's index says, made from what is there. */
 export function cacheIndexVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("index")
-    .summary("make the index again from the packages of a cache")
+    .summary("rebuild the index of a cache from its packages")
     .description(
-      "Makes the index of a cache from all packages that it has. Use it if the index is missing or damaged, or if others have pushed packages without updating it. Pushing and copying update the index by themselves. Without --cache, makes the indexes of the configured caches that say `push: true`.",
+      "Makes the index of a cache from all packages in it. Use it if the index is missing or damaged, or if someone pushed packages without updating it. `cache push` and `cache copy` update the index themselves. Without --cache, makes the indexes of the configured caches that have `push: true`.",
     );
   return addCacheOptions(command)
     .addHelpText(

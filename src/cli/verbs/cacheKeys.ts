@@ -14,7 +14,7 @@ export function cacheKeysVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("keys")
     .summary("list or change the keys that caches publish, and show whether they are trusted here")
     .description(
-      "Lists the OpenPGP keys that the caches publish and those that are trusted for them. A key that a cache publishes proves nothing: before you trust it, compare its fingerprint with the one that its owner gives you through another channel. --publish and --withdraw change what is published: in the caches that --cache names, else in the configured ones that say `push: true`.",
+      "Lists the OpenPGP keys that the caches publish and those that are trusted for them. A published key proves nothing by itself: before you trust it, compare its fingerprint with the one that its owner gives you through another channel. --publish and --withdraw change the published keys of the caches that --cache names, or else of the configured caches that have `push: true`.",
     )
     .option("--publish <keyfile>", "publish the public keys in a file (repeatable)", collect)
     .option("--withdraw <fingerprint>", "stop publishing this key (repeatable)", collect);

@@ -14,13 +14,13 @@ export function cacheListVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("list")
     .summary("list packages: version, compiler, target, size, variants")
     .description(
-      "Lists the packages of the caches that satisfy any SPEC, by name and with the newest version first. Reads only the indexes, which are not signed and do not record sizes. Asks for the sizes when it lists at most 100 packages, or with --size.",
+      "Lists the packages of the caches that satisfy any SPEC, sorted by name, newest version first. Reads only the indexes, which are not signed and do not record sizes. Asks the caches for the sizes if it lists at most 100 packages, or with --size.",
     )
     .argument("[specs...]", "specs, names of virtual packages, or hashes (default: everything)");
   return addCacheOptions(
-    command.option("-l, --long", "show whole hashes, and the caches that have each package"),
+    command.option("-l, --long", "show full hashes, and the caches that have each package"),
   )
-    .option("--size", "ask for the size of every package, however many there are")
+    .option("--size", "ask for the size of every package, even if there are more than 100")
     .addHelpText(
       "after",
       `

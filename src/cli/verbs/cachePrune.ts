@@ -27,7 +27,7 @@ export function cachePruneVerb(program: Command, outcome: VerbOutcome): Command 
   const command = new Command("prune")
     .summary("remove packages that nothing needs any more")
     .description(
-      "Lists the packages of the caches that nothing needs, and with --delete removes them. These are needed: what the locks of this repository name (without a lock: what would be chosen now), what its published images contain, what --keep and --keep-spec name, what is younger than --grace, and everything that any of that depends on. Without --cache, works on the configured caches that say `push: true`.",
+      "Lists the packages of the caches that nothing needs, and with --delete removes them. Keeps the packages that the locks of this repository name (without a lock: those that would be chosen now), that its published images contain, that --keep and --keep-spec name, and that are younger than --grace, and everything that any of these depend on. Without --cache, works on the configured caches that have `push: true`.",
     )
     .option(
       "--keep <what>",
@@ -40,11 +40,18 @@ export function cachePruneVerb(program: Command, outcome: VerbOutcome): Command 
       collect,
     )
     .option("--no-images", "do not ask the registries which images are published")
-    .option("--grace <hours>", "keep what is younger: it may be part of a push that is under way", hours, 24)
-    .option("--runtime-only", "do not keep what was only needed to build")
-    .option("--allow-empty", "continue although nothing is named that needs packages")
-    .option("--delete", "remove what is listed")
-    .addOption(new Option("-n, --dry-run", "say what would be removed (the default)").conflicts("delete"));
+    .option(
+      "--grace <hours>",
+      "keep packages younger than this: they may be part of a push in progress",
+      hours,
+      24,
+    )
+    .option("--runtime-only", "do not keep packages that are needed only to build others")
+    .option("--allow-empty", "continue even if nothing names packages to keep")
+    .option("--delete", "remove the listed packages")
+    .addOption(
+      new Option("-n, --dry-run", "only show what would be removed (the default)").conflicts("delete"),
+    );
   return addCacheOptions(command)
     .addHelpText(
       "after",
@@ -86,7 +93,9 @@ Examples:
         if (context.json) context.print(resultLine("cache prune", { removed: remove, caches: outcomes }));
         else
           context.print(
-            remove ? pruneOutcomeText(outcomes) : "nothing was removed; --delete removes what is listed",
+            remove
+              ? pruneOutcomeText(outcomes)
+              : "nothing was removed; to remove the listed packages, add --delete",
           );
         return 0;
       }),

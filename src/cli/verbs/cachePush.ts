@@ -17,26 +17,26 @@ interface PushOptions extends TargetCacheOptions {
 /** `cache push`: installed packages into a cache. */
 export function cachePushVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("push")
-    .summary("push packages that Spack has installed, with what they need")
+    .summary("push packages that Spack has installed, and their dependencies")
     .description(
-      "Pushes packages of an install tree into a cache, with everything that they need at run time. Real Spack (that of the configuration) packs them; spacktainers signs and sends them. Does not change the install tree, and leaves alone what the cache already has.",
+      "Pushes packages of an install tree into a cache, with everything that they need at run time. The configured Spack packs them; spacktainers signs and sends them. Does not change the install tree, and skips packages that the cache already has.",
     )
     .argument(
       "[packages...]",
-      "prefixes of packages; with --store, specs of what is installed there (default: everything)",
+      "prefixes of packages; with --store, specs of installed packages (default: everything)",
     )
     .option("--store <dir>", "Spack's install tree (config: install_tree: root)")
-    .option("--to <url>", "the cache to push to (default: the first configured one that says `push: true`)");
+    .option("--to <url>", "cache to push to (default: the first configured one that has `push: true`)");
   return addTargetOptions(command)
     .option(
       "--trust <keyfile>",
       "trust this OpenPGP public key in addition to those configured for the cache (repeatable)",
       collect,
     )
-    .option("--no-closure", "push only these packages, without what they need")
-    .option("--with-build", "also push what they were built with, as far as it is installed")
-    .option("--replace", "replace what the cache already has")
-    .option("-n, --dry-run", "say what would be pushed")
+    .option("--no-closure", "push only these packages, without their dependencies")
+    .option("--with-build", "also push the build dependencies that are installed")
+    .option("--replace", "replace packages that the cache already has")
+    .option("-n, --dry-run", "only show which packages would be pushed")
     .addHelpText(
       "after",
       `

@@ -7,9 +7,9 @@ import { resultLine } from "../resultLine.ts";
 /** `cache show`: one package. */
 export function cacheShowVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("show")
-    .summary("show a package: what it is, what it needs, who has it and who signed it")
+    .summary("show a package: its spec, dependencies, caches and signatures")
     .description(
-      "Shows the one package that satisfies SPEC: its spec, its dependencies with their hashes, and for each cache that has it the archive, digest, size, signature and the prefix it was built for. Says so if the signature is not trusted here.",
+      "Shows the one package that satisfies SPEC: its spec, its dependencies with their hashes, and for each cache that has it the archive, digest, size, signature and the prefix it was built for. Warns if the signature is not trusted here.",
     )
     .argument("<spec...>", "a spec, or a hash (/abcdefg for the beginning of one)");
   return addCacheOptions(command)

@@ -12,12 +12,16 @@ interface VerifyOptions extends CacheOptions {
 /** `cache verify`: whether packages are what they say. */
 export function cacheVerifyVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("verify")
-    .summary("verify packages: signatures, checksums, archives, what they need")
+    .summary("verify packages: signatures, checksums, archives, dependencies")
     .description(
-      "Verifies the packages of the caches that satisfy any SPEC. Examines each cache's copy by itself, as if nothing were known about it: the signature by a trusted key, the archive's length and SHA-256, that the archive can be read, is safe and belongs to the package, and that one of the caches has everything it needs at run time. Every finding is an error; if there are any, the exit status is not 0. A run that was interrupted continues where it stopped; --refresh starts again.",
+      "Verifies the packages of the caches that satisfy any SPEC. Verifies each cache's copy separately, without using remembered results: that a trusted key signed it; that the archive has the right length and SHA-256, can be read, is safe and belongs to the package; and that one of the caches has everything it needs at run time. Every finding is an error; if there are any, the exit status is not 0. A run that was interrupted continues where it stopped; --refresh starts again.",
     )
     .argument("[specs...]", "specs or hashes (default: everything)")
-    .option("-j, --jobs <n>", "packages at a time (default: two per core, at most 8)", positiveInteger)
+    .option(
+      "-j, --jobs <n>",
+      "number of packages to handle at a time (default: two per core, at most 8)",
+      positiveInteger,
+    )
     .option("--no-archives", "verify only signatures and spec files, and download no archive");
   return addCacheOptions(command)
     .addHelpText(

@@ -11,9 +11,9 @@ const usualFolder = "catalogue";
 /** `catalogue`: the web pages of all containers. */
 export function catalogueVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("catalogue")
-    .summary("make web pages of the containers, to browse and search")
+    .summary("make web pages that describe the containers")
     .description(
-      "A catalogue is a folder of web pages: what containers there are, what is in them, whether they run at a site, and how to get them. It needs no server: it can be read from a disk, or published on GitHub Pages.",
+      "A catalogue is a folder of web pages that show which containers there are, what they contain, whether they run at a site, and how to get them. It needs no server: open it from a disk, or publish it on GitHub Pages.",
     )
     .addHelpText(
       "after",
@@ -40,21 +40,21 @@ interface BuildOptions {
 
 function buildCommand(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("build")
-    .summary("write the pages")
+    .summary("write the web pages")
     .description(
-      "Writes the pages of all containers into a folder: of what the configured registries have by a tag, else of what is built here, else of what is locked. It says what it could not reach, and goes on. The folder appears whole or not at all; an earlier catalogue is replaced.",
+      "Writes the pages of all containers into a folder. For each container, it shows the images that are published in the configured registries; if there are none, the image that is built here; otherwise, the lock. If it cannot reach something, it warns and continues. It writes the folder completely or not at all, and replaces an earlier catalogue.",
     )
     .argument("[names...]", "containers to show (default: all)")
     .option("--into <dir>", "folder to write", usualFolder)
     .option(
       "--site <name>",
-      "hold the newest images against this site only (repeatable; default: all that are described)",
+      "check the newest images against this site only (repeatable; default: all sites that are described)",
       collect,
     )
-    .option("--no-sites", "hold them against none: no layer of an image is read for it")
+    .option("--no-sites", "check against no site, so that no layer of an image is read")
     .option("--title <text>", "title of the pages (default: from `image: vendor:` of the configuration)")
     .option("--base-url <url>", "where the pages will be, for the feed")
-    .option("--force", "replace a folder that is no catalogue");
+    .option("--force", "replace a folder that is not a catalogue");
   return addSelectionOptions(command)
     .addHelpText(
       "after",
@@ -96,10 +96,10 @@ function serveCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("serve")
     .summary("show the pages in a browser of this machine")
     .description(
-      "Serves a catalogue that was built, to this machine only (127.0.0.1), until it is interrupted.",
+      "Serves a catalogue that you have built, to this machine only (127.0.0.1), until you interrupt it.",
     )
     .option("--from <dir>", "folder of the catalogue", usualFolder)
-    .option("--port <number>", "port; 0: any that is free", portNumber, 8080)
+    .option("--port <number>", "port; 0: any free port", portNumber, 8080)
     .addHelpText(
       "after",
       "\nExamples:\n  $ spacktainers catalogue serve\n  $ spacktainers catalogue serve --from public --port 0",

@@ -19,7 +19,7 @@ export function ciVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("ci")
     .summary("write, check and run pipelines of GitHub Actions and GitLab")
     .description(
-      "Pipelines build what changed: first base images, then the packages that no cache has, each once for all containers, then the containers, which they test and publish. The section `ci:` of spacktainers.yaml configures them.",
+      "A pipeline builds what changed: first the base images, then the packages that no cache has (each once for all containers), and then the containers, which it tests and publishes. The section `ci:` of spacktainers.yaml configures the pipelines.",
     )
     .addHelpText(
       "after",
@@ -55,7 +55,7 @@ function githubCommand(program: Command, outcome: VerbOutcome): Command {
 
 function gitlabCommand(program: Command, outcome: VerbOutcome): Command {
   return writeCommand("gitlab", "write the pipeline of GitLab", program, outcome)
-    .option("--child <folder>", "print the child pipeline of a plan (`ci plan --output FOLDER`)")
+    .option("--child <folder>", "print the child pipeline for a plan (`ci plan --output FOLDER`)")
     .addHelpText("after", "\nExamples:\n  $ spacktainers ci gitlab\n  $ spacktainers ci gitlab --child plan");
 }
 
@@ -68,7 +68,7 @@ function writeCommand(
   return new Command(host)
     .summary(summary)
     .description(
-      "Writes the files, and a page that lists the secrets and variables that they need. The same repository gives the same files.",
+      "Writes the pipeline files, and a page that lists the secrets and variables that they need. The same repository always gives the same files.",
     )
     .option("--force", "replace files that spacktainers did not write")
     .action(
@@ -115,7 +115,7 @@ function runCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("run")
     .summary("run the committed workflow on this machine")
     .description(
-      "Runs the jobs of .github/workflows/spacktainers.yml, or of .gitlab-ci.yml and the pipelines that it makes, in copies of the working tree, as GitHub or GitLab would for an event. Evaluates conditions, matrices, outputs and artefacts, and leaves out actions that set up a runner. Uses the registries, caches and secrets of this machine.",
+      "Runs the jobs of .github/workflows/spacktainers.yml, or of .gitlab-ci.yml and the pipelines that it makes, as GitHub or GitLab would for an event, in copies of the working tree. Evaluates conditions, matrices, outputs and artefacts, and skips actions that set up a runner. Uses this machine's registries, caches and secrets.",
     )
     .addOption(
       new Option("--host <name>", "which pipeline to run").choices(["github", "gitlab"]).default("github"),
@@ -125,12 +125,12 @@ function runCommand(program: Command, outcome: VerbOutcome): Command {
         .choices(["push", "pull_request", "workflow_dispatch", "schedule"])
         .default("push"),
     )
-    .option("--label <name>", "pull_request: a label of the request (repeatable)", collect)
-    .option("--base <commit>", "push, pull_request: the commit before", "HEAD~1")
+    .option("--label <name>", "pull_request: a label of the pull request (repeatable)", collect)
+    .option("--base <commit>", "push, pull_request: the commit to compare with", "HEAD~1")
     .option("--container <name>", "workflow_dispatch: the container", "all")
-    .option("--base-images", "workflow_dispatch: make the base images first")
+    .option("--base-images", "workflow_dispatch: also make the base images")
     .option("--environment <name>", "workflow_dispatch: where to publish")
-    .option("--keep <folder>", "keep reports and artefacts there")
+    .option("--keep <folder>", "keep reports and artefacts in this folder")
     .option("--timeout <minutes>", "time limit of a step, in minutes", positiveInteger)
     .addHelpText(
       "after",

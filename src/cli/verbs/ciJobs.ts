@@ -22,9 +22,9 @@ interface PlanOptions extends ResourcesOptions {
 /** `ci plan`: what has to be done. */
 export function planCommand(program: Command, outcome: VerbOutcome): Command {
   const command = addSelectionOptions(new Command("plan"))
-    .summary("list what a pipeline has to do")
+    .summary("list the work of a pipeline")
     .description(
-      "Finds out which containers changed since a commit (their definitions, locks, epilogues, what these include and copy, and the sections of spacktainers.yaml that decide them), and which of their packages no cache has. If Spack has to choose, writes its lock beside the definition.",
+      "Finds the containers that changed since a commit, and the packages of these containers that no cache has. A container changes with its definition, lock and epilogue, the files that these include or copy, and the sections of spacktainers.yaml that affect it. If Spack has to choose, writes its lock next to the definition.",
     )
     .argument("[names...]", "containers (default: all)")
     .option("--changed-since <commit>", "list only what changed since this commit (default: everything)")
@@ -80,11 +80,11 @@ export function packagesCommand(program: Command, outcome: VerbOutcome): Command
   const command = new Command("packages")
     .summary("build the packages of one job of a plan")
     .description(
-      "Builds the packages that `ci plan` gave to a job, and pushes each before anything that needs it starts. What they need from other jobs must be in a cache.",
+      "Builds the packages that `ci plan` gave to a job, and pushes each one before starting the packages that need it. Dependencies that other jobs build must be in a cache.",
     )
     .argument("<job>", "a job of the plan, or the hash of one of its packages")
     .requiredOption("--plan <folder>", "the folder that `ci plan --output` wrote")
-    .option("--keep-going", "when a package fails, still build everything that does not need it");
+    .option("--keep-going", "when a package fails, continue with the packages that do not need it");
   return addResourcesOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers ci packages 1-1 --plan plan")
     .action(
@@ -119,11 +119,11 @@ export function publishCommand(program: Command, outcome: VerbOutcome): Command 
   const command = addSelectionOptions(new Command("publish"))
     .summary("publish containers to an environment")
     .description(
-      "Pushes like `push`, to the registries and with the tags that `ci: environments:` has for the environment. Then publishes a SIF file of each container where the environment says.",
+      "Pushes like `push`, to the registries and with the tags that `ci: environments:` names for the environment. Then publishes a SIF file of each container, if the environment names a place for SIF files.",
     )
     .argument("<names...>", "containers")
     .requiredOption("--environment <name>", "an environment of `ci: environments:`")
-    .option("--no-compile", "refuse what no cache has");
+    .option("--no-compile", "fail if no cache has a package");
   return addResourcesOptions(command)
     .addHelpText("after", "\nExamples:\n  $ spacktainers ci publish simulation --environment sandbox")
     .action(
@@ -164,7 +164,7 @@ export function rebaseCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("rebase")
     .summary("put the published images of an environment on the newest base")
     .description(
-      "Rebases all containers like `rebase`, in the registries of the environment. Then publishes new SIF files of what changed.",
+      "Rebases all containers like `rebase`, in the registries of the environment. Then publishes new SIF files of the containers that changed.",
     )
     .requiredOption("--environment <name>", "an environment of `ci: environments:`")
     .addHelpText("after", "\nExamples:\n  $ spacktainers ci rebase --environment production")
@@ -198,7 +198,7 @@ export function credentialsCommand(program: Command, outcome: VerbOutcome): Comm
   return new Command("credentials")
     .summary("write the variables of a pipeline to the files that programs read")
     .description(
-      "Writes the documented variables (AWS_CACHE_…, AWS_INFRASTRUCTURE_…, GHCR_…, those that spacktainers.yaml names) to files that only this user can read. GITHUB_ENV, and environment.sh in the folder, say where these are to later steps. Prints no value.",
+      "Writes the documented variables (AWS_CACHE_…, AWS_INFRASTRUCTURE_…, GHCR_…, and those that spacktainers.yaml names) to files that only this user can read. Later steps find the files through GITHUB_ENV, or environment.sh in the folder. Prints no values.",
     )
     .requiredOption("--output <folder>", "folder to write to, outside of the repository")
     .addHelpText("after", '\nExamples:\n  $ spacktainers ci credentials --output "$RUNNER_TEMP/credentials"')
@@ -226,9 +226,9 @@ export function credentialsCommand(program: Command, outcome: VerbOutcome): Comm
 /** `ci report`: what a command printed, as a report. */
 export function reportCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("report")
-    .summary("turn the JSON lines of a command into the report of a job")
+    .summary("turn the JSON lines of a command into a report")
     .description(
-      "Reads what a command prints with --json. Writes progress and results to the log, a summary to GITHUB_STEP_SUMMARY and to report/summary.md, and problems to annotations of GitHub at their lines and to report/code-quality.json, which GitLab shows. With `set -o pipefail`, the exit status of the pipe is that of the command.",
+      "Reads the output of a command that runs with --json. Writes progress and results to the log, a summary to GITHUB_STEP_SUMMARY and report/summary.md, and problems to GitHub's annotations and report/code-quality.json, which GitLab shows. With `set -o pipefail`, the pipe has the exit status of the command.",
     )
     .option("--title <text>", "title of the report", "Spacktainers")
     .option("--output <folder>", "folder of the report", "report")

@@ -5,7 +5,7 @@ import { resultLine } from "../resultLine.ts";
 /** `completion`: what makes a shell complete command lines of the program. */
 export function completionVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("completion")
-    .summary("print a completion script for a shell")
+    .summary("print a shell completion script")
     .description(
       "Prints a script that makes a shell complete verbs, options and their values, and the names of the repository's containers, sites and build caches.",
     )

@@ -10,7 +10,7 @@ export function diffVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("diff")
     .summary("compare two containers, locks or images by package")
     .description(
-      "Compares what goes into images: packages added, removed and changed, and how. For a container, compares what is locked, else the built image, else what the caches give now; lock:, image: or caches: before a name chooses between them. Without B, compares the built image of A with what a build would give now. The exit status is 0 whether there are differences or not.",
+      "Compares the contents of two images: which packages were added, removed and changed, and how. For a container, compares the lock; without a lock, the built image; without an image, the packages that the caches give now. To choose one of these, put lock:, image: or caches: before the name. Without B, compares the built image of A with the result of a build now. The exit status is 0 even if there are differences.",
     )
     .argument("<a>", `before: a spack.lock; or ${imageForms}`)
     .argument("[b]", "after, in the same forms");

@@ -15,7 +15,7 @@ export function dockerfileVerb(program: Command, outcome: VerbOutcome): Command 
   const command = new Command("dockerfile")
     .summary("write a Dockerfile that builds a container with Docker and a real Spack")
     .description(
-      "Writes a two-stage Dockerfile for a container. In it, Spack installs the environment from the configured caches and builds what they lack; the image gets the packages, the view and the Dockerfile.epilogue.",
+      "Writes a two-stage Dockerfile for a container. In it, Spack installs the environment from the configured caches and builds the missing packages. The image gets the packages, the view and the Dockerfile.epilogue.",
     )
     .argument("<name>", "the container");
   return addSelectionOptions(command)

@@ -21,16 +21,16 @@ export function doctorVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("doctor")
     .summary("check whether images run at a site, or on this machine")
     .description(
-      "Determines from the files of an image alone whether it can run at a site: processor, C library, MPI and its interface, how ranks find one another, libraries that must not be there. Without a site, checks the image on this machine. Without an image, shows what this machine has. The exit status is 1 if something cannot work.",
+      "Checks whether an image can run at a site, from the image's files alone: processor, C library, MPI and its interface, how ranks find one another, and libraries that must not be in the image. Without a site, checks the image against this machine. Without an image, shows what this machine has. The exit status is 1 if something cannot work.",
     )
     .argument("[subjects...]", `sites, and images, each ${imageForms}`);
   addSelectionOptions(command)
-    .option("-p, --partition <name>", "partition that the job will run in")
-    .option("--constraint <features>", "features that its nodes will have")
-    .option("--mpi <plugin>", "srun --mpi=PLUGIN that the job will use (default: the one that fits)")
-    .option("--host-mpi", "the host's MPI replaces the container's (default: by the site's rule)")
-    .option("--no-host-mpi", "the container's own MPI is used")
-    .option("--gpu", "graphics processors will be used: the driver against the image's CUDA");
+    .option("-p, --partition <name>", "partition that the job runs in")
+    .option("--constraint <features>", "features that its nodes have")
+    .option("--mpi <plugin>", "PLUGIN of srun --mpi=PLUGIN (default: the one that fits)")
+    .option("--host-mpi", "check with the host's MPI in place of the container's (default: the site's rule)")
+    .option("--no-host-mpi", "check with the container's own MPI")
+    .option("--gpu", "also check the graphics driver against the image's CUDA");
   command.setOptionValue("hostMpi", undefined);
   return command
     .addHelpText(

@@ -9,7 +9,7 @@ export function execVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("exec")
     .summary("run a program in an image without its entrypoint")
     .description(
-      "Like `run`, but starts the program directly, not by the image's entrypoint (in images of spacktainers a login shell). The image's environment already has what the shell's profile sets.",
+      "Like `run`, but starts the program directly, without the image's entrypoint (a login shell in images of spacktainers). The image's environment already has the variables that the shell's profile sets.",
     )
     .argument("<image>", imageForms)
     .argument("<command...>", "program and arguments");

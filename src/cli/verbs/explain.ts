@@ -21,9 +21,9 @@ interface ExplainOptions extends CacheOptions {
 /** `explain`: why a package is in a container, and why it is what it is. */
 export function explainVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("explain")
-    .summary("explain why a package is in a container, and in this configuration")
+    .summary("explain why a container has a package, and why in this configuration")
     .description(
-      "Shows what is in a container: as locked, else as the caches have it now. For an image in another form, shows what the lock inside says. For each PACKAGE (a name, a virtual package or a spec), shows why it is there, which configurations the caches have and why they were not chosen, and whether it is available.",
+      "Shows the packages of a container: those of its lock, or without a lock, those that the caches give now. For an image in another form, shows the packages of the lock inside the image. For each PACKAGE (a name, a virtual package or a spec), shows why it is there, which configurations the caches have and why they were not chosen, and whether it is available.",
     )
     .argument("[name]", `a container; or ${otherImageForms}`)
     .argument("[packages...]", "packages in it (default: the container as a whole)");

@@ -28,11 +28,15 @@ export function initVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("init")
     .summary("create a repository of containers")
     .description(
-      "Creates a repository in DIR. DIR may have files already: none is overwritten. On a terminal, asks for what you do not give; with --yes, and without a terminal, takes the defaults. Without a cache, the repository gets a copy of the demo's, whose container builds at once.",
+      "Creates a repository in DIR. If DIR already has files, overwrites none of them. On a terminal, asks for the values that no option gives; with --yes, or without a terminal, uses the defaults. Without a cache, the repository gets a copy of the demo cache, whose container you can build at once.",
     )
     .argument("[dir]", "folder of the repository (default: this one)")
     .option("--cache <url>", "build cache with your packages (repeatable, in order)", collect)
-    .option("--trust <keyfile>", "public key that signs them; it is copied to keys/ (repeatable)", collect)
+    .option(
+      "--trust <keyfile>",
+      "public key to verify its packages; the file is copied to keys/ (repeatable)",
+      collect,
+    )
     .option("--unsigned", "use packages without signatures")
     .option("--base <base>", "base of the images: bookworm, noble, debian:SUITE, ubuntu:SUITE or image:NAME")
     .option("--registry <host>", "registry to publish to, such as ghcr.io/my-org")
@@ -45,10 +49,10 @@ export function initVerb(program: Command, outcome: VerbOutcome): Command {
         "pipelines to write (default: those for the host of git's remote; without a remote: github)",
       ).choices(["github", "gitlab", "none"]),
     )
-    .option("--no-example", "no example container")
-    .option("--no-builder", "no Dockerfiles of the builder and runtime images")
-    .option("--no-sites", "no example sites")
-    .option("-y, --yes", "ask nothing, and take the defaults for what is not given")
+    .option("--no-example", "do not write an example container")
+    .option("--no-builder", "do not write Dockerfiles of the builder and runtime images")
+    .option("--no-sites", "do not write example sites")
+    .option("-y, --yes", "ask no questions; use the defaults for options that are not given")
     .addHelpText(
       "after",
       `

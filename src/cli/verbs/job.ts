@@ -39,26 +39,26 @@ export function jobVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("job")
     .summary("write a batch script for a container at a site")
     .description(
-      "Writes a Slurm batch script that runs a program of a container at a site: resources, srun with the right --mpi, the site's runtime, binds. First checks whether the image, here or else in its registry, fits the site. With --submit, submits the job and follows it; the exit status is the job's.",
+      "Writes a Slurm batch script that runs a program of a container at a site, with the resources, srun's --mpi option, the site's runtime and the binds. First checks whether the image (the one here, or else the one in its registry) fits the site. With --submit, submits the job and follows it; the exit status is that of the job.",
     )
     .argument("<image>", `${imageForms}; or the image as the site's runtime knows it`)
     .argument("[command...]", "program and arguments")
     .requiredOption("-s, --site <name>", "site to run at: sites/NAME.yaml, or `sites:` of spacktainers.yaml");
   addResourceOptions(addSelectionOptions(command))
     .option("--exclusive", "use whole nodes for this job")
-    .option("--no-exclusive", "share nodes, whatever the site says")
+    .option("--no-exclusive", "share nodes, even if the site's default is whole nodes")
     .option(
       "-b, --bind <source[:target[:ro]]>",
-      "show a directory or file of the site in the container; the job fills in $NAME where it runs (repeatable)",
+      "mount a directory or file of the site in the container; the job expands $NAME when it runs (repeatable)",
       collect,
     )
     .option(
       "-w, --workdir <dir>",
-      "directory to start in (default: the site's, else where the job is submitted)",
+      "directory to start in (default: the site's, or else the directory of submission)",
     )
     .option(
       "-e, --env <name[=value]>",
-      "set a variable; without a value: to the one it has at submission (repeatable)",
+      "set a variable; without a value, use its value at submission (repeatable)",
       collect,
     )
     .option("--image <where>", "where the image is at the site: path or reference")
@@ -66,26 +66,26 @@ export function jobVerb(program: Command, outcome: VerbOutcome): Command {
       "--mpi <plugin>",
       "srun --mpi=PLUGIN (default: the one that fits the container's MPI and the site)",
     )
-    .option("--host-mpi", "let the host's MPI replace the container's (default: by the site's rule)")
+    .option("--host-mpi", "let the host's MPI replace the container's (default: the site's rule)")
     .option("--no-host-mpi", "use the container's own MPI")
     .addOption(
-      new Option("--gpu [kind]", "show graphics processors, and ask Slurm for them")
+      new Option("--gpu [kind]", "give the container graphics processors, and ask Slurm for them")
         .choices(gpuKinds)
         .preset("nvidia"),
     )
     .option(
       "--sbatch <option>",
-      "another option of sbatch, such as --sbatch array=1-10 or --sbatch hint=nomultithread; hetjob begins another component (repeatable)",
+      "another option of sbatch, such as array=1-10 or hint=nomultithread; hetjob begins another component (repeatable)",
       collect,
     )
     .option("--name <name>", "name of the job (default: the container's)")
-    .option("--log <file>", "file for the job's output, as sbatch --output has it")
+    .option("--log <file>", "file for the job's output, in the form of sbatch --output")
     .option("-o, --output <file>", "write the script to a file")
-    .option("-i, --interactive", "ask for what is not given, on the terminal")
+    .option("-i, --interactive", "ask on the terminal for values that no option gives")
     .option("--submit", "submit the job and follow its output")
     .option("--cancel-on-interrupt", "with --submit: Ctrl-C cancels the job (default: the job continues)")
     .option("--no-check", "do not check whether the image fits the site")
-    .option("--strict", "also refuse what `doctor` warns about");
+    .option("--strict", "also fail if `doctor` has warnings");
   // Commander makes an option true when there is a --no-… of it; undefined means "as the site says".
   for (const name of ["exclusive", "hostMpi"]) command.setOptionValue(name, undefined);
   return command
@@ -108,7 +108,7 @@ Examples:
 
 function addResourceOptions(command: Command): Command {
   return command
-    .option("-A, --account <name>", "account (project) that pays")
+    .option("-A, --account <name>", "account (project) to charge")
     .option("-p, --partition <name>", "partition")
     .option("--qos <name>", "quality of service")
     .option("--constraint <features>", "features that nodes must have")

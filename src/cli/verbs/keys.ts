@@ -8,9 +8,9 @@ export function keysVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("keys")
     .summary("make a key pair for signing images")
     .description(
-      "Makes PREFIX.key, encrypted with the password in the variable COSIGN_PASSWORD, and PREFIX.pub, in cosign's format. Overwrites nothing.",
+      "Makes PREFIX.key, encrypted with the password in the variable COSIGN_PASSWORD, and PREFIX.pub, in cosign's format. Overwrites no file.",
     )
-    .argument("[prefix]", "beginning of the files' names", "cosign")
+    .argument("[prefix]", "start of the file names", "cosign")
     .addHelpText(
       "after",
       "\nExamples:\n  $ COSIGN_PASSWORD=… spacktainers keys\n  $ spacktainers keys release",

@@ -11,7 +11,7 @@ export function listVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("list")
     .summary("list containers by architecture")
     .description(
-      "Lists the containers of the repository: what they contain, and whether an image of them is built. With --remote it also asks the build caches which version a build would have now, and the registries what is published.",
+      "Lists the containers of the repository with their packages, and shows whether an image is built. With --remote, also asks the build caches which version a build would have now, and the registries which images they have.",
     )
     .argument("[names...]", "containers to list (default: all)");
   return addSelectionOptions(command)

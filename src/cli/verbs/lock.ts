@@ -29,11 +29,11 @@ export function lockVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("lock")
     .summary("write spack.lock and spacktainers.lock")
     .description(
-      "Chooses the packages of each container from the caches and writes, beside its definition, spack.lock (which Spack also reads) and spacktainers.lock (archive digests, base, OS packages). Chooses everything again, whatever was locked before, unless you give --keep. If spacktainers.yaml names a Spack, that Spack chooses what the caches cannot answer. Packages that it still has to build have no archives yet, so only spack.lock is written then.",
+      "Chooses the packages of each container from the caches. Writes spack.lock (which Spack also reads) and spacktainers.lock (archive digests, base, OS packages) next to the definition. Ignores the previous lock, unless you give --keep. If spacktainers.yaml names a Spack, that Spack chooses when the caches do not suffice. Packages that it still has to build have no archives yet; in this case, writes only spack.lock.",
     )
     .argument("[names...]", "containers to lock (default: all)");
   addSolveOptions(addFailFastOption(addSelectionOptions(command)))
-    .option("--keep", "keep the configuration of specs that are locked and still asked for")
+    .option("--keep", "keep the locked configuration of specs that the definition still has")
     .option("--check", "write nothing; the exit status is 3 if a lock is missing or out of date");
   return addResourcesOptions(command)
     .addHelpText(

@@ -20,14 +20,18 @@ export function migrateVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("migrate")
     .summary("convert a repository, a spack containerize manifest or a Dockerfile")
     .description(
-      "SOURCE is a repository of container definitions with Dockerfiles of a builder and a runtime image, a spack.yaml (with a `container:` section, as `spack containerize` reads it), or a Dockerfile that runs Spack; or the folder of one. Reports what it took, what it changed and what is left to do, with file and line. Changes nothing that exists.",
+      "Makes container definitions from SOURCE: a repository of container definitions with Dockerfiles of a builder and a runtime image, a spack.yaml (with a `container:` section, as `spack containerize` reads it), a Dockerfile that runs Spack, or the folder of one of these. Reports what it used, what it changed and what is left to do, with file and line. Changes no existing file.",
     )
     .argument("<source>", "folder, spack.yaml or Dockerfile");
   return addSelectionOptions(command)
-    .option("--into <dir>", "repository to write to (default: that of SOURCE, else this folder)")
-    .option("--name <name>", "name of the container (default: that of its folder)")
+    .option("--into <dir>", "repository to write to (default: the repository of SOURCE, or else this folder)")
+    .option("--name <name>", "name of the container (default: the name of its folder)")
     .option("--cache <url>", "build cache with the packages (repeatable, in order)", collect)
-    .option("--trust <keyfile>", "public key that signs them; it is copied to keys/ (repeatable)", collect)
+    .option(
+      "--trust <keyfile>",
+      "public key to verify its packages; the file is copied to keys/ (repeatable)",
+      collect,
+    )
     .option("--unsigned", "use packages without signatures")
     .addHelpText(
       "after",

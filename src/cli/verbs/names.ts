@@ -5,7 +5,7 @@ import { type VerbOutcome, verbAction } from "../context.ts";
 /** `names`: what a shell may propose, one a line; hidden. Where a repository cannot be read there is nothing to propose. */
 export function namesVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("names")
-    .description("Prints the names that a command line may have, for completion.")
+    .description("Prints names for the completion of a command line.")
     .addArgument(new Argument("<kind>").choices(["containers", "sites", "caches"]))
     .action(
       verbAction<object>(program, outcome, async (context, _options, [kind]) => {

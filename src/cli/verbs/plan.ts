@@ -21,12 +21,12 @@ export function planVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("plan")
     .summary("show what a build would do, and why")
     .description(
-      "Chooses the packages of each container as `build` would. Shows which layers are here already, which would be made and why, and what would be downloaded. If registries are configured, asks them what they have and shows what `push` would send. For packages that no cache has, shows how long building them would take. Builds nothing, and downloads nothing but metadata. Only `build` checks whether the image can run. Give `plan` the options that you would give to `build`.",
+      "Chooses the packages of each container as `build` would. Shows which layers this machine already has, which layers a build would make and why, and how much it would download. If registries are configured, asks them which layers they have and shows what `push` would send. For packages that no cache has, shows how long building them would take. Builds nothing, and downloads only metadata. Only `build` checks whether the image can run. Give `plan` the options that you would give to `build`.",
     )
     .argument("[names...]", "containers to plan for (default: all)");
   addSolveOptions(addImageOptions(command, "plan")).option(
     "--no-registry",
-    "do not ask the configured registries what they have",
+    "do not ask the configured registries",
   );
   return addCacheOptions(command)
     .addHelpText(

@@ -21,12 +21,14 @@ export function pullVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("pull")
     .summary("fetch a published image for this machine's runtime")
     .description(
-      "Lets a runtime of this machine (Sarus, Apptainer, Singularity, podman-hpc, Podman, Docker, enroot, Shifter or Charliecloud) pull an image from the configured registry, or from any other. Apptainer and Singularity write a SIF file, enroot a squashfs file. Passwords never stand on a command line.",
+      "Lets a runtime of this machine (Sarus, Apptainer, Singularity, podman-hpc, Podman, Docker, enroot, Shifter or Charliecloud) pull an image from the configured registry, or from any other. Apptainer and Singularity write a SIF file, enroot a squashfs file. Never passes a password on a command line.",
     )
     .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
     .addOption(
-      new Option("--with <runtime>", "runtime that pulls").choices(["auto", ...pullRuntimes]).default("auto"),
+      new Option("--with <runtime>", "runtime to pull with")
+        .choices(["auto", ...pullRuntimes])
+        .default("auto"),
     )
     .option("--tag <tag>", "tag of a container's image (default: the version built here, else latest)")
     .option(
@@ -34,7 +36,10 @@ export function pullVerb(program: Command, outcome: VerbOutcome): Command {
       "Apptainer, Singularity, enroot: file to write (default: NAME.sif, NAME.sqsh)",
     )
     .option("-f, --force", "overwrite the file")
-    .option("--plain-http", "the registry has no TLS (default: if its URL says so, or it is on this machine)")
+    .option(
+      "--plain-http",
+      "use HTTP without TLS (default: if the registry's URL begins with http: or is on this machine)",
+    )
     .option("--print", "print the command line instead of running it")
     .addHelpText(
       "after",

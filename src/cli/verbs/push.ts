@@ -23,7 +23,7 @@ export function pushVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("push")
     .summary("publish images to the configured registries")
     .description(
-      "Publishes each container to every registry of the configuration and moves its tags. Refers to what a registry already has (the image, its layers, layers of other containers): that is neither made nor sent. NAME is a container's name, a path or a glob. Without a NAME, all containers are published.",
+      "Publishes each container to every configured registry and moves its tags. Does not make or send what a registry already has: the image, its layers, or layers of other containers. NAME is a container's name, a path or a glob. Without a NAME, publishes all containers.",
     )
     .argument("[names...]", "containers to publish (default: all)");
   addImageOptions(command, "publish")

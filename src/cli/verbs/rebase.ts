@@ -18,9 +18,9 @@ interface RebaseVerbOptions extends FailFastOptions {
 /** `rebase`: finished images on another base. */
 export function rebaseVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("rebase")
-    .summary("put the packages of finished images on a newer base")
+    .summary("put the packages of existing images on a newer base")
     .description(
-      "Takes the Spack packages of an image as they are and puts them on the current base, or on another one. Needs neither build caches nor the definition, and downloads no package: the image says what is in it. Refuses if a library, a symbol version or an interpreter would no longer be found. IMAGE is a container's name (its published image; the built one if no registry is configured), a reference such as ghcr.io/my-org/name:1.0, the directory of an OCI layout, or oci-archive:FILE. Without an IMAGE, all containers are rebased. The result goes where the image came from.",
+      "Takes the Spack packages of an image unchanged and puts them on the current base, or on another one. Needs no build cache and no definition, and downloads no package: the image describes its own contents. Fails if the new base lacks a library, a symbol version or an interpreter that the packages need. IMAGE is a container's name (its published image; the built one if no registry is configured), a reference such as ghcr.io/my-org/name:1.0, the directory of an OCI layout, or oci-archive:FILE. Without an IMAGE, rebases all containers. The result goes to the place that the image came from.",
     )
     .argument("[images...]", "images to rebase");
   return addFailFastOption(addSelectionOptions(command))
@@ -31,7 +31,7 @@ export function rebaseVerb(program: Command, outcome: VerbOutcome): Command {
     .option("--registry <url>", "use only this configured registry (repeatable)", collect)
     .option(
       "--tag <tag>",
-      "add a tag to the configured ones; for a reference, use it in place of its own (repeatable)",
+      "add a tag to the configured ones; for a reference, replace its tag (repeatable)",
       collect,
     )
     .option(
@@ -40,8 +40,8 @@ export function rebaseVerb(program: Command, outcome: VerbOutcome): Command {
       collect,
     )
     .option("--force", "replace an output that spacktainers did not make")
-    .option("--dry-run", "check, and say what would change; publish and write nothing")
-    .option("--refresh", "ask the archives of OS packages for changes, however recently they were asked")
+    .option("--dry-run", "only show what would change; publish and write nothing")
+    .option("--refresh", "ask the archives of OS packages for changes, even if they were asked recently")
     .addHelpText(
       "after",
       `

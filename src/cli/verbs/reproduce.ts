@@ -13,14 +13,14 @@ interface ReproduceOptions extends ResourcesOptions {
 /** `reproduce`: an image made again, and compared. */
 export function reproduceVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("reproduce")
-    .summary("make a published image again, and compare the two")
+    .summary("rebuild a published image, and compare the two")
     .description(
-      "Makes an image again from what it says about itself (its environment and lock, its base, how it was put together), and compares the two: the digest is the same, or it shows what differs and why. Uses the caches and keys of the configuration. The exit status is 1 if the image is not the same.",
+      "Rebuilds an image from its own description (its environment, lock, base and assembly), and compares the two. Either the digest is the same, or it shows what differs and why. Uses the caches and keys of the configuration. The exit status is 1 if the image is not the same.",
     )
     .argument("<image>", "a container's name, a layout or an archive, or a name in a registry");
   addSelectionOptions(command).option(
     "--base <base>",
-    "this base in place of the image's own, or a file that it does not name: image:NAME, debian:SUITE, rootfs:FILE, oci:DIR",
+    "base to use in place of the image's own, or a base file that the image does not name: image:NAME, debian:SUITE, rootfs:FILE, oci:DIR",
   );
   return addResourcesOptions(command)
     .addHelpText(

@@ -33,7 +33,7 @@ export function runVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("run")
     .summary("run a program in an image")
     .description(
-      "Runs a command in an image, with Podman, Docker, Apptainer or Sarus if one is installed, else in an unprivileged user namespace. Passes on signals to the command, and its exit status. For a container, the image is what was built, else what `pull` fetched (NAME.sif here), else what is published.",
+      "Runs a command in an image, with Podman, Docker, Apptainer or Sarus if one is installed, or else in an unprivileged user namespace. Passes signals to the command, and returns its exit status. For a container, uses the built image; without one, the file that `pull` fetched (NAME.sif here); without that, the published image.",
     )
     .argument("<image>", imageForms)
     .argument("[command...]", "program and arguments (default: the image's own command)");
@@ -60,13 +60,13 @@ export function addContainerOptions(command: Command): Command {
   return addSelectionOptions(command)
     .option(
       "-b, --bind <source[:target[:ro]]>",
-      "show a directory or file of this machine in the container (repeatable)",
+      "mount a directory or file of this machine in the container (repeatable)",
       collect,
     )
     .option("-w, --workdir <dir>", "directory to start in")
     .option(
       "-e, --env <name[=value]>",
-      "set a variable; without a value: to the one it has here (repeatable)",
+      "set a variable; without a value, use its value here (repeatable)",
       collect,
     )
     .addOption(
@@ -75,17 +75,19 @@ export function addContainerOptions(command: Command): Command {
         .default("auto"),
     )
     .addOption(
-      new Option("--network <mode>", "the machine's network, or none")
+      new Option("--network <mode>", "use the machine's network, or none")
         .choices(["host", "none"])
         .default("host"),
     )
     .addOption(
-      new Option("--gpu [kind]", "show the machine's graphics processors").choices(gpuKinds).preset("nvidia"),
+      new Option("--gpu [kind]", "give the container the machine's graphics processors")
+        .choices(gpuKinds)
+        .preset("nvidia"),
     )
     .addOption(
       new Option(
         "--mpi <mode>",
-        "auto: pass on what an MPI launcher gave; launcher: only if one did; none; host: the machine's MPI (Sarus)",
+        "auto: connect to an MPI launcher if there is one; launcher: require one; none; host: use the machine's MPI (Sarus)",
       )
         .choices(mpiModes)
         .default("auto"),
@@ -93,7 +95,7 @@ export function addContainerOptions(command: Command): Command {
     .option("--read-only", "refuse to write to the container's own files")
     .option(
       "--fakeroot",
-      "be root in the container (default: yourself), without root's rights on this machine",
+      "be root in the container (default: your own user), without root's rights on this machine",
     )
     .option("--tty", "give the program a terminal (default: if there is one)")
     .option("--print", "print the command line instead of running it");

@@ -17,7 +17,7 @@ export function sbomVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("sbom")
     .summary("write the bill of materials of an image")
     .description(
-      "Writes the bill of materials of an image: Spack packages with variants, checksums and dependencies, OS packages, and the layer of each. If a container is not built, resolves its packages without building it.",
+      "Writes the bill of materials of an image: Spack packages with variants, checksums and dependencies, OS packages, and the layer of each. If a container is not built, chooses its packages without building it.",
     )
     .argument("<image>", imageForms)
     .addOption(

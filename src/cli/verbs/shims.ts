@@ -24,26 +24,32 @@ interface ShimsOptions {
 /** `shims`: a container's programs as commands of the machine. */
 export function shimsVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("shims")
-    .summary("wrapper scripts and a module file for a container's programs")
+    .summary("write wrapper scripts and a module file for a container's programs")
     .description(
-      "Writes a small shell script for each program of a container, which starts it in the container, on a login node and under srun alike, and a module file that puts them on the search path. Runtime, binds, image and variables are the site's, or this machine's. Written again, they follow the image; files of others are never replaced.",
+      "Writes a small shell script for each program of a container, and a module file that puts the scripts on the search path. A script starts its program in the container, both on a login node and under srun. The site (or this machine) decides the runtime, binds, image and variables. To update the scripts after the image changes, run the command again; it never replaces files that it did not write.",
     )
     .argument("<image>", imageForms)
     .requiredOption("--into <dir>", "folder for the files: bin, libexec, modulefiles");
   return addSelectionOptions(command)
-    .option("--lmod", "a module file in Lua as well, for Lmod")
-    .option("-s, --site <name>", "where they will be used: sites/NAME.yaml, or `sites:` of spacktainers.yaml")
-    .addOption(new Option("--with <runtime>", "what runs the container").choices([...shimRuntimes]))
+    .option("--lmod", "also write a module file in Lua, for Lmod")
+    .option("-s, --site <name>", "site to use them at: sites/NAME.yaml, or `sites:` of spacktainers.yaml")
+    .addOption(new Option("--with <runtime>", "runtime to run the container with").choices([...shimRuntimes]))
     .option("--image <where>", "where the image is: path or reference")
-    .option("--program <name>", "only this program (repeatable; default: all of the view)", collect)
-    .option("--roots", "only programs of the packages that were asked for")
     .option(
-      "-b, --bind <source[:target[:ro]]>",
-      "directory or file that the programs see, beside the site's (repeatable)",
+      "--program <name>",
+      "write a script only for this program (repeatable; default: all programs of the view)",
       collect,
     )
-    .option("-e, --env <name[=value]>", "variable for the programs (repeatable)", collect)
-    .addOption(new Option("--gpu [kind]", "show graphics processors").choices(gpuKinds).preset("nvidia"))
+    .option("--roots", "write scripts only for programs of the packages that the definition names")
+    .option(
+      "-b, --bind <source[:target[:ro]]>",
+      "directory or file to mount for the programs, in addition to the site's (repeatable)",
+      collect,
+    )
+    .option("-e, --env <name[=value]>", "variable to set for the programs (repeatable)", collect)
+    .addOption(
+      new Option("--gpu [kind]", "give the programs graphics processors").choices(gpuKinds).preset("nvidia"),
+    )
     .addHelpText(
       "after",
       `

@@ -28,7 +28,7 @@ export function sifVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("sif")
     .summary("write an image as a SIF file; list and verify SIF files")
     .description(
-      "Writes an image as a file that Apptainer and Singularity run. Needs no daemon and no special rights, and unpacks nothing. For a container, the source is what was built, else what is published.",
+      "Writes an image as a file that Apptainer and Singularity run. Needs no daemon and no special rights, and unpacks nothing. For a container, the source is the built image, or else the published one.",
     )
     .argument("<source>", imageForms)
     .enablePositionalOptions();
@@ -37,13 +37,13 @@ export function sifVerb(program: Command, outcome: VerbOutcome): Command {
     .addOption(
       new Option(
         "--format <format>",
-        "format: SIF, or the file system alone (default: by the ending of FILE)",
+        "format: SIF, or the file system alone (default: depends on the ending of FILE)",
       ).choices(["sif", "squashfs"]),
     )
     .addOption(
       new Option(
         "--compression <name>",
-        "compression of the file system (default: zstd if the tool has it)",
+        "compression of the file system (default: zstd if the tool supports it)",
       ).choices(["zstd", "gzip"]),
     )
     .option("--level <n>", "level of the compression (default: zstd 3, gzip 6)", positiveInteger)
@@ -202,7 +202,7 @@ function pushCommand(program: Command, outcome: VerbOutcome): Command {
     .argument("<destination>", "oras://… or s3://…")
     .option(
       "--image <reference>",
-      "oras: tag or digest of the image in that repository that the file was made from",
+      "oras: tag or digest of the image in the same repository that the file was made from",
     )
     .action(
       verbAction<{ readonly image?: string }>(

@@ -18,14 +18,14 @@ export function signVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("sign")
     .summary("sign a published image")
     .description(
-      "Signs an image in a registry, in cosign's formats; for an index, also every image in it. `push` signs by itself if the configuration names a key. The key's password comes from COSIGN_PASSWORD.",
+      "Signs an image in a registry, in cosign's formats; for an index, also every image in it. `push` signs images if the configuration names a key. The key's password comes from COSIGN_PASSWORD.",
     )
     .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
     .option("--key <key>", "private key: a file, or env://NAME (default: signing: key: of the configuration)")
     .option(
       "--keyless",
-      "sign with the identity that CI gives, by Sigstore's public instance, instead of a key",
+      "sign with the identity of the CI job and Sigstore's public instance, instead of a key",
     )
     .option("--fulcio-url <url>", "certificate authority of another Sigstore instance")
     .option("--rekor-url <url>", "log of another Sigstore instance")

@@ -10,12 +10,12 @@ interface SpackVerbOptions extends CacheOptions {
 /** `spack`: the repository's real Spack. */
 export function spackVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("spack")
-    .summary("run the real Spack that builds what no cache has")
+    .summary("run the real Spack that spacktainers builds packages with")
     .description(
-      "Runs the Spack that spacktainers.yaml names (by default release 1.1.0), with its recipes, and without the configuration of your own Spack or of the site. With --container, Spack works in a copy of the container's environment. Passes on Spack's exit status.",
+      "Runs the Spack that spacktainers.yaml names (by default release 1.1.0), with its recipes, and without the configuration of your own Spack or of the site. With --container, Spack works in a copy of the container's environment. Returns Spack's exit status.",
     )
     .argument("<args...>", "command line of Spack, after --")
-    .option("--container <name>", "the container whose environment Spack works in")
+    .option("--container <name>", "container in whose environment Spack works")
     .passThroughOptions();
   addSelectionOptions(command);
   return addCacheOptions(command)

@@ -13,13 +13,17 @@ interface StorageOptions {
 /** `storage`: what is kept on this machine. */
 export function storageVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("storage")
-    .summary("show and tidy what is kept on this machine")
+    .summary("show and tidy the files that spacktainers keeps on this machine")
     .description(
-      "Shows what Spacktainers keeps below $XDG_CACHE_HOME/spacktainers (by default ~/.cache/spacktainers), part by part. All of it can be made again. With --unused, shows what was not used for that many days; with --delete, removes it. Keeps what somebody uses now. Leaves `spack`, `epilogue`, `outputs` and `run` alone unless you name them.",
+      "Shows the files that spacktainers keeps in $XDG_CACHE_HOME/spacktainers (by default ~/.cache/spacktainers), part by part. It can make all of them again. With --unused, shows files that were not used for that many days; with --delete, removes them. Keeps files that are in use. Keeps `spack`, `epilogue`, `outputs` and `run`, unless you name them.",
     )
     .argument("[parts...]", "parts, as they are listed (default: all)")
-    .option("--unused <days>", "show what was not used for this many days; 0: all that is not in use", days)
-    .option("--delete", "with --unused: remove what it shows")
+    .option(
+      "--unused <days>",
+      "show files that were not used for this many days; 0: all that are not in use",
+      days,
+    )
+    .option("--delete", "with --unused: remove these files")
     .addHelpText(
       "after",
       "\nExamples:\n  $ spacktainers storage\n  $ spacktainers storage --unused 30 --delete\n  $ spacktainers storage rootfs --unused 0 --delete",
@@ -45,7 +49,7 @@ export function storageVerb(program: Command, outcome: VerbOutcome): Command {
 }
 
 function days(value: string): number {
-  if (!/^\d{1,5}$/.test(value)) throw new InvalidArgumentError("Not a number of days.");
+  if (!/^\d{1,5}$/.test(value)) throw new InvalidArgumentError("It is not a number of days.");
   return Number(value);
 }
 

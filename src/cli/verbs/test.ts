@@ -21,7 +21,7 @@ export function testVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("test")
     .summary("run smoke tests of built containers")
     .description(
-      "Runs a container's smoke tests on every runtime that works here, or as Slurm jobs. Tests that all libraries of its programs are found and that mpiexec starts ranks, and runs %test of a definition file and the tests in test.yaml beside the definition. The exit status is 1 if one fails.",
+      "Runs a container's smoke tests with every runtime that works here, or as Slurm jobs. Checks that the programs find all their libraries and that mpiexec starts ranks. Runs %test of a definition file, and the tests in test.yaml next to the definition. The exit status is 1 if a test fails.",
     )
     .argument("[names...]", `images, each ${imageForms} (default: all containers that are built here)`);
   return addFailFastOption(addSelectionOptions(command))
@@ -30,9 +30,9 @@ export function testVerb(program: Command, outcome: VerbOutcome): Command {
         runtimes,
       ),
     )
-    .option("--slurm", "run the tests as jobs of --site, not here")
-    .option("-s, --site <name>", "with --slurm: the site")
-    .option("--image <where>", "with --slurm: where the image is at the site")
+    .option("--slurm", "run the tests as Slurm jobs at --site, not here")
+    .option("-s, --site <name>", "with --slurm: site to run at")
+    .option("--image <where>", "with --slurm: path or reference of the image at the site")
     .option("--mpi <plugin>", "with --slurm: srun --mpi=PLUGIN (default: the one that fits)")
     .addHelpText(
       "after",

@@ -20,17 +20,17 @@ interface UnpackOptions extends InstallFlags, ResourcesOptions {
 /** `unpack`: an environment as plain files in a directory. */
 export function unpackVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("unpack")
-    .summary("write the environment as plain files to a directory")
+    .summary("write an environment as plain files to a directory")
     .description(
-      "Resolves an environment, relocates its packages to PREFIX, and puts them and the view into DIR as a root directory: DIR/PREFIX/…",
+      "Chooses the packages of an environment, relocates them to PREFIX, and writes them and the view into DIR as into a root directory: DIR/PREFIX/…",
     )
     .argument(
       "<path>",
       "a container's name, a definition, or a folder with spack.yaml (and spack.lock if it has one)",
     )
     .requiredOption("--into <dir>", "directory to fill")
-    .option("--root <prefix>", "where the packages will be", "/opt/software")
-    .option("--view <prefix>", "where the view will be", "/opt/view");
+    .option("--root <prefix>", "path of the packages", "/opt/software")
+    .option("--view <prefix>", "path of the view", "/opt/view");
   return addResourcesOptions(addInstallOptions(addSelectionOptions(command)))
     .addHelpText(
       "after",

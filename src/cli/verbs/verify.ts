@@ -19,7 +19,7 @@ export function verifyVerb(program: Command, outcome: VerbOutcome): Command {
   const command = new Command("verify")
     .summary("verify a published image: signatures, statements, layers")
     .description(
-      "Verifies an image in a registry from its tag down: signatures by the given keys for this digest and this repository, statements on this image, bills of materials that describe it, and whether its layers are there. The exit status is 5 if something is wrong.",
+      "Verifies an image in a registry: that the given keys signed this digest for this repository, that statements are about this image, that bills of materials describe it, and that the registry has its layers. The exit status is 5 if something is wrong.",
     )
     .argument("<image>", "a container's name, or [docker://|oras://]HOST/PATH[:TAG][@DIGEST]");
   return addSelectionOptions(command)
@@ -30,13 +30,13 @@ export function verifyVerb(program: Command, outcome: VerbOutcome): Command {
     )
     .option(
       "--certificate-identity <text>",
-      "who may have signed without a key: a workflow's URL or an address",
+      "identity that signed without a key: a workflow's URL or an e-mail address",
     )
-    .option("--certificate-issuer <url>", "who vouched for that identity")
+    .option("--certificate-issuer <url>", "issuer of that identity")
     .option("--trusted-root <file>", "trusted_root.json of the Sigstore instance, for certificates")
     .option(
       "--attestation <type>",
-      "spdx, cyclonedx, provenance or the URI of a type that has to be attested (repeatable)",
+      "type of attestation to require: spdx, cyclonedx, provenance or a URI (repeatable)",
       collect,
     )
     .addHelpText(

@@ -7,7 +7,7 @@ export function versionVerb(program: Command, outcome: VerbOutcome): Command {
   return new Command("version")
     .summary("print the version of the program and of Node.js")
     .description(
-      "Prints the version of the program, the commit it was made from (if that is known), Node.js and the platform. Include it in bug reports.",
+      "Prints the versions of the program and of Node.js, the commit that the program was built from (if known), and the platform. Include it in bug reports.",
     )
     .addHelpText("after", "\nExamples:\n  $ spacktainers version\n  $ spacktainers version --json")
     .action(
