@@ -29,7 +29,7 @@ const maxMembers = 1000;
 export async function listAr(readAt: ReadAt, size: number, where: Place = {}): Promise<readonly ArMember[]> {
   const invalid = (what: string): SpacktainersError =>
     new SpacktainersError("ARCHIVE_INVALID", `the ar archive is not valid: ${what}`, { place: where });
-  if (latin1(await readAt(0, magic.length)) !== magic) throw invalid("it does not begin as one");
+  if (latin1(await readAt(0, magic.length)) !== magic) throw invalid("it does not start with an ar header");
   const members: ArMember[] = [];
   let names = "";
   for (let at = magic.length; at < size; ) {
@@ -80,7 +80,7 @@ function safe(name: string, where: Place): string {
   if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
     throw new SpacktainersError("ARCHIVE_UNSAFE", `the ar archive has a member named ${printable(name)}`, {
       place: where,
-      hint: "the archive is damaged or hostile; nothing of it was used",
+      hint: "the archive is damaged or hostile; spacktainers used none of it",
     });
   }
   return name;

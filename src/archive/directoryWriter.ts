@@ -93,7 +93,7 @@ export class DirectoryWriter {
         if (statOf(from)?.isDirectory() !== false)
           throw new SpacktainersError(
             "ARCHIVE_INVALID",
-            `the hard link ${printable(entry.path)} is to ${printable(entry.target)}, which is not a file that came before`,
+            `the hard link ${printable(entry.path)} is to ${printable(entry.target)}, which is not an earlier file`,
           );
         if (path !== this.#place(entry.target)) this.#create(path, (at) => linkSync(from, at));
         break;

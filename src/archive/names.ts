@@ -33,7 +33,7 @@ export function bytesOfName(name: string): Buffer {
   for (const character of name) {
     const code = character.codePointAt(0) ?? 0;
     if (code >= 0xdc80 && code <= 0xdcff) parts.push(Buffer.of(code - 0xdc00));
-    else if (code >= 0xd800 && code <= 0xdfff) throw new RangeError("a lone surrogate is not a file name");
+    else if (code >= 0xd800 && code <= 0xdfff) throw new RangeError("a file name contains a lone surrogate");
     else parts.push(Buffer.from(character, "utf8"));
   }
   return Buffer.concat(parts);
@@ -103,7 +103,7 @@ const untidy = /^\/|\/$|\/\/|(?:^|\/)\.\.?(?:\/|$)/;
 
 function unsafe(name: string, what: string): SpacktainersError {
   return new SpacktainersError("ARCHIVE_UNSAFE", `the path ${printable(name)} ${what}`, {
-    hint: "the archive is damaged or hostile; nothing of it was used",
+    hint: "the archive is damaged or hostile; spacktainers used none of it",
   });
 }
 

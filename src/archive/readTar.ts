@@ -269,8 +269,7 @@ async function readMeta(
 
 async function expectZeros(source: TarSource, where: Place): Promise<void> {
   for (let chunk = await source.some(); chunk !== undefined; chunk = await source.some()) {
-    if (!isZero(chunk))
-      throw invalidTar(where, source.offset, "there is something after the end of the archive");
+    if (!isZero(chunk)) throw invalidTar(where, source.offset, "there is data after the end of the archive");
   }
 }
 

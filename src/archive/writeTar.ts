@@ -57,7 +57,7 @@ export async function* writeTar(
     if (written !== entry.size)
       throw new SpacktainersError(
         "ARCHIVE_INVALID",
-        `${printable(entry.path)} has ${written} bytes where ${entry.size} were announced`,
+        `${printable(entry.path)} has ${written} bytes, but ${entry.size} were announced`,
       );
     const padding = (blockSize - (written % blockSize)) % blockSize;
     if (used + padding > gather.length) {

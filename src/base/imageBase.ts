@@ -36,7 +36,7 @@ export async function planImageBase(
   const { repository: open } = options;
   if (open === undefined)
     throw new SpacktainersError("NOT_SUPPORTED", `the base ${spec.reference} is in a registry`, {
-      hint: "none can be asked here",
+      hint: "this program has no access to registries here",
     });
   const origin = formatRepository(name);
   const image = await openRegistryImage(open(name), lock?.digest ?? manifestReference(name), {

@@ -69,7 +69,7 @@ export async function planRootfsBase(
           emit({
             type: "warning",
             code: "NOTICE",
-            message: `left out of the root file system, because runtimes make their own: ${special.length} devices and FIFOs, such as ${printable(special[0] ?? "")}`,
+            message: `left out of the root file system, because runtimes create their own: ${special.length} devices and FIFOs, such as ${printable(special[0] ?? "")}`,
             place: where,
           });
         const packages = watch.packages() ?? [];

@@ -178,6 +178,6 @@ async function verifyInPlace(
 function mismatch(path: string, what: string): SpacktainersError {
   return new SpacktainersError("CHECKSUM_MISMATCH", `the archive ${what}`, {
     place: { file: path },
-    hint: "the file in the cache is not the one its metadata describes; it was not used",
+    hint: "the file in the cache does not match its metadata; spacktainers did not use it",
   });
 }

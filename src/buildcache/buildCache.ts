@@ -222,7 +222,7 @@ export function openBuildCache(
         await memory.forget(pkg.built.hash);
         throw new SpacktainersError(thrown.code, `${briefSpec(pkg.spec)}: ${thrown.message}`, {
           place: thrown.place,
-          hint: "if the package was just pushed again, run again; else the cache's copy is damaged",
+          hint: "if someone has just pushed the package again, run this command again; otherwise the cache's copy is damaged",
           cause: thrown,
         });
       }
@@ -263,7 +263,7 @@ export function openBuildCache(
       if (metadata === undefined || metadata.digest !== pkg.digest)
         throw new SpacktainersError("NOT_FOUND", `${briefSpec(built)} is not in ${url} any more`, {
           place: { url },
-          hint: "it was pushed again, or removed: run again",
+          hint: "someone pushed it again or removed it: run this command again",
         });
       const { specFile, specPath } = metadata;
       const archive = await this.fetchArchive(pkg);
@@ -323,7 +323,7 @@ function listedOnly(url: string, spec: PackageId): SpacktainersError {
   return new SpacktainersError(
     "PACKAGE_NOT_CACHED",
     `the index of ${url} lists ${briefSpec(spec)}, which does not exist`,
-    { hint: "try again in a minute; if the error stays, make the index again: spacktainers cache index" },
+    { hint: "try again in a minute; if the error persists, rebuild the index: spacktainers cache index" },
   );
 }
 

@@ -66,7 +66,7 @@ export function openCacheSet(sources: readonly CacheSource[], options: BuildCach
   const leaveOut = ({ cache, failure }: Attempt): void => {
     if (warned.has(cache.id)) return;
     warned.add(cache.id);
-    report(failure, `the build cache ${cache.url} is left out: ${failure.message}`);
+    report(failure, `the build cache ${cache.url} is skipped: ${failure.message}`);
   };
   /** Says why a copy of a package, or the whole cache, was not used. */
   const warn = (attempt: Attempt, name: string, instead: string): void => {
@@ -74,7 +74,7 @@ export function openCacheSet(sources: readonly CacheSource[], options: BuildCach
     if (!aboutPackage(failure)) leaveOut(attempt);
     else {
       const subject = failure.message.startsWith(name) ? "" : `${name}: `;
-      report(failure, `${subject}${failure.message}; the copy in ${instead} is used`);
+      report(failure, `${subject}${failure.message}; using the copy in ${instead}`);
     }
   };
   const cacheOf = (pkg: CachedPackage): BuildCache => {
@@ -213,12 +213,12 @@ function nothingCached(
   return new SpacktainersError(
     "NO_SOLUTION",
     failures.length > 0
-      ? `there is no package in the build caches that could be read (${urls})`
+      ? `the build caches that could be read have no packages (${urls})`
       : caches.length === 1
-        ? `there is no package in the build cache ${urls}`
-        : `there is no package in any of the build caches (${urls})`,
+        ? `there are no packages in the build cache ${urls}`
+        : `there are no packages in any of the build caches (${urls})`,
     {
-      hint: "spacktainers cache push puts packages into one; spacktainers cache index lists what is in one already",
+      hint: "to push packages into a cache: spacktainers cache push; to index the packages that are already in one: spacktainers cache index",
     },
   );
 }
@@ -232,7 +232,7 @@ function withoutIndex(url: string): Parameters<BuildCacheOptions["emit"]>[0] {
   return {
     type: "warning",
     code: "CACHE_INVALID",
-    message: `the build cache ${url} has no index, so nothing can be chosen from it`,
+    message: `the build cache ${url} has no index, so spacktainers cannot choose packages from it`,
     hint: "a cache's URL is that of the directory that contains `v3` or `build_cache`; to make an index: spacktainers cache index",
   };
 }
@@ -294,7 +294,7 @@ function notFound(
     const message =
       failures.length === 1
         ? `${name}: ${refusal.message}`
-        : `no cache has a copy of ${name} that can be used (${reasons.join("; ")})`;
+        : `no cache has a usable copy of ${name} (${reasons.join("; ")})`;
     return new SpacktainersError(refusal.code, message, {
       place: failures.length === 1 ? { ...refusal.place, spec: name } : { spec: name },
       hint: refusal.hint,

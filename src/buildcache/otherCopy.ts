@@ -10,7 +10,7 @@ export class OtherCopyNeeded extends SpacktainersError {
   constructor(failure: SpacktainersError, name: string, url: string) {
     super(failure.code, failure.message, {
       place: failure.place,
-      hint: `${url} has another archive of ${name}: run again, and it is used`,
+      hint: `${url} has another archive of ${name}: run this command again to use it`,
       cause: failure,
     });
   }

@@ -49,7 +49,7 @@ export function inNewDialect(document: SpecDocument, place: Place): SpecDocument
   if (document.version < 4)
     throw new SpacktainersError("NOT_SUPPORTED", "packages of Spack 0.20 and older stay in layout v2", {
       place,
-      hint: "their specs do not say which virtual packages they use, and only recipes know",
+      hint: "their specs do not record which virtual packages they use; only the recipes do",
     });
   const nodes = new Map(
     [...document.nodes].map(([hash, text]) => [hash, newerNode(text, document.graph.get(hash))]),

@@ -322,7 +322,7 @@ function artefactSteps(job: PipelineJob): readonly Step[] {
 
 function noticeJob(job: PipelineJob, ci: CiConfiguration): Step {
   const text = [
-    "Nothing is built for this pull request yet. A label decides:",
+    "Nothing is built for this pull request yet. To start a build, add a label:",
     "",
     `- \`${buildLabels.containers}\`: the containers that changed, published to ${ci.pullRequests}`,
     `- \`${buildLabels.withBase}\`: the builder and runtime images first, then these containers`,

@@ -282,7 +282,7 @@ function noticeJob(ci: CiConfiguration): Entry {
       { if: isMergeRequest },
     ],
     script: [
-      "echo 'Nothing is built for this merge request yet. A label decides:'",
+      "echo 'Nothing is built for this merge request yet. To start a build, add a label:'",
       `echo '  ${buildLabels.containers}: the containers that changed, published to ${ci.pullRequests}'`,
       `echo '  ${buildLabels.withBase}: the builder and runtime images first, then these containers'`,
     ],

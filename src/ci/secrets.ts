@@ -50,7 +50,7 @@ export function pipelineSecrets(configuration: Configuration): readonly Pipeline
     if (ci.oidc?.region === undefined)
       add(scope, true, { AWS_REGION: "region of buckets and registries" }, "variable");
     if (ci.oidc !== undefined && ci.oidc.role === undefined)
-      add(scope, true, { AWS_ROLE_ARN: "the role that jobs take on by OpenID Connect" }, "variable");
+      add(scope, true, { AWS_ROLE_ARN: "role that jobs assume through OpenID Connect" }, "variable");
   }
   if (hasBuckets && ci.oidc === undefined)
     add("caches", true, {

@@ -113,7 +113,7 @@ function baseText(base: PlanReport["base"]): string {
 /** What a push to one registry would do. */
 function pushText({ repository, tags, upToDate, error, layers, bytes, unknown }: PushReport): string {
   const head = `${repository}:${tags.join(",")}`;
-  if (error !== undefined) return `${head}  cannot be asked`;
+  if (error !== undefined) return `${head}  cannot be reached`;
   if (upToDate) return `${head}  up to date`;
   const sizes = [
     ...(bytes === 0 ? [] : [formatBytes(bytes)]),

@@ -150,10 +150,14 @@ function chooseRound(
   );
   if (best !== undefined) return { best, complete };
   if (!complete)
-    throw new SpacktainersError("NO_SOLUTION", "no choice was found among the very many that there are", {
-      place: round[0]?.request.place ?? {},
-      hint: "narrow the specs down, or write a spack.lock",
-    });
+    throw new SpacktainersError(
+      "NO_SOLUTION",
+      "no choice was found among a very large number of candidates",
+      {
+        place: round[0]?.request.place ?? {},
+        hint: "make the specs more specific, or write a spack.lock",
+      },
+    );
   return raise(explainConflict(smallestConflict(context, round)));
 }
 

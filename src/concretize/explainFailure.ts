@@ -61,7 +61,7 @@ function explainForeign(
     `\`${text}\`: the caches have it for ${targets} only, and the platform is ${target}`,
     {
       place,
-      hint: "add a cache with packages for this platform; `platforms:` in spacktainers.yaml says for which target containers are",
+      hint: "add a cache with packages for this platform; `platforms:` in spacktainers.yaml sets the target of containers",
     },
   );
 }
@@ -123,10 +123,14 @@ export function explainConflict(conflicting: readonly Candidates[]): readonly Sp
       : `: they need different configurations of ${clashes.slice(0, mostNamed).join(", ")}${clashes.length > mostNamed ? ", …" : ""}`;
   const [first] = conflicting;
   return [
-    new SpacktainersError("NO_SOLUTION", `${all} cannot be had together from the caches${because}`, {
-      place: first?.request.place ?? {},
-      hint: "`concretizer: unify: false` allows each its own configuration; or build one of them again against the other's dependencies",
-    }),
+    new SpacktainersError(
+      "NO_SOLUTION",
+      `${all} cannot be combined with the packages of the caches${because}`,
+      {
+        place: first?.request.place ?? {},
+        hint: "`concretizer: unify: false` allows each its own configuration; or build one of them again against the other's dependencies",
+      },
+    ),
   ];
 }
 

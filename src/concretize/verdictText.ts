@@ -45,7 +45,7 @@ export function verdictText(
     case "chosen":
       return "taken";
     case "external":
-      return "an external of the machine that built the cache";
+      return "an external package of the machine that built the cache";
     case "not-cached":
       return "no cache has its archive";
     case "excluded":
@@ -74,7 +74,7 @@ export function verdictText(
     }
     case "equal":
       return verdict.variants.length === 0
-        ? "as good; of equals the one whose hash comes first is taken"
+        ? "equally good; among equals, the one whose hash sorts first is taken"
         : `as good, as far as caches can tell: only its recipe knows the default of ${verdict.variants.join(", ")}`;
     case "unknown":
       return "not looked into (see --limit)";

@@ -42,7 +42,7 @@ export function checkCaches(tree: YamlNode, problems: ProblemList): void {
         "this cache has neither keys to trust nor `unsigned: true`",
         item.place,
         inRegistry
-          ? "packages in registries are not signed: add `unsigned: true` if you trust everybody who may push there"
+          ? "packages in registries are not signed: add `unsigned: true` if you trust everyone who may push there"
           : "add `trust:` with the files of the public keys that sign it",
       );
     if (trust !== undefined && inRegistry)
@@ -50,7 +50,7 @@ export function checkCaches(tree: YamlNode, problems: ProblemList): void {
         "CONFIG_INVALID",
         "packages in registries are not signed, so `trust` has no effect there",
         trust.keyPlace,
-        "write `unsigned: true` if you trust everybody who may push there",
+        "write `unsigned: true` if you trust everyone who may push there",
       );
     else if (trust !== undefined && isUnsigned)
       problems.error(

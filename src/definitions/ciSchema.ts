@@ -48,7 +48,7 @@ export const ciSchema = once(() => {
       install: list(line)
         .optional()
         .describe("Commands that install Spacktainers on a runner; default `npm install --global`."),
-      program: line.optional().describe("How it is started there; default `spacktainers`."),
+      program: line.optional().describe("Command that starts Spacktainers there; default `spacktainers`."),
       node: line.optional().describe("Version of Node.js; default 22."),
       runners: z
         .strictObject({ amd64: runner.optional(), arm64: runner.optional(), small: runner.optional() })

@@ -51,7 +51,7 @@ export const configurationSchema = once(() => {
     trust: oneOrMore(text)
       .optional()
       .describe("Files with the OpenPGP public keys that may sign, relative to this file."),
-    unsigned: z.boolean().optional().describe("True if this cache has no signatures and is used anyway."),
+    unsigned: z.boolean().optional().describe("True to use this cache although its packages are not signed."),
     push: z.boolean().optional().describe("Push the packages that are built to this cache."),
     sign: text
       .optional()
@@ -93,7 +93,7 @@ export const configurationSchema = once(() => {
           ),
       )
         .optional()
-        .describe("debian and ubuntu only: OS packages to install, with what they need."),
+        .describe("debian and ubuntu only: OS packages to install, with their dependencies."),
       complete: z
         .boolean()
         .optional()
@@ -112,15 +112,15 @@ export const configurationSchema = once(() => {
         .string()
         .regex(/^\d{8}T\d{6}Z$/, "must be a moment such as `20250520T000000Z`")
         .optional()
-        .describe("debian and ubuntu only: packages as they were at this moment."),
+        .describe("debian and ubuntu only: use the archive's packages of this moment."),
     })
     .describe(
-      "What lies underneath the packages: exactly one of debian, ubuntu, rootfs, oci, image, scratch.",
+      "Base of the images, underneath the packages: exactly one of debian, ubuntu, rootfs, oci, image, scratch.",
     );
 
   const registry = z.strictObject({
     type: z.enum(["oci", "ecr", "ghcr"]).optional().describe("Default `oci`: any registry."),
-    url: text.describe("Host, with a path where the registry has one."),
+    url: text.describe("Host of the registry, with a path if it has one."),
     repository: text
       .optional()
       .describe("Name of the repository; `{name}` and `{arch}` stand for the container's."),
@@ -159,7 +159,7 @@ export const configurationSchema = once(() => {
         .optional()
         .describe("Further labels."),
     })
-    .describe("What images say about themselves. `{name}` and `{version}` stand for the container's.");
+    .describe("Labels of the images. `{name}` and `{version}` stand for the container's.");
 
   const signing = z
     .strictObject({
@@ -200,7 +200,10 @@ export const configurationSchema = once(() => {
       layers: layers.optional(),
       strip: z.boolean().optional().describe("Remove debug sections and symbol tables; default true."),
       ci: z.lazy(ciSchema).optional().describe("Pipelines: what `ci github` and `ci gitlab` write."),
-      spack: z.lazy(spackSchema).optional().describe("Only for building what the caches lack."),
+      spack: z
+        .lazy(spackSchema)
+        .optional()
+        .describe("Settings of the Spack that builds packages that the caches lack."),
       sites: z
         .record(name, z.lazy(siteSchema))
         .optional()

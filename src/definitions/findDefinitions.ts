@@ -219,7 +219,7 @@ async function collectFile(entry: Dirent, found: Found, { folder, arch, parked }
   const match = /^(_*)(.+)\.(yaml|yml|def)$/.exec(entry.name);
   if (match === null) {
     if (entry.name === epilogueName)
-      found.warnings.push(invalid("this belongs in the folder of a container", path));
+      found.warnings.push(invalid("this file belongs in the folder of a container", path));
     return;
   }
   const name = match[2] ?? entry.name;

@@ -131,7 +131,7 @@ function unknownContainer(
             ? "that is an image; this verb takes containers, which have a definition"
             : containers.length === 0
               ? `no containers were found: definitions belong in container_definitions/${architectures[0]}/<name>/spack.yaml; or name the path of a spack.yaml`
-              : "to see what there is: spacktainers list"));
+              : "to list the containers: spacktainers list"));
   const what = /[*?]/.test(name) ? `no container matches \`${name}\`` : `there is no container \`${name}\``;
   return new SpacktainersError("UNKNOWN_CONTAINER", arch === undefined ? what : `${what} for ${arch}`, {
     hint,

@@ -179,7 +179,7 @@ export const siteSchema = once(() => {
         .boolean()
         .optional()
         .describe(
-          "Ranks of a node share a user namespace (`apptainer exec --sharens`, `ch-run --join`), so that they can read one another's memory. For Apptainer without set-user-ID and Charliecloud, and for MPI programs only: one that ends before the others have started keeps them from starting.",
+          "Ranks of a node share a user namespace (`apptainer exec --sharens`, `ch-run --join`), so that they can read one another's memory. For Apptainer without set-user-ID and Charliecloud, and for MPI programs only: a rank that ends before the others have started prevents them from starting.",
         ),
     })
     .describe("A cluster on which containers run.");

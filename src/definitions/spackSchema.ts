@@ -30,9 +30,7 @@ export const spackSchema = once(() => {
     z.strictObject({
       url: gitUrl.describe("Git repository, or a folder relative to this file, which is used as it is."),
       ref: ref.optional().describe("Branch, tag or commit."),
-      commit: commit
-        .optional()
-        .describe("Commit: fetched without a request for what a name points to today."),
+      commit: commit.optional().describe("Commit: fetched without first resolving a branch or tag."),
       path: folder.optional().describe("Folder of the recipe repository inside: the one with `repo.yaml`."),
       paths: list(folder).min(1).optional().describe("Several such folders, the last preferred."),
     }),
@@ -46,8 +44,8 @@ export const spackSchema = once(() => {
       .max(256)
       .regex(/^[a-z0-9][a-z0-9_-]*$/, "must be the name of a package, or a mapping with `spec` and `prefix`"),
     z.strictObject({
-      spec: text.describe("What it is, such as `cmake@3.25.1`."),
-      prefix: text.regex(/^\//, "must be an absolute path").describe("Where it is, such as `/usr`."),
+      spec: text.describe("Its spec, such as `cmake@3.25.1`."),
+      prefix: text.regex(/^\//, "must be an absolute path").describe("Its prefix, such as `/usr`."),
     }),
   ]);
 
@@ -56,13 +54,13 @@ export const spackSchema = once(() => {
       .boolean()
       .optional()
       .describe(
-        "Whether `build` may compile what no cache has; default true if there is any key here other than `dialect` and `facts`.",
+        "Whether `build` may compile packages that no cache has; default true if there is any key here other than `dialect` and `facts`.",
       ),
     url: gitUrl
       .optional()
       .describe("Git repository of Spack, or a folder relative to this file; default Spack's own on GitHub."),
     ref: ref.optional().describe("Branch, tag or commit; default the commit of v1.1.0."),
-    commit: commit.optional().describe("Commit: fetched without a request for what a name points to today."),
+    commit: commit.optional().describe("Commit: fetched without first resolving a branch or tag."),
     dialect: z
       .enum(["0.x", "1.x"])
       .optional()
@@ -115,18 +113,20 @@ export const spackSchema = once(() => {
     engine: z
       .enum(builderEngines)
       .optional()
-      .describe("What runs the builder image; default the first one that is installed and works."),
+      .describe(
+        "Container engine that runs the builder image; default the first one that is installed and works.",
+      ),
     slurm: z
       .strictObject({
         partition: jobText.optional().describe("Partition of jobs."),
-        account: jobText.optional().describe("Account (project) that pays."),
+        account: jobText.optional().describe("Account (project) to charge."),
         qos: jobText.optional().describe("Quality of service."),
         constraint: jobText.optional().describe("Feature that nodes must have."),
         time: siteSchema().shape.time.describe(
-          "Least time limit of a job; a job asks for more if earlier builds of its package took longer.",
+          "Minimum time limit of a job; a job requests more if earlier builds of its package took longer.",
         ),
         memory: siteSchema().shape.memory.describe(
-          "Least memory of a job; what earlier builds took may ask for more.",
+          "Minimum memory of a job; a job requests more if earlier builds of its package needed more.",
         ),
         cores: z
           .int()
@@ -139,7 +139,9 @@ export const spackSchema = once(() => {
           .min(1)
           .max(3600)
           .optional()
-          .describe("Least seconds between two questions to Slurm, about all jobs at once; default 10."),
+          .describe(
+            "Minimum number of seconds between two queries to Slurm, each about all jobs; default 10.",
+          ),
         args: list(text.regex(/^--?[A-Za-z]/, "must be an option of sbatch"))
           .optional()
           .describe("More options for sbatch, such as `--exclusive`."),
@@ -152,7 +154,7 @@ export const spackSchema = once(() => {
     externals: list(external)
       .optional()
       .describe(
-        "Packages of the machine to use instead of building them: names that Spack finds itself, such as `opengl`, or `{ spec, prefix }`.",
+        "Packages of the machine to use instead of building them: names of packages that Spack can detect, such as `opengl`, or `{ spec, prefix }`.",
       ),
   });
 });

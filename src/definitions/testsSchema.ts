@@ -23,7 +23,7 @@ export const testsSchema = once(() => {
   const count = z.int().min(1).max(100_000);
 
   const test = z.strictObject({
-    name: text.optional().describe("For people; default the command."),
+    name: text.optional().describe("Name of the test in reports; default the command."),
     command: z
       .array(z.string().max(65_536))
       .min(1)

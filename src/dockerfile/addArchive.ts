@@ -104,7 +104,7 @@ export async function unpackInto(
       if (draft.at(target)?.type !== "file" && draft.at(target)?.type !== "hardlink")
         throw new SpacktainersError(
           "ARCHIVE_INVALID",
-          `the hard link ${printable(entry.path)} is to ${printable(entry.target)}, which is not a file that came before`,
+          `the hard link ${printable(entry.path)} is to ${printable(entry.target)}, which is not an earlier file`,
           { place: archive.place },
         );
       draft.put({ ...base, type: "hardlink", target });

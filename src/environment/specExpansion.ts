@@ -138,7 +138,7 @@ function combine(reader: SpecReader, cells: readonly PlacedSpec[], place: Place)
     } catch (thrown) {
       if (!(thrown instanceof SpacktainersError)) throw thrown;
       const all = cells.map(({ text }) => `\`${text}\``).join(" and ");
-      problems.error("SPEC_CONTRADICTION", `${all} cannot be had together: ${thrown.message}`, cell.place);
+      problems.error("SPEC_CONTRADICTION", `${all} cannot be combined: ${thrown.message}`, cell.place);
       return undefined;
     }
   }

@@ -42,7 +42,7 @@ function checkUnresolved({ unresolved }: ImageProfile, allow: readonly string[])
       check: "linkage",
       message: text,
       evidence: [...files.slice(0, mostPaths), `of ${owner}`],
-      remedy: remedy ?? "build the image again: what is missing is said before it is written",
+      remedy: remedy ?? "build the image again: a build reports missing files before it writes the image",
     }),
   );
   const more = found.slice(mostProblems);
@@ -63,7 +63,7 @@ function checkClosed({ closed }: ImageProfile, { runtime }: Pick<Site, "runtime"
     {
       severity: "error",
       check: "permissions",
-      message: `${closed.length === 1 ? "a path" : `${closed.length} paths`} of the packages cannot be read by others than root: programs in the container, which are yours, do not get there`,
+      message: `${closed.length === 1 ? "a path" : `${closed.length} paths`} of the packages can be read only by root: programs in the container run as your user and cannot reach them`,
       evidence: [...paths, ...(closed.length > mostPaths ? [`and ${closed.length - mostPaths} more`] : [])],
       remedy: `chmod -R a+rX ${closed[0]?.path ?? ""} in the step that made it so`,
     },

@@ -93,7 +93,7 @@ function checkProcessor(
     findings.push({
       severity: "error",
       check,
-      message: `${unfit.length} of ${facts.packages.length} packages are for ${needed.join(", ")}, which ${target} cannot run: programs end with an illegal instruction`,
+      message: `${unfit.length} of ${facts.packages.length} packages are for ${needed.join(", ")}, which ${target} cannot run: programs will crash with an illegal instruction`,
       evidence: unfit.slice(0, 8).map(({ name, version, target: own }) => `${name}@${version} target=${own}`),
       remedy: `packages for ${target} or older: \`require: target=${genericFor(target)}\` in spack.yaml`,
     });
@@ -171,13 +171,13 @@ function checkPmi(
   if (library === undefined) {
     // It is missing, not left out: that is said of the files that need it.
     if (unresolved.some(({ names }) => /^libmpi/.test(names[0] ?? ""))) return [];
-    return [ok(check, "the image has no MPI library: its programs run alone")];
+    return [ok(check, "the image has no MPI library: its programs run as single processes")];
   }
   const evidence = library.pmi.map((one) => `${library.path}: ${one.evidence} (${pmiName(one.flavour)})`);
   const findings: Finding[] = [];
   const choice = choosePmi(library, site.mpi, replaced);
   const plugin = mpi ?? choice.plugin;
-  const ranks = "every rank would be alone, in a world of one";
+  const ranks = "every rank would be alone, in an MPI world of size one";
   if (plugin === undefined)
     findings.push({
       severity: "error",

@@ -34,7 +34,8 @@ export function choosePmi(
       : { plugin: first, because: "the host's MPI takes the place of the container's" };
   const speaks = new Set(library.pmi.map(({ flavour }) => flavour));
   const plugin = available.find((name) => servedBy(name).some((flavour) => speaks.has(flavour)));
-  const spoken = speaks.size === 0 ? "no protocol that we know" : [...speaks].map(pmiName).join(" and ");
+  const spoken =
+    speaks.size === 0 ? "no protocol that spacktainers knows" : [...speaks].map(pmiName).join(" and ");
   const because = `the container's ${mpiName(library)} speaks ${spoken}`;
   return plugin === undefined ? { plugin: undefined, because } : { plugin, because };
 }

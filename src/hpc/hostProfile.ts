@@ -203,14 +203,14 @@ export function checkHost(facts: HostProfile): readonly Finding[] {
     findings.push(
       ok(
         "namespaces",
-        `users may make namespaces: our own runner works${namespaces.overlay ? "" : ", with a read-only root"}`,
+        `users may create namespaces: spacktainers' own runner works${namespaces.overlay ? "" : ", with a read-only root"}`,
       ),
     );
   else
     findings.push({
       severity: works ? "warning" : "error",
       check: "namespaces",
-      message: works ? "our own runner does not work" : "nothing here can run a container",
+      message: works ? "spacktainers' own runner does not work" : "nothing here can run a container",
       evidence: [namespaces.trouble],
       ...(namespaces.hint === undefined ? {} : { remedy: namespaces.hint }),
     });

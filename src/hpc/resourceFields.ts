@@ -24,7 +24,7 @@ export interface ResourceField {
 
 /** In the order a form asks. */
 export const resourceFields: readonly ResourceField[] = [
-  { field: "account", key: "account", question: "Account (project) that pays" },
+  { field: "account", key: "account", question: "Account (project) to charge" },
   { field: "partition", key: "partition", question: "Partition" },
   { field: "qos", key: "qos", question: "Quality of service" },
   { field: "constraint", key: "constraint", question: "Feature that nodes must have" },

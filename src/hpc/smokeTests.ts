@@ -156,12 +156,12 @@ export function judge(test: PlannedTest, output: TestOutput, together = false): 
   if (expect.stderr !== undefined && !expect.stderr.test(together ? all : output.stderr))
     reasons.push(`standard error does not match ${expect.stderr.source}`);
   if (expect.transport !== undefined && !expect.transport.test(all))
-    reasons.push(`no line tells of the transport ${expect.transport.source}`);
+    reasons.push(`no line names the transport ${expect.transport.source}`);
   if (expect.lines !== undefined) {
     const { line, times } = expect.lines;
     const found = (together ? all : output.stdout).split("\n").filter((one) => one.trim() === line).length;
     if (found !== times)
-      reasons.push(`\`${line}\` is there ${found} times instead of ${times}${lastWords(output)}`);
+      reasons.push(`\`${line}\` occurs ${found} times instead of ${times}${lastWords(output)}`);
   }
   return reasons;
 }

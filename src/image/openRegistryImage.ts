@@ -110,7 +110,7 @@ async function readDocument(repository: ImageRepository, descriptor: Descriptor)
     `a manifest has ${found.bytes.length} bytes, not ${size}`,
     {
       place,
-      hint: "a damaged registry, or one that lies; the manifest was not used",
+      hint: "the registry is damaged or malicious; spacktainers did not use the manifest",
     },
   );
 }

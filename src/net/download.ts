@@ -78,7 +78,7 @@ export async function downloadBytes(
             ? thrown
             : new SpacktainersError("NETWORK", message, {
                 place: { url: redactUrl(url) },
-                hint: "run again; if the error stays, ask whoever runs the server",
+                hint: "run this command again; if the error persists, ask the operator of the server",
               });
         }
         partial = partials.fresh();
@@ -203,13 +203,13 @@ async function updateFromFile(hash: Hash, path: string): Promise<void> {
 function sizeMismatch(url: string, actual: number, expected: number): SpacktainersError {
   return new SpacktainersError("CHECKSUM_MISMATCH", `the file has ${actual} bytes, not ${expected}`, {
     place: { url: redactUrl(url) },
-    hint: "the file on the server is not the one its metadata describes; it was not used",
+    hint: "the file on the server does not match its metadata; spacktainers did not use it",
   });
 }
 
 function digestMismatch(url: string, actual: Digest, expected: Digest): SpacktainersError {
   return new SpacktainersError("CHECKSUM_MISMATCH", `the file has ${actual}, not ${expected}`, {
     place: { url: redactUrl(url) },
-    hint: "the file on the server is not the one its metadata describes; it was not used",
+    hint: "the file on the server does not match its metadata; spacktainers did not use it",
   });
 }

@@ -121,7 +121,7 @@ export function contentLength(answer: HttpAnswer): number | undefined {
 function redirected(target: PreparedUrl, location: string, url: string): PreparedUrl {
   const place = { url: redactUrl(url) };
   if (!URL.canParse(location, target.url))
-    throw new SpacktainersError("NETWORK", "the server redirects to something that is not a URL", {
+    throw new SpacktainersError("NETWORK", "the server redirects to an invalid URL", {
       place,
       hint: strangeAnswer,
     });

@@ -27,7 +27,7 @@ const noConnection = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "UN
 
 /** What to do about a server that cannot be reached. */
 export const unreachable =
-  "check the address, the network and the server; what was downloaded is kept, and the same command continues from there";
+  "check the address, the network and the server; finished downloads are kept; run the same command again to continue";
 
 /** What to do about an answer that no cache or archive gives. */
 export const strangeAnswer =
@@ -63,7 +63,7 @@ export function transportFailure(
     });
   if (certificateFailure.test(code)) {
     const message = `no secure connection to ${host}: its certificate is not accepted (${code})`;
-    const hint = "if the certificate is your site's own, name its authority with NODE_EXTRA_CA_CERTS";
+    const hint = "if your site issued the certificate, name its authority with NODE_EXTRA_CA_CERTS";
     return new SpacktainersError("NETWORK", message, { place, hint, cause: thrown });
   }
   if (notTls.test(code))
@@ -72,7 +72,7 @@ export function transportFailure(
       `no secure connection to ${host}: it does not speak TLS (${code})`,
       {
         place,
-        hint: "a server of plain HTTP must be named with http://, where that is allowed",
+        hint: "to use a server without TLS, write http:// where that is allowed",
         cause: thrown,
       },
     );
@@ -97,7 +97,7 @@ export function statusFailure(
   if (status === 401 || status === 403) {
     return new SpacktainersError("ACCESS_DENIED", `${host} refuses access (HTTP ${status})`, {
       place,
-      hint: status === 401 ? "credentials are needed" : "these credentials, if any, are not sufficient",
+      hint: status === 401 ? "credentials are needed" : "the credentials, if any, are not sufficient",
     });
   }
   if (status === 407)
@@ -117,7 +117,7 @@ export function statusFailure(
 export function notFound(url: string): SpacktainersError {
   return new SpacktainersError("NOT_FOUND", "there is no such file on the server", {
     place: { url: redactUrl(url) },
-    hint: "what named it may be out of date, or somebody is replacing it at this moment: try again in a minute",
+    hint: "the reference may be out of date, or someone is replacing the file at this moment: try again in a minute",
   });
 }
 

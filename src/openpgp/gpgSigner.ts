@@ -55,7 +55,7 @@ export async function openGpgSigner(
   if (primary === undefined)
     throw new SpacktainersError("KEY_INVALID", "GnuPG has no such private key", {
       place,
-      hint: "see what it has with: gpg --list-secret-keys; GNUPGHOME names another of its folders",
+      hint: "to list its keys: gpg --list-secret-keys; to use another of its folders, set GNUPGHOME",
     });
   return {
     fingerprint: primary,

@@ -61,10 +61,7 @@ export async function judgeSignature(
     failure: new SpacktainersError("KEY_INVALID", `the key ${fingerprint} ${what}`, { place, hint, cause }),
   });
   if (revoked !== undefined)
-    return unusable(
-      `was revoked on ${day(revoked)}`,
-      "its owner says not to trust it: use the key that replaces it",
-    );
+    return unusable(`was revoked on ${day(revoked)}`, "its owner revoked it: use the key that replaces it");
   const end = await endOf(key, packet.issuerKeyID);
   if (end !== undefined && end <= now)
     return unusable(

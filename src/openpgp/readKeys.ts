@@ -184,6 +184,6 @@ function unreadable(message: string, place: Place): SpacktainersError {
 function unreadableRevocation(place: Place): SpacktainersError {
   return new SpacktainersError("KEY_INVALID", "a revocation here cannot be read", {
     place,
-    hint: "so nobody can say what it revokes: leave its key out, or export the key again with a newer GnuPG",
+    hint: "so it is unknown what it revokes: leave its key out, or export the key again with a newer GnuPG",
   });
 }

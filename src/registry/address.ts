@@ -76,7 +76,7 @@ export function acceptUrl(text: string, base: string, what: string): string {
   if (url === undefined || text.length > 8192 || (url.protocol !== "http:" && url.protocol !== "https:"))
     throw new SpacktainersError("NETWORK", `the registry names ${what} that is not a URL`, {
       place,
-      hint: "a fault of the registry, or of a proxy before it",
+      hint: "this is an error of the registry, or of a proxy in front of it",
     });
   if (security(url) < security(new URL(base)))
     throw new SpacktainersError(
@@ -84,7 +84,7 @@ export function acceptUrl(text: string, base: string, what: string): string {
       `the registry names ${what}, ${redactUrl(url.href)}, that is less secure than itself`,
       {
         place,
-        hint: "tell a registry behind a proxy that it is reached by HTTPS (X-Forwarded-Proto)",
+        hint: "configure the registry's proxy to report HTTPS (X-Forwarded-Proto)",
       },
     );
   url.username = "";

@@ -44,7 +44,7 @@ export async function headBlob(repository: ImageRepository, digest: Digest): Pro
   if (answer.status === 404 || answer.status === 410) return undefined;
   const named = answer.header("docker-content-digest");
   if ((named !== undefined && named !== digest) || /^text\/html\b/i.test(answer.header("content-type") ?? ""))
-    throw new SpacktainersError("NETWORK", "the answer is not one of a registry that has the blob", {
+    throw new SpacktainersError("NETWORK", "the answer does not show that the registry has the blob", {
       place: { url: redactUrl(answer.url) },
       hint: strangeAnswer,
     });
@@ -184,7 +184,7 @@ function mismatch(url: string, what: string): SpacktainersError {
     `the registry's blob is not what was asked for: it ${what}`,
     {
       place: { url: redactUrl(url) },
-      hint: "a damaged registry, or one that lies; nothing of it was used",
+      hint: "the registry is damaged or malicious; spacktainers used none of its answer",
     },
   );
 }

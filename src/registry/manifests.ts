@@ -167,7 +167,7 @@ function expectDigest(actual: Digest, expected: Digest | undefined, url: string)
   if (expected === undefined || expected === actual) return;
   throw new SpacktainersError("CHECKSUM_MISMATCH", `the manifest has ${actual}, not ${expected}`, {
     place: { url: redactUrl(url) },
-    hint: "a damaged registry, or one that lies; the manifest was not used",
+    hint: "the registry is damaged or malicious; spacktainers did not use the manifest",
   });
 }
 

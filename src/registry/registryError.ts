@@ -115,14 +115,14 @@ export function refusal(
   if (status === 407) return error("ACCESS_DENIED", "the proxy asks for credentials");
   const passing = status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
   if (problem.code === "DIGEST_INVALID" && status < 500)
-    return error("CHECKSUM_MISMATCH", "what arrived is not what was to be sent; make it again");
+    return error("CHECKSUM_MISMATCH", "the data changed on its way or on disk; make the file again");
   if (status === 413)
     return error("REGISTRY_REFUSED", "the registry, or a proxy before it, limits the size of one request");
   if (!passing) return error("REGISTRY_REFUSED", hint ?? "the registry's log may say more");
   const advice =
     status === 429
-      ? `the registry limits how often it may be asked; ${hint ?? "wait"}`
-      : "the registry is in trouble, or a proxy before it; try again later: what it has by then is not sent again";
+      ? `the registry limits the rate of requests; ${hint ?? "wait"}`
+      : "the registry, or a proxy in front of it, has a problem; try again later: spacktainers does not send again what the registry already has";
   const retryAfter = parseRetryAfter(answer.header("retry-after"), Date.now());
   return new TransientFailure(error("NETWORK", advice), retryAfter);
 }

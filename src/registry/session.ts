@@ -153,6 +153,6 @@ function isMissingRepository(status: number, problem: RegistryProblem, { access 
 /** Servers that expect HTTPS answer plain HTTP with this status. */
 function plainHttpHint(status: number, url: string): string | undefined {
   return status === 400 && url.startsWith("http:")
-    ? "it was asked by plain HTTP; if it speaks HTTPS, write https:// before its address"
+    ? "the request used plain HTTP; if the registry supports HTTPS, write https:// before its address"
     : undefined;
 }

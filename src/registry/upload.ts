@@ -257,7 +257,7 @@ function expectStored(answer: HttpAnswer, digest: Digest): void {
   if (stored === undefined || stored === digest) return;
   throw new SpacktainersError("CHECKSUM_MISMATCH", `the registry stored ${stored}, not ${digest}`, {
     place: { url: redactUrl(answer.url) },
-    hint: "a damaged registry, or one that lies",
+    hint: "the registry is damaged or malicious",
   });
 }
 

@@ -26,7 +26,7 @@ export function charliecloudInvocation(
         : container.binds.some(({ readOnly }) => readOnly)
           ? "make a bind read-only"
           : container.ownScript !== undefined
-            ? "run images of Apptainer's own"
+            ? "run Apptainer's own image formats"
             : undefined;
   if (lacking !== undefined) throw new SpacktainersError("NOT_SUPPORTED", `Charliecloud cannot ${lacking}`);
   const options = [`--cd=${container.workdir}`];

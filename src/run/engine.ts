@@ -168,7 +168,7 @@ export async function engineInvocation(
         "NOT_SUPPORTED",
         "Docker cannot hand the launcher's socket (PMI_FD) to a container",
         {
-          hint: "use Podman, Apptainer or our own runner, or --mpi none for ranks that know nothing of one another",
+          hint: "use Podman, Apptainer or spacktainers' own runner, or --mpi none for ranks that are independent of one another",
         },
       );
     options.push("--preserve-fds=1");

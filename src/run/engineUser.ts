@@ -46,7 +46,7 @@ export async function engineUserOptions(
       throw new SpacktainersError(
         "NOT_SUPPORTED",
         "Docker without root makes every program root, and PMIx takes no rank that is not its user",
-        { hint: "use Podman, Apptainer or our own runner (--with)" },
+        { hint: "use Podman, Apptainer or spacktainers' own runner (--with)" },
       );
     return [];
   }

@@ -30,7 +30,7 @@ export function enrootInvocation(
     container.gpu === "rocm"
       ? "bring AMD's drivers"
       : container.ownScript !== undefined
-        ? "run images of Apptainer's own"
+        ? "run Apptainer's own image formats"
         : undefined;
   if (lacking !== undefined) throw new SpacktainersError("NOT_SUPPORTED", `enroot cannot ${lacking}`);
   const options = [`--rc=${script}`];

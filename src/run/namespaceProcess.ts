@@ -133,7 +133,7 @@ export async function startInNamespace(task: NamespaceTask): Promise<StartedTask
         "RUNTIME_MISSING",
         `this user cannot make the namespaces that are needed (${trouble})`,
         {
-          hint: "ask for user namespaces to be allowed, or install Podman",
+          hint: "ask the administrator to allow user namespaces, or install Podman",
         },
       );
     }

@@ -23,7 +23,7 @@ export type Found =
  *
  * @param stack directories from bottom to top
  * @param path absolute, or relative to the root
- * @throws SpacktainersError USAGE when a file is in the way or links go in circles
+ * @throws SpacktainersError USAGE when a file is in its place or links go in circles
  */
 export async function lookUpPath(stack: readonly string[], path: string): Promise<Found> {
   let pending = path.split("/").filter((part) => part !== "" && part !== ".");

@@ -103,18 +103,18 @@ async function programOf(name: RuntimeName): Promise<string> {
   const program = await findProgram(name === "charliecloud" ? "ch-run" : name);
   if (program === undefined)
     throw new SpacktainersError("RUNTIME_MISSING", `${name} is not installed here`, {
-      hint: "leave out --with to use what is installed",
+      hint: "leave out --with to use an installed runtime",
     });
   return program;
 }
 
 async function start(name: RuntimeName, program: string, run: PreparedRun): Promise<number> {
   if (name === "namespace") {
-    refuseHostMpi("our own runner", run.container);
+    refuseHostMpi("spacktainers' own runner", run.container);
     if (run.container.gpu !== undefined)
       throw new SpacktainersError(
         "NOT_SUPPORTED",
-        "our own runner cannot give a container the drivers of a graphics processor",
+        "spacktainers' own runner cannot give a container the drivers of a graphics processor",
         {
           hint: "Apptainer, Podman, Docker and Sarus can",
         },
@@ -184,9 +184,9 @@ async function invocationFor(
       run.container,
     );
   if ((name === "charliecloud" || name === "enroot") && run.image.apptainerPath !== undefined)
-    throw new SpacktainersError("NOT_SUPPORTED", `${name} does not run files of Apptainer's`, {
+    throw new SpacktainersError("NOT_SUPPORTED", `${name} does not run Apptainer's files`, {
       place: { file: run.image.apptainerPath },
-      hint: "name the container image they were made of",
+      hint: "name the container image that the file was made from",
     });
   if (name === "charliecloud") {
     const help = await runTool([program, "--help"], { timeout: 30_000 });

@@ -30,17 +30,17 @@ export function configurationText(answers: ScaffoldAnswers): string {
 function cacheLines({ caches, isDemo }: ScaffoldAnswers): readonly string[] {
   if (caches.length === 0)
     return [
-      "# Where packages come from, in order. Without a cache nothing can be assembled:",
+      "# Build caches that packages come from, in order. Without a cache nothing can be assembled:",
       "# caches:",
       "#   - { url: s3://my-build-cache, trust: [keys/my-build-cache.pub] }",
     ];
   return [
     ...(isDemo
       ? [
-          "# Where packages come from, in order. This cache has the packages of the demo; put your own in its place:",
+          "# Build caches that packages come from, in order. This cache has the packages of the demo; replace it with your own:",
           "#   - { url: s3://my-build-cache, trust: [keys/my-build-cache.pub] }",
         ]
-      : ["# Where packages come from, in order, and who may sign them."]),
+      : ["# Build caches that packages come from, in order, and the keys that may sign them."]),
     "caches:",
     ...caches.flatMap(({ url, trust }) => [
       `  - url: ${yamlScalar(url)}`,
@@ -51,7 +51,7 @@ function cacheLines({ caches, isDemo }: ScaffoldAnswers): readonly string[] {
 
 function baseLines({ base }: ScaffoldAnswers): readonly string[] {
   return [
-    "# What lies under the packages.",
+    "# The base, underneath the packages.",
     "base:",
     `  ${base.kind}: ${yamlScalar(base.value)}`,
     ...(base.packages === undefined ? [] : [`  packages: ${yamlList(base.packages)}`]),
@@ -85,10 +85,10 @@ export function registryAt(url: string): ScaffoldRegistry {
 
 function spackLines({ spack }: ScaffoldAnswers): readonly string[] {
   if (spack === undefined)
-    return ["# The real Spack that builds what no cache has:", "# spack: { ref: v1.1.0 }"];
+    return ["# The real Spack that builds packages that no cache has:", "# spack: { ref: v1.1.0 }"];
   const { url, ref, repos } = spack;
   return [
-    "# The real Spack that builds what no cache has.",
+    "# The real Spack that builds packages that no cache has.",
     "spack:",
     ...(url === undefined ? [] : [`  url: ${yamlScalar(url)}`]),
     ...(ref === undefined ? [] : [`  ref: ${yamlScalar(ref)}`]),

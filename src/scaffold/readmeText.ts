@@ -30,7 +30,7 @@ export function readmeText({
       ? []
       : [`Published images are in \`${registries[0].url}\`; \`spacktainers pull ${name}\` fetches one.`, ""]),
     "On a cluster: describe it in `sites/` (the files there are examples), then",
-    `\`spacktainers job ${name} --site SITE -- COMMAND\` writes its batch script, and \`spacktainers doctor SITE ${name}\` says whether it can work.`,
+    `\`spacktainers job ${name} --site SITE -- COMMAND\` writes its batch script, and \`spacktainers doctor SITE ${name}\` checks whether it can work.`,
     "",
     "## Add or change a container",
     "",
@@ -39,10 +39,10 @@ export function readmeText({
     "spacktainers check                    # report every mistake, with line and column",
     "spacktainers plan simulation          # show what a build would do",
     "spacktainers build simulation",
-    "spacktainers lock simulation          # record what was chosen, and keep to it",
+    "spacktainers lock simulation          # record the chosen packages for later builds",
     "```",
     "",
-    "## What is where",
+    "## Files and folders",
     "",
     "| path | what |",
     "|---|---|",
@@ -50,9 +50,9 @@ export function readmeText({
     `| \`container_definitions/${arch}/NAME/spack.yaml\` | a container: its Spack specs |`,
     "| `sites/` | clusters |",
     "| `builder/`, `runtime/` | Dockerfiles of base images, for builds by Podman: `spacktainers base build` |",
-    "| `schema/` | what editors complete and check with |",
+    "| `schema/` | JSON Schemas, with which editors complete and check files |",
     ...(pipelines === undefined ? [] : [pipelinesRow(pipelines)]),
-    ...(isDemo ? ["| `demo/` | the demo's build cache; delete it when you have a cache of your own |"] : []),
+    ...(isDemo ? ["| `demo/` | the demo's build cache; delete it when you have your own cache |"] : []),
     "",
   ];
   return lines.join("\n");

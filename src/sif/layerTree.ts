@@ -113,7 +113,7 @@ export class LayerTree {
       if (facts === undefined)
         throw new SpacktainersError(
           "ARCHIVE_INVALID",
-          `the hard link ${printable(entry.path)} is to ${printable(entry.target ?? "")}, which is not a file that came before`,
+          `the hard link ${printable(entry.path)} is to ${printable(entry.target ?? "")}, which is not an earlier file`,
         );
       this.#set(parent, name, { type: "leaf", facts, layer });
       return;

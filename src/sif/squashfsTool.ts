@@ -104,7 +104,7 @@ export function chooseCompression(
     "NOT_SUPPORTED",
     `${tool.program} cannot compress with ${asked ?? "zstd or gzip"}`,
     {
-      hint: `it has ${tool.compressions.join(" and ") || "neither zstd nor gzip"}`,
+      hint: `it supports ${tool.compressions.join(" and ") || "neither zstd nor gzip"}`,
     },
   );
 }

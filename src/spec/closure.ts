@@ -98,7 +98,7 @@ function dependsOnItself(node: ConcreteSpec): SpacktainersError {
     `${briefSpec(node)} depends on itself, through others or not`,
     {
       place: { spec: briefSpec(node) },
-      hint: "no Spack says so: the cache's index was changed; make it again with spacktainers cache index",
+      hint: "Spack never writes this: someone changed the cache's index; rebuild it with spacktainers cache index",
     },
   );
 }

@@ -60,7 +60,7 @@ function unwritable(what: string, file: string, cause: unknown, hint: string): S
     });
   }
   if (code === "ENOENT" || code === "ENOTDIR" || code === "EEXIST") {
-    const reason = code === "ENOENT" ? "no directory can be made there" : "a file is in the way";
+    const reason = code === "ENOENT" ? "no directory can be made there" : "a file is in its place";
     return new SpacktainersError("IO", `${what} cannot be written: ${reason}`, { place, hint, cause });
   }
   return asSpacktainersError(cause, place);

@@ -36,6 +36,6 @@ export async function withTargetLock<T>(
   if (done !== undefined) return done.result;
   throw new SpacktainersError("LOCK_BUSY", "another run is writing there", {
     place: { file: path },
-    hint: `wait for it to end; if there is none, remove ${lock}`,
+    hint: `wait for it to end; if there is no other run, remove ${lock}`,
   });
 }

@@ -153,7 +153,7 @@ describe("resolvePackages", () => {
       "a 1 needs b (>= 3), but there is only b 2",
     );
     expect(failure("a; Depends: b | c", "a").message).toContain(
-      "a 1 needs b | c, which no package is or provides",
+      "a 1 needs b | c, but no package has or provides it",
     );
     expect(failure("a; Depends: ((", "a").message).toContain("the dependencies of a 1 are malformed");
     expect(failure("a", "a/b").code).toBe("BASE_INVALID");

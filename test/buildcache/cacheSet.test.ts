@@ -46,7 +46,7 @@ describe("nothing to choose from", () => {
     await writeCache(join(work, name), await files([]));
     await expect(open(name).index()).rejects.toMatchObject({
       code: "NO_SOLUTION",
-      message: `there is no package in the build cache ${join(work, name)}`,
+      message: `there are no packages in the build cache ${join(work, name)}`,
       hint: expect.stringContaining("spacktainers cache index"),
     });
   });

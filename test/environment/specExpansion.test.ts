@@ -92,7 +92,7 @@ describe("matrices that Spack does not take", () => {
     ["- [zlib]", "3:5 MANIFEST_INVALID a spec must be text, not a list"],
     [
       "- matrix: [[zlib], [lz4]]",
-      "3:23 SPEC_CONTRADICTION `zlib` and `lz4` cannot be had together: zlib is not lz4",
+      "3:23 SPEC_CONTRADICTION `zlib` and `lz4` cannot be combined: zlib is not lz4",
     ],
   ])("%s", (item, problem) => {
     for (const dialect of ["0.x", "1.x"] as const)

@@ -63,7 +63,7 @@ describe("checkImage", () => {
     ];
     expect(check({ packages }, apptainer)).toEqual([]);
     expect(check({ packages }, sarus)).toEqual([
-      "error processor: 1 of 3 packages are for x86_64_v4, which zen2 cannot run: programs end with an illegal instruction",
+      "error processor: 1 of 3 packages are for x86_64_v4, which zen2 cannot run: programs will crash with an illegal instruction",
     ]);
     expect(check({ packages }, sarus, { resources: { partition: "old", constraint: "any" } })[0]).toContain(
       "haswell",
@@ -99,11 +99,11 @@ describe("checkImage", () => {
 
   it("holds the ways to meet a launcher against srun's", () => {
     expect(check({ mpi: [openMpi] }, apptainer)).toEqual([
-      "error pmi: none of here's `srun --mpi` (pmi2) fits: the container's Open MPI 4.1.6 speaks PMIx; every rank would be alone, in a world of one",
+      "error pmi: none of here's `srun --mpi` (pmi2) fits: the container's Open MPI 4.1.6 speaks PMIx; every rank would be alone, in an MPI world of size one",
     ]);
     expect(check({ mpi: [openMpi] }, { ...apptainer, mpi: ["pmi2", "pmix_v4"] })).toEqual([]);
     expect(check({}, apptainer, { mpi: "none" })).toEqual([
-      "error pmi: `srun --mpi=none` does not serve MPICH 4.0.2: every rank would be alone, in a world of one",
+      "error pmi: `srun --mpi=none` does not serve MPICH 4.0.2: every rank would be alone, in an MPI world of size one",
     ]);
     expect(check({}, apptainer, { mpi: "pmix" })[0]).toContain("does not serve");
     expect(check({}, apptainer, { plugins: ["none", "pmix"] })).toEqual([

@@ -81,7 +81,7 @@ describe("judge", () => {
       "exit status 0 instead of 3: 1 ranks",
       "the output does not match ^4 ranks$: 1 ranks",
       "standard error does not match careful",
-      "no line tells of the transport provider: cxi",
+      "no line names the transport provider: cxi",
     ]);
   });
 

@@ -10,7 +10,7 @@ afterAll(() => work.remove());
 
 /** The questions, as far as they are shown at this site, in order. */
 const questions = [
-  "Account (project) that pays [none]: ",
+  "Account (project) to charge [none]: ",
   "Partition [normal]: ",
   "Quality of service [none]: ",
   "Feature that nodes must have [mc]: ",
@@ -60,7 +60,7 @@ describe.skipIf(trouble !== undefined)(
 
     it("asks with the site's values, takes them for an empty line, and asks again for what is wrong", async () => {
       const { until, type, ended, shown } = start(["-o", "x.sbatch"]);
-      const answers: Readonly<Record<string, string>> = { "Account (project) that pays [none]: ": "proj1" };
+      const answers: Readonly<Record<string, string>> = { "Account (project) to charge [none]: ": "proj1" };
       for (const question of questions) {
         await until(question);
         if (question.startsWith("Nodes")) {
@@ -117,7 +117,7 @@ describe.skipIf(trouble !== undefined)(
       const before = files();
       // Everything else is said: an answer taken for an empty line would submit it.
       const { until, type, ended, shown } = start(["-o", "x.sbatch", "--submit", "--", "ring"], "slurm");
-      await until("Account (project) that pays [none]: ");
+      await until("Account (project) to charge [none]: ");
       type("proj1\r");
       await until("Partition [normal]: ");
       type(key);

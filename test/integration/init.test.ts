@@ -77,7 +77,7 @@ describe("init", () => {
       readonly kept: readonly string[];
     };
     expect([...result.kept].sort()).toEqual([".gitignore", "README.md", "builder/Dockerfile"]);
-    expect(made.stdout).toContain(".gitignore is left as it is; it lacks /dist/");
+    expect(made.stdout).toContain(".gitignore is left unchanged; it lacks /dist/");
     for (const [path, text] of Object.entries(own))
       expect(readFileSync(work.path("there", path), "utf8")).toBe(text);
     const configuration = readFileSync(work.path("there/spacktainers.yaml"), "utf8");
@@ -90,7 +90,7 @@ describe("init", () => {
 
   it("writes nothing for answers that make no configuration, or no sense", async () => {
     const cases: readonly (readonly [readonly string[], number, string])[] = [
-      [["--cache", "s3://x"], 2, "nothing says who may sign the packages of the cache"],
+      [["--cache", "s3://x"], 2, "no key is given to verify the packages of the cache"],
       [["--cache", "https://user:word@host/x", "--unsigned", "--no-example"], 3, "must not carry a password"],
       [["--trust", key], 2, "--trust needs a cache"],
       [["--base", "debian:Book worm"], 3, "is not the name of a suite"],

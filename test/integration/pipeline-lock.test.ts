@@ -108,7 +108,7 @@ describe("lock", () => {
     expectRefusal(await work.run(["-q", "lock", "--keep"]), {
       code: "NO_SOLUTION",
       status: 3,
-      hint: "without --keep, everything is chosen again",
+      hint: "without --keep, spacktainers chooses all packages again",
     });
     expect((await work.run(["-q", "lock"])).status).toBe(0);
     expect(roots()).toEqual([ring]);

@@ -162,7 +162,7 @@ describe("published images, made again elsewhere", () => {
       expect.objectContaining({
         kind: "os-package",
         subject: "libc6",
-        reason: "the base is another one now",
+        reason: "the base is now a different one",
       }),
     );
     // And where the base is in the registry no more, that is said.

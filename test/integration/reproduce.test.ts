@@ -75,7 +75,7 @@ describe("reproduce of images in a registry", () => {
       kind: "os-package",
       subject: "libc6",
       message: "was 2.36-9+deb12u8, is 2.36-9+deb12u9",
-      reason: "the base is another one now",
+      reason: "the base is now a different one",
     });
     expect(differences.some(({ subject }) => subject === "layer 1, of the base")).toBe(true);
     expect(

@@ -126,7 +126,7 @@ function platform(json: JsonObject, where: Place): Platform {
 
 /** What to do about an image whose documents cannot be read. */
 export const damagedImage =
-  "the image is damaged, or no tool for images made it: build, push or copy it again";
+  "the image is damaged, or an unsuitable tool made it: build, push or copy it again";
 
 function parseObject(bytes: Uint8Array, where: Place): JsonObject {
   let value: unknown;

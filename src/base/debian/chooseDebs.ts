@@ -84,7 +84,7 @@ export async function chooseDebs(
     context.emit({
       type: "warning",
       code: "NETWORK",
-      message: `the package archive cannot be reached; the packages chosen on ${new Date(remembered.checkedAt).toISOString()} are used`,
+      message: `the package archive cannot be reached; using the packages chosen on ${new Date(remembered.checkedAt).toISOString()} are used`,
       place: error.place,
     });
     return remembered.packages;

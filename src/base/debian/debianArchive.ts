@@ -99,7 +99,7 @@ export async function openSuite(
   context.emit({
     type: "warning",
     code: "NOTICE",
-    message: `the archive has no suite ${folder.name}: the base is made without it`,
+    message: `the archive has no suite ${folder.name}: the base is built without it`,
   });
   return undefined;
 }
@@ -132,7 +132,7 @@ async function fetchRelease(
     emit({
       type: "warning",
       code: "INDEX_EXPIRED",
-      message: `the index of ${folder.name} is out of date; it is used because apt on this machine accepts it too`,
+      message: `the index of ${folder.name} is out of date; spacktainers uses it because apt on this machine accepts it, too`,
       place: where,
     });
   }

@@ -98,5 +98,5 @@ export function undoneNotice({ undone }: Pick<ScriptEffects, "undone">): string 
     .map(({ name, commands }) => `${name} (${commands.join(", ")})`)
     .join(", ");
   const more = undone.length > 10 ? ` and ${undone.length - 10} more` : "";
-  return `maintainer scripts do not run; those of these packages do more than links, which a program may need: ${named}${more}`;
+  return `maintainer scripts do not run; the scripts of these packages do more than make links, and programs may need the result: ${named}${more}`;
 }

@@ -41,7 +41,7 @@ export interface VerifyOptions {
 /** What to do about signatures that are refused. */
 export const signatureHints: TrustOptions = {
   unknownHint: "name the archive's key file as the base's `keyring`",
-  invalidHint: "the file changed on its way",
+  invalidHint: "the file was changed in transit",
 };
 
 /**
@@ -65,7 +65,7 @@ export async function verifyRelease(text: string, options: VerifyOptions): Promi
     throw new SpacktainersError(
       "IDENTITY_MISMATCH",
       `the mirror has ${JSON.stringify(release.codename || release.suite)}, but ${suite} was asked for`,
-      { place: where, hint: "the mirror is set up wrongly, or somebody tampers with it" },
+      { place: where, hint: "the mirror is misconfigured, or someone tampers with it" },
     );
   }
   if (options.checkValidUntil && release.validUntil !== undefined && release.validUntil.getTime() < clock()) {
@@ -126,6 +126,6 @@ export function parseRelease(text: string, where: Place): Release {
 function notSigned(place: Place): SpacktainersError {
   return new SpacktainersError("SIGNATURE_MISSING", "the archive's index is not signed", {
     place,
-    hint: "this is not the archive of a distribution, or something else answers in its place; name another mirror",
+    hint: "this is not the archive of a distribution, or another server answers in its place; name another mirror",
   });
 }

@@ -86,7 +86,7 @@ function parseWanted(text: string, index: PackageIndex, options: ResolveOptions)
     throw new SpacktainersError(
       "BASE_UNSATISFIABLE",
       `there is no package ${name}${where} for ${options.architecture}`,
-      { hint: near === undefined ? "does it lie in another archive component?" : `did you mean ${near}?` },
+      { hint: near === undefined ? "is it in another archive component?" : `did you mean ${near}?` },
     );
   }
   return { alternatives, by: undefined };
@@ -323,7 +323,7 @@ class Resolver {
     const subject = need.by === undefined ? `${what} cannot be installed` : `${title(need.by)} needs ${what}`;
     if (reason !== undefined) return `${subject}, but ${reason}`;
     const offered = need.alternatives.flatMap(({ name }) => this.#index.named(name)).map(title);
-    if (offered.length === 0) return `${subject}, which no package is or provides`;
+    if (offered.length === 0) return `${subject}, but no package has or provides it`;
     return `${subject}, but there is only ${[...new Set(offered)].sort().slice(0, 5).join(", ")}`;
   }
 
@@ -332,7 +332,7 @@ class Resolver {
     return new SpacktainersError(
       "BASE_UNSATISFIABLE",
       `the packages${where} do not fit together: ${this.#problem ?? "too many possibilities"}`,
-      { hint: "leave out one of the packages, or name the alternative wanted" },
+      { hint: "leave out one of the packages, or name the alternative that you want" },
     );
   }
 }

@@ -24,7 +24,7 @@ export async function untilAlone<T>(
     // Those who came at the same time do not come back at the same time.
     await sleep(Math.random() * Math.min(longestPause, 20 * 1.5 ** attempts));
   }
-  throw new SpacktainersError("LOCK_BUSY", "others keep changing this", {
+  throw new SpacktainersError("LOCK_BUSY", "other processes keep changing this file", {
     place,
     hint: "try again when fewer others write to the cache",
   });

@@ -68,10 +68,10 @@ export function openCacheWriter(
   if (signer === undefined && !source.unsigned)
     throw new SpacktainersError(
       "CONFIG_INVALID",
-      "what is written to this cache must be signed, and no key is named",
+      "packages that are written to this cache must be signed, but no key is configured",
       {
         place: here,
-        hint: "add `sign:` to the cache, or `unsigned: true` if it should have no signatures",
+        hint: "add `sign:` to the cache, or `unsigned: true` if it has no signatures",
       },
     );
   const tools: WriterTools = {
@@ -229,7 +229,7 @@ async function checkArchive({ archive: { path, digest } }: NewPackage): Promise<
   if (actual !== digest)
     throw new SpacktainersError("CHECKSUM_MISMATCH", `the archive has ${actual}, not ${digest}`, {
       place: { file: path },
-      hint: "it changed after it was made; nothing was pushed",
+      hint: "it changed after Spack made it; spacktainers pushed nothing",
     });
 }
 
@@ -265,7 +265,7 @@ function untrusted(
     `the key ${fingerprint}, which signs what is written to this cache, is not among those that it trusts`,
     {
       place,
-      hint: "add the public key to the cache's `trust`; otherwise nobody could use what is pushed",
+      hint: "add the public key to the cache's `trust`; otherwise nobody can use the packages",
       cause,
     },
   );

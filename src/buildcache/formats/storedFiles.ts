@@ -46,7 +46,7 @@ export function fingerprintsIn(bytes: Uint8Array, place: Place): readonly string
 /** All files below a folder. Throws NOT_SUPPORTED for a store that cannot list. */
 export function listFolder(store: Store, folder: string): AsyncIterable<ListedFile> {
   if (store.list !== undefined) return store.list(folder);
-  throw new SpacktainersError("NOT_SUPPORTED", "what is in this build cache cannot be listed", {
+  throw new SpacktainersError("NOT_SUPPORTED", "the files of this build cache cannot be listed", {
     place: placeOf(store, folder),
     hint: "a web server does not list its files: name the cache by the path or the s3: URL behind it",
   });

@@ -68,7 +68,7 @@ export async function collectSpecs(
       emit({
         type: "warning",
         code: error.code,
-        message: `a package is left out of the index: ${error.message}`,
+        message: `a package is not in the index: ${error.message}`,
         place: error.place,
         hint: "push it again, or remove it",
       });

@@ -69,7 +69,7 @@ export function identifySpec(
     throw new SpacktainersError(
       "IDENTITY_MISMATCH",
       `the cache has ${briefSpec(root)} under the name of ${briefSpec({ name, version, hash })}`,
-      { place, hint: "someone put a package under another's name; it was not used" },
+      { place, hint: "someone stored a package under another package's name; spacktainers did not use it" },
     );
   }
   if (root.external !== undefined)

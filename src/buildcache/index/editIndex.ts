@@ -148,7 +148,7 @@ function parseNode(node: string, place: Place): unknown {
   } catch (cause) {
     throw new SpacktainersError("CACHE_INVALID", "the cache's index has a package that cannot be read", {
       place,
-      hint: "make the index again: spacktainers cache index",
+      hint: "rebuild the index: spacktainers cache index",
       cause,
     });
   }

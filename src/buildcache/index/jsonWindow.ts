@@ -31,7 +31,7 @@ export class JsonWindow {
   invalid(what: string): SpacktainersError {
     return new SpacktainersError("CACHE_INVALID", `the cache's index cannot be read: ${what}`, {
       place: this.place,
-      hint: "whoever maintains the cache can make it again with: spacktainers cache index",
+      hint: "the cache's maintainer can rebuild it: spacktainers cache index",
     });
   }
 

@@ -76,7 +76,7 @@ export async function loadIndex(
     options.emit({
       type: "warning",
       code: "CACHE_UNAVAILABLE",
-      message: `the build cache cannot be reached (${thrown.message}); its index of an earlier run is used`,
+      message: `the build cache cannot be reached (${thrown.message}); using its index from an earlier run`,
       place: { url },
     });
     return opened;

@@ -58,7 +58,7 @@ export function specfileVersionOf(databaseVersion: number, place: Place): number
     {
       place,
       hint: newer
-        ? "a newer Spack wrote it: a newer Spacktainers may read it"
+        ? "a newer Spack wrote it; a newer version of spacktainers may be able to read it"
         : "Spack 0.16 or older wrote it",
     },
   );
@@ -133,7 +133,7 @@ function indexOf({ table, version, descriptor, folder, place }: OpenedIndex): Ca
       const json = readSlice(descriptor, table, number, place);
       if (json === undefined) {
         rmSync(join(folder, tableFile), { force: true });
-        const hint = "it was dropped and is fetched again by the next run";
+        const hint = "spacktainers removed it; the next run fetches it again";
         throw new SpacktainersError("CACHE_INVALID", "the local copy of the cache's index was damaged", {
           place,
           hint,

@@ -69,7 +69,7 @@ export function graphSection(image: CatalogueImage, graph: SpecGraph): MarkupCon
 
 /** Bytes by layer and package. */
 export function layersSection(image: CatalogueImage, graph: SpecGraph): MarkupContent {
-  if (image.layers.length === 0) return html`<p>Nothing is known of layers before it is built.</p>`;
+  if (image.layers.length === 0) return html`<p>The layers are known only after the container is built.</p>`;
   const whole = image.layers.reduce((sum, { size }) => sum + size, 0);
   const rows = image.layers.map(({ role, size, packages, digest }, at) => {
     const names = packages.flatMap(({ hash }) => graph.get(hash)?.name ?? []);

@@ -8,7 +8,7 @@ import { badge, copyBox, count } from "./layout.ts";
 /** Per site: the verdict, the findings, the batch script. */
 export function sitesSection(name: string, image: CatalogueImage): MarkupContent {
   if (image.sites.length === 0)
-    return html`<p>No site is described in the repository, so there is nothing to compare with. A file <code>sites/NAME.yaml</code> describes one.</p>`;
+    return html`<p>The repository describes no site to compare with. A file <code>sites/NAME.yaml</code> describes one.</p>`;
   return image.sites.map((site) => siteDetails(name, site));
 }
 
@@ -36,7 +36,7 @@ const signatures: Readonly<Record<SupplyState["signature"], MarkupContent>> = {
   verified: [badge("good", "verified"), " signed by a key that the repository trusts"],
   unverified: [
     badge("warn", "not verified"),
-    " signed, but the repository names no key that could tell by whom",
+    " signed, but the repository names no key to check who signed it",
   ],
   refused: [badge("bad", "refused"), " no signature by a key that the repository trusts holds"],
   none: [badge("plain", "none"), " the image is not signed"],
@@ -46,7 +46,7 @@ const signatures: Readonly<Record<SupplyState["signature"], MarkupContent>> = {
 const provenances: Readonly<Record<SupplyState["provenance"], MarkupContent>> = {
   verified: [badge("good", "verified"), " a trusted key has stated how it was built"],
   unverified: [badge("warn", "not verified"), " a statement on how it was built is attached"],
-  none: [badge("plain", "none"), " nothing states how it was built"],
+  none: [badge("plain", "none"), " there is no statement on how it was built"],
 };
 
 /** Signature, bill of materials and provenance, with the commands that show them. */

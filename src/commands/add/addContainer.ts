@@ -91,7 +91,7 @@ async function renewPipelines(
       emit({
         type: "warning",
         code: "NOTICE",
-        message: `the pipelines of ${host} were out of date already, and are left as they are`,
+        message: `the pipelines of ${host} were out of date already, and are left unchanged`,
         hint: `\`spacktainers ci ${host}\` writes them`,
       });
   return written;

@@ -44,7 +44,7 @@ export async function buildBases(command: BuildBasesCommand): Promise<readonly B
     if (!(await stat(join(folder, "Dockerfile")).catch(() => undefined))?.isFile())
       throw new SpacktainersError("NOT_FOUND", `the repository has no ${name} image`, {
         place: { file: join(folder, "Dockerfile") },
-        hint: `copy the folder ${name} of Spacktainers to the root of the repository`,
+        hint: `copy the folder ${name} from the spacktainers package to the root of the repository`,
       });
     const sources = name === "builder" ? builderSources(configuration, command.arch) : undefined;
     const given = new Map([
@@ -145,7 +145,7 @@ export function baseArguments(
     emit({
       type: "warning",
       code: "NOTICE",
-      message: `${localTag(name)} is made from the image that its Dockerfile names, because the configured base is not an image`,
+      message: `${localTag(name)} starts from the image that its Dockerfile names, because the configured base is not an image`,
       place: placeOf(["base"]),
       hint: "name one: --build-arg BASE_IMAGE=IMAGE",
     });

@@ -73,7 +73,7 @@ export function builderSources(
   if (spack.wheels !== undefined && !hasWheels) values.set("PIP_OPTIONS", `--index-url ${spack.wheels}`);
   const left = [];
   if (mirrors.length < spack.mirrors.length)
-    left.push({ key: "mirrors", reason: "folders of this machine are not in an image: name a URL" });
+    left.push({ key: "mirrors", reason: "an image does not contain folders of this machine: name a URL" });
   if (spack.compilers.length > 0)
     left.push({
       key: "compilers",

@@ -45,7 +45,7 @@ export async function apptainerBuild(
   if (program === undefined)
     throw new SpacktainersError("RUNTIME_MISSING", `${what} needs Apptainer, which is not installed here`, {
       place,
-      hint: "install Apptainer, or leave this out: everything else in a definition is built without it",
+      hint: "install Apptainer, or remove this: everything else in a definition can be built without it",
     });
   if (architecture !== hostArchitecture())
     throw new SpacktainersError(

@@ -24,7 +24,7 @@ export function brokenClosures(
     return [
       new SpacktainersError("PACKAGE_NOT_CACHED", `${briefSpec(spec)} needs ${names}, which was removed`, {
         place: { spec: briefSpec(spec) },
-        hint: "it was pushed while the cache was tidied up: push it again, with its dependencies",
+        hint: "someone pushed it while the cache was being pruned: push it again, with its dependencies",
       }),
     ];
   });

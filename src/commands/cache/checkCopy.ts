@@ -44,7 +44,7 @@ export async function checkCopy(
   if (pkg === undefined)
     throw new SpacktainersError("PACKAGE_NOT_CACHED", "the index lists it, but it does not exist", {
       place: { url: cache.url },
-      hint: "push it again, or make the index again: spacktainers cache index",
+      hint: "push it again, or rebuild the index: spacktainers cache index",
     });
   if (!options.archives) return { pkg, bytes: await cache.archiveSize(pkg) };
   const archive = await cache.fetchArchive(pkg);

@@ -89,7 +89,7 @@ export async function copyPackages(request: CopyRequest): Promise<CopyReport> {
       throw new SpacktainersError(
         "PACKAGE_NOT_CACHED",
         `${request.from} lists no package that satisfies \`${specs.join(" ")}\``,
-        { hint: `to see what there is: spacktainers cache list --cache ${request.from}` },
+        { hint: `to list the packages: spacktainers cache list --cache ${request.from}` },
       );
     const closure = request.closure
       ? closureToCopy(chosen.values(), indexes, there, request.withBuild)
@@ -214,7 +214,7 @@ function notThere(
       `${spec} is needed at run time by ${by}, and is not in ${from}`,
       {
         place: { spec },
-        hint: "copy from a cache that has it first, or leave dependencies alone: --no-closure",
+        hint: "first copy from a cache that has it, or copy without dependencies: --no-closure",
       },
     );
 }

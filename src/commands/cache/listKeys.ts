@@ -109,6 +109,6 @@ async function factsOf({ key, revoked }: TrustedKey, clock: Clock): Promise<KeyL
     users: key.getUserIDs(),
     created: key.getCreationTime().toISOString(),
     expires: end?.toISOString(),
-    problem: expires === null && revoked === undefined ? "nothing vouches for it" : undefined,
+    problem: expires === null && revoked === undefined ? "nothing proves whose key it is" : undefined,
   };
 }

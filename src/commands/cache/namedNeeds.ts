@@ -175,7 +175,7 @@ async function needOfLock(file: string, label: string): Promise<NamedNeed> {
   if (lock.lockVersion <= lastLegacyLock)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "this lock is so old that its hashes are not those of packages in caches",
+      "this lock is too old: its hashes are not those of packages in caches",
       { place: { file }, hint: "write it again: spacktainers lock, or spack concretize --force" },
     );
   const roots = [...lock.roots, ...lock.includedRoots].map(({ hash }) => hash);

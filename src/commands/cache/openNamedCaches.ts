@@ -88,7 +88,7 @@ export async function readIndexes({ caches }: CacheSet, emit: EmitEvent): Promis
       emit({
         type: "warning",
         code: "CACHE_INVALID",
-        message: `the build cache ${cache.url} has no index, so nobody can tell what is in it`,
+        message: `the build cache ${cache.url} has no index, so its packages cannot be listed`,
         hint: "make one: spacktainers cache index",
       });
   return found;

@@ -68,7 +68,7 @@ export async function openTarget(
   if (options.unsigned && configured !== undefined && !configured.unsigned)
     throw new SpacktainersError(
       "CONFIG_INVALID",
-      "this cache is configured as one whose packages are signed: without signatures nobody could use them",
+      "the configuration says that this cache's packages are signed: without signatures nobody could use them",
       { place: configured.place, hint: "leave out --unsigned, and name a key: --sign KEY" },
     );
   const source = { ...found, keys: own, unsigned, hashOnly: false };

@@ -142,13 +142,9 @@ function writerFor(source: CacheSource, { emit, signal }: PruneRequest, clock: C
 }
 
 function nothingNamed(): SpacktainersError {
-  return new SpacktainersError(
-    "USAGE",
-    "nothing is named that needs packages, so everything would be removed",
-    {
-      hint: "run it in the repository with the definitions, or name what should stay: --keep REPOSITORY, --keep LOCK, --keep docker://IMAGE, --keep-spec SPEC",
-    },
-  );
+  return new SpacktainersError("USAGE", "nothing names packages to keep, so everything would be removed", {
+    hint: "run it in the repository that has the definitions, or name what to keep: --keep REPOSITORY, --keep LOCK, --keep docker://IMAGE, --keep-spec SPEC",
+  });
 }
 
 function specNeeds(texts: readonly string[], indexes: readonly CacheIndex[]): readonly NamedNeed[] {

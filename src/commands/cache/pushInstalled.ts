@@ -68,7 +68,7 @@ export async function pushInstalled(request: PushInstalledRequest): Promise<Push
   const { configuration } = await openSoundRepository(directory);
   const to = request.to ?? configuration.caches.find(({ push }) => push)?.url;
   if (to === undefined)
-    throw new SpacktainersError("USAGE", "no configured cache says `push: true`", {
+    throw new SpacktainersError("USAGE", "no configured cache has `push: true`", {
       hint: "add `push: true` to yours, or name it: --to URL",
     });
   const { tree, chosen } = await chosenPackages(request);
@@ -91,7 +91,7 @@ export async function pushInstalled(request: PushInstalledRequest): Promise<Push
               `${spec} is needed at run time by ${by}, and is not installed here`,
               {
                 place: { spec },
-                hint: "push from the install tree that has it first, or leave dependencies alone: --no-closure",
+                hint: "first push from the install tree that has it, or push without dependencies: --no-closure",
               },
             ),
         ),

@@ -15,7 +15,7 @@ export function pushedSources(
   const pushed = new Set(repository.configuration.caches.filter(({ push }) => push).map(({ url }) => url));
   const found = caches.length > 0 ? sources : sources.filter(({ url }) => pushed.has(url));
   if (found.length > 0) return found;
-  throw new SpacktainersError("USAGE", "no configured cache says `push: true`", {
+  throw new SpacktainersError("USAGE", "no configured cache has `push: true`", {
     hint: "add `push: true` to yours, or name it: --cache URL",
   });
 }

@@ -133,7 +133,7 @@ function findOne(
   if (only === undefined) {
     const names = [...new Set(indexes.flatMap((index) => index.names()))];
     throw new SpacktainersError("PACKAGE_NOT_CACHED", `no cache lists a package that satisfies \`${text}\``, {
-      hint: didYouMean(text, names) ?? "to see what there is: spacktainers cache list",
+      hint: didYouMean(text, names) ?? "to list the packages: spacktainers cache list",
     });
   }
   const named = [...found.values()].map(({ spec }) => briefSpec(spec)).sort();

@@ -73,7 +73,7 @@ export async function verifyPackages(request: VerifyRequest): Promise<VerifiedCa
       throw new SpacktainersError(
         "PACKAGE_NOT_CACHED",
         `no cache lists a package that satisfies \`${request.specs.join(" ")}\``,
-        { hint: "to see what there is: spacktainers cache list" },
+        { hint: "to list the packages: spacktainers cache list" },
       );
     emit({ type: "stage", stage: "verify-packages", total, counts: "check" });
     const needs = closureNeeds(everything);
@@ -224,7 +224,7 @@ function closureNeeds(indexes: readonly CacheIndex[]): ClosureNeeds {
           return new SpacktainersError(
             "PACKAGE_NOT_CACHED",
             `${name} is needed at run time by ${first}${others}, and is in no cache`,
-            { place: { spec: name }, hint: "push it, or name the cache that has it as well" },
+            { place: { spec: name }, hint: "push it, or also name the cache that has it" },
           );
         }),
   };

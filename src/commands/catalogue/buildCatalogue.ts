@@ -39,7 +39,7 @@ export interface BuiltCatalogue {
 export async function buildCatalogue(request: BuildCatalogueRequest): Promise<BuiltCatalogue> {
   const { directory, baseUrl, emit, signal } = request;
   if (baseUrl !== undefined && webAddress(baseUrl) === undefined)
-    throw new SpacktainersError("USAGE", `${baseUrl} is not an address of the web`, {
+    throw new SpacktainersError("USAGE", `${baseUrl} is not a web address`, {
       hint: "such as https://my-group.github.io/containers",
     });
   const into = resolve(directory, request.into);

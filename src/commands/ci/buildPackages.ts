@@ -58,7 +58,7 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
   await withResources(configuration, request, async (resources) => {
     const { building } = resources;
     if (building === undefined)
-      throw new SpacktainersError("CONFIG_INVALID", "nothing may be built here", {
+      throw new SpacktainersError("CONFIG_INVALID", "the configuration does not allow builds here", {
         hint: "to allow it: `spack: { build: true }` in spacktainers.yaml",
       });
     await withBuilder({ arch: plan.arch }, { configuration, building, tools: resources }, (builder) =>
@@ -70,13 +70,9 @@ export async function buildPackages(request: PackageJobRequest): Promise<Package
           });
           const choice = await lockedChoice(container, configuration, { solve: false });
           if (choice === undefined)
-            throw new SpacktainersError(
-              "LOCK_INVALID",
-              "there is no lock: the plan's locks have to be copied here",
-              {
-                place: { file: container.path },
-              },
-            );
+            throw new SpacktainersError("LOCK_INVALID", "there is no lock: copy the plan's locks here", {
+              place: { file: container.path },
+            });
           const needed = await findNeededPackages(
             { graph: choice.lock.graph, roots: group.hashes },
             resources,

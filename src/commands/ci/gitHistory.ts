@@ -31,7 +31,7 @@ export async function openGitFolder(folder: string, signal: AbortSignal): Promis
   if (status !== 0 || top === "")
     throw new SpacktainersError("NOT_FOUND", "this is not in a git repository", {
       place: { file: folder },
-      hint: "only git knows what changed; without --changed-since, everything is planned",
+      hint: "without git there is no record of changes; without --changed-since, the plan has all containers",
     });
   return { top, prefix };
 }

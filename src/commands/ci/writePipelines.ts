@@ -150,7 +150,7 @@ export async function checkPipelines(directory: string): Promise<PipelineCheck> 
       const text = await textOf(join(repository.root, githubFiles.rebase));
       if (text !== undefined && isOurs(text))
         errors.push(
-          new SpacktainersError("CONFIG_INVALID", "this workflow would no longer be written", {
+          new SpacktainersError("CONFIG_INVALID", "the configuration no longer has this workflow", {
             place: { file: join(repository.root, githubFiles.rebase) },
             hint: "remove it, or let `ci: rebase:` say when it runs",
           }),
@@ -185,7 +185,7 @@ function differenceOf(
   const more = lines.length - mostDifference;
   return new SpacktainersError("CONFIG_INVALID", "the file is out of date", {
     place: { file, line, column: 1 },
-    hint: `${hint}; the lines with + would come, those with - would go`,
+    hint: `${hint}; the lines with + would be added, those with - removed`,
     example: more > 0 ? [...lines.slice(0, mostDifference), `… ${more} more lines`] : lines,
   });
 }

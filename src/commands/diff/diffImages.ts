@@ -62,9 +62,13 @@ export async function diffImages(request: DiffRequest): Promise<PackageDifferenc
 async function expectContainer(name: string, repository: Repository, request: DiffRequest): Promise<void> {
   const { container, form } = await findImage(name, repository, request);
   if (container === undefined && form !== undefined)
-    throw new SpacktainersError("USAGE", `${name} is not a container: say what to compare it with`, {
-      hint: `spacktainers diff ${name} CONTAINER`,
-    });
+    throw new SpacktainersError(
+      "USAGE",
+      `${name} is not a container, so it needs something to compare it with`,
+      {
+        hint: `spacktainers diff ${name} CONTAINER`,
+      },
+    );
 }
 
 /** A name without what says where to look. */

@@ -34,7 +34,7 @@ export async function cacheAnswers(
   root: string,
 ): Promise<CacheAnswers> {
   if (caches.length > 0 && trust.length === 0 && !unsigned)
-    throw new SpacktainersError("USAGE", "nothing says who may sign the packages of the cache", {
+    throw new SpacktainersError("USAGE", "no key is given to verify the packages of the cache", {
       hint: "--trust KEYFILE names the public key; --unsigned uses packages without signatures",
     });
   if (caches.length === 0 && (trust.length > 0 || unsigned))

@@ -77,13 +77,13 @@ export async function initRepository(request: InitRequest): Promise<InitResult> 
       type: "warning",
       code: "NOTICE",
       message: `this folder is inside of the repository ${above}`,
-      hint: "inside this folder, the new one applies",
+      hint: "inside this folder, the new repository applies",
     });
   if (isConfigured)
     emit({
       type: "warning",
       code: "NOTICE",
-      message: `there is a ${configurationFileName}: it is left as it is, and no example is made`,
+      message: `there is a ${configurationFileName} already: init leaves it unchanged and makes no example`,
       place: { file: join(root, configurationFileName) },
     });
   const asked = await cacheAnswers(request, directory, root);
@@ -216,7 +216,7 @@ async function nameMissingPatterns(root: string, emit: EmitEvent): Promise<void>
     emit({
       type: "warning",
       code: "NOTICE",
-      message: `.gitignore is left as it is; it lacks ${missing.join(", ")}`,
+      message: `.gitignore is left unchanged; it lacks ${missing.join(", ")}`,
       place: { file },
     });
 }

@@ -226,7 +226,7 @@ function locationOf(request: JobRequest, site: Site, image: ImageSubject, reposi
   if (registered !== undefined) {
     return startsUrls(site) ? `docker://${registered.reference}` : registered.reference;
   }
-  throw new SpacktainersError("USAGE", `${site.name} does not say where images are`, {
+  throw new SpacktainersError("USAGE", `${site.name} does not name a place for images`, {
     hint: "give --image, or write `image:` for the site",
   });
 }

@@ -89,7 +89,7 @@ async function lockOnce(
       throw error;
     throw new SpacktainersError("NO_SOLUTION", error.message, {
       place: error.place,
-      hint: "without --keep, everything is chosen again",
+      hint: "without --keep, spacktainers chooses all packages again",
       cause: error,
     });
   });

@@ -137,18 +137,18 @@ function readSection(section: YamlMap, draft: Draft, list: FindingList): void {
       case "singularity":
         for (const one of value.kind === "map" ? value.entries : [])
           list.todo(
-            `\`singularity: ${one.key}\` has no place in an image of packages: a definition file (NAME.def) that starts from the built image can have it`,
+            `\`singularity: ${one.key}\` does not fit into an image of packages: a definition file (NAME.def) that starts from the built image can have it`,
             one.keyPlace,
           );
         break;
       case "template":
         list.todo(
-          "a template of one's own is not used: move what it adds to a Dockerfile.epilogue",
+          "custom templates are not supported: move the lines that it adds to a Dockerfile.epilogue",
           keyPlace,
         );
         break;
       case "depfile":
-        list.changed("`depfile` is not needed: missing packages are built side by side anyway", keyPlace);
+        list.changed("`depfile` is not needed: spacktainers builds missing packages in parallel", keyPlace);
         break;
       case "docker":
         if (value.kind === "map" && value.entries.length === 0) break;
@@ -243,7 +243,7 @@ function readInstructions(value: YamlNode, draft: Draft, list: FindingList): voi
   const build = entry(value, "build");
   if (build !== undefined)
     list.todo(
-      "`extra_instructions: build` was for the image that packages were built in: nothing of it is done here",
+      "`extra_instructions: build` was for the image that builds the packages: it has no effect here",
       build.keyPlace,
     );
   const final = entry(value, "final");

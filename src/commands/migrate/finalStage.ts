@@ -60,7 +60,7 @@ export function readFinalStage(stage: DockerStage, isSpack: boolean, draft: Dock
         else keep(one, draft);
         break;
       case "ONBUILD":
-        draft.list.todo("ONBUILD has no place in an image of packages", one.place);
+        draft.list.todo("ONBUILD does not fit into an image of packages", one.place);
         break;
       default:
         keep(one, draft);
@@ -199,7 +199,7 @@ function readFinalCommands(one: StageInstruction, stage: DockerStage, draft: Doc
       if (command.output !== undefined && environmentLoading.test(textOf(command)))
         draft.dropped.add(command.output);
     draft.list.changed(
-      "what loads Spack's environment is not needed: images have the view's variables",
+      "commands that load Spack's environment are not needed: images have the view's variables",
       one.place,
     );
     // What it was loaded for is another matter.

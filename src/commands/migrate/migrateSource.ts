@@ -207,7 +207,11 @@ async function copiedTree(
     const file = await realpath(place.file).catch(() => undefined);
     const facts = file === undefined ? undefined : await stat(file);
     if (file === undefined || facts?.isFile() !== true || !file.startsWith(`${await realpath(from)}/`)) {
-      findings.push({ kind: "todo", message: "it is not copied: it is no file of this repository", place });
+      findings.push({
+        kind: "todo",
+        message: "it is not copied: it is not a file of this repository",
+        place,
+      });
       continue;
     }
     const content = await readBounded(file, longestFile);

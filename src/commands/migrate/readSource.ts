@@ -75,7 +75,7 @@ async function kindOf(
       : { kind: "dockerfile", file: dockerfile };
   }
   if (dockerfile !== undefined) return { kind: "dockerfile", file: dockerfile };
-  throw new SpacktainersError("USAGE", "there is nothing to migrate in this folder", {
+  throw new SpacktainersError("USAGE", "this folder has nothing to migrate", {
     place: { file: path },
     hint: "a repository has container_definitions/; else a spack.yaml or a Dockerfile is looked for",
   });
@@ -212,7 +212,7 @@ async function copyBeside(folder: string, path: string, files: BesideFile[]): Pr
     const matches = pathMatcher(inner);
     const names = (await readdir(join(folder, dirname(inner))).catch(() => [])).sort();
     const found = names.map((name) => join(dirname(inner), name)).filter((at) => matches?.(at) === true);
-    if (found.length === 0) trouble = "nothing is called so";
+    if (found.length === 0) trouble = "nothing has this name";
     for (const at of found) trouble ??= await add(at);
   } else trouble = await add(inner);
   if (trouble !== undefined) files.length = before;

@@ -20,7 +20,7 @@ export function takeSpackRef(tag: string, place: Place, list: FindingList): Scaf
     );
     return undefined;
   }
-  list.taken(`Spack ${ref}, which builds what no cache has`, place);
+  list.taken(`Spack ${ref}, which builds packages that no cache has`, place);
   return { url: undefined, ref, repos: [] };
 }
 

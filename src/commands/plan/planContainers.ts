@@ -60,9 +60,9 @@ function withSolveHint(error: unknown): unknown {
   const lacking = ["NO_SOLUTION", "PACKAGE_NOT_CACHED", "CONFIG_INVALID"];
   const [first] = error instanceof SpacktainersErrors ? error.errors : [error];
   if (!(first instanceof SpacktainersError) || !lacking.includes(first.code)) return error;
-  return new SpacktainersError("NO_SOLUTION", `the caches cannot answer: ${first.message}`, {
+  return new SpacktainersError("NO_SOLUTION", `the caches do not suffice: ${first.message}`, {
     place: first.place,
-    hint: "`build` lets Spack choose and builds what is missing; `plan --solve` tells what that would be",
+    hint: "`build` lets Spack choose and builds the missing packages; to see which: `plan --solve`",
     cause: error,
   });
 }

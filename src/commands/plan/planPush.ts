@@ -89,8 +89,8 @@ export async function askRegistries(
     emit({
       type: "warning",
       code: error.code,
-      message: `${repository} cannot be asked what it has: ${error.message}`,
-      hint: "--no-registry does not ask",
+      message: `${repository} cannot be reached: ${error.message}`,
+      hint: "to plan without registries: --no-registry",
     });
   }
   const reachable = pushTargets.filter((_, index) => states[index]?.error === undefined);

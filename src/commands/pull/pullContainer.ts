@@ -194,7 +194,7 @@ async function chooseRuntime(
       hint:
         wanted === "auto"
           ? `known are ${pullRuntimes.join(", ")}`
-          : "leave out --with to use what is installed",
+          : "leave out --with to use an installed runtime",
     },
   );
 }

@@ -117,8 +117,8 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
   )
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "the image does not say what it was made from: spacktainers did not make it, or an older version did",
-      { place, hint: "`spacktainers push` makes it from its definition" },
+      "the image does not record what it was made from: spacktainers did not make it, or an older version did",
+      { place, hint: "to make it from its definition: `spacktainers push`" },
     );
   const facts = parseAssemblySettings(assembly, place);
   const texts = await readTopLayer(image, all[top]);
@@ -131,7 +131,7 @@ export async function readImageParts(image: OciImage, records: ImageRecords): Pr
       "the manifest includes files, which the image does not have",
       {
         place,
-        hint: "`spacktainers push` makes it from its definition",
+        hint: "to make it from its definition: `spacktainers push`",
       },
     );
   if (environment === undefined) throw new SpacktainersErrors(errors);

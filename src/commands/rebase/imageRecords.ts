@@ -76,17 +76,17 @@ async function recordedOf(
   switch (bill.kind) {
     case "unattested":
       tell(
-        "only a bill of materials that nobody vouches for says where the image's packages came from",
-        "name the public keys that may: `signing: { public: [cosign.pub] }` in spacktainers.yaml",
+        "only an unsigned bill of materials records where the image's packages came from",
+        "name the public keys that may sign: `signing: { public: [cosign.pub] }` in spacktainers.yaml",
       );
       break;
     case "refused":
     case "none":
       tell(
         believed.length > 0
-          ? "no trusted key has stated where the image's packages came from, so its bill of materials will not say"
-          : "nothing says where the image's packages came from, so its bill of materials will not say either",
-        "`spacktainers push --force` makes the image again, with everything that is known about it",
+          ? "no trusted key has stated where the image's packages came from, so its bill of materials will not record it"
+          : "the image does not record where its packages came from, so its bill of materials will not record it either",
+        "to rebuild the image with complete records: `spacktainers push --force`",
       );
       return new Map();
   }

@@ -204,7 +204,7 @@ async function onMachine(
   const arch = container?.arch ?? asArchitecture(request.arch) ?? hostArchitecture();
   if (source.reference !== undefined && request.outputs.length === 0)
     throw new SpacktainersError("USAGE", `${source.path} may have other images, which would be lost`, {
-      hint: "say with --output where to write the image",
+      hint: "use --output to choose where to write the image",
     });
   const image = await openSource(source, [platformOf(arch)]);
   try {

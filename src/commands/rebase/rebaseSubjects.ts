@@ -93,7 +93,7 @@ function ofForm(form: ImageForm, { containers, configuration }: Repository): Reb
   }
   throw new SpacktainersError(
     "NOT_SUPPORTED",
-    `${formText(form)} has no manifest, so nothing says what the image was made from`,
+    `${formText(form)} has no manifest, so there is no record of what the image was made from`,
     { hint: "a container, an OCI layout, oci-archive:FILE and docker://NAME can be rebased" },
   );
 }

@@ -36,7 +36,7 @@ export async function compareImages(
   const [first, second] = [await before.layers(), await after.layers()];
   const bottom = first.findIndex((layer) => packagesOf(layer) !== undefined);
   const above = first.length - (epilogueLayers(before.manifest.value.annotations ?? {}) ?? 0);
-  const another = "the epilogue here is another one, or its commands found other things";
+  const another = "the epilogue here differs, or its commands had different results";
   for (let index = 0; index < Math.max(first.length, second.length); index++) {
     signal.throwIfAborted();
     const [one, other] = [first[index], second[index]];
@@ -45,10 +45,10 @@ export async function compareImages(
       differences.push({
         kind: "layer",
         subject,
-        message: one === undefined ? "is not in the published image" : "is in the published image only",
+        message: one === undefined ? "is not in the published image" : "is only in the published image",
         reason:
           index < above
-            ? "packages are put into layers in another way, by another number of layers or another version of this program"
+            ? "packages are grouped into layers differently: the number of layers or the version of this program differs"
             : another,
       });
       continue;
@@ -58,8 +58,8 @@ export async function compareImages(
       differences.push({
         kind: "layer",
         subject,
-        message: "has the same files, compressed in another way",
-        reason: "another compression, or another version of what compresses",
+        message: "has the same files, compressed differently",
+        reason: "the compression, or the version of the compressing program, differs",
       });
       continue;
     }
@@ -102,7 +102,7 @@ async function compareLayers(one: Layer, other: Layer, signal: AbortSignal): Pro
       before === undefined
         ? "is not in the published image"
         : after === undefined
-          ? "is in the published image only"
+          ? "is only in the published image"
           : `was ${before}, is ${after}`;
     found.push({ kind: "file", subject: `/${path}`, message, reason: undefined });
   }
@@ -189,7 +189,7 @@ export function comparePackages(
         kind: "os-package",
         subject: name,
         message: `was ${was ?? "not there"}, is ${is ?? "not there"}`,
-        reason: "the base is another one now",
+        reason: "the base is now a different one",
       },
     ];
   });

@@ -65,7 +65,7 @@ export async function readBuildRecord(image: OciImage, emit: EmitEvent): Promise
     version === undefined ||
     (arch !== "amd64" && arch !== "arm64")
   )
-    throw new SpacktainersError("NOT_SUPPORTED", "the image does not say what it was made from", {
+    throw new SpacktainersError("NOT_SUPPORTED", "the image does not record what it was made from", {
       place,
       hint: "only images of `spacktainers build` and `push` do",
     });

@@ -47,29 +47,26 @@ export interface ReproduceResult {
 const reasons: Partial<Record<ErrorCode, readonly [kind: Difference["kind"], reason: string]>> = {
   PACKAGE_NOT_CACHED: [
     "package",
-    "it was pruned from the build cache, or the cache that had it is not configured here",
+    "someone pruned it from the build cache, or the cache that had it is not configured here",
   ],
   NO_SOLUTION: ["package", "the caches that are configured here have no such packages"],
   KEY_UNKNOWN: [
     "package",
     "the key that signed it is not trusted here: name it with --trust, unless it is gone",
   ],
-  SIGNATURE_MISSING: ["package", "the cache has it without a signature now"],
+  SIGNATURE_MISSING: ["package", "the cache now has it without a signature"],
   SIGNATURE_INVALID: [
     "package",
     "the cache's copy was changed, or the key that signed it has expired or is revoked",
   ],
-  CHECKSUM_MISMATCH: ["package", "it was pushed again since, or changed"],
+  CHECKSUM_MISMATCH: ["package", "someone pushed it again or changed it since"],
   CACHE_UNAVAILABLE: ["package", "the build cache cannot be reached"],
-  NOT_FOUND: [
-    "os-package",
-    "the archive has moved on and does not have it any more; bases with `snapshot:` last",
-  ],
+  NOT_FOUND: ["os-package", "the archive no longer has it; a base with `snapshot:` stays reproducible"],
   BASE_UNSATISFIABLE: [
     "os-package",
-    "the archive has moved on and does not have it any more; bases with `snapshot:` last",
+    "the archive no longer has it; a base with `snapshot:` stays reproducible",
   ],
-  BASE_INVALID: ["os-package", "the base is another one now"],
+  BASE_INVALID: ["os-package", "the base is now a different one"],
 };
 
 /**
@@ -245,7 +242,7 @@ function locksOf(
     noticed.push({
       kind: "os-package",
       subject: configuration.base.kind,
-      message: "the image does not say which OS packages are underneath: those of today are used",
+      message: "the image does not record its OS packages: using today's",
       reason: undefined,
     });
   return {
@@ -260,7 +257,7 @@ function locksOf(
           kind: "package",
           subject: briefSpec(spec),
           message: `its archive was ${recorded}, and is ${found}`,
-          reason: "it was built and pushed again since",
+          reason: "someone built and pushed it again since",
         };
         if (!noticed.some(({ subject }) => subject === difference.subject)) noticed.push(difference);
       }

@@ -126,9 +126,9 @@ async function ofRegistryImage(
       type: "warning",
       code: "NOTICE",
       message:
-        "nobody vouches for this bill of materials: whoever may write to the repository can have put it there",
+        "no trusted key signed this bill of materials: anyone who may write to the repository can have put it there",
       place,
-      hint: "name the public keys that may: `signing: { public: [cosign.pub] }` in spacktainers.yaml",
+      hint: "name the public keys that may sign: `signing: { public: [cosign.pub] }` in spacktainers.yaml",
     });
   return written(bill.document, request, {
     name: annotations["org.opencontainers.image.title"] ?? request.image.replace(/^docker:\/\//, ""),

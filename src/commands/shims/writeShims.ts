@@ -174,7 +174,7 @@ async function siteFor(named: Site | undefined, { runtime }: ShimsRequest): Prom
   ] as const;
   for (const [program, known] of programs)
     if ((await findProgram(program)) !== undefined) return completeSite("this machine", { runtime: known });
-  throw new SpacktainersError("RUNTIME_MISSING", "no runtime for containers is on the search path here", {
+  throw new SpacktainersError("RUNTIME_MISSING", "no container runtime is on the search path here", {
     hint: "name the cluster's: --site NAME, or --with apptainer",
   });
 }
@@ -185,7 +185,7 @@ function locationFor(request: ShimsRequest, site: Site, subject: ImageSubject): 
   if (site.runtime === "native" && site.image === undefined)
     throw new SpacktainersError(
       "USAGE",
-      "without our program only a directory with the image's root is a container",
+      "without spacktainers on the nodes, only a directory with the image's root can be a container",
       {
         hint: `\`spacktainers build ${subject.name} -o rootfs:DIR\`, then --image DIR`,
       },
@@ -199,7 +199,7 @@ function locationFor(request: ShimsRequest, site: Site, subject: ImageSubject): 
 function refuseConversion(location: string, { name }: ImageSubject): void {
   if (!/^(?:docker|oras|oci|oci-archive|docker-archive):/.test(location)) return;
   throw new SpacktainersError("USAGE", `every start of a program would convert ${location}`, {
-    hint: `make a file of it once (\`spacktainers sif ${name}\`, or \`pull\`), and name that with --image`,
+    hint: `convert it to a file once (\`spacktainers sif ${name}\`, or \`pull\`), and name that with --image`,
   });
 }
 
@@ -266,10 +266,7 @@ function programsFor(request: ShimsRequest, image: ShimImage): readonly string[]
       "USAGE",
       `the image has no ${missing.join(", ")} in the folders of its packages`,
       {
-        hint:
-          usable.length === 0
-            ? "it has no programs there at all"
-            : `it has ${usable.slice(0, 20).join(", ")}`,
+        hint: usable.length === 0 ? "it has no programs there" : `it has ${usable.slice(0, 20).join(", ")}`,
       },
     );
   if (programs.length > 0) return [...new Set(programs)].sort();

@@ -60,7 +60,7 @@ export async function signImages(command: SignCommand): Promise<SignedImage> {
   const { keyless } = command;
   const where = keyless === undefined ? (command.key ?? configuration.signing.key) : undefined;
   if (where === undefined && keyless === undefined)
-    throw new SpacktainersError("USAGE", "there is no key to sign with", {
+    throw new SpacktainersError("USAGE", "no key is configured to sign with", {
       hint: "name one with --key, or `signing: key:` in spacktainers.yaml; `spacktainers keys` makes a pair",
     });
   const key = where === undefined ? undefined : await loadSigningKey(where, command.directory);

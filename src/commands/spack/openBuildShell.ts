@@ -28,7 +28,7 @@ export interface ShellRequest extends SpackTools {
  * Opens a shell where a package was being built, with the environment that its commands had.
  *
  * @returns the shell's exit status
- * @throws SpacktainersError NOT_FOUND when there is no such package in the lock, or nothing is left of building it
+ * @throws SpacktainersError NOT_FOUND when there is no such package in the lock, or no files are left from the build of it
  */
 export async function openBuildShell(request: ShellRequest): Promise<number> {
   const { directory, arch, signal } = request;
@@ -88,7 +88,7 @@ async function sourceOf(spec: ConcreteSpec, stage: string): Promise<string> {
       if (facts?.isDirectory() === true) return path;
     }
   }
-  throw new SpacktainersError("NOT_FOUND", `nothing is left of building ${briefSpec(spec)}`, {
+  throw new SpacktainersError("NOT_FOUND", `no files are left from the build of ${briefSpec(spec)}`, {
     place: { spec: briefSpec(spec) },
     hint: "a finished build is cleaned up; `build --until PHASE` stops before that",
   });

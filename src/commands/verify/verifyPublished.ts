@@ -32,7 +32,7 @@ export async function verifyPublished(
   policy: VerificationPolicy,
 ): Promise<VerificationReport> {
   if (policy.keys.length === 0 && policy.verifyCertified === undefined)
-    throw new SpacktainersError("USAGE", "there is nothing to verify with", {
+    throw new SpacktainersError("USAGE", "there is no key to verify with", {
       hint: "name a public key with --key",
     });
   const report = await verifyImage(repository, reference, policy);

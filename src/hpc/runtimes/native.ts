@@ -10,7 +10,7 @@ export function nativeRuntime(job: Job): ContainerCommand {
   if (job.gpu !== undefined)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "our own runner cannot give a container the drivers of a graphics processor",
+      "spacktainers' own runner cannot give a container the drivers of a graphics processor",
     );
   return wordsOnly([
     "spacktainers exec --quiet --with namespace",

@@ -52,12 +52,12 @@ export function rootDirectory(
   if (job.gpu !== undefined)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      "our own runner cannot give a container the drivers of a graphics processor",
+      "spacktainers' own runner cannot give a container the drivers of a graphics processor",
     );
   if (!isPath(job.image) || /\.(?:sif|sqsh|squashfs|sqfs|tar)$/.test(job.image))
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `without our program only a directory with the image's root is a container, not ${job.image}`,
+      `without spacktainers on the nodes, only a directory with the image's root can be a container, not ${job.image}`,
       { hint: "`spacktainers build NAME -o rootfs:DIR`, then --image DIR" },
     );
   const variables = environment.map(([name, value]) => `export ${name}=${shellWord(value)}`).join("\n");

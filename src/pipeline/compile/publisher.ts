@@ -97,7 +97,7 @@ function hasKey(
   { url, sign, unsigned, place }: CacheConfiguration,
   { emit, env = hostEnvironment() }: PublishTools,
 ): boolean {
-  const kept = "it stays in this machine's build cache, from which images are made";
+  const kept = "it stays in this machine's build cache, and images are made from there";
   if (sign === undefined && !unsigned) {
     emit({
       type: "warning",
@@ -115,7 +115,7 @@ function hasKey(
     code: "KEY_INVALID",
     message: `what is built is not pushed to ${url}: the variable ${variable}, which has the key that signs, is not set`,
     place,
-    hint: `${kept}; it is pushed by a run that has the key`,
+    hint: `${kept}; a run that has the key pushes it`,
   });
   return false;
 }

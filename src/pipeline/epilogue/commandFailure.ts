@@ -49,7 +49,7 @@ export function commandFailure(
         ? "the base has no apt: add it with `base: packages:` in spacktainers.yaml"
         : offline && !isAllowed
           ? "commands of an epilogue have no network unless `epilogue: network: true` or --epilogue-network allows it"
-          : `its last words: ${said.slice(-5).join(" | ").slice(0, 1000)}`,
+          : `its last output: ${said.slice(-5).join(" | ").slice(0, 1000)}`,
     },
   );
 }

@@ -173,7 +173,7 @@ function warnOfUnset(steps: readonly Step[], { file }: PlannedEpilogue, emit: Em
       emit({
         type: "warning",
         code: "NOTICE",
-        message: `$${name} is not set: it becomes empty`,
+        message: `$${name} is not set, so it is empty`,
         place: { file, line: instruction.line, column: instruction.column },
       });
 }

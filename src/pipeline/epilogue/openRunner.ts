@@ -33,7 +33,7 @@ async function chooseRunner(
     if (runner !== undefined) return runner;
     throw new SpacktainersError(
       "RUNTIME_MISSING",
-      `${wanted}, which should run the epilogue, is not installed`,
+      `${wanted}, which the configuration names to run the epilogue, is not installed`,
       {
         hint: "leave out `epilogue: runner:` to use what is installed",
       },
@@ -48,9 +48,9 @@ async function chooseRunner(
     }
   throw new SpacktainersError(
     "RUNTIME_MISSING",
-    `nothing here can run the commands of an epilogue: ${trouble}`,
+    `no program on this machine can run the commands of an epilogue: ${trouble}`,
     {
-      hint: "install Buildah or Podman, or ask for user namespaces to be allowed",
+      hint: "install Buildah or Podman, or ask the administrator to allow user namespaces",
     },
   );
 }

@@ -154,7 +154,10 @@ export function packageProblems(
     return [
       new SpacktainersError(code, message, {
         place: { ...place, spec: briefSpec(spec), url: archiveUrl },
-        hint: known === undefined ? hint : `it was pushed again since, or changed; if that is right, ${hint}`,
+        hint:
+          known === undefined
+            ? hint
+            : `someone pushed it again or changed it since; if that is right, ${hint}`,
       }),
     ];
   });

@@ -20,20 +20,20 @@ interface PartDescription {
 
 const parts: Readonly<Record<string, PartDescription>> = {
   archives: { what: "archives of images, unpacked to be read", unit: "file" },
-  apptainer: { what: "work of Apptainer", unit: "folder" },
+  apptainer: { what: "Apptainer's working files", unit: "folder" },
   base: { what: "OS packages, and layers of bases", unit: "file" },
-  buildroot: { what: "work of epilogues", unit: "folder" },
+  buildroot: { what: "working files of epilogues", unit: "folder" },
   compiled: { what: "this program, compiled by Node.js", unit: "file" },
   downloads: { what: "archives of packages", unit: "file" },
   epilogue: { what: "caches that epilogues mount", unit: "folder", precious: true },
-  facts: { what: "what was found in images", unit: "file" },
+  facts: { what: "contents of images", unit: "file" },
   fragments: { what: "packages as layers", unit: "file" },
-  index: { what: "copies of caches' indexes, and what was verified", unit: "file" },
+  index: { what: "copies of caches' indexes, and results of verification", unit: "file" },
   outputs: { what: "which directories are outputs of spacktainers", unit: "file", precious: true },
   rootfs: { what: "unpacked images", unit: "folder" },
-  run: { what: "which runtimes work here, and work of runs", unit: "folder", precious: true },
+  run: { what: "results of runtime checks, and working files of runs", unit: "folder", precious: true },
   spack: { what: "real Spack, and the packages that it built", unit: "folder", precious: true },
-  verify: { what: "packages that are verified", unit: "file" },
+  verify: { what: "packages being verified", unit: "file" },
   writing: { what: "packages on their way into a cache", unit: "file" },
 };
 

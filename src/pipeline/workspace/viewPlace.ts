@@ -24,7 +24,7 @@ export function refuseHidingView(tree: FileTree, viewPath: string, place: Place)
   if (entry.type === "directory" && tree.children(path).length === 0) return;
   throw new SpacktainersError("VIEW_CONFLICT", `the view cannot be at ${viewPath}: there are files already`, {
     place,
-    hint: "choose a place for it that has no files, such as /opt/view (view: root)",
+    hint: "choose an empty place, such as /opt/view (view: root)",
   });
 }
 

@@ -55,7 +55,7 @@ export function jobEnd(facts: ObservedJob): TaskEnd | undefined {
     ended("failed", `job ${id} ${why}${said === "" ? "" : ` (${said})`}`);
   if (queued === undefined) {
     if (patience < mostPatience) return undefined;
-    return stopping ? ended("stopped") : failed("is lost: Slurm knows nothing of it any more");
+    return stopping ? ended("stopped") : failed("is lost: Slurm no longer knows it");
   }
   const { state, reason, nodes } = queued;
   if (state === "PENDING") {

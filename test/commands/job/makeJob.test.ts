@@ -103,7 +103,7 @@ describe("the image for the site's runtime", () => {
     await expect(jobOf(image)).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
   });
 
-  it("is what was pulled, where the site does not say where images are", async () => {
+  it("is what was pulled, where the site does not name a place for images", async () => {
     configure("apptainer");
     mkdirSync(join(directory, "hello.sif/.singularity.d"), { recursive: true });
     expect((await jobOf("hello")).image).toBe("hello.sif");

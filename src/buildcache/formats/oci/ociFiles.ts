@@ -19,7 +19,7 @@ export function openOciFiles({ repository, url }: OciPlace): FileSource {
   const sizeOf = async (path: string): Promise<number> => {
     const facts = await headBlob(repository, digestAt(path));
     if (facts?.size !== undefined) return facts.size;
-    throw new SpacktainersError("NOT_FOUND", "the registry does not have this", {
+    throw new SpacktainersError("NOT_FOUND", "the registry does not have this file", {
       place: { url: locate(path) },
     });
   };

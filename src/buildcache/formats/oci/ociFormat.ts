@@ -61,9 +61,9 @@ export function openOciFormat(place: OciPlace, trust: Trust): CacheFormat {
       // It claims to be a layer, and is plain JSON.
       const [index] = parseImageManifest(found.bytes, indexPlace).layers;
       if (index === undefined)
-        throw new SpacktainersError("CACHE_INVALID", "the image of the index has nothing in it", {
+        throw new SpacktainersError("CACHE_INVALID", "the image of the index is empty", {
           place: indexPlace,
-          hint: "make the index again: spacktainers cache index",
+          hint: "rebuild the index: spacktainers cache index",
         });
       if (index.digest === known?.digest) return "unchanged";
       return { path: index.digest, version: found.digest, digest: index.digest, size: index.size };
@@ -82,6 +82,6 @@ export function requireUnsigned({ unsigned }: Trust, url: string): void {
   if (unsigned) return;
   throw new SpacktainersError("SIGNATURE_MISSING", "packages in registries are not signed", {
     place: { url },
-    hint: "if you trust everybody who may push there, say `unsigned: true` for this cache in spacktainers.yaml; `spacktainers lock` then pins what was found by digest",
+    hint: "if you trust everyone who may push there, set `unsigned: true` for this cache in spacktainers.yaml; `spacktainers lock` then pins the packages by digest",
   });
 }

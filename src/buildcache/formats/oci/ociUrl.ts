@@ -35,7 +35,7 @@ export function parseOciUrl(url: string): {
   if (scheme === "http" && !isLoopback(new URL(`http://${name.host}`).hostname))
     throw new SpacktainersError(
       "CACHE_UNAVAILABLE",
-      "plain HTTP is allowed to registries of this machine only: anybody on the way could change packages",
+      "plain HTTP is allowed only for registries of this machine: anyone on the network path could change packages",
       { place, hint: "use oci://, and give the registry a certificate" },
     );
   return { name, scheme };

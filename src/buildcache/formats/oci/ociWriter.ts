@@ -162,7 +162,7 @@ function configText({ document, archive }: ReadyPackage, content: Digest, now: D
 }
 
 function noKeys(url: string): SpacktainersError {
-  return new SpacktainersError("NOT_SUPPORTED", "a registry keeps no keys: nothing in it is signed", {
+  return new SpacktainersError("NOT_SUPPORTED", "a registry stores no keys: its packages are not signed", {
     place: { url },
   });
 }

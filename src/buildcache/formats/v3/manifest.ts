@@ -36,7 +36,7 @@ export function parseCacheManifest(source: Uint8Array | string, place: Place): r
   const fail = (what: string): never => {
     throw new SpacktainersError("CACHE_INVALID", `the manifest cannot be read: ${what}`, {
       place,
-      hint: "it is damaged, or something else answers in the cache's place",
+      hint: "it is damaged, or another server answers in the cache's place",
     });
   };
   let json: unknown;

@@ -96,7 +96,7 @@ async function fetchSpecFile(store: Store, record: ManifestRecord, manifest: Pla
       }),
     );
   if (bytes.length !== record.size || digestOf(bytes) !== record.digest)
-    throw new SpacktainersError("CHECKSUM_MISMATCH", "the spec file is not the one that was signed", {
+    throw new SpacktainersError("CHECKSUM_MISMATCH", "the spec file differs from the one that was signed", {
       place,
       hint: "the cache's copy is damaged or was changed after it was signed; push the package again",
     });
@@ -122,6 +122,6 @@ function unreadable(what: string, records: readonly ManifestRecord[], place: Pla
   return new SpacktainersError(
     "NOT_SUPPORTED",
     `the manifest has no ${what} of a version that can be read here (${types.join(", ")})`,
-    { place, hint: "a newer Spack wrote it: a newer Spacktainers may read it" },
+    { place, hint: "a newer Spack wrote it; a newer version of spacktainers may be able to read it" },
   );
 }
