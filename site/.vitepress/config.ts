@@ -16,7 +16,7 @@ export const parts = [
     text: "How-to guides",
     items: [
       page("Install", "/install"),
-      page("Build what no cache has", "/building"),
+      page("Build missing packages", "/building"),
       page("Change an image with a Dockerfile", "/epilogue"),
       page("Choose the base", "/base"),
       page("Publish images", "/publishing"),

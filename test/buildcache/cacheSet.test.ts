@@ -53,9 +53,9 @@ describe("nothing to choose from", () => {
 
   it("is said of several that are empty or cannot be read, but not when one of them has a package", async () => {
     await writeCache(join(work, "none"), await cacheFiles3([]));
-    await expect(open("none", "none").index()).rejects.toThrow("no package in any of the build caches");
+    await expect(open("none", "none").index()).rejects.toThrow("no packages in any of the build caches");
     await expect(open("none", "gone").index()).rejects.toThrow(
-      "no package in the build caches that could be read",
+      "the build caches that could be read have no packages",
     );
     await writeCache(join(work, "one"), await cacheFiles3([testPackage("zlib", 1)]));
     expect((await open("none", "gone", "one").index()).names()).toEqual(["zlib"]);

@@ -67,7 +67,7 @@ describe("the text of a plan", () => {
     expect(text.split("\n").slice(1)).toEqual([
       "  push  ghcr.io/org/tools:1.2,latest  4 there, 2 in another repository of it, 3 layers to send (5.0 MB, 1 of a size that is not known yet)",
       "  push  ghcr.io/org/tools:1.2,latest  up to date",
-      "  push  ghcr.io/org/tools:1.2,latest  cannot be asked",
+      "  push  ghcr.io/org/tools:1.2,latest  cannot be reached",
       "  push  ghcr.io/org/tools:1.2,latest  8 there, 1 layer to send",
     ]);
   });

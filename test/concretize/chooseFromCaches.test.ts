@@ -298,7 +298,7 @@ describe("several roots", () => {
     const a = makeSpec("a@1", { link: [[one, ["iconv"]]] });
     const b = makeSpec("b@1", { link: [[two, ["iconv"]]] });
     expect(lines(refusal(sourceOf([one, two, a, b]), ["a", "b"]))).toEqual([
-      expect.stringMatching(/`a` and `b` cannot be had together .* configurations of glibc/),
+      expect.stringMatching(/`a` and `b` cannot be combined .* configurations of glibc/),
     ]);
   });
 

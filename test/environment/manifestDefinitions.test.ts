@@ -100,7 +100,7 @@ describe("definitions and matrices", () => {
       "3:12 MANIFEST_INVALID there is no definition `compiler` | did you mean `compilers`?",
     ]);
     expect(problemsOf("spack:\n  specs:\n  - matrix: [[zlib@1], ['@2']]\n")[0]).toMatch(
-      /^3:26 SPEC_CONTRADICTION `zlib@1` and `@2` cannot be had together/,
+      /^3:26 SPEC_CONTRADICTION `zlib@1` and `@2` cannot be combined/,
     );
     expect(problemsOf("spack:\n  specs: [+mpi]\n")).toEqual(["2:11 SPEC_SYNTAX `+mpi` names no package"]);
     expect(problemsOf('spack:\n  definitions:\n  - a: [x]\n    when: __import__("os")\n')[0]).toMatch(

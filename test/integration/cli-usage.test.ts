@@ -71,7 +71,7 @@ describe("storage", () => {
   it.each([
     [["--delete"], "--delete needs --unused"],
     [["rotfs"], "there is no part `rotfs`"],
-    [["--unused", "-1"], "Not a number of days"],
+    [["--unused", "-1"], "not a number of days"],
   ])("refuses what makes no sense: %j", async (args, said) => {
     const { status, stderr } = await work.run(["storage", ...args]);
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(said) });

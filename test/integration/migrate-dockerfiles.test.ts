@@ -31,7 +31,7 @@ describe("migrate of Dockerfiles that run Spack", () => {
         "taken Dockerfile:1 the base is debian bookworm (12)",
         "taken Dockerfile:3 OS packages of the image: libgomp1",
         "taken Dockerfile:3 OS packages that building needs stay in the image, since RUN in line 10 builds something: build-essential, git, python3, curl",
-        "taken Dockerfile:4 Spack v1.1.0, which builds what no cache has",
+        "taken Dockerfile:4 Spack v1.1.0, which builds packages that no cache has",
         expect.stringMatching(/^todo Dockerfile:6 https:\/\/cache\.example\.org\/lab/),
         expect.stringMatching(/^todo Dockerfile:6 `spack gpg trust`/),
         expect.stringMatching(/^changed Dockerfile:8 the compiler gcc@12 is left out/),

@@ -142,9 +142,9 @@ describe("plan for a push", () => {
     const warned = await work.run(["-q", "plan"]);
     expect(warned.status).toBe(0);
     expect(warned.stderr + warned.stdout).toMatch(
-      /warning {2}127\.\S+ cannot be asked what it has: .*--no-registry/,
+      /warning {2}127\.\S+ cannot be reached: .*--no-registry/,
     );
-    expect(warned.stdout).toMatch(/^ {2}push +\S+ {2}cannot be asked$/m);
+    expect(warned.stdout).toMatch(/^ {2}push +\S+ {2}cannot be reached$/m);
     const before = registry.requests.length;
     const plan = planOf(await work.run(["--json", "plan", "--no-registry"]));
     expect(plan.push).toBeUndefined();

@@ -207,7 +207,7 @@ for (const { name, trouble, start } of kinds)
           code: "NOT_FOUND",
           status: 4,
           says: /for arm64: there is no image for linux\/arm64/,
-          warnings: [/warning {2}only a bill of materials that nobody vouches for/],
+          warnings: [/warning {2}only an unsigned bill of materials records/],
         });
         expect((await manifestOf("both")).digest).toBe(before);
         const dry = await work.run([

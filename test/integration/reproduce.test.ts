@@ -155,7 +155,7 @@ describe.skipIf(trouble !== undefined)(
       expect(sif.status, sif.stderr).toBe(0);
       const ran = await work.run(["reproduce", "plain.sif", ...options]);
       expect(ran.status).toBe(1);
-      expect(ran.stderr).toContain("does not say what it was made from");
+      expect(ran.stderr).toContain("does not record what it was made from");
     });
   },
 );

@@ -49,7 +49,7 @@ describe.skipIf(!canStandIn)("with a stand-in for Spack (needs python3, git and 
     const { work, commands } = await trial(["app"]);
     const unknown = await work.run(["-q", "plan", "sim"]);
     expect(unknown.status).toBe(3);
-    expect(unknown.stderr).toContain("`plan --solve` tells what that would be");
+    expect(unknown.stderr).toContain("to see which: `plan --solve`");
     const solved = await work.run(["-q", "plan", "sim", "--solve"]);
     expect(solved.stderr).toBe("");
     expect(solved.stdout).toMatch(

@@ -275,7 +275,7 @@ describe("pushBlob", () => {
 });
 
 it.each([
-  [500, "NETWORK", "the registry is in trouble"],
+  [500, "NETWORK", "in front of it, has a problem"],
   [413, "REGISTRY_REFUSED", "limits the size of one request"],
   [418, "REGISTRY_REFUSED", "the registry's log may say more"],
 ])("HTTP %i says what can be done", async (code, expected, hint) => {

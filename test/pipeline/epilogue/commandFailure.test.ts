@@ -17,7 +17,7 @@ describe("commandFailure", () => {
     const error = commandFailure(2, said("working\nerror: no such file\ngood bye\n"), offline);
     expect(error.code).toBe("PROCESS_FAILED");
     expect(error.message).toBe("the command ended with status 2: error: no such file");
-    expect(error.hint).toBe("its last words: working | error: no such file | good bye");
+    expect(error.hint).toBe("its last output: working | error: no such file | good bye");
   });
 
   test("names the option that gives it a network", () => {
