@@ -23,7 +23,7 @@ export const archiveLimits = {
  * Archives that unpack to at most so many bytes are unpacked once, in memory, and read from there. Each thread that
  * installs holds one of them. What larger ones unpack to is kept in a file, if there is a place for it.
  */
-const largestInMemory = 64 * 2 ** 20;
+const largestInMemory = 32 * 2 ** 20;
 
 /** Least size of a buffer that is unpacked into, should an archive say that it is tiny and not be. */
 const leastChunk = 256 * 2 ** 10;

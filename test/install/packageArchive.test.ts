@@ -50,7 +50,7 @@ async function readAll(archive: Awaited<ReturnType<typeof open>>) {
 }
 
 describe("openPackageArchive", () => {
-  // Of 64 MiB and less, there is one copy in memory; more is streamed.
+  // Up to 32 MiB, there is one copy in memory; more is streamed.
   const sizes = { "an archive in memory": 9 * 2 ** 20 + 5, "a streamed archive": 65 * 2 ** 20 };
   for (const [what, size] of Object.entries(sizes)) {
     it(`reads ${what} twice, and says how much of it has been read`, async () => {
