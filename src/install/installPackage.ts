@@ -33,6 +33,8 @@ export interface InstallPackageOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of (compressed) bytes of the archive just read; the first pass does not count. */
   readonly onRead?: (bytes: number) => void;
+  /** See `OpenArchiveOptions`: a place for what a large archive unpacks to. */
+  readonly scratchFile?: string | undefined;
 }
 
 /** A package on its way into an image. */
@@ -49,8 +51,8 @@ export interface InstalledPackage {
 /**
  * Installs a package as Spack would into the new prefix, and streams the result.
  *
- * The archive is read twice, because what is to be relocated stands at its end. A small one is unpacked only once; of a
- * large one, never more than one file is in memory. Bytes depend on the archive and the request alone.
+ * The archive is read twice, because what is to be relocated stands at its end. A small one is unpacked in memory; of a large
+ * one, never more than one file is there. Bytes depend on the archive and the request alone.
  *
  * @param request the package; its archive must have been verified
  * @returns entries that throw SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, BUILDINFO_INVALID, IDENTITY_MISMATCH,
@@ -68,16 +70,21 @@ export function installPackage(
       place: placeOf(request),
       signal: options.signal,
       digest: request.archiveDigest,
+      scratchFile: options.scratchFile,
     });
-    const scan = await scanArchive(archive);
-    recipes = keptRecipes(scan.recipes, request.name, request.externals);
-    const sourced = sourcedFiles(recipes);
-    const opened = { entries: archive.entries(options.onRead), scan };
-    for await (const [entry, note] of installedEntries(request, opened, sourced)) {
-      inventory.push(note);
-      yield entry;
+    try {
+      const scan = await scanArchive(archive);
+      recipes = keptRecipes(scan.recipes, request.name, request.externals);
+      const sourced = sourcedFiles(recipes);
+      const opened = { entries: archive.entries(options.onRead), scan };
+      for await (const [entry, note] of installedEntries(request, opened, sourced)) {
+        inventory.push(note);
+        yield entry;
+      }
+      finished = true;
+    } finally {
+      await archive.close();
     }
-    finished = true;
   }
   return {
     entries: entries(),

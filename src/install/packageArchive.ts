@@ -9,6 +9,7 @@ import { printable } from "../archive/names.ts";
 import { readTar } from "../archive/readTar.ts";
 import { type Digest, digestOfHex } from "../util/digest.ts";
 import { asSpacktainersError, type ErrorCode, type Place, SpacktainersError } from "../util/errors.ts";
+import { openScratchTar, type ScratchTar, type TarBytes } from "./scratchTar.ts";
 
 /** Bounds on one archive; no honest one comes near them. */
 export const archiveLimits = {
@@ -20,9 +21,9 @@ export const archiveLimits = {
 
 /**
  * Archives that unpack to at most so many bytes are unpacked once, in memory, and read from there. Each thread that
- * installs holds one of them.
+ * installs holds one of them. What larger ones unpack to is kept in a file, if there is a place for it.
  */
-const largestInMemory = 64 * 2 ** 20;
+const largestInMemory = 32 * 2 ** 20;
 
 /** Least size of a buffer that is unpacked into, should an archive say that it is tiny and not be. */
 const leastChunk = 256 * 2 ** 10;
@@ -37,6 +38,11 @@ export interface OpenArchiveOptions {
   readonly signal?: AbortSignal | undefined;
   /** What the file must be, byte for byte; for large archives known only once the last entry has been read. */
   readonly digest?: Digest | undefined;
+  /**
+   * Path of a file that may be made, to keep what a large archive unpacks to between two readings. It is unlinked as soon
+   * as it is open, so that nothing is left of it. Without it, or on a full disk, a large archive is unpacked each time.
+   */
+  readonly scratchFile?: string | undefined;
 }
 
 /** An open package archive. */
@@ -51,6 +57,8 @@ export interface PackageArchive {
    * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, CHECKSUM_MISMATCH, INTERRUPTED, or what reading the file gives
    */
   entries(onRead?: (bytes: number) => void): AsyncGenerator<Entry, void, void>;
+  /** Lets go of what is kept between readings. */
+  close(): Promise<void>;
 }
 
 /**
@@ -65,9 +73,13 @@ export async function openPackageArchive(
 ): Promise<PackageArchive> {
   const { place = {} } = options;
   const inMemory = await guarded(options, () => unpackWhole(path, options));
-  const tar = inMemory === undefined ? streamed(path, options) : pieces(inMemory);
+  const scratch = inMemory === undefined ? openScratchTar(options.scratchFile) : undefined;
+  const tar = inMemory === undefined ? streamed(path, scratch, options) : pieces(inMemory);
   return {
     place,
+    async close() {
+      await scratch?.close();
+    },
     async *entries(onRead = () => {}) {
       try {
         for await (const entry of readTar(tar(onRead), { where: place, limits: archiveLimits })) {
@@ -80,9 +92,6 @@ export async function openPackageArchive(
     },
   };
 }
-
-/** The bytes of the tar, from the beginning. */
-type TarBytes = (onRead: (bytes: number) => void) => AsyncIterable<Uint8Array>;
 
 interface Unpacked {
   /** Bytes of the file. */
@@ -152,21 +161,34 @@ function pieces({ size, tar }: Unpacked): TarBytes {
   };
 }
 
-function streamed(path: string, options: OpenArchiveOptions): TarBytes {
+function streamed(path: string, scratch: ScratchTar | undefined, options: OpenArchiveOptions): TarBytes {
   const { place = {}, signal, digest } = options;
   return async function* (onRead) {
+    const kept = scratch?.kept();
+    if (kept !== undefined) {
+      yield* kept(onRead);
+      return;
+    }
     const file = createReadStream(path, { highWaterMark: 256 * 1024, signal });
     const hash = digest === undefined ? undefined : createHash("sha256");
+    let size = 0;
+    scratch?.begin();
     try {
       async function* chunks(): AsyncGenerator<Buffer> {
         for await (const chunk of file) {
           onRead(chunk.length);
+          size += chunk.length;
           hash?.update(chunk);
           yield chunk;
         }
       }
-      yield* gunzipStream(chunks(), { where: place });
+      for await (const chunk of gunzipStream(chunks(), { where: place })) {
+        // Before it is handed out: whoever reads it may change it.
+        await scratch?.add(chunk);
+        yield chunk;
+      }
       if (hash !== undefined && digestOfHex(hash.digest("hex")) !== digest) throw changed(path, place);
+      scratch?.complete(size);
     } catch (error) {
       // Here, too: whoever reads a file's content meets it before the loop over the entries does.
       throw refusal(error, options);

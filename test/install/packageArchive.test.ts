@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -50,7 +50,7 @@ async function readAll(archive: Awaited<ReturnType<typeof open>>) {
 }
 
 describe("openPackageArchive", () => {
-  // Of 64 MiB and less, there is one copy in memory; more is streamed.
+  // Up to 32 MiB, there is one copy in memory; more is streamed.
   const sizes = { "an archive in memory": 9 * 2 ** 20 + 5, "a streamed archive": 65 * 2 ** 20 };
   for (const [what, size] of Object.entries(sizes)) {
     it(`reads ${what} twice, and says how much of it has been read`, async () => {
@@ -81,6 +81,30 @@ describe("openPackageArchive", () => {
       await expect(read()).rejects.toMatchObject({ code: "INTERRUPTED", place });
     });
   }
+
+  it("keeps what a large archive unpacks to in a file that leaves nothing behind", async () => {
+    const bytes = packed(65 * 2 ** 20);
+    const scratchFile = join(folder, "scratch");
+    const archive = await open(bytes, { digest: digestOf(bytes), scratchFile });
+    const first = await readAll(archive);
+    // The second time, it does not matter what has become of the archive.
+    writeFileSync(join(folder, "archive.spack"), "gone");
+    expect(await readAll(archive)).toEqual(first);
+    expect(first.reported).toBe(bytes.length);
+    await archive.close();
+    expect(existsSync(scratchFile)).toBe(false);
+  });
+
+  it("unpacks a large archive twice where no file can be made, or a reading did not come to its end", async () => {
+    const bytes = packed(65 * 2 ** 20);
+    const nowhere = await open(bytes, { scratchFile: join(folder, "none/scratch") });
+    expect(await readAll(nowhere)).toEqual(await readAll(nowhere));
+    const archive = await open(bytes, { scratchFile: join(folder, "scratch") });
+    for await (const _ of archive.entries()) break;
+    expect(await readAll(archive)).toEqual(await readAll(nowhere));
+    expect(await readAll(archive)).toEqual(await readAll(nowhere));
+    await archive.close();
+  });
 
   it("does not start when it is asked to stop before", async () => {
     const opened = open(packed(10), { signal: AbortSignal.abort() });

@@ -60,6 +60,7 @@ async function checkArchive(path: string, pkg: CachedPackage, options: CheckCopy
   const place: Place = { url: pkg.archiveUrl };
   let inside: unknown;
   let insidePath: string | undefined;
+  // Read once, so there is nothing to keep.
   const archive = await openPackageArchive(path, { place, signal: options.signal, digest: pkg.digest });
   const { prefix, buildinfo } = await scanArchive(archive, {
     onRead: options.onBytes,
