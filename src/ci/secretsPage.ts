@@ -29,18 +29,18 @@ export function secretsPage(
   return `<!-- Written by \`spacktainers ci ${host}\`; \`spacktainers ci check\` compares. -->
 # Pipelines
 
-| when | what |
+| Event | Effect |
 |---|---|
-| a ${request} is opened | definitions and pipelines are checked; a comment names the label that starts a build |
-| it has the label \`${buildLabels.containers}\` | the containers that it changes are built, tested, and published to ${ci.pullRequests} |
-| it has the label \`${buildLabels.withBase}\` | the builder and runtime images are made first |
-| \`${ci.branch}\` changes | what changed is published to ${ci.main}: base images, containers |
-| by hand | one container or all, to ${ci.environments.map(({ name }) => name).join(", ")} |
-${ci.rebase === undefined ? "" : `| ${host === "github" ? `\`${ci.rebase}\` (UTC)` : "on the schedule"} | published images are put on the newest base |\n`}
+| a ${request} is opened | the pipeline checks definitions and pipelines; a comment names the label that starts a build |
+| it has the label \`${buildLabels.containers}\` | the pipeline builds and tests the containers that changed, and publishes them to ${ci.pullRequests} |
+| it has the label \`${buildLabels.withBase}\` | the pipeline makes the builder and runtime images first |
+| \`${ci.branch}\` changes | the pipeline publishes the base images and containers that changed to ${ci.main} |
+| you start it manually | the pipeline publishes one container or all, to ${ci.environments.map(({ name }) => name).join(", ")} |
+${ci.rebase === undefined ? "" : `| ${host === "github" ? `\`${ci.rebase}\` (UTC)` : "on the schedule"} | the pipeline puts published images on the newest base |\n`}
 ## Secrets and variables
 
-${rows.length === 0 ? "None are needed." : `${where}\n\n| name | kind | what it is |\n|---|---|---|\n${rows.join("\n")}`}
-${ci.oidc === undefined ? "" : "\nAWS is used by OpenID Connect: no key of it is stored.\n"}`;
+${rows.length === 0 ? "This pipeline needs none." : `${where}\n\n| Name | Kind | Purpose |\n|---|---|---|\n${rows.join("\n")}`}
+${ci.oidc === undefined ? "" : "\nJobs use AWS through OpenID Connect, so no AWS key is stored.\n"}`;
 }
 
 function cell(text: string): string {
