@@ -24,7 +24,7 @@ export interface CatalogueDocument {
   readonly containers: readonly CatalogueDocumentContainer[];
   /** By name, version, hash; images refer to them by hash. */
   readonly packages: readonly CatalogueDocumentPackage[];
-  /** What could not be reached or read. */
+  /** Sources that could not be reached or read. */
   readonly missing: readonly string[];
 }
 

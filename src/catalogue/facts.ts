@@ -14,7 +14,7 @@ export interface CatalogueFacts {
   readonly containers: readonly CatalogueContainer[];
   /** Every package that is in an image, with what they name, by hash: images refer to it. */
   readonly graph: SpecGraph;
-  /** What could not be reached or read, in sentences. */
+  /** Sources that could not be reached or read, as sentences. */
   readonly missing: readonly string[];
 }
 
@@ -91,11 +91,11 @@ export interface CatalogueLayer {
 /** A package before and after. */
 export interface VersionChange {
   readonly name: string;
-  /** Undefined: it came. */
+  /** Undefined if it was added. */
   readonly before: string | undefined;
-  /** Undefined: it went. */
+  /** Undefined if it was removed. */
   readonly after: string | undefined;
-  /** What really changed, in words. */
+  /** The actual change, as text. */
   readonly why: string | undefined;
 }
 
@@ -105,14 +105,14 @@ export interface ImageChanges {
   readonly since: string;
   /** In order of names. */
   readonly packages: readonly VersionChange[];
-  /** OS packages; undefined where nothing says. */
+  /** OS packages; undefined if there is no record. */
   readonly base: readonly VersionChange[] | undefined;
   readonly unchanged: number;
 }
 
 /** What is attached to an image, and whether it holds. */
 export interface SupplyState {
-  /** `none`: nothing is signed. `unverified`: it is, and no key is configured that could tell by whom. */
+  /** `none`: there is no signature. `unverified`: there is one, but no key is configured to check it. */
   readonly signature: "verified" | "unverified" | "refused" | "none" | "unpublished";
   /** Of keys whose signature holds. */
   readonly signers: readonly string[];
@@ -122,7 +122,7 @@ export interface SupplyState {
   readonly provenance: "verified" | "unverified" | "none";
   /** Of the provenance: the builder. */
   readonly builder: string | undefined;
-  /** What is wrong, in sentences. */
+  /** Problems, as sentences. */
   readonly problems: readonly string[];
 }
 

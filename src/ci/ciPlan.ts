@@ -11,7 +11,7 @@ const planSchema = once(() => {
   return z.object({
     version: z.literal(planVersion),
     arch: z.enum(["amd64", "arm64"]),
-    /** The commit that it is compared with; null: everything asked for is made. */
+    /** The commit to compare with; null: the plan has everything that was requested. */
     since: text.nullable(),
     bases: z.array(z.object({ image: z.enum(["builder", "runtime"]), reasons: z.array(text) })).max(2),
     containers: z
@@ -21,7 +21,7 @@ const planSchema = once(() => {
           arch: text,
           kind: z.enum(["spack", "def", "broken"]),
           reasons: z.array(text),
-          /** Hashes of packages that have to be built for it and that nothing else that has to be needs. */
+          /** Hashes of packages that have to be built only for it. */
           packages: z.array(text).max(100_000),
         }),
       )
@@ -40,7 +40,7 @@ const planSchema = once(() => {
         ),
       )
       .max(1000),
-    /** Definitions for which Spack chose, relative to the root: their locks lie beside this document. */
+    /** Definitions for which Spack chose, relative to the root: their locks are next to this document. */
     locks: z.array(text).max(10_000),
   });
 });

@@ -85,7 +85,7 @@ type EachOf<Subject, Result> =
 /** What names a container in a line about it. */
 interface NamedContainer {
   readonly name: string;
-  /** Undefined for a definition that is for every architecture. */
+  /** Undefined if the definition is for all architectures. */
   readonly arch: string | undefined;
 }
 
@@ -154,7 +154,7 @@ export interface VerbResults {
   rebase: EachOf<{ readonly image: string }, ResultsOfSeveral["rebase"]>;
   reproduce: ReproduceResult;
   sbom: Omit<BillOfMaterials, "text"> & {
-    /** What the file would have, where none was asked for. */
+    /** The text of the file, if no file was requested. */
     readonly document?: object;
   };
   schema: { readonly schema: object };

@@ -21,7 +21,7 @@ export interface Resolution {
     readonly request: string;
     /** The one that was chosen. */
     readonly hash: DagHash;
-    /** Names of the variants that nobody asked for and in which the alternatives differ. */
+    /** Names of the variants that no spec sets and in which the alternatives differ. */
     readonly variants: readonly string[];
     readonly alternatives: readonly DagHash[];
   }[];

@@ -66,7 +66,7 @@ export const ciSchema = once(() => {
         .min(1)
         .max(20)
         .optional()
-        .describe("GitHub: most stages in which missing packages are built; default 4."),
+        .describe("GitHub: maximum number of stages that build missing packages; default 4."),
       test: z
         .boolean()
         .optional()
@@ -82,7 +82,7 @@ export const ciSchema = once(() => {
         .record(variable, line)
         .optional()
         .describe(
-          "Secrets of your own workflows, each with its purpose: documented, and given to no generated job.",
+          "Secrets of your own workflows, each with its purpose. They are documented, but no generated job gets them.",
         ),
       gitlab: z
         .strictObject({

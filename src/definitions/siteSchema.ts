@@ -96,7 +96,7 @@ export const siteSchema = once(() => {
   return z
     .strictObject({
       description: text.optional(),
-      runtime: z.enum(siteRuntimes).optional().describe("What runs containers; default `apptainer`."),
+      runtime: z.enum(siteRuntimes).optional().describe("Runtime of containers; default `apptainer`."),
       mpi: z
         .union([name, z.array(name).min(1).max(20)])
         .optional()
@@ -108,15 +108,15 @@ export const siteSchema = once(() => {
       binds: oneOrMore(text)
         .optional()
         .describe(
-          "`SOURCE[:TARGET[:ro]]`: what containers see of the host. `$NAME` is filled in where the job runs.",
+          "`SOURCE[:TARGET[:ro]]`: paths of the host to mount in containers. The job expands `$NAME` when it runs.",
         ),
       workdir: text
         .optional()
-        .describe("Where programs start; default the directory the job is submitted from."),
+        .describe("Directory to start programs in; default the directory of submission."),
       image: text
         .optional()
         .describe(
-          "Where images are: a path of SIF or squashfs files, or a registry reference. `{name}`, `{version}` and `{arch}` stand for the container's.",
+          "Place of images: a path of SIF or squashfs files, or a registry reference. `{name}`, `{version}` and `{arch}` stand for the container's.",
         ),
       modules: oneOrMore(slurmValue).optional().describe("Environment modules to load; one, or a list."),
       prologue: z

@@ -163,7 +163,7 @@ function findSource(
   if (relative === ".." || relative.startsWith("../"))
     return {
       problem: `${JSON.stringify(source)} leads out of the folder of the definition`,
-      hint: "only files beside the definition can be copied",
+      hint: "only files in the folder of the definition can be copied",
     };
   const parts = relative === "." ? [] : relative.split("/");
   const wild = parts.findIndex((part) => hasWildcards(part));
@@ -210,7 +210,7 @@ function follow(path: string, nodes: ReadonlyMap<string, ContextNode>): ContextN
       if (at.length === 0)
         return {
           problem: `${JSON.stringify(path)} leads out of the folder of the definition by a symbolic link`,
-          hint: "put the file itself beside the definition",
+          hint: "put the file itself next to the definition",
         };
       at.pop();
       continue;
@@ -219,7 +219,7 @@ function follow(path: string, nodes: ReadonlyMap<string, ContextNode>): ContextN
     const node = nodes.get(here);
     if (node === undefined)
       return {
-        problem: `there is no ${JSON.stringify(path)} beside the definition`,
+        problem: `there is no ${JSON.stringify(path)} in the folder of the definition`,
         hint: "is it in .dockerignore?",
       };
     if (node.type === "symlink") {

@@ -51,7 +51,7 @@ export function readMount(
   for (const name of values.keys())
     if (!known.includes(name)) return wrong(`a ${type} mount has no ${name}`, `it has ${known.join(", ")}`);
   if (values.has("from") || (type === "cache" && values.has("source")))
-    return refused("a mount cannot come from another image", "copy files that lie beside the definition");
+    return refused("a mount cannot come from another image", "copy files from the folder of the definition");
   const target = values.get("target");
   if (target === undefined || target === "") return wrong("a mount needs a target", "write target=/path");
   const place = absolute(target);

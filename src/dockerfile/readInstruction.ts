@@ -221,7 +221,7 @@ function copyOf(line: InstructionLine): Instruction {
   if (from !== undefined)
     throw line.refused(
       `an epilogue cannot copy from ${from.value ?? "another image"}`,
-      "an epilogue is one stage on the assembled image; copy files that lie beside it",
+      "an epilogue is one stage on the assembled image; copy files from the folder of the definition",
       from.at,
     );
   line.boolean(flags.get("link")?.[0]);
@@ -265,7 +265,7 @@ function healthcheckOf(line: InstructionLine): Instruction {
   }
   throw line.refused(
     "images in OCI format have no HEALTHCHECK",
-    "whoever starts the container decides how to watch it; leave this out, or write HEALTHCHECK NONE",
+    "the health check is set when the container starts; remove this line, or write HEALTHCHECK NONE",
   );
 }
 

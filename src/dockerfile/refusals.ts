@@ -4,7 +4,7 @@ export const refusals: Readonly<
 > = {
   FROM: {
     message: "an epilogue continues the assembled image: it has no FROM",
-    hint: "remove the line; what lies underneath is `base:` in spacktainers.yaml",
+    hint: "remove the line; `base:` in spacktainers.yaml sets the base",
   },
   ONBUILD: {
     message: "images in OCI format have no ONBUILD",

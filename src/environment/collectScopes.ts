@@ -157,7 +157,7 @@ async function localPath(
     else problems.error("NOT_SUPPORTED", message, include.place, hint);
     return undefined;
   };
-  const copy = "put a copy of it beside the manifest, and include that";
+  const copy = "put a copy of it next to the manifest, and include the copy";
   if (include.kind === "git") return leftOut("repositories are not asked here", copy);
   const { overrideVariable } = include;
   const override = overrideVariable === undefined ? undefined : machine.environment[overrideVariable];

@@ -99,7 +99,7 @@ function checkPreload({ missingPreload }: ImageProfile): readonly Finding[] {
   return missingPreload.map(({ library, from }) => ({
     severity: "warning",
     check: "preload",
-    message: `${library} is to be loaded into every program, and is not in the image: each says so when it starts, and does without`,
+    message: `${library} is to be loaded into every program, but is not in the image: every program prints a warning when it starts, and continues without it`,
     evidence: [from],
     remedy: `take it out of the ${from}, or add the package that has it`,
   }));

@@ -46,7 +46,7 @@ function checkUser({ runtime }: Site, plugin: string | undefined): readonly Find
 function checkMemory({ runtime, shareNamespaces }: Site, separatesRanks: boolean): readonly Finding[] {
   const check = "rank-memory";
   const message =
-    "each rank is in a user namespace of its own: ranks of a node cannot read one another's memory (CMA), and large messages take longer";
+    "each rank is in its own user namespace: ranks of a node cannot read one another's memory (CMA), and large messages take longer";
   if (runtime === "charliecloud" && !shareNamespaces)
     return [
       {

@@ -79,7 +79,7 @@ export function checkReplacement(
       findings.push({
         severity: "error",
         check: "bundled",
-        message: `${name} must not be in the image: programs would load it beside or instead of the host's`,
+        message: `${name} must not be in the image: programs would load it in addition to the host's, or instead of it`,
         evidence: [path],
         remedy: `build the packages without it (MPICH: \`device=ch3 netmod=tcp\` or \`device=ch4 netmod=ucx\`)`,
       });

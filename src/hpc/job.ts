@@ -16,7 +16,7 @@ export interface Job {
   /** For the comment at the head. */
   readonly site: string;
   readonly runtime: SiteRuntime;
-  /** A path (of a SIF file, a layout) or a reference. `$NAME` is filled in where the job runs. */
+  /** A path (of a SIF file, a layout) or a reference. The job expands `$NAME` when it runs. */
   readonly image: string;
   /** The image is in a registry that speaks plain HTTP; Apptainer, Singularity and Podman need an option for that. */
   readonly plainHttp: boolean;
@@ -32,7 +32,7 @@ export interface Job {
   readonly workdir: string;
   /** Variables for the program. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Variables that keep the value they have where the job is submitted. */
+  /** Variables that keep their values from the submission of the job. */
   readonly inherited: readonly string[];
   readonly modules: readonly string[];
   readonly prologue: readonly string[];
@@ -42,7 +42,7 @@ export interface Job {
   readonly annotations: Readonly<Record<string, string>>;
   /** Started by somebody at a terminal, or in a pipe: standard input is the program's, and so is the terminal. Default no. */
   readonly interactive?: boolean;
-  /** File for what the job says, as `sbatch --output` takes it. */
+  /** File for the job's output, in the form of `sbatch --output`. */
   readonly log: string | undefined;
 }
 

@@ -206,7 +206,7 @@ function netrcLines(host: string, { username, password }: RegistryCredentials): 
     throw cannot(
       "enroot",
       "cannot be given a user or password with blanks or quotes in it",
-      "write them into enroot's .credentials by hand",
+      "write them into enroot's .credentials yourself",
     );
   // Docker Hub asks for them elsewhere.
   const hosts = host === dockerHub ? ["registry-1.docker.io", "auth.docker.io"] : [host.replace(/:\d+$/, "")];

@@ -95,7 +95,7 @@ export function jobOptions(
   for (const { name } of first) {
     const key = ownOptions.get(name);
     if (key !== undefined)
-      throw new SpacktainersError("USAGE", `sbatch's --${name} has an option of its own`, {
+      throw new SpacktainersError("USAGE", `sbatch's --${name} has its own option here`, {
         hint: `use --${key}${key === "name" || key === "log" ? "" : `, or \`${key}:\` of the site`}`,
       });
   }

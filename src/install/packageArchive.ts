@@ -222,7 +222,7 @@ const damagedHint = "the archive is damaged or hostile; remove it from the cache
 function changed(path: string, place: Place): SpacktainersError {
   return new SpacktainersError("CHECKSUM_MISMATCH", `the archive changed after it was verified: ${path}`, {
     place,
-    hint: "remove the file and run again; if it happens again, somebody else writes there",
+    hint: "remove the file and run again; if it happens again, another process writes there",
   });
 }
 

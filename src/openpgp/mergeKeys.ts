@@ -123,7 +123,7 @@ async function revokedKeys(
     throw new SpacktainersError(
       "KEY_INVALID",
       `the key ${first.fingerprint} has a revocation by the key ${issuer.toUpperCase()}, which may revoke it`,
-      { place, hint: "also name the public key of whoever revoked it, or leave out the revoked key" },
+      { place, hint: "also name the public key that revoked it, or leave out the revoked key" },
     );
   const found: MergedKey[] = [];
   let failure: unknown;

@@ -36,7 +36,7 @@ const personal =
 /** `os.environ`, in which nothing is set that a container does not know. */
 export function environValue(): ObjectValue {
   const get = (name: string): undefined => {
-    if (personal.test(name)) throw new NotUnderstood(`the variable ${name} of whoever runs it`);
+    if (personal.test(name)) throw new NotUnderstood(`the variable ${name} of the user who runs it`);
     return undefined;
   };
   return {

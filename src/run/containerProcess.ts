@@ -59,7 +59,7 @@ export async function containerProcess(
       "USAGE",
       options.entrypoint === "none"
         ? "say which program to run"
-        : "the image names no command of its own; say what to run",
+        : "the image has no command; name a program to run",
     );
   if (isDirect || startsPrograms(entrypoint)) expectProgram(command);
   for (const text of [program, ...args]) expectNoNul(text, "an argument");

@@ -18,7 +18,7 @@ const mostSignatures = 64;
 export interface SignatureReport {
   /** The object that holds it. */
   readonly id: number;
-  /** Who is named as the signer, in upper-case hexadecimal; empty when nobody is. */
+  /** Key ID of the signer, in upper-case hexadecimal; empty if there is none. */
   readonly fingerprint: string;
   /** Numbers of the objects it covers; empty for one by a key that is not trusted. */
   readonly covers: readonly number[];
@@ -102,7 +102,7 @@ async function verifyOpen(sif: SifFile, keys: TrustedKeys): Promise<SifVerificat
     throw new SpacktainersError(
       "SIGNATURE_MISSING",
       `no trusted signature covers object ${bare.map(({ id }) => id).join(", ")}`,
-      { place, hint: "somebody may have added it after the file was signed" },
+      { place, hint: "someone may have added it after the file was signed" },
     );
   return { signatures: reports, signedBy: [...signers], objects: content.map(({ id }) => id) };
 }
@@ -164,7 +164,7 @@ async function checkFacts(
     if (object === undefined) throw changed("an object that was signed is missing");
     if (covers.includes(object.id)) throw changed(`it names object ${object.id} twice`);
     if (signed.descriptorDigest !== descriptorDigest(object.raw, signed.relativeId))
-      throw changed(`what is said of object ${object.id} was changed`);
+      throw changed(`the description of object ${object.id} was changed`);
     if (signed.objectDigest !== (await digestOfObject(object)))
       throw changed(`object ${object.id} was changed`);
     covers.push(object.id);

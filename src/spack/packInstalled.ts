@@ -40,7 +40,7 @@ export async function packInstalled(
       `Spack ${tree.generation} made this install tree, but the configured Spack is ${spack.version}`,
       {
         place: { file: tree.root },
-        hint: `name one of its own generation: spack: { ref: ${tree.generation === "0.x" ? "v0.23.1" : "v1.1.0"} } in spacktainers.yaml`,
+        hint: `use a Spack of the same generation: spack: { ref: ${tree.generation === "0.x" ? "v0.23.1" : "v1.1.0"} } in spacktainers.yaml`,
       },
     );
   const parent = passingFolder(spack);

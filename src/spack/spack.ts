@@ -265,7 +265,7 @@ async function refuseOwnConfiguration({ folder, commit }: Checkout, place: Place
   if (file === undefined) return;
   throw new SpacktainersError(
     "CONFIG_INVALID",
-    `the Spack in ${folder} has configuration of its own, etc/spack/${file}, which would decide what is built`,
+    `the Spack in ${folder} has its own configuration, etc/spack/${file}, which would affect builds`,
     {
       place,
       hint: `${commit === undefined ? "" : `with \`commit: ${commit}\` a copy without it is used; or `}move that file away`,

@@ -14,7 +14,7 @@ import { parseJson, referringManifests } from "./storedAttestations.ts";
 export interface FoundDocument {
   readonly mediaType: string;
   readonly digest: Digest;
-  /** Whether a verified attestation says the same: the document itself is not signed. */
+  /** Whether a verified attestation has the same content: the document itself is not signed. */
   readonly attested: boolean;
 }
 

@@ -62,11 +62,11 @@ export interface VerificationReport {
   readonly signatures: readonly VerifiedSignature[];
   readonly attestations: readonly VerifiedAttestation[];
   readonly documents: readonly FoundDocument[];
-  /** Layers and configuration that are there, of how many. */
+  /** Number of layers and configurations that are present, and of all. */
   readonly blobs: { readonly present: number; readonly total: number };
   /** Of an index: its images. */
   readonly images: readonly VerificationReport[];
-  /** Empty when the image is as it should be. */
+  /** Empty if the image is correct. */
   readonly problems: readonly SpacktainersError[];
 }
 
@@ -179,7 +179,7 @@ async function verifiedSignatures(
       refused.push(
         new SpacktainersError("IDENTITY_MISMATCH", "a trusted key's signature is for another image", {
           place,
-          hint: "somebody attached the signature of one image to another; do not use the image before you know why",
+          hint: "someone attached the signature of one image to another; do not use the image before you know why",
         }),
       );
     else if (

@@ -83,11 +83,11 @@ export interface Place {
   readonly file?: string | undefined;
   readonly line?: number;
   readonly column?: number;
-  /** The spec or package (`name/hash`) concerned. */
+  /** The affected spec or package (`name/hash`). */
   readonly spec?: string;
   /** A URL without credentials (see `redactUrl`). */
   readonly url?: string;
-  /** Where work is done for several containers: those concerned, `arch/name`. */
+  /** The affected containers, `arch/name`, if the work is for several. */
   readonly containers?: readonly string[];
 }
 
@@ -120,7 +120,7 @@ export class SpacktainersError extends Error {
     this.example = details.example ?? [];
   }
 
-  /** The exit status this error asks for. */
+  /** The exit status for this error. */
   get exitStatus(): number {
     return exitStatus[errorCodes[this.code]];
   }

@@ -58,9 +58,9 @@ export type StageId =
 export interface BuildFailure {
   /** `name@version/hash`, shortened. */
   readonly package: string;
-  /** What it was in when it failed; undefined when it had not begun. */
+  /** Phase in which it failed; undefined if it had not begun. */
   readonly phase: string | undefined;
-  /** What ended it, where that is not what its log says. */
+  /** What ended it, if the log does not show it. */
   readonly reason: string | undefined;
   /** Absolute path of the whole log; on the machine that built it. */
   readonly log: string;
@@ -93,7 +93,7 @@ type PlainEvent =
   | {
       readonly type: "stage";
       readonly stage: StageId;
-      /** Tasks in it, when known; those of the kind `counts`, since others run beside it. */
+      /** Number of its tasks of the kind `counts`, if known; other tasks run at the same time. */
       readonly total?: number;
       readonly counts?: TaskKind;
     }
@@ -140,7 +140,7 @@ type PlainEvent =
       readonly type: "waiting";
       /** What the other does, for people: "unpacking layer 0123". */
       readonly what: string;
-      /** Undefined: nobody knows who it is. */
+      /** Undefined if unknown. */
       readonly holder?: { readonly host: string; readonly pid: number } | undefined;
     }
   /** A retry of a network operation. */

@@ -165,6 +165,6 @@ function clash(path: string, first: string, second: string): SpacktainersError {
   return new SpacktainersError(
     "VIEW_CONFLICT",
     `${path} of the view would be a file and a directory: ${first} and ${second}`,
-    { hint: "leave one of the two packages out of the view (exclude), or give it a projection of its own" },
+    { hint: "leave one of the two packages out of the view (exclude), or give it a separate projection" },
   );
 }

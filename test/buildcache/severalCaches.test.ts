@@ -137,7 +137,10 @@ describe("several caches", () => {
         const archive = await set.fetchArchive(found);
         expect((await readFile(archive.path)).equals(ring.archive)).toBe(true);
         expect(warnings()).toMatchObject([
-          { code, message: expect.stringMatching(new RegExp(`^ring@1.3/.*using the copy in ${second.url}/cache$`)) },
+          {
+            code,
+            message: expect.stringMatching(new RegExp(`^ring@1.3/.*using the copy in ${second.url}/cache$`)),
+          },
         ]);
         // Asked again, in this run and in the next: it is here.
         expect((await set.fetchArchive(await set.findPackage(id(ring)))).path).toBe(archive.path);

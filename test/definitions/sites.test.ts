@@ -126,7 +126,7 @@ describe("sites of a repository", () => {
       ).toEqual([
         "5 with --wrap, sbatch submits no script",
         '6 "Array=1" is not an option of sbatch',
-        "7 sbatch's --nodes has an option of its own",
+        "7 sbatch's --nodes has its own option here",
         "8 only `runtime: container-engine` has annotations",
       ]);
     } finally {

@@ -120,7 +120,7 @@ describe("copyFiles", () => {
   it.each([
     ["COPY out /x", /leads out of the folder/],
     ["COPY ../a /x", /leads out of the folder/],
-    ["COPY secret/key /x", /no "secret\/key" beside the definition/],
+    ["COPY secret/key /x", /no "secret\/key" in the folder of the definition/],
     ["COPY *.nothing /x/", /no file matches/],
     ["COPY a d/one /x", /several files/],
     ["COPY a /usr/lib/deep/b", /is not a folder/],

@@ -181,7 +181,7 @@ describe("checkImage", () => {
       { name: "libfabric", path: "/opt/x/lib/libfabric.so.1", soname: "libfabric.so.1", version: "1.20.1" },
     ];
     expect(check({ bundled }, sarus)).toEqual([
-      "error bundled: libcxi must not be in the image: programs would load it beside or instead of the host's",
+      "error bundled: libcxi must not be in the image: programs would load it in addition to the host's, or instead of it",
       "error libfabric: libfabric 1.20.1 in the image does not work with the host's; here takes :1.19",
     ]);
     expect(check({ bundled }, apptainer)).toEqual([]);

@@ -153,7 +153,7 @@ describe("a container with an epilogue", () => {
   it.each([
     ["FROM debian\n", 1, /has no FROM/],
     ["RUN true\nONBUILD RUN true\n", 2, /ONBUILD/],
-    ["COPY missing /x\n", 1, /there is no "missing" beside the definition/],
+    ["COPY missing /x\n", 1, /there is no "missing" in the folder of the definition/],
     ["COPY ../spack.yaml /x\n", 1, /leads out of the folder/],
     ["ENV A=1\nADD https://example.invalid/x /x\n", 2, /no checksum/],
     ["RUN --network=host true\n", 1, /needs the network, which is not allowed/],

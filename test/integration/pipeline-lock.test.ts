@@ -150,8 +150,8 @@ describe("build --frozen", () => {
     const { work } = await repository(false);
     const result = await work.run(frozen);
     expect(result.status).toBe(3);
-    expect(result.stderr).toContain("there is no spack.lock beside the definition");
-    expect(result.stderr).toContain("there is no spacktainers.lock beside the definition");
+    expect(result.stderr).toContain("there is no spack.lock next to the definition");
+    expect(result.stderr).toContain("there is no spacktainers.lock next to the definition");
     expect(existsSync(work.path("dist"))).toBe(false);
   });
 

@@ -141,9 +141,7 @@ describe("plan for a push", () => {
     registry.behaviour.guard = () => 'Basic realm="private"';
     const warned = await work.run(["-q", "plan"]);
     expect(warned.status).toBe(0);
-    expect(warned.stderr + warned.stdout).toMatch(
-      /warning {2}127\.\S+ cannot be reached: .*--no-registry/,
-    );
+    expect(warned.stderr + warned.stdout).toMatch(/warning {2}127\.\S+ cannot be reached: .*--no-registry/);
     expect(warned.stdout).toMatch(/^ {2}push +\S+ {2}cannot be reached$/m);
     const before = registry.requests.length;
     const plan = planOf(await work.run(["--json", "plan", "--no-registry"]));

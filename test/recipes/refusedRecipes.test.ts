@@ -125,7 +125,7 @@ env.set("B", "b")`;
       ),
     );
     expect(set).toEqual(["A=x"]);
-    expect(problems).toEqual(["9: the variable HOME of whoever runs it"]);
+    expect(problems).toEqual(["9: the variable HOME of the user who runs it"]);
   });
 });
 

@@ -214,7 +214,7 @@ export function credentialsCommand(program: Command, outcome: VerbOutcome): Comm
           context.reporter.emit({
             type: "warning",
             code: "NOTICE",
-            message: `${name} is not set: whatever needs it will be refused`,
+            message: `${name} is not set: whatever needs it will fail`,
           });
         if (context.json) context.print(resultLine("ci credentials", result));
         else for (const name of result.variables) context.print(`set  ${name}`);

@@ -28,9 +28,9 @@ export interface AddResult {
   /** Absolute path of the definition. */
   readonly path: string;
   readonly specs: readonly string[];
-  /** What the caches have for it. */
+  /** Packages that the caches have for it. */
   readonly caches: CacheAnswer;
-  /** Files of the repository's pipelines that were written again, since these name the containers: relative to its root. */
+  /** Pipeline files that were written again because they name the containers, relative to the repository's root. */
   readonly pipelines: readonly string[];
 }
 

@@ -6,7 +6,7 @@ import { type BaseImageName, type BuildTool, baseImages, findBuildTool, localTag
 export interface ListedBase {
   readonly name: BaseImageName;
   readonly tag: string;
-  /** Undefined: it was not made yet. */
+  /** Undefined if it has not been made yet. */
   readonly id: string | undefined;
   /** When it was made, ISO 8601. */
   readonly created: string | undefined;

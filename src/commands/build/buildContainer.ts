@@ -27,11 +27,11 @@ export interface BuildResult {
   readonly size: number;
   readonly layers: number;
   readonly packages: readonly { readonly name: string; readonly version: string; readonly hash: string }[];
-  /** Packages of which nothing had to be made. */
+  /** Packages for which nothing had to be made. */
   readonly reused: number;
-  /** The image was there already, made of the same inputs. */
+  /** The image already existed, made from the same inputs. */
   readonly upToDate: boolean;
-  /** What Spack had to build first; left out when no cache lacked anything. */
+  /** Packages that Spack had to build first; absent if the caches had all packages. */
   readonly compiled?: { readonly packages: readonly string[]; readonly seconds: number };
   readonly outputs: readonly Output[];
   readonly milliseconds: number;

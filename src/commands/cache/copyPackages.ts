@@ -37,7 +37,7 @@ export interface CopiedPackage {
   readonly hash: DagHash;
   /** `copy`: with --dry-run. */
   readonly outcome: "copied" | "present" | "copy";
-  /** Bytes of the archive; undefined where it is not known: of what was there, nobody is asked. */
+  /** Bytes of the archive; undefined if unknown (packages that were already there are not asked for). */
   readonly size: number | undefined;
 }
 

@@ -10,13 +10,13 @@ export interface ListedKey {
   readonly cache: string;
   /** Of the primary key, upper-case hexadecimal. */
   readonly fingerprint: string;
-  /** Whether the cache publishes it. Whoever can write to the cache can: it proves nothing. */
+  /** Whether the cache publishes it. This proves nothing, because anyone who can write to the cache can publish keys. */
   readonly published: boolean;
   /** Whether the configuration (or `--trust`) trusts it for this cache. */
   readonly trusted: boolean;
   /** Whether it can be used now. */
   readonly state: "good" | "expired" | "revoked" | "unreadable";
-  /** Whose it says that it is. */
+  /** User ID that the key states. */
   readonly users: readonly string[];
   /** ISO 8601. */
   readonly created: string | undefined;
@@ -24,7 +24,7 @@ export interface ListedKey {
   readonly expires: string | undefined;
   /** Why it cannot be used, where that is not said yet. */
   readonly problem: string | undefined;
-  /** The key itself, as published; undefined where the cache lists it but does not have it. */
+  /** The key itself, as published; undefined if the cache lists it but does not have it. */
   readonly armored: string | undefined;
 }
 

@@ -20,7 +20,7 @@ export interface ListedPackage {
   readonly name: string;
   readonly version: string;
   readonly hash: DagHash;
-  /** `name@version`; undefined where none can be told. */
+  /** `name@version`; undefined if it cannot be determined. */
   readonly compiler: string | undefined;
   readonly platform: string;
   readonly os: string;
@@ -28,7 +28,7 @@ export interface ListedPackage {
   readonly namespace: string | undefined;
   /** Variants and flags, as Spack prints them. */
   readonly variants: string;
-  /** Bytes of the archive; undefined where nobody was asked, or where the cache cannot tell. */
+  /** Bytes of the archive; undefined if the cache was not asked or cannot tell. */
   readonly size: number | undefined;
   /** The caches that list it, in their order. */
   readonly caches: readonly string[];
@@ -44,11 +44,11 @@ export interface ListPackagesRequest extends CacheRequest {
 /** What was listed, together. */
 export interface ListTotals {
   readonly packages: number;
-  /** Bytes of the archives; undefined where sizes were not asked for, or not all are known. */
+  /** Bytes of the archives; undefined if sizes were not requested, or if not all are known. */
   readonly bytes: number | undefined;
   /** Caches that were read. */
   readonly caches: readonly string[];
-  /** Packages in them, whether asked for or not. */
+  /** Packages in them, including dependencies. */
   readonly of: number;
 }
 

@@ -37,11 +37,11 @@ export interface PrunedPackage {
   readonly version: string | undefined;
   readonly hash: DagHash;
   readonly format: FormatName;
-  /** Bytes of the archive; asked for of packages that go only, and undefined where the cache does not say. */
+  /** Bytes of the archive; only for packages that are removed, and undefined if the cache does not report them. */
   readonly size: number | undefined;
   /** When it was written, ISO 8601; undefined where the cache does not say. */
   readonly modified: string | undefined;
-  /** Why it stays; undefined for what goes, which nothing that is named needs. */
+  /** Why the package stays; undefined for packages that are removed. */
   readonly reason: KeepReason | undefined;
 }
 
@@ -50,9 +50,9 @@ export interface CachePrune {
   readonly cache: string;
   readonly keep: readonly PrunedPackage[];
   readonly remove: readonly PrunedPackage[];
-  /** What nothing names, and is older than the grace period: rests of killed pushes, replaced indexes. */
+  /** Files that nothing names and that are older than the grace period: remains of killed pushes, replaced indexes. */
   readonly orphans: readonly { readonly path: string; readonly size: number | undefined }[];
-  /** Bytes that removing all of that frees, as far as the cache says. Archives that packages share count once. */
+  /** Bytes that the removal of all of that frees, as far as the cache reports them. Archives that packages share count once. */
   readonly bytes: number;
 }
 
@@ -72,10 +72,10 @@ export interface PruneAnnouncement {
 export interface PruneOutcome {
   readonly cache: string;
   readonly removed: number;
-  /** What was to go and stays: something came to need it meanwhile. */
+  /** Packages that were to be removed but stay, because something needs them in the meantime. */
   readonly spared: number;
   readonly orphans: number;
-  /** Bytes that were freed, as far as the cache says. */
+  /** Bytes that were freed, as far as the cache reports them. */
   readonly bytes: number;
 }
 

@@ -31,7 +31,7 @@ export interface ShownPackage {
   readonly builtAs: { readonly name: string; readonly hash: DagHash } | undefined;
   /** Direct ones, by name. */
   readonly dependencies: readonly ShownDependency[];
-  /** One a cache that has it, in the caches' order. */
+  /** One entry for each cache that has it, in the caches' order. */
   readonly copies: readonly ShownCopy[];
 }
 
@@ -56,13 +56,13 @@ export interface ShownCopy {
   /** URL or path of the archive. */
   readonly archive: string;
   readonly digest: Digest;
-  /** Bytes; undefined where the cache does not say. */
+  /** Bytes; undefined if the cache does not report them. */
   readonly size: number | undefined;
   /** Fingerprint of the trusted key that signed; undefined where none did. */
   readonly signedBy: string | undefined;
-  /** The prefix it was built for, as the beginning of the archive says; undefined where that does not. */
+  /** Its original prefix, from the beginning of the archive; undefined if it is not there. */
   readonly prefix: string | undefined;
-  /** Why it would not be used; undefined when it would. */
+  /** Why it would not be used; undefined if it would be used. */
   readonly problem: { readonly code: ErrorCode; readonly message: string } | undefined;
 }
 

@@ -34,7 +34,7 @@ export interface VerifiedCaches {
     readonly cache: string;
     /** Packages that were verified. */
     readonly packages: number;
-    /** Of these, how many a run that was interrupted had verified already. */
+    /** Number of these that an interrupted run had already verified. */
     readonly earlier: number;
     /** Bytes of archives that were verified. */
     readonly bytes: number;

@@ -26,7 +26,7 @@ export interface BuiltCatalogue {
   readonly packages: number;
   readonly files: number;
   readonly bytes: number;
-  /** What could not be reached or read, in sentences. */
+  /** Sources that could not be reached or read, as sentences. */
   readonly missing: readonly string[];
 }
 

@@ -111,9 +111,9 @@ export async function presentPipelines(
 
 /** What `ci check` found. */
 export interface PipelineCheck {
-  /** Whose pipelines are there. */
+  /** Host of the pipelines. */
   readonly hosts: readonly PipelineHost[];
-  /** Files that are as they would be written. */
+  /** Files that are up to date. */
   readonly files: readonly string[];
   readonly errors: readonly SpacktainersError[];
 }

@@ -36,7 +36,7 @@ export interface AffectedContainers {
   readonly checked: number;
   readonly failed: readonly {
     readonly name: string;
-    /** Undefined where it is not known. */
+    /** Undefined if unknown. */
     readonly arch: string | undefined;
     readonly message: string;
   }[];

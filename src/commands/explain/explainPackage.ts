@@ -62,23 +62,23 @@ export interface PackageExplanation {
   /** In Spack's words, without dependencies. */
   readonly spec: string;
   readonly role: "root" | "dependency" | "external" | "build";
-  /** The user's specs that it is. */
+  /** The user's specs that it satisfies. */
   readonly requests: readonly string[];
   /** Shortest path from each root. */
   readonly paths: readonly (readonly PathStep[])[];
   readonly size: number | undefined;
   /** The cache that has it. */
   readonly cache: string | undefined;
-  /** Why it cannot be had from the caches. */
+  /** Why the caches cannot provide it. */
   readonly missing: { readonly code: string; readonly message: string } | undefined;
-  /** When it cannot be had: the configuration in the caches that is most like it. */
+  /** If it is not available: the most similar configuration in the caches. */
   readonly nearest: OtherConfiguration | undefined;
-  /** What would be chosen now, where that is another one. */
+  /** The package that would be chosen now, if it differs. */
   readonly chosenNow: OtherConfiguration | undefined;
-  /** What the image built before has, where that is another one. */
+  /** The package that the last built image has, if it differs. */
   readonly inImage: OtherConfiguration | undefined;
   readonly alternatives: readonly ExplainedAlternative[];
-  /** Variants whose default only recipes know and by which other configurations would do as well. */
+  /** Variants whose defaults only recipes define, and in which other equally good configurations differ. */
   readonly undetermined: readonly string[];
 }
 

@@ -34,7 +34,7 @@ const lookupsAtOnce = 16;
 export interface ContainerExplanation {
   readonly name: string;
   readonly arch: string;
-  /** Where its packages are from: its lock, the caches as they are now, or of an image the lock inside. */
+  /** Source of its packages: its lock, the current caches, or for an image, the lock inside. */
   readonly origin: PackageListing["origin"];
   readonly roots: readonly {
     readonly request: string;
@@ -48,7 +48,7 @@ export interface ContainerExplanation {
     readonly hash: DagHash;
     /** Bytes of the archive. */
     readonly size: number | undefined;
-    /** The cache that has it; undefined when it cannot be had. */
+    /** The cache that has it; undefined if it is not available. */
     readonly cache: string | undefined;
     /** How many roots need it. */
     readonly roots: number;
@@ -61,12 +61,12 @@ export interface ContainerExplanation {
   }[];
   /** Packages that were only needed to build: they are not in the image. */
   readonly buildOnly: readonly string[];
-  /** Why nothing could be chosen from the caches now. */
+  /** Why no choice from the caches is possible now. */
   readonly problems: readonly { readonly code: string; readonly message: string; readonly hint?: string }[];
   readonly graph: DependencyGraph;
-  /** The packages asked for. */
+  /** The requested packages. */
   readonly explanations: readonly PackageExplanation[];
-  /** Packages asked for that the container does not have, but the caches. */
+  /** Requested packages that the container does not have, but the caches do. */
   readonly absent: readonly {
     readonly name: string;
     readonly alternatives: readonly ExplainedAlternative[];

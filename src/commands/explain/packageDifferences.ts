@@ -43,9 +43,9 @@ export interface PackageDifferences {
   readonly removed: readonly DiffedPackage[];
   readonly changed: readonly ChangedPackage[];
   readonly unchanged: number;
-  /** Undefined where one side does not say what lies underneath. */
+  /** Undefined if one side does not record its base. */
   readonly base: readonly BaseChange[] | undefined;
-  /** What the sizes of packages are of; undefined when the two sides do not measure the same. */
+  /** What the sizes of packages measure; undefined if the two sides measure different things. */
   readonly sizesOf: PackageListing["sizesOf"] | undefined;
   /** Compressed bytes of images, where both are. */
   readonly imageSizes: { readonly before: number; readonly after: number } | undefined;

@@ -22,7 +22,7 @@ export interface SpecDifference {
   readonly kind: InputKind;
   /** Name of the variant, of the flags or of the dependency. */
   readonly name?: string | undefined;
-  /** Undefined where one of the two does not have it. */
+  /** Undefined if one of the two does not have it. */
   readonly before: string | undefined;
   readonly after: string | undefined;
 }

@@ -50,9 +50,9 @@ export interface InitResult {
   readonly root: string;
   /** Paths relative to the root. */
   readonly created: readonly string[];
-  /** Files that were there with other contents, and are as they were. */
+  /** Existing files with other contents, which were not changed. */
   readonly kept: readonly string[];
-  /** The container to begin with; undefined: there is none. */
+  /** The example container; undefined if there is none. */
   readonly example: { readonly name: string; readonly command: string | undefined } | undefined;
 }
 

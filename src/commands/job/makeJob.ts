@@ -42,7 +42,7 @@ export interface JobRequest {
   /** Over the site's. */
   readonly resources: JobResources;
   readonly name: string | undefined;
-  /** `SOURCE[:TARGET[:ro]]`, beside the site's; `$NAME` is filled in where the job runs. */
+  /** `SOURCE[:TARGET[:ro]]`, beside the site's; The job expands `$NAME` when it runs. */
   readonly binds: readonly string[];
   readonly workdir: string | undefined;
   /** `NAME=value`, or `NAME` for the value it has where the job is submitted. */
@@ -67,7 +67,7 @@ export interface JobRequest {
 export interface MadeJob {
   readonly job: Job;
   readonly script: string;
-  /** What was found in the image; empty when it could not be read. */
+  /** Findings about the image; empty if it could not be read. */
   readonly findings: readonly Finding[];
 }
 

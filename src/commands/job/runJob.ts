@@ -17,7 +17,7 @@ export interface JobRun {
 export interface JobOutcome {
   readonly id: string;
   readonly state: string;
-  /** The job's; 130 when we were interrupted. */
+  /** Exit status of the job; 130 if this program was interrupted. */
   readonly status: number;
   readonly log: string | undefined;
 }

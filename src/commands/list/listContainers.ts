@@ -23,29 +23,29 @@ import type { ImageWithTag } from "./remoteLookup.ts";
 /** What `list` says of a container. */
 export interface ListedContainer {
   readonly name: string;
-  /** Undefined where a broken definition tells none. */
+  /** Undefined for a broken definition. */
   readonly arch: string | undefined;
-  /** `broken`: no container can be made of it; `check` says why. */
+  /** `broken`: no container can be made from it; `check` explains why. */
   readonly kind: "spack" | "def" | "broken";
   readonly path: string;
   readonly parked: boolean;
-  /** The specs as written; none for a definition file. */
+  /** The specs as written; empty for a definition file. */
   readonly specs: readonly string[];
   /** Definition files: the image they start from. */
   readonly from: string | undefined;
-  /** Of the locked first spec, else of the built image, else (where asked for) as a build would have it; undefined: not known. */
+  /** Version of the locked first spec; otherwise of the built image; otherwise (if requested) the version that a build would have; undefined if unknown. */
   readonly version: string | undefined;
   readonly locked: boolean;
   readonly epilogue: boolean;
   /** The image in the output folder. */
   readonly image: ListedImage | undefined;
-  /** What the registries have by the tags of the configuration; undefined: not asked. */
+  /** Versions that the registries have under the configured tags; undefined if they were not asked. */
   readonly published: readonly ImageWithTag[] | undefined;
-  /** Whether the image has other packages than the lock beside the definition names; undefined: one of both is missing. */
+  /** Whether the packages of the image differ from those of the lock next to the definition; undefined if there is no image or no lock. */
   readonly outOfDate: boolean | undefined;
-  /** Number of errors in the definition. What is wrong with one keeps no other from being listed. */
+  /** Number of errors in the definition. Errors in one definition do not prevent the listing of others. */
   readonly problems: number;
-  /** Number of warnings and notices about the definition: what `check` says of it besides errors. */
+  /** Number of warnings and notices that `check` reports about the definition. */
   readonly warnings: number;
 }
 

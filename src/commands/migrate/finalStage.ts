@@ -233,7 +233,7 @@ function copyFiles(one: StageInstruction, draft: DockerfileDraft): void {
       );
     else {
       draft.list.todo(
-        `${sources.join(", ")} of another stage is not in the image: make it a package, or a file beside the definition`,
+        `${sources.join(", ")} of another stage is not in the image: make it a package, or a file next to the definition`,
         one.place,
       );
       lose(sources, target, one.place, draft);
@@ -252,7 +252,7 @@ function nameLostFiles(one: StageInstruction, draft: DockerfileDraft): void {
   );
   if (others.length === 0 || /--from=/.test(one.text)) return;
   draft.list.todo(
-    `${others.join(", ")} is not in the image, since it came before Spack was done: where the image needs it, put it beside the definition, and COPY into Dockerfile.epilogue`,
+    `${others.join(", ")} is not in the image, since it came before Spack was done: where the image needs it, put it next to the definition, and COPY into Dockerfile.epilogue`,
     one.place,
   );
   lose(others, target, one.place, draft);

@@ -41,9 +41,9 @@ export interface MigratedDefinition {
   readonly arch: string;
   /** Absolute. */
   readonly path: string;
-  /** Undefined where there is nothing to ask: no cache is configured, or it is a definition file. */
+  /** Undefined if there is no cache to ask, or if it is a definition file. */
   readonly caches: CacheAnswer | undefined;
-  /** Mistakes in it that are to be repaired first. */
+  /** Mistakes in it that have to be repaired first. */
   readonly errors: number;
 }
 
@@ -156,7 +156,7 @@ function settingsLeft(answers: ScaffoldAnswers, root: string): readonly Migratio
   return [
     {
       kind: "todo",
-      message: `${configurationFileName} is left as it is; the source would have: ${lines.map((line) => line.trimEnd()).join(" | ")}`,
+      message: `${configurationFileName} is not changed; the source would need: ${lines.map((line) => line.trimEnd()).join(" | ")}`,
       place: { file: join(root, configurationFileName) },
     },
   ];

@@ -4,7 +4,7 @@ import type { Place } from "../../util/errors.ts";
 
 /** Something that is said of a place in the source. */
 export interface MigrationFinding {
-  /** `taken`: it is in the new repository; `changed`: it is so in another way, or not needed; `todo`: it is left to the user. */
+  /** `taken`: the new repository has it; `changed`: the new repository has it in another way, or does not need it; `todo`: the user has to do it. */
   readonly kind: "taken" | "changed" | "todo";
   readonly message: string;
   readonly place: Place;

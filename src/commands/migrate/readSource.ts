@@ -188,7 +188,8 @@ async function copyBeside(folder: string, path: string, files: BesideFile[]): Pr
   const inner = relative(folder, join(folder, path));
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) || path.includes("$")) return "it is not a plain path";
   if (inner.startsWith("..")) return "it is outside of the folder";
-  if (inner === "") return "it is the whole folder: put what the image needs of it beside the definition";
+  if (inner === "")
+    return "it is the whole folder: put the files that the image needs next to the definition";
   const before = files.length;
   const add = async (at: string): Promise<string | undefined> => {
     if (files.length - before > mostFiles) return "there are too many files in it";

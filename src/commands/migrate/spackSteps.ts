@@ -100,7 +100,7 @@ export function readSpack(command: ShellCommand, one: StageInstruction, draft: D
       break;
     case "repo":
       draft.list.todo(
-        "recipes of your own: name their repository by `spack: repos:` in spacktainers.yaml",
+        "your own recipes: name their repository in `spack: repos:` in spacktainers.yaml",
         place,
       );
       break;
@@ -113,7 +113,7 @@ export function readSpack(command: ShellCommand, one: StageInstruction, draft: D
       break;
     case "develop":
       draft.list.todo(
-        "`spack develop` builds from a folder of sources: say so in the definition's `develop:`",
+        "`spack develop` builds from a folder of sources: set `develop:` in the definition",
         place,
       );
       break;

@@ -26,9 +26,9 @@ export interface PushReport {
   /** `host/repository`. */
   readonly repository: string;
   readonly tags: readonly Tag[];
-  /** It has the image already, made of the same inputs. */
+  /** The registry already has the image, made from the same inputs. */
   readonly upToDate: boolean;
-  /** Why it could not be asked: nothing else is then known. */
+  /** Why the registry could not be reached; then there is no other data. */
   readonly error: string | undefined;
   /** Layers that are there, that another repository of the registry has, and that would be sent. */
   readonly layers: { readonly there: number; readonly mounted: number; readonly sent: number };

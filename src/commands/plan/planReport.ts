@@ -44,12 +44,12 @@ export interface PackageReport {
   readonly whereabouts: Whereabouts;
   readonly archive: {
     readonly digest: Digest;
-    /** Bytes; undefined where the cache does not say. */
+    /** Bytes; undefined if the cache does not report them. */
     readonly size: number | undefined;
     /** It need not be downloaded. */
     readonly local: boolean;
   };
-  /** Undefined when there is no image to compare with. */
+  /** Undefined if there is no image to compare with. */
   readonly change: PackageChange | undefined;
 }
 
@@ -57,7 +57,7 @@ export interface PackageReport {
 export interface LayerReport {
   readonly key: string;
   readonly whereabouts: Whereabouts;
-  /** Compressed bytes; undefined as long as it is not made. */
+  /** Compressed bytes; undefined until it is made. */
   readonly size: number | undefined;
   /** The image in the output folder has this layer. */
   readonly inImage: boolean;
@@ -87,22 +87,22 @@ export interface PlanReport {
     readonly name: string;
     readonly whereabouts: Whereabouts;
     readonly layers: number;
-    /** Compressed bytes; undefined as long as it is not made. */
+    /** Compressed bytes; undefined until it is made. */
     readonly size: number | undefined;
     /** Bytes of OS packages to download, at most; undefined where they are not known. */
     readonly download: number | undefined;
   };
   /** Of packages, lowest first; above them comes one more with the view and the environment. */
   readonly layers: readonly LayerReport[];
-  /** What is done to the image in the end; undefined: nothing. */
+  /** Epilogue of the image; undefined if there is none. */
   readonly epilogue: EpilogueReport | undefined;
-  /** Packages of the image in the output folder that are no longer wanted. */
+  /** Packages of the image in the output folder that are no longer needed. */
   readonly removed: readonly { readonly name: string; readonly version: string; readonly hash: string }[];
   /** Archives to download: how many, their bytes, and how many are of unknown size. */
   readonly download: { readonly archives: number; readonly bytes: number; readonly unknown: number };
   /** Packages to relocate, strip and compress, and bytes of their archives. */
   readonly install: { readonly packages: number; readonly bytes: number };
-  /** What `push` would do, a registry each; undefined when the registries were not asked. */
+  /** What `push` would do, one entry per registry; undefined if the registries were not asked. */
   readonly push: readonly PushReport[] | undefined;
 }
 

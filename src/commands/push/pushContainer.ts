@@ -45,9 +45,9 @@ export interface PushedTo {
   readonly repository: string;
   readonly tags: readonly Tag[];
   readonly digest: Digest | undefined;
-  /** The registry had the image already, made of the same inputs. */
+  /** The registry already had the image, made from the same inputs. */
   readonly upToDate: boolean;
-  /** How many layers were sent, taken from another repository, and there already. */
+  /** Numbers of layers that were sent, taken from another repository, and already there. */
   readonly layers: Readonly<Record<LayerOutcome, number>>;
   /** Bytes of layers that were sent. */
   readonly bytesSent: number;

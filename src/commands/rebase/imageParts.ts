@@ -214,9 +214,13 @@ function prefixOf({ entries }: Inventory, { place }: OciImage): string {
     entries.every((entry) => entry === prefix || entry.path.startsWith(`${prefix.path}/`))
   )
     return `/${prefix.path}`;
-  throw new SpacktainersError("ARCHIVE_INVALID", "a package in the image is not in a folder of its own", {
-    place,
-  });
+  throw new SpacktainersError(
+    "ARCHIVE_INVALID",
+    "a package in the image shares its folder with other files",
+    {
+      place,
+    },
+  );
 }
 
 /** The image's own labels, which are annotations too, and what else its manifest says; without what is computed again. */

@@ -3,7 +3,7 @@ import type { BasePackage } from "../../base/types.ts";
 /** What became of an OS package. */
 export interface OsPackageChange {
   readonly name: string;
-  /** Versions; undefined when it was, or is, not there. */
+  /** Versions; undefined if the package was, or is, absent. */
   readonly before: string | undefined;
   readonly after: string | undefined;
 }

@@ -56,14 +56,14 @@ export interface RebaseResult {
   readonly name: string;
   readonly arch: string;
   readonly version: string;
-  /** It stands on that base already. */
+  /** The image already has that base. */
   readonly upToDate: boolean;
   /** Of the manifest; undefined when nothing was made. */
   readonly digest: string | undefined;
   readonly base: { readonly before: string; readonly after: string };
-  /** OS packages that are not the same; undefined when it is not known any more which the image has. */
+  /** OS packages that differ; undefined if the image's OS packages are no longer known. */
   readonly changes: readonly OsPackageChange[] | undefined;
-  /** Layers of packages, none of which was made again. */
+  /** Layers of packages that were reused. */
   readonly layers: number;
   readonly pushed: readonly PushResult[];
   readonly outputs: readonly Output[];

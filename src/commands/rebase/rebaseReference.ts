@@ -80,7 +80,7 @@ interface MadeRebase extends Rebased {
   readonly arch: Architecture;
   /** The image as it is in the registry. */
   readonly image: RegistryImage;
-  /** It stands on that base already. */
+  /** The image already has that base. */
   readonly isSame: boolean;
 }
 

@@ -14,7 +14,7 @@ export interface Difference {
   /** What differs: a package, a layer, a file, a key. */
   readonly subject: string;
   readonly message: string;
-  /** Why it may; undefined: nothing is known. */
+  /** Why it may be so; undefined if unknown. */
   readonly reason: string | undefined;
 }
 

@@ -39,7 +39,7 @@ export interface ReproduceResult {
   /** Of what was made again; undefined when it could not be made. */
   readonly made: string | undefined;
   readonly reproduced: boolean;
-  /** What differs, or why nothing could be made; empty when it was reproduced. */
+  /** The differences, or why the image could not be rebuilt; empty if it was reproduced. */
   readonly differences: readonly Difference[];
 }
 

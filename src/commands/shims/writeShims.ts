@@ -52,7 +52,7 @@ export interface WrittenShims {
   readonly runtime: SiteRuntime;
   readonly image: string;
   readonly programs: readonly string[];
-  /** Below the folder: what is there now, and what was there before and is not any more. */
+  /** Below the folder: files that exist now, and files that were removed. */
   readonly files: readonly string[];
   readonly removed: readonly string[];
 }

@@ -23,7 +23,7 @@ export interface ListedObject {
   readonly type: SifDescriptor["type"];
   readonly name: string;
   readonly group: number | undefined;
-  /** What it is about. */
+  /** Its subject. */
   readonly link: { readonly object: number } | { readonly group: number } | undefined;
   /** Bytes. */
   readonly offset: number;
@@ -126,7 +126,7 @@ export async function verifySifFile(
 ): Promise<SifVerification> {
   if (keys.length === 0)
     throw new SpacktainersError("USAGE", "no trusted key is named", {
-      hint: "name the public key of whoever signed the file: --key FILE (repeatable)",
+      hint: "name the public key of the signer: --key FILE (repeatable)",
     });
   const file = sifPath(path, directory);
   const read = await Promise.all(keys.map((name) => readKeyFile(resolve(directory, name))));

@@ -37,7 +37,7 @@ export interface StoredPart {
 export interface Storage {
   readonly directory: string;
   readonly parts: readonly StoredPart[];
-  /** What was removed; undefined: nothing was to be. */
+  /** What was removed; undefined if nothing was to be removed. */
   readonly removed: { readonly items: number; readonly bytes: number } | undefined;
 }
 

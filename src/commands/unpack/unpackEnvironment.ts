@@ -83,7 +83,7 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
       "USAGE",
       `the view at ${request.view} would take the place of ${request.root}`,
       {
-        hint: "--root and --view must be two places, and the packages may not lie inside the view",
+        hint: "--root and --view must be two places, and the packages must not be inside the view",
       },
     );
   const repository = await openSoundRepository(request.directory);

@@ -36,7 +36,7 @@ export interface ReadyLayer {
 export interface ReadyLayers {
   /** As planned, lowest first. */
   readonly layers: readonly ReadyLayer[];
-  /** Packages of which nothing had to be made. */
+  /** Packages for which nothing had to be made. */
   readonly reused: number;
 }
 

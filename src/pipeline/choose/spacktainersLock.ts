@@ -134,7 +134,7 @@ export function readSpacktainersLock(text: string, file: string): SpacktainersLo
   if (version.success && version.data._meta["lockfile-version"] > spacktainersLockVersion)
     throw new SpacktainersError(
       "NOT_SUPPORTED",
-      `this program reads locks of its own up to version ${spacktainersLockVersion}, not ${version.data._meta["lockfile-version"]}`,
+      `this program reads its own locks up to version ${spacktainersLockVersion}, not ${version.data._meta["lockfile-version"]}`,
       { place: { file }, hint: "update this program, or run `spacktainers lock` to write the lock again" },
     );
   const parsed = document.safeParse(json);

@@ -159,7 +159,7 @@ export function openPublishTarget(
         throw named(
           thrown,
           "not all packages are in the index of",
-          "the next run pushes and lists what is missing; spacktainers cache index lists all that is there",
+          "the next run pushes and lists the missing packages; to list all packages of the cache: spacktainers cache index",
         );
       } finally {
         await writer.close();

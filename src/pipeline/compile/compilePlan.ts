@@ -32,11 +32,11 @@ export interface CompilePlan {
   readonly atOnce: number;
   /** Packages of which the time is known. */
   readonly known: number;
-  /** About how long it would take, in seconds; undefined when the time of hardly any package is known. */
+  /** Estimated time in seconds; undefined if the time of hardly any package is known. */
   readonly seconds: number | undefined;
   /** The chain of packages that takes longest, by their `package`. */
   readonly criticalPath: readonly string[];
-  /** Packages of caches that building needs on the machine. */
+  /** Packages of caches that the builds need on this machine. */
   readonly fetched: number;
 }
 

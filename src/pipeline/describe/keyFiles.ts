@@ -113,7 +113,7 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST")
-      throw new SpacktainersError("OUTPUT_EXISTS", "a file is there already", {
+      throw new SpacktainersError("OUTPUT_EXISTS", "the file exists already", {
         place: { file: path },
         hint: "a key that is lost cannot be made again: choose another name",
       });

@@ -42,7 +42,7 @@ export interface MadeImage {
   /** What is known of it; undefined when nothing is. */
   readonly facts: BuiltImageDescription | undefined;
   readonly inputs: string;
-  /** Packages of which nothing had to be made. */
+  /** Packages for which nothing had to be made. */
   readonly reused: number;
 }
 

@@ -85,7 +85,7 @@ function readSection(
       case "format":
         if (value.kind === "scalar" && value.text === "singularity")
           name(
-            "`format: singularity` has no effect: whoever builds says what to write",
+            "`format: singularity` has no effect: the build command chooses the format",
             keyPlace,
             "`spacktainers build NAME --output sif:FILE` writes a SIF file",
           );

@@ -65,10 +65,10 @@ export async function readLocks(
   const stale = (file: string, message: string): void => {
     problems.push(new SpacktainersError("LOCK_STALE", message, { place: { file }, hint }));
   };
-  if (loaded.lockText === undefined) stale(paths.spack, "there is no spack.lock beside the definition");
+  if (loaded.lockText === undefined) stale(paths.spack, "there is no spack.lock next to the definition");
   const lock = await loadSpacktainersLock(paths.spacktainers);
   if (lock === undefined) {
-    stale(paths.spacktainers, "there is no spacktainers.lock beside the definition");
+    stale(paths.spacktainers, "there is no spacktainers.lock next to the definition");
     return { lock, problems, usable: false };
   }
   const at = (message: string): void => stale(paths.spacktainers, message);
@@ -76,7 +76,7 @@ export async function readLocks(
   if (lock.architecture !== container.arch)
     at(`the lock is for ${lock.architecture}, the definition for ${container.arch}`);
   if (loaded.lockText !== undefined && digestOf(loaded.lockText) !== lock.spackLock)
-    at("the lock belongs to a spack.lock other than the one beside it");
+    at("the lock belongs to a different spack.lock than the one next to it");
   const request = baseRequest(configuration.base);
   if (lock.base.kind !== configuration.base.kind || lock.base.request.join("\n") !== request.join("\n"))
     at("the configuration of the base has changed since the lock was made");

@@ -75,7 +75,7 @@ export function jobEnd(facts: ObservedJob): TaskEnd | undefined {
       return failed("ran out of memory: `spack: slurm: memory:` asks for more");
     case "CANCELLED":
       if (orphaned && report === undefined) return notStarted;
-      return failed("was cancelled by somebody");
+      return failed("was cancelled by someone");
     case "NODE_FAIL":
     case "BOOT_FAIL":
       return failed(`ended because its node ${nodes} failed`);

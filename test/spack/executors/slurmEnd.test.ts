@@ -50,7 +50,7 @@ describe("how a job ended", () => {
       reason: "job 12 reached its time limit: `spack: slurm: time:` sets a longer one",
       seconds: 2.5,
     });
-    expect(jobEnd(facts("CANCELLED", { report: running }))?.reason).toBe("job 12 was cancelled by somebody");
+    expect(jobEnd(facts("CANCELLED", { report: running }))?.reason).toBe("job 12 was cancelled by someone");
   });
 
   it.each([
