@@ -9,7 +9,7 @@ export interface Finding {
   /** Source of the finding: a file and a symbol or text in it, a package, or a command's answer. */
   readonly evidence: readonly string[];
   /** What to do. */
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
 }
 
 /** Makes a finding that nothing is wrong with. */
