@@ -83,7 +83,7 @@ describe("init", () => {
     const configuration = readFileSync(work.path("there/spacktainers.yaml"), "utf8");
     const again = await work.run(["init", "there", "--yes"]);
     expect(again.status).toBe(0);
-    expect(again.stderr).toContain("there is a spacktainers.yaml: init leaves it unchanged");
+    expect(again.stderr).toContain("there is a spacktainers.yaml already: init leaves it unchanged");
     expect(again.stdout).toContain("there  0 files made");
     expect(readFileSync(work.path("there/spacktainers.yaml"), "utf8")).toBe(configuration);
   });

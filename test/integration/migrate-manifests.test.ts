@@ -51,7 +51,7 @@ describe("migrate of manifests for spack containerize", () => {
       expect.arrayContaining([
         expect.stringMatching(/^todo spack\.yaml:5 s3:\/\/lab-cache/),
         expect.stringMatching(/^changed spack\.yaml:8 `depfile`/),
-        expect.stringMatching(/^todo spack\.yaml:9 a template/),
+        expect.stringMatching(/^todo spack\.yaml:9 custom templates/),
       ]),
     );
   });

@@ -179,10 +179,10 @@ describe("build --frozen", () => {
   it("refuses a spack.lock that is not the one it was locked with", async () => {
     const { work } = await repository(true);
     edit(work.path(definition, "spack.lock"), (text) => `${text}\n`);
-    expectRefusal(await work.run(frozen), { code: "LOCK_STALE", status: 3, says: "a spack.lock other than" });
+    expectRefusal(await work.run(frozen), { code: "LOCK_STALE", status: 3, says: "a different spack.lock than" });
     const plain = await work.run(["-q", "build", "hello-mpi"]);
     expect(plain.status).toBe(0);
-    expect(plain.stderr).toContain("belongs to a spack.lock other than");
+    expect(plain.stderr).toContain("belongs to a different spack.lock than");
   });
 
   it("refuses an archive that is not the one that was locked", async () => {
@@ -198,7 +198,7 @@ describe("build --frozen", () => {
       code: "CHECKSUM_MISMATCH",
       status: 5,
       says: /archive of ring@1\.0\.0\/yv5ulaa is not the one that was locked/,
-      hint: "pushed again",
+      hint: "pushed it again",
     });
     expectRefusal(await work.run(["-q", "lock", "--check"]), { code: "CHECKSUM_MISMATCH", status: 5 });
     const plain = await work.run(["-q", "build", "hello-mpi"]);
