@@ -1,34 +1,9 @@
 /** Whether a spec has some dependency, at any depth; answers can be kept for many specs of one graph. */
 import type { DependencyType } from "./concrete.ts";
-import { type EdgeView, edgeHasType, type Relation, type SpecView } from "./specView.ts";
+import { type EdgeView, edgeHasType, type ReachQuestion, type SpecView } from "./specView.ts";
 
 const linkRun: readonly DependencyType[] = ["link", "run"];
 const build: readonly DependencyType[] = ["build"];
-
-/** What is asked of edges. */
-export interface ReachQuestion {
-  /** The edge that is asked for. */
-  readonly wanted: EdgeView;
-  readonly relation: Relation;
-  /** Tells questions about one edge apart: each has one test. */
-  readonly question: string;
-}
-
-/**
- * Answers about nodes, by the edge that was asked for and by question. They hold as long as nodes do not change: for concrete specs
- * of one graph, and one object of each.
- */
-export class ReachAnswers {
-  private readonly known = new Map<EdgeView, Map<string, Map<SpecView, boolean>>>();
-
-  of({ wanted, question }: ReachQuestion): Map<SpecView, boolean> {
-    const questions = this.known.get(wanted) ?? new Map<string, Map<SpecView, boolean>>();
-    this.known.set(wanted, questions);
-    const answers = questions.get(question) ?? new Map<SpecView, boolean>();
-    questions.set(question, answers);
-    return answers;
-  }
-}
 
 /** Whether an edge that `^name` can mean passes the test: one of the link/run graph, or a direct build dependency. */
 export function reachesByName(

@@ -1,9 +1,15 @@
 /** Does one spec satisfy another? With Spack's answers. */
 import type { AbstractSpec, Dialect } from "./abstract.ts";
 import type { DagHash } from "./concrete.ts";
-import { ReachAnswers } from "./reaches.ts";
 import { specSatisfies } from "./specRelations.ts";
-import { openViews, type Relation, type SpecLookup, type VirtualKnowledge, viewOf } from "./specView.ts";
+import {
+  openViews,
+  ReachAnswers,
+  type Relation,
+  type SpecLookup,
+  type VirtualKnowledge,
+  viewOf,
+} from "./specView.ts";
 import { builtinVirtuals } from "./virtuals.ts";
 
 export type { ProvidedVirtual, SpecLookup, VirtualKnowledge } from "./specView.ts";

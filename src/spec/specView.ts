@@ -9,7 +9,6 @@ import type {
 } from "./abstract.ts";
 import type { ConcreteSpec, DagHash, DependencyType } from "./concrete.ts";
 import { concreteVariants } from "./format.ts";
-import type { ReachAnswers } from "./reaches.ts";
 import { anyVersion, parseVersion, type VersionSet } from "./versions.ts";
 
 /** A spec as the relations see it. Every {@link AbstractSpec} is one. */
@@ -65,6 +64,31 @@ export interface Relation {
   readonly virtuals: VirtualKnowledge;
   /** What is known already of dependencies; undefined: nothing is kept. */
   readonly answers?: ReachAnswers;
+}
+
+/** What is asked of edges. */
+export interface ReachQuestion {
+  /** The edge that is asked for. */
+  readonly wanted: EdgeView;
+  readonly relation: Relation;
+  /** Tells questions about one edge apart: each has one test. */
+  readonly question: string;
+}
+
+/**
+ * Answers about nodes, by the edge that was asked for and by question. They hold as long as nodes do not change: for concrete specs
+ * of one graph, and one object of each.
+ */
+export class ReachAnswers {
+  private readonly known = new Map<EdgeView, Map<string, Map<SpecView, boolean>>>();
+
+  of({ wanted, question }: ReachQuestion): Map<SpecView, boolean> {
+    const questions = this.known.get(wanted) ?? new Map<string, Map<SpecView, boolean>>();
+    this.known.set(wanted, questions);
+    const answers = questions.get(question) ?? new Map<SpecView, boolean>();
+    questions.set(question, answers);
+    return answers;
+  }
 }
 
 /** What does not change about a concrete node, made once. */

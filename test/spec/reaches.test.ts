@@ -1,8 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseSpec } from "../../src/spec/parse.ts";
-import { ReachAnswers, reaches, reachesByName } from "../../src/spec/reaches.ts";
-import { allEdges, type EdgeView, type Relation, type SpecView } from "../../src/spec/specView.ts";
+import { reaches, reachesByName } from "../../src/spec/reaches.ts";
+import {
+  allEdges,
+  type EdgeView,
+  ReachAnswers,
+  type Relation,
+  type SpecView,
+} from "../../src/spec/specView.ts";
 import { builtinVirtuals } from "../../src/spec/virtuals.ts";
 
 const kinds = [["link"], ["run"], ["build"], ["link", "run"], []] as const;
