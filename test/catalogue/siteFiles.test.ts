@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
 import type { CatalogueFacts } from "../../src/catalogue/facts.ts";
+import { imagePaths } from "../../src/catalogue/paths.ts";
 import { type SiteFile, siteFiles } from "../../src/catalogue/siteFiles.ts";
 import { hostileFacts, hostileText, syntheticFacts } from "../support/syntheticFacts.ts";
 
@@ -88,7 +89,7 @@ describe("siteFiles", () => {
     const pages = filesOf({ ...facts, containers: [{ ...first, images }] });
     const ofOlder = text(pages, imagePaths({ ...first, images })[1] ?? "");
     expect(ofOlder).toContain(
-      'Only the newest image is held against sites: <a href="index.html#sites">10.0</a>',
+      'Only the newest image is held against sites: <a href="../../containers/container-000/index.html#sites">10.0</a>',
     );
     const without = (image: typeof newest): string =>
       text(
