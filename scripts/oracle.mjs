@@ -141,6 +141,10 @@ if (values.recipes !== undefined) {
   const silent = reportRunEnvironments(folder, values.recipes, Number(values.show));
   process.exit(silent === 0 ? 0 : 1);
 }
+if (!existsSync(join(folder, "meta.json"))) {
+  console.error(`${folder} has no meta.json; recordings of what recipes do need --recipes FOLDER`);
+  usage();
+}
 const meta = readJson(join(folder, "meta.json"));
 if (meta.dialect !== "0.x" && meta.dialect !== "1.x") throw new Error(`unknown dialect ${meta.dialect}`);
 let nodes;

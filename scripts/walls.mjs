@@ -1,7 +1,7 @@
 // The import lint: data flows one way through the house (scripts/house.mjs), modules and the folders inside of them that have
-// an order alike. Also refuses import cycles between files, three things that only one file may do, files that are too long, and
-// names that two files export.
-import { readdirSync, readFileSync } from "node:fs";
+// an order alike. Also refuses import cycles between files, three things that only one file may do, files that are too long, data
+// of unknown origin, and names that two files export.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { innerOrders, modules, packageFinder, roomOf, strangers, variableReader } from "./house.mjs";
@@ -90,6 +90,19 @@ for (const [file, text] of [
   const lines = text.split("\n").length - 1;
   if (lines > longest && !file.includes("/data/"))
     problems.push(`${file}: ${lines} lines, ${longest} at the most: split it by topic`);
+}
+
+/** Data says where it is from, and which script refreshes it or that none does. */
+for (const [file, { text }] of graph) {
+  if (!file.includes("/data/")) continue;
+  const head = text.split("\n", 12).join("\n");
+  const script = /\bscripts\/[\w.-]+/.exec(head)?.[0];
+  const origin = script === undefined ? /\bSources?:/.test(head) : /\bfrom\b/.test(head);
+  if (!origin) problems.push(`src/${file}: its first lines do not say where the data is from`);
+  if (script === undefined && !/no script\s+(\* )?refreshes/.test(head))
+    problems.push(`src/${file}: its first lines do not say which script refreshes it, or that none does`);
+  if (script !== undefined && !existsSync(resolve(sources, "..", script)))
+    problems.push(`src/${file}: there is no ${script}`);
 }
 
 /** One name for one thing: where each exported name is declared. */

@@ -153,8 +153,8 @@ export function formatHeader(fields: UstarFields, into: Buffer): void {
 /** Magic and version. */
 const ustarMagic = Buffer.from("ustar\x0000", "latin1");
 
-/** Digits, as many as fit before the last byte, which is left as it is. Division, not bits: sizes exceed 32 bits. */
-function octal(into: Buffer, value: number, start: number, length: number): void {
+/** Writes octal digits, as many as fit before the last byte of a field, which is left as it is. Division, not bits: sizes exceed 32 bits. */
+export function octal(into: Buffer, value: number, start: number, length: number): void {
   for (let at = start + length - 2, left = value; at >= start; at--) {
     const rest = Math.floor(left / 8);
     into[at] = 0x30 + (left - rest * 8);

@@ -2,6 +2,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import type { Entry, EntryStream } from "./entry.ts";
 import { bytesOfName, printable } from "./names.ts";
 import { formatPaxRecord, xattrKey } from "./pax.ts";
+import { openPlainHeaders } from "./plainHeaders.ts";
 import { blockSize, formatHeader, ustarLimits } from "./tarHeader.ts";
 
 /** Size in bytes of the end of an archive: two blocks of zeros. */
@@ -25,14 +26,23 @@ export async function* writeTar(
 ): AsyncGenerator<Uint8Array, void, void> {
   let gather = Buffer.allocUnsafe(gatherSize);
   let used = 0;
+  const writePlainHeader = openPlainHeaders();
   for await (const entry of entries) {
-    const header = formatEntryHeader(entry);
-    if (used + header.length > gather.length) {
-      if (used > 0) yield gather.subarray(0, used);
-      gather = Buffer.allocUnsafe(Math.max(gatherSize, header.length));
+    if (used + blockSize > gather.length) {
+      yield gather.subarray(0, used);
+      gather = Buffer.allocUnsafe(gatherSize);
       used = 0;
     }
-    used += header.copy(gather, used);
+    if (writePlainHeader(entry, gather, used)) used += blockSize;
+    else {
+      const header = formatEntryHeader(entry);
+      if (used + header.length > gather.length) {
+        if (used > 0) yield gather.subarray(0, used);
+        gather = Buffer.allocUnsafe(Math.max(gatherSize, header.length));
+        used = 0;
+      }
+      used += header.copy(gather, used);
+    }
     if (entry.type !== "file") continue;
     let written = 0;
     for await (const chunk of entry.content) {

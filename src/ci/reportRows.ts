@@ -1,4 +1,6 @@
 /** Results of verbs, as rows of the tables of a report. */
+
+import { counted } from "../util/counted.ts";
 import { formatBytes, formatDuration } from "../util/formatBytes.ts";
 import { asObject, type JsonDocument, listOf, numberOf, stringOf } from "./jsonDocument.ts";
 import { code, escapeMarkdown, listedText } from "./markdownText.ts";
@@ -33,7 +35,7 @@ export function resultRows(fact: JsonDocument): readonly Row[] {
   if (typeof fact.checked === "number")
     return [
       line(
-        `${fact.checked} files checked, ${listOf(fact.errors).length} errors`,
+        `${counted(fact.checked, "file")} checked, ${counted(listOf(fact.errors).length, "error")}`,
         listOf(fact.errors).length > 0,
       ),
     ];
@@ -46,6 +48,10 @@ export function resultRows(fact: JsonDocument): readonly Row[] {
   if (fact.skipped === true) return [row(builtHead, [code(name), "not tried", "", "", "", "", ""], false)];
   if (typeof fact.digest === "string") return [buildRow(fact, name)];
   return name === "" ? [] : [line(name, failed)];
+}
+
+function layersText(count: number | undefined): string {
+  return count === undefined ? "? layers" : counted(count, "layer");
 }
 
 function buildRow(fact: JsonDocument, name: string): Row {
@@ -62,7 +68,7 @@ function buildRow(fact: JsonDocument, name: string): Row {
       code(name),
       escapeMarkdown(stringOf(fact.version) ?? ""),
       String(count),
-      `${bytes(fact.size)} in ${numberOf(fact.layers) ?? "?"} layers`,
+      `${bytes(fact.size)} in ${layersText(numberOf(fact.layers))}`,
       how,
       formatDuration(numberOf(fact.milliseconds) ?? 0),
       code(shortDigest(fact.digest)),

@@ -6,6 +6,7 @@ import type { PruneAnnouncement, PrunedPackage, PruneOutcome } from "../commands
 import type { RebuiltIndexes } from "../commands/cache/rebuildIndexes.ts";
 import type { ShownCopy, ShownDependency, ShownPackage } from "../commands/cache/showPackage.ts";
 import type { VerifiedCaches } from "../commands/cache/verifyPackages.ts";
+import { counted } from "../util/counted.ts";
 import { formatBytes } from "../util/formatBytes.ts";
 import { table } from "./table.ts";
 
@@ -154,9 +155,11 @@ export function copyText({ from, to, packages, signedBy, missing }: CopyReport):
         `${name}@${version}/${hash.slice(0, 7)}  ${size === undefined ? "-" : formatBytes(size)}`,
     ),
     would.length > 0
-      ? `${would.length} packages, ${bytes(would)}, would be copied from ${from} to ${to}`
-      : `${copied.length} packages, ${bytes(copied)}, copied from ${from} to ${to}, ${signed}`,
-    ...(present.length === 0 ? [] : [`${present.length} were there already`]),
+      ? `${counted(would.length, "package")}, ${bytes(would)}, would be copied from ${from} to ${to}`
+      : `${counted(copied.length, "package")}, ${bytes(copied)}, copied from ${from} to ${to}, ${signed}`,
+    ...(present.length === 0
+      ? []
+      : [`${present.length} ${present.length === 1 ? "was" : "were"} there already`]),
     ...(missing.length === 0 ? [] : [`build dependencies that ${from} does not have: ${missing.join(", ")}`]),
   ].join("\n");
 }
@@ -169,7 +172,7 @@ export function indexText(caches: readonly RebuiltIndexes[]): string {
         ? [`${cache}  there is nothing to list`]
         : indexes.map(
             ({ format, packages, added, removed }) =>
-              `${cache}  ${format}  ${packages} packages: ${added} new in the index, ${removed} gone from it`,
+              `${cache}  ${format}  ${counted(packages, "package")}: ${added} new in the index, ${removed} gone from it`,
           ),
     )
     .join("\n");
@@ -177,7 +180,7 @@ export function indexText(caches: readonly RebuiltIndexes[]): string {
 
 /** What is to go and to stay. */
 export function prunePlanText({ needs, caches }: PruneAnnouncement): string {
-  const lines = needs.map(({ label, packages }) => `${label}  names ${packages} packages`);
+  const lines = needs.map(({ label, packages }) => `${label}  names ${counted(packages, "package")}`);
   for (const { cache, keep, remove, orphans, bytes } of caches) {
     lines.push("", `${cache}`);
     if (remove.length > 0)
@@ -197,8 +200,8 @@ export function prunePlanText({ needs, caches }: PruneAnnouncement): string {
     lines.push(
       remove.length + orphans.length === 0
         ? "nothing to remove"
-        : `${remove.length} packages that nothing named needs and ${orphans.length} stray files can go: ${formatBytes(bytes)}`,
-      `${keep.length} packages stay: ${why.named} are named, ${why.dependency} are needed by what stays, ${why.young} are young, ${why["age-unknown"]} have no age`,
+        : `${counted(remove.length, "package")} that nothing named needs and ${counted(orphans.length, "stray file")} can go: ${formatBytes(bytes)}`,
+      `${counted(keep.length, "package")} ${keep.length === 1 ? "stays" : "stay"}: ${why.named} named, ${why.dependency} needed by what stays, ${why.young} young, ${why["age-unknown"]} without an age`,
     );
   }
   return lines.join("\n").trimStart();
@@ -212,8 +215,11 @@ function packageName({ name, version, hash }: PrunedPackage): string {
 export function pruneOutcomeText(outcomes: readonly PruneOutcome[]): string {
   return outcomes
     .map(({ cache, removed, spared, orphans, bytes }) => {
-      const kept = spared === 0 ? "" : `; ${spared} were spared, because something needs them now`;
-      return `${removed} packages and ${orphans} files removed from ${cache}, ${formatBytes(bytes)}${kept}`;
+      const kept =
+        spared === 0
+          ? ""
+          : `; ${spared} ${spared === 1 ? "was" : "were"} spared, because something needs them now`;
+      return `${counted(removed, "package")} and ${counted(orphans, "file")} removed from ${cache}, ${formatBytes(bytes)}${kept}`;
     })
     .join("\n");
 }

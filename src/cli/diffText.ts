@@ -1,6 +1,7 @@
 /** What `diff` says, for people. */
 import { causeText, isSame, type PackageDifferences } from "../commands/explain/packageDifferences.ts";
 import { differenceText, type SpecDifference } from "../commands/explain/specDifferences.ts";
+import { counted } from "../util/counted.ts";
 import { formatBytes } from "../util/formatBytes.ts";
 
 const short = (hash: string): string => hash.slice(0, 7);
@@ -37,7 +38,7 @@ export function diffText(differences: PackageDifferences): string {
     );
   lines.push(
     isSame(differences)
-      ? `the same ${unchanged} packages`
+      ? `the same ${counted(unchanged, "package")}`
       : `${added.length} added, ${removed.length} removed, ${changed.length} changed, ${unchanged} unchanged`,
   );
   if (imageSizes !== undefined)

@@ -1,6 +1,7 @@
 /** Whether an image can run at a site, from its files alone. */
 import { compareLibcVersions, newerLibcHint } from "../base/libc.ts";
 import { isAtLeast } from "../spec/microarchitecture.ts";
+import { counted } from "../util/counted.ts";
 import { type ContentOptions, checkContents } from "./checkContents.ts";
 import { checkGpu } from "./checkGpu.ts";
 import { checkRanks, type RankOptions } from "./checkRanks.ts";
@@ -93,7 +94,7 @@ function checkProcessor(
     findings.push({
       severity: "error",
       check,
-      message: `${unfit.length} of ${facts.packages.length} packages are for ${needed.join(", ")}, which ${target} cannot run: programs end with an illegal instruction`,
+      message: `${unfit.length} of ${counted(facts.packages.length, "package")} ${unfit.length === 1 ? "is" : "are"} for ${needed.join(", ")}, which ${target} cannot run: programs end with an illegal instruction`,
       evidence: unfit.slice(0, 8).map(({ name, version, target: own }) => `${name}@${version} target=${own}`),
       remedy: `packages for ${target} or older: \`require: target=${genericFor(target)}\` in spack.yaml`,
     });

@@ -7,6 +7,7 @@ import {
   layerCompression,
   type Platform,
 } from "../archive/oci/types.ts";
+import { counted } from "../util/counted.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import type { EncodedDocument } from "./encodedDocument.ts";
 import { noPlatform, notAnImage, shown } from "./followIndex.ts";
@@ -62,7 +63,7 @@ export function ociImage(source: OciImageSource): OciImage {
     if (count !== descriptors.length)
       throw new SpacktainersError(
         "ARCHIVE_INVALID",
-        `the image has ${descriptors.length} layers but its configuration names ${count}`,
+        `the image has ${counted(descriptors.length, "layer")}, but its configuration names ${count}`,
         { place, hint: damagedImage },
       );
     return { value: config, bytes, descriptor: configDescriptor };

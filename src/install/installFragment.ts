@@ -1,7 +1,8 @@
 /** One package archive in; one finished fragment file out. */
+import { dirname } from "node:path";
 import type { CompressOptions } from "../archive/compressStream.ts";
 import { writeFragment } from "../archive/writeFragment.ts";
-import { writeAtomically } from "../util/atomicFile.ts";
+import { temporaryPath, writeAtomically } from "../util/atomicFile.ts";
 import { asSpacktainersError, formatPlace, SpacktainersError } from "../util/errors.ts";
 import { type InstallPackageOptions, installPackage } from "./installPackage.ts";
 import type { InstallRequest, LayerFragment } from "./types.ts";
@@ -21,7 +22,10 @@ export async function installFragment(
   try {
     let fragment: LayerFragment | undefined;
     await writeAtomically(path, async (temporary) => {
-      const installed = installPackage(request, options);
+      const installed = installPackage(request, {
+        ...options,
+        scratchFile: temporaryPath(dirname(temporary)),
+      });
       const facts = await writeFragment(temporary, installed.entries, options.writing);
       fragment = { path, inventory: installed.inventory(), ...facts };
     });

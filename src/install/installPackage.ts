@@ -9,17 +9,11 @@ import { stripElf } from "../elf/stripElf.ts";
 import { type Place, SpacktainersError } from "../util/errors.ts";
 import { existingPaths } from "./existingPaths.ts";
 import { keptRecipes, sourcedFiles } from "./keptRecipes.ts";
+import { archiveRefusal, openPackageArchive } from "./packageArchive.ts";
 import { makePrefixMap, sbangPathOf } from "./prefixMap.ts";
 import { editFile, type FileEdits, type FileMarks, inFile, relocateLink } from "./relocateFile.ts";
 import { hasShebang, shebangOf } from "./sbang.ts";
-import {
-  type ArchiveScan,
-  archiveRefusal,
-  climbsOut,
-  openPackageArchive,
-  readHead,
-  scanArchive,
-} from "./scanArchive.ts";
+import { type ArchiveScan, climbsOut, readHead, scanArchive } from "./scanArchive.ts";
 import type { InstallRequest } from "./types.ts";
 
 /** Modes as Spack installs them: directories inherit their group. */
@@ -36,11 +30,11 @@ const sniffBytes = 64;
 
 /** Options of {@link installPackage}. */
 export interface InstallPackageOptions {
-  /** Result of {@link scanArchive} for the same archive, to save the first pass. */
-  readonly facts?: ArchiveScan;
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of (compressed) bytes of the archive just read; the first pass does not count. */
   readonly onRead?: (bytes: number) => void;
+  /** See `OpenArchiveOptions`: a place for what a large archive unpacks to. */
+  readonly scratchFile?: string | undefined;
 }
 
 /** A package on its way into an image. */
@@ -57,8 +51,8 @@ export interface InstalledPackage {
 /**
  * Installs a package as Spack would into the new prefix, and streams the result.
  *
- * The archive is read twice, because what is to be relocated stands at its end; never is more than one of its files in
- * memory. Bytes depend on the archive and the request alone.
+ * The archive is read twice, because what is to be relocated stands at its end. A small one is unpacked in memory; of a large
+ * one, never more than one file is there. Bytes depend on the archive and the request alone.
  *
  * @param request the package; its archive must have been verified
  * @returns entries that throw SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, BUILDINFO_INVALID, IDENTITY_MISMATCH,
@@ -72,14 +66,25 @@ export function installPackage(
   let recipes: readonly KeptRecipe[] = [];
   let finished = false;
   async function* entries(): EntryStream {
-    const archive = options.facts ?? (await scanRequested(request, options));
-    recipes = keptRecipes(archive.recipes, request.name, request.externals);
-    const sourced = sourcedFiles(recipes);
-    for await (const [entry, note] of installedEntries(request, archive, options, sourced)) {
-      inventory.push(note);
-      yield entry;
+    const archive = await openPackageArchive(request.archivePath, {
+      place: placeOf(request),
+      signal: options.signal,
+      digest: request.archiveDigest,
+      scratchFile: options.scratchFile,
+    });
+    try {
+      const scan = await scanArchive(archive);
+      recipes = keptRecipes(scan.recipes, request.name, request.externals);
+      const sourced = sourcedFiles(recipes);
+      const opened = { entries: archive.entries(options.onRead), scan };
+      for await (const [entry, note] of installedEntries(request, opened, sourced)) {
+        inventory.push(note);
+        yield entry;
+      }
+      finished = true;
+    } finally {
+      await archive.close();
     }
-    finished = true;
   }
   return {
     entries: entries(),
@@ -97,20 +102,18 @@ function placeOf(request: InstallRequest): Place {
   return { spec: `${request.name}@${request.version}/${request.hash.slice(0, 7)}` };
 }
 
-/** The first pass. */
-function scanRequested(request: InstallRequest, { signal }: InstallPackageOptions): Promise<ArchiveScan> {
-  return scanArchive(request.archivePath, { place: placeOf(request), ...(signal && { signal }) });
+/** An archive in its second pass, and what the first one found. */
+interface ScannedArchive {
+  readonly entries: EntryStream;
+  readonly scan: ArchiveScan;
 }
 
 async function* installedEntries(
   request: InstallRequest,
-  archive: ArchiveScan,
-  options: InstallPackageOptions,
+  { entries, scan: archive }: ScannedArchive,
   sourced: (path: string) => boolean,
 ): AsyncGenerator<Noted, void, void> {
   const place = placeOf(request);
-  const { signal, onRead } = options;
-  const watched = { place, ...(signal && { signal }) };
   const { buildinfo, members } = archive;
   const map = makePrefixMap(buildinfo, request);
   const ownPrefix = request.prefixes[request.hash] ?? "";
@@ -145,12 +148,7 @@ async function* installedEntries(
   const held = new Map<string, Buffer>();
   const renamed = new Map<string, string>();
 
-  const opened = openPackageArchive(request.archivePath, {
-    ...watched,
-    ...(onRead && { onRead }),
-    ...(request.archiveDigest && { digest: request.archiveDigest }),
-  });
-  for await (const entry of opened) {
+  for await (const entry of entries) {
     if (entry.path !== archive.prefix && !entry.path.startsWith(`${archive.prefix}/`)) continue;
     const below = entry.path.slice(archive.prefix.length + 1);
     if (skipped(below)) {

@@ -1,5 +1,6 @@
 /** Packages installed in parallel, in worker threads. */
 import { stat } from "node:fs/promises";
+import { setFlagsFromString } from "node:v8";
 import { MessageChannel } from "node:worker_threads";
 import type { Piscina } from "piscina";
 import type { CompressionSettings } from "../archive/layerCompression.ts";
@@ -70,6 +71,7 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
   const broken = new AbortController();
 
   const openPool = (pool: typeof Piscina): Piscina => {
+    letHeapsStartLarger();
     const opened = new pool({
       filename: packageFile(workerPath),
       minThreads: 0,
@@ -128,6 +130,15 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
       await (broken.signal.aborted ? piscina?.destroy() : piscina?.close());
     },
   };
+}
+
+/**
+ * A thread's heap begins so small that V8 collects garbage for every few megabytes of buffers that pass through: 50 times
+ * in a build of 240 MB, for an eighth of its time. Threads that start from now on begin with 64 MB, of which they touch
+ * what they need.
+ */
+function letHeapsStartLarger(): void {
+  setFlagsFromString("--initial-heap-size=64");
 }
 
 async function runJob(

@@ -1,14 +1,9 @@
 /** The first pass over a package archive: what is in it, whether it is safe, and how it is to be relocated. */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readContent } from "../archive/content.ts";
 import type { Entry } from "../archive/entry.ts";
-import { gunzipStream } from "../archive/gzip.ts";
 import { printable } from "../archive/names.ts";
-import { readTar } from "../archive/readTar.ts";
 import { asBuffer } from "../elf/parseElf.ts";
-import { type Digest, digestOfHex } from "../util/digest.ts";
-import { asSpacktainersError, type ErrorCode, type Place, SpacktainersError } from "../util/errors.ts";
+import { type Place, SpacktainersError } from "../util/errors.ts";
 import { type Buildinfo, maxBuildinfoBytes, parseBuildinfo } from "./buildinfo.ts";
 import {
   type BytecodeSource,
@@ -17,6 +12,7 @@ import {
   sourceOfBytecode,
 } from "./bytecodeSources.ts";
 import { maxRecipeBytes, maxRecipes, type RecipeFile, recipeFolder } from "./keptRecipes.ts";
+import { archiveRefusal, type PackageArchive } from "./packageArchive.ts";
 
 /** An entry of an archive below the package's prefix. */
 export interface ArchiveMember {
@@ -41,85 +37,15 @@ export interface ArchiveScan {
   readonly recipes: readonly RecipeFile[];
 }
 
-/** Bounds on one archive; no honest one comes near them. */
-export const archiveLimits = {
-  entries: 2_000_000,
-  totalBytes: 2 ** 40,
-  headerBytes: 64 * 1024,
-  nameBytes: 4096,
-} as const;
-
-/** Options of {@link scanArchive} and {@link openPackageArchive}. */
-export interface OpenArchiveOptions {
-  /** For errors: which package it is. */
-  readonly place?: Place;
-  readonly signal?: AbortSignal | undefined;
-  /** Called with the number of (compressed) bytes just read. */
-  readonly onRead?: (bytes: number) => void;
-  /** What the file must be, byte for byte; known only once the last entry has been read. */
-  readonly digest?: Digest;
-}
-
 /** Options of {@link scanArchive}. */
-export interface ScanArchiveOptions extends OpenArchiveOptions {
+export interface ScanArchiveOptions {
+  /** Called with the number of (compressed) bytes just read. */
+  readonly onRead?: ((bytes: number) => void) | undefined;
   /** Sees every entry, and may read the content of a file. */
   readonly onEntry?: (entry: Entry) => Promise<void>;
 }
 
 const noteSuffix = ".spack/binary_distribution";
-
-/**
- * Opens an archive as a stream of entries.
- *
- * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, CHECKSUM_MISMATCH, or what reading the file gives
- */
-export async function* openPackageArchive(
-  path: string,
-  options: OpenArchiveOptions = {},
-): AsyncGenerator<Entry, void, void> {
-  const { place = {}, signal, onRead, digest } = options;
-  const file = createReadStream(path, { highWaterMark: 256 * 1024, ...(signal && { signal }) });
-  const hash = digest === undefined ? undefined : createHash("sha256");
-  try {
-    async function* chunks(): AsyncGenerator<Buffer> {
-      for await (const chunk of file) {
-        onRead?.(chunk.length);
-        hash?.update(chunk);
-        yield chunk;
-      }
-    }
-    const tar = gunzipStream(chunks(), { where: place });
-    for await (const entry of readTar(tar, { where: place, limits: archiveLimits })) {
-      signal?.throwIfAborted();
-      yield entry;
-    }
-    if (hash !== undefined && digestOfHex(hash.digest("hex")) !== digest) throw changed(path, place);
-  } catch (error) {
-    throw signal?.aborted ? interrupted(place) : withHint(asSpacktainersError(error, place));
-  } finally {
-    file.destroy();
-  }
-}
-
-const damagedHint = "the archive is damaged or hostile; remove it from the cache and push the package again";
-
-/** What is malformed gets the same advice as what is hostile. */
-function withHint(error: SpacktainersError): SpacktainersError {
-  if (error.code !== "ARCHIVE_INVALID" || error.hint !== undefined) return error;
-  const { code, message, place, cause } = error;
-  return new SpacktainersError(code, message, { place, hint: damagedHint, cause });
-}
-
-function changed(path: string, place: Place): SpacktainersError {
-  return new SpacktainersError("CHECKSUM_MISMATCH", `the archive changed after it was verified: ${path}`, {
-    place,
-    hint: "remove the file and run again; if it happens again, somebody else writes there",
-  });
-}
-
-function interrupted(place: Place): SpacktainersError {
-  return new SpacktainersError("INTERRUPTED", "the installation was interrupted", { place });
-}
 
 /**
  * Reads a package archive once, without keeping its content.
@@ -129,16 +55,18 @@ function interrupted(place: Place): SpacktainersError {
  * files of the package; relative symbolic links do not lead above the root of the file system; the package's
  * `.spack/binary_distribution` is there, and what it lists is.
  *
- * @param path a gzip-compressed tar archive, verified
  * @throws SpacktainersError ARCHIVE_INVALID, ARCHIVE_UNSAFE, BUILDINFO_INVALID, INTERRUPTED
  */
-export async function scanArchive(path: string, options: ScanArchiveOptions = {}): Promise<ArchiveScan> {
-  const { place = {} } = options;
+export async function scanArchive(
+  archive: PackageArchive,
+  options: ScanArchiveOptions = {},
+): Promise<ArchiveScan> {
+  const { place } = archive;
   const all = new Map<string, ArchiveMember>();
   const sources = new Map<string, BytecodeSource>();
   const recipes: RecipeFile[] = [];
   let note: { readonly path: string; readonly bytes: Buffer } | undefined;
-  for await (const entry of openPackageArchive(path, options)) {
+  for await (const entry of archive.entries(options.onRead)) {
     addMember(all, entry, place);
     await options.onEntry?.(entry);
     if (entry.type === "file" && isNote(entry.path) && entry.path.length < (note?.path.length ?? 4097)) {
@@ -293,12 +221,4 @@ function expectMember(
   if (link ? type === "symlink" : type === "file" || type === "hardlink") return;
   const what = type === undefined ? "is not in the archive" : `is a ${type}`;
   throw archiveRefusal("BUILDINFO_INVALID", name, `is to be relocated, but ${what}`, place);
-}
-
-/** An error about one entry. */
-export function archiveRefusal(code: ErrorCode, path: string, what: string, place: Place): SpacktainersError {
-  return new SpacktainersError(code, `${printable(path)} ${what}`, {
-    place,
-    hint: damagedHint,
-  });
 }

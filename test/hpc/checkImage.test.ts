@@ -63,7 +63,7 @@ describe("checkImage", () => {
     ];
     expect(check({ packages }, apptainer)).toEqual([]);
     expect(check({ packages }, sarus)).toEqual([
-      "error processor: 1 of 3 packages are for x86_64_v4, which zen2 cannot run: programs end with an illegal instruction",
+      "error processor: 1 of 3 packages is for x86_64_v4, which zen2 cannot run: programs end with an illegal instruction",
     ]);
     expect(check({ packages }, sarus, { resources: { partition: "old", constraint: "any" } })[0]).toContain(
       "haswell",

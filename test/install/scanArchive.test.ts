@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openPackageArchive } from "../../src/install/packageArchive.ts";
 import { scanArchive } from "../../src/install/scanArchive.ts";
 import {
   buildPackage,
@@ -29,7 +30,11 @@ function recipe(members: readonly TarMember[], more: Partial<PackageRecipe> = {}
 function scanBytes(bytes: Uint8Array) {
   const path = join(folder, "archive.spack");
   writeFileSync(path, bytes);
-  return scanArchive(path, { place });
+  return scanFile(path);
+}
+
+async function scanFile(path: string) {
+  return scanArchive(await openPackageArchive(path, { place }));
 }
 
 const inside = prefix.slice(1);
@@ -196,7 +201,7 @@ describe("scanArchive", () => {
   }
 
   it("says so when the archive is not there", async () => {
-    await expect(scanArchive(join(folder, "nothing.spack"), { place })).rejects.toMatchObject({
+    await expect(scanFile(join(folder, "nothing.spack"))).rejects.toMatchObject({
       code: "NOT_FOUND",
     });
   });

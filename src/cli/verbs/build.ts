@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { BuildResult } from "../../commands/build/buildContainer.ts";
 import type { CompileResult } from "../../commands/build/compileContainers.ts";
+import { counted } from "../../util/counted.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
@@ -118,8 +119,7 @@ async function shellIn(
 
 /** What was built without an image, for people. */
 function compileText({ name, arch, built, milliseconds }: CompileResult): string {
-  const packages = built.length === 1 ? "1 package" : `${built.length} packages`;
-  return `${name} ${arch}  ${packages} built  (${formatDuration(milliseconds)})`;
+  return `${name} ${arch}  ${counted(built.length, "package")} built  (${formatDuration(milliseconds)})`;
 }
 
 /** What was built, for people. */
@@ -130,10 +130,10 @@ function buildText(result: BuildResult, directory: string): string {
     ? "up to date"
     : count === 0
       ? took
-      : `${result.reused} of ${count} packages reused, ${took}`;
+      : `${result.reused} of ${counted(count, "package")} reused, ${took}`;
   const built = result.compiled === undefined ? "" : `${result.compiled.packages.length} built, `;
-  const packages = count === 0 ? "" : `${count} packages, `;
-  const layers = `${result.layers} layer${result.layers === 1 ? "" : "s"}`;
+  const packages = count === 0 ? "" : `${counted(count, "package")}, `;
+  const layers = counted(result.layers, "layer");
   return [
     `${result.name} ${result.version} ${result.arch}  ${packages}${formatBytes(result.size)} in ${layers}  (${built}${how})`,
     ...result.outputs.map(({ kind, path }) => `  ${kind}:${shownPath(path, directory)}`),

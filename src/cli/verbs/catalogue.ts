@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { counted } from "../../util/counted.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
@@ -85,7 +86,7 @@ Examples:
         if (context.json) context.print(resultLine("catalogue build", built));
         else
           context.print(
-            `${containers} containers (${images} images), ${packages} packages: ${files} files, ${formatBytes(bytes)} in ${shownPath(into, directory)}\n  open ${shownPath(into, directory)}/index.html, or run: spacktainers catalogue serve${options.into === usualFolder ? "" : ` --from ${options.into}`}`,
+            `${counted(containers, "container")} (${counted(images, "image")}), ${counted(packages, "package")}: ${counted(files, "file")}, ${formatBytes(bytes)} in ${shownPath(into, directory)}\n  open ${shownPath(into, directory)}/index.html, or run: spacktainers catalogue serve${options.into === usualFolder ? "" : ` --from ${options.into}`}`,
           );
         return 0;
       }),

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { ListedContainer } from "../../commands/list/listContainers.ts";
+import { counted } from "../../util/counted.ts";
 import { formatBytes } from "../../util/formatBytes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import { addSelectionOptions } from "../options.ts";
@@ -49,9 +50,7 @@ function row(container: ListedContainer, isAsked: boolean): readonly string[] {
   const notes = [
     ...(container.parked ? ["parked"] : []),
     ...(container.problems > 0 ? ["has errors: run check"] : []),
-    ...(container.warnings === 0
-      ? []
-      : [container.warnings === 1 ? "1 warning" : `${container.warnings} warnings`]),
+    ...(container.warnings === 0 ? [] : [counted(container.warnings, "warning")]),
   ];
   const specs = container.kind === "def" ? `from ${container.from ?? "?"}` : container.specs.join(", ");
   return [

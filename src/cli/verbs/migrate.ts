@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { MigratedDefinition, MigrateResult } from "../../commands/migrate/migrateSource.ts";
+import { counted } from "../../util/counted.ts";
 import { formatPlace } from "../../util/errors.ts";
 import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
@@ -90,7 +91,7 @@ function containerLine({ name, arch, caches, errors }: MigratedDefinition): stri
   if (caches === undefined) return `${start}  next: spacktainers check, then spacktainers build ${name}`;
   switch (caches.state) {
     case "complete":
-      return `${start}  the caches have it (${caches.packages} packages): spacktainers build ${name}`;
+      return `${start}  the caches have it (${counted(caches.packages, "package")}): spacktainers build ${name}`;
     case "incomplete":
       return `${start}  the caches do not have it: ${caches.problems.join("; ")}`;
     case "unknown":

@@ -2,6 +2,7 @@ import { closeSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { imageForms } from "../../pipeline/images/imageForms.ts";
+import { counted } from "../../util/counted.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import { formatBytes, formatDuration } from "../../util/formatBytes.ts";
 import { shownPath } from "../../util/shownPath.ts";
@@ -93,7 +94,7 @@ Examples:
           return 0;
         }
         context.print(
-          `${result.format}:${shownPath(result.path, context.directory)}  ${formatBytes(result.size)}, ${result.files} files of ${formatBytes(result.bytes)}  (${result.compression} ${result.level} by ${result.tool}, ${formatDuration(result.milliseconds)})`,
+          `${result.format}:${shownPath(result.path, context.directory)}  ${formatBytes(result.size)}, ${counted(result.files, "file")} of ${formatBytes(result.bytes)}  (${result.compression} ${result.level} by ${result.tool}, ${formatDuration(result.milliseconds)})`,
         );
         if (result.signedBy !== undefined) context.print(`  signed by ${result.signedBy}`);
         context.print(`  ${result.digest}`);

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { counted } from "../../util/counted.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addInstallOptions,
@@ -53,7 +54,7 @@ Examples:
         });
         context.reporter.close();
         if (context.json) context.print(resultLine("unpack", result));
-        else context.print(`${result.packages.length} packages in ${result.into}`);
+        else context.print(`${counted(result.packages.length, "package")} in ${result.into}`);
         return 0;
       }),
     );

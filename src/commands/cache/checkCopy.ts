@@ -4,6 +4,7 @@ import { readContent } from "../../archive/content.ts";
 import type { BuildCache } from "../../buildcache/buildCache.ts";
 import type { DependencyLookup, PackageId } from "../../buildcache/formats/packageId.ts";
 import type { CachedPackage } from "../../buildcache/types.ts";
+import { openPackageArchive } from "../../install/packageArchive.ts";
 import { scanArchive } from "../../install/scanArchive.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { type Place, SpacktainersError } from "../../util/errors.ts";
@@ -59,11 +60,10 @@ async function checkArchive(path: string, pkg: CachedPackage, options: CheckCopy
   const place: Place = { url: pkg.archiveUrl };
   let inside: unknown;
   let insidePath: string | undefined;
-  const { prefix, buildinfo } = await scanArchive(path, {
-    place,
-    signal: options.signal,
+  // Read once, so there is nothing to keep.
+  const archive = await openPackageArchive(path, { place, signal: options.signal, digest: pkg.digest });
+  const { prefix, buildinfo } = await scanArchive(archive, {
     onRead: options.onBytes,
-    digest: pkg.digest,
     onEntry: async (entry) => {
       if (entry.type !== "file" || !specInside.test(entry.path) || entry.size > largestSpec) return;
       // That of the package is the first: others may lie deeper.

@@ -16,6 +16,7 @@ import {
 import type { ImageRepository } from "../../registry/registry.ts";
 import { openLocalImage } from "../../sif/openLocalImage.ts";
 import { sifMediaType } from "../../sif/sifFormat.ts";
+import { counted } from "../../util/counted.ts";
 import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 
@@ -84,7 +85,7 @@ export function referenceOpener(
       if (!limit.signal.aborted || signal.aborted) throw cause;
       throw new SpacktainersError(
         "NETWORK",
-        `the registry did not answer within ${(patience ?? 0) / 1000} seconds`,
+        `the registry did not answer within ${counted((patience ?? 0) / 1000, "second")}`,
         { place: { url: `${transport}://${shown}` }, cause },
       );
     } finally {
