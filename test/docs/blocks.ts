@@ -18,6 +18,9 @@ export interface Block {
   readonly headings: readonly string[];
 }
 
+/** What may have been done before a session marked with `demo`. */
+export const demoStates = ["locked", "built", "sif", "catalogue", "registry"] as const;
+
 /** The pages that promise that their blocks are true. */
 export const pages: readonly string[] = [
   "README.md",

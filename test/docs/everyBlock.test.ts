@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Block, blocksOf, pages, runners } from "./blocks.ts";
+import { type Block, blocksOf, demoStates, pages, runners } from "./blocks.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const all = pages.flatMap(blocksOf);
-const known = ["illustration", "demo"];
+const known = ["illustration", "demo", ...demoStates];
 
 const isIllustration = ({ marks }: Block): boolean => marks.includes("illustration");
 const runnersOf = (block: Block): readonly string[] =>

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { type Block, blocksOf, pages } from "../docs/blocks.ts";
+import { type Block, blocksOf, demoStates, pages } from "../docs/blocks.ts";
 import { binary, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { makeDemoRepository } from "../support/demoCache.ts";
 
@@ -22,8 +22,9 @@ afterAll(() => {
 /** Lines with what differs from run to run put aside. */
 function shape(text: string): readonly string[] {
   return text
-    .replaceAll("/home/me/spacktainers", "REPOSITORY")
-    .replace(/\b[0-9a-f]{64}\b/g, "HASH")
+    .replace(/\/home\/me(?:\/spacktainers)?/g, "REPOSITORY")
+    .replaceAll("/demo/cache", "/cache")
+    .replace(/\b(?:[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/g, "HASH")
     .replace(/\b[\d,]+(?:\.\d+)?\b/g, "N")
     .replace(/ ?\b(?:[kMG]?B|min|m?s)\b/g, " UNIT")
     .split("\n")
@@ -44,8 +45,17 @@ function missingLines(told: readonly string[], printed: readonly string[]): read
   });
 }
 
+/** What was done before a session, by the words behind `demo`. */
+const before: Readonly<Record<(typeof demoStates)[number], string>> = {
+  locked: "spacktainers -q lock hello-mpi",
+  built: "spacktainers -q build hello-mpi",
+  sif: "spacktainers -q build hello-mpi && spacktainers -q sif hello-mpi",
+  catalogue: "echo 'ci: { catalogue: true }' >>spacktainers.yaml",
+  registry: "echo 'registries: [{ type: ghcr, url: ghcr.io/my-org }]' >>spacktainers.yaml",
+};
+
 /** Runs a session. @returns what was printed, standard output and standard error together */
-function run({ text }: Block): string {
+function run({ text, marks }: Block): string {
   const work = makeWorkplace();
   places.push(work);
   makeDemoRepository(work);
@@ -60,17 +70,22 @@ function run({ text }: Block): string {
     spawnSync("ln", ["-s", "../cache.pub", "demo/cache.pub"], { cwd: folder });
   }
   const commands = [...text.matchAll(/^\$ (.*(?:\\\n.*)*)$/gm)].map(([, command = ""]) => command);
-  const { stdout } = spawnSync("bash", ["-c", `exec 2>&1; ${commands.join("\n")}`], {
-    cwd: folder,
-    encoding: "utf8",
-    timeout: 120_000,
-    env: {
-      ...process.env,
-      PATH: `${folder}/bin:${process.env.PATH}`,
-      XDG_CACHE_HOME: work.path("cache-home"),
-      NO_COLOR: "1",
+  const prepared = [":", ...demoStates.flatMap((state) => (marks.includes(state) ? before[state] : []))];
+  const { stdout } = spawnSync(
+    "bash",
+    ["-c", `exec 2>&1; { ${prepared.join("; ")}; } >/dev/null; ${commands.join("\n")}`],
+    {
+      cwd: folder,
+      encoding: "utf8",
+      timeout: 120_000,
+      env: {
+        ...process.env,
+        PATH: `${folder}/bin:${process.env.PATH}`,
+        XDG_CACHE_HOME: work.path("cache-home"),
+        NO_COLOR: "1",
+      },
     },
-  });
+  );
   return stdout.replaceAll(folder, "REPOSITORY");
 }
 
