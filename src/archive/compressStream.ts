@@ -91,3 +91,11 @@ async function* blocksOf(
   }
   if (block !== undefined && used > 0) yield block.subarray(0, used);
 }
+
+/**
+ * A document about layers as one line of JSON, compressed by gzip: the same bytes on every machine, for its digest is part of
+ * images. Several of them one after the other are gzip again, with a line for each.
+ */
+export function gzipJsonLine(record: object): Promise<Uint8Array> {
+  return compressBytes(Buffer.from(`${JSON.stringify(record)}\n`, "utf8"), compressionSettings("gzip", 1));
+}

@@ -16,7 +16,7 @@ export interface BaseRecord {
   /** Absent when there is one layer: then it is that layer's. */
   readonly inventory?: Inventory;
   readonly packages: readonly BasePackage[];
-  readonly libcVersion?: string;
+  readonly libcVersion?: string | undefined;
   readonly config?: BaseImageConfig;
 }
 

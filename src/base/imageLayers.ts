@@ -13,7 +13,7 @@ import type { Base, BaseImageConfig, BasePackage, BuildBaseOptions } from "./typ
 
 /** What reading a layer gives; stored, since reading a large one takes seconds. */
 export interface LayerReading extends LayerChange {
-  readonly packages?: readonly BasePackage[];
+  readonly packages?: readonly BasePackage[] | undefined;
 }
 
 /** Part of the keys of bases: raised when reading a layer gives something else. */
@@ -62,7 +62,7 @@ export async function readLayer(
     const packages = watch.packages();
     const reading: LayerReading = {
       ...splitWhiteouts(collected.inventory()),
-      ...(packages === undefined ? {} : { packages }),
+      packages,
     };
     await store.write("inventories", readingKey(layer), reading);
     return reading;
@@ -90,7 +90,7 @@ export function baseOfLayers(layers: readonly ReadLayer[], config: ImageConfig, 
     packages,
     config: baseConfig(config),
     key,
-    ...(libcVersion === undefined ? {} : { libcVersion }),
+    libcVersion,
   };
 }
 
@@ -99,9 +99,9 @@ export function baseConfig({ config = {} }: ImageConfig): BaseImageConfig {
   return {
     env: config.Env ?? [],
     labels: config.Labels ?? {},
-    ...(config.Entrypoint === undefined ? {} : { entrypoint: config.Entrypoint }),
-    ...(config.Cmd === undefined ? {} : { cmd: config.Cmd }),
-    ...(config.User === undefined ? {} : { user: config.User }),
-    ...(config.WorkingDir === undefined ? {} : { workingDir: config.WorkingDir }),
+    entrypoint: config.Entrypoint,
+    cmd: config.Cmd,
+    user: config.User,
+    workingDir: config.WorkingDir,
   };
 }

@@ -80,7 +80,7 @@ export async function planRootfsBase(
           packages,
           key,
           ...(image === undefined ? {} : { config: baseConfig((await image.config()).value) }),
-          ...(libcVersion === undefined ? {} : { libcVersion }),
+          libcVersion,
         };
         await rememberBuilt(store, base);
         return base;

@@ -25,15 +25,15 @@ export interface DebianBaseSpec {
   /** Shared libraries (`libssl.so.3`) whose packages are added where the archive has them. */
   readonly libraries?: readonly string[];
   /** Archive roots (they hold `dists/` and `pool/`), tried in order; default: the machine's apt sources, then the distribution's own. */
-  readonly mirrors?: readonly string[];
+  readonly mirrors?: readonly string[] | undefined;
   /** Roots for `<suite>-security`; default: derived from `mirrors`, else as for `mirrors`. */
-  readonly securityMirrors?: readonly string[];
+  readonly securityMirrors?: readonly string[] | undefined;
   /** Archive components; default `main`. */
-  readonly components?: readonly string[];
+  readonly components?: readonly string[] | undefined;
   /** Files with the OpenPGP keys to trust, instead of the distribution's own keys. */
-  readonly keyring?: readonly string[];
+  readonly keyring?: readonly string[] | undefined;
   /** A moment such as `20250520T000000Z`: packages are taken from the distribution's snapshot service. */
-  readonly snapshot?: string;
+  readonly snapshot?: string | undefined;
   /**
    * Which files stay out, as globs over paths relative to the root (`*` matches `/` too); a leading `!` takes back in;
    * the last match decides. Default `defaultExcludes`.
@@ -52,7 +52,7 @@ export interface OciBaseSpec {
   readonly kind: "oci";
   readonly path: string;
   /** The image in the layout, by `org.opencontainers.image.ref.name`; needed when there are several. */
-  readonly reference?: string;
+  readonly reference?: string | undefined;
 }
 
 /** An image in a registry; its layers are reused as they are. */
@@ -107,10 +107,10 @@ export interface BaseLock {
 export interface BaseImageConfig {
   /** `NAME=value`. */
   readonly env: readonly string[];
-  readonly entrypoint?: readonly string[];
-  readonly cmd?: readonly string[];
-  readonly user?: string;
-  readonly workingDir?: string;
+  readonly entrypoint?: readonly string[] | undefined;
+  readonly cmd?: readonly string[] | undefined;
+  readonly user?: string | undefined;
+  readonly workingDir?: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -122,7 +122,7 @@ export interface Base {
   /** The OS packages, sorted by name; of a root file system or image, those its dpkg status names. */
   readonly packages: readonly BasePackage[];
   /** Version of the GNU C library, such as `2.36`; absent when there is none. */
-  readonly libcVersion?: string;
+  readonly libcVersion?: string | undefined;
   readonly config?: BaseImageConfig;
   /** Decides the layers' bytes: same key, same layers. */
   readonly key: Digest;
@@ -158,7 +158,7 @@ export interface PlannedBase {
   /** The image it is, when it is one of a registry. */
   readonly image?: { readonly name: string; readonly digest: Digest };
   /** The OS packages, where they are known before the base is built. */
-  readonly packages?: readonly BasePackage[];
+  readonly packages?: readonly BasePackage[] | undefined;
   /** The finished base on this machine, when it was built before. */
   find(): Promise<Base | undefined>;
   /** Finds or builds it. `elsewhere` is asked before it is built; what it has stays where it is. */

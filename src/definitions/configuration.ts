@@ -44,10 +44,10 @@ export interface CacheConfiguration {
   /** The layout that is written; undefined: that of the Spack which made a package. */
   readonly layout: "v2" | "v3" | undefined;
   readonly s3: {
-    readonly endpoint?: string;
-    readonly region?: string;
-    readonly profile?: string;
-    readonly anonymous?: boolean;
+    readonly endpoint?: string | undefined;
+    readonly region?: string | undefined;
+    readonly profile?: string | undefined;
+    readonly anonymous?: boolean | undefined;
   };
   readonly place: Place;
 }
@@ -62,14 +62,14 @@ export type BaseConfiguration =
       readonly packages: readonly string[] | undefined;
       /** Add the OS packages of libraries that packages need and the base lacks. */
       readonly complete: boolean;
-      readonly mirrors?: readonly string[];
-      readonly securityMirrors?: readonly string[];
-      readonly components?: readonly string[];
-      readonly keyring?: readonly string[];
-      readonly snapshot?: string;
+      readonly mirrors?: readonly string[] | undefined;
+      readonly securityMirrors?: readonly string[] | undefined;
+      readonly components?: readonly string[] | undefined;
+      readonly keyring?: readonly string[] | undefined;
+      readonly snapshot?: string | undefined;
     }
   | { readonly kind: "rootfs"; readonly path: string }
-  | { readonly kind: "oci"; readonly path: string; readonly reference?: string }
+  | { readonly kind: "oci"; readonly path: string; readonly reference?: string | undefined }
   | { readonly kind: "scratch" }
   | { readonly kind: "image"; readonly reference: string };
 
@@ -323,10 +323,10 @@ function completeCache(
     sign: given.sign === undefined ? undefined : keyPlace(given.sign, absolute),
     layout: given.layout,
     s3: {
-      ...(given.endpoint === undefined ? {} : { endpoint: given.endpoint }),
-      ...(given.region === undefined ? {} : { region: given.region }),
-      ...(profile === undefined ? {} : { profile }),
-      ...(given.anonymous === undefined ? {} : { anonymous: given.anonymous }),
+      endpoint: given.endpoint,
+      region: given.region,
+      profile,
+      anonymous: given.anonymous,
     },
     place: placeOf(["caches", index]),
   };
@@ -341,7 +341,7 @@ function absoluteBase(
     return {
       kind: "oci",
       path: absolute(base.oci),
-      ...(base.reference === undefined ? {} : { reference: base.reference }),
+      reference: base.reference,
     };
   // As on command lines, a name may say that it is one.
   if (base.image !== undefined) return { kind: "image", reference: base.image.replace(/^docker:\/\//, "") };
@@ -357,9 +357,9 @@ function absoluteBase(
     complete: base.complete ?? true,
     ...(mirror === undefined ? {} : { mirrors: many(mirror) }),
     ...(security === undefined ? {} : { securityMirrors: many(security) }),
-    ...(base.components === undefined ? {} : { components: base.components }),
+    components: base.components,
     ...(keyring === undefined ? {} : { keyring: many(keyring).map(absolute) }),
-    ...(base.snapshot === undefined ? {} : { snapshot: base.snapshot }),
+    snapshot: base.snapshot,
   };
 }
 

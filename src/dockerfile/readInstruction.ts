@@ -5,7 +5,6 @@ import type { SpacktainersError } from "../util/errors.ts";
 import { type Heredoc, parseHeredocWord } from "./heredocs.ts";
 import type { Assignment, CommandLine, Instruction, MountRequest, Transfer, Word } from "./instruction.ts";
 import type { Flag, InstructionLine } from "./instructionLine.ts";
-import { refusals } from "./refusals.ts";
 import { trim } from "./whitespace.ts";
 
 const keywords = [
@@ -283,4 +282,16 @@ const mountAliases: Readonly<Record<string, string>> = {
   destination: "target",
   ro: "readonly",
   rw: "readwrite",
+};
+
+/** Instructions of Dockerfiles that make no sense after an assembled image, and what to do instead. */
+const refusals: Readonly<Record<string, { readonly message: string; readonly hint: string } | undefined>> = {
+  FROM: {
+    message: "an epilogue continues the assembled image: it has no FROM",
+    hint: "remove the line; what lies underneath is `base:` in spacktainers.yaml",
+  },
+  ONBUILD: {
+    message: "images in OCI format have no ONBUILD",
+    hint: "put the instruction into the Dockerfile that builds on this image",
+  },
 };

@@ -9,7 +9,7 @@ export interface Finding {
   /** Where it was seen: a file and a symbol or text in it, a package, a command's answer. */
   readonly evidence: readonly string[];
   /** What to do. */
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
 }
 
 /** Makes a finding that nothing is wrong with. */

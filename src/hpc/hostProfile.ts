@@ -212,7 +212,7 @@ export function checkHost(facts: HostProfile): readonly Finding[] {
       check: "namespaces",
       message: works ? "our own runner does not work" : "nothing here can run a container",
       evidence: [namespaces.trouble],
-      ...(namespaces.hint === undefined ? {} : { remedy: namespaces.hint }),
+      remedy: namespaces.hint,
     });
   if (facts.runtimes.some(({ name }) => name === "apptainer" || name === "singularity"))
     findings.push(

@@ -1,5 +1,4 @@
 /** A cluster, complete with defaults. */
-import { asList } from "../definitions/asList.ts";
 import type { Configuration } from "../definitions/configuration.ts";
 import { didYouMean } from "../definitions/nearest.ts";
 import type { SiteConfiguration, siteRuntimes } from "../definitions/siteConfiguration.ts";
@@ -156,4 +155,9 @@ export function targetsFor(site: Site, resources: JobResources): readonly string
       (constraint === undefined || resources.constraint === undefined || features.has(constraint)),
   );
   return [...new Set((fitting.length === 0 ? site.targets : fitting).map(({ target }) => target))];
+}
+
+/** Values where one may stand without the brackets of a list. */
+export function asList(value: string | readonly string[] | undefined): readonly string[] {
+  return typeof value === "string" ? [value] : (value ?? []);
 }

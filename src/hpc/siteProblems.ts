@@ -1,4 +1,3 @@
-import { asList } from "../definitions/asList.ts";
 import { didYouMean } from "../definitions/nearest.ts";
 import type { SiteConfiguration } from "../definitions/siteConfiguration.ts";
 import { parseBind } from "../run/containerProcess.ts";
@@ -6,6 +5,7 @@ import { microarchitectures } from "../spec/data/microarchitectures.ts";
 import { microarchitecture } from "../spec/microarchitecture.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../util/errors.ts";
 import { isSeparator, jobOptions, parseSbatchOption, type SbatchOption } from "./sbatchOptions.ts";
+import { asList } from "./site.ts";
 
 /**
  * What the schema cannot say about a site: names of processors, binds, options of `sbatch`, keys that only some runtimes have.

@@ -9,7 +9,7 @@ import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { gzipJsonLine } from "../archive/gzipJsonLine.ts";
+import { gzipJsonLine } from "../archive/compressStream.ts";
 import type { Inventory } from "../archive/inventory.ts";
 import type { FragmentDescriptor } from "../archive/writeFragment.ts";
 import { nameFile, sweepTemporaries, writeFileAtomically } from "../util/atomicFile.ts";

@@ -33,7 +33,7 @@ export interface StreamLimits {
   /** Average speed below which a server counts as stalled, in bytes per second of waiting. */
   readonly minimumRate?: number;
   /** Time over which that average is taken, in milliseconds. */
-  readonly rateWindowMs?: number;
+  readonly rateWindowMs?: number | undefined;
 }
 
 /** The content was replaced while it was being read: what was read so far is of no use. */

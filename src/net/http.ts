@@ -33,7 +33,7 @@ export interface HttpOptions {
   /** Milliseconds of silence after which a connection counts as broken; default 30 000. */
   readonly idleTimeoutMs?: number;
   /** Milliseconds of waiting over which the speed of a server is measured; default 30 000. */
-  readonly rateWindowMs?: number;
+  readonly rateWindowMs?: number | undefined;
 }
 
 export interface GetOptions {
@@ -145,7 +145,7 @@ export function openHttp(options: HttpOptions = {}): HttpClient {
     const limits = {
       maxBytes: getOptions.maxBytes ?? 64 * 2 ** 20,
       verified: false,
-      ...(rateWindowMs !== undefined && { rateWindowMs }),
+      rateWindowMs,
     };
     const again = opener(url, getOptions.headers ?? {});
     return {

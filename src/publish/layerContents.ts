@@ -9,7 +9,7 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type * as z from "zod";
-import { gzipJsonLine } from "../archive/gzipJsonLine.ts";
+import { gzipJsonLine } from "../archive/compressStream.ts";
 import type { Inventory } from "../archive/inventory.ts";
 import { inventorySchema } from "../archive/inventorySchema.ts";
 import { type BaseRecord, baseRecordSchema } from "../base/baseRecord.ts";

@@ -33,7 +33,7 @@ export interface SifOptions extends OutputOptions {
   /** What writes the file system; default: what {@link findSquashfsTool} finds. */
   readonly tool?: SquashfsTool;
   /** Sections and files of a definition file. */
-  readonly additions?: DefinitionAdditions;
+  readonly additions?: DefinitionAdditions | undefined;
   /** Signs the file (SIF only). */
   readonly signer?: Signer | undefined;
   readonly emit?: EmitEvent;

@@ -12,10 +12,10 @@ export interface StoreSource {
 
 /** How to reach an S3 server; what is not said is found as the AWS tools find it. */
 export interface S3Settings {
-  readonly endpoint?: string;
-  readonly region?: string;
-  readonly profile?: string;
-  readonly anonymous?: boolean;
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly anonymous?: boolean | undefined;
 }
 
 /** What stores of every kind need to work. */

@@ -110,7 +110,7 @@ function imagePackage(facts: ImageDescription, tool: string): SpdxPackage {
     annotations: [
       annotation(facts, tool, {
         base: facts.base.name,
-        ...(facts.inputs.all === undefined ? {} : { inputs: facts.inputs.all }),
+        inputs: facts.inputs.all,
         layers: facts.layers.map(({ digest, diffId, role }) => ({ digest, diffId, role })),
       }),
     ],

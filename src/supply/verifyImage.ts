@@ -31,7 +31,7 @@ export interface VerificationPolicy {
    * Verifies a bundle with a certificate; undefined when it does not hold or is not of somebody who may sign. Absent:
    * certificates are not trusted.
    */
-  readonly verifyCertified?: (bundle: JsonObject) => ImageSigner | undefined;
+  readonly verifyCertified?: ((bundle: JsonObject) => ImageSigner | undefined) | undefined;
   /** Repositories the signature may be for; default: the one the image is in. Empty: any. */
   readonly repositories?: readonly string[];
   /** Types of predicates that have to be attested. */

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { gzipJsonLine } from "../../src/archive/gzipJsonLine.ts";
+import { gzipJsonLine } from "../../src/archive/compressStream.ts";
 import type { Inventory } from "../../src/archive/inventory.ts";
 import type { BaseRecord } from "../../src/base/baseRecord.ts";
 import {

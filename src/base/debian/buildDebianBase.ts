@@ -125,7 +125,7 @@ async function unpackedBase(
       inventory,
       packages,
       key,
-      ...(libcVersion === undefined ? {} : { libcVersion }),
+      libcVersion,
     };
   });
 }

@@ -12,7 +12,6 @@ import {
 } from "./debianArchive.ts";
 import { libraryPackages } from "./libraryPackages.ts";
 import { type Mirrors, publicFileUrl } from "./mirrors.ts";
-import { multiarchOf } from "./multiarch.ts";
 import { type OfferedPackage, openPackageIndex } from "./packagesIndex.ts";
 import { resolveDebs } from "./resolveDebs.ts";
 import { suiteFolders } from "./suites.ts";
@@ -154,3 +153,9 @@ function describe(
     ...(source?.[1] === undefined ? {} : { source: { name: source[1], version: source[2] ?? one.version } }),
   };
 }
+
+/** Debian's names of the folders for libraries of an architecture. */
+export const multiarchOf: Readonly<Record<BaseArchitecture, string>> = {
+  amd64: "x86_64-linux-gnu",
+  arm64: "aarch64-linux-gnu",
+};

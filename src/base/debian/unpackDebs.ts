@@ -8,12 +8,12 @@ import { SpacktainersError } from "../../util/errors.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
 import { makeRootTree, type RootTree } from "../rootTree.ts";
 import type { BaseArchitecture } from "../types.ts";
+import { multiarchOf } from "./chooseDebs.ts";
 import { versionSatisfies } from "./debianVersion.ts";
 import type { DebPackage } from "./debPackage.ts";
 import { type DpkgPackage, dpkgDatabase } from "./dpkgDatabase.ts";
 import type { IsExcluded } from "./excludes.ts";
 import { scriptEffects, undoneNotice } from "./maintainerScripts.ts";
-import { multiarchOf } from "./multiarch.ts";
 import { parseRelations } from "./relations.ts";
 import { finishingEntries, isWanted, madeFile, skeleton } from "./systemFiles.ts";
 

@@ -178,7 +178,7 @@ async function writeOutputs(
           const write = output.kind === "sif" ? writeSif : writeSquashfs;
           return write(output.path, source, {
             ...options,
-            ...(additions === undefined ? {} : { additions }),
+            additions,
           });
         }
         if (image !== undefined) {

@@ -63,7 +63,7 @@ export async function gatherCatalogue(request: CatalogueRequest): Promise<Catalo
   const sites = [...(request.sites ?? [...configuration.sites.keys()].sort())];
   for (const name of sites) findSite(configuration, name);
   const arch = asArchitecture(request.arch);
-  const selection = { names: request.names, cwd: directory, ...(arch === undefined ? {} : { arch }) };
+  const selection = { names: request.names, cwd: directory, arch };
   const definitions = await selectDefinitions(repository, selection);
   const keys = await loadVerificationKeys(configuration.signing.public, repository.root);
   const missing = new Set<string>();

@@ -130,7 +130,7 @@ export async function verifyImages(command: VerifyCommand): Promise<VerifiedImag
     const report = await verifyPublished(repository, named.reference, {
       keys,
       attestations,
-      ...(verifyCertified === undefined ? {} : { verifyCertified }),
+      verifyCertified,
     });
     return { image: named.text, report };
   } finally {

@@ -34,7 +34,7 @@ export function parseBaseOption(
       case "oci":
       case "oci-archive": {
         const { path, reference } = parseSource(text, directory) ?? { path: resolve(directory, rest) };
-        return { kind: "oci", path, ...(reference === undefined ? {} : { reference }) };
+        return { kind: "oci", path, reference };
       }
       case "docker-archive":
         throw new SpacktainersError("USAGE", "the archive of an image without a manifest cannot be a base", {

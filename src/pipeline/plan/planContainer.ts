@@ -15,10 +15,10 @@ import type { Digest } from "../../util/digest.ts";
 import { baseDigest } from "../base/baseDigest.ts";
 import { snapshotTime } from "../base/snapshotTime.ts";
 import { type StartedBase, startBase } from "../base/startBase.ts";
+import { lockPaths } from "../choose/spacktainersLock.ts";
 import type { ImageSettingsRequest } from "../workspace/buildRequest.ts";
 import type { Resources } from "../workspace/resources.ts";
 import { archiveSizes } from "./archiveSizes.ts";
-import { decidingFiles } from "./decidingFiles.ts";
 import { describeSource } from "./describeSource.ts";
 import { type OpenedContainer, openContainerForBuild } from "./openContainer.ts";
 import { type PackageLayer, planPackageLayers } from "./packageLayers.ts";
@@ -155,4 +155,10 @@ async function layersOf(
       : new Map<DagHash, number>();
   // Dependencies first: what is needed by most lies lowest.
   return planPackageLayers(fragments.toReversed(), ({ spec }) => sizes.get(spec.hash), budget);
+}
+
+/** The files, other than the definition, that decide an image. */
+function decidingFiles(container: Container, { file }: Configuration): readonly string[] {
+  const { spack, spacktainers } = lockPaths(container);
+  return [spack, spacktainers, ...(file === undefined ? [] : [file])];
 }
