@@ -36,11 +36,17 @@ export function secretsPage(
 | it has the label \`${buildLabels.withBase}\` | the builder and runtime images are made first |
 | \`${ci.branch}\` changes | what changed is published to ${ci.main}: base images, containers |
 | by hand | one container or all, to ${ci.environments.map(({ name }) => name).join(", ")} |
-${ci.rebase === undefined ? "" : `| ${host === "github" ? `\`${ci.rebase}\` (UTC)` : "on the schedule"} | published images are put on the newest base |\n`}
+${ci.rebase === undefined ? "" : `| ${host === "github" ? `\`${ci.rebase}\` (UTC)` : "on the schedule"} | published images are put on the newest base |\n`}${ci.catalogue ? cataloguePublished(host, ci.branch) : ""}
 ## Secrets and variables
 
 ${rows.length === 0 ? "None are needed." : `${where}\n\n| name | kind | what it is |\n|---|---|---|\n${rows.join("\n")}`}
 ${ci.oidc === undefined ? "" : "\nAWS is used by OpenID Connect: no key of it is stored.\n"}`;
+}
+
+function cataloguePublished(host: keyof typeof secretsPages, branch: string): string {
+  return host === "github"
+    ? `| something may have been published from \`${branch}\` | the catalogue of the containers is published. Settings, Pages: the source has to be GitHub Actions |\n`
+    : `| \`${branch}\` changes, and on the schedule | the catalogue of the containers is published on GitLab Pages. Settings, General, Visibility says who may read it |\n`;
 }
 
 function cell(text: string): string {

@@ -141,7 +141,12 @@ export interface VerbResults {
     readonly works: boolean;
     readonly examinations: readonly Examination[];
   };
-  explain: ContainerExplanation | AffectedContainers | { readonly format: string; readonly graph: string };
+  explain:
+    | ContainerExplanation
+    | AffectedContainers
+    | { readonly format: "dot" | "mermaid" | "svg"; readonly graph: string }
+    /** Absolute path of the page. */
+    | { readonly format: "html"; readonly file: string };
   init: InitResult;
   job: Pick<MadeJob, "script" | "job" | "findings"> | JobOutcome;
   keys: KeyPairFiles;

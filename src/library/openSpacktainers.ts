@@ -146,6 +146,7 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
           builder: true,
           sites: true,
           ci: undefined,
+          catalogue: false,
         };
         const root = resolve(session.directory, given.root ?? ".");
         return initRepository(complete<InitRequest, "root">(session, usual, { ...given, root }));

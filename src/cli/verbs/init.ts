@@ -20,6 +20,7 @@ interface InitOptions {
   readonly builder: boolean;
   readonly sites: boolean;
   readonly ci?: "github" | "gitlab" | "none";
+  readonly catalogue?: boolean;
   readonly yes?: boolean;
 }
 
@@ -45,6 +46,7 @@ export function initVerb(program: Command, outcome: VerbOutcome): Command {
         "pipelines to write (default: those for the host of git's remote; without a remote: github)",
       ).choices(["github", "gitlab", "none"]),
     )
+    .option("--catalogue", "pipelines publish the catalogue of all containers, on the host's pages")
     .option("--no-example", "no example container")
     .option("--no-builder", "no Dockerfiles of the builder and runtime images")
     .option("--no-sites", "no example sites")
@@ -67,6 +69,7 @@ Examples:
           root,
           ...answers,
           ci: answers.ci === "none" ? undefined : answers.ci,
+          catalogue: options.catalogue === true,
           example: options.example,
           sites: options.sites,
           emit: context.reporter.emit,
