@@ -14,6 +14,9 @@ const searches = [
   "+mpi",
   "petsc ^mpich",
   "%gcc@12",
+  "^zlib",
+  "^mpi",
+  "^zlib %gcc@12",
   "target=x86_64_v3:",
   "hdf5 petsc",
 ];

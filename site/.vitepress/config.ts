@@ -1,4 +1,4 @@
-import { defineConfig } from "vitepress";
+import { defineConfig, type MarkdownRenderer } from "vitepress";
 
 const page = (text: string, link: string) => ({ text, link });
 
@@ -90,6 +90,17 @@ export function tokenize(text: string): string[] {
   ];
 }
 
+/** Blocks that no test runs say so, beside their language (`illustration` behind it in the page). */
+function labelIllustrations(md: MarkdownRenderer): void {
+  const fence = md.renderer.rules.fence;
+  md.renderer.rules.fence = (tokens, at, ...rest) => {
+    const drawn = fence?.(tokens, at, ...rest) ?? "";
+    return /\sillustration\b/.test(tokens[at]?.info ?? "")
+      ? drawn.replace(/<span class="lang">(.*?)<\/span>/, '<span class="lang">$1 · illustration</span>')
+      : drawn;
+  };
+}
+
 export default defineConfig({
   title: "Spacktainers",
   description: "Containers built with Spack packages",
@@ -100,7 +111,7 @@ export default defineConfig({
   base: process.env.SITE_BASE ?? "/",
   // A link to nothing ends the build.
   ignoreDeadLinks: false,
-  markdown: { anchor: { slugify } },
+  markdown: { anchor: { slugify }, config: labelIllustrations },
   metaChunk: true,
   themeConfig: {
     outline: [2, 3],

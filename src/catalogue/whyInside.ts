@@ -1,5 +1,10 @@
 /** Why packages are in an image: for each the shortest way from what was asked for. */
-import type { DagHash, SpecGraph } from "../spec/concrete.ts";
+import type { ConcreteEdge, ConcreteSpec, DagHash } from "../spec/concrete.ts";
+
+/** What has to be known of a package. */
+export interface WayNode extends Pick<ConcreteSpec, "name"> {
+  readonly dependencies: readonly Pick<ConcreteEdge, "name" | "hash" | "types">[];
+}
 
 /** The way to a package. */
 export interface WayInside {
@@ -14,7 +19,7 @@ export interface WayInside {
  * name and hash.
  */
 export function waysInside(
-  graph: SpecGraph,
+  graph: ReadonlyMap<DagHash, WayNode>,
   roots: readonly { readonly request: string; readonly hash: DagHash }[],
 ): ReadonlyMap<DagHash, WayInside> {
   const ways = new Map<DagHash, WayInside>();

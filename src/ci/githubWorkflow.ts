@@ -2,12 +2,14 @@
 import { stringify } from "yaml";
 import type { CiConfiguration, Runner } from "../definitions/ciConfiguration.ts";
 import type { Configuration } from "../definitions/configuration.ts";
+import { catalogueWorkflow } from "./githubCatalogue.ts";
 import { installCommands, type Pipeline, type PipelineJob } from "./pipeline.ts";
 
 /** Where the workflows lie in a repository. */
 export const githubFiles = {
   containers: ".github/workflows/spacktainers.yml",
   rebase: ".github/workflows/spacktainers-rebase.yml",
+  catalogue: ".github/workflows/spacktainers-catalogue.yml",
   labels: ".github/actionlint.yaml",
 } as const;
 
@@ -50,6 +52,13 @@ export function githubWorkflows(
   ]);
   if (pipeline.rebase !== undefined)
     files.set(githubFiles.rebase, rebaseWorkflow(pipeline.rebase, configuration, version));
+  if (pipeline.catalogue !== undefined) {
+    const { ci } = configuration;
+    const after = ["containers", ...(pipeline.rebase === undefined ? [] : ["rebase"])];
+    const job = jobOf(pipeline.catalogue, configuration, version);
+    const workflow = catalogueWorkflow(job, { ci, deployer: runsOn(ci.runners.small), after });
+    files.set(githubFiles.catalogue, print(workflow));
+  }
   const labels = ownLabels(configuration.ci);
   if (labels.length > 0)
     files.set(githubFiles.labels, head + stringify({ "self-hosted-runner": { labels } }, { lineWidth: 0 }));
@@ -124,7 +133,11 @@ function rebaseWorkflow(job: PipelineJob, configuration: Configuration, version:
   });
 }
 
-function jobOf(job: PipelineJob, configuration: Configuration, version: string): Step {
+function jobOf(
+  job: PipelineJob,
+  configuration: Configuration,
+  version: string,
+): Step & { readonly steps: readonly Step[] } {
   const { ci } = configuration;
   const { role } = job;
   const publishes = role === "bases" || role === "containers" || role === "rebase";
@@ -147,7 +160,10 @@ function jobOf(job: PipelineJob, configuration: Configuration, version: string):
           },
         }
       : {}),
-    ...(publishes ? { environment: environmentOf(ci, role) } : {}),
+    // Secrets may be those of the environment.
+    ...(publishes || (role === "catalogue" && job.secrets.length > 0)
+      ? { environment: environmentOf(ci, role) }
+      : {}),
     ...(matrix === undefined
       ? {}
       : { strategy: { "fail-fast": false, matrix: { [matrix.key]: `\${{ fromJSON(${matrix.from}) }}` } } }),
@@ -165,7 +181,10 @@ function jobOf(job: PipelineJob, configuration: Configuration, version: string):
     steps: [
       {
         uses: actions.checkout,
-        with: { ...(role === "plan" ? { "fetch-depth": 0 } : {}), "persist-credentials": false },
+        with: {
+          ...(role === "plan" || role === "catalogue" ? { "fetch-depth": 0 } : {}),
+          "persist-credentials": false,
+        },
       },
       { uses: actions.node, with: { "node-version": ci.node } },
       { name: "Install", run: lines(installCommands(configuration, version)) },
@@ -256,7 +275,7 @@ function variablesOf(job: PipelineJob, ci: CiConfiguration): Readonly<Record<str
 
 /** The expression that names the environment. */
 function environmentOf(ci: CiConfiguration, role: PipelineJob["role"]): string {
-  if (role === "rebase") return ci.main;
+  if (role === "rebase" || role === "catalogue") return ci.main;
   return `\${{ inputs.environment || ${isPullRequest} && '${ci.pullRequests}' || '${ci.main}' }}`;
 }
 

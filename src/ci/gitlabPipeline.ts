@@ -55,7 +55,7 @@ export function gitlabPipeline(pipeline: Pipeline, configuration: Configuration,
       },
     };
   }
-  const { rebase } = pipeline;
+  const { rebase, catalogue } = pipeline;
   if (rebase !== undefined)
     jobs[rebase.id] = {
       stage: "build",
@@ -64,8 +64,21 @@ export function gitlabPipeline(pipeline: Pipeline, configuration: Configuration,
       environment: { name: ci.main },
       ...scriptOf(rebase, rebase.steps, ci),
     };
+  if (catalogue !== undefined) {
+    // GitLab publishes what a job of this name leaves in `public`.
+    const { artifacts: _, ...written } = scriptOf(catalogue, catalogue.steps, ci, {
+      PAGES_URL: "$CI_PAGES_URL",
+    });
+    jobs.pages = {
+      stage: "pages",
+      rules: [{ if: isMain }],
+      resource_group: "pages",
+      ...written,
+      artifacts: { paths: ["public"] },
+    };
+  }
   return print({
-    stages: ["check", "plan", "build"],
+    stages: ["check", "plan", "build", ...(catalogue === undefined ? [] : ["pages"])],
     workflow: {
       auto_cancel: { on_new_commit: "interruptible" },
       rules: [

@@ -4,7 +4,15 @@ import type { Definition } from "../definitions/container.ts";
 import { type PipelineSecret, pipelineSecrets, type SecretScope } from "./secrets.ts";
 
 /** What a job is for; printers know when each runs. */
-export type JobRole = "check" | "notice" | "plan" | "bases" | "packages" | "containers" | "rebase";
+export type JobRole =
+  | "check"
+  | "notice"
+  | "plan"
+  | "bases"
+  | "packages"
+  | "containers"
+  | "rebase"
+  | "catalogue";
 
 /** A command of a job. */
 export interface PipelineStep {
@@ -42,6 +50,8 @@ export interface Pipeline {
   readonly jobs: readonly PipelineJob[];
   /** The nightly job; undefined: there is none. */
   readonly rebase: PipelineJob | undefined;
+  /** The job that writes the catalogue into `public`; undefined: it is not published. */
+  readonly catalogue: PipelineJob | undefined;
   readonly architectures: readonly Architecture[];
   /** Names of containers, sorted. */
   readonly containers: readonly string[];
@@ -231,9 +241,30 @@ export function makePipeline({ configuration, definitions, baseImages }: Pipelin
             step("Rebase", [reported('ci rebase --environment "$ENVIRONMENT"', "Rebase")], true),
           ],
         };
+  const catalogue: PipelineJob | undefined = !ci.catalogue
+    ? undefined
+    : {
+        ...common,
+        id: "catalogue",
+        title: "catalogue",
+        role: "catalogue",
+        arch: undefined,
+        needs: [],
+        secrets: secrets("publish", "pull"),
+        keeps: keptForImages,
+        artefacts: [],
+        steps: [
+          ...withCredentials(secrets("publish", "pull")),
+          // Outside of a pipeline, nobody knows where the pages will be.
+          step("Catalogue", [
+            `${program} catalogue build --into public \${PAGES_URL:+--base-url "$PAGES_URL"}`,
+          ]),
+        ],
+      };
   return {
     jobs,
     rebase,
+    catalogue,
     architectures,
     containers: [
       ...new Set(definitions.filter(({ arch }) => arch !== undefined).map(({ name }) => name)),

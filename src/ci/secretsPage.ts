@@ -36,11 +36,17 @@ export function secretsPage(
 | it has the label \`${buildLabels.withBase}\` | the pipeline makes the builder and runtime images first |
 | \`${ci.branch}\` changes | the pipeline publishes the base images and containers that changed to ${ci.main} |
 | you start it manually | the pipeline publishes one container or all, to ${ci.environments.map(({ name }) => name).join(", ")} |
-${ci.rebase === undefined ? "" : `| ${host === "github" ? `\`${ci.rebase}\` (UTC)` : "on the schedule"} | the pipeline puts published images on the newest base |\n`}
+${ci.rebase === undefined ? "" : `| ${host === "github" ? `\`${ci.rebase}\` (UTC)` : "on the schedule"} | the pipeline puts published images on the newest base |\n`}${ci.catalogue ? cataloguePublished(host, ci.branch) : ""}
 ## Secrets and variables
 
 ${rows.length === 0 ? "This pipeline needs none." : `${where}\n\n| Name | Kind | Purpose |\n|---|---|---|\n${rows.join("\n")}`}
 ${ci.oidc === undefined ? "" : "\nJobs use AWS through OpenID Connect, so no AWS key is stored.\n"}`;
+}
+
+function cataloguePublished(host: keyof typeof secretsPages, branch: string): string {
+  return host === "github"
+    ? `| something may have been published from \`${branch}\` | the catalogue of the containers is published. Settings, Pages: the source has to be GitHub Actions |\n`
+    : `| \`${branch}\` changes, and on the schedule | the catalogue of the containers is published on GitLab Pages. Settings, General, Visibility says who may read it |\n`;
 }
 
 function cell(text: string): string {

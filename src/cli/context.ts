@@ -3,6 +3,7 @@ import { isatty } from "node:tty";
 import type { Command } from "commander";
 import { SpacktainersError } from "../util/errors.ts";
 import { escapeControls } from "../util/escapeControls.ts";
+import type { BarCanvas } from "./byteBars.ts";
 import { errorJson, errorLines } from "./errorText.ts";
 import { type GlobalOptions, globalOptions } from "./options.ts";
 import { openReporter } from "./report/openReporter.ts";
@@ -20,6 +21,10 @@ export interface VerbContext {
   readonly output: StandardStream;
   /** Prints a result (not progress) to standard output. */
   print(text: string): void;
+  /** What standard output has room for, and whether a drawing on it may have colours. */
+  readonly canvas: BarCanvas;
+  /** Prints a drawing to standard output as it is: its names are escaped already. */
+  draw(text: string): void;
 }
 
 /** True when colour is wanted: `--color`, else a terminal without `NO_COLOR` (no-color.org) or with `FORCE_COLOR`. */
@@ -52,6 +57,15 @@ export function openContext(options: GlobalOptions, signal: AbortSignal): VerbCo
     output: standardOutput,
     // Names of packages and files come from strangers.
     print: (text) => standardOutput.write(`${escapeControls(text)}\n`),
+    canvas: {
+      get columns() {
+        return standardOutput.columns;
+      },
+      get color() {
+        return wantsColor(options.color, standardOutput);
+      },
+    },
+    draw: (text) => standardOutput.write(`${text}\n`),
   };
 }
 

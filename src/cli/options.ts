@@ -51,6 +51,19 @@ export function addGlobalOptions(command: Command): Command {
   return command;
 }
 
+/** Whether bars are drawn; undefined: on a terminal. */
+export interface BarOptions {
+  readonly bars?: boolean;
+}
+
+/** Options of a verb that draws bars of bytes. @param when the default, in words */
+export function addBarOptions(command: Command, when: string): Command {
+  return command
+    .addOption(new Option("--bars", `draw bytes by layer and package as bars (default: ${when})`))
+    .addOption(new Option("--no-bars", "draw no bars"))
+    .setOptionValue("bars", undefined);
+}
+
 /** The global options of a command line, wherever they stood; after the verb comes last and so counts. */
 export function globalOptions(...commands: readonly Command[]): GlobalOptions {
   const { directory, json, quiet, color } = Object.assign(

@@ -16,6 +16,8 @@ export interface OutcomePrinter<Verb extends keyof ResultsOfSeveral, Subject, Re
   json(result: Result): ResultsOfSeveral[Verb] | readonly ResultsOfSeveral[Verb][];
   /** For people; undefined: nothing. */
   text(result: Result): string | undefined;
+  /** For people: what is drawn below the text; undefined: nothing. */
+  drawing?(result: Result): string | undefined;
   /** What went wrong with a part of what was done. */
   errors?(result: Result): readonly SpacktainersError[];
   /** For people: the last line, below all rows. */
@@ -28,7 +30,7 @@ export interface OutcomePrinter<Verb extends keyof ResultsOfSeveral, Subject, Re
  * @throws everything that went wrong; the first error decides the exit status
  */
 export function printOutcomes<Verb extends keyof ResultsOfSeveral, Subject, Result>(
-  { json, print }: Pick<VerbContext, "json" | "print">,
+  { json, print, draw }: Pick<VerbContext, "json" | "print" | "draw">,
   outcomes: readonly Outcome<Subject, Result>[],
   printer: OutcomePrinter<Verb, Subject, Result>,
 ): void {
@@ -36,6 +38,8 @@ export function printOutcomes<Verb extends keyof ResultsOfSeveral, Subject, Resu
   for (const outcome of outcomes) {
     const lines = json ? jsonLines(outcome, several, printer) : textLines(outcome, several, printer);
     for (const line of lines) print(line);
+    const drawn = json || outcome.state !== "done" ? undefined : printer.drawing?.(outcome.result);
+    if (drawn !== undefined) draw(drawn);
   }
   if (!json && printer.last !== undefined) print(printer.last);
   const found = outcomes.flatMap((outcome) =>
@@ -87,7 +91,7 @@ function textLines<Verb extends keyof ResultsOfSeveral, Subject, Result>(
 
 /** As {@link printOutcomes}, for containers. */
 export function printContainers<Verb extends keyof ResultsOfSeveral, Result>(
-  context: Pick<VerbContext, "json" | "print">,
+  context: Pick<VerbContext, "json" | "print" | "draw">,
   outcomes: readonly ContainerOutcome<Result>[],
   printer: Omit<OutcomePrinter<Verb, Definition, Result>, "subject">,
 ): void {

@@ -26,7 +26,7 @@ import type { PipelineJobOutcome } from "../commands/ci/runPipeline.ts";
 import type { WrittenCredentials } from "../commands/ci/writeCredentials.ts";
 import type { PipelineCheck, PipelineFile } from "../commands/ci/writePipelines.ts";
 import type { WrittenDockerfile } from "../commands/dockerfile/writeDockerfile.ts";
-import type { Examination } from "../commands/doctor/examineImages.ts";
+import type { Examination } from "../commands/doctor/diagnoseImages.ts";
 import type { AffectedContainers } from "../commands/explain/affectedContainers.ts";
 import type { ContainerExplanation } from "../commands/explain/explainPackages.ts";
 import type { PackageDifferences } from "../commands/explain/packageDifferences.ts";
@@ -141,7 +141,12 @@ export interface VerbResults {
     readonly works: boolean;
     readonly examinations: readonly Examination[];
   };
-  explain: ContainerExplanation | AffectedContainers | { readonly format: string; readonly graph: string };
+  explain:
+    | ContainerExplanation
+    | AffectedContainers
+    | { readonly format: "dot" | "mermaid" | "svg"; readonly graph: string }
+    /** Absolute path of the page. */
+    | { readonly format: "html"; readonly file: string };
   init: InitResult;
   job: Pick<MadeJob, "script" | "job" | "findings"> | JobOutcome;
   keys: KeyPairFiles;

@@ -32,6 +32,7 @@ export interface CiSection {
   readonly environments?: Readonly<Record<string, EnvironmentSection>> | undefined;
   readonly "pull-requests"?: string | undefined;
   readonly main?: string | undefined;
+  readonly catalogue?: boolean | undefined;
   readonly rebase?: string | false | undefined;
   readonly stages?: number | undefined;
   readonly test?: boolean | undefined;
@@ -77,6 +78,8 @@ export interface CiConfiguration {
   readonly main: string;
   /** Five fields of cron; undefined: never. */
   readonly rebase: string | undefined;
+  /** Whether the catalogue is published, on the pages of the host. */
+  readonly catalogue: boolean;
   readonly stages: number;
   readonly test: boolean;
   readonly oidc: { readonly role: string | undefined; readonly region: string | undefined } | undefined;
@@ -111,6 +114,7 @@ export function completeCi(section: CiSection): CiConfiguration {
     pullRequests: section["pull-requests"] ?? names[0] ?? "sandbox",
     main: section.main ?? names.at(-1) ?? "production",
     rebase: section.rebase === false ? undefined : (section.rebase ?? "23 2 * * *"),
+    catalogue: section.catalogue ?? false,
     stages: section.stages ?? 4,
     test: section.test ?? true,
     oidc: oidc === undefined ? undefined : { role: oidc.role, region: oidc.region },

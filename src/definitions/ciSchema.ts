@@ -61,6 +61,12 @@ export const ciSchema = once(() => {
         .union([line, z.literal(false)])
         .optional()
         .describe("When published images are put on the newest base, as five fields of cron; false: never."),
+      catalogue: z
+        .boolean()
+        .optional()
+        .describe(
+          "Whether the catalogue of the containers is published on GitHub Pages or GitLab Pages; default false.",
+        ),
       stages: z
         .int()
         .min(1)

@@ -16,6 +16,7 @@ export function configurationText(answers: ScaffoldAnswers): string {
     labelLines(answers),
     registryLines(answers),
     spackLines(answers),
+    ciLines(answers),
     answers.strip ? [] : ["# Keep debug sections and symbol tables.", "strip: false"],
     answers.epilogueNetwork
       ? ["# Commands of Dockerfile.epilogue files use the network.", "epilogue: { network: true }"]
@@ -99,4 +100,15 @@ function spackLines({ spack }: ScaffoldAnswers): readonly string[] {
       `      path: ${yamlScalar(repo.path)}`,
     ]),
   ];
+}
+
+function ciLines({ pipelines, catalogue }: ScaffoldAnswers): readonly string[] {
+  if (pipelines === undefined) return [];
+  const pages =
+    pipelines === "github"
+      ? "GitHub Pages (Settings, Pages: the source has to be GitHub Actions)"
+      : "GitLab Pages";
+  if (catalogue)
+    return [`# The catalogue of all containers is published on ${pages}.`, "ci: { catalogue: true }"];
+  return [`# Publish the catalogue of all containers on ${pages}:`, "# ci: { catalogue: true }"];
 }

@@ -47,6 +47,8 @@ export interface ScaffoldAnswers {
   readonly base: ScaffoldBase;
   /** Whose pipelines the repository gets; undefined: none. */
   readonly pipelines: "github" | "gitlab" | undefined;
+  /** Whether they publish the catalogue. */
+  readonly catalogue: boolean;
   readonly registries: readonly ScaffoldRegistry[];
   /** Labels that images are to have. */
   readonly labels: ReadonlyMap<string, string>;

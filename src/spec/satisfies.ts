@@ -2,7 +2,14 @@
 import type { AbstractSpec, Dialect } from "./abstract.ts";
 import type { DagHash } from "./concrete.ts";
 import { specSatisfies } from "./specRelations.ts";
-import { type Relation, type SpecLookup, type VirtualKnowledge, viewOf } from "./specView.ts";
+import {
+  openViews,
+  ReachAnswers,
+  type Relation,
+  type SpecLookup,
+  type VirtualKnowledge,
+  viewOf,
+} from "./specView.ts";
 import { builtinVirtuals } from "./virtuals.ts";
 
 export type { ProvidedVirtual, SpecLookup, VirtualKnowledge } from "./specView.ts";
@@ -35,4 +42,24 @@ export function concreteSatisfies(
 ): boolean {
   const view = viewOf(graph, hash, options.dialect);
   return view !== undefined && specSatisfies(view, constraint, relationOf(options));
+}
+
+/**
+ * As {@link concreteSatisfies}, with the same answers, for many specs of a graph that does not change and one constraint after the
+ * other: what was found out about a dependency is kept for all that have it.
+ *
+ * @returns for a constraint, what answers for the spec of a hash
+ */
+export function openSatisfies(
+  graph: SpecLookup,
+  options: SatisfiesOptions,
+): (constraint: AbstractSpec) => (hash: DagHash) => boolean {
+  const viewOfHash = openViews(graph, options.dialect);
+  return (constraint) => {
+    const relation: Relation = { ...relationOf(options), answers: new ReachAnswers() };
+    return (hash) => {
+      const view = viewOfHash(hash);
+      return view !== undefined && specSatisfies(view, constraint, relation);
+    };
+  };
 }

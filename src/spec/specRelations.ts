@@ -5,12 +5,14 @@
 import type { AbstractSpec } from "./abstract.ts";
 import type { DependencyType } from "./concrete.ts";
 import { nodeAnswer, nodeIntersects, nodeSatisfies } from "./nodeRelations.ts";
+import { reaches, reachesByName } from "./reaches.ts";
 import {
   allEdges,
   allNodes,
   type EdgeFrom,
   type EdgeView,
   edgeHasType,
+  edgesBelow,
   hashBeginsWith,
   type ProvidedVirtual,
   type Relation,
@@ -19,7 +21,6 @@ import {
 import { anyVersion, isAnyVersion, parseVersionSet } from "./versions.ts";
 
 const linkRun: readonly DependencyType[] = ["link", "run"];
-const build: readonly DependencyType[] = ["build"];
 
 /** True if everything that `a` can be is allowed by `b`, dependencies included. */
 export function specSatisfies(a: SpecView, b: SpecView, relation: Relation): boolean {
@@ -39,14 +40,6 @@ function wantedVirtuals(edge: EdgeView, relation: Relation): readonly string[] {
   if (name === undefined || !isVirtual(edge.spec, relation) || edge.virtuals.includes(name))
     return edge.virtuals;
   return [...edge.virtuals, name];
-}
-
-/** Edges that `^name` can mean: those of the link/run graph, and direct build dependencies. */
-function candidateEdges(root: SpecView): readonly EdgeView[] {
-  return [
-    ...allEdges(root, linkRun).map(({ edge }) => edge),
-    ...root.dependencies.filter((edge) => edgeHasType(edge, build)),
-  ];
 }
 
 function answersTo(edge: EdgeView, name: string | undefined): boolean {
@@ -78,48 +71,48 @@ function leadsTo(
 function oldDependencies(a: SpecView, b: SpecView, relation: Relation): boolean {
   if (a.dependencies.length === 0) return false;
   const wanted = allEdges(b);
-  let candidates: readonly EdgeView[] | undefined;
-  for (const { edge } of wanted) {
-    const virtuals = wantedVirtuals(edge, relation);
-    if (virtuals.length === 0) continue;
-    candidates ??= candidateEdges(a);
-    const named = candidates.filter((each) => answersTo(each, edge.spec.name));
-    if (!virtuals.every((virtual) => named.some((each) => each.virtuals.includes(virtual)))) return false;
-  }
-  const all = allEdges(a);
-  return wanted.every(({ edge }) =>
-    all.some((each) => leadsTo(each.edge, edge.spec, relation, nodeSatisfies)),
+  const isCarried = ({ edge }: EdgeFrom): boolean =>
+    wantedVirtuals(edge, relation).every((virtual) =>
+      reachesByName(
+        a,
+        { wanted: edge, relation, question: `virtual ${virtual}` },
+        (each) => answersTo(each, edge.spec.name) && each.virtuals.includes(virtual),
+      ),
+    );
+  return (
+    wanted.every(isCarried) &&
+    wanted.every(({ edge }) =>
+      reaches(a, undefined, { wanted: edge, relation, question: "any" }, (each) =>
+        leadsTo(each, edge.spec, relation, nodeSatisfies),
+      ),
+    )
   );
 }
 
 /** The node that `spec[name]` gives in Spack: the root or a dependency, by name or by a virtual package of its edge. */
 export function lookup(root: SpecView, name: string | undefined, relation: Relation): SpecView | undefined {
-  const found = (edges: readonly EdgeView[]) => edges.find((edge) => answersTo(edge, name))?.spec;
+  const direct = (types: readonly DependencyType[]) =>
+    root.dependencies.find((edge) => edgeHasType(edge, types) && answersTo(edge, name))?.spec;
+  const below = (types?: readonly DependencyType[]): SpecView | undefined => {
+    for (const { edge } of edgesBelow(root, types)) if (answersTo(edge, name)) return edge.spec;
+    return undefined;
+  };
   if (relation.dialect === "0.x") {
     if (root.name === name) return root;
-    return (
-      found(allEdges(root, ["link"]).map(({ edge }) => edge)) ??
-      found(root.dependencies.filter((edge) => edgeHasType(edge, ["build", "run", "test"]))) ??
-      found(allEdges(root).map(({ edge }) => edge))
-    );
+    return below(["link"]) ?? direct(["build", "run", "test"]) ?? below();
   }
-  return (
-    found(root.dependencies.filter((edge) => edgeHasType(edge, ["build", "test"]))) ??
-    (root.name === name ? root : found(allEdges(root, linkRun).map(({ edge }) => edge)))
-  );
+  return direct(["build", "test"]) ?? (root.name === name ? root : below(linkRun));
 }
 
 /** 1.x: each edge asked for is met by an edge. */
 function newDependencies(a: SpecView, b: SpecView, relation: Relation): boolean {
-  let candidates: readonly EdgeView[] | undefined;
   for (const wanted of allEdges(b)) {
     if (!conditionApplies(a, wanted, relation)) continue;
     if (wanted.edge.direct) {
       if (!directSatisfies(a, wanted, relation)) return false;
       continue;
     }
-    candidates ??= candidateEdges(a);
-    if (!transitiveSatisfies(candidates, wanted.edge, relation)) return false;
+    if (!transitiveSatisfies(a, wanted.edge, relation)) return false;
   }
   return true;
 }
@@ -131,16 +124,24 @@ function conditionApplies(a: SpecView, { parent, edge }: EdgeFrom, relation: Rel
   return tested === undefined || specIntersects(tested, edge.when, relation);
 }
 
-function transitiveSatisfies(all: readonly EdgeView[], wanted: EdgeView, relation: Relation): boolean {
+function transitiveSatisfies(a: SpecView, wanted: EdgeView, relation: Relation): boolean {
   const { name } = wanted.spec;
-  const candidates =
-    name === undefined
-      ? all
-      : all.filter((edge) => answersTo(edge, name) && conditionSatisfies(wanted.when, edge.when, relation));
-  if (candidates.length === 0) return false;
-  const virtuals = wantedVirtuals(wanted, relation);
-  if (!virtuals.every((virtual) => candidates.some((edge) => edge.virtuals.includes(virtual)))) return false;
-  return candidates.some((edge) => leadsTo(edge, wanted.spec, relation, nodeSatisfies));
+  const isNamed = (edge: EdgeView): boolean =>
+    name === undefined || (answersTo(edge, name) && conditionSatisfies(wanted.when, edge.when, relation));
+  return (
+    reachesByName(
+      a,
+      { wanted, relation, question: "named" },
+      (edge) => isNamed(edge) && leadsTo(edge, wanted.spec, relation, nodeSatisfies),
+    ) &&
+    wantedVirtuals(wanted, relation).every((virtual) =>
+      reachesByName(
+        a,
+        { wanted, relation, question: `virtual ${virtual}` },
+        (edge) => isNamed(edge) && edge.virtuals.includes(virtual),
+      ),
+    )
+  );
 }
 
 function conditionSatisfies(

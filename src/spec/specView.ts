@@ -62,6 +62,33 @@ export interface VirtualKnowledge {
 export interface Relation {
   readonly dialect: Dialect;
   readonly virtuals: VirtualKnowledge;
+  /** What is known already of dependencies; undefined: nothing is kept. */
+  readonly answers?: ReachAnswers;
+}
+
+/** What is asked of edges. */
+export interface ReachQuestion {
+  /** The edge that is asked for. */
+  readonly wanted: EdgeView;
+  readonly relation: Relation;
+  /** Tells questions about one edge apart: each has one test. */
+  readonly question: string;
+}
+
+/**
+ * Answers about nodes, by the edge that was asked for and by question. They hold as long as nodes do not change: for concrete specs
+ * of one graph, and one object of each.
+ */
+export class ReachAnswers {
+  private readonly known = new Map<EdgeView, Map<string, Map<SpecView, boolean>>>();
+
+  of({ wanted, question }: ReachQuestion): Map<SpecView, boolean> {
+    const questions = this.known.get(wanted) ?? new Map<string, Map<SpecView, boolean>>();
+    this.known.set(wanted, questions);
+    const answers = questions.get(question) ?? new Map<SpecView, boolean>();
+    questions.set(question, answers);
+    return answers;
+  }
 }
 
 /** What does not change about a concrete node, made once. */
@@ -177,7 +204,13 @@ function unknownNode(name: string, hash: string, dialect: Dialect): SpecView {
 
 /** The concrete spec of a hash as the relations see it; its dependencies are looked up when they are asked for. */
 export function viewOf(lookup: SpecLookup, hash: DagHash, dialect: Dialect): SpecView | undefined {
-  return new Views(lookup, dialect).of(hash);
+  return openViews(lookup, dialect)(hash);
+}
+
+/** As {@link viewOf} for many specs of a graph that does not change: one object for each node, made once. */
+export function openViews(lookup: SpecLookup, dialect: Dialect): (hash: DagHash) => SpecView | undefined {
+  const views = new Views(lookup, dialect);
+  return (hash) => views.of(hash);
 }
 
 const byName = (a: EdgeView, b: EdgeView) => {
@@ -207,21 +240,38 @@ export interface EdgeFrom {
   readonly edge: EdgeView;
 }
 
-/** All edges below the root over the types (all edges without), each once, breadth-first, children by name. */
-export function allEdges(root: SpecView, types?: readonly DependencyType[]): readonly EdgeFrom[] {
-  const found: EdgeFrom[] = [];
+const sortedByView = new WeakMap<SpecView, readonly EdgeView[]>();
+
+/** The edges of a node, by name. */
+function sortedEdges(node: SpecView): readonly EdgeView[] {
+  const known = sortedByView.get(node);
+  if (known !== undefined) return known;
+  const sorted = [...node.dependencies].sort(byName);
+  sortedByView.set(node, sorted);
+  return sorted;
+}
+
+const allByView = new WeakMap<SpecView, readonly EdgeFrom[]>();
+
+/** All edges below the root, each once, breadth-first, children by name. */
+export function allEdges(root: SpecView): readonly EdgeFrom[] {
+  // Of a constraint they are asked for again and again; of a graph's nodes they would be too many to keep.
+  const known = allByView.get(root);
+  if (known !== undefined) return known;
+  const edges = [...edgesBelow(root)];
+  if (root.concrete === undefined) allByView.set(root, edges);
+  return edges;
+}
+
+/** As {@link allEdges}, one after the other, and only those of some types. */
+export function* edgesBelow(root: SpecView, types?: readonly DependencyType[]): Generator<EdgeFrom> {
   const queue = new Set([root]);
-  for (const parent of queue) {
-    const edges =
-      types === undefined
-        ? [...parent.dependencies]
-        : parent.dependencies.filter((edge) => edgeHasType(edge, types));
-    for (const edge of edges.sort(byName)) {
-      found.push({ parent, edge });
+  for (const parent of queue)
+    for (const edge of sortedEdges(parent)) {
+      if (types !== undefined && !edgeHasType(edge, types)) continue;
+      yield { parent, edge };
       queue.add(edge.spec);
     }
-  }
-  return found;
 }
 
 /** True if the text may be the whole or the beginning of a hash of this spec. */

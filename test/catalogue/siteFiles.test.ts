@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
 import type { CatalogueFacts } from "../../src/catalogue/facts.ts";
+import { imagePaths } from "../../src/catalogue/paths.ts";
 import { type SiteFile, siteFiles } from "../../src/catalogue/siteFiles.ts";
 import { hostileFacts, hostileText, syntheticFacts } from "../support/syntheticFacts.ts";
 
@@ -78,6 +79,25 @@ describe("siteFiles", () => {
     for (const runtime of ["Apptainer", "Podman", "Docker", "Sarus", "Container Engine", "pyxis"])
       expect(page).toContain(`<span>${runtime}</span>`);
     expect(page).toContain("srun --container-image=&#39;ghcr.io#my-org/container-000:10.0&#39; --pty bash");
+  });
+
+  it("says why there is nothing about sites: only the newest image is held against them", () => {
+    const [first] = facts.containers;
+    const [newest, older] = first?.images ?? [];
+    if (first === undefined || newest === undefined || older === undefined) throw new Error("no images");
+    const images = [newest, { ...older, sites: [] }];
+    const pages = filesOf({ ...facts, containers: [{ ...first, images }] });
+    const ofOlder = text(pages, imagePaths({ ...first, images })[1] ?? "");
+    expect(ofOlder).toContain(
+      'Only the newest image is held against sites: <a href="../../containers/container-000/index.html#sites">10.0</a>',
+    );
+    const without = (image: typeof newest): string =>
+      text(
+        filesOf({ ...facts, containers: [{ ...first, images: [{ ...image, sites: [] }] }] }),
+        "containers/container-000/index.html",
+      );
+    expect(without(newest)).toContain("It was held against no site");
+    expect(without({ ...newest, origin: "locked" })).toContain("It is not built yet, so there is nothing");
   });
 
   it("has a document as its schema says", () => {

@@ -1,46 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { planText, planTotalText } from "../../src/cli/planText.ts";
-import type { LayerReport, PackageReport, PlanReport } from "../../src/commands/plan/planReport.ts";
 import { parseTag } from "../../src/registry/reference.ts";
 import { digestOf } from "../../src/util/digest.ts";
-
-const one = (name: string, over: Partial<PackageReport> = {}): PackageReport => ({
-  name,
-  version: "1.2",
-  hash: `${name.padEnd(32, "x")}`,
-  whereabouts: "to make",
-  archive: { digest: digestOf(name), size: 1_000_000, local: false },
-  change: undefined,
-  ...over,
-});
-const layer = (packages: readonly PackageReport[], over: Partial<LayerReport> = {}): LayerReport => ({
-  key: packages.map(({ name }) => name).join(),
-  whereabouts: "to make",
-  size: undefined,
-  inImage: false,
-  packages,
-  ...over,
-});
-const plan = (layers: readonly LayerReport[], over: Partial<PlanReport> = {}): PlanReport => ({
-  name: "tools",
-  arch: "amd64",
-  version: "1.2",
-  upToDate: false,
-  base: {
-    name: "debian:bookworm (26 packages)",
-    whereabouts: "local",
-    layers: 1,
-    size: 40_000_000,
-    download: 0,
-  },
-  layers,
-  epilogue: undefined,
-  removed: [],
-  download: { archives: 0, bytes: 0, unknown: 0 },
-  install: { packages: 0, bytes: 0 },
-  push: undefined,
-  ...over,
-});
+import { oneLayer as layer, onePackage as one, onePlan as plan } from "./planReports.ts";
 
 describe("the text of a plan", () => {
   it("says what a push would do, a registry a line", () => {

@@ -49,7 +49,7 @@ describe("jobOptions", () => {
 
   it("says which of the job's own options is meant, but for the other components", () => {
     for (const text of ["nodes=2", "-N 2", "mem=4G", "job-name=x", "-o f"])
-      expect(() => jobOptions([], parsed(text))).toThrow("an option of its own");
+      expect(() => jobOptions([], parsed(text))).toThrow("its own option here");
     expect(jobOptions([], parsed("hetjob", "nodes=2"))).toHaveLength(2);
   });
 });

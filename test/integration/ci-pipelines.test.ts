@@ -33,7 +33,10 @@ ci:
 ci: { oidc: { role: "arn:aws:iam::123456789012:role/ci", region: us-east-1 }, test: false, rebase: false }
 `,
   "oidc by variables": `${keyless}registries: [{ type: ecr, url: 123456789012.dkr.ecr.us-east-1.amazonaws.com }]
-ci: { oidc: {}, install: [npm ci, npm link], node: "24", branch: trunk }
+ci: { oidc: {}, install: [npm ci, npm link], node: "24", branch: trunk, catalogue: true }
+`,
+  catalogue: `${keyless}registries: [{ type: ghcr, url: ghcr.io/my-org, repository: "spack-{name}" }]
+ci: { catalogue: true, rebase: false }
 `,
 };
 

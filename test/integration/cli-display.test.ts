@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { binary, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { makeDemoRepository } from "../support/demoCache.ts";
+import { startOnTerminal, terminalTrouble } from "../support/terminalSession.ts";
 
 const trouble = commandExists("tmux") ? undefined : "tmux is not installed";
 const escapeCharacter = "\u001b";
@@ -113,5 +114,47 @@ describe("the display in a pipe", () => {
     expect(lines.filter((line) => /^ {2}installed mpich@/.test(line))).toHaveLength(1);
     expect(stderr).not.toContain(`${escapeCharacter}[J`);
     expect(stderr).not.toMatch(/of 3 containers/);
+  });
+});
+
+describe.skipIf(terminalTrouble() !== undefined)("bars of bytes", () => {
+  /** What `plan` shows on a terminal of this width. */
+  async function onTerminal(columns: number, env: Readonly<Record<string, string>>): Promise<string> {
+    const session = startOnTerminal(
+      [
+        "sh",
+        "-c",
+        `stty cols ${columns}; exec "$0" "$@"`,
+        process.execPath,
+        binary,
+        "-q",
+        "plan",
+        "hello-mpi",
+      ],
+      { cwd: work.directory, env: { ...process.env, XDG_CACHE_HOME: work.path("bars-cache"), ...env } },
+    );
+    expect(await session.ended()).toBe(0);
+    return session.shown().replaceAll("\r", "");
+  }
+  const barLines = (text: string): readonly string[] =>
+    text.split("\n").filter((line) => /^(mpich|gcc-runti|ring)\S+ .*[█░]/.test(line));
+
+  it.each([40, 80, 120])("fill a terminal of %i columns", async (columns) => {
+    const lines = barLines(await onTerminal(columns, { NO_COLOR: "1" }));
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toMatch(/^mpich@4\.0\.2 +2\.\d MB +9\d % +[█░]+$/);
+    expect(lines[0]).toHaveLength(columns - 1);
+  });
+
+  it("have colours on a terminal, and are drawn into a pipe only when asked for", async () => {
+    expect(await onTerminal(80, {})).toContain(`${escapeCharacter}[3`);
+    const piped = await work.run(["-q", "plan", "hello-mpi"]);
+    expect(piped.stdout).not.toMatch(/[█░]/);
+    const asked = await work.run(["-q", "plan", "hello-mpi", "--bars"]);
+    expect(barLines(asked.stdout)).toHaveLength(3);
+    expect(asked.stdout).not.toContain(escapeCharacter);
+    expect(asked.stdout.startsWith(piped.stdout)).toBe(true);
+    const json = await work.run(["-q", "plan", "hello-mpi", "--bars", "--json"]);
+    expect(json.stdout).not.toMatch(/[█░]/);
   });
 });

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { errorCodes } from "../../src/util/errors.ts";
+import { blocksOf } from "../docs/blocks.ts";
 
 const site = resolve(import.meta.dirname, "../../site");
 const trouble = existsSync(join(site, "node_modules/vitepress"))
@@ -72,6 +73,15 @@ describe.skipIf(trouble !== undefined)(
         }),
       );
       expect(broken).toEqual([]);
+    });
+
+    it("says of every block that no test runs that it is an illustration", () => {
+      for (const [name, text] of pages) {
+        const page = `docs/${name.replace(/\.html$/, ".md")}`;
+        if (!existsSync(join(site, "..", page))) continue;
+        const marked = blocksOf(page).filter(({ marks }) => marks.includes("illustration")).length;
+        expect(text.split(/· illustration<\/span>/).length - 1, name).toBe(marked);
+      }
     });
 
     it("finds every error code and every option", async () => {

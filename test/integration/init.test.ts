@@ -125,7 +125,7 @@ describe("init", () => {
         ["on-github", "git@github.com:my-org/x.git", [], ".github/workflows"],
         ["on-gitlab", "https://gitlab.example.org/x.git", [], ".gitlab-ci.yml"],
         ["asked-for", "https://git.example.org/x.git", ["--ci", "gitlab"], ".gitlab-ci.yml"],
-        ["no-remote", undefined, [], ".github/workflows"],
+        ["no-remote", undefined, ["--catalogue"], ".github/workflows/spacktainers-catalogue.yml"],
       ] as const) {
         mkdirSync(work.path(folder));
         for (const args of [

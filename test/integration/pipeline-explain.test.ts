@@ -145,8 +145,22 @@ describe("diff", () => {
     );
     const result = await work.run(["-q", "diff", "old.lock", "hello-mpi"]);
     expect(result.stdout).toContain("~ mpich@4.0.2/e445vrq → 4.0.2/bbbbbbb\n    +romio → ~romio\n");
+    expect(result.stdout).not.toMatch(/[█░]/);
     const json = jsonLines(await work.run(["-q", "--json", "diff", "old.lock", "hello-mpi"])).at(-1);
     expect(json).toMatchObject({ added: [], removed: [], unchanged: 2 });
+  });
+
+  it("draws by how much layers and packages grew", async () => {
+    const { work } = await repository(true);
+    await work.run(["-q", "build"]);
+    await work.run(["-q", "build", "--no-strip", "-o", "oci:dist/whole"]);
+    const images = ["dist/amd64/hello-mpi", "dist/whole"];
+    const { stdout } = await work.run(["-q", "diff", ...images, "--bars"]);
+    expect(stdout).toMatch(/^LAYERS {2}█ more {2}░ less\npackages {2}\+[\d.]+ [kM]?B {2}█+$/m);
+    const json = jsonLines(await work.run(["-q", "--json", "diff", ...images])).at(-1);
+    expect(json).toMatchObject({
+      layerSizes: [{ role: "base", before: 0, after: 0 }, { role: "packages" }, {}],
+    });
   });
 
   it("refuses images without packages, and containers that are not built", async () => {

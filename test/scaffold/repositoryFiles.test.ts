@@ -17,6 +17,7 @@ const answers: ScaffoldAnswers = {
   ],
   isDemo: false,
   pipelines: undefined,
+  catalogue: false,
   base: { kind: "ubuntu", value: "noble", packages: ["bash", "gdb"] },
   registries: [
     registryAt("ghcr.io/my-org"),
@@ -56,6 +57,19 @@ describe("configurationText", () => {
     expect(configuration?.image.labels.get("org.example.x")).toBe("a: b");
     expect(configuration?.spack).toMatchObject({ build: true });
   });
+
+  it.each(["github", "gitlab"] as const)(
+    "publishes the catalogue where that is wanted, on %s",
+    (pipelines) => {
+      const ciOf = (catalogue: boolean) =>
+        readConfiguration(configurationText({ ...answers, pipelines, catalogue }), "/r/spacktainers.yaml")
+          .configuration?.ci;
+      expect(ciOf(true)?.catalogue).toBe(true);
+      expect(ciOf(false)?.catalogue).toBe(false);
+      expect(configurationText({ ...answers, pipelines })).toContain("\n# ci: { catalogue: true }\n");
+      expect(configurationText(answers)).not.toContain("catalogue");
+    },
+  );
 
   it("is one where nothing was decided", () => {
     const none = {

@@ -108,7 +108,7 @@ function start(
 }
 
 /** Packages that are made ready at a time, so that typing is never held up. */
-const slice = 300;
+const slice = 150;
 
 function prepare(search: CatalogueSearch, from: number): void {
   if (search.prepare(from, slice)) setTimeout(() => prepare(search, from + slice));

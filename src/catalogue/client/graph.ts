@@ -135,7 +135,7 @@ function select({ graph, rows, shapes, place, svg }: Selection): void {
     const name = rows.find((row) => row.hash === hash)?.name;
     if (note !== null)
       note.textContent =
-        name === undefined ? "" : `${name} needs ${needs.length}, and ${needed.length} need it`;
+        name === undefined ? "" : `${name}: needs ${needs.length}, needed by ${needed.length}`;
   };
   for (const [hash, shape] of shapes) {
     let down: readonly [number, number] = [0, 0];

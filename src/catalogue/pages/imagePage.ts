@@ -60,7 +60,7 @@ function sectionsOf(
   const hasPackages = image.packages.length > 0;
   return [
     { id: "get", title: "Get it", body: getIt(name, image) },
-    { id: "sites", title: "Will it run", body: sitesSection(name, image) },
+    { id: "sites", title: "Will it run", body: sitesSection(name, image, newestOf(container, image, path)) },
     ...(hasPackages
       ? [
           { id: "packages", title: "Packages", body: packageTable(image, graph, path) },
@@ -73,6 +73,14 @@ function sectionsOf(
     { id: "reproduce", title: "Reproduce", body: reproduceSection(name, image) },
     { id: "base", title: "Base", body: baseSection(image) },
   ];
+}
+
+/** The newest image of the same architecture, unless it is this one. */
+function newestOf(container: CatalogueContainer, image: CatalogueImage, path: string) {
+  const at = container.images.findIndex(({ arch }) => arch === image.arch);
+  const newest = container.images[at];
+  if (newest === undefined || newest === image) return undefined;
+  return { version: newest.version, href: linkFrom(path, imagePaths(container)[at] ?? "") };
 }
 
 function crumbs(path: string): MarkupContent {

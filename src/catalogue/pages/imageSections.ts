@@ -4,7 +4,7 @@ import { formatBytes } from "../../util/formatBytes.ts";
 import type { CatalogueImage, CatalogueLayer, ImageChanges, VersionChange } from "../facts.ts";
 import { html, jsonMarkup, type MarkupContent } from "../markup.ts";
 import { linkFrom, packagePath } from "../paths.ts";
-import { waysInside } from "../whyInside.ts";
+import { type WayInside, waysInside } from "../whyInside.ts";
 import { count } from "./layout.ts";
 
 /** Where a package is in an image. */
@@ -42,10 +42,8 @@ export function packageTable(image: CatalogueImage, graph: SpecGraph, path: stri
 <tbody>${rows}</tbody></table></div>`;
 }
 
-function reasonOf(
-  way: { readonly through: readonly string[]; readonly request: string | undefined } | undefined,
-  kind: "root" | "external" | undefined,
-): MarkupContent {
+/** Why a package is in an image, in words. */
+export function reasonOf(way: WayInside | undefined, kind: "root" | "external" | undefined): MarkupContent {
   if (kind === "root") return html`asked for: <code>${way?.request ?? ""}</code>`;
   const needed = way === undefined || way.through.length === 0 ? "" : `for ${way.through.join(" › ")}`;
   return kind === "external" ? `${needed}${needed === "" ? "" : "; "}the base has it` : needed;
@@ -62,6 +60,11 @@ export function graphSection(image: CatalogueImage, graph: SpecGraph): MarkupCon
       return [[from, at, types.has("link") ? 1 : 0]];
     }),
   );
+  return graphDrawing(edges);
+}
+
+/** The place for a drawing of dependencies, and what to draw: from and to which row of the table, and 1 for what is linked. */
+export function graphDrawing(edges: readonly (readonly number[])[]): MarkupContent {
   return html`<div class="drawing" id="graph" hidden><div class="tools"><button type="button" data-zoom="in" aria-label="Zoom in">+</button><button type="button" data-zoom="out" aria-label="Zoom out">−</button><button type="button" data-zoom="all">Fit</button><span class="note" id="graph-note" role="status"></span></div><div class="canvas" tabindex="0" role="group" aria-label="Dependency graph: arrow keys move it, plus and minus zoom, 0 shows all of it. The table of packages says the same in words."></div></div>
 <noscript><p class="note">The drawing needs JavaScript. The table above says for each package why it is there.</p></noscript>
 <script type="application/json" id="edges">${jsonMarkup(edges)}</script>`;

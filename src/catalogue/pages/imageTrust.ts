@@ -5,10 +5,23 @@ import { html, type MarkupContent } from "../markup.ts";
 import { referenceOf } from "./getIt.ts";
 import { badge, copyBox, count } from "./layout.ts";
 
-/** Per site: the verdict, the findings, the batch script. */
-export function sitesSection(name: string, image: CatalogueImage): MarkupContent {
-  if (image.sites.length === 0)
-    return html`<p>The repository describes no site to compare with. A file <code>sites/NAME.yaml</code> describes one.</p>`;
+/**
+ * Per site: the verdict, the findings, the batch script.
+ *
+ * @param newest the newest image of the architecture, where this is an older one: only that is held against sites
+ */
+export function sitesSection(
+  name: string,
+  image: CatalogueImage,
+  newest: { readonly version: string; readonly href: string } | undefined,
+): MarkupContent {
+  if (image.sites.length === 0) {
+    if (newest !== undefined)
+      return html`<p>Only the newest image is checked against sites: <a href="${newest.href}#sites">${newest.version}</a>.</p>`;
+    if (image.origin === "locked")
+      return html`<p>The image is not built yet, so it cannot be checked against a site.</p>`;
+    return html`<p>The image was not checked against a site: the repository describes none, or the catalogue leaves them out. A file <code>sites/NAME.yaml</code> describes one.</p>`;
+  }
   return image.sites.map((site) => siteDetails(name, site));
 }
 

@@ -1,9 +1,9 @@
 /** The search of a catalogue: which containers have packages that satisfy specs. Runs in the browser, and in tests. */
 import type { AbstractSpec, Dialect } from "../../spec/abstract.ts";
-import type { ConcreteSpec } from "../../spec/concrete.ts";
+import type { ConcreteSpec, DagHash } from "../../spec/concrete.ts";
 import { generationOf } from "../../spec/generation.ts";
 import { parseSpec, parseSpecs } from "../../spec/parse.ts";
-import { concreteSatisfies } from "../../spec/satisfies.ts";
+import { openSatisfies } from "../../spec/satisfies.ts";
 import { builtinVirtuals } from "../../spec/virtuals.ts";
 import { openPackages, type SearchData } from "./searchData.ts";
 
@@ -58,7 +58,18 @@ const mostPackages = 8;
 const dialects: readonly Dialect[] = ["1.x", "0.x"];
 
 /** Questions of each kind: what they need is then ready, and the browser has compiled the code that answers. */
-const rehearsal: readonly string[] = ["@0:", "+shared", "target=x86_64:", "%gcc@1:", "mpi"];
+const rehearsal: readonly string[] = [
+  "@0:",
+  "+shared",
+  "target=x86_64:",
+  "%gcc@1:",
+  "mpi",
+  "^zlib",
+  "^mpi %gcc@1:",
+];
+
+/** Whether the package of a hash satisfies a spec. */
+type Check = (hash: DagHash) => boolean;
 
 /** Specs as each generation of Spack reads them; undefined where one cannot. */
 type Readings = ReadonlyMap<Dialect, readonly AbstractSpec[]>;
@@ -83,6 +94,19 @@ export function openSearch(data: SearchData): CatalogueSearch {
     }),
   );
   const all = data.packages.map((_, row) => row);
+  let allByDialect: ReadonlyMap<Dialect, readonly number[]> | undefined;
+  function allOf(dialect: Dialect): readonly number[] {
+    allByDialect ??= new Map(
+      dialects.map((each) => [
+        each,
+        all.filter((row) => {
+          const spec = packages.at(row);
+          return spec !== undefined && generationOf(spec) === each;
+        }),
+      ]),
+    );
+    return allByDialect.get(dialect) ?? [];
+  }
 
   function flagsOf(rows: readonly number[]): Uint8Array {
     const flags = new Uint8Array(data.packages.length);
@@ -92,7 +116,7 @@ export function openSearch(data: SearchData): CatalogueSearch {
 
   function candidates({ name }: AbstractSpec, dialect: Dialect): readonly number[] {
     // Any package may provide what several can.
-    if (name === undefined || builtinVirtuals(dialect).isVirtual(name)) return all;
+    if (name === undefined || builtinVirtuals(dialect).isVirtual(name)) return allOf(dialect);
     return byName.get(name) ?? [];
   }
 
@@ -101,25 +125,34 @@ export function openSearch(data: SearchData): CatalogueSearch {
     for (const [dialect, specs] of readings) {
       const wanted = specs[at];
       if (wanted === undefined) continue;
+      const check = checks(dialect)(wanted);
       for (const row of candidates(wanted, dialect)) {
         const spec = packages.at(row);
         if (spec === undefined || generationOf(spec) !== dialect) continue;
-        if (isAllowed(spec, wanted, dialect)) found.add(row);
+        if (isAllowed(spec.hash, check)) found.add(row);
       }
     }
     return [...found].sort((a, b) => a - b);
   }
 
-  const rehearsals = new Map<Dialect, readonly AbstractSpec[]>();
-  function rehearsed(dialect: Dialect): readonly AbstractSpec[] {
-    const known = rehearsals.get(dialect) ?? rehearsal.map((text) => parseSpec(text, { dialect }));
+  const opened = new Map<Dialect, ReturnType<typeof openSatisfies>>();
+  function checks(dialect: Dialect): ReturnType<typeof openSatisfies> {
+    const known = opened.get(dialect) ?? openSatisfies(packages, { dialect });
+    opened.set(dialect, known);
+    return known;
+  }
+
+  const rehearsals = new Map<Dialect, readonly Check[]>();
+  function rehearsed(dialect: Dialect): readonly Check[] {
+    const known =
+      rehearsals.get(dialect) ?? rehearsal.map((text) => checks(dialect)(parseSpec(text, { dialect })));
     rehearsals.set(dialect, known);
     return known;
   }
 
-  function isAllowed({ hash }: ConcreteSpec, wanted: AbstractSpec, dialect: Dialect): boolean {
+  function isAllowed(hash: DagHash, check: Check): boolean {
     try {
-      return concreteSatisfies(packages, hash, wanted, { dialect });
+      return check(hash);
     } catch {
       // A package whose version is none, of somebody who means harm, must not end the search for others.
       return false;
@@ -173,7 +206,7 @@ export function openSearch(data: SearchData): CatalogueSearch {
         const spec = packages.at(row);
         const dialect = spec && generationOf(spec);
         if (spec === undefined || dialect === undefined) continue;
-        for (const wanted of rehearsed(dialect)) isAllowed(spec, wanted, dialect);
+        for (const check of rehearsed(dialect)) isAllowed(spec.hash, check);
       }
       return from + count < all.length;
     },

@@ -1,7 +1,13 @@
 import { Command } from "commander";
 import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
-import { addCacheOptions, addSelectionOptions, type CacheOptions } from "../options.ts";
+import {
+  addBarOptions,
+  addCacheOptions,
+  addSelectionOptions,
+  type BarOptions,
+  type CacheOptions,
+} from "../options.ts";
 import { resourcesRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
@@ -14,7 +20,7 @@ export function diffVerb(program: Command, outcome: VerbOutcome): Command {
     )
     .argument("<a>", `before: a spack.lock; or ${imageForms}`)
     .argument("[b]", "after, in the same forms");
-  addSelectionOptions(command);
+  addBarOptions(addSelectionOptions(command), "on a terminal");
   return addCacheOptions(command)
     .addHelpText(
       "after",
@@ -25,7 +31,7 @@ Examples:
   $ spacktainers diff old/spack.lock dist/amd64/hello-mpi --json`,
     )
     .action(
-      verbAction<CacheOptions & { arch?: string }>(
+      verbAction<CacheOptions & BarOptions & { arch?: string }>(
         program,
         outcome,
         async (context, options, [a = "", b]) => {
@@ -38,7 +44,13 @@ Examples:
           });
           context.reporter.close();
           if (context.json) context.print(resultLine("diff", differences));
-          else context.print((await import("../diffText.ts")).diffText(differences));
+          else {
+            context.print((await import("../diffText.ts")).diffText(differences));
+            const isDrawn = options.bars ?? context.output.isTTY;
+            const { diffBars } = await import("../diffBars.ts");
+            const drawn = isDrawn ? diffBars(differences, context.canvas) : undefined;
+            if (drawn !== undefined) context.draw(drawn);
+          }
           return 0;
         },
       ),

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { otherImageForms } from "../../pipeline/images/imageForms.ts";
+import { shownPath } from "../../util/shownPath.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
   addCacheOptions,
@@ -8,6 +9,7 @@ import {
   collect,
   positiveInteger,
 } from "../options.ts";
+import { expectPageFile } from "../pageFile.ts";
 import { resourcesRequest } from "../requests.ts";
 import { resultLine } from "../resultLine.ts";
 
@@ -15,6 +17,7 @@ interface ExplainOptions extends CacheOptions {
   readonly arch?: string;
   readonly affects?: readonly string[];
   readonly graph?: "dot" | "mermaid" | "svg";
+  readonly html?: string;
   readonly limit: number;
 }
 
@@ -36,6 +39,12 @@ export function explainVerb(program: Command, outcome: VerbOutcome): Command {
     .addOption(
       new Option("--graph <format>", "print the dependency graph instead").choices(["dot", "mermaid", "svg"]),
     )
+    .addOption(
+      new Option("--html <file>", "write a page with the dependency graph, to pan and zoom").conflicts([
+        "graph",
+        "affects",
+      ]),
+    )
     .option("--limit <n>", "examine at most this many configurations of a package", positiveInteger, 20);
   return addCacheOptions(command)
     .addHelpText(
@@ -46,6 +55,7 @@ Examples:
   $ spacktainers explain hello-mpi mpich gcc-runtime
   $ spacktainers explain docker://ghcr.io/my-org/hello-mpi:1.0.0 mpich
   $ spacktainers explain hello-mpi --graph svg > hello-mpi.svg
+  $ spacktainers explain hello-mpi --html hello-mpi.html
   $ spacktainers explain --affects mpich@4.0`,
     )
     .action(
@@ -70,10 +80,18 @@ Examples:
             hint: "spacktainers explain NAME [PACKAGE…], or --affects PACKAGE",
           });
         }
+        const { directory } = context;
+        const page =
+          options.html === undefined ? undefined : await expectPageFile(directory, options.html, "--html");
         const { explainPackages } = await import("../../commands/explain/explainPackages.ts");
         const container = await explainPackages(request, name, packages, options.limit);
         close();
-        if (options.graph !== undefined) {
+        if (page !== undefined) {
+          const { writeGraphPage } = await import("../../commands/catalogue/writeGraphPage.ts");
+          await writeGraphPage(page, container);
+          const file = shownPath(page, directory);
+          context.print(context.json ? resultLine("explain", { format: "html", file: page }) : file);
+        } else if (options.graph !== undefined) {
           const drawn = await drawGraph(container.graph, options.graph);
           context.print(
             context.json ? resultLine("explain", { format: options.graph, graph: drawn }) : drawn.trimEnd(),

@@ -20,6 +20,7 @@ interface InitOptions {
   readonly builder: boolean;
   readonly sites: boolean;
   readonly ci?: "github" | "gitlab" | "none";
+  readonly catalogue?: boolean;
   readonly yes?: boolean;
 }
 
@@ -49,6 +50,7 @@ export function initVerb(program: Command, outcome: VerbOutcome): Command {
         "pipelines to write (default: those for the host of git's remote; without a remote: github)",
       ).choices(["github", "gitlab", "none"]),
     )
+    .option("--catalogue", "let pipelines publish the catalogue of all containers on the host's pages")
     .option("--no-example", "do not write an example container")
     .option("--no-builder", "do not write Dockerfiles of the builder and runtime images")
     .option("--no-sites", "do not write example sites")
@@ -71,6 +73,7 @@ Examples:
           root,
           ...answers,
           ci: answers.ci === "none" ? undefined : answers.ci,
+          catalogue: options.catalogue === true,
           example: options.example,
           sites: options.sites,
           emit: context.reporter.emit,

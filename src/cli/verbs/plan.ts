@@ -2,9 +2,11 @@ import { Command } from "commander";
 import { resultsOf } from "../../pipeline/workspace/outcomes.ts";
 import { type VerbOutcome, verbAction } from "../context.ts";
 import {
+  addBarOptions,
   addCacheOptions,
   addImageOptions,
   addSolveOptions,
+  type BarOptions,
   type BuildingOptions,
   type CacheOptions,
   type ImageOptions,
@@ -12,7 +14,11 @@ import {
 import { printContainers } from "../outcomes.ts";
 import { buildingRequest, imageRequest } from "../requests.ts";
 
-interface PlanOptions extends ImageOptions, CacheOptions, Pick<BuildingOptions, "solve" | "fresh"> {
+interface PlanOptions
+  extends ImageOptions,
+    CacheOptions,
+    BarOptions,
+    Pick<BuildingOptions, "solve" | "fresh"> {
   readonly registry: boolean;
 }
 
@@ -28,6 +34,7 @@ export function planVerb(program: Command, outcome: VerbOutcome): Command {
     "--no-registry",
     "do not ask the configured registries",
   );
+  addBarOptions(command, "for one container, on a terminal");
   return addCacheOptions(command)
     .addHelpText(
       "after",
@@ -36,6 +43,7 @@ Examples:
   $ spacktainers plan hello-mpi
   $ spacktainers plan 'neuro*' --arch amd64
   $ spacktainers plan simulation --solve
+  $ spacktainers plan simulation --bars | less
   $ spacktainers plan --frozen --json`,
     )
     .action(
@@ -49,11 +57,15 @@ Examples:
         context.reporter.close();
         const { buildPlanText, planText, planTotalText } = await import("../planText.ts");
         const plans = resultsOf(outcomes).flatMap((plan) => ("build" in plan ? [] : [plan]));
+        const { planBars } = await import("../planBars.ts");
+        const { canvas, output } = context;
+        const isDrawn = options.bars ?? (outcomes.length === 1 && output.isTTY);
         const total = context.json || plans.length < 2 ? undefined : planTotalText(plans);
         printContainers(context, outcomes, {
           verb: "plan",
           json: (plan) => plan,
           text: (plan) => ("build" in plan ? buildPlanText(plan) : planText(plan)),
+          drawing: (plan) => (isDrawn && !("build" in plan) ? planBars(plan, canvas) : undefined),
           last: total,
         });
         return 0;

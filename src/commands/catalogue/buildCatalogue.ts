@@ -1,13 +1,13 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { catalogueFormat } from "../../catalogue/document.ts";
 import { webAddress } from "../../catalogue/markup.ts";
-import { type SiteAssets, siteFiles } from "../../catalogue/siteFiles.ts";
+import { siteFiles } from "../../catalogue/siteFiles.ts";
 import { replaceDirectory } from "../../image/outputTarget.ts";
 import { SpacktainersError } from "../../util/errors.ts";
-import { packageFile } from "../../util/packageFile.ts";
 import { withTargetLock } from "../../util/targetLock.ts";
 import { type CatalogueRequest, gatherCatalogue } from "./gatherCatalogue.ts";
+import { siteAssets } from "./siteAssets.ts";
 
 /** A command line of `catalogue build`. */
 export interface BuildCatalogueRequest extends CatalogueRequest {
@@ -44,7 +44,7 @@ export async function buildCatalogue(request: BuildCatalogueRequest): Promise<Bu
     });
   const into = resolve(directory, request.into);
   const facts = await gatherCatalogue(request);
-  const assets = await readAssets();
+  const assets = await siteAssets();
   emit({ type: "stage", stage: "write-file" });
   let files = 0;
   let bytes = 0;
@@ -83,13 +83,4 @@ export async function buildCatalogue(request: BuildCatalogueRequest): Promise<Bu
 export async function isCatalogue(folder: string): Promise<boolean> {
   const text = await readFile(join(folder, "catalogue.json"), "utf8").catch(() => "");
   return text.startsWith(`{"format":"${catalogueFormat}",`);
-}
-
-/** Style, icon and scripts, as the build of this program made them. */
-async function readAssets(): Promise<SiteAssets> {
-  const folder = packageFile("dist/catalogue");
-  const names = (await readdir(folder)).sort();
-  return new Map(
-    await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), "utf8")] as const)),
-  );
 }

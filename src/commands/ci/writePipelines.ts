@@ -146,19 +146,36 @@ export async function checkPipelines(directory: string): Promise<PipelineCheck> 
       if (problem === undefined) files.push(path);
       else errors.push(problem);
     }
-    if (host === "github" && !wanted.has(githubFiles.rebase)) {
-      const text = await textOf(join(repository.root, githubFiles.rebase));
-      if (text !== undefined && isOurs(text))
-        errors.push(
-          new SpacktainersError("CONFIG_INVALID", "the configuration no longer has this workflow", {
-            place: { file: join(repository.root, githubFiles.rebase) },
-            hint: "remove it, or let `ci: rebase:` say when it runs",
-          }),
-        );
-    }
+    if (host === "github") errors.push(...(await staleWorkflows(repository.root, wanted)));
     if (host === "github") errors.push(...(await undocumentedSecrets(repository, [...wanted.keys()])));
   }
   return { hosts, files, errors };
+}
+
+/** Workflows that are only written if the configuration asks for them. */
+const askedFor = [
+  [githubFiles.rebase, "remove it, or let `ci: rebase:` say when it runs"],
+  [githubFiles.catalogue, "remove it, or write `ci: { catalogue: true }`"],
+] as const;
+
+/** Workflows of ours that would no longer be written. */
+async function staleWorkflows(
+  root: string,
+  wanted: ReadonlyMap<string, string>,
+): Promise<readonly SpacktainersError[]> {
+  const errors: SpacktainersError[] = [];
+  for (const [path, hint] of askedFor) {
+    const file = join(root, path);
+    const text = wanted.has(path) ? undefined : await textOf(file);
+    if (text !== undefined && isOurs(text))
+      errors.push(
+        new SpacktainersError("CONFIG_INVALID", "the configuration no longer has this workflow", {
+          place: { file },
+          hint,
+        }),
+      );
+  }
+  return errors;
 }
 
 async function hasPipelines(root: string, host: PipelineHost): Promise<boolean> {

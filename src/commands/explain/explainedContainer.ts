@@ -89,6 +89,7 @@ export async function openContainer(
       sizesOf: "archives",
       basePackages: undefined,
       imageSize: undefined,
+      layers: [],
     },
   };
 }

@@ -49,6 +49,15 @@ export interface PackageDifferences {
   readonly sizesOf: PackageListing["sizesOf"] | undefined;
   /** Compressed bytes of images, where both are. */
   readonly imageSizes: { readonly before: number; readonly after: number } | undefined;
+  /** Compressed bytes of their layers, by what these are for; undefined unless both are images. */
+  readonly layerSizes: readonly LayerSizes[] | undefined;
+}
+
+/** Compressed bytes of all layers of one kind, on both sides. */
+export interface LayerSizes {
+  readonly role: PackageListing["layers"][number]["role"];
+  readonly before: number;
+  readonly after: number;
 }
 
 /**
@@ -103,7 +112,19 @@ export function packageDifferences(before: PackageListing, after: PackageListing
       before.imageSize === undefined || after.imageSize === undefined
         ? undefined
         : { before: before.imageSize, after: after.imageSize },
+    layerSizes:
+      before.layers.length === 0 || after.layers.length === 0 ? undefined : layerSizes(before, after),
   };
+}
+
+function layerSizes(before: PackageListing, after: PackageListing): readonly LayerSizes[] {
+  const sum = ({ layers }: PackageListing, wanted: LayerSizes["role"]): number =>
+    layers.reduce((bytes, { role, size }) => bytes + (role === wanted ? size : 0), 0);
+  return (["base", "packages", "top"] as const).map((role) => ({
+    role,
+    before: sum(before, role),
+    after: sum(after, role),
+  }));
 }
 
 /** True if there is no difference. */

@@ -41,6 +41,8 @@ export interface InitRequest extends AskedCaches {
   readonly sites: boolean;
   /** Whose pipelines to write; undefined: none. */
   readonly ci: PipelineHost | undefined;
+  /** Whether these publish the catalogue of all containers. */
+  readonly catalogue: boolean;
   readonly emit: EmitEvent;
   readonly signal: AbortSignal;
 }
@@ -92,6 +94,7 @@ export async function initRepository(request: InitRequest): Promise<InitResult> 
     title: basename(root) === "" ? "Containers" : basename(root),
     caches: isDemo ? [{ url: "demo/cache", trust: ["demo/cache.pub"] }] : asked.caches,
     pipelines: request.ci,
+    catalogue: request.catalogue,
     isDemo,
     base: baseAnswer(request.base, directory),
     registries: request.registry === undefined ? [] : [registryAt(request.registry)],

@@ -137,6 +137,7 @@ function answersOf(
     caches,
     isDemo: false,
     pipelines: undefined,
+    catalogue: false,
     base: { ...base, packages },
     registries: settings.registries,
     labels: settings.labels,

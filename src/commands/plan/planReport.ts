@@ -42,6 +42,8 @@ export interface PackageReport {
   readonly hash: string;
   /** Of its fragment. */
   readonly whereabouts: Whereabouts;
+  /** Compressed bytes of it alone; undefined as long as it is not made here. */
+  readonly size: number | undefined;
   readonly archive: {
     readonly digest: Digest;
     /** Bytes; undefined if the cache does not report them. */
@@ -220,10 +222,12 @@ async function packageReporter(
 ): Promise<(fragment: PlannedFragment) => PackageReport> {
   const reports = new Map<string, PackageReport>();
   const missing: PlannedFragment[] = [];
-  const here = new Set<string>();
-  for (const fragment of plan.fragments)
-    if ((await store.find(fragment.key)) === undefined) missing.push(fragment);
-    else here.add(fragment.key);
+  const here = new Map<string, number>();
+  for (const fragment of plan.fragments) {
+    const stored = await store.find(fragment.key);
+    if (stored === undefined) missing.push(fragment);
+    else here.set(fragment.key, stored.size);
+  }
   const sizes = await archiveSizes(
     missing.map(({ cached }) => cached),
     caches,
@@ -231,12 +235,12 @@ async function packageReporter(
   for (const fragment of plan.fragments) {
     const { spec, cached, key } = fragment;
     const { name, version, hash } = spec;
-    const local = here.has(key);
     reports.set(key, {
       name,
       version,
       hash,
-      whereabouts: local ? "local" : "to make",
+      whereabouts: here.has(key) ? "local" : "to make",
+      size: here.get(key),
       archive: {
         digest: cached.digest,
         size: cached.size ?? sizes.get(hash),

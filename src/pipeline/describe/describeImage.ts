@@ -19,6 +19,7 @@ import { runtimeGraph } from "../../supply/runtimeGraph.ts";
 import { digestOf, parseDigest } from "../../util/digest.ts";
 import { formatPlace } from "../../util/errors.ts";
 import { packagesIn } from "../assemble/describeBuilt.ts";
+import { layerRoles } from "./layerRoles.ts";
 import { lockOf, noLockInside } from "./packageListing.ts";
 
 /** Most bytes of a file that is read in a layer. */
@@ -116,19 +117,17 @@ async function derivedDescription(image: Image): Promise<ImageDescription> {
   };
 }
 
-/** Layers below those with packages belong to the base; those above were made by spacktainers. */
+/** The layers of an image, with what each is for. */
 export async function describeLayers(image: OciImage): Promise<readonly LayerDescription[]> {
   const layers = await image.layers();
   const packages = layers.map(({ annotations }) => packagesIn(annotations?.[layerPackagesAnnotation]));
-  const firstWith = packages.findIndex((list) => list.length > 0);
-  // Even without any package, spacktainers made the top layer.
-  const first = firstWith < 0 ? packages.length - 1 : firstWith;
+  const roles = layerRoles(packages.map((list) => list.length));
   return layers.map(({ digest, diffId, size, mediaType }, index) => ({
     digest,
     diffId,
     size,
     mediaType,
-    role: index < first ? "base" : (packages[index]?.length ?? 0) > 0 ? "packages" : "top",
+    role: roles[index] ?? "top",
     packages: packages[index] ?? [],
   }));
 }

@@ -10,9 +10,11 @@ import type { Image } from "../../image/image.ts";
 import { layerEntries } from "../../image/layerEntries.ts";
 import { runtimeClosure } from "../../spec/closure.ts";
 import { type ConcreteSpec, type DagHash, parseDagHash, type SpecGraph } from "../../spec/concrete.ts";
+import type { LayerDescription } from "../../supply/imageDescription.ts";
 import { formatPlace, SpacktainersError } from "../../util/errors.ts";
 import type { ResolvedPackages } from "../choose/resolvePackages.ts";
 import { loadSpacktainersLock, type SpacktainersLock } from "../choose/spacktainersLock.ts";
+import { layerRoles } from "./layerRoles.ts";
 
 /** Packages with what is known of them. */
 export interface PackageListing {
@@ -31,11 +33,13 @@ export interface PackageListing {
   readonly basePackages: readonly BasePackage[] | undefined;
   /** Images: compressed bytes of all layers. */
   readonly imageSize: number | undefined;
+  /** Images: what each layer is for and its compressed bytes, the lowest first; empty where nothing says so. */
+  readonly layers: readonly { readonly role: LayerDescription["role"]; readonly size: number }[];
 }
 
 type ListingDetails = Pick<
   PackageListing,
-  "label" | "origin" | "sizes" | "sizesOf" | "basePackages" | "imageSize"
+  "label" | "origin" | "sizes" | "sizesOf" | "basePackages" | "imageSize" | "layers"
 >;
 
 function listing(roots: PackageListing["roots"], graph: SpecGraph, facts: ListingDetails): PackageListing {
@@ -57,6 +61,7 @@ export function listLock(lock: Lock, own: SpacktainersLock | undefined, label: s
     sizesOf: "archives",
     basePackages: own?.base.kind === "scratch" ? [] : own?.base.packages,
     imageSize: undefined,
+    layers: [],
   });
 }
 
@@ -87,6 +92,7 @@ export function listResolved(resolved: ResolvedPackages, label: string): Package
     sizesOf: "archives",
     basePackages: undefined,
     imageSize: undefined,
+    layers: [],
   });
 }
 
@@ -109,8 +115,9 @@ export async function readImageListing(image: Image, label: string): Promise<Pac
 export function listImage(image: Pick<Image, "manifest">, lock: Lock, label: string): PackageListing {
   const layers = image.manifest?.value.layers ?? [];
   const sizes = new Map<DagHash, number>();
-  for (const { annotations, size } of layers) {
-    const names = annotations?.[layerPackagesAnnotation]?.split(" ") ?? [];
+  const packages = layers.map(({ annotations }) => annotations?.[layerPackagesAnnotation]?.split(" ") ?? []);
+  for (const [at, { size }] of layers.entries()) {
+    const names = packages[at] ?? [];
     const hash = parseDagHash(names[0]?.split("/")[1] ?? "");
     if (names.length === 1 && hash !== undefined) sizes.set(hash, size);
   }
@@ -121,6 +128,10 @@ export function listImage(image: Pick<Image, "manifest">, lock: Lock, label: str
     sizesOf: "layers",
     basePackages: undefined,
     imageSize: layers.length === 0 ? undefined : layers.reduce((sum, { size }) => sum + size, 0),
+    layers: layerRoles(packages.map((names) => names.length)).map((role, at) => ({
+      role,
+      size: layers[at]?.size ?? 0,
+    })),
   });
 }
 

@@ -25,6 +25,7 @@ function gathered(more: Partial<CatalogueImage>, packages: readonly ConcreteSpec
     sizesOf: "layers",
     basePackages: undefined,
     imageSize: undefined,
+    layers: [],
   };
   return {
     image: { ...sample, ...more } as CatalogueImage,

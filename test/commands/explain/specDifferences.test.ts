@@ -131,6 +131,7 @@ describe("packageDifferences", () => {
     sizesOf: "archives",
     basePackages: undefined,
     imageSize: undefined,
+    layers: [],
     ...rest,
   });
   const [oldZlib, newZlib] = [makeSpec("zlib@1.2"), makeSpec("zlib@1.3")];
@@ -144,6 +145,11 @@ describe("packageDifferences", () => {
       { name: "sed", version: "1", architecture: "amd64" },
     ],
     imageSize: 100,
+    layers: [
+      { role: "base", size: 60 },
+      { role: "packages", size: 30 },
+      { role: "top", size: 10 },
+    ],
   });
   const after = listing([newZlib, fresh, kept], graphOf(newZlib, fresh, kept), {
     sizes: new Map([[newZlib.hash, 30]]),
@@ -152,6 +158,11 @@ describe("packageDifferences", () => {
       { name: "grep", version: "1", architecture: "amd64" },
     ],
     imageSize: 130,
+    layers: [
+      { role: "base", size: 60 },
+      { role: "packages", size: 30 },
+      { role: "packages", size: 40 },
+    ],
   });
 
   it("tells what was added, removed and changed, with sizes and the base", () => {
@@ -168,6 +179,12 @@ describe("packageDifferences", () => {
       { name: "sed", before: "1", after: undefined },
     ]);
     expect(found.imageSizes).toEqual({ before: 100, after: 130 });
+    expect(found.layerSizes).toEqual([
+      { role: "base", before: 60, after: 60 },
+      { role: "packages", before: 30, after: 70 },
+      { role: "top", before: 10, after: 0 },
+    ]);
+    expect(packageDifferences(before, { ...after, layers: [] }).layerSizes).toBeUndefined();
     expect(isSame(found)).toBe(false);
   });
 

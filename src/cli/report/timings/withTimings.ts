@@ -1,12 +1,9 @@
-import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
 import { writeFileAtomically } from "../../../util/atomicFile.ts";
-import { SpacktainersError } from "../../../util/errors.ts";
-import { expectWritable } from "../../../util/expectWritable.ts";
 import { shownPath } from "../../../util/shownPath.ts";
 import { toolVersion } from "../../../util/toolVersion.ts";
 import type { VerbContext } from "../../context.ts";
+import { expectPageFile } from "../../pageFile.ts";
 import { recordTimings } from "./recordTimings.ts";
 import { timingsPage } from "./timingsPage.ts";
 
@@ -24,12 +21,7 @@ export async function withTimings<Result>(
   command: string,
   work: (context: VerbContext) => Promise<Result>,
 ): Promise<Result> {
-  if (!/\.html?$/.test(file))
-    throw new SpacktainersError("USAGE", `--timings ${file} does not name an HTML file`, {
-      hint: "write --timings FILE.html",
-    });
-  const path = resolve(context.directory, file);
-  await expectFile(path);
+  const path = await expectPageFile(context.directory, file, "--timings");
   const { emit, timings } = recordTimings(context.reporter.emit);
   const write = async (): Promise<void> => {
     const page = timingsPage(timings(), { command, version: toolVersion(), cores: availableParallelism() });
@@ -46,15 +38,4 @@ export async function withTimings<Result>(
   }
   await write();
   return result;
-}
-
-/** Refuses early what could only be found out when the work is done. */
-async function expectFile(path: string): Promise<void> {
-  await expectWritable(path);
-  const found = await stat(path).catch(() => undefined);
-  if (found !== undefined && !found.isFile())
-    throw new SpacktainersError("USAGE", "the page of timings would replace something that is no file", {
-      place: { file: path },
-      hint: "choose another name for it",
-    });
 }
