@@ -45,8 +45,8 @@ ${ci.oidc === undefined ? "" : "\nJobs use AWS through OpenID Connect, so no AWS
 
 function cataloguePublished(host: keyof typeof secretsPages, branch: string): string {
   return host === "github"
-    ? `| something may have been published from \`${branch}\` | the catalogue of the containers is published. Settings, Pages: the source has to be GitHub Actions |\n`
-    : `| \`${branch}\` changes, and on the schedule | the catalogue of the containers is published on GitLab Pages. Settings, General, Visibility says who may read it |\n`;
+    ? `| images may have been published from \`${branch}\` | the pipeline publishes the catalogue of the containers. In Settings, Pages, the source must be GitHub Actions |\n`
+    : `| \`${branch}\` changes, and on the schedule | the pipeline publishes the catalogue of the containers on GitLab Pages. Settings, General, Visibility determines who may read it |\n`;
 }
 
 function cell(text: string): string {

@@ -89,15 +89,15 @@ describe("siteFiles", () => {
     const pages = filesOf({ ...facts, containers: [{ ...first, images }] });
     const ofOlder = text(pages, imagePaths({ ...first, images })[1] ?? "");
     expect(ofOlder).toContain(
-      'Only the newest image is held against sites: <a href="../../containers/container-000/index.html#sites">10.0</a>',
+      'Only the newest image is checked against sites: <a href="../../containers/container-000/index.html#sites">10.0</a>',
     );
     const without = (image: typeof newest): string =>
       text(
         filesOf({ ...facts, containers: [{ ...first, images: [{ ...image, sites: [] }] }] }),
         "containers/container-000/index.html",
       );
-    expect(without(newest)).toContain("It was held against no site");
-    expect(without({ ...newest, origin: "locked" })).toContain("It is not built yet, so there is nothing");
+    expect(without(newest)).toContain("The image was not checked against a site");
+    expect(without({ ...newest, origin: "locked" })).toContain("The image is not built yet, so it cannot be checked");
   });
 
   it("has a document as its schema says", () => {

@@ -17,7 +17,7 @@ describe("the blocks of the documentation", () => {
   it("are found on every page, with the headings that they stand below", () => {
     expect(all.length).toBeGreaterThan(200);
     expect(all.find(({ page }) => page === "docs/migrate.md")?.headings).toEqual([
-      "Converting what you have",
+      "Converting existing definitions",
     ]);
   });
 

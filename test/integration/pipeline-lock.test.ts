@@ -179,7 +179,11 @@ describe("build --frozen", () => {
   it("refuses a spack.lock that is not the one it was locked with", async () => {
     const { work } = await repository(true);
     edit(work.path(definition, "spack.lock"), (text) => `${text}\n`);
-    expectRefusal(await work.run(frozen), { code: "LOCK_STALE", status: 3, says: "a different spack.lock than" });
+    expectRefusal(await work.run(frozen), {
+      code: "LOCK_STALE",
+      status: 3,
+      says: "a different spack.lock than",
+    });
     const plain = await work.run(["-q", "build", "hello-mpi"]);
     expect(plain.status).toBe(0);
     expect(plain.stderr).toContain("belongs to a different spack.lock than");

@@ -46,7 +46,7 @@ describe("containerProcess", () => {
   });
 
   it.each([
-    [{ command: [] }, "names no command"],
+    [{ command: [] }, "has no command"],
     [{ workdir: "here" }, "absolute path"],
     [{ env: { "A=B": "" } }, "name of a variable"],
     [{ env: { A: "\0" } }, "zero byte"],
