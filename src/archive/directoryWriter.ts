@@ -23,7 +23,7 @@ import {
 } from "node:fs";
 import { SpacktainersError } from "../util/errors.ts";
 import { type DirectoryEntry, type Entry, type FileEntry, imageMtime } from "./entry.ts";
-import { fileSystemPath, nameOfBytes, printable } from "./names.ts";
+import { baseName, fileSystemPath, joinEntryPath, nameOfBytes, parentPath, printable } from "./names.ts";
 
 /** What to do with what is in the way, and whom files belong to. */
 export interface DirectoryWriterOptions {
@@ -135,7 +135,7 @@ export class DirectoryWriter {
   #removeChildren(real: string): void {
     this.#openForChange(real, lstatSync(this.#at(real)));
     for (const name of readdirSync(this.#at(real), { encoding: "buffer" })) {
-      const child = joined(real, nameOfBytes(name));
+      const child = joinEntryPath(real, nameOfBytes(name));
       if (!this.made.has(child)) this.#remove(child);
       else if (statOf(this.#at(child))?.isDirectory() === true) this.#removeChildren(child);
     }
@@ -143,16 +143,16 @@ export class DirectoryWriter {
 
   /** The real path of something below the root if its directory is there, without creating anything. */
   #existing(path: string): string | undefined {
-    const parent = this.#existingDirectory(parentOf(path), 0);
-    return parent === undefined ? undefined : joined(parent, nameIn(path));
+    const parent = this.#existingDirectory(parentPath(path), 0);
+    return parent === undefined ? undefined : joinEntryPath(parent, baseName(path));
   }
 
   #existingDirectory(path: string, links: number): string | undefined {
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
-    const parent = this.#existingDirectory(parentOf(path), links);
+    const parent = this.#existingDirectory(parentPath(path), links);
     if (parent === undefined) return undefined;
-    const here = joined(parent, nameIn(path));
+    const here = joinEntryPath(parent, baseName(path));
     const facts = statOf(this.#at(here));
     if (facts === undefined) return undefined;
     if (facts.isDirectory()) return this.#enter(here, facts, links);
@@ -165,14 +165,14 @@ export class DirectoryWriter {
 
   /** The real path for `path`, its directory made when missing. */
   #place(path: string): string {
-    return joined(this.#enterAll(parentOf(path), 0), nameIn(path));
+    return joinEntryPath(this.#enterAll(parentPath(path), 0), baseName(path));
   }
 
   #enterAll(path: string, links: number): string {
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
-    const parent = parentOf(path);
-    const here = joined(this.#enterAll(parent, links), nameIn(path));
+    const parent = parentPath(path);
+    const here = joinEntryPath(this.#enterAll(parent, links), baseName(path));
     const real = this.#enter(here, statOf(this.#at(here)), links);
     this.#directories.set(path, real);
     return real;
@@ -208,7 +208,7 @@ export class DirectoryWriter {
     if (links >= maxLinks)
       throw new SpacktainersError("ARCHIVE_UNSAFE", `${printable(path)} is a circle of symbolic links`);
     const target = nameOfBytes(readlinkSync(this.#at(path), { encoding: "buffer" }));
-    return resolveLink(parentOf(path), target);
+    return resolveLink(parentPath(path), target);
   }
 
   /** A directory its owner may not use freely is opened for as long as we work; its time is noted where it is to stay. */
@@ -300,7 +300,8 @@ export class DirectoryWriter {
       return;
     }
     if (!isRoot) chmodSync(at, 0o700);
-    for (const name of readdirSync(at, { encoding: "buffer" })) this.#remove(joined(path, nameOfBytes(name)));
+    for (const name of readdirSync(at, { encoding: "buffer" }))
+      this.#remove(joinEntryPath(path, nameOfBytes(name)));
     rmdirSync(at);
     this.#finish.delete(path);
     this.#forgetDirectories();
@@ -320,19 +321,6 @@ export class DirectoryWriter {
 
 function statOf(path: string | Buffer): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
-}
-
-function parentOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "" : path.slice(0, slash);
-}
-
-function nameIn(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
-function joined(directory: string, name: string): string {
-  return directory === "" ? name : `${directory}/${name}`;
 }
 
 /**

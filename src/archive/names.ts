@@ -111,3 +111,19 @@ function unsafe(name: string, what: string): SpacktainersError {
 export function printable(name: string): string {
   return escapeControls(JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name));
 }
+
+/** The directory part of an entry's path; empty for a top-level name. */
+export function parentPath(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "" : path.slice(0, slash);
+}
+
+/** The last component of an entry's path. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The path of a name in a directory; either may be empty, for the root. */
+export function joinEntryPath(directory: string, name: string): string {
+  return directory === "" || name === "" ? directory + name : `${directory}/${name}`;
+}

@@ -26,7 +26,7 @@ import type { PipelineJobOutcome } from "../commands/ci/runPipeline.ts";
 import type { WrittenCredentials } from "../commands/ci/writeCredentials.ts";
 import type { PipelineCheck, PipelineFile } from "../commands/ci/writePipelines.ts";
 import type { WrittenDockerfile } from "../commands/dockerfile/writeDockerfile.ts";
-import type { Examination } from "../commands/doctor/examineImages.ts";
+import type { Examination } from "../commands/doctor/diagnoseImages.ts";
 import type { AffectedContainers } from "../commands/explain/affectedContainers.ts";
 import type { ContainerExplanation } from "../commands/explain/explainPackages.ts";
 import type { PackageDifferences } from "../commands/explain/packageDifferences.ts";

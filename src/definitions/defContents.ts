@@ -20,26 +20,24 @@ export interface DefFileCopy {
   readonly place: Place;
 }
 
-/** An app (Scientific Filesystem). */
-export interface DefApp {
-  readonly name: string;
+/** Sections that a stage and an app have alike. */
+interface DefSections {
   readonly environment?: DefText;
   readonly runscript?: DefText;
   readonly startscript?: DefText;
   readonly test?: DefText;
   readonly help?: DefText;
   readonly labels: ReadonlyMap<string, string>;
+}
+
+/** An app (Scientific Filesystem). */
+export interface DefApp extends DefSections {
+  readonly name: string;
   readonly files: readonly DefFileCopy[];
 }
 
 /** The contents of one stage. */
-export interface DefContents extends Problems {
-  readonly environment?: DefText;
-  readonly runscript?: DefText;
-  readonly startscript?: DefText;
-  readonly test?: DefText;
-  readonly help?: DefText;
-  readonly labels: ReadonlyMap<string, string>;
+export interface DefContents extends DefSections, Problems {
   /** From this machine. */
   readonly files: readonly DefFileCopy[];
   /** In the order in which they appear. */

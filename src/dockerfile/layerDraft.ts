@@ -1,8 +1,8 @@
 /** A layer being put together above an image's files: entries by path, each directory above them as the image has it. */
 import { type Entry, type EntryStream, imageMtime } from "../archive/entry.ts";
-import { bytesOfName } from "../archive/names.ts";
+import { bytesOfName, parentPath } from "../archive/names.ts";
 import { parentsOf } from "../archive/writeFragment.ts";
-import { type FileTree, imagePath, parentPath } from "../view/fileTree.ts";
+import { type FileTree, imagePath } from "../view/fileTree.ts";
 
 /** Who a file belongs to, by number. */
 export interface Owner {

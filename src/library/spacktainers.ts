@@ -8,7 +8,7 @@ import type { CompileResult } from "../commands/build/compileContainers.ts";
 import type { CheckRequest, CheckResult } from "../commands/check/checkDefinitions.ts";
 import type { DiffRequest } from "../commands/diff/diffImages.ts";
 import type { DockerfileCommand, WrittenDockerfile } from "../commands/dockerfile/writeDockerfile.ts";
-import type { Examined, ExamineRequest } from "../commands/doctor/examineImages.ts";
+import type { Examined, ExamineRequest } from "../commands/doctor/diagnoseImages.ts";
 import type { AffectedContainers } from "../commands/explain/affectedContainers.ts";
 import type { ExplainRequest } from "../commands/explain/explainedContainer.ts";
 import type { ContainerExplanation } from "../commands/explain/explainPackages.ts";

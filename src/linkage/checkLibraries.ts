@@ -1,6 +1,6 @@
 /** The part of the check that concerns ELF files: libraries, their symbol versions, interpreters. */
+import { baseName, parentPath } from "../archive/names.ts";
 import type { ElfInfo } from "../elf/elfInfo.ts";
-import { baseName, parentPath } from "../view/fileTree.ts";
 import { type LoadableFile, Loader, type Process } from "./loader.ts";
 import type { Owners } from "./owners.ts";
 import type { LinkageProblems } from "./problemList.ts";

@@ -8,8 +8,9 @@
  * are skipped. `$ORIGIN` is the folder of the object by the path it was found under. Folders for special processors
  * (`glibc-hwcaps`) are not looked into: they hold copies of what is beside them.
  */
+import { parentPath } from "../archive/names.ts";
 import type { ElfInfo } from "../elf/elfInfo.ts";
-import { type FileTree, imagePath, parentPath } from "../view/fileTree.ts";
+import { type FileTree, imagePath } from "../view/fileTree.ts";
 import type { CachedLibrary } from "../view/ldSoCache.ts";
 import {
   defaultLibraryDirectories,

@@ -1,6 +1,7 @@
 /** Which package a file of an image belongs to. */
+import { parentPath } from "../archive/names.ts";
 import { briefSpec, type DagHash } from "../spec/concrete.ts";
-import { imagePath, parentPath } from "../view/fileTree.ts";
+import { imagePath } from "../view/fileTree.ts";
 import type { LinkageInput, LinkagePackage } from "./types.ts";
 
 /** What files that nobody claims belong to. */

@@ -5,7 +5,7 @@
  */
 import { resolveLink } from "../archive/directoryWriter.ts";
 import { imageMtime } from "../archive/entry.ts";
-import { printable } from "../archive/names.ts";
+import { baseName, joinEntryPath, parentPath, printable } from "../archive/names.ts";
 import { layerMeaning } from "../archive/unpackEntries.ts";
 import { SpacktainersError } from "../util/errors.ts";
 
@@ -81,13 +81,13 @@ export class LayerTree {
       case "ignored":
         return;
       case "removed": {
-        const parent = this.#existing(parentOf(meaning.path), layer);
-        if (parent !== undefined) this.#removeOlder(parent, nameIn(meaning.path), layer);
+        const parent = this.#existing(parentPath(meaning.path), layer);
+        if (parent !== undefined) this.#removeOlder(parent, baseName(meaning.path), layer);
         return;
       }
       case "opaque": {
-        const parent = this.#existing(parentOf(meaning.path), layer);
-        const found = meaning.path === "" ? parent : parent?.children.get(nameIn(meaning.path));
+        const parent = this.#existing(parentPath(meaning.path), layer);
+        const found = meaning.path === "" ? parent : parent?.children.get(baseName(meaning.path));
         if (found?.type === "directory") this.#removeOlderChildren(found, layer);
         return;
       }
@@ -97,8 +97,8 @@ export class LayerTree {
   }
 
   #place(entry: TreeEntry, layer: number, index: number): void {
-    const parent = this.#enter(parentOf(entry.path), layer, 0);
-    const name = nameIn(entry.path);
+    const parent = this.#enter(parentPath(entry.path), layer, 0);
+    const name = baseName(entry.path);
     const there = parent.children.get(name);
     if (entry.type === "directory") {
       if (there?.type === "directory") {
@@ -125,12 +125,12 @@ export class LayerTree {
 
   /** True when something lies at this path; links on the way are followed, one at its end is not. */
   has(path: string): boolean {
-    return this.#existing(parentOf(path))?.children.has(nameIn(path)) === true;
+    return this.#existing(parentPath(path))?.children.has(baseName(path)) === true;
   }
 
   /** True when a directory lies at this path itself, not behind a link. */
   hasDirectory(path: string): boolean {
-    return this.#existing(parentOf(path))?.children.get(nameIn(path))?.type === "directory";
+    return this.#existing(parentPath(path))?.children.get(baseName(path))?.type === "directory";
   }
 
   /** True when a directory lies at this path, all links followed. */
@@ -145,14 +145,14 @@ export class LayerTree {
 
   /** The file or link at a path, links on the way followed. */
   leafAt(path: string): TreeLeaf | undefined {
-    const node = this.#existing(parentOf(path))?.children.get(nameIn(path));
+    const node = this.#existing(parentPath(path))?.children.get(baseName(path));
     return node?.type === "leaf" ? node.facts : undefined;
   }
 
   /** Takes away what lies at a path, whatever it is. */
   remove(path: string): void {
-    const parent = this.#existing(parentOf(path));
-    if (parent?.children.delete(nameIn(path)) === true) this.#names--;
+    const parent = this.#existing(parentPath(path));
+    if (parent?.children.delete(baseName(path)) === true) this.#names--;
   }
 
   /** Everything there is, parents before children, names in the order of their code units. */
@@ -170,7 +170,7 @@ export class LayerTree {
       const names = [...node.children.keys()].sort().reverse();
       for (const name of names) {
         const child = node.children.get(name);
-        if (child !== undefined) stack.push({ path: joined(path, name), node: child });
+        if (child !== undefined) stack.push({ path: joinEntryPath(path, name), node: child });
       }
     }
   }
@@ -197,9 +197,13 @@ export class LayerTree {
         here.layer = layer;
       } else {
         const rest = names.slice(index + 1).join("/");
-        return this.#enter(joined(linkTarget(next, joined(at, name), links), rest), layer, links + 1);
+        return this.#enter(
+          joinEntryPath(linkTarget(next, joinEntryPath(at, name), links), rest),
+          layer,
+          links + 1,
+        );
       }
-      at = joined(at, name);
+      at = joinEntryPath(at, name);
     }
     return here;
   }
@@ -218,11 +222,15 @@ export class LayerTree {
       if (next.type === "leaf" && next.facts.type === "file" && layer === undefined) return undefined;
       if (next.type === "leaf") {
         const rest = names.slice(index + 1).join("/");
-        return this.#existing(joined(linkTarget(next, joined(at, name), links), rest), layer, links + 1);
+        return this.#existing(
+          joinEntryPath(linkTarget(next, joinEntryPath(at, name), links), rest),
+          layer,
+          links + 1,
+        );
       }
       here = next;
       if (layer !== undefined) here.layer = layer;
-      at = joined(at, name);
+      at = joinEntryPath(at, name);
     }
     return here;
   }
@@ -247,22 +255,9 @@ function linkTarget(node: LeafNode, path: string, links: number): string {
     throw new SpacktainersError("ARCHIVE_UNSAFE", `${printable(path)} is used as a directory but is a file`);
   if (links >= maxLinks)
     throw new SpacktainersError("ARCHIVE_UNSAFE", `${printable(path)} is a circle of symbolic links`);
-  return resolveLink(parentOf(path), node.facts.target);
+  return resolveLink(parentPath(path), node.facts.target);
 }
 
 function directoryNode(mode: number, mtime: number, layer: number): DirectoryNode {
   return { type: "directory", mode, mtime, layer, children: new Map() };
-}
-
-function parentOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "" : path.slice(0, slash);
-}
-
-function nameIn(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
-function joined(directory: string, name: string): string {
-  return directory === "" || name === "" ? directory + name : `${directory}/${name}`;
 }

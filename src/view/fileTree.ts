@@ -5,7 +5,9 @@
  * Links come from archives that strangers made: the number of links followed and the length of paths are bounded, and
  * nothing resolves to a place outside the root (`..` at the root stays at the root).
  */
+
 import type { Inventory, InventoryEntry } from "../archive/inventory.ts";
+import { baseName, parentPath } from "../archive/names.ts";
 
 /** Links followed in one look-up before it is given up, as Linux does. */
 const maxLinks = 40;
@@ -28,17 +30,6 @@ export function imagePath(path: string): string {
   let end = path.length;
   while (end > start && path.charCodeAt(end - 1) === 47) end--;
   return start === 0 && end === path.length ? path : path.slice(start, end);
-}
-
-/** The directory part of a path in inventory form; empty for a top-level name. */
-export function parentPath(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "" : path.slice(0, slash);
-}
-
-/** The last component of a path. */
-export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** A path → entry look-up over several inventories. Later inventories lie over earlier ones, as layers do. */

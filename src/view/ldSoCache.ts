@@ -5,9 +5,9 @@
  * a header of 48 bytes, one record of 24 bytes for each library, a table of strings, and a directory of extensions. All
  * numbers have the byte order of the machine. Offsets of strings count from the start of the file.
  */
-import { bytesOfName } from "../archive/names.ts";
+import { baseName, bytesOfName } from "../archive/names.ts";
 import type { ElfInfo } from "../elf/elfInfo.ts";
-import { baseName, type FileTree, imagePath } from "./fileTree.ts";
+import { type FileTree, imagePath } from "./fileTree.ts";
 
 /** Path of the cache in an image. */
 export const ldSoCachePath = "/etc/ld.so.cache";

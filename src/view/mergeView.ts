@@ -1,8 +1,10 @@
 /** The merged view of many packages, from their inventories alone. */
+
 import { createHash } from "node:crypto";
+import { parentPath } from "../archive/names.ts";
 import type { ConcreteSpec } from "../spec/concrete.ts";
 import { SpacktainersError } from "../util/errors.ts";
-import { FileTree, imagePath, parentPath } from "./fileTree.ts";
+import { FileTree, imagePath } from "./fileTree.ts";
 import { type MergedFile, type MergedTree, PrefixMerger } from "./mergePrefixes.ts";
 import { extendedPython, placePythonFiles, pyvenvConfig, type ViewPlacement } from "./pythonView.ts";
 import type { MergedView, ViewEntry, ViewOptions, ViewPackage } from "./types.ts";

@@ -2,8 +2,9 @@
  * What the recipes of Python do when their files are put into a view (`docs/formats.md`, "Recipe-specific behaviour"):
  * the view becomes a virtual environment, and scripts of extensions start the view's interpreter.
  */
+import { baseName } from "../archive/names.ts";
 import type { ConcreteEdge, ConcreteSpec } from "../spec/concrete.ts";
-import { baseName, type FileTree, imagePath } from "./fileTree.ts";
+import { type FileTree, imagePath } from "./fileTree.ts";
 import type { MergedFile } from "./mergePrefixes.ts";
 import type { ViewPackage } from "./types.ts";
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { baseName, FileTree, imagePath, parentPath } from "../../src/view/fileTree.ts";
+import { baseName, parentPath } from "../../src/archive/names.ts";
+import { FileTree, imagePath } from "../../src/view/fileTree.ts";
 import { inventory } from "./entries.ts";
 
 describe("paths", () => {

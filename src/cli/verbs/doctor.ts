@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Examination } from "../../commands/doctor/examineImages.ts";
+import type { Examination } from "../../commands/doctor/diagnoseImages.ts";
 import type { Finding } from "../../hpc/finding.ts";
 import { imageForms } from "../../pipeline/images/imageForms.ts";
 import { oneError } from "../../util/errors.ts";
@@ -44,8 +44,8 @@ Examples:
     )
     .action(
       verbAction<DoctorOptions>(program, outcome, async (context, options, subjects) => {
-        const { examineImages } = await import("../../commands/doctor/examineImages.ts");
-        const { examinations, errors } = await examineImages({
+        const { diagnoseImages } = await import("../../commands/doctor/diagnoseImages.ts");
+        const { examinations, errors } = await diagnoseImages({
           directory: context.directory,
           subjects,
           arch: options.arch,

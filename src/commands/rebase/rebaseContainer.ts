@@ -17,9 +17,9 @@ import { SpacktainersError } from "../../util/errors.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { type AskedTarget, type PushedContainer, pushToAll, tried } from "../push/pushContainer.ts";
 import { inputsOf, neighboursThere, publishedByTag, pushTargetsOf } from "../push/pushTargets.ts";
+import { decideRebase, type RebaseBase } from "./decideRebase.ts";
 import { type ImageParts, readImageParts } from "./imageParts.ts";
 import { registryRecords } from "./imageRecords.ts";
-import { decideRebase, type RebaseBase } from "./rebaseImage.ts";
 
 const questionsAtOnce = 8;
 

@@ -20,11 +20,11 @@ import type { EmitEvent } from "../../util/events.ts";
 import { nameEvents } from "../../util/nameEvents.ts";
 import { moveTags, type PushResult } from "../push/moveTags.ts";
 import { chosenRegistries, signingOf } from "../push/pushContainers.ts";
+import { decideRebase } from "./decideRebase.ts";
 import { readImageParts } from "./imageParts.ts";
 import { machineRecords } from "./imageRecords.ts";
 import { type OsPackageChange, osPackageChanges } from "./osPackageChanges.ts";
 import { type Rebased, type RebaseOptions, rebaseContainer, wantedBase } from "./rebaseContainer.ts";
-import { decideRebase } from "./rebaseImage.ts";
 import { rebaseReference } from "./rebaseReference.ts";
 import { type RebaseSubject, rebaseSubjects, subjectName } from "./rebaseSubjects.ts";
 

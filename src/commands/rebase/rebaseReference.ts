@@ -14,10 +14,10 @@ import type { ImageRepository } from "../../registry/registry.ts";
 import { asSpacktainersError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { type AskedTarget, type PushedContainer, pushToAll } from "../push/pushContainer.ts";
 import { inputsOf, publishedByTag } from "../push/pushTargets.ts";
+import { decideRebase, type RebaseBase } from "./decideRebase.ts";
 import { readImageParts } from "./imageParts.ts";
 import { registryRecords } from "./imageRecords.ts";
 import type { Rebased, RebaseOptions } from "./rebaseContainer.ts";
-import { decideRebase, type RebaseBase } from "./rebaseImage.ts";
 
 /** The images that a name stands for, rebased. */
 export interface RebasedReference {

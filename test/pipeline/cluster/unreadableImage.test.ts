@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { examineImages } from "../../../src/commands/doctor/examineImages.ts";
+import { diagnoseImages } from "../../../src/commands/doctor/diagnoseImages.ts";
 import { makeJob } from "../../../src/commands/job/makeJob.ts";
 import {
   descriptorSize,
@@ -69,7 +69,7 @@ const common = { directory, arch: undefined, resources: {}, mpi: undefined, host
 describe.each(["a.sif", "b.sqfs"])("%s, without a program that reads squashfs", (image) => {
   it("doctor says what to install", async () => {
     await expect(
-      examineImages({ ...common, subjects: ["near", image], emit: () => {} }),
+      diagnoseImages({ ...common, subjects: ["near", image], emit: () => {} }),
     ).rejects.toMatchObject({
       code: "RUNTIME_MISSING",
       hint: "install squashfs-tools-ng",

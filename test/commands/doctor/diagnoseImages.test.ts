@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { examineImages } from "../../../src/commands/doctor/examineImages.ts";
+import { diagnoseImages } from "../../../src/commands/doctor/diagnoseImages.ts";
 import { ignoreEvents } from "../../../src/util/events.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "spacktainers-doctor-"));
@@ -15,7 +15,7 @@ beforeAll(() => {
 });
 
 const ask = (...subjects: readonly string[]) =>
-  examineImages({
+  diagnoseImages({
     directory,
     subjects,
     arch: undefined,

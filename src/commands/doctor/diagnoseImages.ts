@@ -51,7 +51,7 @@ export interface Examined {
  *   published; of opening and reading images
  * @throws {SpacktainersError} problems of the configuration; why the only image, or all of them, cannot be examined; `INTERRUPTED`
  */
-export async function examineImages(request: ExamineRequest): Promise<Examined> {
+export async function diagnoseImages(request: ExamineRequest): Promise<Examined> {
   const repository = await openSoundRepository(request.directory);
   const { configuration } = repository;
   const sites = request.subjects
