@@ -25,7 +25,7 @@ describe("outputs for programs", () => {
     ["ci", "plan"],
     ["ci", "credentials", "--output", "credentials"],
     ["build", "hello-mpi"],
-    ["shims", "hello-mpi", "--into", "shims"],
+    ["shims", "hello-mpi", "--image", "/images/hello-mpi.sif", "--into", "shims"],
   ])("of %s %s are as their schema says", async (...args) => {
     const result = await work.run(["--json", ...args]);
     expect(result.status, result.stdout + result.stderr).toBe(0);
