@@ -115,5 +115,5 @@ function isPrinted(block: Block): boolean {
   const all = blocksOf(block.page);
   const before = all[all.findIndex(({ line }) => line === block.line) - 1];
   if (block.language !== "" || before?.language !== "js") return false;
-  return block.line - before.line === before.text.split("\n").length + 2 - 1;
+  return block.line - before.line === before.text.split("\n").length + 2;
 }
