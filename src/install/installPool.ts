@@ -30,6 +30,8 @@ export interface RunInstallOptions {
 
 /** Threads that install packages. */
 export interface InstallPool {
+  /** Says that a package will have to be installed. Threads then start while its archive is still on its way. */
+  announce(): void;
   /**
    * Installs a package when a thread is free; of those that wait, the one with the largest archive goes first.
    * @throws SpacktainersError as {@link installFragment}; OUT_OF_MEMORY where the address space is too small; INTERRUPTED when `signal` is aborted or the pool is closed
@@ -65,6 +67,8 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
   const waiting: Waiting[] = [];
   let running = 0;
   let runningBytes = 0;
+  let announced = 0;
+  let loading: Promise<unknown> | undefined;
   let Pool: typeof Piscina | undefined;
   let piscina: Piscina | undefined;
   /** Fails every job when a thread cannot be started: none would ever get it. */
@@ -74,7 +78,7 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
     letHeapsStartLarger();
     const opened = new pool({
       filename: packageFile(workerPath),
-      minThreads: 0,
+      minThreads: Math.min(threads, announced),
       maxThreads: threads,
       idleTimeout,
     });
@@ -107,6 +111,18 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
   };
 
   return {
+    announce() {
+      announced++;
+      // By the time the library is there, all are known that are to be installed. A failure is met by whoever installs.
+      loading ??= import("piscina")
+        .then((library) => {
+          if (closing.signal.aborted || piscina !== undefined) return;
+          expectAddressSpace();
+          Pool ??= library.Piscina;
+          piscina = openPool(Pool);
+        })
+        .catch(() => {});
+    },
     async run(task, { signal, emit = ignoreEvents } = {}) {
       const both = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
       const { size } = await stat(task.request.archivePath).catch((error: unknown) => {
@@ -125,6 +141,7 @@ export function openInstallPool(options: { readonly threads?: number } = {}): In
     },
     async close() {
       closing.abort();
+      await loading;
       for (const item of waiting.splice(0)) item.reject(interrupted());
       // A pool that cannot start threads would wait for them.
       await (broken.signal.aborted ? piscina?.destroy() : piscina?.close());

@@ -15,6 +15,7 @@ import { resolvePackages } from "../choose/resolvePackages.ts";
 import { lockPaths } from "../choose/spacktainersLock.ts";
 import type { Building, Resources } from "../workspace/resources.ts";
 import { type Builder, openBuilder, type Publish } from "./builder.ts";
+import { warnOfChangedSources } from "./changedSources.ts";
 import { type Compiled, compilePackages } from "./compilePackages.ts";
 import { estimateBuilds } from "./compilePlan.ts";
 import { findNeededPackages, type NeededPackages } from "./neededPackages.ts";
@@ -61,6 +62,7 @@ export async function buildMissing(
     }
     const roots = rootsOf(chosen.lock);
     const needed = await findNeededPackages({ graph: chosen.lock.graph, roots }, tools);
+    await warnOfChangedSources(needed.cached.values(), tools.emit);
     const unpublished =
       publish === undefined ? [] : await publishEarlier(needed, building.trust, publish, tools.emit);
     const compiled =

@@ -13,12 +13,21 @@ import { SpacktainersError } from "../../util/errors.ts";
 import type { EmitEvent } from "../../util/events.ts";
 import { type BuildPlace, coresOf } from "./openExecutor.ts";
 
-/**
- * Brings a package that was just built to where others find it.
- *
- * @param cache folder of the build cache that has it, without signatures
- */
-export type Publish = (spec: ConcreteSpec, cache: string) => Promise<void>;
+/** Brings built packages to where others find them. */
+export interface Publish {
+  /**
+   * Refuses, before anything is built, a key that cannot be used, and one that the readers of a cache do not trust.
+   *
+   * @throws SpacktainersErrors KEY_INVALID, KEY_UNKNOWN; each names the cache
+   */
+  prepare(): Promise<void>;
+  /**
+   * Publishes a package that was built.
+   *
+   * @param cache folder of the build cache that has it, without signatures
+   */
+  put(spec: ConcreteSpec, cache: string): Promise<void>;
+}
 
 /** A Spack that is ready to choose and to build for one platform. */
 export interface Builder {

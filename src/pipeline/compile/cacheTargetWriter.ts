@@ -1,6 +1,6 @@
 /** One cache that built packages are pushed to. */
 import { openBuildCache } from "../../buildcache/buildCache.ts";
-import { openCacheWriter } from "../../buildcache/formats/openWriter.ts";
+import { expectTrustedSigner, openCacheWriter } from "../../buildcache/formats/openWriter.ts";
 import type { CacheWriter, NewPackage } from "../../buildcache/formats/writer.ts";
 import { readSpecDocument } from "../../buildcache/specDocument.ts";
 import type { CacheSource } from "../../buildcache/types.ts";
@@ -25,6 +25,8 @@ export interface PublishTools {
 
 /** A cache that packages go to. */
 export interface CacheTargetWriter {
+  /** Refuses a key that cannot be used, or that the readers of the cache do not trust. @throws SpacktainersError KEY_INVALID, KEY_UNKNOWN */
+  prepare(): Promise<void>;
   /** Puts a package that is in the build cache of this machine in `folder`. */
   put(content: NewPackage, folder: string): Promise<void>;
   /**
@@ -55,6 +57,8 @@ export function openPublishTarget(
   const own = new Set<string>();
   const failed = new Set<string>();
   let opened: Promise<Opened> | undefined;
+  /** Whether it was refused before anything was built. */
+  let isRefused = false;
   const open = once(async (): Promise<Opened> => {
     const signer = cache.sign === undefined ? undefined : await openSigningKey(cache.sign, { env, signal });
     const source = await configuredSource(cache, registries);
@@ -117,6 +121,19 @@ export function openPublishTarget(
   };
 
   return {
+    async prepare() {
+      try {
+        const { signer, source } = await use();
+        if (signer !== undefined) await expectTrustedSigner(source, signer);
+      } catch (thrown) {
+        isRefused = true;
+        throw named(
+          thrown,
+          "nothing is built, because it could not be pushed to",
+          "to build without pushing, remove `push: true` from the cache",
+        );
+      }
+    },
     async put(content, folder) {
       // Whoever is killed, or fails, has left word for the next run.
       const record = await unlisted.add(content, folder);
@@ -137,7 +154,7 @@ export function openPublishTarget(
       const all = signal.aborted ? [] : await unlisted.all();
       const records = all.filter(({ record }) => !failed.has(record));
       if (opened === undefined && records.length === 0) return;
-      const told = failed.size > 0;
+      const told = isRefused || failed.size > 0;
       const parts = await use().catch((thrown: unknown) => {
         // Whoever put a package was told.
         if (told) return undefined;

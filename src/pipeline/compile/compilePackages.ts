@@ -67,6 +67,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
   const { spack, times, atOnce, cores, scope, target } = builder;
   const { needed, estimated, loaded } = work;
   const started = performance.now();
+  await tools.publish?.prepare();
   await fetchNeeded(needed, tools);
   const environment = await writeEnvironment(spack, {
     ...loaded,
@@ -96,10 +97,10 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
   const timeLeft = timeTeller(nodes, estimated, atOnce, emit);
   const open = new Map<DagHash, (end: TaskEnd) => Promise<void>>();
   const publish = async (spec: ConcreteSpec): Promise<void> => {
-    const publishOne = tools.publish;
-    if (publishOne === undefined) return;
+    const publishing = tools.publish;
+    if (publishing === undefined) return;
     await runTask(emit, { kind: "push", label: briefSpec(spec), subject: spec.hash, signal }, () =>
-      publishOne(spec, spack.folders.built),
+      publishing.put(spec, spack.folders.built),
     ).catch((error: unknown) => {
       // It is built and kept: what needs it can continue, and the next run publishes it.
       unpublished.push(...errorsOf(error, { spec: briefSpec(spec) }));

@@ -23,7 +23,7 @@ export async function publishEarlier(
     const folder = folders.find((each) => cacheUrl === each || cacheUrl === `file://${each}`);
     if (folder !== undefined)
       await runTask(emit, { kind: "push", label: briefSpec(spec), subject: spec.hash }, () =>
-        publish(spec, folder),
+        publish.put(spec, folder),
       ).catch((thrown: unknown) => errors.push(...errorsOf(thrown, { spec: briefSpec(spec) })));
   }
   return errors;

@@ -48,11 +48,14 @@ export function publisher(
   };
 
   return {
-    async publish(spec, folder) {
-      const contents = await builtContents(spec, built(folder));
-      await forAll(targets, async (target) => {
-        for (const content of contents) await target.put(content, folder);
-      });
+    publish: {
+      prepare: () => forAll(targets, (target) => target.prepare()),
+      async put(spec, folder) {
+        const contents = await builtContents(spec, built(folder));
+        await forAll(targets, async (target) => {
+          for (const content of contents) await target.put(content, folder);
+        });
+      },
     },
     async finish() {
       try {

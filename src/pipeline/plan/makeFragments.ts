@@ -132,13 +132,20 @@ export async function makeFragments(
   // The first failure stops the others; the store keeps what was finished.
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const work = planned.map(async ({ spec, cached, request, key, compression }): Promise<FinishedFragment> => {
+  const make = async ({
+    spec,
+    cached,
+    request,
+    key,
+    compression,
+  }: PlannedFragment): Promise<FinishedFragment> => {
     const found = await store.find(key);
     if (found !== undefined) {
       await reportReused(emit, packageTask("install", spec));
       return { fragment: found, reused: true };
     }
     stop.throwIfAborted();
+    pool.announce();
     const { path: archivePath } = await resources.fetch(cached);
     let made = false;
     const fragment = await store.make(key, async (path) => {
@@ -160,7 +167,11 @@ export async function makeFragments(
     // Another run was faster.
     if (!made) await reportReused(emit, packageTask("install", spec));
     return { fragment, reused: !made };
-  });
+  };
+  // Large archives first: none of them should begin when all others are done.
+  const sizeOf = ({ cached }: PlannedFragment): number => cached.size ?? 0;
+  const begun = new Map([...planned].sort((a, b) => sizeOf(b) - sizeOf(a)).map((one) => [one, make(one)]));
+  const work = planned.flatMap((one) => begun.get(one) ?? []);
   const results = await Promise.allSettled(
     work.map((one) =>
       one.catch((error: unknown) => {

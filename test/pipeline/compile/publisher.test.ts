@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -78,7 +78,7 @@ describe("publisher", () => {
     const caches = [cache("a"), cache("b", { sign: "env://SIGNING_KEY" })];
     const env = { SIGNING_KEY: key.privateKey.armor() };
     const using = publisher({ caches, registries: [] }, tools(ignoreEvents, env));
-    for (const one of packages) await using?.publish(specOf(one), built);
+    for (const one of packages) await using?.publish.put(specOf(one), built);
     await using?.finish();
     for (const one of caches)
       expect(await contents(one)).toEqual({ part1: key.fingerprint, part2: key.fingerprint });
@@ -96,7 +96,7 @@ describe("publisher", () => {
     const using = publisher({ caches, registries: [] }, tools());
     const [one] = packages;
     if (one === undefined) throw new Error("no package");
-    const work = withPublisher(using, async (publish) => publish?.(specOf(one), built));
+    const work = withPublisher(using, async (publish) => publish?.put(specOf(one), built));
     await expect(work).rejects.toMatchObject({
       message: expect.stringContaining(`it was not pushed to ${caches[0]?.url}`),
       hint: expect.stringContaining("the next run pushes it"),
@@ -113,7 +113,7 @@ describe("publisher", () => {
     const killed = publisher({ caches: [to], registries: [] }, tools());
     const [one, other] = packages;
     if (one === undefined || other === undefined) throw new Error("no package");
-    await killed?.publish(specOf(one), built);
+    await killed?.publish.put(specOf(one), built);
     // Killed while the second one was on its way.
     const { openUnlisted } = await import("../../../src/pipeline/compile/unlisted.ts");
     await openUnlisted(`${to.url} `).add(other.content, join(root, "nowhere"));
@@ -123,7 +123,7 @@ describe("publisher", () => {
     expect(await contents(to)).toEqual({ part1: key.fingerprint });
     await next?.finish();
     const last = publisher({ caches: [to], registries: [] }, tools());
-    await last?.publish(specOf(other), built);
+    await last?.publish.put(specOf(other), built);
     await last?.finish();
     expect(await contents(to)).toEqual({ part1: key.fingerprint, part2: key.fingerprint });
   });
@@ -143,7 +143,7 @@ describe("publisher", () => {
     await to.close();
     const target = cache("a");
     await withPublisher(publisher({ caches: [target], registries: [] }, tools()), async (publish) =>
-      publish?.(specOf(one), built),
+      publish?.put(specOf(one), built),
     );
     expect(await contents(target)).toEqual({ part3: key.fingerprint, part4: key.fingerprint });
   });
@@ -171,9 +171,29 @@ describe("publisher", () => {
     expect(publisher({ caches: [cache("a", { push: false })], registries: [] }, tools())).toBeUndefined();
   });
 
+  it("refuses a key that readers do not trust before anything is built, and says so once", async () => {
+    const other = await makeKey();
+    writeFileSync(join(root, "other.asc"), other.privateKey.armor());
+    const caches = [cache("a", { sign: join(root, "other.asc") }), cache("b")];
+    const refused = withPublisher(publisher({ caches, registries: [] }, tools()), async (publish) =>
+      publish?.prepare(),
+    );
+    await expect(refused).rejects.toMatchObject({
+      code: "KEY_UNKNOWN",
+      message: expect.stringContaining(
+        `nothing is built, because it could not be pushed to ${caches[0]?.url}`,
+      ),
+      hint: expect.stringContaining("trust"),
+    });
+    const good = publisher({ caches: [cache("b")], registries: [] }, tools());
+    await withPublisher(good, async (publish) => publish?.prepare());
+    // Nothing was written for a build that pushed nothing.
+    expect(existsSync(cache("b").url)).toBe(false);
+  });
+
   it("tells all that went wrong", async () => {
     const using = {
-      publish: async () => {},
+      publish: { prepare: async () => {}, put: async () => {} },
       finish: () => Promise.reject(new SpacktainersError("IO", "index")),
     };
     const failing = withPublisher(using, () =>
