@@ -97,7 +97,9 @@ describe("siteFiles", () => {
         "containers/container-000/index.html",
       );
     expect(without(newest)).toContain("The image was not checked against a site");
-    expect(without({ ...newest, origin: "locked" })).toContain("The image is not built yet, so it cannot be checked");
+    expect(without({ ...newest, origin: "locked" })).toContain(
+      "The image is not built yet, so it cannot be checked",
+    );
   });
 
   it("has a document as its schema says", () => {
