@@ -126,8 +126,11 @@ export function openPublishTarget(
         const { signer, source } = await use();
         if (signer !== undefined) await expectTrustedSigner(source, signer);
       } catch (thrown) {
-        // Other caches may get what this one does not, and the next run may have its key.
-        if (!(thrown instanceof SpacktainersError) || thrown.code !== "KEY_UNKNOWN") return;
+        // Other caches may get what this one does not, and the next run may have its key: whoever puts a package is told.
+        if (!(thrown instanceof SpacktainersError) || thrown.code !== "KEY_UNKNOWN") {
+          opened = undefined;
+          return;
+        }
         isRefused = true;
         throw named(
           thrown,
