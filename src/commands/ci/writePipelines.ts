@@ -158,7 +158,7 @@ const askedFor = [
   [githubFiles.catalogue, "remove it, or write `ci: { catalogue: true }`"],
 ] as const;
 
-/** Workflows of ours that would no longer be written. */
+/** Workflows that Spacktainers wrote earlier, and would not write now. */
 async function staleWorkflows(
   root: string,
   wanted: ReadonlyMap<string, string>,

@@ -126,7 +126,7 @@ export function openPublishTarget(
         const { signer, source } = await use();
         if (signer !== undefined) await expectTrustedSigner(source, signer);
       } catch (thrown) {
-        // Other caches may get what this one does not, and the next run may have its key: whoever puts a package is told.
+        // The other caches can still get the packages, and the next run may have this key. `put` reports the error.
         if (!(thrown instanceof SpacktainersError) || thrown.code !== "KEY_UNKNOWN") {
           opened = undefined;
           return;
