@@ -161,7 +161,7 @@ function siteOfHost(host: HostProfile): Site {
   const plugins = pluginsOf(host);
   return completeSite("this machine", {
     runtime: runtime ?? "native",
-    ...(plugins === undefined ? {} : { mpi: plugins.filter((name) => name !== "none") }),
+    mpi: plugins?.filter((name) => name !== "none"),
     target: host.processor,
     glibc: host.glibc,
     "gpu-driver": host.gpu.nvidia,

@@ -194,7 +194,7 @@ async function factsFor(
     type: "warning",
     code: "NOTICE",
     message: `the image ${isHere ? "cannot be read" : "is not here"}, so whether it fits ${site.name} is not checked${why}`,
-    ...(container === undefined ? {} : { hint: `spacktainers build ${name}` }),
+    hint: container === undefined ? undefined : `spacktainers build ${name}`,
   });
   return undefined;
 }
