@@ -63,6 +63,22 @@ export interface JobRequest {
   readonly signal: AbortSignal;
 }
 
+/** What a command line of `job` says that only names an image, a site and a command. */
+export const usualJob = {
+  arch: undefined,
+  resources: {},
+  name: undefined,
+  binds: [],
+  workdir: undefined,
+  env: [],
+  location: undefined,
+  mpi: undefined,
+  hostMpi: undefined,
+  gpu: undefined,
+  log: undefined,
+  sbatch: [],
+} as const;
+
 /** A job ready to be submitted. */
 export interface MadeJob {
   readonly job: Job;
