@@ -25,7 +25,7 @@ export interface PublishTools {
 
 /** A cache that packages go to. */
 export interface CacheTargetWriter {
-  /** Refuses a key that cannot be used, or that the readers of the cache do not trust. @throws SpacktainersError KEY_INVALID, KEY_UNKNOWN */
+  /** Refuses a key that the readers of the cache do not trust. @throws SpacktainersError KEY_UNKNOWN */
   prepare(): Promise<void>;
   /** Puts a package that is in the build cache of this machine in `folder`. */
   put(content: NewPackage, folder: string): Promise<void>;
@@ -126,6 +126,11 @@ export function openPublishTarget(
         const { signer, source } = await use();
         if (signer !== undefined) await expectTrustedSigner(source, signer);
       } catch (thrown) {
+        // Other caches may get what this one does not, and the next run may have its key: whoever puts a package is told.
+        if (!(thrown instanceof SpacktainersError) || thrown.code !== "KEY_UNKNOWN") {
+          opened = undefined;
+          return;
+        }
         isRefused = true;
         throw named(
           thrown,
