@@ -8,7 +8,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { shellWord } from "../util/shellQuote.ts";
 import { findProgram } from "../util/tool.ts";
 import { chooseIdMap, type IdMap, singleIdMap } from "./idMap.ts";
-import { runInNamespace, startInNamespace } from "./namespaceProcess.ts";
+import { runNamespaceScript, startInNamespace } from "./namespaceProcess.ts";
 import { assignmentScript } from "./namespaceScripts.ts";
 import { type LayerSource, ownedLayers, removeOwned } from "./ownedLayers.ts";
 import { pretendScript } from "./pretendScript.ts";
@@ -77,7 +77,7 @@ mount -t tmpfs tmpfs /mnt && mkdir /mnt/a /mnt/u /mnt/w /mnt/r &&
   mount -t overlay -o lowerdir=/mnt/a,upperdir=/mnt/u,workdir=/mnt/w,userxattr overlay /mnt/r || exit 3
 `;
   try {
-    const { status, errors } = await runInNamespace(await usableMap(), script);
+    const { status, errors } = await runNamespaceScript(await usableMap(), script);
     return status === 0 ? undefined : `layers cannot be stacked (${errors.trim().split("\n").at(-1) ?? ""})`;
   } catch (error) {
     return error instanceof SpacktainersError ? error.message : String(error);
@@ -161,7 +161,7 @@ function counted(list: readonly string[]): readonly string[] {
 async function usableMap(): Promise<IdMap> {
   const wanted = await chooseIdMap();
   if (wanted.kind === "single") return wanted;
-  const works = await runInNamespace(wanted, "exit 0").then(
+  const works = await runNamespaceScript(wanted, "exit 0").then(
     ({ status }) => status === 0,
     () => false,
   );

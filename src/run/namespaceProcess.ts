@@ -59,7 +59,7 @@ exec sh -c "$@"
  * @param words arguments of the script
  * @throws SpacktainersError as {@link startInNamespace}
  */
-export async function runInNamespace(
+export async function runNamespaceScript(
   map: IdMap,
   script: string,
   words: readonly string[] = [],
