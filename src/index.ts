@@ -5,7 +5,7 @@ import "./util/requireNode.ts";
 
 // The work itself: a method for each verb of the command line.
 export type { BuildResult } from "./commands/build/buildContainer.ts";
-export type { Examination, Examined } from "./commands/doctor/diagnoseImages.ts";
+export type { DoctorResult, Examination } from "./commands/doctor/diagnoseImages.ts";
 export type { MadeJob } from "./commands/job/makeJob.ts";
 export type { ListedContainer } from "./commands/list/listContainers.ts";
 export type { BillOfMaterials } from "./commands/sbom/billOfMaterials.ts";

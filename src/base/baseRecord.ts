@@ -10,7 +10,7 @@ import type { Base, BaseImageConfig, BaseLayer, BasePackage } from "./types.ts";
 /** What is kept of a base's layer. */
 export type BaseLayerRecord = Pick<BaseLayer, "digest" | "size" | "diffId" | "mediaType" | "inventory">;
 
-/** Everything of a {@link Base} but its key and where its layers are. */
+/** Everything of a {@link Base} that its images show: not its key, where its layers are, or what is left undone. */
 export interface BaseRecord {
   readonly layers: readonly BaseLayerRecord[];
   /** Absent when there is one layer: then it is that layer's. */
@@ -71,7 +71,7 @@ export const baseRecordSchema: z.ZodType<BaseRecord> = z
   });
 
 /** What is to be kept of a base. */
-export function baseRecord({ layers, inventory, key: _, ...rest }: Base): BaseRecord {
+export function baseRecord({ layers, inventory, key: _, undone: __, ...rest }: Base): BaseRecord {
   return {
     ...rest,
     layers: layers.map(({ digest, size, diffId, mediaType, inventory }) => ({

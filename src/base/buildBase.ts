@@ -22,7 +22,17 @@ export async function buildBase(spec: BaseSpec, options: BuildBaseOptions): Prom
  */
 export async function planBase(spec: BaseSpec, options: BuildBaseOptions): Promise<PlannedBase> {
   const plan = await told(() => planOf(spec, options));
-  async function build(elsewhere?: BasesElsewhere): Promise<Base> {
+  let underWay: { readonly elsewhere: BasesElsewhere | undefined; readonly base: Promise<Base> } | undefined;
+  // Asked for again before it is finished, it is not built twice.
+  function build(elsewhere?: BasesElsewhere): Promise<Base> {
+    if (underWay !== undefined && underWay.elsewhere === elsewhere) return underWay.base;
+    const base = buildNow(elsewhere).finally(() => {
+      if (underWay?.base === base) underWay = undefined;
+    });
+    underWay = { elsewhere, base };
+    return base;
+  }
+  function buildNow(elsewhere: BasesElsewhere | undefined): Promise<Base> {
     return told(async () => {
       const found = (await plan.find()) ?? (await elsewhere?.find(plan.key));
       if (found !== undefined) return found;

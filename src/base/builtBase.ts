@@ -7,6 +7,9 @@ import { type BaseRecord, baseOfRecord, baseRecord, layerDescriptor } from "./ba
 import type { BaseStore } from "./baseStore.ts";
 import type { Base, BaseLayer } from "./types.ts";
 
+/** What the store keeps of a base. */
+type BuiltRecord = BaseRecord & Pick<Base, "undone">;
+
 /** Where layers of a base are. */
 export interface LayerPlaces {
   /** Finds a layer's bytes; default: in the store. */
@@ -21,8 +24,9 @@ export async function findBuilt(
   key: Digest,
   { locate = (digest) => inStore(store, digest), origin }: LayerPlaces = {},
 ): Promise<Base | undefined> {
-  const record = await store.read<BaseRecord>("built", key);
-  if (record === undefined) return undefined;
+  const built = await store.read<BuiltRecord>("built", key);
+  if (built === undefined) return undefined;
+  const { undone, ...record } = built;
   const layers: BaseLayer[] = [];
   for (const layer of record.layers) {
     const extent = await locate(layer.digest);
@@ -30,7 +34,7 @@ export async function findBuilt(
     const { inventory } = layer;
     layers.push({ ...fileLayer(layerDescriptor(layer), extent, { origin, isOurs: true }), inventory });
   }
-  return baseOfRecord(record, key, layers);
+  return { ...baseOfRecord(record, key, layers), undone };
 }
 
 async function inStore(store: BaseStore, digest: Digest): Promise<FileExtent | undefined> {
@@ -41,5 +45,6 @@ async function inStore(store: BaseStore, digest: Digest): Promise<FileExtent | u
 
 /** Remembers a finished base. */
 export async function rememberBuilt(store: BaseStore, base: Base): Promise<void> {
-  await store.write("built", base.key, baseRecord(base));
+  const record: BuiltRecord = { ...baseRecord(base), undone: base.undone };
+  await store.write("built", base.key, record);
 }

@@ -124,6 +124,11 @@ export interface Base {
   /** Version of the GNU C library, such as `2.36`; absent when there is none. */
   readonly libcVersion?: string | undefined;
   readonly config?: BaseImageConfig;
+  /**
+   * What maintainer scripts would have done to it, in a sentence. Undefined when that is nothing, and where it is not known:
+   * records of bases in registries do not have it.
+   */
+  readonly undone?: string | undefined;
   /** Decides the layers' bytes: same key, same layers. */
   readonly key: Digest;
 }

@@ -18,7 +18,7 @@ import { unmetPreferences } from "./unmetPreferences.ts";
 /** Helps. */
 export interface ChoiceOptions {
   /** Default values of variants, from recipes. */
-  readonly facts?: VariantDefaults;
+  readonly facts?: VariantDefaults | undefined;
   /** How long a search may take ({@link mostComparisons}). */
   readonly comparisons?: number;
 }

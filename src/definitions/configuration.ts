@@ -355,10 +355,10 @@ function absoluteBase(
     suite: base.ubuntu ?? base.debian ?? "bookworm",
     packages: base.packages,
     complete: base.complete ?? true,
-    ...(mirror === undefined ? {} : { mirrors: many(mirror) }),
-    ...(security === undefined ? {} : { securityMirrors: many(security) }),
+    mirrors: mirror === undefined ? undefined : many(mirror),
+    securityMirrors: security === undefined ? undefined : many(security),
     components: base.components,
-    ...(keyring === undefined ? {} : { keyring: many(keyring).map(absolute) }),
+    keyring: keyring === undefined ? undefined : many(keyring).map(absolute),
     snapshot: base.snapshot,
   };
 }

@@ -40,7 +40,7 @@ export interface ManifestOptions {
    * Generation of the spec language. Left out: 1.x if every spec is valid in it, else 0.x if every spec is valid in
    * that, else the one with fewer errors.
    */
-  readonly dialect?: Dialect;
+  readonly dialect?: Dialect | undefined;
   /** What the container is made for: conditions and paths may ask. */
   readonly platform?: MachinePlatform;
   /** The machine that conditions and paths see; default: the one that this program runs on. */

@@ -133,7 +133,7 @@ async function* installedEntries(
     map,
     sbangPath: sbangPathOf(request.root),
     sbang: request.options.sbang,
-    ...(request.options.strip && { strip: stripElf }),
+    strip: request.options.strip ? stripElf : undefined,
     exists: existingPaths({
       ownPrefix,
       members,

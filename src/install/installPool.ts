@@ -61,7 +61,7 @@ const idleTimeout = 10_000;
  *
  * @param options `threads`: number of packages at a time, by default one per core. It does not change a byte.
  */
-export function openInstallPool(options: { readonly threads?: number } = {}): InstallPool {
+export function openInstallPool(options: { readonly threads?: number | undefined } = {}): InstallPool {
   const threads = Math.max(1, options.threads ?? usableThreads());
   const closing = new AbortController();
   const waiting: Waiting[] = [];

@@ -16,7 +16,7 @@ export interface FileEdits {
   readonly sbang: "keep" | "undo";
   readonly exists: (path: string) => boolean;
   /** Strips an ELF file; absent when nothing is to be stripped. */
-  readonly strip?: (file: Buffer) => Buffer;
+  readonly strip?: ((file: Buffer) => Buffer) | undefined;
 }
 
 /** What the archive says about one file. */

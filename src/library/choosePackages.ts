@@ -39,7 +39,7 @@ export function choosePackages(
   { target = "x86_64_v3", os, dialect = index.generation }: ChoosingOptions = {},
 ): ChosenPackages {
   const text = JSON.stringify({ spack: { specs } });
-  const reading = readManifest(text, "specs", dialect === undefined ? {} : { dialect });
+  const reading = readManifest(text, "specs", { dialect });
   if (reading.environment === undefined) throw oneError(reading.errors);
   const { roots, graph } = chooseFromCaches(reading.environment, index, { target, os });
   const hashes = roots.map(({ hash }) => hash);

@@ -5,7 +5,7 @@ import type { PushBasesCommand } from "../commands/base/pushBases.ts";
 import type { CheckRequest } from "../commands/check/checkDefinitions.ts";
 import type { DiffRequest } from "../commands/diff/diffImages.ts";
 import type { DockerfileCommand } from "../commands/dockerfile/writeDockerfile.ts";
-import type { ExamineRequest } from "../commands/doctor/diagnoseImages.ts";
+import type { DoctorRequest } from "../commands/doctor/diagnoseImages.ts";
 import type { InitRequest } from "../commands/init/initRepository.ts";
 import type { LockRequest } from "../commands/lock/lockContainers.ts";
 import type { MigrateRequest } from "../commands/migrate/migrateSource.ts";
@@ -130,7 +130,7 @@ export function openSpacktainers(options: SpacktainersOptions): Spacktainers {
       work(given, async (session) => {
         const { diagnoseImages } = await import("../commands/doctor/diagnoseImages.ts");
         const usual = { subjects: [], arch: undefined, resources: {}, mpi: undefined, hostMpi: undefined };
-        return diagnoseImages(complete<ExamineRequest>(session, usual, given));
+        return diagnoseImages(complete<DoctorRequest>(session, usual, given));
       }),
     init: (given = {}) =>
       work(given, async (session) => {

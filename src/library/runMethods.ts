@@ -32,22 +32,8 @@ export function runMethods(
     });
   const job = (given: Given<JobRequest, "image" | "site" | "command">) =>
     work(given, async (session) => {
-      const { makeJob } = await import("../commands/job/makeJob.ts");
-      const usual = {
-        arch: undefined,
-        resources: {},
-        name: undefined,
-        binds: [],
-        workdir: undefined,
-        env: [],
-        location: undefined,
-        mpi: undefined,
-        hostMpi: undefined,
-        gpu: undefined,
-        log: undefined,
-        sbatch: [],
-      };
-      return makeJob(complete<JobRequest, "image" | "site" | "command">(session, usual, given));
+      const { makeJob, usualJob } = await import("../commands/job/makeJob.ts");
+      return makeJob(complete<JobRequest, "image" | "site" | "command">(session, usualJob, given));
     });
   const submit = (given: Given<JobRun, "script">) =>
     work(given, async (session) => {

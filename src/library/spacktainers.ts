@@ -8,7 +8,7 @@ import type { CompileResult } from "../commands/build/compileContainers.ts";
 import type { CheckRequest, CheckResult } from "../commands/check/checkDefinitions.ts";
 import type { DiffRequest } from "../commands/diff/diffImages.ts";
 import type { DockerfileCommand, WrittenDockerfile } from "../commands/dockerfile/writeDockerfile.ts";
-import type { Examined, ExamineRequest } from "../commands/doctor/diagnoseImages.ts";
+import type { DoctorRequest, DoctorResult } from "../commands/doctor/diagnoseImages.ts";
 import type { AffectedContainers } from "../commands/explain/affectedContainers.ts";
 import type { ExplainRequest } from "../commands/explain/explainedContainer.ts";
 import type { ContainerExplanation } from "../commands/explain/explainPackages.ts";
@@ -105,7 +105,7 @@ export interface Spacktainers {
   /** A Dockerfile that makes about the same image. */
   dockerfile(request: Given<DockerfileCommand, "name">): Promise<WrittenDockerfile>;
   /** Whether images will run at sites, and on this machine. */
-  doctor(request?: Given<ExamineRequest>): Promise<Examined>;
+  doctor(request?: Given<DoctorRequest>): Promise<DoctorResult>;
   /** Runs a program in an image without its entrypoint; gives its exit status. It has the process's standard streams. */
   exec(request: Given<RunRequest, "image" | "command">): Promise<number>;
   /** Why packages are in a container, and why in this form. */

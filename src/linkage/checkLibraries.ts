@@ -66,9 +66,7 @@ export class LibraryCheck {
         severity: "error",
         file: program.identity,
         missing: interpreter,
-        ...hintOf(
-          libraryProvider(interpreter.slice(interpreter.lastIndexOf("/") + 1), this.#hasSpackPackage),
-        ),
+        hint: libraryProvider(interpreter.slice(interpreter.lastIndexOf("/") + 1), this.#hasSpackPackage),
       });
     const process = this.#loader.load(program);
     for (const object of process.objects) loaded.add(object.file.identity);
@@ -153,7 +151,7 @@ export class LibraryCheck {
       file: file.identity,
       missing: name,
       ...(start.identity === file.identity ? {} : { program: `/${start.identity}` }),
-      ...hintOf(libraryProvider(name, this.#hasSpackPackage)),
+      hint: libraryProvider(name, this.#hasSpackPackage),
     });
   }
 
@@ -174,7 +172,7 @@ export class LibraryCheck {
               missing: version,
               library: `/${provider.identity}`,
               ...(start.identity === file.identity ? {} : { program: `/${start.identity}` }),
-              ...hintOf(versionProvider(version)),
+              hint: versionProvider(version),
             });
       }
   }
@@ -213,8 +211,4 @@ export class LibraryCheck {
 
 function isCompatible(a: ElfInfo, b: ElfInfo): boolean {
   return a.machine === b.machine && a.bits === b.bits && a.endian === b.endian;
-}
-
-function hintOf(hint: string | undefined): { readonly hint?: string } {
-  return hint === undefined ? {} : { hint };
 }

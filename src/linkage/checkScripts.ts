@@ -90,10 +90,7 @@ class ScriptCheck {
         severity: "warning",
         hint: `${built} was only needed to build it; add ${built} to the specs if the script is to run`,
       });
-    else {
-      const hint = programProvider(missing);
-      this.#report(path, missing, hint === undefined ? {} : { hint });
-    }
+    else this.#report(path, missing, { hint: programProvider(missing) });
   }
 
   /** The build dependency of the script's package that an interpreter belonged to, by the hash in its path. */
@@ -107,7 +104,7 @@ class ScriptCheck {
   #report(
     path: string,
     missing: string,
-    rest: { readonly severity?: Severity; readonly hint?: string },
+    rest: { readonly severity?: Severity; readonly hint?: string | undefined },
   ): void {
     const finding: LinkageFinding = {
       kind: "shebang",

@@ -30,7 +30,7 @@ export function externalsMissing(
           severity: "error",
           owner,
           missing: `glibc ${spec.version}`,
-          ...(libcVersion === undefined ? {} : { library: `the base's glibc ${libcVersion}` }),
+          library: libcVersion === undefined ? undefined : `the base's glibc ${libcVersion}`,
           files: [],
           hint: newerLibcHint(spec.version),
         });

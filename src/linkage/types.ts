@@ -45,13 +45,13 @@ export interface LinkageProblem {
   /** What is missing: a library, an interpreter, a symbol version such as `GLIBC_2.38`, a program, a path. */
   readonly missing: string;
   /** The library that lacks the symbol version. */
-  readonly library?: string;
+  readonly library?: string | undefined;
   /** Absolute paths of the files that need it, sorted. */
   readonly files: readonly string[];
   /** A program that, when started, meets the problem; when it is not one of `files`. */
   readonly program?: string;
   /** What would help, one sentence. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
 export interface LinkageReport {

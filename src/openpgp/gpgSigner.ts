@@ -35,7 +35,7 @@ export async function openGpgSigner(
     runTool([program, "--batch", "--no-tty", ...args], {
       env,
       timeout: patience,
-      ...(input === undefined ? {} : { input: once(Buffer.from(input)) }),
+      input: input === undefined ? undefined : once(Buffer.from(input)),
       signal,
     });
   const sign = async (args: readonly string[], input: string | Uint8Array): Promise<string> => {

@@ -8,7 +8,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { shellWord } from "../util/shellQuote.ts";
 import { findProgram } from "../util/tool.ts";
 import { chooseIdMap, type IdMap, singleIdMap } from "./idMap.ts";
-import { startInNamespace } from "./namespaceProcess.ts";
+import { runNamespaceScript, startInNamespace } from "./namespaceProcess.ts";
 import { assignmentScript } from "./namespaceScripts.ts";
 import { type LayerSource, ownedLayers, removeOwned } from "./ownedLayers.ts";
 import { pretendScript } from "./pretendScript.ts";
@@ -77,19 +77,7 @@ mount -t tmpfs tmpfs /mnt && mkdir /mnt/a /mnt/u /mnt/w /mnt/r &&
   mount -t overlay -o lowerdir=/mnt/a,upperdir=/mnt/u,workdir=/mnt/w,userxattr overlay /mnt/r || exit 3
 `;
   try {
-    const task = await startInNamespace({
-      map: await usableMap(),
-      withoutNetwork: false,
-      script,
-      arguments: [],
-      cwd: "/",
-      input: undefined,
-      environment: "",
-      onOutput: undefined,
-      signal: undefined,
-    });
-    for await (const _ of task.output);
-    const { status, errors } = await task.finished();
+    const { status, errors } = await runNamespaceScript(await usableMap(), script);
     return status === 0 ? undefined : `layers cannot be stacked (${errors.trim().split("\n").at(-1) ?? ""})`;
   } catch (error) {
     return error instanceof SpacktainersError ? error.message : String(error);
@@ -173,18 +161,8 @@ function counted(list: readonly string[]): readonly string[] {
 async function usableMap(): Promise<IdMap> {
   const wanted = await chooseIdMap();
   if (wanted.kind === "single") return wanted;
-  const works = await startInNamespace({
-    map: wanted,
-    withoutNetwork: false,
-    script: "exit 0",
-    arguments: [],
-    cwd: "/",
-    input: undefined,
-    environment: "",
-    onOutput: () => {},
-    signal: undefined,
-  }).then(
-    (task) => task.finished().then(({ status }) => status === 0),
+  const works = await runNamespaceScript(wanted, "exit 0").then(
+    ({ status }) => status === 0,
     () => false,
   );
   return works ? wanted : singleIdMap();

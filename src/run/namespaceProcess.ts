@@ -53,6 +53,33 @@ exec sh -c "$@"
 `;
 
 /**
+ * Runs a short script to its end; its output is thrown away.
+ *
+ * @param map who is who in it
+ * @param words arguments of the script
+ * @throws SpacktainersError as {@link startInNamespace}
+ */
+export async function runNamespaceScript(
+  map: IdMap,
+  script: string,
+  words: readonly string[] = [],
+): Promise<TaskOutcome> {
+  const task = await startInNamespace({
+    map,
+    withoutNetwork: false,
+    script,
+    arguments: words,
+    cwd: "/",
+    input: undefined,
+    environment: "",
+    onOutput: undefined,
+    signal: undefined,
+  });
+  for await (const _ of task.output);
+  return task.finished();
+}
+
+/**
  * Starts a task.
  *
  * @throws SpacktainersError RUNTIME_MISSING when the machine does not let us make namespaces with these users

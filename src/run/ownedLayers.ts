@@ -15,7 +15,7 @@ import { SpacktainersError } from "../util/errors.ts";
 import { hostTag, processIsAlive } from "../util/processes.ts";
 import { temporaryOwner } from "../util/temporaryOwner.ts";
 import type { IdMap } from "./idMap.ts";
-import { startInNamespace } from "./namespaceProcess.ts";
+import { runNamespaceScript, startInNamespace } from "./namespaceProcess.ts";
 
 /** A layer that can be read as often as needed. */
 export interface LayerSource {
@@ -130,19 +130,7 @@ function unpackFailure(errors: string, directory: string): SpacktainersError {
 export async function removeOwned(path: string, { map }: Pick<OwnedLayersContext, "map">): Promise<void> {
   if ((await stat(path).catch(() => undefined)) === undefined) return;
   await rm(path, { recursive: true, force: true }).catch(async () => {
-    const task = await startInNamespace({
-      map,
-      withoutNetwork: false,
-      script: 'chmod -R u+rwX "$1" 2>/dev/null; exec rm -rf "$1"',
-      arguments: [path],
-      cwd: "/",
-      input: undefined,
-      environment: "",
-      onOutput: undefined,
-      signal: undefined,
-    });
-    for await (const _ of task.output);
-    await task.finished();
+    await runNamespaceScript(map, 'chmod -R u+rwX "$1" 2>/dev/null; exec rm -rf "$1"', [path]);
   });
 }
 

@@ -4,7 +4,7 @@ import { pathsOf } from "./container/spackProcess.ts";
 import type { BuildTask, TaskResources } from "./executors/executor.ts";
 import { installScript, pushedOr } from "./installScript.ts";
 import type { Spack } from "./spack.ts";
-import { spackCommand, spackEnvironment } from "./spackCommand.ts";
+import { pushWords, spackCommand, spackEnvironment } from "./spackCommand.ts";
 
 /** The work on one package. */
 export interface InstallWork {
@@ -41,17 +41,7 @@ export function installTask(spack: Spack, work: InstallWork): BuildTask {
     ...(until === undefined ? [] : [`--until=${until}`]),
     `/${spec.hash}`,
   ];
-  const push = [
-    "buildcache",
-    "push",
-    "--unsigned",
-    // What a killed push left is no package.
-    "--force",
-    "--only=package",
-    "--without-build-dependencies",
-    spack.folders.built,
-    `/${spec.hash}`,
-  ];
+  const push = pushWords(spack.folders.built, [spec.hash]);
   const pushed = join(work.logs, `${spec.hash}.pushed`);
   const options = ["-e", environment];
   const [python, file] = command([]);

@@ -11,6 +11,7 @@ import type { InstallTree } from "./installTree.ts";
 import { bootstrap, repositoriesSection } from "./machinePackages.ts";
 import { passingFolder, runSpack } from "./runSpack.ts";
 import type { Spack } from "./spack.ts";
+import { pushWords } from "./spackCommand.ts";
 
 /** Lines of Spack's output in an error. */
 const shownLines = 5;
@@ -51,21 +52,7 @@ export async function packInstalled(
     await mkdir(scope);
     for (const [name, section] of Object.entries(await sectionsOf(spack, tree)))
       await writeFile(join(scope, `${name}.yaml`), JSON.stringify({ [`${name}:`]: section }));
-    const { status, output } = await runSpack(
-      spack,
-      { scope },
-      [
-        "buildcache",
-        "push",
-        "--unsigned",
-        "--force",
-        "--only=package",
-        "--without-build-dependencies",
-        cache,
-        ...hashes.map((hash) => `/${hash}`),
-      ],
-      { signal },
-    );
+    const { status, output } = await runSpack(spack, { scope }, pushWords(cache, hashes), { signal });
     return status === 0 ? undefined : lastLines(output, shownLines).join("\n");
   } finally {
     await rm(scope, { recursive: true, force: true });

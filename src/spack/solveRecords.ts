@@ -3,27 +3,15 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { digestSchema } from "../spec/hashSchemas.ts";
+import type { SpackDescription } from "../supply/imageDescription.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
-import { type Digest, digestOf, hexOfDigest } from "../util/digest.ts";
+import { digestOf, hexOfDigest } from "../util/digest.ts";
 import { redactUrl } from "../util/redact.ts";
 import { spackHome } from "./folders.ts";
 import type { SpackRecord } from "./spack.ts";
 
 /** The part of a Spack's record that is worth publishing: no paths of this machine. */
-export interface PublicSpackRecord {
-  readonly version: string;
-  /** Undefined for a repository on this machine. */
-  readonly url: string | undefined;
-  /** 40 hexadecimal digits; undefined where git does not know the files. */
-  readonly commit: string | undefined;
-  readonly repositories: readonly {
-    readonly namespace: string;
-    readonly url: string | undefined;
-    readonly commit: string | undefined;
-  }[];
-  /** The builder image that packages were chosen or built in; undefined: on the machine itself. */
-  readonly builder: { readonly image: string | undefined; readonly digest: Digest | undefined } | undefined;
-}
+export type PublicSpackRecord = Required<SpackDescription>;
 
 const word = z.string().max(4096);
 const commit = z

@@ -63,3 +63,18 @@ export function spackCommand(spack: Spack, context: SpackContext, args: readonly
     env: spackEnvironment(spack),
   };
 }
+
+/** The words of a command of Spack's that puts installed packages, and nothing else, into a cache on this machine. */
+export function pushWords(cache: string, hashes: readonly string[]): readonly string[] {
+  return [
+    "buildcache",
+    "push",
+    "--unsigned",
+    // What a killed push left is no package.
+    "--force",
+    "--only=package",
+    "--without-build-dependencies",
+    cache,
+    ...hashes.map((hash) => `/${hash}`),
+  ];
+}

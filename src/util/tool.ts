@@ -19,7 +19,7 @@ export interface ToolOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   /** Fed to its standard input, which is empty otherwise. */
-  readonly input?: AsyncIterable<Uint8Array>;
+  readonly input?: AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds after which it is stopped. */
   readonly timeout?: number;

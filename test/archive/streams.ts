@@ -1,4 +1,5 @@
 /** Helpers for tests of streams. */
+import { createHash } from "node:crypto";
 import type { Entry, EntryStream, FileEntry } from "../../src/archive/entry.ts";
 
 /** Bytes cut into pieces of the given sizes, again and again. */
@@ -8,6 +9,19 @@ export async function* pieces(bytes: Uint8Array, ...sizes: number[]): AsyncGener
     yield bytes.subarray(at, at + size);
     at += size;
   }
+}
+
+/** Bytes that compress somewhat, the same every time. */
+export function dullText(length: number): Buffer {
+  const words = Array.from({ length: 500 }, (_, index) =>
+    createHash("sha1").update(`${index}`).digest("base64"),
+  );
+  const parts: string[] = [];
+  for (let size = 0, state = 1; size < length; size += 28) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    parts.push(words[(state >>> 16) % words.length] ?? "");
+  }
+  return Buffer.from(parts.join("")).subarray(0, length);
 }
 
 export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

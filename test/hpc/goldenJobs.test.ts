@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { type JobRequest, makeJob } from "../../src/commands/job/makeJob.ts";
+import { type JobRequest, makeJob, usualJob } from "../../src/commands/job/makeJob.ts";
 import { ignoreEvents } from "../../src/util/events.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -13,22 +13,11 @@ for (const item of ["sites", "container_definitions"])
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const request: JobRequest = {
+  ...usualJob,
   directory,
   image: "neurodamus-neocortex",
-  arch: undefined,
   site: "eiger",
   command: [],
-  resources: {},
-  name: undefined,
-  binds: [],
-  workdir: undefined,
-  env: [],
-  location: undefined,
-  mpi: undefined,
-  hostMpi: undefined,
-  gpu: undefined,
-  log: undefined,
-  sbatch: [],
   emit: ignoreEvents,
   signal: new AbortController().signal,
 };

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type OpenedRepository, openRepository } from "../registry/open.ts";
-import { makeWorkplace, type Workplace } from "../support/cli.ts";
+import { emptyMachine, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { digestOfBuild, jsonLines } from "../support/cliChecks.ts";
 import { makeDemoRepository } from "../support/demoCache.ts";
 import { startFakeRegistry } from "../support/fakeRegistry.ts";
@@ -43,12 +43,6 @@ for (const { name, trouble, start } of kinds)
         await registry.close();
       });
 
-      const machine = (): { readonly env: NodeJS.ProcessEnv } => {
-        const home = work.path(`home-${Math.random().toString(36).slice(2)}`);
-        mkdirSync(home);
-        return { env: { XDG_CACHE_HOME: home } };
-      };
-
       it("is pinned by the lock, for its architecture, and stays what it was when the tag moves", async () => {
         const [amd64] = await putIndex(opened.repository, "1", [
           { layers: [first], config: { Env: ["PATH=/bin", "BASE=yes"] } },
@@ -63,7 +57,7 @@ for (const { name, trouble, start } of kinds)
 
         await putImage(opened.repository, "1", { layers: [second] });
         for (const args of [["build"], ["build", "--frozen"]])
-          expect(digestOfBuild(await work.run(["--json", ...args], machine()))).toBe(frozen);
+          expect(digestOfBuild(await work.run(["--json", ...args], emptyMachine(work)))).toBe(frozen);
         // What was locked is what push publishes, too.
         expect(jsonLines(await work.run(["push", "--frozen", "--json"])).at(-1)).toMatchObject({
           digest: frozen,
@@ -93,14 +87,14 @@ for (const { name, trouble, start } of kinds)
           work.path("container_definitions/amd64/hello-mpi/spack.yaml"),
           "spack:\n  specs:\n  - ring\n",
         );
-        const empty = machine();
+        const empty = emptyMachine(work);
         const again = await work.run(["push", "--json"], empty);
         expect(jsonLines(again).at(-1), again.stderr).toMatchObject({
           layers: { referenced: 4, uploaded: 1 },
           failed: false,
         });
         // It runs with the variables of its base, and is what a build makes.
-        const built = digestOfBuild(await work.run(["--json", "build"], machine()));
+        const built = digestOfBuild(await work.run(["--json", "build"], emptyMachine(work)));
         expect(jsonLines(again).at(-1)).toMatchObject({ digest: built });
       });
     },

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type OpenedRepository, openRepository } from "../registry/open.ts";
 import { openApptainer, postTrouble, postUser } from "../support/apptainer.ts";
-import { demoRepository, makeWorkplace, type Workplace } from "../support/cli.ts";
+import { demoRepository, emptyMachine, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { digestOfBuild, jsonLines } from "../support/cliChecks.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { startFakeRegistry } from "../support/fakeRegistry.ts";
@@ -69,12 +69,6 @@ for (const { name, trouble, start } of kinds)
         await registry.close();
       });
 
-      const emptyMachine = (): { readonly env: NodeJS.ProcessEnv } => {
-        const home = work.path(`home-${Math.random().toString(36).slice(2)}`);
-        mkdirSync(home);
-        return { env: { XDG_CACHE_HOME: home } };
-      };
-
       it("are published with the tag of what they start from, once", async () => {
         const pushed = await work.run(["push", "--json"]);
         expect(pushed.status, pushed.stdout + pushed.stderr).toBe(0);
@@ -89,13 +83,13 @@ for (const { name, trouble, start } of kinds)
           upToDate: false,
           failed: false,
         });
-        expect(digestOfBuild(await work.run(["--json", "build"], emptyMachine()))).toBe(row?.digest);
-        const again = jsonLines(await work.run(["push", "--json"], emptyMachine())).at(-1);
+        expect(digestOfBuild(await work.run(["--json", "build"], emptyMachine(work)))).toBe(row?.digest);
+        const again = jsonLines(await work.run(["push", "--json"], emptyMachine(work))).at(-1);
         expect(again).toMatchObject({ upToDate: true, bytesSent: 0, digest: row?.digest });
 
         // What it starts from changes; so does what the definition says.
         await putImage(opened.repository, "latest", { layers: [storage, buildTar([])] });
-        const moved = jsonLines(await work.run(["push", "--json"], emptyMachine())).at(-1);
+        const moved = jsonLines(await work.run(["push", "--json"], emptyMachine(work))).at(-1);
         expect(moved).toMatchObject({ upToDate: false });
         expect(moved?.digest).not.toBe(row?.digest);
         appendFileSync(work.path(definition), "\n%labels\n    Team storage\n");
@@ -108,7 +102,7 @@ for (const { name, trouble, start } of kinds)
         appendFileSync(work.path(definition), "\n%files\n    settings.conf /opt/docker/settings.conf\n");
         const first = jsonLines(await work.run(["push", "--json"])).at(-1);
         expect(first).toMatchObject({ upToDate: false, failed: false });
-        const again = jsonLines(await work.run(["push", "--json"], emptyMachine())).at(-1);
+        const again = jsonLines(await work.run(["push", "--json"], emptyMachine(work))).at(-1);
         expect(again).toMatchObject({ upToDate: true, digest: first?.digest });
         writeFileSync(work.path("container_definitions/amd64/settings.conf"), "two\n");
         const changed = jsonLines(await work.run(["push", "--json"])).at(-1);

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { generateSigningKey } from "../../src/supply/signingKey.ts";
-import { type CommandResult, makeWorkplace, type Workplace } from "../support/cli.ts";
+import { type CommandResult, emptyMachine, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { jsonLines } from "../support/cliChecks.ts";
 import { makeDemoRepository } from "../support/demoCache.ts";
 import { type FakeRegistry, startFakeRegistry } from "../support/fakeRegistry.ts";
@@ -42,12 +42,6 @@ describe("plan for a push", () => {
     await registry.close();
   });
 
-  const emptyMachine = (): { readonly env: NodeJS.ProcessEnv } => {
-    const home = work.path(`home-${Math.random().toString(36).slice(2)}`);
-    mkdirSync(home);
-    return { env: { XDG_CACHE_HOME: home } };
-  };
-
   it("tells what would be sent, and that nothing would be once it is published", async () => {
     const before = planOf(await work.run(["--json", "plan"]));
     expect(before.push).toMatchObject([
@@ -61,13 +55,13 @@ describe("plan for a push", () => {
       },
     ]);
     expect((await work.run(["push", "--json"])).status).toBe(0);
-    const after = planOf(await work.run(["--json", "plan"], emptyMachine()));
+    const after = planOf(await work.run(["--json", "plan"], emptyMachine(work)));
     expect(after.push).toMatchObject([{ upToDate: true, layers: { there: 4, sent: 0 }, bytes: 0 }]);
     expect(after.layers.map(({ whereabouts }) => whereabouts)).toEqual(["registry", "registry", "registry"]);
     expect(after.layers.every(({ size }) => size !== undefined && size > 0)).toBe(true);
     // A build makes them all the same.
     expect(after).toMatchObject({ upToDate: false, install: { packages: 3 } });
-    const text = (await work.run(["-q", "plan"], emptyMachine())).stdout;
+    const text = (await work.run(["-q", "plan"], emptyMachine(work))).stdout;
     expect(text).toMatch(/^ {2}push +127\.0\.0\.1:\d+\/org\/hello-mpi:1\.0\.0,latest {2}up to date$/m);
     expect(text).toContain("3 to make (3 of them published: push refers to these)");
   });
@@ -89,11 +83,11 @@ describe("plan for a push", () => {
       ["explain", image],
       ["diff", image, image],
     ]) {
-      const asked = await work.run(args, emptyMachine());
+      const asked = await work.run(args, emptyMachine(work));
       expect(asked.status, args.join(" ") + asked.stderr).toBe(0);
       expect(asked.stderr, args.join(" ")).toMatch(warned);
     }
-    const plan = planOf(await work.run(["--json", "plan"], emptyMachine()));
+    const plan = planOf(await work.run(["--json", "plan"], emptyMachine(work)));
     expect(plan.push).toMatchObject([{ upToDate: true, layers: { there: 4, sent: 0 } }]);
     for (const args of [
       ["push"],
@@ -112,7 +106,7 @@ describe("plan for a push", () => {
     const folder = "container_definitions/amd64/only-ring";
     mkdirSync(work.path(folder));
     writeFileSync(work.path(folder, "spack.yaml"), onlyRing);
-    const machine = emptyMachine();
+    const machine = emptyMachine(work);
     const plan = planOf(await work.run(["--json", "plan", "only-ring"], machine));
     expect(plan.push).toMatchObject([{ layers: { there: 0, mounted: 3, sent: 1 }, unknown: 1 }]);
     const pushed = jsonLines(await work.run(["push", "only-ring", "--json"], machine)).at(-1);

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type CommandResult, makeWorkplace, type Workplace } from "../support/cli.ts";
+import { type CommandResult, emptyMachine, makeWorkplace, type Workplace } from "../support/cli.ts";
 import { commandExists } from "../support/commandExists.ts";
 import { makeDemoRepository } from "../support/demoCache.ts";
 import { type FakeRegistry, startFakeRegistry } from "../support/fakeRegistry.ts";
@@ -42,13 +42,6 @@ function publishingPlace(hosts: readonly string[]): Workplace {
   const registries = hosts.map((host) => `{url: "${host}/org", repository: "spack-{name}"}`);
   appendFileSync(work.path("spacktainers.yaml"), `registries: [${registries.join(", ")}]\n`);
   return work;
-}
-
-/** Another machine with the same files. */
-function emptyMachine(work: Workplace): { readonly env: NodeJS.ProcessEnv } {
-  const home = work.path(`other-home-${Math.random().toString(36).slice(2)}`);
-  mkdirSync(home);
-  return { env: { XDG_CACHE_HOME: home } };
 }
 
 const onlyRing = "spack:\n  specs:\n  - ring\n";

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { processIsAlive } from "../../src/util/processes.ts";
 import type { Workplace } from "../support/cli.ts";
 import { jsonLines } from "../support/cliChecks.ts";
+import { hangingBuild } from "../support/spackStandIn/hangingBuild.ts";
 import { canStandIn } from "../support/spackStandIn/spackStandIn.ts";
 import { define, installsIn, lockOf, makeTrial, type Trial } from "../support/spackStandIn/standInTrial.ts";
 
@@ -111,14 +112,7 @@ describe.skipIf(!canStandIn)(
         writeFileSync(`${trouble}-hang`, "");
         const child = work.start(["build", "sim"]);
         const logs = work.path("cache-home/spacktainers/spack/logs");
-        const hanging = (): number => {
-          for (const run of existsSync(logs) ? readdirSync(logs) : [])
-            for (const file of run.startsWith(".") ? [] : readdirSync(join(logs, run))) {
-              const match = /hanging pid (\d+)/.exec(readFileSync(join(logs, run, file), "utf8"));
-              if (match !== null) return Number(match[1]);
-            }
-          return 0;
-        };
+        const hanging = () => hangingBuild(logs);
         await expect.poll(hanging, { timeout: 120_000 }).toBeGreaterThan(0);
         const pid = hanging();
         expect(processIsAlive(pid)).toBe(true);

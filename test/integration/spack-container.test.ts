@@ -4,7 +4,6 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -16,6 +15,7 @@ import { processIsAlive } from "../../src/util/processes.ts";
 import { apptainerTrouble, mountVariables, pathWithApptainer } from "../support/apptainer.ts";
 import type { Workplace } from "../support/cli.ts";
 import { jsonLines } from "../support/cliChecks.ts";
+import { hangingBuild } from "../support/spackStandIn/hangingBuild.ts";
 import { canStandIn } from "../support/spackStandIn/spackStandIn.ts";
 import { installsIn, makeTrial, type Trial } from "../support/spackStandIn/standInTrial.ts";
 
@@ -125,14 +125,7 @@ describe.skipIf(trouble !== undefined)(
         env.env.APPTAINER_BIND = `${env.env.APPTAINER_BIND},${dirname(file)}`;
         const child = work.start(["build", "sim", "--builder", root], env);
         const logs = work.path("cache-home/spacktainers/spack/logs");
-        const hanging = (): number => {
-          for (const run of existsSync(logs) ? readdirSync(logs) : [])
-            for (const name of run.startsWith(".") ? [] : readdirSync(join(logs, run))) {
-              const match = /hanging pid (\d+)/.exec(readFileSync(join(logs, run, name), "utf8"));
-              if (match !== null) return Number(match[1]);
-            }
-          return 0;
-        };
+        const hanging = () => hangingBuild(logs);
         await expect.poll(hanging, { timeout: 120_000 }).toBeGreaterThan(0);
         const pid = hanging();
         expect(processIsAlive(pid)).toBe(true);

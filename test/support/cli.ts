@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { builtProject } from "./builtProject.ts";
@@ -91,4 +92,11 @@ export const demoRepository = projectRoot;
 /** Why an image cannot be based on Debian packages here, or undefined: the tests then use a base without any. */
 export function debianTrouble(): string | undefined {
   return existsSync("/etc/apt") ? undefined : "this machine has no apt sources";
+}
+
+/** Another machine with the files of a workplace: nothing is cached there. */
+export function emptyMachine(work: Pick<Workplace, "path">): { readonly env: NodeJS.ProcessEnv } {
+  const home = work.path(`home-${randomBytes(6).toString("hex")}`);
+  mkdirSync(home);
+  return { env: { XDG_CACHE_HOME: home } };
 }

@@ -106,17 +106,14 @@ async function unpackedBase(
   const bytes = packages.reduce((sum, one) => sum + installedSize(debs, one.name), 0);
   const label = `${spec.distribution} ${spec.suite}`;
   return runTask(emit, { kind: "base", subject: key, label, bytes }, async ({ progress }) => {
+    let undone: string | undefined;
     const entries = unpackDebs(debs, {
       architecture,
       isExcluded: compileExcludes(made.excludes),
       signal,
-      onUndone: (message) =>
-        emit({
-          type: "warning",
-          code: "NOTICE",
-          message,
-          hint: "do it in a Dockerfile.epilogue, or start from an image that has it (`base: image:`)",
-        }),
+      onUndone: (notice) => {
+        undone = notice;
+      },
     });
     const { layer, inventory } = await buildLayer(entries, store.layers, progress);
     const libcVersion = libcVersionOf(inventory, packages);
@@ -126,6 +123,7 @@ async function unpackedBase(
       packages,
       key,
       libcVersion,
+      undone,
     };
   });
 }

@@ -114,7 +114,7 @@ async function fetchRelease(
   const cached = await store.read<CachedRelease>("releases", key);
   const answer = await http.getBytes(url, {
     maxBytes: maxReleaseBytes,
-    ...(cached?.etag === undefined ? {} : { etag: cached.etag }),
+    etag: cached?.etag,
     ...(cached?.lastModified === undefined ? {} : { headers: { "if-modified-since": cached.lastModified } }),
   });
   if (answer.status === 404) return undefined;

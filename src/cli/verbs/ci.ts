@@ -6,11 +6,11 @@ import { addGlobalOptions, collect, positiveInteger } from "../options.ts";
 import { resultLine } from "../resultLine.ts";
 
 import {
+  ciRebaseCommand,
   credentialsCommand,
   packagesCommand,
   planCommand,
   publishCommand,
-  rebaseCommand,
   reportCommand,
 } from "./ciJobs.ts";
 
@@ -38,7 +38,7 @@ Examples:
     planCommand,
     packagesCommand,
     publishCommand,
-    rebaseCommand,
+    ciRebaseCommand,
     credentialsCommand,
     reportCommand,
   ])

@@ -160,7 +160,7 @@ export function publishCommand(program: Command, outcome: VerbOutcome): Command 
 }
 
 /** `ci rebase`: an environment on the newest base. */
-export function rebaseCommand(program: Command, outcome: VerbOutcome): Command {
+export function ciRebaseCommand(program: Command, outcome: VerbOutcome): Command {
   return new Command("rebase")
     .summary("put the published images of an environment on the newest base")
     .description(

@@ -12,7 +12,7 @@ import { cacheHome } from "../../util/cacheHome.ts";
 import { asSpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../../util/events.ts";
 import { stopIfAborted } from "../../util/interruption.ts";
-import { type JobRequest, makeJobIn } from "../job/makeJob.ts";
+import { type JobRequest, makeJobIn, usualJob } from "../job/makeJob.ts";
 
 /** What is held against sites. */
 export interface VerdictQuestion {
@@ -51,22 +51,14 @@ async function verdictAt(
 ): Promise<SiteVerdict> {
   const common = { site: site.name, description: site.description, runtime: site.runtime };
   const request: JobRequest = {
+    ...usualJob,
     directory,
     image: word,
     arch: container.arch,
     site,
     command: [programOf(profile, container.name)],
-    resources: {},
     name: container.name,
-    binds: [],
-    workdir: undefined,
-    env: [],
     location: site.image && fillPattern(site.image, { name: container.name, container, version }),
-    mpi: undefined,
-    hostMpi: undefined,
-    gpu: undefined,
-    log: undefined,
-    sbatch: [],
     emit: ignoreEvents,
     signal,
   };

@@ -11,7 +11,7 @@ import type { EmitEvent } from "../../util/events.ts";
 import { type DoctorSubject, readSubject } from "./readSubject.ts";
 
 /** A command line of `doctor`. */
-export interface ExamineRequest {
+export interface DoctorRequest {
   readonly directory: string;
   /** Names of sites and images; an image in any form that `findImage` knows. */
   readonly subjects: readonly string[];
@@ -34,14 +34,14 @@ export interface Examination {
 }
 
 /** All that was found out. */
-export interface Examined {
+export interface DoctorResult {
   readonly examinations: readonly Examination[];
   /** Why images could not be examined. */
   readonly errors: readonly SpacktainersError[];
 }
 
 /**
- * Examines. Images are held against each site named; without one, against this machine. Sites without an image are held against
+ * Images are held against each site named; without one, against this machine. Sites without an image are held against
  * this machine where it is part of a cluster, and all built containers against them. Nothing named: this machine.
  * A container that is not built here is looked up in the first registry of the configuration.
  *
@@ -51,7 +51,7 @@ export interface Examined {
  *   published; of opening and reading images
  * @throws {SpacktainersError} problems of the configuration; why the only image, or all of them, cannot be examined; `INTERRUPTED`
  */
-export async function diagnoseImages(request: ExamineRequest): Promise<Examined> {
+export async function diagnoseImages(request: DoctorRequest): Promise<DoctorResult> {
   const repository = await openSoundRepository(request.directory);
   const { configuration } = repository;
   const sites = request.subjects
@@ -92,7 +92,7 @@ interface ExaminationContext {
   readonly sites: readonly Site[];
   readonly siteToo: boolean;
   readonly host: HostProfile;
-  readonly request: ExamineRequest & { readonly allow: readonly string[] };
+  readonly request: DoctorRequest & { readonly allow: readonly string[] };
 }
 
 function examinationsOf(
@@ -161,7 +161,7 @@ function siteOfHost(host: HostProfile): Site {
   const plugins = pluginsOf(host);
   return completeSite("this machine", {
     runtime: runtime ?? "native",
-    ...(plugins === undefined ? {} : { mpi: plugins.filter((name) => name !== "none") }),
+    mpi: plugins?.filter((name) => name !== "none"),
     target: host.processor,
     glibc: host.glibc,
     "gpu-driver": host.gpu.nvidia,

@@ -63,6 +63,22 @@ export interface JobRequest {
   readonly signal: AbortSignal;
 }
 
+/** What a command line of `job` says that only names an image, a site and a command. */
+export const usualJob = {
+  arch: undefined,
+  resources: {},
+  name: undefined,
+  binds: [],
+  workdir: undefined,
+  env: [],
+  location: undefined,
+  mpi: undefined,
+  hostMpi: undefined,
+  gpu: undefined,
+  log: undefined,
+  sbatch: [],
+} as const;
+
 /** A job ready to be submitted. */
 export interface MadeJob {
   readonly job: Job;
@@ -194,7 +210,7 @@ async function factsFor(
     type: "warning",
     code: "NOTICE",
     message: `the image ${isHere ? "cannot be read" : "is not here"}, so whether it fits ${site.name} is not checked${why}`,
-    ...(container === undefined ? {} : { hint: `spacktainers build ${name}` }),
+    hint: container === undefined ? undefined : `spacktainers build ${name}`,
   });
   return undefined;
 }

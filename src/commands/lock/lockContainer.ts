@@ -9,6 +9,7 @@ import { openCompletion } from "../../pipeline/assemble/openCompletion.ts";
 import { baseDigest } from "../../pipeline/base/baseDigest.ts";
 import { baseRequest } from "../../pipeline/base/baseRequest.ts";
 import { nameOfBase } from "../../pipeline/base/baseSpec.ts";
+import { reportUndone } from "../../pipeline/base/reportUndone.ts";
 import { startBase } from "../../pipeline/base/startBase.ts";
 import { choiceInputs } from "../../pipeline/choose/choiceInputs.ts";
 import { lockText } from "../../pipeline/choose/lockText.ts";
@@ -210,6 +211,8 @@ async function lockedBase(
   const completes = configured.kind === "debian" && configured.complete;
   const chosen = completes ? await completedBase(opened, planned, resources) : planned.base;
   const base = await chosen.build();
+  // A base that is completed was reported when it was.
+  if (!completes) reportUndone(base, resources.emit);
   return {
     kind: configured.kind,
     request: baseRequest(configured),

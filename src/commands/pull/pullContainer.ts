@@ -255,7 +255,7 @@ async function perform(
       const result = await runTool(command.argv, {
         env,
         signal,
-        ...(input === undefined ? {} : { input: textInput(input) }),
+        input: input === undefined ? undefined : textInput(input),
       });
       stopIfAborted(signal);
       if (result.status !== 0)

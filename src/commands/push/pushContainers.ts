@@ -104,7 +104,7 @@ export function chosenRegistries(
   const { registries, file } = configuration;
   if (registries.length === 0)
     throw new SpacktainersError("CONFIG_INVALID", "no registry is configured", {
-      ...(file === undefined ? {} : { place: { file } }),
+      place: file === undefined ? undefined : { file },
       hint: "write `registries: [{ url: ghcr.io/my-org }]` in spacktainers.yaml",
     });
   if (urls.length === 0) return registries;

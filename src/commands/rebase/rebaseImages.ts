@@ -26,7 +26,7 @@ import { machineRecords } from "./imageRecords.ts";
 import { type OsPackageChange, osPackageChanges } from "./osPackageChanges.ts";
 import { type Rebased, type RebaseOptions, rebaseContainer, wantedBase } from "./rebaseContainer.ts";
 import { rebaseReference } from "./rebaseReference.ts";
-import { type RebaseSubject, rebaseSubjects, subjectName } from "./rebaseSubjects.ts";
+import { type RebaseSubject, selectRebaseSubjects, subjectName } from "./selectRebaseSubjects.ts";
 
 /** A command line of `rebase`. */
 export interface RebaseRequest {
@@ -83,7 +83,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
   for (const output of request.outputs) parseOutput(output, directory, { name: "", arch: "", version: "" });
   const repository = await openSoundRepository(directory);
   const { configuration } = repository;
-  const subjects = await rebaseSubjects(request, repository);
+  const subjects = await selectRebaseSubjects(request, repository);
   const publishes = subjects.some(({ kind }) => kind !== "source");
   const dryRun = request.dryRun || request.outputs.length > 0;
   // A key that cannot be read is reported before anything is made.
@@ -121,7 +121,7 @@ export async function rebaseImages(request: RebaseRequest): Promise<readonly Reb
       subjects,
       (subject) => subjectName(subject, directory),
       { events, signal, failFast, failed: (results: readonly RebaseResult[]) => results.some(isUnpublished) },
-      (subject) => rebase(subject, { repository, request, options, resources }),
+      (subject) => rebaseSubject(subject, { repository, request, options, resources }),
     );
     await tidyResources(resources);
     return outcomes;
@@ -146,7 +146,7 @@ interface SubjectContext {
   readonly resources: Resources;
 }
 
-async function rebase(
+async function rebaseSubject(
   subject: RebaseSubject,
   { repository, request, options, resources }: SubjectContext,
 ): Promise<readonly RebaseResult[]> {
@@ -155,7 +155,7 @@ async function rebase(
       throw oneError(subject.errors);
     case "container":
       return [
-        await container(subject.container, repository.containers, {
+        await resultOfContainer(subject.container, repository.containers, {
           configuration: repository.configuration,
           request,
           options,
@@ -164,10 +164,15 @@ async function rebase(
       ];
     case "source":
       return [
-        await onMachine(subject, { configuration: repository.configuration, request, options, resources }),
+        await resultOnMachine(subject, {
+          configuration: repository.configuration,
+          request,
+          options,
+          resources,
+        }),
       ];
     case "reference":
-      return reference(subject.name, {
+      return resultsOfReference(subject.name, {
         configuration: repository.configuration,
         request,
         options,
@@ -176,7 +181,7 @@ async function rebase(
   }
 }
 
-async function container(
+async function resultOfContainer(
   subject: Container,
   containers: Repository["containers"],
   { configuration, request, options, resources }: RebasingContext,
@@ -197,7 +202,7 @@ async function container(
   return { ...(await finished(rebased, request, resources)), pushed: rows };
 }
 
-async function onMachine(
+async function resultOnMachine(
   { source, container }: Extract<RebaseSubject, { kind: "source" }>,
   { configuration, request, options, resources }: RebasingContext,
 ): Promise<RebaseResult> {
@@ -235,7 +240,7 @@ interface RebasingContext {
   readonly resources: Resources;
 }
 
-async function reference(
+async function resultsOfReference(
   name: ImageName,
   { configuration, request, options, resources }: RebasingContext,
 ): Promise<readonly RebaseResult[]> {

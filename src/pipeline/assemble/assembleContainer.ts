@@ -118,7 +118,7 @@ export async function draftImage(assembly: Assembly): Promise<Draft> {
     openRecipes: await recipeReader(assembly),
     manifestText: loaded.manifestText,
     lockText: resolved.lockText,
-    ...(choice === undefined ? {} : { projectionOf: choice.projectionOf }),
+    projectionOf: choice?.projectionOf,
   });
   const env = environmentValues(top.modifications, baseEnvironment(base));
   return { top, env, report: checkAssembled(assembly, { tree: top.tree, libraries: top.libraries, env }) };

@@ -5,6 +5,7 @@ import type { Base, BuildBaseOptions, PlannedBase } from "../../base/types.ts";
 import type { BaseConfiguration } from "../../definitions/configuration.ts";
 import type { PublishedLayers } from "../../publish/publishedLayers.ts";
 import { baseSpec } from "../base/baseSpec.ts";
+import { reportUndone } from "../base/reportUndone.ts";
 import { type Assembly, type Draft, draftImage } from "./assembleContainer.ts";
 
 /** A library of the system may need others; more rounds than this mean that nothing will help. */
@@ -55,6 +56,7 @@ export async function openCompletion(request: CompletionRequest): Promise<BaseCo
       base,
       async complete(parts) {
         const assembly = await parts(await base.build(published));
+        reportUndone(assembly.base, options.emit);
         return { assembly, draft: await draftImage(assembly), base, completion: undefined };
       },
     };
@@ -86,6 +88,7 @@ export async function openCompletion(request: CompletionRequest): Promise<BaseCo
               message: `added to the base, because packages were linked with them: ${added.join(", ")}`,
               hint: "list them in base: packages: to choose them yourself, or forbid it with base: complete: false",
             });
+          reportUndone(assembly.base, options.emit);
           const completion = libraries.length === 0 ? undefined : { key, libraries };
           return { assembly, draft, base: current, completion };
         }

@@ -39,7 +39,7 @@ export interface TopLayerRequest {
   /** Of the packages. */
   readonly inventories: readonly Inventory[];
   readonly view: MergedView | undefined;
-  readonly projectionOf?: (spec: ConcreteSpec) => string;
+  readonly projectionOf?: ((spec: ConcreteSpec) => string) | undefined;
   /** Folders of prefixes that go to variables. */
   readonly inspections: readonly PrefixInspection[];
   readonly manifestChanges: readonly EnvironmentModification[];

@@ -37,15 +37,10 @@ export function cachedChoice(
   file: string,
   { index, platform, dialect = index.generation, facts }: CachedChoiceOptions,
 ): CachedChoice {
-  const reading = readManifest(text, file, dialect === undefined ? {} : { dialect });
+  const reading = readManifest(text, file, { dialect });
   if (reading.environment === undefined) return { roots: [], packages: [], problems: reading.errors };
   try {
-    const { roots, graph } = chooseFromCaches(
-      reading.environment,
-      index,
-      platform,
-      facts === undefined ? {} : { facts },
-    );
+    const { roots, graph } = chooseFromCaches(reading.environment, index, platform, { facts });
     const hashes = roots.map(({ hash }) => hash);
     return {
       roots: hashes.flatMap((hash) => graph.get(hash) ?? []),

@@ -14,7 +14,7 @@ export async function configuredReading(
 ): Promise<Pick<ManifestOptions, "dialect" | "platform">> {
   const { target, os } = platforms[arch];
   const platform = { target, os: os ?? systemOf(base) ?? (await machineSystem()) };
-  return spack.dialect === undefined ? { platform } : { platform, dialect: spack.dialect };
+  return { platform, dialect: spack.dialect };
 }
 
 /** The base's system by Spack's names: `debian12`, `ubuntu24.04`. */

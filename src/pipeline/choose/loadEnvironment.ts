@@ -45,10 +45,7 @@ export async function loadEnvironment(
         });
   // The lock knows which generation of Spack wrote it, and so how to read the manifest.
   const dialect = options.dialect ?? lock?.dialect;
-  const reading = await loadManifest(
-    container.path,
-    dialect === undefined ? options : { ...options, dialect },
-  );
+  const reading = await loadManifest(container.path, { ...options, dialect });
   if (reading.environment === undefined || unreadable.length > 0)
     throw new SpacktainersErrors([...reading.errors, ...unreadable]);
   const stale = lock === undefined ? [] : lockStaleness(lock, reading.environment);

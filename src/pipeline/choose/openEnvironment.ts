@@ -38,11 +38,7 @@ export async function openEnvironment(
 ): Promise<LoadedEnvironment> {
   const configured = await configuredReading(container, configuration);
   const dialect = known ?? configured.dialect ?? (await dialectOfCaches(container, caches));
-  const loaded = await loadEnvironment(
-    container,
-    { ...configured, frozen, ...(dialect === undefined ? {} : { dialect }) },
-    emit,
-  );
+  const loaded = await loadEnvironment(container, { ...configured, frozen, dialect }, emit);
   const { install, view, caches: configuredCaches } = configuration;
   const actual = { install, view, caches: areCachesGiven ? undefined : configuredCaches };
   for (const { code, message, place, hint } of movedPlaces(loaded.environment, actual))

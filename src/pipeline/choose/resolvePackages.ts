@@ -64,12 +64,7 @@ export async function resolvePackages(
   const facts = lock === undefined ? await configuredVariantDefaults(configuration) : undefined;
   const resolution =
     lock === undefined
-      ? chooseFromCaches(
-          environment,
-          index ?? (await caches.index()),
-          platform,
-          facts === undefined ? {} : { facts },
-        )
+      ? chooseFromCaches(environment, index ?? (await caches.index()), platform, { facts })
       : chooseFromLock(lock);
   if (resolution.incomplete !== undefined)
     emit({

@@ -79,7 +79,7 @@ export async function openSubject(subject: ImageSubject, context: OpenImageConte
     throw new SpacktainersError(
       "NOT_FOUND",
       `${name} is not built yet, and what is published cannot be read: ${message}`,
-      { ...(container === undefined ? {} : { place: { file: container.path } }), hint, cause },
+      { place: container && { file: container.path }, hint, cause },
     );
   });
 }

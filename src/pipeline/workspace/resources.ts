@@ -75,7 +75,7 @@ export async function withResources<T>(
   }
   const sources = building === undefined ? configured : await cacheSources(settings, request, directory);
   const caches = openCacheSet(sources, { emit, signal, refresh });
-  const pool = openInstallPool(jobs === undefined ? {} : { threads: jobs });
+  const pool = openInstallPool({ threads: jobs });
   const store = openFragmentStore(join(cacheHome(), "fragments"));
   const registries = openRegistries({
     configured: configuration.registries,

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type JobRequest, makeJob } from "../../../src/commands/job/makeJob.ts";
+import { type JobRequest, makeJob, usualJob } from "../../../src/commands/job/makeJob.ts";
 import { ignoreEvents } from "../../../src/util/events.ts";
 import { writeEveryForm } from "../../support/everyForm.ts";
 import { file } from "../../support/hostImage.ts";
@@ -29,22 +29,12 @@ function configure(runtime: string, url = "ghcr.io/my-org"): void {
 /** The job that `job IMAGE` makes, its paths without the folder. */
 async function jobOf(image: string, more: Partial<JobRequest> = {}) {
   const { job } = await makeJob({
+    ...usualJob,
     directory,
     image,
     arch: "amd64",
     site: "here",
     command: ["hello"],
-    resources: {},
-    name: undefined,
-    binds: [],
-    workdir: undefined,
-    env: [],
-    location: undefined,
-    mpi: undefined,
-    hostMpi: undefined,
-    gpu: undefined,
-    log: undefined,
-    sbatch: [],
     lookUp: false,
     emit: ignoreEvents,
     signal: new AbortController().signal,

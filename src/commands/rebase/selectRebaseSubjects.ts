@@ -39,7 +39,7 @@ const hasRegistry = /^(?:docker:\/\/)?(?:localhost|[^/]*[.:][^/]*)\/[^/]/;
  *
  * @throws {SpacktainersError} `UNKNOWN_CONTAINER`, `REFERENCE_INVALID`
  */
-export async function rebaseSubjects(
+export async function selectRebaseSubjects(
   request: NamedSubjects,
   repository: Repository,
 ): Promise<readonly RebaseSubject[]> {
