@@ -11,6 +11,7 @@ import { digestOfFile } from "../../util/digestOfFile.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../../util/errors.ts";
 import { runTask } from "../../util/events.ts";
 import type { BuildCacheOptions } from "../buildCache.ts";
+import { forgetMetadata, rememberedFolder } from "../metadataMemory.ts";
 import { readSpecDocument } from "../specDocument.ts";
 import type { CacheSource, FormatName } from "../types.ts";
 import type { FormatEdit, FormatWriter, WriterTools } from "./formatWriter.ts";
@@ -46,7 +47,8 @@ export function openCacheWriter(
   const { emit, signal, clock = systemClock } = options;
   const trust = { keys: openTrustedKeys(source.keys, { clock }), unsigned: source.unsigned };
   const { retries, retryDelayMs } = options;
-  const scratch = join(options.cacheDir ?? cacheHome(), "writing");
+  const cacheDir = options.cacheDir ?? cacheHome();
+  const scratch = join(cacheDir, "writing");
   if (isOciUrl(source.url)) {
     const place = openOciPlace(source.url, source.registry, { emit, signal });
     const { url } = place;
@@ -54,7 +56,18 @@ export function openCacheWriter(
     const formats = [
       openOciWriter(place, { trust, sign: async (text) => text, scratch, clock, emit, signal }),
     ];
-    const parts = { url, id: url, place: { url }, signer: undefined, formats, layout, emit, signal };
+    const remembered = rememberedFolder(cacheDir, url);
+    const parts = {
+      url,
+      id: url,
+      place: { url },
+      signer: undefined,
+      formats,
+      layout,
+      remembered,
+      emit,
+      signal,
+    };
     return composeWriter(parts, () => place.close());
   }
   const policy: RetryPolicy = { retries: 2, delayMs: retryDelayMs ?? 1000, emit, signal };
@@ -91,7 +104,10 @@ export function openCacheWriter(
   };
   const formats: readonly FormatWriter[] = [openV3Writer(store, tools, policy), openV2Writer(store, tools)];
   return composeWriter(
-    { url: store.url, id: store.id, place: here, signer, formats, layout, emit, signal },
+    {
+      ...{ url: store.url, id: store.id, place: here, signer, formats, layout, emit, signal },
+      remembered: rememberedFolder(cacheDir, store.id),
+    },
     () => store.close(),
   );
 }
@@ -104,10 +120,12 @@ interface Parts extends Pick<BuildCacheOptions, "emit" | "signal"> {
   /** At least one. */
   readonly formats: readonly FormatWriter[];
   readonly layout: FormatName | undefined;
+  /** Folder of what readers on this machine remember of it. */
+  readonly remembered: string;
 }
 
 function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
-  const { url, id, place, signer, formats, layout, emit, signal } = parts;
+  const { url, id, place, signer, formats, layout, remembered, emit, signal } = parts;
   const named = (name: FormatName): FormatWriter => {
     const format = formats.find((one) => one.name === name);
     if (format === undefined)
@@ -145,6 +163,7 @@ function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
       await checkArchive(content);
       const { archive, specBlob } = content;
       const outcome = await format.put({ document, specBlob, archive }, options);
+      if (options.replace === true) await forgetMetadata(remembered, root.hash);
       return { outcome, format: format.name };
     },
     async putKey({ fingerprint, armored }) {
