@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { RetryPolicy } from "../../net/retry.ts";
 import type { Signer } from "../../openpgp/signer.ts";
 import { openTrustedKeys } from "../../openpgp/trustedKeys.ts";
+import { expectUploads } from "../../registry/upload.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { openStore } from "../../store/openStore.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
@@ -54,8 +55,9 @@ export function openCacheWriter(
     const formats = [
       openOciWriter(place, { trust, sign: async (text) => text, scratch, clock, emit, signal }),
     ];
-    const parts = { url, id: url, place: { url }, signer: undefined, formats, layout, emit, signal };
-    return composeWriter(parts, () => place.close());
+    const expectWritable = () => expectUploads(place.repository);
+    const common = { url, id: url, place: { url }, signer: undefined, formats };
+    return composeWriter({ ...common, layout, expectWritable, emit, signal }, () => place.close());
   }
   const policy: RetryPolicy = { retries: 2, delayMs: retryDelayMs ?? 1000, emit, signal };
   const store = openStore(source, { emit, signal, retries, retryDelayMs });
@@ -90,9 +92,10 @@ export function openCacheWriter(
     signal,
   };
   const formats: readonly FormatWriter[] = [openV3Writer(store, tools, policy), openV2Writer(store, tools)];
-  return composeWriter(
-    { url: store.url, id: store.id, place: here, signer, formats, layout, emit, signal },
-    () => store.close(),
+  const { url, id, writer } = store;
+  const expectWritable = () => writer.expectWritable();
+  return composeWriter({ url, id, place: here, signer, formats, layout, expectWritable, emit, signal }, () =>
+    store.close(),
   );
 }
 
@@ -104,6 +107,7 @@ interface Parts extends Pick<BuildCacheOptions, "emit" | "signal"> {
   /** At least one. */
   readonly formats: readonly FormatWriter[];
   readonly layout: FormatName | undefined;
+  readonly expectWritable: CacheWriter["expectWritable"];
 }
 
 function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
@@ -131,6 +135,7 @@ function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
     url,
     id,
     signedBy: signer?.fingerprint,
+    expectWritable: parts.expectWritable,
     async put(content, options = {}) {
       const { format, document } = read(content.specFile);
       const { root } = document;

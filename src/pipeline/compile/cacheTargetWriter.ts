@@ -25,7 +25,11 @@ export interface PublishTools {
 
 /** A cache that packages go to. */
 export interface CacheTargetWriter {
-  /** Refuses a key that cannot be used, or that the readers of the cache do not trust. @throws SpacktainersError KEY_INVALID, KEY_UNKNOWN */
+  /**
+   * Refuses a key that cannot be used or that the readers of the cache do not trust, and a cache that cannot be written.
+   *
+   * @throws SpacktainersError KEY_INVALID, KEY_UNKNOWN; as `CacheWriter.expectWritable`
+   */
   prepare(): Promise<void>;
   /** Puts a package that is in the build cache of this machine in `folder`. */
   put(content: NewPackage, folder: string): Promise<void>;
@@ -123,8 +127,9 @@ export function openPublishTarget(
   return {
     async prepare() {
       try {
-        const { signer, source } = await use();
+        const { writer, signer, source } = await use();
         if (signer !== undefined) await expectTrustedSigner(source, signer);
+        await writer.expectWritable();
       } catch (thrown) {
         isRefused = true;
         throw named(

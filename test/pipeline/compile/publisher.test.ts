@@ -191,6 +191,18 @@ describe("publisher", () => {
     expect(existsSync(cache("b").url)).toBe(false);
   });
 
+  it("refuses a cache that cannot be written before anything is built", async () => {
+    writeFileSync(join(root, `taken${round}`), "a file");
+    const to = cache("taken");
+    const refused = withPublisher(publisher({ caches: [to], registries: [] }, tools()), async (publish) =>
+      publish?.prepare(),
+    );
+    await expect(refused).rejects.toMatchObject({
+      code: "IO",
+      message: `nothing is built, because it could not be pushed to ${to.url}: the folder cannot be written: a file is in its place`,
+    });
+  });
+
   it("tells all that went wrong", async () => {
     const using = {
       publish: { prepare: async () => {}, put: async () => {} },
