@@ -1,10 +1,7 @@
-import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    // Two files at a time even with two processors (vitest's own choice would be one): they wait for others most of the time.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: ["default", "./test/support/closingLineReporter.ts"],
     projects: [
       {

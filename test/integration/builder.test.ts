@@ -313,7 +313,7 @@ describe.skipIf(trouble !== undefined)(
     it.skipIf(podmanTrouble() !== undefined)(
       "are not needed for a SIF file of a Dockerfile, as docs/recipes.md makes it",
       async () => {
-        const [direct, byRegistry] = blocks("A SIF file of a Dockerfile");
+        const [direct, byRegistry] = blocks("A SIF file from a Dockerfile");
         const open = await startDockerRegistry();
         try {
           const folder = work.path("td");

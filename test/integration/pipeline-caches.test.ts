@@ -113,7 +113,7 @@ describe.skipIf(!hasNginx())("a cache served by nginx (skipped where it is not i
       code: "NETWORK",
       status: 4,
       says: "127.0.0.1",
-      hint: "the same command continues",
+      hint: "run the same command again to continue",
     });
     expect(readdirSync(work.directory)).not.toContain("image");
     cut = false;
@@ -225,7 +225,7 @@ describe("a cache that cannot be reached", () => {
     const result = await work.run(build);
     expect(digestOfBuild(result)).toBe(digest);
     const warnings = jsonLines(result).filter(({ type }) => type === "warning");
-    expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining("is left out")]);
+    expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining("is skipped")]);
   });
 
   it("is not needed for what is on this machine", async () => {

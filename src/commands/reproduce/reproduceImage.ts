@@ -85,7 +85,7 @@ export async function reproduceImage(request: ReproduceRequest): Promise<Reprodu
       if (!isOciImage(image))
         throw new SpacktainersError(
           "NOT_SUPPORTED",
-          "a file for Apptainer does not say what it was made from",
+          "a file for Apptainer does not record what it was made from",
           {
             place: image.place,
             hint: "name the image that it was made from",

@@ -16,9 +16,9 @@ import { type BuildPlace, coresOf } from "./openExecutor.ts";
 /** Brings built packages to where others find them. */
 export interface Publish {
   /**
-   * Refuses, before anything is built, a key that cannot be used, and one that the readers of a cache do not trust.
+   * Refuses, before anything is built, a key that the readers of a cache do not trust: nobody could use what it signs.
    *
-   * @throws SpacktainersErrors KEY_INVALID, KEY_UNKNOWN; each names the cache
+   * @throws SpacktainersErrors KEY_UNKNOWN; each names the cache
    */
   prepare(): Promise<void>;
   /**
