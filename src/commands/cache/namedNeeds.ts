@@ -102,7 +102,7 @@ export async function namedNeeds(
       await attempt(async () => {
         if (container.lock !== undefined) needs.push(await needOfLock(container.lock, label));
         else {
-          const { listing } = await openContainer(container, each.configuration, caches, emit);
+          const { listing } = await openContainer(container, each.configuration, { caches, emit });
           const roots = listing.roots.map(({ hash }) => hash);
           needs.push({
             kind: "caches",

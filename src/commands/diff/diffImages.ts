@@ -134,7 +134,11 @@ async function fromCaches(
   const caches = openCacheSet(sources, { emit, signal, refresh });
   try {
     const unlocked = { ...container, lock: undefined };
-    const loaded = await openEnvironment(unlocked, configuration, { caches, emit });
+    const loaded = await openEnvironment(unlocked, configuration, {
+      caches,
+      areCachesGiven: request.caches.length > 0,
+      emit,
+    });
     const settings = { architecture: container.arch, configuration };
     const resolved = await resolvePackages(loaded, settings, { caches, emit });
     return listResolved(resolved, `${container.name} from the caches`);

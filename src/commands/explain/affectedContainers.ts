@@ -64,8 +64,9 @@ export async function affectedContainers(
   try {
     const withPackages = definitions.filter(({ kind }) => kind !== "def");
     const options = { events, signal: request.signal, failFast: false };
+    const tools = { caches, areCachesGiven: request.caches.length > 0, emit };
     const outcomes = await forEachContainer(withPackages, options, async (container) =>
-      affected(container, await openContainer(container, repository.configuration, caches, emit), asked),
+      affected(container, await openContainer(container, repository.configuration, tools), asked),
     );
     return {
       containers: resultsOf(outcomes).flatMap((one) => one ?? []),

@@ -133,7 +133,8 @@ async function openState(
   const { configuration } = repository;
   const { name, container } = subject;
   if (container !== undefined) {
-    const state = await openContainer(container, configuration, caches, emit);
+    const tools = { caches, areCachesGiven: request.caches.length > 0, emit };
+    const state = await openContainer(container, configuration, tools);
     const output = defaultOutput(configuration.output, container);
     return { state, container: { name, arch: container.arch, output } };
   }

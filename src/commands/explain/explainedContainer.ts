@@ -6,7 +6,7 @@ import type { Container, Repository } from "../../definitions/repository.ts";
 import type { Image } from "../../image/image.ts";
 import { configuredVariantDefaults } from "../../pipeline/choose/configuredVariantDefaults.ts";
 import type { LoadedEnvironment } from "../../pipeline/choose/loadEnvironment.ts";
-import { openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
+import { type EnvironmentTools, openEnvironment } from "../../pipeline/choose/openEnvironment.ts";
 import { loadSpacktainersLock, lockPaths } from "../../pipeline/choose/spacktainersLock.ts";
 import {
   listImage,
@@ -58,10 +58,10 @@ export async function openRequestCaches(repository: Repository, request: Explain
 export async function openContainer(
   container: Container,
   configuration: Configuration,
-  caches: CacheSet,
-  emit: EmitEvent,
+  tools: EnvironmentTools & { readonly caches: CacheSet },
 ): Promise<ContainerState> {
-  const loaded = await openEnvironment(container, configuration, { caches, emit });
+  const { caches, emit } = tools;
+  const loaded = await openEnvironment(container, configuration, tools);
   const fresh = await chooseNow(container, { configuration, loaded, caches, emit });
   const { dialect, file } = loaded.environment;
   const common = { dialect, place: { file }, fresh };

@@ -102,7 +102,11 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
   const sources = await cacheSources(configuration, request, request.directory);
   const caches = openCacheSet(sources, { emit, signal, refresh: request.refresh });
   const unpack = async (): Promise<UnpackedEnvironment> => {
-    const loaded = await openEnvironment(container, configuration, { caches, emit });
+    const loaded = await openEnvironment(container, configuration, {
+      caches,
+      areCachesGiven: request.caches.length > 0,
+      emit,
+    });
     const root = request.root.replace(/\/+$/, "");
     const { resolved, prefixes, fragments } = await planPackages(
       { container, configuration, loaded, locks: noLocks },

@@ -11,13 +11,19 @@ interface ComparedPlace {
   readonly actual: string;
 }
 
+/** What movedPlaces compares a manifest with. */
+export interface ActualPlaces extends Pick<Configuration, "install" | "view"> {
+  /** Undefined where a command line names other caches: then nobody expects those of the manifest. */
+  readonly caches: Configuration["caches"] | undefined;
+}
+
 /**
  * Warnings of places in a manifest that are others here: where packages and the view lie in an image, and where packages come from, is
  * configured.
  */
 export function movedPlaces(
   { config, views, mirrors }: Pick<Environment, "config" | "views" | "mirrors">,
-  { install, view, caches }: Pick<Configuration, "install" | "view" | "caches">,
+  { install, view, caches }: ActualPlaces,
 ): readonly SpacktainersError[] {
   const moved: SpacktainersError[] = [];
   const compare = ({ what, key, wanted, actual }: ComparedPlace, place: Place) => {
@@ -37,6 +43,7 @@ export function movedPlaces(
   const shown = views.find(({ name }) => name === "default") ?? views[0];
   if (shown !== undefined)
     compare({ what: "the view is", key: "view", wanted: shown.root, actual: view.root }, shown.place);
+  if (caches === undefined) return moved;
   const known = new Set(caches.map(({ url, place }) => comparableUrl(url, place)));
   for (const { name, url, binary, place } of mirrors)
     if (binary && !known.has(comparableUrl(url, place)))

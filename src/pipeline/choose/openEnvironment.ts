@@ -7,6 +7,14 @@ import { configuredReading } from "./configuredReading.ts";
 import { type LoadedEnvironment, loadEnvironment } from "./loadEnvironment.ts";
 import { movedPlaces } from "./movedPlaces.ts";
 
+/** What reading an environment works with. */
+export interface EnvironmentTools {
+  readonly caches: Pick<CacheSet, "index">;
+  /** The caches are those that a command line names, not the configured ones. */
+  readonly areCachesGiven?: boolean;
+  readonly emit: EmitEvent;
+}
+
 /** How to read. */
 export interface OpenOptions {
   /** Do not warn of a lock that does not fit: the caller refuses it. */
@@ -25,7 +33,7 @@ export interface OpenOptions {
 export async function openEnvironment(
   container: Pick<Container, "path" | "lock" | "arch">,
   configuration: Pick<Configuration, "base" | "caches" | "install" | "platforms" | "spack" | "view">,
-  { caches, emit }: { readonly caches: Pick<CacheSet, "index">; readonly emit: EmitEvent },
+  { caches, areCachesGiven = false, emit }: EnvironmentTools,
   { frozen = false, dialect: known }: OpenOptions = {},
 ): Promise<LoadedEnvironment> {
   const configured = await configuredReading(container, configuration);
@@ -35,7 +43,9 @@ export async function openEnvironment(
     { ...configured, frozen, ...(dialect === undefined ? {} : { dialect }) },
     emit,
   );
-  for (const { code, message, place, hint } of movedPlaces(loaded.environment, configuration))
+  const { install, view, caches: configuredCaches } = configuration;
+  const actual = { install, view, caches: areCachesGiven ? undefined : configuredCaches };
+  for (const { code, message, place, hint } of movedPlaces(loaded.environment, actual))
     emit({ type: "warning", code, message, place, hint });
   return loaded;
 }

@@ -25,7 +25,7 @@ export async function openContainerForBuild(
   container: Container,
   configured: Configuration,
   { frozen }: { readonly frozen: boolean },
-  tools: Pick<Resources, "caches" | "emit">,
+  tools: Pick<Resources, "caches" | "areCachesGiven" | "emit">,
 ): Promise<OpenedContainer> {
   refuseWhatIsNotBuiltYet(container);
   const configuration = await containerConfiguration(configured, container, tools.emit);

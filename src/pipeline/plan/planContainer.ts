@@ -55,7 +55,10 @@ export interface RemadeImage extends Pick<ContainerPlan, "allow" | "created" | "
 }
 
 /** What planning asks, and whom it tells. */
-export type PlanningTools = Pick<Resources, "caches" | "registries" | "baseCacheDir" | "emit" | "signal">;
+export type PlanningTools = Pick<
+  Resources,
+  "caches" | "areCachesGiven" | "registries" | "baseCacheDir" | "emit" | "signal"
+>;
 
 /** The part of a command line that decides a plan. */
 export type PlanningRequest = Pick<

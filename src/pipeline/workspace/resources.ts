@@ -20,6 +20,8 @@ const fragmentStoreBytes = 20 * 2 ** 30;
 /** What builds share. */
 export interface Resources {
   readonly caches: CacheSet;
+  /** The caches are those that the command line names, not the configured ones. */
+  readonly areCachesGiven: boolean;
   readonly pool: InstallPool;
   readonly store: FragmentStore;
   readonly registries: Registries;
@@ -84,6 +86,7 @@ export async function withResources<T>(
   try {
     return await work({
       caches,
+      areCachesGiven: request.caches.length > 0,
       pool,
       store,
       registries,

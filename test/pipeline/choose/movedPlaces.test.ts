@@ -42,3 +42,16 @@ it("warns of mirrors of packages that are no caches here", () => {
     moved("  mirrors: { here: file:///repo/cache }\n", "caches: [{ url: cache, unsigned: true }]"),
   ).toEqual([]);
 });
+
+it("does not compare mirrors with caches that a command line replaces", () => {
+  const { environment } = readManifest(
+    "spack:\n  mirrors: { group: s3://group/cache }\n  view: /views/all\n",
+    "/repo/a/spack.yaml",
+  );
+  const { configuration } = readConfiguration("", "/repo/spacktainers.yaml");
+  if (environment === undefined || configuration === undefined) throw new Error("invalid");
+  const messages = (caches: typeof configuration.caches | undefined) =>
+    movedPlaces(environment, { ...configuration, caches }).map(({ message }) => message);
+  expect(messages(undefined)).toEqual(["the view is in `/opt/view`, not in `/views/all`"]);
+  expect(messages([])).toHaveLength(2);
+});

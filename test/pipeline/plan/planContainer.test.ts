@@ -66,6 +66,7 @@ const plan = async (budget: number, more: Partial<Container> = {}) =>
     request,
     tools: {
       caches,
+      areCachesGiven: false,
       registries: {
         repository: () => {
           throw new Error("no registry is asked");

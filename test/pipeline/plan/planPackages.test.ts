@@ -153,3 +153,16 @@ it("reads a manifest without a lock in the language of the Spack that wrote the 
   const { spack } = configured();
   expect(await open({ ...configured(), spack: { ...spack, dialect: "1.x" } })).toBe("1.x");
 });
+
+it("warns of a manifest's mirror only where no cache is given for it", async () => {
+  const path = join(work, "spack.yaml");
+  await writeFile(path, "spack:\n  specs: [alpha]\n  mirrors: { group: https://group.example/cache }\n");
+  const warnings = async (areCachesGiven: boolean) => {
+    events.length = 0;
+    const container = { path, lock: undefined, arch: "amd64" } as const;
+    await openEnvironment(container, configured(), { caches, areCachesGiven, emit });
+    return events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+  };
+  expect(await warnings(false)).toEqual([expect.stringContaining("the mirror `group`")]);
+  expect(await warnings(true)).toEqual([]);
+});
