@@ -136,6 +136,12 @@ export function describeCacheWriter(
       return all;
     };
 
+    it("tries whether it can write, and writes nothing", async () => {
+      const to = writer();
+      await to.expectWritable();
+      expect(await stored(to)).toEqual([]);
+    });
+
     it("gives what was put, verified, and lists it once the index says so", async () => {
       const one = await make(1, [2]);
       const to = writer();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { RetryPolicy } from "../../net/retry.ts";
 import type { Signer } from "../../openpgp/signer.ts";
 import { openTrustedKeys } from "../../openpgp/trustedKeys.ts";
+import { expectUploads } from "../../registry/upload.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { openStore } from "../../store/openStore.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
@@ -56,19 +57,10 @@ export function openCacheWriter(
     const formats = [
       openOciWriter(place, { trust, sign: async (text) => text, scratch, clock, emit, signal }),
     ];
+    const expectWritable = () => expectUploads(place.repository);
     const remembered = rememberedFolder(cacheDir, url);
-    const parts = {
-      url,
-      id: url,
-      place: { url },
-      signer: undefined,
-      formats,
-      layout,
-      remembered,
-      emit,
-      signal,
-    };
-    return composeWriter(parts, () => place.close());
+    const common = { url, id: url, place: { url }, signer: undefined, formats, remembered };
+    return composeWriter({ ...common, layout, expectWritable, emit, signal }, () => place.close());
   }
   const policy: RetryPolicy = { retries: 2, delayMs: retryDelayMs ?? 1000, emit, signal };
   const store = openStore(source, { emit, signal, retries, retryDelayMs });
@@ -103,13 +95,10 @@ export function openCacheWriter(
     signal,
   };
   const formats: readonly FormatWriter[] = [openV3Writer(store, tools, policy), openV2Writer(store, tools)];
-  return composeWriter(
-    {
-      ...{ url: store.url, id: store.id, place: here, signer, formats, layout, emit, signal },
-      remembered: rememberedFolder(cacheDir, store.id),
-    },
-    () => store.close(),
-  );
+  const { url, id, writer } = store;
+  const expectWritable = () => writer.expectWritable();
+  const common = { url, id, place: here, signer, formats, remembered: rememberedFolder(cacheDir, id) };
+  return composeWriter({ ...common, layout, expectWritable, emit, signal }, () => store.close());
 }
 
 interface Parts extends Pick<BuildCacheOptions, "emit" | "signal"> {
@@ -122,6 +111,7 @@ interface Parts extends Pick<BuildCacheOptions, "emit" | "signal"> {
   readonly layout: FormatName | undefined;
   /** Folder of what readers on this machine remember of it. */
   readonly remembered: string;
+  readonly expectWritable: CacheWriter["expectWritable"];
 }
 
 function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
@@ -149,6 +139,7 @@ function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
     url,
     id,
     signedBy: signer?.fingerprint,
+    expectWritable: parts.expectWritable,
     async put(content, options = {}) {
       const { format, document } = read(content.specFile);
       const { root } = document;

@@ -10,6 +10,7 @@ import { openSigningKey } from "../../openpgp/signingKey.ts";
 import { developedPackages } from "../../spec/developedPackages.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../../util/events.ts";
+import { stopIfAborted } from "../../util/interruption.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { once } from "../../util/once.ts";
 import { hostEnvironment } from "../../util/surroundings.ts";
@@ -26,7 +27,11 @@ export interface PublishTools {
 
 /** A cache that packages go to. */
 export interface CacheTargetWriter {
-  /** Refuses a key that the readers of the cache do not trust. @throws SpacktainersError KEY_UNKNOWN */
+  /**
+   * Refuses a key that the readers of the cache do not trust; warns of a cache that cannot be opened or written to.
+   *
+   * @throws SpacktainersError KEY_UNKNOWN
+   */
   prepare(): Promise<void>;
   /**
    * Puts a package that is in the build cache of this machine in `folder`. Of one that is there already the copy stays, unless it was
@@ -129,12 +134,20 @@ export function openPublishTarget(
   return {
     async prepare() {
       try {
-        const { signer, source } = await use();
+        const { writer, signer, source } = await use();
         if (signer !== undefined) await expectTrustedSigner(source, signer);
+        await writer.expectWritable();
       } catch (thrown) {
-        // Other caches may get what this one does not, and the next run may have its key: whoever puts a package is told.
+        // Other caches may get what this one does not, and the next run may have its key: whoever puts a package is told again.
         if (!(thrown instanceof SpacktainersError) || thrown.code !== "KEY_UNKNOWN") {
           opened = undefined;
+          stopIfAborted(signal);
+          const { code, message, place, hint } = named(
+            thrown,
+            "what is built cannot be pushed to",
+            "it stays in this machine's build cache, and a later run pushes it",
+          );
+          emit({ type: "warning", code, message, ...(place === undefined ? {} : { place }), hint });
           return;
         }
         isRefused = true;
