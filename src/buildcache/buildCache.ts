@@ -7,7 +7,6 @@ import { briefSpec } from "../spec/concrete.ts";
 import { generationOf } from "../spec/generation.ts";
 import { cacheHome } from "../util/cacheHome.ts";
 import { type Clock, systemClock } from "../util/clock.ts";
-import { digestOf } from "../util/digest.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
 import type { EmitEvent } from "../util/events.ts";
 import { once } from "../util/once.ts";
@@ -21,7 +20,7 @@ import { presentFormats } from "./formats/presentFormats.ts";
 import { identifySpec, type VerifiedMetadata } from "./formats/verifiedMetadata.ts";
 import type { NewPackage } from "./formats/writer.ts";
 import { keptFormats, loadIndex } from "./index/loadIndex.ts";
-import { openMetadataMemory, type RememberedMetadata } from "./metadataMemory.ts";
+import { openMetadataMemory, type RememberedMetadata, rememberedFolder } from "./metadataMemory.ts";
 import type { CachedPackage, CacheIndex, CacheSource, FormatName } from "./types.ts";
 
 export interface BuildCacheOptions {
@@ -114,7 +113,7 @@ export function openBuildCache(
   const { retries, retryDelayMs } = options;
   const opened = openFormats(source, trust, { emit, signal, retries, retryDelayMs }, policy);
   const { url } = opened;
-  const folder = join(cacheDir, "index", digestOf(opened.id).slice(7, 39));
+  const folder = rememberedFolder(cacheDir, opened.id);
   const memory = openMetadataMemory(folder, `${trust.keys.id}${trust.unsigned ? "-unsigned" : ""}`, clock);
   const downloads = archives ?? openArchiveStore(cacheDir, emit, clock);
 

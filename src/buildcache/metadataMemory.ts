@@ -3,7 +3,7 @@
  * apart by cache and by the set of trusted keys: with other keys, everything is verified again. Nothing is remembered for
  * longer than the key that signed it is good.
  */
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DagHash } from "../spec/concrete.ts";
 import { writeFileAtomically } from "../util/atomicFile.ts";
@@ -27,6 +27,26 @@ export interface MetadataMemory {
   find(hash: DagHash): Promise<RememberedMetadata | undefined>;
   keep(hash: DagHash, metadata: RememberedMetadata): Promise<void>;
   forget(hash: DagHash): Promise<void>;
+}
+
+/**
+ * The folder in which everything is kept that is remembered of one cache.
+ *
+ * @param cacheId see `CachedPackage`
+ */
+export function rememberedFolder(cacheDirectory: string, cacheId: string): string {
+  return join(cacheDirectory, "index", digestOf(cacheId).slice(7, 39));
+}
+
+/**
+ * Forgets a package of a cache, with whatever keys it was verified: another archive of it is there now.
+ *
+ * @param folder of the cache
+ */
+export async function forgetMetadata(folder: string, hash: DagHash): Promise<void> {
+  const parent = join(folder, "packages", hash.slice(0, 2));
+  for (const name of await readdir(parent).catch(() => []))
+    if (name.startsWith(`${hash}-`)) await rm(join(parent, name), { force: true });
 }
 
 /**

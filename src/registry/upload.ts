@@ -5,7 +5,7 @@
 import type { HttpAnswer } from "../net/exchange.ts";
 import { strangeAnswer, transportFailure } from "../net/failure.ts";
 import { pauseBeforeRetry, TransientFailure } from "../net/retry.ts";
-import { type Digest, parseDigest } from "../util/digest.ts";
+import { type Digest, digestOf, parseDigest } from "../util/digest.ts";
 import { SpacktainersError } from "../util/errors.ts";
 import { redactUrl } from "../util/redact.ts";
 import { acceptUrl } from "./address.ts";
@@ -218,6 +218,17 @@ export async function cancelUpload(
     .attempt({ ...request, access: { repository, actions: "pull,push" } })
     .then((answer) => answer.discard())
     .catch(() => {});
+}
+
+/**
+ * Tries whether the registry takes blobs for a repository: begins an upload, and gives it up.
+ *
+ * @throws ACCESS_DENIED, NOT_FOUND, REGISTRY_REFUSED, NETWORK
+ */
+export async function expectUploads(repository: ImageRepository): Promise<void> {
+  const nothing = digestOf("");
+  const upload = await beginUpload(repository, nothing, undefined);
+  if (upload !== undefined) await cancelUpload(repository, nothing, upload);
 }
 
 async function begin(repository: ImageRepository, source: BlobSource): Promise<OpenUpload> {

@@ -4,6 +4,7 @@ import { readLock } from "../environment/lock.ts";
 import type { Lock } from "../environment/types.ts";
 import { SpacktainersErrors } from "../util/errors.ts";
 import { concretizeErrors } from "./concretizeErrors.ts";
+import { requiresTarget } from "./environmentText.ts";
 import { runSpack } from "./runSpack.ts";
 import type { Spack } from "./spack.ts";
 import { inPassingEnvironment, type WorkEnvironment } from "./workEnvironment.ts";
@@ -41,7 +42,13 @@ export async function concretize(
     const answer = await runSpack(spack, { environment: folder }, args, { signal });
     const lockText = await readFile(join(folder, "spack.lock"), "utf8").catch(() => undefined);
     if (answer.status !== 0 || lockText === undefined)
-      throw new SpacktainersErrors(concretizeErrors(answer.output, work.environment));
+      throw new SpacktainersErrors(
+        concretizeErrors(
+          answer.output,
+          work.environment,
+          requiresTarget(work.environment.all.require) ? undefined : work.target,
+        ),
+      );
     return { lockText, lock: readLock(lockText, lockFile), seconds: answer.seconds };
   });
 }

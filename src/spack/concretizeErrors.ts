@@ -17,9 +17,14 @@ const mostReasons = 8;
  *
  * @param output standard output and errors
  * @param environment the manifest as we read it, which has the places
+ * @param target the target that we require of all packages when the manifest requires none; hints about targets name it
  * @returns at least one error, `NO_SOLUTION` where Spack says why there is none
  */
-export function concretizeErrors(output: string, environment: Environment): readonly SpacktainersError[] {
+export function concretizeErrors(
+  output: string,
+  environment: Environment,
+  target?: string,
+): readonly SpacktainersError[] {
   const at = output.lastIndexOf("==> Error:");
   const said = at < 0 ? "" : output.slice(at + "==> Error:".length).trim();
   if (said === "")
@@ -59,13 +64,51 @@ export function concretizeErrors(output: string, environment: Environment): read
             (other.causes.length === reason.causes.length && at < index)),
       ),
   );
-  return told.slice(0, mostReasons).map(
-    (reason) =>
-      new SpacktainersError("NO_SOLUTION", `Spack finds no solution: ${reason.text}`, {
-        place: placeOf(reason, environment, tried),
-        ...(reason.causes.length === 0 ? {} : { hint: reason.causes.join(", ") }),
-      }),
-  );
+  return told.slice(0, mostReasons).map((reason) => {
+    const setting = settingBehind(reason, environment, target);
+    const hints = [...reason.causes, ...(setting === undefined ? [] : [setting.hint])];
+    return new SpacktainersError("NO_SOLUTION", `Spack finds no solution: ${reason.text}`, {
+      place: setting?.place ?? placeOf(reason, environment, tried),
+      ...(hints.length === 0 ? {} : { hint: hints.join(", ") }),
+    });
+  });
+}
+
+/**
+ * Finds the setting behind a reason when Spack does not name it: a requirement, a required target, or `buildable: false`.
+ *
+ * @returns a hint about the setting, and its place if that helps more than the place of the spec
+ */
+function settingBehind(
+  { text }: Reason,
+  environment: Environment,
+  target: string | undefined,
+): { readonly hint: string; readonly place?: Place } | undefined {
+  const required = /^cannot satisfy a requirement for package '([^']+)'/.exec(text)?.[1];
+  if (required !== undefined) {
+    const own = environment.packages.get(required)?.require ?? [];
+    const [first] = own.length > 0 ? own : environment.all.require;
+    if (first === undefined) return target === undefined ? undefined : { hint: targetHint(target) };
+    const specs = first.options.map((option) => `\`${option.text}\``).join(" or ");
+    const where = own.length > 0 ? required : "all";
+    return { hint: `\`packages: ${where}: require:\` demands ${specs}`, place: first.place };
+  }
+  const unsatisfied = /^Cannot (?:satisfy '|build )([a-z0-9][\w-]*)/.exec(text)?.[1];
+  const settings = unsatisfied === undefined ? undefined : environment.packages.get(unsatisfied);
+  if (settings?.buildable === false) {
+    const specs = settings.externals.map(({ spec }) => `\`${spec.text}\``).join(", ");
+    const there = specs === "" ? "no external package is named" : `only ${specs} may be used`;
+    return {
+      hint: `\`packages: ${settings.name}:\` has \`buildable: false\`: ${there}`,
+      place: settings.place,
+    };
+  }
+  const isAboutTargets = /node_target|target=\S+' cannot satisfy constraint/.test(text);
+  return isAboutTargets && target !== undefined ? { hint: targetHint(target) } : undefined;
+}
+
+function targetHint(target: string): string {
+  return `all packages are built for ${target}, unless \`packages: all: require:\` demands another target; for all containers: \`platforms:\` in spacktainers.yaml`;
 }
 
 /** Reasons are numbered; what led to one stands below it, indented: `required because …`. */

@@ -47,13 +47,16 @@ export function environmentText(text: string, additions: EnvironmentAdditions): 
   if (additions.requireAll.length > 0) {
     const all = mapAt(document, mapAt(document, spack, "packages"), "all");
     const own = additions.requireAll.map(requirementJson);
-    const hasTarget = additions.requireAll.some(({ options }) =>
-      options.some(({ spec }) => spec.arch?.target !== undefined),
-    );
+    const hasTarget = requiresTarget(additions.requireAll);
     remove(all, "require");
     set(document, all, "require:", hasTarget ? own : [...own, additions.target]);
   }
   return document.toString({ lineWidth: 0 });
+}
+
+/** Whether requirements of all packages name a target. */
+export function requiresTarget(requireAll: readonly Requirement[]): boolean {
+  return requireAll.some(({ options }) => options.some(({ spec }) => spec.arch?.target !== undefined));
 }
 
 /** Plain text where that says it all: in anything else, Spack 1.1 does not see the target that externals are to have. */

@@ -16,6 +16,8 @@ export interface InstallWork {
   readonly resources: TaskResources;
   /** Stop after this phase; nothing is published then. */
   readonly until: string | undefined;
+  /** It may be installed already, and is built again all the same. */
+  readonly again: boolean;
 }
 
 /** Names of the commands that a package takes. */
@@ -28,7 +30,7 @@ export const pushStep = "push";
  * the process that installs, and by one of its own where that could not.
  */
 export function installTask(spack: Spack, work: InstallWork): BuildTask {
-  const { spec, environment, resources, until } = work;
+  const { spec, environment, resources, until, again } = work;
   const command = (args: readonly string[]) => spackCommand(spack, { environment }, args).argv;
   const paths = spack.container === undefined ? [] : pathsOf({ environment });
   const install = [
@@ -39,6 +41,7 @@ export function installTask(spack: Spack, work: InstallWork): BuildTask {
     "--verbose",
     `--jobs=${resources.cores}`,
     ...(until === undefined ? [] : [`--until=${until}`]),
+    ...(again ? ["--overwrite", "--yes-to-all"] : []),
     `/${spec.hash}`,
   ];
   const push = pushWords(spack.folders.built, [spec.hash]);
@@ -59,7 +62,7 @@ export function installTask(spack: Spack, work: InstallWork): BuildTask {
   ] as const;
   return {
     hash: spec.hash,
-    work: until === undefined ? "install and push" : `install until ${until}`,
+    work: `install${again ? " again" : ""}${until === undefined ? " and push" : ` until ${until}`}`,
     label: `${spec.name}@${spec.version}`,
     steps:
       until === undefined

@@ -7,6 +7,7 @@ import type { OpenBytes } from "../net/byteStream.ts";
 import { downloadBytes } from "../net/download.ts";
 import { nameFile, temporaryBeside } from "../util/atomicFile.ts";
 import { asSpacktainersError, SpacktainersError } from "../util/errors.ts";
+import { expectWritable } from "../util/expectWritable.ts";
 import { stopIfAborted } from "../util/interruption.ts";
 import { isLockName, withTargetLock } from "../util/targetLock.ts";
 import { temporaryOwner } from "../util/temporaryOwner.ts";
@@ -118,6 +119,9 @@ function openWriter(at: (path: string) => string, signal: AbortSignal | undefine
       await rm(at(path), { force: true }).catch((thrown: NodeJS.ErrnoException) => {
         if (thrown.code !== "ENOTDIR") throw asSpacktainersError(thrown, { file: at(path) });
       });
+    },
+    async expectWritable() {
+      await expectWritable(at("file"), { named: at(""), what: "the folder" });
     },
   };
 }

@@ -16,6 +16,9 @@ const mostParts = 10_000;
 /** Parts under way at a time, each in memory. */
 const partsAtOnce = 3;
 
+/** Name of an object that is begun, and never made. */
+const trialName = "spacktainers-may-write";
+
 /** Where an object goes. */
 interface Target {
   readonly path: string;
@@ -182,6 +185,20 @@ export function openS3Writer(bucket: Bucket): StoreWriter {
       ).catch((thrown) => {
         if (!(thrown instanceof SpacktainersError) || thrown.code !== "NOT_FOUND") throw thrown;
       });
+    },
+    async expectWritable() {
+      // It takes the right to put objects, and no object comes of it, nor a version of one.
+      const object = { Bucket, Key: key(trialName) };
+      const { UploadId } = await withRetries(policy, locate(trialName), () =>
+        send(trialName, (sdk, client, abort) =>
+          client.send(new sdk.CreateMultipartUploadCommand(object), abort),
+        ),
+      );
+      if (UploadId === undefined) return;
+      // Whoever may put may not always abort; an upload without parts costs nothing.
+      await send(trialName, (sdk, client) =>
+        client.send(new sdk.AbortMultipartUploadCommand({ ...object, UploadId })),
+      ).catch(() => undefined);
     },
   };
 }

@@ -126,4 +126,10 @@ export interface StoreWriter {
   put(path: string, content: Content, options?: PutOptions): Promise<PutResult>;
   /** Removes a file; one that is not there is no error. */
   delete(path: string): Promise<void>;
+  /**
+   * Tries whether files could be put: nothing is there afterwards that was not before.
+   *
+   * @throws as `put` would: ACCESS_DENIED, NOT_FOUND (no such bucket), NETWORK, IO
+   */
+  expectWritable(): Promise<void>;
 }

@@ -9,16 +9,20 @@ import { makeDirectory } from "./makeDirectory.ts";
  * Tries whether an output could be written, before work is done for it: nothing stays behind.
  *
  * @param path of the file or directory to be
- * @param named what an error names in its place
+ * @param options.named what an error names in its place
+ * @param options.what what an error calls it; default `the output`
  * @throws SpacktainersError ACCESS_DENIED, DISK_FULL, IO, with the path; OUTPUT_EXISTS where a device, a pipe or a socket is
  */
-export async function expectWritable(path: string, named: string = resolve(path)): Promise<void> {
+export async function expectWritable(
+  path: string,
+  { named = resolve(path), what = "the output" }: { readonly named?: string; readonly what?: string } = {},
+): Promise<void> {
   const target = resolve(path);
   await refuseSpecialFile(target);
   let folder = dirname(target);
   while (folder !== dirname(folder) && (await isMissing(folder))) folder = dirname(folder);
   await tryFolder(folder).catch((error: unknown) => {
-    throw unwritable("the output", named, error, "choose another place for it");
+    throw unwritable(what, named, error, "choose another place for it");
   });
 }
 

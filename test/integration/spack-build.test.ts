@@ -1,6 +1,6 @@
 /** Building what no cache has, from an empty cache to an image, with a stand-in for Spack: every command line is the real one's. */
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { processIsAlive } from "../../src/util/processes.ts";
@@ -170,6 +170,51 @@ describe.skipIf(!canStandIn)(
       expect(existsSync(work.path("dist"))).toBe(false);
       expect(await work.run(["-q", "build", "sim"])).toMatchObject({ status: 0 });
       expect(installsIn(work, commands())).toEqual(["app"]);
+    });
+
+    it("builds again what is developed when its folder has changed, and what needs it, and publishes that", async () => {
+      const shared = "caches: [{ url: shared, unsigned: true, push: true }]\n";
+      const { work, commands } = await trial(["app", "slow"], shared);
+      mkdirSync(work.path("tool"));
+      writeFileSync(work.path("tool/main"), "echo first\n");
+      const manifest = work.path("container_definitions/amd64/sim/spack.yaml");
+      const develop = "  develop:\n    tool:\n      spec: tool@0.9\n      path: ../../../tool\n";
+      writeFileSync(manifest, `${readFileSync(manifest, "utf8")}${develop}`);
+      /** What of the folder is in an image. */
+      const inside = (root: string): string => {
+        const software = work.path(root, "opt/software");
+        const files = readdirSync(software, { recursive: true, encoding: "utf8" });
+        const path = files.find((file) => file.endsWith("/bin/tool")) ?? "";
+        return readFileSync(join(software, path), "utf8").split("\n")[2] ?? "";
+      };
+      const build = async (): Promise<string> => {
+        const built = await work.run(["-q", "build", "sim", "--output", "rootfs:root", "--force"]);
+        expect(built.status, built.stderr).toBe(0);
+        return inside("root");
+      };
+      expect(await build()).toBe("echo first");
+      commands();
+      expect(await build()).toBe("echo first");
+      expect(commands()).toEqual([]);
+
+      writeFileSync(work.path("tool/main"), "echo second\n");
+      const plan = await work.run(["-q", "plan", "sim"]);
+      expect(plan.stdout).toContain("2 packages to build");
+      const events = jsonLines(await work.run(["--json", "build", "sim"]));
+      expect(events.flatMap(({ type, message }) => (type === "warning" ? [message] : []))).toEqual([
+        expect.stringMatching(/^tool@0\.9\/\w{7} is built again, because .*\/tool\/main is newer$/),
+        expect.stringMatching(/^app@2\.0\/\w{7} is built again, because tool@0\.9\/\w{7} is newer$/),
+      ]);
+      expect(events.at(-1)).toMatchObject({ type: "result", upToDate: false });
+      expect(installsIn(work, commands())).toEqual(["tool", "app"]);
+      expect(await build()).toBe("echo second");
+      expect(commands()).toEqual([]);
+
+      // Others get it, too: another machine that only reads the cache.
+      const elsewhere = { env: { XDG_CACHE_HOME: work.path("elsewhere") } };
+      const args = ["-q", "build", "sim", "--no-compile", "--output", "rootfs:other"];
+      expect(await work.run(args, elsewhere)).toMatchObject({ status: 0, stderr: "" });
+      expect(inside("other")).toBe("echo second");
     });
 
     it("does not build where that is not allowed", async () => {

@@ -1,4 +1,5 @@
 /** Building with real Spack, where SPACKTAINERS_TEST_SPACK names one (docs/building.md): minutes, most of them Spack's. */
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -46,6 +47,8 @@ const builder = process.env.SPACKTAINERS_TEST_BUILDER;
 const noSlurm = slurmTrouble();
 
 const definition = "container_definitions/amd64/tools";
+/** SHA-256 of the source of tree 2.1.0. */
+const treeSource = "0160c535bff2b0dc6a830b9944e981e3427380f63e748da96ced7071faebabf6";
 const nameOf = (label: unknown): string => String(label).split("@")[0] ?? "";
 
 describe.skipIf(!usable)(
@@ -195,6 +198,49 @@ linkage: { allow-unresolved: ["*"] }
         expect(again.filter((name) => earlier.includes(name))).toEqual([]);
         // An image of this machine's own distribution has the same compilers: then the hashes are the same.
         if (process.env.SPACKTAINERS_TEST_BUILDER_SAME === "1") expect(hashesOf(work)).toEqual(before);
+      },
+      patience,
+    );
+
+    it(
+      "builds a package of `develop:` again when a file of its folder has changed",
+      async () => {
+        if (place === undefined) throw new Error("the first test made no place");
+        const work = place;
+        const definitionOf = "container_definitions/amd64/developed";
+        for (const folder of ["tree", definitionOf]) mkdirSync(work.path(folder), { recursive: true });
+        const source = join(
+          sources ?? "",
+          "_source-cache/archive",
+          treeSource.slice(0, 2),
+          `${treeSource}.tgz`,
+        );
+        const unpack = ["-xzf", source, "-C", work.path("tree"), "--strip-components=1"];
+        execFileSync("tar", unpack, { timeout: 60_000 });
+        writeFileSync(
+          work.path(definitionOf, "spack.yaml"),
+          "spack:\n  specs: [tree@2.1.0]\n  develop:\n    tree: { spec: tree@2.1.0, path: ../../../tree }\n",
+        );
+        const build = async (): Promise<readonly string[]> => {
+          const built = await work.run(["--json", "build", "developed"]);
+          const result = jsonLines(built).at(-1);
+          expect(result, built.stdout.slice(-3000)).toMatchObject({ type: "result" });
+          return (result?.compiled as { packages: string[] } | undefined)?.packages.map(nameOf) ?? [];
+        };
+        expect(await build()).toContain("tree");
+        // What the build itself writes there is no change.
+        expect(await build()).toEqual([]);
+        const file = work.path("tree/tree.c");
+        writeFileSync(file, readFileSync(file, "utf8").replace("tree v2.1.0 %s", "tree v2.1.0-mine %s"));
+        expect(await build()).toEqual(["tree"]);
+        await work.run(["-q", "build", "developed", "--output", "rootfs:developed-root"]);
+        const found = readdirSync(work.path("developed-root/opt/software"), {
+          recursive: true,
+          encoding: "utf8",
+        }).find((path) => path.endsWith("/bin/tree"));
+        const program = readFileSync(work.path("developed-root/opt/software", found ?? ""), "latin1");
+        expect(program).toContain("tree v2.1.0-mine");
+        expect(await build()).toEqual([]);
       },
       patience,
     );

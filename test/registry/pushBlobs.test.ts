@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type BlobSource, bytesBlob, fileBlob } from "../../src/registry/blobSource.ts";
 import { mountBlob, pushBlob, pushBlobs } from "../../src/registry/pushBlob.ts";
+import { expectUploads } from "../../src/registry/upload.ts";
 import { startFakeRegistry } from "../support/fakeRegistry.ts";
 import { resetUploadAfter, status } from "../support/registryFaults.ts";
 import { openRepository } from "./open.ts";
@@ -40,6 +41,21 @@ describe("files", () => {
       code: "NOT_FOUND",
       place: { file: path },
     });
+  });
+});
+
+describe("expectUploads", () => {
+  it("begins an upload and gives it up", async () => {
+    await expectUploads(opened.repository);
+    expect(registry.log()).toEqual([
+      expect.stringMatching(/^POST .* 202$/),
+      expect.stringMatching(/^DELETE .* 204$/),
+    ]);
+  });
+
+  it("says what the registry refuses", async () => {
+    registry.fault(/^POST/, status(403), Number.POSITIVE_INFINITY);
+    await expect(expectUploads(opened.repository)).rejects.toMatchObject({ code: "ACCESS_DENIED" });
   });
 });
 

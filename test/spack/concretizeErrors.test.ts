@@ -3,11 +3,11 @@ import { readManifest } from "../../src/environment/manifest.ts";
 import { concretizeErrors } from "../../src/spack/concretizeErrors.ts";
 
 /** What Spack 1.1.0 says of a manifest, read: place, message, hint. */
-function errorsOf(manifest: string, output: string): readonly string[] {
+function errorsOf(manifest: string, output: string, target?: string): readonly string[] {
   const { environment, errors } = readManifest(manifest, "spack.yaml");
   expect(errors).toEqual([]);
   if (environment === undefined) throw new Error("no environment");
-  return concretizeErrors(output, environment).map(
+  return concretizeErrors(output, environment, target).map(
     ({ code, message, place, hint }) =>
       `${place.line ?? "-"}:${place.column ?? "-"} ${code} ${message}${hint === undefined ? "" : ` | ${hint}`}`,
   );
@@ -84,6 +84,56 @@ describe("concretizeErrors", () => {
     expect(
       errorsOf("spack:\n  specs:\n  - tree\n  packages:\n    gettext:\n      buildable: false\n", output)[0],
     ).toMatch(/^5:5 NO_SOLUTION/);
+  });
+
+  it("names the requirement that cannot be met, with its line", () => {
+    const output = `==> Error: failed to concretize \`hdf5+mpi\` for the following reasons:
+     1. cannot satisfy a requirement for package 'hdf5'.
+`;
+    const message = "NO_SOLUTION Spack finds no solution: cannot satisfy a requirement for package 'hdf5'.";
+    const specs = "spack:\n  specs: [hdf5+mpi]\n  packages:\n";
+    expect(errorsOf(`${specs}    all: { require: "%clang" }\n`, output, "x86_64_v3")).toEqual([
+      `4:22 ${message} | \`packages: all: require:\` demands \`%clang\``,
+    ]);
+    const own = `${specs}    all: { require: "%gcc" }\n    hdf5: { require: [{ one_of: ["@1.10", "@1.12"] }] }\n`;
+    expect(errorsOf(own, output)[0]).toMatch(
+      /^5:\d+ .* \| `packages: hdf5: require:` demands `@1.10` or `@1.12`$/,
+    );
+    expect(errorsOf(specs.replace("  packages:\n", ""), output, "x86_64_v3")[0]).toMatch(
+      /^2:11 .*\| all packages are built for x86_64_v3, unless/,
+    );
+  });
+
+  it("names the target that all packages are built for", () => {
+    const output = `==> Error: failed to concretize \`zlib@1.3.1 target=x86_64_v4\` for the following reasons:
+     1. Cannot select a single "node_target" for package "zlib"
+     2. 'zlib target=x86_64_v3' cannot satisfy constraint 'target=x86_64_v4:'
+`;
+    const manifest = "spack:\n  specs: [tree, zlib@1.3.1 target=x86_64_v4]\n";
+    for (const error of errorsOf(manifest, output, "x86_64_v3"))
+      expect(error).toMatch(
+        /^2:17 .* \| all packages are built for x86_64_v3, unless `packages: all: require:`/,
+      );
+    for (const error of errorsOf(manifest, output)) expect(error).not.toContain(" | ");
+  });
+
+  it("names the external packages that are the only ones allowed", () => {
+    const output = `==> Error: failed to concretize \`tree\`, \`libffi@3.4.8\` for the following reasons:
+     1. Cannot satisfy 'libffi@3.4.8' 1(3.2.1)
+     2. Cannot satisfy 'libffi@3.4.8'
+        required because libffi@3.4.8 requested explicitly 
+`;
+    const manifest = `spack:
+  specs: [tree, libffi@3.4.8]
+  packages:
+    libffi: { buildable: false, externals: [{ spec: libffi@3.2.1, prefix: /usr }] }
+`;
+    expect(errorsOf(manifest, output)).toEqual([
+      "4:5 NO_SOLUTION Spack finds no solution: Cannot satisfy 'libffi@3.4.8' | libffi@3.4.8 requested explicitly, `packages: libffi:` has `buildable: false`: only `libffi@3.2.1` may be used",
+    ]);
+    expect(errorsOf(manifest.replace(/, externals.*]/, ""), output)[0]).toMatch(
+      /no external package is named$/,
+    );
   });
 
   it("says something in any case", () => {

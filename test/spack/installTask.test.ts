@@ -52,7 +52,7 @@ beforeEach(() => {
   for (const name of ["main.py", "whole.py"]) writeFileSync(join(checkout, "lib/spack/spack", name), parts);
 });
 
-function task(until?: string) {
+function task(until?: string, again = false) {
   const spec = graphOf([{ name: "app" }]).get(hashOf("app"));
   if (spec === undefined) throw new Error("no app");
   const spack = {
@@ -63,7 +63,7 @@ function task(until?: string) {
     container: undefined,
   } as unknown as Spack;
   const resources = { cores: 2, memory: undefined, seconds: undefined };
-  return installTask(spack, { spec, environment: "/environment", logs, resources, until });
+  return installTask(spack, { spec, environment: "/environment", logs, resources, until, again });
 }
 
 /** Runs the steps as a supervisor does. @returns the statuses of those that ran, and the commands with numbers of their processes */
@@ -116,6 +116,18 @@ describe.skipIf(trouble !== undefined)(
     it("starts Spack twice where its parts are others", () => {
       writeFileSync(join(checkout, "lib/spack/spack/main.py"), "def main(): pass\n");
       expect(run(task())).toEqual({ statuses: [0, 0], commands: ["install 0", "buildcache 1"] });
+    });
+
+    it("overwrites what is to be built again, and is another work then", () => {
+      const words = (one: ReturnType<typeof task>) =>
+        one.steps[0]?.argv.filter((word) => word.startsWith("--"));
+      expect(words(task())).not.toContain("--overwrite");
+      expect(words(task(undefined, true))).toEqual(expect.arrayContaining(["--overwrite", "--yes-to-all"]));
+      expect([task(), task(undefined, true), task("build", true)].map(({ work }) => work)).toEqual([
+        "install and push",
+        "install again and push",
+        "install again until build",
+      ]);
     });
 
     it("pushes nothing that was built in part", () => {

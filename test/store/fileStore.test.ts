@@ -96,6 +96,19 @@ describe("a directory, as files", () => {
     await chmod(root, 0o700);
   });
 
+  it("says of a folder that it could not be made", async () => {
+    const root = await mkdtemp(join(folder, "store-"));
+    await writeFile(join(root, "file"), "");
+    for (const path of ["file", "file/below"])
+      await expect(openFileStore(join(root, path), options).writer?.expectWritable()).rejects.toMatchObject({
+        code: "IO",
+        message: "the folder cannot be written: a file is in its place",
+        place: { file: join(root, path) },
+      });
+    await openFileStore(join(root, "new/below"), options).writer?.expectWritable();
+    expect(await readdir(root)).toEqual(["file"]);
+  });
+
   it("takes the forms that Spack writes for URLs, and refuses other hosts", () => {
     for (const url of [
       "file:///some/where",

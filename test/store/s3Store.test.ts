@@ -191,6 +191,16 @@ describe("the S3 store", () => {
     });
   });
 
+  it("finds out that it may not write, without an object", async () => {
+    const trial = "/bucket/pre fix/spacktainers-may-write";
+    server.faults.set(trial, [s3Error(403, "AccessDenied")]);
+    await expect(store.writer?.expectWritable()).rejects.toMatchObject({
+      code: "ACCESS_DENIED",
+      place: { url: expect.stringContaining("s3://bucket/pre fix") },
+    });
+    expect(server.requests.some((request) => JSON.stringify(request).includes("PUT"))).toBe(false);
+  });
+
   it("copes with a server that cannot list", async () => {
     expect(await store.hasFolder("v3")).toBeUndefined();
   });

@@ -202,6 +202,12 @@ export function describeStore(name: string, traits: StoreTraits, open: () => Pro
       expect(await listed("new")).toEqual(["new/folder/file"]);
     });
 
+    it("tries whether files can be put, and leaves nothing of it", async () => {
+      const before = await listed("");
+      await writer().expectWritable();
+      expect(await listed("")).toEqual(before);
+    });
+
     it("removes files, and does not mind those that are not there", async () => {
       await writer().delete("a/b/other");
       expect(await read("a/b/other")).toBeUndefined();

@@ -113,10 +113,10 @@ export function describeCacheWriter(
       opened.push(made);
       return made;
     };
-    const reader = () => {
+    const reader = (cacheDir = join(scratch, `reader-${randomBytes(4).toString("hex")}`)) => {
       const made = openBuildCache(source, {
         emit: ignoreEvents,
-        cacheDir: join(scratch, `reader-${randomBytes(4).toString("hex")}`),
+        cacheDir,
         retryDelayMs: 1,
       });
       opened.push(made);
@@ -135,6 +135,12 @@ export function describeCacheWriter(
       for await (const one of from.list()) all.push(one);
       return all;
     };
+
+    it("tries whether it can write, and writes nothing", async () => {
+      const to = writer();
+      await to.expectWritable();
+      expect(await stored(to)).toEqual([]);
+    });
 
     it("gives what was put, verified, and lists it once the index says so", async () => {
       const one = await make(1, [2]);
@@ -161,9 +167,16 @@ export function describeCacheWriter(
       const to = writer();
       await to.put(one.content);
       expect((await to.put(different)).outcome).toBe("present");
-      expect((await reader().findPackage(specOf(one)))?.digest).toBe(one.content.archive.digest);
+      // On the writer's own machine, too, which has the archive and remembers what it is of.
+      const near = join(scratch, "cache");
+      for (const read of [reader(), reader(near)]) {
+        const found = await read.findPackage(specOf(one));
+        expect(found?.digest).toBe(one.content.archive.digest);
+        if (found !== undefined) await read.fetchArchive(found);
+      }
       expect((await to.put(different, { replace: true })).outcome).toBe("written");
-      expect((await reader().findPackage(specOf(one)))?.digest).toBe(different.archive.digest);
+      for (const read of [reader(), reader(near)])
+        expect((await read.findPackage(specOf(one)))?.digest).toBe(different.archive.digest);
     });
 
     it("refuses an archive that is not what is said, and writes nothing", async () => {

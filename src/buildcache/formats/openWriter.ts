@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { RetryPolicy } from "../../net/retry.ts";
 import type { Signer } from "../../openpgp/signer.ts";
 import { openTrustedKeys } from "../../openpgp/trustedKeys.ts";
+import { expectUploads } from "../../registry/upload.ts";
 import { briefSpec } from "../../spec/concrete.ts";
 import { openStore } from "../../store/openStore.ts";
 import { cacheHome } from "../../util/cacheHome.ts";
@@ -11,6 +12,7 @@ import { digestOfFile } from "../../util/digestOfFile.ts";
 import { asSpacktainersError, type Place, SpacktainersError } from "../../util/errors.ts";
 import { runTask } from "../../util/events.ts";
 import type { BuildCacheOptions } from "../buildCache.ts";
+import { forgetMetadata, rememberedFolder } from "../metadataMemory.ts";
 import { readSpecDocument } from "../specDocument.ts";
 import type { CacheSource, FormatName } from "../types.ts";
 import type { FormatEdit, FormatWriter, WriterTools } from "./formatWriter.ts";
@@ -46,7 +48,8 @@ export function openCacheWriter(
   const { emit, signal, clock = systemClock } = options;
   const trust = { keys: openTrustedKeys(source.keys, { clock }), unsigned: source.unsigned };
   const { retries, retryDelayMs } = options;
-  const scratch = join(options.cacheDir ?? cacheHome(), "writing");
+  const cacheDir = options.cacheDir ?? cacheHome();
+  const scratch = join(cacheDir, "writing");
   if (isOciUrl(source.url)) {
     const place = openOciPlace(source.url, source.registry, { emit, signal });
     const { url } = place;
@@ -54,8 +57,10 @@ export function openCacheWriter(
     const formats = [
       openOciWriter(place, { trust, sign: async (text) => text, scratch, clock, emit, signal }),
     ];
-    const parts = { url, id: url, place: { url }, signer: undefined, formats, layout, emit, signal };
-    return composeWriter(parts, () => place.close());
+    const expectWritable = () => expectUploads(place.repository);
+    const remembered = rememberedFolder(cacheDir, url);
+    const common = { url, id: url, place: { url }, signer: undefined, formats, remembered };
+    return composeWriter({ ...common, layout, expectWritable, emit, signal }, () => place.close());
   }
   const policy: RetryPolicy = { retries: 2, delayMs: retryDelayMs ?? 1000, emit, signal };
   const store = openStore(source, { emit, signal, retries, retryDelayMs });
@@ -90,10 +95,10 @@ export function openCacheWriter(
     signal,
   };
   const formats: readonly FormatWriter[] = [openV3Writer(store, tools, policy), openV2Writer(store, tools)];
-  return composeWriter(
-    { url: store.url, id: store.id, place: here, signer, formats, layout, emit, signal },
-    () => store.close(),
-  );
+  const { url, id, writer } = store;
+  const expectWritable = () => writer.expectWritable();
+  const common = { url, id, place: here, signer, formats, remembered: rememberedFolder(cacheDir, id) };
+  return composeWriter({ ...common, layout, expectWritable, emit, signal }, () => store.close());
 }
 
 interface Parts extends Pick<BuildCacheOptions, "emit" | "signal"> {
@@ -104,10 +109,13 @@ interface Parts extends Pick<BuildCacheOptions, "emit" | "signal"> {
   /** At least one. */
   readonly formats: readonly FormatWriter[];
   readonly layout: FormatName | undefined;
+  /** Folder of what readers on this machine remember of it. */
+  readonly remembered: string;
+  readonly expectWritable: CacheWriter["expectWritable"];
 }
 
 function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
-  const { url, id, place, signer, formats, layout, emit, signal } = parts;
+  const { url, id, place, signer, formats, layout, remembered, emit, signal } = parts;
   const named = (name: FormatName): FormatWriter => {
     const format = formats.find((one) => one.name === name);
     if (format === undefined)
@@ -131,6 +139,7 @@ function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
     url,
     id,
     signedBy: signer?.fingerprint,
+    expectWritable: parts.expectWritable,
     async put(content, options = {}) {
       const { format, document } = read(content.specFile);
       const { root } = document;
@@ -145,6 +154,7 @@ function composeWriter(parts: Parts, close: () => Promise<void>): CacheWriter {
       await checkArchive(content);
       const { archive, specBlob } = content;
       const outcome = await format.put({ document, specBlob, archive }, options);
+      if (options.replace === true) await forgetMetadata(remembered, root.hash);
       return { outcome, format: format.name };
     },
     async putKey({ fingerprint, armored }) {

@@ -97,6 +97,12 @@ export interface CacheWriter {
   /** Fingerprint of the key that signs; undefined where nothing is signed. */
   readonly signedBy: string | undefined;
   /**
+   * Tries whether the cache could be written, before work is done for it: nothing stays behind.
+   *
+   * @throws ACCESS_DENIED, NOT_FOUND, NETWORK, IO, REGISTRY_REFUSED
+   */
+  expectWritable(): Promise<void>;
+  /**
    * Puts a package: its archive, then what announces it. The index is not touched. Layout v3 takes packages of Spack 1.x and (their
    * nodes converted, as Spack's own `migrate` does) of 0.x; v2 those of 0.x only. Where the cache's layout is not settled, it is v2
    * for packages of 0.x and v3 for others.

@@ -4,6 +4,7 @@ import type { Configuration } from "../../definitions/configuration.ts";
 import type { Container } from "../../definitions/repository.ts";
 import { packagesAtOnce } from "../../pipeline/compile/builder.ts";
 import { lockedChoice, rootsOf, solvedChoice, withBuilder } from "../../pipeline/compile/buildMissing.ts";
+import { findOutdated } from "../../pipeline/compile/changedSources.ts";
 import { type CompilePlan, compilePlan, estimateBuilds } from "../../pipeline/compile/compilePlan.ts";
 import { findNeededPackages } from "../../pipeline/compile/neededPackages.ts";
 import { buildPlace } from "../../pipeline/compile/openExecutor.ts";
@@ -39,9 +40,12 @@ export async function planBuild(
         ? await solvedChoice(container, { configuration, building, tools: resources, builder })
         : undefined);
     if (chosen === undefined) return undefined;
+    const { graph } = chosen.lock;
+    const outdated = await findOutdated(graph, building.trust);
     const needed = await findNeededPackages(
-      { graph: chosen.lock.graph, roots: rootsOf(chosen.lock) },
+      { graph, roots: rootsOf(chosen.lock) },
       resources,
+      new Set(outdated.keys()),
     );
     if (needed.graph.nodes.length === 0) return undefined;
     const { executor } = buildPlace(configuration, building);

@@ -96,7 +96,8 @@ export async function unpackEnvironment(request: UnpackRequest): Promise<Unpacke
     throw new SpacktainersError("NOT_SUPPORTED", `${request.path} is not a Spack environment`, {
       hint: "unpack takes a folder with spack.yaml",
     });
-  for (const prefix of [request.root, request.view]) await expectWritable(join(into, prefix, "file"), into);
+  for (const prefix of [request.root, request.view])
+    await expectWritable(join(into, prefix, "file"), { named: into });
   const { configuration } = await withContainerSection(repository.configuration, container);
   const sources = await cacheSources(configuration, request, request.directory);
   const caches = openCacheSet(sources, { emit, signal, refresh: request.refresh });

@@ -6,7 +6,7 @@ import { openHttp } from "../../net/http.ts";
 import { expectMachineOfLock } from "../../spack/machineFit.ts";
 import { rememberSpack } from "../../spack/solveRecords.ts";
 import { spackRecord } from "../../spack/spack.ts";
-import type { DagHash } from "../../spec/concrete.ts";
+import { briefSpec, type DagHash } from "../../spec/concrete.ts";
 import { writeFileAtomically } from "../../util/atomicFile.ts";
 import { errorsOf, oneError, SpacktainersError, SpacktainersErrors } from "../../util/errors.ts";
 import { ignoreEvents } from "../../util/events.ts";
@@ -15,7 +15,7 @@ import { resolvePackages } from "../choose/resolvePackages.ts";
 import { lockPaths } from "../choose/spacktainersLock.ts";
 import type { Building, Resources } from "../workspace/resources.ts";
 import { type Builder, openBuilder, type Publish } from "./builder.ts";
-import { warnOfChangedSources } from "./changedSources.ts";
+import { findOutdated, warnOfChangedSources } from "./changedSources.ts";
 import { type Compiled, compilePackages } from "./compilePackages.ts";
 import { estimateBuilds } from "./compilePlan.ts";
 import { findNeededPackages, type NeededPackages } from "./neededPackages.ts";
@@ -61,8 +61,16 @@ export async function buildMissing(
       await writeFileAtomically(lockPaths(container).spack, chosen.lockText);
     }
     const roots = rootsOf(chosen.lock);
-    const needed = await findNeededPackages({ graph: chosen.lock.graph, roots }, tools);
-    await warnOfChangedSources(needed.cached.values(), tools.emit);
+    const { graph } = chosen.lock;
+    const outdated = await findOutdated(graph, building.trust);
+    const needed = await findNeededPackages({ graph, roots }, tools, new Set(outdated.keys()));
+    await warnOfChangedSources(needed.cached.values(), building.trust, tools.emit);
+    for (const { spec } of needed.graph.nodes) {
+      const newer = outdated.get(spec.hash);
+      if (newer === undefined) continue;
+      const message = `${briefSpec(spec)} is built again, because ${newer} is newer`;
+      tools.emit({ type: "warning", code: "NOTICE", message, place: { spec: briefSpec(spec) } });
+    }
     const unpublished =
       publish === undefined ? [] : await publishEarlier(needed, building.trust, publish, tools.emit);
     const compiled =

@@ -1,14 +1,16 @@
 /** One cache that built packages are pushed to. */
 import { openBuildCache } from "../../buildcache/buildCache.ts";
 import { expectTrustedSigner, openCacheWriter } from "../../buildcache/formats/openWriter.ts";
-import type { CacheWriter, NewPackage } from "../../buildcache/formats/writer.ts";
+import type { CacheWriter, NewPackage, PutPackageOptions } from "../../buildcache/formats/writer.ts";
 import { readSpecDocument } from "../../buildcache/specDocument.ts";
 import type { CacheSource } from "../../buildcache/types.ts";
 import type { CacheConfiguration, Configuration } from "../../definitions/configuration.ts";
 import type { Signer } from "../../openpgp/signer.ts";
 import { openSigningKey } from "../../openpgp/signingKey.ts";
+import { developedPackages } from "../../spec/developedPackages.ts";
 import { asSpacktainersError, SpacktainersError } from "../../util/errors.ts";
 import { type EmitEvent, ignoreEvents } from "../../util/events.ts";
+import { stopIfAborted } from "../../util/interruption.ts";
 import { mapConcurrently } from "../../util/mapConcurrently.ts";
 import { once } from "../../util/once.ts";
 import { hostEnvironment } from "../../util/surroundings.ts";
@@ -25,9 +27,16 @@ export interface PublishTools {
 
 /** A cache that packages go to. */
 export interface CacheTargetWriter {
-  /** Refuses a key that the readers of the cache do not trust. @throws SpacktainersError KEY_UNKNOWN */
+  /**
+   * Refuses a key that the readers of the cache do not trust; warns of a cache that cannot be opened or written to.
+   *
+   * @throws SpacktainersError KEY_UNKNOWN
+   */
   prepare(): Promise<void>;
-  /** Puts a package that is in the build cache of this machine in `folder`. */
+  /**
+   * Puts a package that is in the build cache of this machine in `folder`. Of one that is there already the copy stays, unless it was
+   * built from a folder of `develop:`: then there may be another content under the same hash.
+   */
   put(content: NewPackage, folder: string): Promise<void>;
   /**
    * Puts what earlier runs could not, lists what was put, publishes the key that signed it, and closes the cache.
@@ -84,6 +93,8 @@ export function openPublishTarget(
       const there = await mapConcurrently(records, 8, async ({ record, specFile }) => {
         if (own.has(record)) return true;
         const { root, graph } = readSpecDocument(specFile, { file: record });
+        // Under its hash there may be an earlier build.
+        if (developedPackages(graph).has(root.hash)) return false;
         return (
           (await reader.findPackage(root, (hash) => graph.get(hash)).catch(() => undefined)) !== undefined
         );
@@ -104,7 +115,7 @@ export function openPublishTarget(
       const content = await read(one.specFile, one.folder);
       if (content === undefined) await unlisted.done([one]);
       else {
-        await writer.put(content);
+        await writer.put(content, optionsFor(content));
         done.push(one);
       }
     }
@@ -123,12 +134,20 @@ export function openPublishTarget(
   return {
     async prepare() {
       try {
-        const { signer, source } = await use();
+        const { writer, signer, source } = await use();
         if (signer !== undefined) await expectTrustedSigner(source, signer);
+        await writer.expectWritable();
       } catch (thrown) {
         // The other caches can still get the packages, and the next run may have this key. `put` reports the error.
         if (!(thrown instanceof SpacktainersError) || thrown.code !== "KEY_UNKNOWN") {
           opened = undefined;
+          stopIfAborted(signal);
+          const { code, message, place, hint } = named(
+            thrown,
+            "what is built cannot be pushed to",
+            "it stays in this machine's build cache, and a later run pushes it",
+          );
+          emit({ type: "warning", code, message, ...(place === undefined ? {} : { place }), hint });
           return;
         }
         isRefused = true;
@@ -144,7 +163,7 @@ export function openPublishTarget(
       const record = await unlisted.add(content, folder);
       try {
         const { writer } = await use();
-        await writer.put(content);
+        await writer.put(content, optionsFor(content));
         own.add(record);
       } catch (thrown) {
         failed.add(record);
@@ -188,4 +207,9 @@ export function openPublishTarget(
       }
     },
   };
+}
+
+function optionsFor({ specFile }: NewPackage): PutPackageOptions {
+  const { root, graph } = readSpecDocument(specFile, {});
+  return { replace: developedPackages(graph).has(root.hash) };
 }

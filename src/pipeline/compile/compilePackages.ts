@@ -125,6 +125,7 @@ export async function compilePackages(work: CompileWork, tools: CompileTools): P
           ...(estimated.times.get(spec.hash) ?? { memory: undefined, seconds: undefined }),
         },
         until: tops.has(spec.hash) ? request.until : undefined,
+        again: needed.outdated.has(spec.hash),
       }),
     started: ({ spec }, { task }) => {
       timeLeft.begun(spec.hash);

@@ -33,10 +33,23 @@ function cachesWith(...names: string[]) {
     },
   };
 }
-const find = (caches: ReturnType<typeof cachesWith>) =>
-  findNeededPackages({ graph, roots: [hashOf("app")] }, { caches, emit: ignoreEvents });
+const find = (caches: ReturnType<typeof cachesWith>, ...outdated: readonly string[]) =>
+  findNeededPackages(
+    { graph, roots: [hashOf("app")] },
+    { caches, emit: ignoreEvents },
+    new Set(outdated.map(hashOf)),
+  );
 
 describe("findNeededPackages", () => {
+  it("takes nothing from caches that is to be built again", async () => {
+    const caches = cachesWith("app", "lib", "cmake", "curl", "bison");
+    const needed = await find(caches, "lib");
+    expect(needed.graph.nodes.map(({ spec }) => spec.name)).toEqual(["lib"]);
+    expect(needed.graph.fetched.map(({ name }) => name)).toEqual(["bison"]);
+    expect([...needed.outdated]).toEqual([hashOf("lib")]);
+    expect([...caches.asked].sort()).toEqual(["app", "bison"]);
+  });
+
   it("asks for what is needed at run time first, and for what something is built with when it is missing", async () => {
     const everything = cachesWith("app", "lib");
     expect((await find(everything)).graph.nodes).toEqual([]);

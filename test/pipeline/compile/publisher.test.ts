@@ -191,6 +191,25 @@ describe("publisher", () => {
     expect(existsSync(cache("b").url)).toBe(false);
   });
 
+  it("warns of a cache that cannot be written to before anything is built", async () => {
+    writeFileSync(join(root, `taken${round}`), "a file");
+    const events: WorkEvent[] = [];
+    const caches = [cache("taken"), cache("b")];
+    const using = publisher(
+      { caches, registries: [] },
+      tools((event) => events.push(event)),
+    );
+    await withPublisher(using, async (publish) => publish?.prepare());
+    expect(events).toMatchObject([
+      {
+        type: "warning",
+        code: "IO",
+        message: `what is built cannot be pushed to ${caches[0]?.url}: the folder cannot be written: a file is in its place`,
+        hint: expect.stringContaining("a later run pushes it"),
+      },
+    ]);
+  });
+
   it("tells all that went wrong", async () => {
     const using = {
       publish: { prepare: async () => {}, put: async () => {} },

@@ -3,7 +3,7 @@ arguments, words, files and exit statuses. What packages there are is in recipes
 
 Of a recipe: `versions`, newest first; `build`, `link`, `run`: names of packages; `seconds` a phase takes; `fail`: {phase, file}: that
 phase fails while the file is there; `hang`: {phase, file}: that phase waits while the file is there, with a process that has left its
-session; `external`: a prefix.
+session; `external`: a prefix. What is developed ends with the file `main` of its folder.
 """
 
 import base64
@@ -49,6 +49,7 @@ class World:
             self.repos = list(json.loads(self.text)["spack"]["repos:"].values())
         for name, url in re.findall(r"^ {4}(caches|spacktainers):\n {6}url: file://(\S+)", self.text, re.M):
             self.mirrors[name] = url
+        self.develop = dict(re.findall(r"^ {4}(\S+):\n {6}spec: \S+\n {6}path: (\S+)", self.text, re.M))
         root = re.search(r"^ *root: (\S+)", self.text, re.M)
         padded = re.search(r"^ *padded_length: (\d+)", self.text, re.M)
         self.root = pad(root.group(1), int(padded.group(1)) if padded else 0) if root else None
@@ -139,6 +140,8 @@ def concretize(world, args):
             ],
             "annotations": {"original_specfile_version": 5},
         }
+        if name in world.develop:
+            node["parameters"]["dev_path"] = world.develop[name]
         if "external" in recipe:
             node["external"] = {"path": recipe["external"], "module": None, "extra_attributes": {}}
         node["hash"] = hash_of(node)
@@ -233,7 +236,7 @@ def install(world, args):
     os.makedirs(world.root, exist_ok=True)
     with open(os.path.join(world.root, ".lock-" + hash), "w") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)
-        if is_installed(world, node):
+        if is_installed(world, node) and "--overwrite" not in args:
             say("[+] " + prefix)
             return
         say("==> Installing %s [1/1]" % name)
@@ -250,6 +253,8 @@ def install(world, args):
         os.makedirs(prefix + "/.spack")
         with open(prefix + "/bin/" + node["name"], "w") as f:
             f.write("#!/bin/sh\necho %s %s of %s\n" % (node["name"], node["version"], prefix))
+            if "dev_path" in node["parameters"]:
+                f.write(open(node["parameters"]["dev_path"] + "/main").read())
         os.chmod(prefix + "/bin/" + node["name"], 0o755)
         with open(prefix + "/share/%s.txt" % node["name"], "w") as f:
             f.write("".join("%s\n" % world.prefix(nodes[edge["hash"]]) for edge in node.get("dependencies", [])))
