@@ -1,6 +1,5 @@
 /** One build cache: what the rest of the program asks of it. */
 import { open } from "node:fs/promises";
-import { join } from "node:path";
 import { type RetryPolicy, TransientFailure, withRetries } from "../net/retry.ts";
 import { openTrustedKeys, type TrustOptions } from "../openpgp/trustedKeys.ts";
 import { briefSpec } from "../spec/concrete.ts";
