@@ -27,8 +27,11 @@ export interface FetchedArchive {
 /** Default size of the download store, in bytes. */
 export const defaultDownloadBytes = 20 * 2 ** 30;
 
-/** Archives downloaded, or hashed in a local cache, at a time. More would only take from one another. */
-const fetchesAtOnce = 8;
+/** Archives downloaded at a time. More would only take from one another. */
+const downloadsAtOnce = 8;
+
+/** Archives of local caches hashed at a time: they share one thread, and the first is to be ready soon. */
+const hashesAtOnce = 2;
 
 /** Unfinished downloads that nobody continued for so long are removed. */
 const partialAgeMs = 7 * 24 * 3600 * 1000;
@@ -58,7 +61,8 @@ export function openArchiveStore(
   const partials = join(directory, "incoming");
   const blobs = openBlobStore(directory, clock);
   const underway = new Map<Digest, Promise<FetchedArchive>>();
-  const slot = openSlots(fetchesAtOnce);
+  const downloading = openSlots(downloadsAtOnce);
+  const hashing = openSlots(hashesAtOnce);
 
   async function download(
     files: FileSource,
@@ -110,6 +114,7 @@ export function openArchiveStore(
     async fetch(files, pkg) {
       const running = underway.get(pkg.digest);
       if (running !== undefined) return running;
+      const slot = files.localFile(pkg.archivePath) === undefined ? downloading : hashing;
       const started = slot(() => fetch(files, pkg)).finally(() => underway.delete(pkg.digest));
       underway.set(pkg.digest, started);
       return started;

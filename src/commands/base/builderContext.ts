@@ -1,6 +1,6 @@
 /** The folder that the builder image is built in, with what it gets from this machine. */
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
@@ -52,8 +52,10 @@ export async function builderContext(
 }
 
 /** Copies what git would keep of a folder, or all of it where git knows nothing of it: no store of a Spack that is in use. */
-async function copyFiles(from: string, to: string): Promise<void> {
+async function copyFiles(folder: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
+  // Of a link to a folder, `cp` would copy the link.
+  const from = await realpath(folder);
   const kept = await keptPaths(from);
   await cp(from, to, {
     recursive: true,

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -39,6 +39,21 @@ describe("builderContext", () => {
     expect(context.folder).toBe(join(folder, "builder"));
     await context.close();
     expect(existsSync(context.folder)).toBe(true);
+  });
+
+  it("follows links to folders", async () => {
+    write("real/repo.yaml");
+    write("real-wheels/clingo.whl");
+    symlinkSync("real", join(folder, "recipes"));
+    symlinkSync("real-wheels", join(folder, "wheels"));
+    symlinkSync("builder", join(folder, "linked"));
+    const context = await builderContext(
+      join(folder, "linked"),
+      { handed: [handed("repos/1", "recipes")], wheels: join(folder, "wheels") },
+      options,
+    );
+    expect(filesBelow(context.folder)).toEqual(["Dockerfile", "repos/1/repo.yaml", "wheels/clingo.whl"]);
+    await context.close();
   });
 
   it.skipIf(noGit)(`has what git keeps of a folder, and goes when it is closed${because}`, async () => {
