@@ -91,6 +91,8 @@ const { output } = await bundle.write({
         compression: ["src/archive/compressionWorker.ts"],
         installation: ["src/install/installWorker.ts"],
         list: ["src/commands/list/listContainers.ts"],
+        run: ["src/commands/run/runContainer.ts"],
+        check: ["src/commands/check/checkDefinitions.ts"],
         build: ["src/commands/build/buildContainers.ts"],
       }),
     ],
